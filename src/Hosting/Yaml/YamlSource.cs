@@ -1,0 +1,175 @@
+using System.Text;
+using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
+
+namespace AuthIndex.Hosting.Yaml;
+
+/// <summary>
+/// Reads YAML strictly: one document of mappings, lists and scalars, each with its place. What administrators trip over is an
+/// error with its line: duplicate keys, tabs, anchors and aliases (and so alias bombs), tags, several documents, invalid UTF-8,
+/// files and nestings beyond a bound.
+/// </summary>
+public static class YamlSource
+{
+    /// <summary>The largest file read, in bytes.</summary>
+    public const int MaxBytes = 16 * 1024 * 1024;
+
+    /// <summary>The deepest nesting read.</summary>
+    public const int MaxDepth = 32;
+
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>Reads a file. Null with at least one problem that is no warning when it cannot be read whole; an empty file is an empty mapping.</summary>
+    public static SourceNode? ReadFile(string path, ICollection<SourceProblem> problems)
+    {
+        try
+        {
+            // Opened before it is measured, so that a file exchanged in between is not read unmeasured.
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            if (file.Length > MaxBytes)
+            {
+                problems.Add(new SourceProblem(new SourcePosition(path, 0, 0), $"the file has {file.Length} bytes; at most {MaxBytes} are read"));
+                return null;
+            }
+
+            var bytes = new byte[file.Length];
+            var read = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            return Read(path, bytes.AsSpan(0, read), problems);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            problems.Add(new SourceProblem(new SourcePosition(path, 0, 0), $"cannot be read: {e.Message}"));
+            return null;
+        }
+    }
+
+    /// <summary>Reads the bytes of a file; <paramref name="path"/> only names it in problems.</summary>
+    public static SourceNode? Read(string path, ReadOnlySpan<byte> bytes, ICollection<SourceProblem> problems)
+    {
+        if (bytes.StartsWith("\uFEFF"u8)) bytes = bytes[3..];
+        string text;
+        try
+        {
+            text = StrictUtf8.GetString(bytes);
+        }
+        catch (DecoderFallbackException)
+        {
+            problems.Add(new SourceProblem(new SourcePosition(path, 0, 0), "the file is not UTF-8 text"));
+            return null;
+        }
+
+        var before = problems.Count(p => !p.IsWarning);
+        try
+        {
+            var node = new Reader(path, text, problems).ReadDocument();
+            return problems.Count(p => !p.IsWarning) > before ? null : node;
+        }
+        catch (YamlException e)
+        {
+            problems.Add(new SourceProblem(Position(path, e.Start), Explain(text, e)));
+            return null;
+        }
+    }
+
+    private static SourcePosition Position(string path, Mark mark) => new(path, (int)mark.Line, (int)mark.Column);
+
+    private static string Explain(string text, YamlException e)
+    {
+        var line = text.Split('\n').ElementAtOrDefault((int)e.Start.Line - 1) ?? "";
+        var indentation = line.AsSpan(0, line.Length - line.AsSpan().TrimStart().Length);
+        return indentation.Contains('\t') ? "YAML is indented with spaces; this line begins with a tab" : $"not YAML: {e.Message}";
+    }
+
+    private sealed class Reader(string path, string text, ICollection<SourceProblem> problems)
+    {
+        private readonly Parser parser = new(new StringReader(text));
+
+        public SourceNode? ReadDocument()
+        {
+            parser.Consume<StreamStart>();
+            if (parser.Accept<StreamEnd>(out _)) return new MappingNode(new SourcePosition(path, 1, 1), []);
+
+            parser.Consume<DocumentStart>();
+            var node = ReadNode(0);
+            parser.Consume<DocumentEnd>();
+            if (parser.Current is DocumentStart another) Complain(another, "a second document; one file holds one");
+            return node is ScalarNode { IsNull: true } ? new MappingNode(node.At, []) : node;
+        }
+
+        private SourceNode? ReadNode(int depth)
+        {
+            if (parser.Current is AnchorAlias alias)
+            {
+                parser.MoveNext();
+                return Complain(alias, $"the alias *{alias.Value} is not supported; write the value out");
+            }
+
+            if (parser.Current is NodeEvent node)
+            {
+                if (!node.Anchor.IsEmpty) Complain(node, $"the anchor &{node.Anchor} is not supported; write the value out where it is needed");
+                if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific) Complain(node, $"the tag {node.Tag} is not supported");
+            }
+
+            if (depth > MaxDepth)
+            {
+                Complain(parser.Current!, $"nested more than {MaxDepth} levels deep");
+                parser.SkipThisAndNestedEvents();
+                return null;
+            }
+
+            if (parser.TryConsume<Scalar>(out var scalar))
+            {
+                return new ScalarNode(At(scalar), scalar.Value, scalar.Style is not ScalarStyle.Plain);
+            }
+
+            return parser.Current is SequenceStart ? ReadSequence(depth) : ReadMapping(depth);
+        }
+
+        private SequenceNode ReadSequence(int depth)
+        {
+            var start = parser.Consume<SequenceStart>();
+            var items = new List<SourceNode>();
+            while (!parser.TryConsume<SequenceEnd>(out _))
+            {
+                if (ReadNode(depth + 1) is { } item) items.Add(item);
+            }
+
+            return new SequenceNode(At(start), items);
+        }
+
+        private MappingNode ReadMapping(int depth)
+        {
+            var start = parser.Consume<MappingStart>();
+            var entries = new List<KeyValuePair<ScalarNode, SourceNode>>();
+            var lines = new Dictionary<string, int>(StringComparer.Ordinal);
+            while (!parser.TryConsume<MappingEnd>(out _))
+            {
+                var at = parser.Current!;
+                var key = ReadNode(depth + 1);
+                var value = ReadNode(depth + 1);
+                if (key is not ScalarNode name)
+                {
+                    if (key is not null) Complain(at, "a key must be a plain text");
+                }
+                else if (!lines.TryAdd(name.Value, name.At.Line))
+                {
+                    Complain(at, $"the key '{name.Value}' stands here a second time; the first is on line {lines[name.Value]}");
+                }
+                else if (value is not null)
+                {
+                    entries.Add(new(name, value));
+                }
+            }
+
+            return new MappingNode(At(start), entries);
+        }
+
+        private SourceNode? Complain(ParsingEvent at, string message)
+        {
+            problems.Add(new SourceProblem(At(at), message));
+            return null;
+        }
+
+        private SourcePosition At(ParsingEvent e) => Position(path, e.Start);
+    }
+}

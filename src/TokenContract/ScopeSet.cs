@@ -1,0 +1,55 @@
+namespace AuthIndex.TokenContract;
+
+/// <summary>
+/// The scopes of one request or one token: each resource once, in the order first named. The same resource named twice is a union.
+/// </summary>
+public static class ScopeSet
+{
+    /// <summary>The most scopes read from one request; a push with many cross-repository mounts stays far below it.</summary>
+    public const int MaxCount = 100;
+
+    /// <summary>
+    /// Reads the <c>scope</c> parameters of a token request: repeated, joined by spaces, or both (Docker token specification,
+    /// "Requesting a token"; RFC 6749 section 3.3).
+    /// </summary>
+    /// <param name="parameters">The values of every <c>scope</c> parameter, decoded.</param>
+    /// <param name="scopes">The scopes, when the answer is null.</param>
+    /// <returns>Null when all are scopes; otherwise which one is not, and why.</returns>
+    public static string? Parse(IEnumerable<string?> parameters, out IReadOnlyList<Scope> scopes)
+    {
+        var found = new List<Scope>();
+        scopes = found;
+        foreach (var parameter in parameters)
+        {
+            foreach (var text in (parameter ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            {
+                if (Scope.Parse(text, out var scope) is { } problem) return $"scope '{Shortened(text)}': {problem}";
+                Add(found, scope!);
+                if (found.Count > MaxCount) return $"more than {MaxCount} scopes in one request";
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The actions that the scopes hold on a resource.</summary>
+    public static ActionSet ActionsOn(this IReadOnlyList<Scope> scopes, string type, string name)
+    {
+        foreach (var scope in scopes)
+        {
+            if (scope.Name == name && scope.Type == type) return scope.Actions;
+        }
+
+        return ActionSet.None;
+    }
+
+    /// <summary>Adds a scope to a list in which each resource stands once.</summary>
+    internal static void Add(List<Scope> scopes, Scope scope)
+    {
+        var same = scopes.FindIndex(s => s.Name == scope.Name && s.Type == scope.Type);
+        if (same < 0) scopes.Add(scope);
+        else scopes[same] = scopes[same] with { Actions = scopes[same].Actions.Union(scope.Actions) };
+    }
+
+    private static string Shortened(string text) => text.Length <= 120 ? text : text[..120] + "…";
+}
