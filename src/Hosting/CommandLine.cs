@@ -1,0 +1,74 @@
+using System.CommandLine;
+using AuthIndex.Hosting.Configuration;
+using AuthIndex.Hosting.Yaml;
+
+namespace AuthIndex.Hosting;
+
+/// <summary>What the command lines of both programs share: the options that find the configuration, and how a failure is told.</summary>
+public sealed class CommandLine
+{
+    private readonly Option<FileInfo?> config = new("--config") { Description = "The configuration file (authindex.yaml).", Recursive = true };
+
+    private readonly Option<DirectoryInfo> data = new("--data")
+    {
+        Description = "The data directory.",
+        DefaultValueFactory = _ => new DirectoryInfo(".authindex"),
+        Recursive = true,
+    };
+
+    private readonly Option<string[]> set = new("--set")
+    {
+        Description = "Sets one key of the configuration, as in tokenServer.listen=127.0.0.1:5001; repeatable.",
+        DefaultValueFactory = _ => [],
+        Recursive = true,
+    };
+
+    /// <summary>A root command with the shared options.</summary>
+    public RootCommand Root(string description) => new(description) { config, data, set };
+
+    /// <summary>
+    /// Binds one section of the configuration (file, environment, <c>--set</c>, in rising order) to an options object; the
+    /// <c>dataDirectory</c> is <c>--data</c> unless the configuration or the environment names another and <c>--data</c> was not given.
+    /// </summary>
+    /// <exception cref="OperatorException">Something in it is wrong; every problem is named.</exception>
+    public T Bind<T>(ParseResult command, string section) where T : new()
+    {
+        var problems = new List<SourceProblem>();
+        var settings = command.GetValue(set)!.ToList();
+        var explicitData = command.GetResult(data) is { Implicit: false };
+        if (explicitData) settings.Insert(0, $"{section}.dataDirectory={command.GetValue(data)!.FullName}");
+        var tree = ConfigurationTree.Read(command.GetValue(config)?.FullName, Environment.GetEnvironmentVariables(), settings, problems);
+        foreach (var (key, _) in tree.Entries)
+        {
+            if (!Sections.Contains(key.Value, StringComparer.OrdinalIgnoreCase))
+            {
+                problems.Add(new SourceProblem(key.At, $"{key.Value}: no such section{Suggestion.For(key.Value, Sections)}"));
+            }
+        }
+
+        var options = new T();
+        OptionsBinder.Bind(tree.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, section, StringComparison.OrdinalIgnoreCase)).Value, options, section, problems);
+        return problems.Any(p => !p.IsWarning) ? throw new OperatorException(problems) : options;
+    }
+
+    /// <summary>The sections of a configuration file.</summary>
+    public static IReadOnlyList<string> Sections { get; } = ["tokenServer", "registry"];
+
+    /// <summary>Runs the command; an <see cref="OperatorException"/> is told in plain lines on standard error, with exit status 1.</summary>
+    public static async Task<int> RunAsync(RootCommand root, string[] arguments)
+    {
+        try
+        {
+            return await root.Parse(arguments).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (OperatorException e)
+        {
+            foreach (var line in e.Message.Split('\n')) await Console.Error.WriteLineAsync($"error: {line}");
+            return 1;
+        }
+        catch (OperationCanceledException)
+        {
+            return 130;
+        }
+    }
+}

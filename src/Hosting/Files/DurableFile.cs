@@ -1,0 +1,106 @@
+using System.Runtime.InteropServices;
+
+namespace AuthIndex.Hosting.Files;
+
+/// <summary>
+/// Files that survive power loss: what these calls have returned from is on the disk, name and content. A reader sees the old
+/// file or the new one, never a part.
+/// </summary>
+public static partial class DurableFile
+{
+    /// <summary>Mode 600: for secrets, and for what is nobody else's business.</summary>
+    public const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>Writes a file by way of a neighbour and a rename, keeping the mode of the file it replaces.</summary>
+    /// <exception cref="IOException">The disk is full or the folder cannot be written; the old file is unchanged.</exception>
+    public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode = OwnerOnly)
+    {
+        // A link is followed, so that it goes on pointing at what was edited.
+        path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        if (File.Exists(path)) mode = File.GetUnixFileMode(path);
+        var neighbour = $"{path}.{Environment.ProcessId}-{Environment.CurrentManagedThreadId}.tmp";
+        try
+        {
+            WriteNew(neighbour, content, mode);
+            File.Move(neighbour, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(neighbour);
+            throw;
+        }
+
+        SyncDirectory(Path.GetDirectoryName(path)!);
+    }
+
+    /// <summary>Writes a file that must not exist yet; false when it does. Never leaves a part of it.</summary>
+    public static bool Create(string path, ReadOnlySpan<byte> content, UnixFileMode mode = OwnerOnly)
+    {
+        if (File.Exists(path)) return false;
+        var neighbour = $"{path}.{Environment.ProcessId}-{Environment.CurrentManagedThreadId}.tmp";
+        try
+        {
+            WriteNew(neighbour, content, mode);
+            if (!TryLink(neighbour, path)) return false;
+        }
+        finally
+        {
+            File.Delete(neighbour);
+        }
+
+        SyncDirectory(Path.GetDirectoryName(path)!);
+        return true;
+    }
+
+    /// <summary>Makes the names in a directory durable: files created, renamed or removed in it.</summary>
+    /// <exception cref="IOException">The directory cannot be opened or synced.</exception>
+    public static void SyncDirectory(string directory)
+    {
+        const int readOnlyDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
+        var descriptor = Open(directory, readOnlyDirectory);
+        if (descriptor < 0) throw Failure("open", directory);
+        try
+        {
+            if (FSync(descriptor) != 0) throw Failure("sync", directory);
+        }
+        finally
+        {
+            _ = Close(descriptor);
+        }
+    }
+
+    private static void WriteNew(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
+    {
+        using var file = new FileStream(path, new FileStreamOptions
+        {
+            Mode = FileMode.Create,
+            Access = FileAccess.Write,
+            UnixCreateMode = mode,
+        });
+        file.Write(content);
+        file.Flush(flushToDisk: true);
+    }
+
+    /// <summary>Gives a file a second name; false when that name is taken.</summary>
+    private static bool TryLink(string existing, string name)
+    {
+        const int exists = 17; // EEXIST
+        if (Link(existing, name) == 0) return true;
+        return Marshal.GetLastPInvokeError() == exists ? false : throw Failure("link", name);
+    }
+
+    private static IOException Failure(string verb, string path) =>
+        new($"Could not {verb} '{path}': {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int FSync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string existing, string name);
+}

@@ -1,0 +1,48 @@
+using System.ComponentModel.DataAnnotations;
+using System.Net;
+using AuthIndex.Hosting.Configuration;
+
+namespace AuthIndex.Hosting.Web;
+
+/// <summary>Where and how a server listens; the part of its options that both servers share.</summary>
+public abstract class ListenerOptions
+{
+    /// <summary>The address; port 0 lets the system choose.</summary>
+    public ListenAddress Listen { get; set; }
+
+    /// <summary>The URL under which clients reach the server when it is not the listening address: behind a proxy, or another name.</summary>
+    public Uri? PublicUrl { get; set; }
+
+    /// <summary>Allows plain HTTP on an address that other machines can reach. Passwords and tokens then travel readable.</summary>
+    public bool InsecureHttp { get; set; }
+
+    /// <summary>The certificate; without one the server speaks plain HTTP.</summary>
+    public TlsOptions Tls { get; set; } = new();
+
+    /// <summary>The proxies whose <c>X-Forwarded-For</c> is believed when the client's address is judged or logged.</summary>
+    public List<IPNetwork> TrustedProxies { get; set; } = [];
+
+    /// <summary>How long requests in flight may take to finish when the server is told to stop.</summary>
+    [DurationRange("0s", "1h")]
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The least that is logged: debug, information, warning or error.</summary>
+    [AllowedValues("debug", "information", "warning", "error")]
+    public string LogLevel { get; set; } = "information";
+
+    /// <summary>The form of log lines on standard error: console (for people) or json.</summary>
+    [AllowedValues("console", "json")]
+    public string LogFormat { get; set; } = "console";
+}
+
+/// <summary>A server certificate in PEM files.</summary>
+public sealed class TlsOptions
+{
+    /// <summary>The certificate, followed by its intermediate certificates.</summary>
+    [FilePath]
+    public string? CertificateFile { get; set; }
+
+    /// <summary>The private key.</summary>
+    [FilePath]
+    public string? KeyFile { get; set; }
+}
