@@ -47,6 +47,10 @@ public sealed class DataDirectory : IDisposable
         {
             throw new OperatorException($"the data directory {path} is in use by another process", e);
         }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new OperatorException($"the data directory {path} cannot be held: {e.Message}", e);
+        }
     }
 
     /// <summary>Gives the folder free.</summary>
