@@ -5,6 +5,7 @@ using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Web;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 
 namespace AuthIndex.Hosting.Tests.Web;
 
@@ -47,11 +48,16 @@ public sealed class ServerHostTests : IDisposable
     }
 
     [Fact]
-    public async Task An_address_of_another_machine_is_the_operators_business()
+    public async Task A_failed_start_is_not_logged_beside_the_exception_that_tells_it()
     {
+        using var log = new RecordingLog();
         var options = new SampleOptions { Listen = new ListenAddress("192.0.2.1", 0), InsecureHttp = true };
-        await using var app = Build(options);
+        var builder = ServerHost.CreateBuilder(options, "sample", _ => { });
+        builder.Logging.AddProvider(log);
+        await using var app = builder.Build();
         await Assert.ThrowsAsync<OperatorException>(() => ServerHost.RunAsync(app, options, null, Stop));
+        RecordingLog.Alive(app.Logger);
+        Assert.Equal(["the log is alive"], log.Lines);
     }
 
     [Fact]
