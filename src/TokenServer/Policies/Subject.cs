@@ -85,9 +85,13 @@ internal sealed record Subject(SubjectKind Kind, string Name)
         if (text is "anonymous") return "'anonymous' is no subject; write 'anyone', and 'except: [authenticated]' when those who signed in are not meant";
 
         var colon = text.IndexOf(':', StringComparison.Ordinal);
-        return colon < 0
-            ? $"'{text}' is no subject{Suggestion.For(text, ["anyone", "authenticated", "user:" + text, "group:" + text])}"
-            : $"'{text}' is no subject{Suggestion.For(text[..(colon + 1)], Prefixes.Select(p => p.Prefix))}";
+        if (colon < 0)
+        {
+            var near = Suggestion.For(text, ["anyone", "authenticated"]);
+            return $"'{text}' is no subject{(near.Contains("mean", StringComparison.Ordinal) ? near : $"; did you mean 'user:{text}' or 'group:{text}'?")}";
+        }
+
+        return $"'{text}' is no subject{Suggestion.For(text[..(colon + 1)], Prefixes.Select(p => p.Prefix))}";
     }
 
     /// <inheritdoc/>

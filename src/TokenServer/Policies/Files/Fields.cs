@@ -20,11 +20,14 @@ internal sealed class Fields
         this.problems = problems;
         foreach (var (key, _) in node.Entries)
         {
-            if (!known.Contains(key.Value)) Complain(key, $"unknown key '{key.Value}'{Suggestion.For(key.Value, known)}");
+            if (known.Contains(key.Value)) continue;
+            HasUnknownKey = true;
+            Complain(key, $"unknown key '{key.Value}'{Suggestion.For(key.Value, known)}");
         }
     }
 
-    public SourcePosition At => node.At;
+    /// <summary>Whether a key is none of the known ones: what seems to be missing may only be misspelt.</summary>
+    public bool HasUnknownKey { get; }
 
     public bool Has(string key) => node[key] is not null;
 

@@ -6,7 +6,7 @@ namespace AuthIndex.TokenServer.Policies.Files;
 /// <summary>Tells texts from what YAML readers take for a boolean or a number when no quotes are around it.</summary>
 internal static class PlainText
 {
-    private static readonly HashSet<string> Booleans = new(StringComparer.OrdinalIgnoreCase) { "y", "n", "yes", "no", "on", "off", "true", "false" };
+    private static readonly HashSet<string> Booleans = new(StringComparer.OrdinalIgnoreCase) { "yes", "no", "on", "off", "true", "false" };
 
     /// <summary>What is wrong with a scalar where a text is due; null when nothing is.</summary>
     public static string? Problem(ScalarNode node)

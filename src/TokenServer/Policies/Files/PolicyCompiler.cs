@@ -1,19 +1,18 @@
-using System.Security.Cryptography;
-using System.Text;
 using AuthIndex.Hosting.Yaml;
 
 namespace AuthIndex.TokenServer.Policies.Files;
 
-/// <summary>Makes one policy of a set of files: reads, merges, checks, and runs the tests in them. Pure: it touches no file.</summary>
+/// <summary>Makes one policy of a set of files: reads, merges, checks, and runs the tests in them.</summary>
 internal static class PolicyCompiler
 {
     /// <summary>The version of the language.</summary>
     public const string Version = "1";
 
     /// <summary>Compiles files; their order does not matter.</summary>
+    /// <param name="revision">The name of this state of the files.</param>
     /// <param name="files">The files.</param>
     /// <param name="now">The time, for warnings about rules that have expired.</param>
-    public static Compilation Compile(IReadOnlyList<PolicyFile> files, DateTimeOffset now)
+    public static Compilation Compile(string revision, IReadOnlyList<PolicyFile> files, DateTimeOffset now)
     {
         files = [.. files.OrderBy(f => f.Path, StringComparer.Ordinal)];
         var problems = new List<SourceProblem>();
@@ -32,8 +31,8 @@ internal static class PolicyCompiler
         var testReader = new TestReader(groups, problems);
         var tests = documents.SelectMany(d => d.Items("tests")).Select(testReader.Read).OfType<PolicyTest>().ToList();
 
-        PolicyLint.Check(rules, groups, groupsReader.Places, problems);
-        var policy = new Policy(RevisionOf(files), rules, groups, tests);
+        if (problems.TrueForAll(p => p.IsWarning)) PolicyLint.Check(rules, groups, groupsReader.Places, problems);
+        var policy = new Policy(revision, rules, groups, tests);
         var sound = problems.TrueForAll(p => p.IsWarning);
         if (sound) problems.AddRange(tests.Select(t => t.Run(policy)).OfType<SourceProblem>());
 
@@ -41,17 +40,13 @@ internal static class PolicyCompiler
         return new Compilation(ordered.TrueForAll(p => p.IsWarning) ? policy : null, ordered, sound ? tests.Count : 0);
     }
 
-    /// <summary>A short hash of names and contents.</summary>
-    public static string RevisionOf(IEnumerable<PolicyFile> files)
+    /// <summary>Reads a directory and compiles what is in it.</summary>
+    public static Compilation Compile(PolicyDirectory directory, DateTimeOffset now)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var file in files.OrderBy(f => f.Path, StringComparer.Ordinal))
-        {
-            hash.AppendData(Encoding.UTF8.GetBytes($"{Path.GetFileName(file.Path)}\0{file.Content.Length}\0"));
-            hash.AppendData(file.Content.Span);
-        }
-
-        return Convert.ToHexStringLower(hash.GetHashAndReset())[..12];
+        var problems = new List<SourceProblem>();
+        if (directory.Read(problems) is not { } read) return new Compilation(null, problems, 0);
+        var compiled = Compile(read.Revision, read.Files, now);
+        return compiled with { Problems = [.. problems, .. compiled.Problems] };
     }
 
     private static Fields? ReadDocument(PolicyFile file, List<SourceProblem> problems)
@@ -66,8 +61,8 @@ internal static class PolicyCompiler
         }
 
         var document = new Fields(mapping, PolicyKeys.Document, problems);
-        if (!document.Has("version")) document.Complain(null, $"the file does not say its version; begin it with 'version: {Version}'");
-        else if (document["version"] is not ScalarNode { Value: Version }) document.Complain(document["version"], $"this program reads version {Version}, not {document["version"]!.Kind}");
+        if (!document.Has("version") && !document.HasUnknownKey) document.Complain(null, $"the file does not say its version; begin it with 'version: {Version}'");
+        else if (document["version"] is { } version and not ScalarNode { Value: Version }) document.Complain(version, $"this program reads version {Version}, not {version.Kind}");
         return document;
     }
 

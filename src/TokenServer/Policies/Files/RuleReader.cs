@@ -22,15 +22,15 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
         var (effect, actions) = ReadEffect(rule);
         var on = ReadPatterns(rule);
         var when = ConditionsReader.Read(rule, now, problems);
-        if (!rule.Has("to")) rule.Complain(null, "the rule has no 'to': it must say whom it is about; write [anyone] for everybody");
-        if (!rule.Has("on")) rule.Complain(null, "the rule has no 'on': it must say what it is about; write [\"**\"] for every repository");
+        if (!rule.Has("to") && !rule.HasUnknownKey) rule.Complain(null, "the rule has no 'to': it must say whom it is about; write [anyone] for everybody");
+        if (!rule.Has("on") && !rule.HasUnknownKey) rule.Complain(null, "the rule has no 'on': it must say what it is about; write [\"**\"] for every repository");
 
         return id is null || to.Count == 0 || actions.IsEmpty || on.Count == 0 ? null : new Rule(id, mapping.At, to, except, effect, actions, on, when);
     }
 
     private static string? ReadId(Fields rule)
     {
-        if (!rule.Has("id")) rule.Complain(null, "the rule has no 'id': refusals, logs and explanations name rules by it");
+        if (!rule.Has("id") && !rule.HasUnknownKey) rule.Complain(null, "the rule has no 'id': refusals, logs and explanations name rules by it");
         if (rule.Text("id") is not { } id) return null;
         if (id.Value.Length is > 0 and <= 100 && id.Value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/')) return id.Value;
         rule.Complain(id, $"'{id.Value}' is no id: it has 1 to 100 letters, digits, '-', '_', '.' and '/'");
@@ -62,7 +62,7 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
     private (Effect Effect, ActionSet Actions) ReadEffect(Fields rule)
     {
         var effect = rule.Has("deny") ? Effect.Deny : Effect.Allow;
-        if (!rule.Has("allow") && !rule.Has("deny")) rule.Complain(null, "the rule neither allows nor denies; add 'allow' or 'deny'");
+        if (!rule.Has("allow") && !rule.Has("deny") && !rule.HasUnknownKey) rule.Complain(null, "the rule neither allows nor denies; add 'allow' or 'deny'");
         if (rule.Has("allow") && rule.Has("deny")) rule.Complain(rule.KeyNode("deny"), "the rule both allows and denies; make two rules of it");
 
         var key = effect == Effect.Deny ? "deny" : "allow";

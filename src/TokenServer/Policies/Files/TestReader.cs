@@ -24,6 +24,7 @@ internal sealed class TestReader(GroupDirectory groups, ICollection<SourceProble
     private PolicyTest? ReadMapping(MappingNode node)
     {
         var test = new Fields(node, PolicyKeys.Test, problems);
+        if (test.HasUnknownKey) return null;
         if (!test.Has("as") || test.Has("can") == test.Has("cannot") || !test.Has("on"))
         {
             return Complain(node, "a test has 'as', either 'can' or 'cannot', and 'on', as in { as: alice, can: pull, on: platform/api }");
