@@ -30,7 +30,7 @@ internal sealed class HealthEndpoint(PolicyStore policies, KeyRing keys, Htpassw
     public Task ReadyAsync(HttpContext context)
     {
         var accounts = htpasswd.Current.Content is null ? Unavailable : Ok;
-        var policy = policies.Failure is null ? Ok : Degraded;
+        var policy = policies.Degraded is null ? Ok : Degraded;
         var whole = accounts == Ok ? policy : Unavailable;
         var body = JsonBytes.Write((whole, policy, policies.Current.Revision, keys.Signer.Id, accounts), static (json, health) =>
             Write(json, health.whole, parts =>

@@ -54,7 +54,7 @@ internal static class TokenServerApp
         services.AddSingleton(_ => new PasswordThreads(Environment.ProcessorCount));
         services.AddSingleton<HtpasswdSource>();
         services.AddSingleton(s => new IdentityChain([s.GetRequiredService<HtpasswdSource>()], new RememberedCredentials(options.RememberPasswords, time)));
-        services.AddSingleton(_ => PolicyStore.Load(options.PoliciesDirectory));
+        services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
         services.AddHostedService<PolicyWatcher>();
         services.AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyRing>(), options.Issuer, options.TokenLifetime));
         services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyRing>(), options.Issuer));
