@@ -32,20 +32,44 @@ public static class ConfigurationTree
             root = With(root, name[EnvironmentPrefix.Length..].Split("__"), new ScalarNode(at, (string)environment[name]!, IsQuoted: true));
         }
 
+        foreach (var (path, value) in Settings("--set", settings, problems)) root = With(root, path, value);
+        return (MappingNode)root;
+    }
+
+    /// <summary>Adds the <c>key=value</c> pairs of <c>--default</c> whose key no source has named.</summary>
+    public static MappingNode WithDefaults(MappingNode root, IEnumerable<string> defaults, ICollection<SourceProblem> problems)
+    {
+        foreach (var (path, value) in Settings("--default", defaults, problems))
+        {
+            if (!Names(root, path)) root = (MappingNode)With(root, path, value);
+        }
+
+        return root;
+    }
+
+    private static IEnumerable<(string[] Path, ScalarNode Value)> Settings(string option, IEnumerable<string> settings, ICollection<SourceProblem> problems)
+    {
         foreach (var setting in settings)
         {
             var equals = setting.IndexOf('=', StringComparison.Ordinal);
             if (equals <= 0)
             {
-                problems.Add(new SourceProblem(new SourcePosition("command line --set", 0, 0), $"'{setting}' has not the form key=value"));
+                problems.Add(new SourceProblem(new SourcePosition($"command line {option}", 0, 0), $"'{setting}' has not the form key=value"));
                 continue;
             }
 
-            var at = new SourcePosition($"command line --set {setting[..equals]}", 0, 0);
-            root = With(root, setting[..equals].Split('.'), new ScalarNode(at, setting[(equals + 1)..], IsQuoted: true));
+            var at = new SourcePosition($"command line {option} {setting[..equals]}", 0, 0);
+            yield return (setting[..equals].Split('.'), new ScalarNode(at, setting[(equals + 1)..], IsQuoted: true));
         }
+    }
 
-        return (MappingNode)root;
+    /// <summary>Whether something stands at the path; an empty value counts as nothing, as it does in binding.</summary>
+    private static bool Names(SourceNode? node, ReadOnlySpan<string> path)
+    {
+        if (path.IsEmpty) return node is not ScalarNode { IsNull: true };
+        if (node is not MappingNode mapping) return node is not (null or ScalarNode { IsNull: true });
+        var key = path[0];
+        return mapping.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, key, StringComparison.OrdinalIgnoreCase)).Value is { } value && Names(value, path[1..]);
     }
 
     private static SourceNode With(SourceNode? node, ReadOnlySpan<string> path, ScalarNode value)
