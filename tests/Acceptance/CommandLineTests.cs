@@ -11,15 +11,15 @@ public sealed class CommandLineTests(RealParts parts)
         var up = await parts.UpAsync();
 
         await up.AddUserAsync("bob", "the first password");
-        Assert.Contains("bob", await UsersAsync(up, "list"), StringComparison.Ordinal);
+        Assert.Contains("bob", await UsersAsync(up, ["list"]), StringComparison.Ordinal);
         Assert.True(await CanSignInAsync(up, "the first password"));
 
-        await UsersAsync(up, "passwd", "bob", "--password-stdin", "the second password");
+        await UsersAsync(up, ["passwd", "bob"], input: "the second password");
         Assert.True(await CanSignInAsync(up, "the second password"));
         Assert.False(await CanSignInAsync(up, "the first password"));
 
-        await UsersAsync(up, "remove", "bob");
-        Assert.DoesNotContain("bob", await UsersAsync(up, "list"), StringComparison.Ordinal);
+        await UsersAsync(up, ["remove", "bob"]);
+        Assert.DoesNotContain("bob", await UsersAsync(up, ["list"]), StringComparison.Ordinal);
         Assert.False(await CanSignInAsync(up, "the second password"));
     }
 
@@ -39,10 +39,9 @@ public sealed class CommandLineTests(RealParts parts)
         Assert.Contains("team.yaml:6", bad.All, StringComparison.Ordinal);
     }
 
-    private static async Task<string> UsersAsync(AuthIndexUp up, params string[] arguments)
+    private static async Task<string> UsersAsync(AuthIndexUp up, string[] arguments, string input = "")
     {
-        var stdin = arguments is [.., "--password-stdin", var password] ? password : "";
-        var result = await ChildProcess.RunAsync(AuthIndexUp.Script, ["users", .. stdin.Length > 0 ? arguments[..^1] : arguments, "--data", up.Data], input: stdin);
+        var result = await ChildProcess.RunAsync(AuthIndexUp.Script, ["users", .. arguments, "--data", up.Data], input: input);
         Assert.True(result.ExitCode == 0, result.ToString());
         return result.Output;
     }

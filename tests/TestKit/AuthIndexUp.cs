@@ -68,7 +68,7 @@ public sealed class AuthIndexUp : IAsyncDisposable
     /// <summary>Adds a local account.</summary>
     public async Task AddUserAsync(string name, string password)
     {
-        var result = await ChildProcess.RunAsync(Script, ["users", "add", name, "--password-stdin", "--data", Data], input: password);
+        var result = await ChildProcess.RunAsync(Script, ["users", "add", name, "--data", Data], input: password);
         if (result.ExitCode != 0) throw new InvalidOperationException($"users add {name}: {result}");
     }
 
