@@ -48,7 +48,8 @@ public sealed class CommandLine
         tree = ConfigurationTree.WithDefaults(tree, command.GetValue(fallback)!, problems);
         foreach (var (key, _) in tree.Entries)
         {
-            if (!Sections.Contains(key.Value, StringComparer.OrdinalIgnoreCase))
+            // As with the keys: only the environment has no case. Of two spellings in a file one would go unread.
+            if (!Sections.Contains(key.Value, key.At.Line > 0 ? StringComparer.Ordinal : StringComparer.OrdinalIgnoreCase))
             {
                 problems.Add(new SourceProblem(key.At, $"{key.Value}: no such section{Suggestion.For(key.Value, Sections)}"));
             }

@@ -33,42 +33,67 @@ public static class AccessClaim
     /// </summary>
     public static bool TryRead(JsonElement claim, out IReadOnlyList<Scope> granted)
     {
-        var found = new List<Scope>();
-        granted = found;
+        granted = [];
         if (claim.ValueKind == JsonValueKind.Null) return true;
         if (claim.ValueKind != JsonValueKind.Array) return false;
 
-        foreach (var entry in claim.EnumerateArray())
+        var found = new List<Scope>();
+        try
         {
-            if (!TryReadEntry(entry, out var scope)) return false;
-            ScopeSet.Add(found, scope!);
+            foreach (var entry in claim.EnumerateArray())
+            {
+                if (ReadEntry(entry) is not { } scope) return false;
+                ScopeSet.Add(found, scope);
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            return false; // half a surrogate pair: JSON can write it, a string cannot hold it
         }
 
+        granted = found;
         return true;
     }
 
-    private static bool TryReadEntry(JsonElement entry, out Scope? scope)
+    private static Scope? ReadEntry(JsonElement entry)
     {
-        scope = null;
-        if (entry.ValueKind != JsonValueKind.Object
-            || !entry.TryGetProperty("type"u8, out var type) || type.ValueKind != JsonValueKind.String
-            || !entry.TryGetProperty("name"u8, out var name) || name.ValueKind != JsonValueKind.String
-            || !entry.TryGetProperty("actions"u8, out var words) || words.ValueKind is not (JsonValueKind.Array or JsonValueKind.Null))
+        if (entry.ValueKind != JsonValueKind.Object) return null;
+        string? type = null, name = null;
+        ActionSet? actions = null;
+        foreach (var member in entry.EnumerateObject())
         {
-            return false;
-        }
-
-        var actions = ActionSet.None;
-        if (words.ValueKind == JsonValueKind.Array)
-        {
-            foreach (var word in words.EnumerateArray())
+            // A member that stands twice is refused: readers disagree on which of the two counts.
+            if (member.NameEquals("type"u8))
             {
-                if (word.ValueKind != JsonValueKind.String) return false;
-                if (ActionSet.TryParseWord(word.GetString(), out var action)) actions = actions.Union(action);
+                if (type is not null || (type = ReadText(member.Value)) is null) return null;
+            }
+            else if (member.NameEquals("name"u8))
+            {
+                if (name is not null || (name = ReadText(member.Value)) is null) return null;
+            }
+            else if (member.NameEquals("actions"u8))
+            {
+                if (actions is not null || (actions = ReadActions(member.Value)) is null) return null;
             }
         }
 
-        scope = new Scope(type.GetString()!, name.GetString()!, actions);
-        return true;
+        return type is null || name is null || actions is null ? null : new Scope(type, name, actions.Value);
+    }
+
+    private static string? ReadText(JsonElement value) => value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static ActionSet? ReadActions(JsonElement words)
+    {
+        if (words.ValueKind == JsonValueKind.Null) return ActionSet.None;
+        if (words.ValueKind != JsonValueKind.Array) return null;
+
+        var actions = ActionSet.None;
+        foreach (var word in words.EnumerateArray())
+        {
+            if (ReadText(word) is not { } text) return null;
+            if (ActionSet.TryParseWord(text, out var action)) actions = actions.Union(action);
+        }
+
+        return actions;
     }
 }

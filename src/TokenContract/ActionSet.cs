@@ -72,7 +72,10 @@ public readonly record struct ActionSet
             (false, false) => new ActionSet(bits & other.bits),
         };
 
-    /// <summary>The actions of this set that the other does not cover; nothing when the other holds <c>*</c>.</summary>
+    /// <summary>
+    /// The words of this set that the other does not cover; nothing when the other holds <c>*</c>. What remains may still
+    /// cover the other: <c>*</c> less <c>push</c> is <c>*</c>, so whoever takes a right away replaces <c>*</c> by the other words first.
+    /// </summary>
     public ActionSet Except(ActionSet other) => other.HoldsAll ? None : new ActionSet(bits & ~other.bits);
 
     /// <summary>Whether every one of <paramref name="required"/> is in this set, or this set holds <c>*</c>.</summary>

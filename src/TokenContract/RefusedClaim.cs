@@ -39,20 +39,31 @@ public static class RefusedClaim
         if (claim.ValueKind != JsonValueKind.Array) return found;
         foreach (var entry in claim.EnumerateArray())
         {
-            if (entry.ValueKind != JsonValueKind.Object) continue;
-            if (Text(entry, "type") is { } type && Text(entry, "name") is { } name && Text(entry, "reason") is { } reason)
-            {
-                var actions = ActionSet.None;
-                foreach (var word in (Text(entry, "actions") ?? "").Split(','))
-                {
-                    if (ActionSet.TryParseWord(word, out var action)) actions = actions.Union(action);
-                }
-
-                found.Add(new Refusal(new Scope(type, name, actions), reason, Text(entry, "decision") ?? ""));
-            }
+            if (ReadEntry(entry) is { } refusal) found.Add(refusal);
         }
 
         return found;
+    }
+
+    private static Refusal? ReadEntry(JsonElement entry)
+    {
+        if (entry.ValueKind != JsonValueKind.Object) return null;
+        try
+        {
+            if (Text(entry, "type") is not { } type || Text(entry, "name") is not { } name || Text(entry, "reason") is not { } reason) return null;
+
+            var actions = ActionSet.None;
+            foreach (var word in (Text(entry, "actions") ?? "").Split(','))
+            {
+                if (ActionSet.TryParseWord(word, out var action)) actions = actions.Union(action);
+            }
+
+            return new Refusal(new Scope(type, name, actions), reason, Text(entry, "decision") ?? "");
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // half a surrogate pair: JSON can write it, a string cannot hold it
+        }
     }
 
     private static string? Text(JsonElement entry, string member) =>

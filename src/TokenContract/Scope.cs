@@ -107,12 +107,22 @@ public sealed record Scope(string Type, string Name, ActionSet Actions)
         }
 
         if (text.Length > 2 && text[0] == '[' && text[^1] == ']') return !text[1..^1].ContainsAnyExcept(IPv6Characters);
-        foreach (var c in text)
+        foreach (var part in text.Split('.'))
         {
-            if (!char.IsAsciiLetterOrDigit(c) && c is not ('.' or '-')) return false;
+            if (!IsHostComponent(text[part])) return false;
         }
 
-        return !text.IsEmpty && char.IsAsciiLetterOrDigit(text[0]) && char.IsAsciiLetterOrDigit(text[^1]);
+        return true;
+    }
+
+    private static bool IsHostComponent(ReadOnlySpan<char> text)
+    {
+        foreach (var c in text)
+        {
+            if (!char.IsAsciiLetterOrDigit(c) && c != '-') return false;
+        }
+
+        return !text.IsEmpty && text[0] != '-' && text[^1] != '-';
     }
 
     private static bool IsOtherResource(string name)

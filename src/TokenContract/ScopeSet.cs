@@ -51,5 +51,10 @@ public static class ScopeSet
         else scopes[same] = scopes[same] with { Actions = scopes[same].Actions.Union(scope.Actions) };
     }
 
-    private static string Shortened(string text) => text.Length <= 120 ? text : text[..120] + "…";
+    private static string Shortened(string text)
+    {
+        const int shown = 120;
+        if (text.Length <= shown) return text;
+        return text[..(char.IsHighSurrogate(text[shown - 1]) ? shown - 1 : shown)] + "…";
+    }
 }

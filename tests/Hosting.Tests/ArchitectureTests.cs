@@ -1,0 +1,159 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+namespace AuthIndex.Hosting.Tests;
+
+/// <summary>Holds the allowed dependencies. A new folder or arrow is a decision: it is written here first.</summary>
+public sealed partial class ArchitectureTests
+{
+    private static readonly Dictionary<string, string[]> Projects = new()
+    {
+        ["TokenContract"] = [],
+        ["Hosting"] = [],
+        ["TokenServer"] = ["TokenContract", "Hosting"],
+        ["RegistryCore"] = ["TokenContract", "Hosting"],
+    };
+
+    // The files in a server's topmost folder and those in Commands put everything together and may use all.
+    private static readonly Dictionary<string, Dictionary<string, string[]>> Folders = new()
+    {
+        ["TokenServer"] = new()
+        {
+            ["Policies"] = [],
+            ["Identity"] = [],
+            ["Keys"] = [],
+            ["Token"] = ["Policies", "Identity", "Keys"],
+            ["Index"] = ["Policies", "Identity", "Keys", "Token"],
+            ["Commands"] = ["Policies", "Identity", "Keys", "Token", "Index"],
+        },
+        ["RegistryCore"] = new()
+        {
+            ["Protocol"] = [],
+            ["Access"] = ["Protocol"],
+            ["Storage"] = ["Protocol"],
+            ["Blobs"] = ["Protocol", "Access", "Storage"],
+            ["Uploads"] = ["Protocol", "Access", "Storage"],
+            ["Manifests"] = ["Protocol", "Access", "Storage"],
+            ["Tags"] = ["Protocol", "Access", "Storage"],
+            ["Catalog"] = ["Protocol", "Access", "Storage"],
+            ["IndexSync"] = ["Protocol", "Storage"],
+            ["Commands"] = ["Protocol", "Access", "Storage", "Blobs", "Uploads", "Manifests", "Tags", "Catalog", "IndexSync"],
+        },
+    };
+
+    [Fact]
+    public void Projects_refer_only_to_those_they_may()
+    {
+        var found = Directory.GetFiles(Path.Combine(Repository.Root, "src"), "*.csproj", SearchOption.AllDirectories)
+            .ToDictionary(p => Path.GetFileNameWithoutExtension(p), p => References(p, "ProjectReference").Select(r => Path.GetFileNameWithoutExtension(r)).ToList());
+
+        Assert.Equal(Projects.Keys.Order(StringComparer.Ordinal), found.Keys.Order(StringComparer.Ordinal));
+        Assert.All(found, project => Assert.Empty(project.Value.Except(Projects[project.Key], StringComparer.Ordinal)));
+    }
+
+    [Fact]
+    public void The_token_contract_stands_on_the_runtime_alone()
+    {
+        var project = Path.Combine(Repository.Root, "src", "TokenContract", "TokenContract.csproj");
+        Assert.Equal("Microsoft.NET.Sdk", XDocument.Load(project).Root!.Attribute("Sdk")!.Value);
+        Assert.Empty(References(project, "PackageReference"));
+        Assert.Empty(References(project, "FrameworkReference"));
+    }
+
+    [Fact]
+    public void Folders_use_only_those_they_may() => Assert.Empty(Sources().SelectMany(ArrowProblems));
+
+    [Fact]
+    public void Only_endpoints_and_the_files_that_wire_them_touch_the_request() => Assert.Empty(Sources().SelectMany(RequestProblems));
+
+    [Theory]
+    [InlineData("RegistryCore", "Blobs/BlobEndpoints.cs", "using AuthIndex.RegistryCore.Storage;\nnamespace AuthIndex.RegistryCore.Blobs;")]
+    [InlineData("RegistryCore", "Blobs/Deep/Range.cs", "using AuthIndex.RegistryCore.Blobs;\nnamespace AuthIndex.RegistryCore.Blobs.Deep;")]
+    [InlineData("RegistryCore", "RegistryApp.cs", "using AuthIndex.RegistryCore.Blobs;\nnamespace AuthIndex.RegistryCore;")]
+    [InlineData("RegistryCore", "Program.cs", "using AuthIndex.RegistryCore.Commands;")]
+    [InlineData("TokenServer", "Token/Issue.cs", "using AuthIndex.TokenContract;\nnamespace AuthIndex.TokenServer.Token;")]
+    [InlineData("TokenContract", "Scope.cs", "namespace AuthIndex.TokenContract;")]
+    public void An_allowed_use_passes(string project, string path, string text) => Assert.Empty(ArrowProblems(new Source(project, path, text)));
+
+    [Theory]
+    [InlineData("RegistryCore", "Storage/BlobStore.cs", "using AuthIndex.RegistryCore.Blobs;\nnamespace AuthIndex.RegistryCore.Storage;")]
+    [InlineData("RegistryCore", "Storage/BlobStore.cs", "using static AuthIndex.RegistryCore.Access.Check;\nnamespace AuthIndex.RegistryCore.Storage;")]
+    [InlineData("RegistryCore", "Protocol/Digest.cs", "namespace AuthIndex.RegistryCore.Protocol;\nclass A : AuthIndex.RegistryCore.Storage.B;")]
+    [InlineData("RegistryCore", "Blobs/Blob.cs", "using AuthIndex.RegistryCore.Tags;\nnamespace AuthIndex.RegistryCore.Blobs;")]
+    [InlineData("RegistryCore", "Blobs/Blob.cs", "namespace AuthIndex.RegistryCore.Tags;")]
+    [InlineData("RegistryCore", "Blobs/Blob.cs", "namespace AuthIndex.RegistryCore;")]
+    [InlineData("RegistryCore", "Misc/Helper.cs", "namespace AuthIndex.RegistryCore.Misc;")]
+    [InlineData("TokenServer", "Policies/Policy.cs", "global using AuthIndex.TokenServer.Identity;\nnamespace AuthIndex.TokenServer.Policies;")]
+    [InlineData("TokenServer", "Keys/Key.cs", "using Other = AuthIndex.TokenServer.Token.Issue;\nnamespace AuthIndex.TokenServer.Keys;")]
+    public void A_use_against_the_arrows_is_found(string project, string path, string text) => Assert.NotEmpty(ArrowProblems(new Source(project, path, text)));
+
+    [Theory]
+    [InlineData("Token/TokenEndpoint.cs", true)]
+    [InlineData("Blobs/BlobEndpoints.cs", true)]
+    [InlineData("TokenServerApp.cs", true)]
+    [InlineData("V2Routes.cs", true)]
+    [InlineData("Token/TokenApp.cs", false)]
+    [InlineData("Token/Issuer.cs", false)]
+    [InlineData("Options.cs", false)]
+    public void The_request_is_for_endpoints(string path, bool allowed) =>
+        Assert.Equal(allowed, !RequestProblems(new Source("TokenServer", path, "void Answer(HttpContext context)")).Any());
+
+    private static IEnumerable<string> References(string project, string kind) =>
+        XDocument.Load(project).Descendants(kind).Select(r => r.Attribute("Include")!.Value);
+
+    private static IEnumerable<Source> Sources() =>
+        from project in Projects.Keys
+        let folder = Path.Combine(Repository.Root, "src", project)
+        from file in Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories)
+        select new Source(project, Path.GetRelativePath(folder, file), File.ReadAllText(file));
+
+    private static IEnumerable<string> ArrowProblems(Source source)
+    {
+        if (!Folders.TryGetValue(source.Project, out var folders)) yield break;
+        if (source.Folder is { } folder && !folders.ContainsKey(folder))
+        {
+            yield return $"{source}: the folder {folder} is not in the table of folders";
+            yield break;
+        }
+
+        if (Namespace().Match(source.Text) is { Success: true } declared && declared.Groups["folder"].Value != (source.Folder ?? ""))
+        {
+            yield return $"{source}: its namespace is not that of its folder";
+        }
+
+        foreach (Match use in Use(source.Project).Matches(source.Text))
+        {
+            var used = use.Groups["folder"].Value;
+            if (source.Folder is { } user && used != user && folders.ContainsKey(used) && !folders[user].Contains(used, StringComparer.Ordinal))
+            {
+                yield return $"{source}: {user} may not use {used}";
+            }
+        }
+    }
+
+    private static IEnumerable<string> RequestProblems(Source source)
+    {
+        var name = Path.GetFileNameWithoutExtension(source.Path);
+        string[] roles = source.Folder is null ? ["Endpoint", "Endpoints", "App", "Routes", "Host"] : ["Endpoint", "Endpoints"];
+        if (!roles.Any(role => name.EndsWith(role, StringComparison.Ordinal)) && Request().IsMatch(source.Text))
+        {
+            yield return $"{source}: only endpoints touch HttpContext";
+        }
+    }
+
+    private static Regex Use(string project) => new($@"(?<!namespace )\bAuthIndex\.{project}\.(?<folder>\w+)", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5));
+
+    [GeneratedRegex(@"^namespace AuthIndex\.\w+(\.(?<folder>\w+))?", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 5000)]
+    private static partial Regex Namespace();
+
+    [GeneratedRegex(@"\bHttpContext\b", RegexOptions.None, 5000)]
+    private static partial Regex Request();
+
+    private sealed record Source(string Project, string Path, string Text)
+    {
+        /// <summary>The folder right below the project's; null for a file of the project's own folder.</summary>
+        public string? Folder => Path.Contains('/', StringComparison.Ordinal) ? Path[..Path.IndexOf('/', StringComparison.Ordinal)] : null;
+
+        public override string ToString() => $"src/{Project}/{Path}";
+    }
+}
