@@ -26,7 +26,7 @@ public sealed class CommandLineTests(RealParts parts)
     [Fact]
     public async Task Policy_check_tells_a_sound_policy_from_one_at_fault()
     {
-        using var folder = new ScratchFolder();
+        using var folder = new TemporaryDirectory();
         var file = Path.Combine(folder.Folder("policies"), "team.yaml");
         const string sound = "version: 1\nrules:\n  - {id: team, to: [\"user:alice\"], allow: [pull], on: [\"team/**\"]}\ntests:\n  - alice can pull team/app\n";
         await File.WriteAllTextAsync(file, sound, TestContext.Current.CancellationToken);

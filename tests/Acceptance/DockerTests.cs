@@ -109,7 +109,7 @@ public sealed class DockerTests(RealParts parts)
     [Fact]
     public async Task An_edited_policy_is_in_force_without_a_restart()
     {
-        using var folder = new ScratchFolder();
+        using var folder = new TemporaryDirectory();
         var policy = Path.Combine(folder.Root, "policy.yaml");
         const string team = "version: 1\nrules:\n  - {id: team, to: [\"user:admin\"], allow: [pull, push], on: [\"team/**\"]}\n";
         const string frozen = team + "  - {id: freeze, to: [anyone], deny: [push], on: [\"team/**\"]}\n";

@@ -12,7 +12,7 @@ public sealed class SkopeoTests(RealParts parts)
     [Fact]
     public async Task An_image_copied_there_and_back_is_the_same_to_the_byte()
     {
-        using var folder = new ScratchFolder();
+        using var folder = new TemporaryDirectory();
         var up = await parts.UpAsync();
         var authentication = await LoginAsync(up, folder);
         var image = WriteImage(folder.Folder("image"));
@@ -31,7 +31,7 @@ public sealed class SkopeoTests(RealParts parts)
     [Fact]
     public async Task Tags_are_listed_and_inspected_until_the_image_is_deleted()
     {
-        using var folder = new ScratchFolder();
+        using var folder = new TemporaryDirectory();
         var up = await parts.UpAsync();
         var authentication = await LoginAsync(up, folder);
         var image = WriteImage(folder.Folder("image"));
@@ -54,7 +54,7 @@ public sealed class SkopeoTests(RealParts parts)
         Assert.Contains("manifest unknown", gone.Error, StringComparison.OrdinalIgnoreCase);
     }
 
-    private static async Task<string> LoginAsync(AuthIndexUp up, ScratchFolder folder)
+    private static async Task<string> LoginAsync(AuthIndexUp up, TemporaryDirectory folder)
     {
         var login = await ChildProcess.RunAsync(
             "skopeo", ["login", "--tls-verify=false", "--authfile", folder["auth.json"], "--username", "admin", "--password-stdin", up.Host], input: up.AdminPassword);

@@ -91,7 +91,7 @@ public sealed class UpTests
     [InlineData("--token", "--registry")]
     public async Task A_port_in_use_is_named(string taken, string free)
     {
-        using var folder = new ScratchFolder();
+        using var folder = new TemporaryDirectory();
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
         var address = other.LocalEndpoint.ToString()!;
@@ -106,7 +106,7 @@ public sealed class UpTests
     [Fact]
     public async Task A_data_directory_that_cannot_be_made_is_named()
     {
-        using var folder = new ScratchFolder();
+        using var folder = new TemporaryDirectory();
         var file = folder.RandomFile("file", 1);
 
         var end = await AuthIndexUp.RunAsync("up", "--data", $"{file}/data", "--registry", "127.0.0.1:0", "--token", "127.0.0.1:0");
@@ -122,7 +122,7 @@ public sealed class UpTests
     [InlineData("tokenServer:\n  listen: [\n", ":", "")]
     public async Task A_broken_configuration_is_refused_with_its_line(string configuration, string place, string suggestion)
     {
-        using var folder = new ScratchFolder();
+        using var folder = new TemporaryDirectory();
         var file = folder["authindex.yaml"];
         await File.WriteAllTextAsync(file, configuration, TestContext.Current.CancellationToken);
 
@@ -138,7 +138,7 @@ public sealed class UpTests
     [Fact]
     public async Task A_broken_policy_is_refused_with_its_line()
     {
-        using var folder = new ScratchFolder();
+        using var folder = new TemporaryDirectory();
         var file = Path.Combine(folder.Folder("policies"), "team.yaml");
         await File.WriteAllTextAsync(file, "version: 1\nrules:\n  - {id: team, to: [anyone], alow: [pull], on: [\"team/**\"]}\n", TestContext.Current.CancellationToken);
 
@@ -152,7 +152,7 @@ public sealed class UpTests
     [Fact]
     public async Task What_the_configuration_says_holds_unless_an_option_says_otherwise()
     {
-        using var folder = new ScratchFolder();
+        using var folder = new TemporaryDirectory();
         var configuration = folder["authindex.yaml"];
         // Relative to the configuration's folder, which is not the working directory.
         await File.WriteAllTextAsync(Path.Combine(folder.Folder("rules"), "policy.yaml"), "version: 1\nrules:\n  - {id: open, to: [anyone], allow: [pull], on: [\"open/**\"]}\n", TestContext.Current.CancellationToken);
@@ -173,7 +173,7 @@ public sealed class UpTests
     [InlineData("--token", "the token server")]
     public async Task Plain_HTTP_that_others_could_read_is_refused(string option, string server)
     {
-        using var folder = new ScratchFolder();
+        using var folder = new TemporaryDirectory();
         string[] loopback = option == "--token" ? ["--registry", "127.0.0.1:0"] : ["--token", "127.0.0.1:0"];
 
         var end = await AuthIndexUp.RunAsync(["up", "--data", folder["data"], option, "0.0.0.0:0", .. loopback]);
@@ -213,7 +213,7 @@ public sealed class UpTests
     [Fact]
     public async Task The_script_can_be_called_through_a_link_from_anywhere()
     {
-        using var folder = new ScratchFolder();
+        using var folder = new TemporaryDirectory();
         var link = folder["a link"];
         File.CreateSymbolicLink(link, AuthIndexUp.Script);
 

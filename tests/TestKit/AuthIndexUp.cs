@@ -3,7 +3,7 @@ namespace AuthIndex.TestKit;
 /// <summary>A running <c>./authindex up</c>: the real script, both servers, free ports, data of its own.</summary>
 public sealed class AuthIndexUp : IAsyncDisposable
 {
-    private readonly ScratchFolder folder = new();
+    private readonly TemporaryDirectory folder = new();
     private readonly ChildProcess process;
 
     private AuthIndexUp(string[] options)

@@ -29,7 +29,7 @@ public sealed class DockerClient(string engine, string configuration)
     /// <summary>Builds an image from nothing, one layer a file, the files' bytes being random; gives its id.</summary>
     public async Task<string> BuildAsync(string name, params long[] layers)
     {
-        using var context = new ScratchFolder();
+        using var context = new TemporaryDirectory();
         for (var i = 0; i < layers.Length; i++) context.RandomFile($"layer-{i}", layers[i]);
         await File.WriteAllLinesAsync(context["Dockerfile"], ["FROM scratch", .. layers.Select((_, i) => $"COPY layer-{i} /"), "CMD [\"/none\"]"]);
         await MustAsync("build", "--quiet", "--tag", name, context.Root);

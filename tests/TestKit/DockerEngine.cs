@@ -6,7 +6,7 @@ namespace AuthIndex.TestKit;
 /// </summary>
 public sealed class DockerEngine : IAsyncDisposable
 {
-    private readonly ScratchFolder folder = new();
+    private readonly TemporaryDirectory folder = new();
     private readonly ChildProcess daemon;
 
     private DockerEngine() => daemon = ChildProcess.Start(
