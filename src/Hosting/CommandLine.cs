@@ -68,7 +68,8 @@ public sealed class CommandLine
     {
         try
         {
-            return await root.Parse(arguments).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            // The signals are the host's: System.CommandLine would give a stopping server two seconds and then end the process.
+            return await root.Parse(arguments).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
         catch (OperatorException e)
         {
