@@ -96,14 +96,14 @@ public static class ServerHost
         }
 
         // Port 0 cannot be bound on both localhost addresses at once.
-        if (listen.Host == "localhost" && listen.Port != 0) kestrel.ListenLocalhost(listen.Port, Configure);
+        if (listen.IsLocalhost && listen.Port != 0) kestrel.ListenLocalhost(listen.Port, Configure);
         else kestrel.Listen(Resolve(listen), listen.Port, Configure);
     }
 
     private static IPAddress Resolve(ListenAddress listen)
     {
         if (IPAddress.TryParse(listen.Host, out var address)) return address;
-        if (listen.Host == "localhost") return IPAddress.Loopback;
+        if (listen.IsLocalhost) return IPAddress.Loopback;
         try
         {
             return Dns.GetHostAddresses(listen.Host) is [var first, ..] ? first : throw new SocketException((int)SocketError.HostNotFound);
