@@ -15,13 +15,10 @@ public static partial class DurableFile
     /// <exception cref="IOException">The disk is full or the folder cannot be written; the old file is unchanged.</exception>
     public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode = OwnerOnly)
     {
-        if (File.Exists(path))
-        {
-            // A link is followed, so that it goes on pointing at what was edited.
-            path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
-            mode = File.GetUnixFileMode(path);
-        }
-
+        // A link is followed, so that it goes on pointing at what was edited.
+        var file = new FileInfo(path);
+        path = (file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true)!).FullName;
+        if (File.Exists(path)) mode = File.GetUnixFileMode(path);
         var neighbour = $"{path}.{Environment.ProcessId}-{Environment.CurrentManagedThreadId}.tmp";
         try
         {
@@ -40,6 +37,7 @@ public static partial class DurableFile
     /// <summary>Writes a file that must not exist yet; false when it does. Never leaves a part of it.</summary>
     public static bool Create(string path, ReadOnlySpan<byte> content, UnixFileMode mode = OwnerOnly)
     {
+        path = Path.GetFullPath(path);
         if (File.Exists(path)) return false;
         var neighbour = $"{path}.{Environment.ProcessId}-{Environment.CurrentManagedThreadId}.tmp";
         try
@@ -81,6 +79,7 @@ public static partial class DurableFile
             Access = FileAccess.Write,
             UnixCreateMode = mode,
         });
+        File.SetUnixFileMode(file.SafeFileHandle, mode); // said again, because the umask takes bits away at creation
         file.Write(content);
         file.Flush(flushToDisk: true);
     }

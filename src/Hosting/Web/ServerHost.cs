@@ -125,7 +125,7 @@ public static class ServerHost
             var certificate = X509Certificate2.CreateFromPemFile(tls.CertificateFile, tls.KeyFile);
             return SslStreamCertificateContext.Create(certificate, chain, offline: true);
         }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             throw new OperatorException($"the certificate {tls.CertificateFile} with key {tls.KeyFile} cannot be used: {e.Message}", e);
         }
