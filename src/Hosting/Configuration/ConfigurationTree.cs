@@ -35,15 +35,7 @@ public static class ConfigurationTree
 
         foreach (var setting in settings)
         {
-            var equals = setting.IndexOf('=', StringComparison.Ordinal);
-            if (equals <= 0)
-            {
-                problems.Add(new SourceProblem(new SourcePosition("command line --set", 0, 0), $"'{setting}' has not the form key=value"));
-                continue;
-            }
-
-            var at = new SourcePosition($"command line --set {setting[..equals]}", 0, 0);
-            Set(setting[..equals].Split('.'), new ScalarNode(at, setting[(equals + 1)..], IsQuoted: true));
+            if (ReadSetting("--set", setting, problems) is var (path, value)) Set(path, value);
         }
 
         return root;
@@ -53,6 +45,38 @@ public static class ConfigurationTree
             if (IsIndex(path[0], out _)) problems.Add(new SourceProblem(value.At, "the configuration is no list"));
             else root = (MappingNode)With(root, path, value, problems);
         }
+    }
+
+    /// <summary>Adds the <c>key=value</c> pairs of <c>--default</c> whose key no source has named.</summary>
+    public static MappingNode WithDefaults(MappingNode root, IEnumerable<string> defaults, ICollection<SourceProblem> problems)
+    {
+        foreach (var setting in defaults)
+        {
+            if (ReadSetting("--default", setting, problems) is var (path, value) && !Names(root, path)) root = (MappingNode)With(root, path, value, problems);
+        }
+
+        return root;
+    }
+
+    private static (string[] Path, ScalarNode Value)? ReadSetting(string option, string setting, ICollection<SourceProblem> problems)
+    {
+        var equals = setting.IndexOf('=', StringComparison.Ordinal);
+        if (equals <= 0)
+        {
+            problems.Add(new SourceProblem(new SourcePosition($"command line {option}", 0, 0), $"'{setting}' has not the form key=value"));
+            return null;
+        }
+
+        var at = new SourcePosition($"command line {option} {setting[..equals]}", 0, 0);
+        return (setting[..equals].Split('.'), new ScalarNode(at, setting[(equals + 1)..], IsQuoted: true));
+    }
+
+    /// <summary>Whether something stands at the path; a key without a value names nothing, as it sets nothing.</summary>
+    private static bool Names(SourceNode? node, ReadOnlySpan<string> path)
+    {
+        if (path.IsEmpty || node is not MappingNode mapping) return node is not (null or ScalarNode { IsNull: true });
+        var key = path[0];
+        return Names(mapping.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, key, StringComparison.OrdinalIgnoreCase)).Value, path[1..]);
     }
 
     // Item 2 of a list comes before item 10.

@@ -11,7 +11,7 @@ public static partial class DurableFile
     /// <summary>Mode 600: for secrets, and for what is nobody else's business.</summary>
     public const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    /// <summary>Writes a file by way of a neighbour and a rename, keeping the mode of the file it replaces.</summary>
+    /// <summary>Writes a file by way of a neighbour and a rename, keeping the mode of the file it replaces, if there is one.</summary>
     /// <exception cref="IOException">The disk is full or the folder cannot be written; the old file is unchanged.</exception>
     public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode = OwnerOnly)
     {

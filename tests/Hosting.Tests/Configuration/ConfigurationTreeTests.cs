@@ -46,6 +46,20 @@ public sealed class ConfigurationTreeTests : IDisposable
     }
 
     [Theory]
+    [InlineData("", "{a: {b: default}}")]
+    [InlineData("a:", "{a: {b: default}}")]
+    [InlineData("a: {b: }", "{a: {b: default}}")]
+    [InlineData("a: {c: file}", "{a: {c: file, b: default}}")]
+    [InlineData("a: {b: file}", "{a: {b: file}}")]
+    [InlineData("a: {b: {c: file}}", "{a: {b: {c: file}}}")]
+    [InlineData("a: file", "{a: file}")]
+    public void A_default_holds_only_where_nothing_else_is_named(string file, string expected)
+    {
+        Assert.Equal(expected, Print(ConfigurationTree.WithDefaults(Read(file, [], []), ["a.b=default"], problems)));
+        Assert.Empty(problems);
+    }
+
+    [Theory]
     [InlineData("novalue")]
     [InlineData("=value")]
     [InlineData("")]

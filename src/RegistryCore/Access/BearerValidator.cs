@@ -1,0 +1,153 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using AuthIndex.TokenContract;
+using Microsoft.Extensions.Caching.Memory;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AuthIndex.RegistryCore.Access;
+
+/// <summary>
+/// Decides whether a token is good: form, algorithm, key, signature, issuer, audience, times (RFC 7519, RFC 8725). A good one is
+/// remembered until it expires, so that a pull verifies its signature once. Fails closed.
+/// </summary>
+internal sealed class BearerValidator : IDisposable
+{
+    private const int Remembered = 20_000;
+
+    private static readonly JsonDocumentOptions StrictJson = new() { AllowDuplicateProperties = false, MaxDepth = 16 };
+
+    private readonly JsonWebTokenHandler handler = new();
+    private readonly MemoryCache verified = new(new MemoryCacheOptions { SizeLimit = Remembered });
+    private readonly RegistryOptions options;
+    private readonly TrustedKeys keys;
+    private readonly TimeProvider clock;
+
+    public BearerValidator(RegistryOptions options, TrustedKeys keys, TimeProvider clock)
+    {
+        this.options = options;
+        this.keys = keys;
+        this.clock = clock;
+    }
+
+    /// <summary>Judges a token.</summary>
+    public async ValueTask<TokenOutcome> ValidateAsync(string token, CancellationToken cancellationToken)
+    {
+        if (token.Length > TokenProfile.MaxLength) return new TokenOutcome.Invalid("the token is too long");
+
+        // The hash is the name: a token in memory dumps or eviction callbacks would be a credential.
+        var name = Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+        if (!verified.TryGetValue(name, out VerifiedToken? remembered))
+        {
+            var outcome = await VerifyAsync(token, cancellationToken);
+            if (outcome is not TokenOutcome.Valid { Token: var fresh }) return outcome;
+            verified.Set(name, fresh, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpiration = fresh.Expires + options.TokenServer.Leeway });
+            remembered = fresh;
+        }
+
+        return JudgeTimes(remembered!) is { } reason ? new TokenOutcome.Invalid(reason) : new TokenOutcome.Valid(remembered!);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => verified.Dispose();
+
+    private async ValueTask<TokenOutcome> VerifyAsync(string token, CancellationToken cancellationToken)
+    {
+        if (token.AsSpan().Count('.') != 2) return new TokenOutcome.Invalid("the token is not a signed JWT of three parts");
+        if (ReadPart(token, 0) is not { } header || ReadHeader(header, out var keyId) is { } headerProblem)
+        {
+            return new TokenOutcome.Invalid("the token's header is not acceptable");
+        }
+
+        if (await keys.FindAsync(keyId, cancellationToken) is not { } key)
+        {
+            return keys.Any ? new TokenOutcome.Invalid("the token is signed by a key that is not trusted") : new TokenOutcome.NoKeys();
+        }
+
+        var result = handler.ValidateToken(token, Parameters(key));
+        if (!result.IsValid) return new TokenOutcome.Invalid(Explain(result.Exception));
+        return ReadPart(token, 1) is { } payload && ReadClaims(token, payload) is { } claims
+            ? new TokenOutcome.Valid(claims)
+            : new TokenOutcome.Invalid("the token's claims are not those of a registry token");
+    }
+
+    private TokenValidationParameters Parameters(SecurityKey key) => new()
+    {
+        IssuerSigningKey = key,
+        ValidIssuer = options.TokenServer.Issuer,
+        ValidAudience = options.Service,
+        RequireSignedTokens = true,
+        RequireExpirationTime = true,
+
+        // Times are judged by JudgeTimes, at each use and by our own clock.
+        ValidateLifetime = false,
+    };
+
+    private string? JudgeTimes(VerifiedToken token)
+    {
+        var now = clock.GetUtcNow();
+        if (now >= token.Expires + options.TokenServer.Leeway) return "the token has expired";
+        return now < token.NotBefore - options.TokenServer.Leeway ? "the token is not valid yet" : null;
+    }
+
+    /// <summary>Null when the header is acceptable. Keys that the token brings along (jwk, jku, x5c, x5u) are never looked at.</summary>
+    private static string? ReadHeader(JsonElement header, out string keyId)
+    {
+        keyId = "";
+        if (header.ValueKind != JsonValueKind.Object) return "not an object";
+        if (!header.TryGetProperty("alg", out var algorithm) || algorithm.ValueKind != JsonValueKind.String || !TokenProfile.Algorithms.Contains(algorithm.GetString()!)) return "algorithm";
+        if (header.TryGetProperty("crit", out _) || header.TryGetProperty("zip", out _)) return "extension";
+        if (!header.TryGetProperty("kid", out var id) || id.ValueKind != JsonValueKind.String) return "kid";
+        keyId = id.GetString()!;
+        return null;
+    }
+
+    private static VerifiedToken? ReadClaims(string token, JsonElement claims)
+    {
+        if (claims.ValueKind != JsonValueKind.Object
+            || !claims.TryGetProperty("sub", out var subject) || subject.ValueKind != JsonValueKind.String
+            || !claims.TryGetProperty("exp", out var exp) || !TryTime(exp, out var expires)
+            || !claims.TryGetProperty(TokenProfile.Access, out var access) || !AccessClaim.TryRead(access, out var granted))
+        {
+            return null;
+        }
+
+        var notBefore = DateTimeOffset.MinValue.AddDays(1);
+        if (claims.TryGetProperty("nbf", out var nbf) && !TryTime(nbf, out notBefore)) return null;
+        var refusals = claims.TryGetProperty(TokenProfile.Refused, out var refused) ? RefusedClaim.Read(refused) : [];
+        return new VerifiedToken(token, subject.GetString()!, granted, refusals, notBefore, expires);
+    }
+
+    private static bool TryTime(JsonElement value, out DateTimeOffset time)
+    {
+        time = default;
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt64(out var seconds) || seconds is < 0 or > 253_402_000_000) return false;
+        time = DateTimeOffset.FromUnixTimeSeconds(seconds);
+        return true;
+    }
+
+    /// <summary>One part of the compact form as JSON without duplicate members; null when it is none.</summary>
+    private static JsonElement? ReadPart(string token, int index)
+    {
+        try
+        {
+            var part = token.Split('.')[index];
+            using var document = JsonDocument.Parse(Base64Url.DecodeFromChars(part), StrictJson);
+            return document.RootElement.Clone();
+        }
+        catch (Exception e) when (e is FormatException or JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static string Explain(Exception failure) => failure switch
+    {
+        SecurityTokenInvalidAudienceException => "the token is for another service",
+        SecurityTokenInvalidIssuerException => "the token is from another issuer",
+        SecurityTokenInvalidSignatureException => "the token's signature is wrong",
+        _ => "the token is not acceptable",
+    };
+}

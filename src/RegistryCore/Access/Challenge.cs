@@ -1,0 +1,50 @@
+using System.Text;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.RegistryCore.Access;
+
+/// <summary>
+/// The <c>WWW-Authenticate: Bearer</c> challenge (Docker token authentication specification; RFC 6750 section 3): where to get a
+/// token, for which service, with which one scope. One, because containers/image cannot read two.
+/// </summary>
+/// <param name="Realm">The URL of the token endpoint, from the configuration alone: what a client says of hosts is never echoed.</param>
+/// <param name="Service">This registry's name.</param>
+internal sealed record Challenge(string Realm, string Service)
+{
+    /// <summary>The error codes of RFC 6750 section 3.1 that make containerd drop its cached token.</summary>
+    public const string InvalidToken = "invalid_token";
+
+    /// <inheritdoc cref="InvalidToken"/>
+    public const string InsufficientScope = "insufficient_scope";
+
+    /// <summary>The 401 for a request without a token.</summary>
+    public OciError TokenRequired(Scope? scope) => Answer(scope, null, "UNAUTHORIZED", "authentication required");
+
+    /// <summary>The 401 for a token that is not good.</summary>
+    public OciError TokenInvalid(Scope? scope, string reason) => Answer(scope, InvalidToken, "UNAUTHORIZED", reason);
+
+    /// <summary>The 401 for a good token that does not grant enough.</summary>
+    public OciError ScopeInsufficient(Scope scope, string reason) => Answer(scope, InsufficientScope, "DENIED", reason);
+
+    private OciError Answer(Scope? scope, string? error, string code, string message)
+    {
+        var header = new StringBuilder($"Bearer realm=\"{Quoted(Realm)}\",service=\"{Quoted(Service)}\"");
+        if (scope is not null) header.Append($",scope=\"{scope}\"");
+        if (error is not null) header.Append($",error=\"{error}\",error_description=\"{Quoted(message)}\"");
+        return new OciError(401, code, message) { Headers = [new("WWW-Authenticate", header.ToString())] };
+    }
+
+    /// <summary>A text fit for a quoted-string (RFC 9110 section 5.6.4): quotes escaped, everything else than printable ASCII replaced.</summary>
+    private static string Quoted(string text)
+    {
+        var safe = new StringBuilder(text.Length);
+        foreach (var c in text)
+        {
+            if (c is '"' or '\\') safe.Append('\\').Append(c);
+            else safe.Append(c is >= ' ' and <= '~' ? c : '?');
+        }
+
+        return safe.ToString();
+    }
+}

@@ -1,0 +1,81 @@
+using System.Buffers.Text;
+using System.Collections.Frozen;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AuthIndex.RegistryCore.Access;
+
+/// <summary>Reads a JWK set (RFC 7517 section 5): the P-256 and RSA signing keys in it; others are passed over, as section 5 asks.</summary>
+internal static class KeySet
+{
+    private const int MinRsaBits = 2048;
+
+    /// <summary>The keys by <c>kid</c>.</summary>
+    /// <exception cref="FormatException">The text is no JWK set.</exception>
+    public static FrozenDictionary<string, SecurityKey> Parse(ReadOnlyMemory<byte> json)
+    {
+        var found = new Dictionary<string, SecurityKey>(StringComparer.Ordinal);
+        using var document = ParseDocument(json);
+        if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("keys", out var list) || list.ValueKind != JsonValueKind.Array)
+        {
+            throw new FormatException("not a JWK set: an object with the array 'keys'");
+        }
+
+        foreach (var jwk in list.EnumerateArray())
+        {
+            if (jwk.ValueKind != JsonValueKind.Object || Text(jwk, "kid") is not { } id || Text(jwk, "use") is not (null or "sig")) continue;
+            SecurityKey? key = Text(jwk, "kty") switch { "EC" => EllipticCurve(jwk), "RSA" => Rsa(jwk), _ => null };
+            if (key is null) continue;
+            key.KeyId = id;
+            found[id] = key;
+        }
+
+        return found.ToFrozenDictionary(StringComparer.Ordinal);
+    }
+
+    private static JsonDocument ParseDocument(ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            return JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
+        }
+        catch (JsonException e)
+        {
+            throw new FormatException("not JSON", e);
+        }
+    }
+
+    private static ECDsaSecurityKey? EllipticCurve(JsonElement jwk)
+    {
+        if (Text(jwk, "crv") != "P-256" || Bytes(jwk, "x") is not { Length: 32 } x || Bytes(jwk, "y") is not { Length: 32 } y) return null;
+        try
+        {
+            return new ECDsaSecurityKey(ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = x, Y = y } }));
+        }
+        catch (CryptographicException)
+        {
+            return null; // not a point on the curve: no key
+        }
+    }
+
+    private static RsaSecurityKey? Rsa(JsonElement jwk) =>
+        Bytes(jwk, "n") is { Length: >= MinRsaBits / 8 } n && Bytes(jwk, "e") is { Length: > 0 } e
+            ? new RsaSecurityKey(new RSAParameters { Modulus = n, Exponent = e })
+            : null;
+
+    private static byte[]? Bytes(JsonElement jwk, string member)
+    {
+        try
+        {
+            return Text(jwk, member) is { } text ? Base64Url.DecodeFromChars(text) : null;
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
+    }
+
+    private static string? Text(JsonElement jwk, string member) =>
+        jwk.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+}

@@ -1,0 +1,21 @@
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.RegistryCore.Access;
+
+/// <summary>A request under <c>/v2/</c> that has passed the access check of its row in the route table.</summary>
+/// <param name="Http">The exchange.</param>
+/// <param name="Repository">The repository of the path; empty for operations on the registry itself.</param>
+/// <param name="Argument">The variable part of the path's tail: a digest, a reference or a session id, not yet parsed.</param>
+/// <param name="Token">The caller's token.</param>
+/// <param name="BasePath">What stands before a path in a Location: nothing, or the configured public URL without its trailing slash.</param>
+internal sealed record V2Request(HttpContext Http, RepositoryName Repository, string Argument, VerifiedToken Token, string BasePath)
+{
+    /// <summary>Ends when the client hangs up.</summary>
+    public CancellationToken Aborted => Http.RequestAborted;
+
+    /// <summary>The value of a query parameter; null when it is absent, the first when it is repeated.</summary>
+    public string? Query(string name) => Http.Request.Query[name] is [var first, ..] ? first : null;
+
+    /// <summary>A Location for a path of this repository.</summary>
+    public string Location(string tail) => $"{BasePath}/v2/{Repository}/{tail}";
+}

@@ -1,0 +1,96 @@
+using System.Security.Cryptography;
+using System.Text;
+using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage;
+using Microsoft.Win32.SafeHandles;
+
+namespace AuthIndex.RegistryCore.Blobs;
+
+/// <summary>Blobs: read them, whole or in parts, and take them out (OCI distribution-spec 1.1, "Pulling blobs", "Deleting blobs").</summary>
+internal sealed class BlobEndpoint(BlobStore blobs)
+{
+    /// <summary>GET and HEAD of a blob, with ranges (RFC 9110 section 14).</summary>
+    public async Task<OciError?> GetAsync(V2Request request)
+    {
+        if (!Digest.TryParse(request.Argument, out var digest)) return OciError.DigestInvalid(request.Argument);
+        if (blobs.Find(request.Repository, digest) is not { } blob) return OciError.BlobUnknown(digest);
+
+        var (http, headers) = (request.Http, request.Http.Response.Headers);
+        headers.ETag = Precondition.EntityTag(digest);
+        headers.AcceptRanges = "bytes";
+        headers["Docker-Content-Digest"] = digest.Value;
+        if (new Precondition(null, http.Request.Headers.IfNoneMatch).IsNotModified(digest))
+        {
+            http.Response.StatusCode = StatusCodes.Status304NotModified;
+            return null;
+        }
+
+        headers.ContentType = "application/octet-stream";
+        var ranges = RangesOf(http.Request, digest, blob.Size);
+        if (ranges is { Count: 0 }) return OciError.RangeNotSatisfiable(blob.Size);
+        if (ranges is null && HttpMethods.IsHead(http.Request.Method))
+        {
+            http.Response.ContentLength = blob.Size;
+            return null;
+        }
+
+        using var file = blobs.Open(digest);
+        if (RandomAccess.GetLength(file) is var length && length != blob.Size) throw new IOException($"The file of blob {digest} has {length} bytes, its record says {blob.Size}.");
+        await SendAsync(request, file, blob, ranges);
+        return null;
+    }
+
+    /// <summary>DELETE: takes the blob out of this repository; others that hold it keep it.</summary>
+    public async Task<OciError?> DeleteAsync(V2Request request)
+    {
+        if (!Digest.TryParse(request.Argument, out var digest)) return OciError.DigestInvalid(request.Argument);
+        if (!await blobs.RemoveAsync(request.Repository, digest)) return OciError.BlobUnknown(digest);
+        request.Http.Response.StatusCode = StatusCodes.Status202Accepted;
+        return null;
+    }
+
+    /// <summary>The ranges to send, or null for all: a client whose copy began with another content gets the whole (RFC 9110 section 13.1.5).</summary>
+    private static IReadOnlyList<ByteRange>? RangesOf(HttpRequest request, Digest digest, long size)
+    {
+        if (request.Headers.IfRange is [{ } tag] && tag != Precondition.EntityTag(digest)) return null;
+        return ByteRanges.Parse(request.Headers.Range, size);
+    }
+
+    private static Task SendAsync(V2Request request, SafeFileHandle file, BlobRecord blob, IReadOnlyList<ByteRange>? ranges)
+    {
+        if (ranges is null) return SendOneAsync(request, file, new ByteRange(0, blob.Size - 1));
+        request.Http.Response.StatusCode = StatusCodes.Status206PartialContent;
+        if (ranges is not [var range]) return SendManyAsync(request, file, blob, ranges);
+        request.Http.Response.Headers.ContentRange = range.ContentRange(blob.Size);
+        return SendOneAsync(request, file, range);
+    }
+
+    private static async Task SendOneAsync(V2Request request, SafeFileHandle file, ByteRange range)
+    {
+        request.Http.Response.ContentLength = range.Length;
+        if (HttpMethods.IsHead(request.Http.Request.Method)) return;
+        await BlobSender.SendAsync(request.Http.Response.BodyWriter, file, range, request.Aborted);
+    }
+
+    /// <summary>A <c>multipart/byteranges</c> answer (RFC 9110 section 14.6), its length known beforehand.</summary>
+    private static async Task SendManyAsync(V2Request request, SafeFileHandle file, BlobRecord blob, IReadOnlyList<ByteRange> ranges)
+    {
+        var response = request.Http.Response;
+        var boundary = RandomNumberGenerator.GetHexString(32, lowercase: true);
+        var heads = ranges.Select(r => Encoding.ASCII.GetBytes(
+            $"\r\n--{boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: {r.ContentRange(blob.Size)}\r\n\r\n")).ToList();
+        var end = Encoding.ASCII.GetBytes($"\r\n--{boundary}--\r\n");
+
+        response.ContentType = $"multipart/byteranges; boundary={boundary}";
+        response.ContentLength = heads.Sum(h => (long)h.Length) + ranges.Sum(r => r.Length) + end.Length;
+        if (HttpMethods.IsHead(request.Http.Request.Method)) return;
+        for (var i = 0; i < ranges.Count; i++)
+        {
+            await response.BodyWriter.WriteAsync(heads[i], request.Aborted);
+            await BlobSender.SendAsync(response.BodyWriter, file, ranges[i], request.Aborted);
+        }
+
+        await response.BodyWriter.WriteAsync(end, request.Aborted);
+    }
+}

@@ -1,0 +1,28 @@
+using System.IO.Pipelines;
+using AuthIndex.RegistryCore.Protocol;
+using Microsoft.Win32.SafeHandles;
+
+namespace AuthIndex.RegistryCore.Blobs;
+
+/// <summary>Copies a part of a file into an answer, reading straight into the answer's own buffers.</summary>
+internal static class BlobSender
+{
+    private const int ReadSize = 128 * 1024;
+
+    /// <summary>Sends the range; ends early when the client has hung up.</summary>
+    /// <exception cref="IOException">The file is shorter than the range.</exception>
+    public static async Task SendAsync(PipeWriter body, SafeFileHandle file, ByteRange range, CancellationToken cancellationToken)
+    {
+        var at = range.First;
+        while (at <= range.Last)
+        {
+            var wanted = (int)Math.Min(ReadSize, range.Last - at + 1);
+            var read = RandomAccess.Read(file, body.GetSpan(wanted)[..wanted], at);
+            if (read == 0) throw new IOException($"A blob's file ends at byte {at}; its record says {range.Last + 1} and more.");
+            body.Advance(read);
+            at += read;
+            var flushed = await body.FlushAsync(cancellationToken);
+            if (flushed.IsCompleted) return;
+        }
+    }
+}

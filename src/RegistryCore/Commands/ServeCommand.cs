@@ -1,0 +1,23 @@
+using System.CommandLine;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Web;
+
+namespace AuthIndex.RegistryCore.Commands;
+
+/// <summary><c>serve</c>: runs the registry until it is told to stop.</summary>
+internal static class ServeCommand
+{
+    public static Command Create(CommandLine shared)
+    {
+        var readyFile = new Option<FileInfo?>("--ready-file") { Description = "A file that is written with the server's address once it serves." };
+        var command = new Command("serve", "Run the registry.") { readyFile };
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            var options = shared.Bind<RegistryOptions>(arguments, "registry");
+            await using var app = RegistryApp.Create(options, TimeProvider.System);
+            await ServerHost.RunAsync(app, options, arguments.GetValue(readyFile)?.FullName, cancellationToken);
+            return 0;
+        });
+        return command;
+    }
+}

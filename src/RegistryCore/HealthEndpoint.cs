@@ -1,0 +1,38 @@
+using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Storage;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AuthIndex.RegistryCore;
+
+/// <summary>For orchestrators and people: whether the process lives, and whether traffic should come here.</summary>
+internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database)
+{
+    /// <summary>GET <c>/healthz/live</c>.</summary>
+    public static Task LiveAsync(HttpContext http) => http.Response.WriteAsync("alive\n");
+
+    /// <summary>GET <c>/healthz/ready</c>: 200 or 503, and each part with its reason.</summary>
+    public Task ReadyAsync(HttpContext http)
+    {
+        var parts = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["keys"] = keys.Any ? "ok" : "no key of the token server has been received yet",
+            ["database"] = ProbeDatabase(),
+        };
+        var isReady = parts.Values.All(v => v == "ok");
+        http.Response.StatusCode = isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        return http.Response.WriteAsJsonAsync(new { status = isReady ? "ready" : "not ready", parts }, http.RequestAborted);
+    }
+
+    private string ProbeDatabase()
+    {
+        try
+        {
+            return database.Read(db => db.ExecuteScalar<int>("SELECT count(*) >= 0 FROM (SELECT 1 FROM repositories LIMIT 1)")) == 1 ? "ok" : "unreadable";
+        }
+        catch (SqliteException e)
+        {
+            return $"cannot be read: {e.Message}";
+        }
+    }
+}

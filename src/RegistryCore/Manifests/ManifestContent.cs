@@ -1,0 +1,139 @@
+using System.Text.Json;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage;
+
+namespace AuthIndex.RegistryCore.Manifests;
+
+/// <summary>
+/// Reads what a pushed manifest says: its type and everything it refers to (OCI image-spec 1.1, Docker image manifest v2
+/// schema 2). Strict where two readers could understand different things: duplicate members, both layers and manifests, a media
+/// type that disagrees with the Content-Type.
+/// </summary>
+internal static class ManifestContent
+{
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
+
+    /// <summary>Reads a manifest; the error says what is wrong with it.</summary>
+    /// <param name="digest">Its digest, already checked.</param>
+    /// <param name="bytes">Its bytes.</param>
+    /// <param name="contentType">The Content-Type of the push; null when there was none.</param>
+    /// <param name="maxReferences">The most descriptors it may hold.</param>
+    public static (NewManifest? Manifest, OciError? Error) Read(Digest digest, byte[] bytes, string? contentType, int maxReferences)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(bytes, Strict);
+            var reader = new Reader(document.RootElement, maxReferences);
+            return (reader.Read(digest, bytes, contentType?.Split(';')[0].Trim()), null);
+        }
+        catch (JsonException e)
+        {
+            return (null, OciError.ManifestInvalid($"the manifest is not acceptable JSON: {e.Message}"));
+        }
+        catch (InvalidManifestException e)
+        {
+            return (null, OciError.ManifestInvalid(e.Message));
+        }
+    }
+
+    private sealed class InvalidManifestException(string message) : Exception(message);
+
+    private sealed class Reader(JsonElement root, int maxReferences)
+    {
+        private readonly List<Digest> blobs = [];
+        private readonly List<Digest> children = [];
+
+        public NewManifest Read(Digest digest, byte[] bytes, string? contentType)
+        {
+            Require(root.ValueKind == JsonValueKind.Object, "a manifest is a JSON object");
+            var type = ReadType(contentType);
+            var isIndex = type is MediaTypes.OciIndex or MediaTypes.DockerList;
+            var isArtifact = type == MediaTypes.OciArtifact;
+            if (!isArtifact) Require(root.TryGetProperty("schemaVersion", out var version) && version.ValueKind == JsonValueKind.Number && version.TryGetInt32(out var two) && two == 2, "schemaVersion must be 2");
+            Require(!(root.TryGetProperty("layers", out _) && root.TryGetProperty("manifests", out _)), "a manifest has layers or manifests, not both");
+
+            string? configType = null;
+            if (isIndex) ReadList("manifests", isRequired: true, AddChild);
+            else if (isArtifact) ReadList("blobs", isRequired: false, AddBlob);
+            else
+            {
+                Require(root.TryGetProperty("config", out var config), "an image manifest needs a config");
+                configType = ReadDescriptor(config, "config").MediaType;
+                AddBlob(config, "config");
+                ReadList("layers", isRequired: true, AddLayer);
+            }
+
+            return new NewManifest(
+                new ManifestRecord(digest, type, bytes),
+                [.. blobs.Distinct()],
+                [.. children.Distinct()],
+                root.TryGetProperty("subject", out var subject) && subject.ValueKind != JsonValueKind.Null ? ReadDescriptor(subject, "subject").Digest : null,
+                Text(root, "artifactType") ?? configType,
+                ReadAnnotations());
+        }
+
+        private string ReadType(string? contentType)
+        {
+            var inner = Text(root, "mediaType");
+            var type = string.IsNullOrEmpty(contentType) ? inner : contentType;
+            Require(type is not null, "neither the Content-Type nor mediaType says what kind of manifest this is");
+            Require(MediaTypes.Manifests.Contains(type!, StringComparer.Ordinal), $"'{type}' is not the media type of a manifest; known are {string.Join(", ", MediaTypes.Manifests)}");
+            Require(inner is null || inner == type, $"the Content-Type is {type}, the manifest's own mediaType {inner}");
+            return type!;
+        }
+
+        private void ReadList(string member, bool isRequired, Action<JsonElement, string> add)
+        {
+            if (!root.TryGetProperty(member, out var list) || list.ValueKind == JsonValueKind.Null)
+            {
+                Require(!isRequired, $"{member} is missing");
+                return;
+            }
+
+            Require(list.ValueKind == JsonValueKind.Array, $"{member} is not a list");
+            Require(list.GetArrayLength() <= maxReferences, $"{member} has {list.GetArrayLength()} entries; at most {maxReferences} are allowed");
+            var i = 0;
+            foreach (var item in list.EnumerateArray()) add(item, $"{member}[{i++}]");
+        }
+
+        private void AddBlob(JsonElement descriptor, string where) => blobs.Add(ReadDescriptor(descriptor, where).Digest);
+
+        private void AddChild(JsonElement descriptor, string where) => children.Add(ReadDescriptor(descriptor, where).Digest);
+
+        private void AddLayer(JsonElement descriptor, string where)
+        {
+            var (digest, mediaType) = ReadDescriptor(descriptor, where);
+            if (!MediaTypes.IsNondistributable(mediaType)) blobs.Add(digest);
+        }
+
+        private static (Digest Digest, string MediaType) ReadDescriptor(JsonElement descriptor, string where)
+        {
+            Require(descriptor.ValueKind == JsonValueKind.Object, $"{where} is not a descriptor");
+            Require(Digest.TryParse(Text(descriptor, "digest"), out var digest), $"{where}.digest is not a sha256 or sha512 digest");
+            Require(Text(descriptor, "mediaType") is { Length: > 0 }, $"{where}.mediaType is missing");
+            Require(descriptor.TryGetProperty("size", out var size) && size.ValueKind == JsonValueKind.Number && size.TryGetInt64(out var bytes) && bytes >= 0, $"{where}.size is not a number of bytes");
+            return (digest, Text(descriptor, "mediaType")!);
+        }
+
+        private string? ReadAnnotations()
+        {
+            if (!root.TryGetProperty("annotations", out var annotations) || annotations.ValueKind == JsonValueKind.Null) return null;
+            Require(
+                annotations.ValueKind == JsonValueKind.Object && annotations.EnumerateObject().All(a => a.Value.ValueKind == JsonValueKind.String),
+                "annotations is not an object of texts");
+            return annotations.GetRawText();
+        }
+
+        private static string? Text(JsonElement element, string member)
+        {
+            if (!element.TryGetProperty(member, out var value) || value.ValueKind == JsonValueKind.Null) return null;
+            Require(value.ValueKind == JsonValueKind.String, $"{member} is not a text");
+            return value.GetString() is { Length: > 0 } text ? text : null;
+        }
+
+        private static void Require(bool condition, string problem)
+        {
+            if (!condition) throw new InvalidManifestException(problem);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage;
+
+namespace AuthIndex.RegistryCore.Manifests;
+
+/// <summary>Manifests: push, pull, delete, by tag and by digest (OCI distribution-spec 1.1, "Pushing manifests" and around).</summary>
+internal sealed class ManifestEndpoint(ManifestStore manifests, RegistryOptions options)
+{
+    private const int MaxTags = 100;
+
+    /// <summary>GET and HEAD.</summary>
+    public async Task<OciError?> GetAsync(V2Request request)
+    {
+        if (!Reference.TryParse(request.Argument, out var reference)) return OciError.TagInvalid(request.Argument);
+        if (manifests.Find(request.Repository, reference) is not { } manifest) return OciError.ManifestUnknown(reference);
+
+        var (http, headers) = (request.Http, request.Http.Response.Headers);
+        headers.ETag = Precondition.EntityTag(manifest.Digest);
+        headers["Docker-Content-Digest"] = manifest.Digest.Value;
+        if (new Precondition(null, http.Request.Headers.IfNoneMatch).IsNotModified(manifest.Digest))
+        {
+            http.Response.StatusCode = StatusCodes.Status304NotModified;
+            return null;
+        }
+
+        headers.ContentType = manifest.MediaType;
+        http.Response.ContentLength = manifest.Bytes.Length;
+        if (!HttpMethods.IsHead(http.Request.Method)) await http.Response.BodyWriter.WriteAsync(manifest.Bytes, request.Aborted);
+        return null;
+    }
+
+    /// <summary>PUT. If-Match and If-None-Match make the move of a tag a compare-and-swap.</summary>
+    public async Task<OciError?> PutAsync(V2Request request)
+    {
+        if (!Reference.TryParse(request.Argument, out var reference)) return OciError.TagInvalid(request.Argument);
+        var tags = TagsOf(request, reference, out var tagProblem);
+        if (tagProblem is not null) return tagProblem;
+
+        var http = request.Http;
+        if (await ReadBodyAsync(request) is not { } bytes) return OciError.ManifestTooLarge(options.Limits.ManifestSize.Bytes);
+        var digest = ChooseDigest(request, reference, bytes, out var digestProblem);
+        if (digestProblem is not null) return digestProblem;
+
+        var (manifest, error) = ManifestContent.Read(digest, bytes, http.Request.ContentType, options.Limits.ManifestReferences);
+        if (manifest is null) return error;
+
+        var precondition = new Precondition(http.Request.Headers.IfMatch, http.Request.Headers.IfNoneMatch);
+        switch (await manifests.PutAsync(request.Repository, manifest, tags, precondition, request.Token.Subject))
+        {
+            case PutOutcome.Missing { Digests: var missing }: return OciError.ReferencesUnknown(missing);
+            case PutOutcome.TagMoved { Tag: var tag }: return OciError.TagMoved(tag);
+            default:
+                Describe(request, reference, manifest, tags);
+                return null;
+        }
+    }
+
+    /// <summary>DELETE of a tag, or of a manifest with every tag that points at it.</summary>
+    public async Task<OciError?> DeleteAsync(V2Request request)
+    {
+        if (!Reference.TryParse(request.Argument, out var reference)) return OciError.TagInvalid(request.Argument);
+        var headers = request.Http.Request.Headers;
+        switch (await manifests.DeleteAsync(request.Repository, reference, new Precondition(headers.IfMatch, headers.IfNoneMatch), request.Token.Subject))
+        {
+            case DeleteOutcome.NotFound: return OciError.ManifestUnknown(reference);
+            case DeleteOutcome.TagMoved: return OciError.TagMoved(reference.Value);
+            default:
+                request.Http.Response.StatusCode = StatusCodes.Status202Accepted;
+                return null;
+        }
+    }
+
+    /// <summary>The tags to move: that of the path, or those of <c>tag</c> parameters.</summary>
+    private static List<string> TagsOf(V2Request request, Reference reference, out OciError? problem)
+    {
+        problem = null;
+        var tags = new List<string>();
+        if (reference.Tag is { } named) tags.Add(named);
+        foreach (var tag in request.Http.Request.Query["tag"])
+        {
+            if (!Reference.IsTag(tag)) problem = OciError.TagInvalid(tag ?? "");
+            else if (!tags.Contains(tag, StringComparer.Ordinal)) tags.Add(tag);
+        }
+
+        if (tags.Count > MaxTags) problem = OciError.BadRequest($"at most {MaxTags} tags can be moved by one push");
+        return tags;
+    }
+
+    /// <summary>The digest that names the manifest: the one in the path or the <c>digest</c> parameter, which must be right, otherwise sha256.</summary>
+    private static Digest ChooseDigest(V2Request request, Reference reference, byte[] bytes, out OciError? problem)
+    {
+        problem = null;
+        var expected = reference.Digest;
+        if (expected is null && request.Query("digest") is { } parameter)
+        {
+            if (!Digest.TryParse(parameter, out var named)) problem = OciError.DigestInvalid(parameter);
+            expected = named;
+        }
+
+        if (problem is not null) return default;
+        var actual = Digest.Compute(expected?.Algorithm ?? HashAlgorithmName.SHA256, bytes);
+        if (expected is not null && expected != actual) problem = OciError.DigestMismatch(expected.Value, actual);
+        return actual;
+    }
+
+    private static void Describe(V2Request request, Reference reference, NewManifest manifest, List<string> tags)
+    {
+        var response = request.Http.Response;
+        response.StatusCode = StatusCodes.Status201Created;
+        response.Headers.Location = request.Location($"manifests/{manifest.Manifest.Digest}");
+        response.Headers["Docker-Content-Digest"] = manifest.Manifest.Digest.Value;
+        if (manifest.Subject is { } subject) response.Headers["OCI-Subject"] = subject.Value;
+        if (reference.Digest is not null && tags.Count > 0) response.Headers["OCI-Tag"] = tags.ToArray();
+    }
+
+    /// <summary>The body; null when it is larger than a manifest may be. Never more than that is held in memory.</summary>
+    private async Task<byte[]?> ReadBodyAsync(V2Request request)
+    {
+        var limit = options.Limits.ManifestSize.Bytes;
+        if (request.Http.Request.ContentLength > limit) return null;
+        var reader = request.Http.Request.BodyReader;
+        while (true)
+        {
+            var read = await reader.ReadAsync(request.Aborted);
+            if (read.Buffer.Length > limit) return null;
+            if (read.IsCompleted)
+            {
+                var bytes = read.Buffer.ToArray();
+                reader.AdvanceTo(read.Buffer.End);
+                return bytes;
+            }
+
+            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+}

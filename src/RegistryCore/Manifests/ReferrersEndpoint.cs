@@ -1,0 +1,93 @@
+using System.Buffers;
+using System.Text.Json;
+using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage;
+
+namespace AuthIndex.RegistryCore.Manifests;
+
+/// <summary>
+/// The manifests that refer to another: signatures, attestations, bills of material (OCI distribution-spec 1.1, "Listing
+/// referrers"). What older clients listed under a fallback tag is folded in.
+/// </summary>
+internal sealed class ReferrersEndpoint(ManifestStore manifests, RegistryOptions options)
+{
+    private const int MaxPage = 1000;
+
+    /// <summary>GET: always an index, empty for a digest or a repository that nobody refers to.</summary>
+    public async Task<OciError?> GetAsync(V2Request request)
+    {
+        if (!Digest.TryParse(request.Argument, out var subject)) return OciError.DigestInvalid(request.Argument);
+        if (Page.Parse(request.Query("n"), request.Query("last"), Math.Min(MaxPage, options.Limits.PageSize)) is not { } page) return OciError.PageInvalid(request.Query("n")!);
+
+        var filter = request.Query("artifactType");
+        var rows = Referrers(request, subject)
+            .Where(r => string.CompareOrdinal(r.Digest, page.After) > 0 && (string.IsNullOrEmpty(filter) || r.ArtifactType == filter))
+            .Take(page.Count + 1)
+            .ToList();
+
+        var response = request.Http.Response;
+        response.ContentType = MediaTypes.OciIndex;
+        if (!string.IsNullOrEmpty(filter)) response.Headers["OCI-Filters-Applied"] = "artifactType";
+        if (rows.Count > page.Count && page.Count > 0)
+        {
+            rows.RemoveAt(page.Count);
+            var extra = string.IsNullOrEmpty(filter) ? "" : $"&artifactType={Uri.EscapeDataString(filter)}";
+            response.Headers.Link = page.NextLink(request.Location($"referrers/{subject}"), rows[^1].Digest, extra);
+        }
+
+        var body = Render(rows.Take(page.Count));
+        response.ContentLength = body.WrittenCount;
+        await response.BodyWriter.WriteAsync(body.WrittenMemory, request.Aborted);
+        return null;
+    }
+
+    private IEnumerable<ReferrerRecord> Referrers(V2Request request, Digest subject) =>
+        manifests.Referrers(request.Repository, subject)
+            .Concat(FromFallbackTag(request, subject))
+            .DistinctBy(r => r.Digest, StringComparer.Ordinal)
+            .OrderBy(r => r.Digest, StringComparer.Ordinal);
+
+    /// <summary>The index that clients without a referrers API keep under the tag <c>sha256-HEX</c> ("Referrers Tag Schema"), as far as its entries are here.</summary>
+    private List<ReferrerRecord> FromFallbackTag(V2Request request, Digest subject)
+    {
+        var tag = subject.Value.Replace(':', '-');
+        if (!Reference.TryParse(tag[..Math.Min(tag.Length, Reference.MaxTagLength)], out var reference)
+            || manifests.Find(request.Repository, reference) is not { MediaType: MediaTypes.OciIndex } index
+            || ManifestContent.Read(index.Digest, index.Bytes, index.MediaType, options.Limits.ManifestReferences).Manifest is not { } content)
+        {
+            return [];
+        }
+
+        return [.. content.Children.Select(child => manifests.Describe(request.Repository, child)).OfType<ReferrerRecord>()];
+    }
+
+    private static ArrayBufferWriter<byte> Render(IEnumerable<ReferrerRecord> rows)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(buffer);
+        json.WriteStartObject();
+        json.WriteNumber("schemaVersion"u8, 2);
+        json.WriteString("mediaType"u8, MediaTypes.OciIndex);
+        json.WriteStartArray("manifests"u8);
+        foreach (var row in rows)
+        {
+            json.WriteStartObject();
+            json.WriteString("mediaType"u8, row.MediaType);
+            json.WriteString("digest"u8, row.Digest);
+            json.WriteNumber("size"u8, row.Size);
+            if (row.ArtifactType is not null) json.WriteString("artifactType"u8, row.ArtifactType);
+            if (row.Annotations is not null)
+            {
+                json.WritePropertyName("annotations"u8);
+                json.WriteRawValue(row.Annotations);
+            }
+
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+        return buffer;
+    }
+}

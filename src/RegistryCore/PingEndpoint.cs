@@ -1,0 +1,20 @@
+using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Protocol;
+
+namespace AuthIndex.RegistryCore;
+
+/// <summary><c>/v2/</c>: by its challenge clients learn where tokens come from, by its 200 that theirs is good (OCI distribution-spec 1.1, "Determining Support").</summary>
+internal static class PingEndpoint
+{
+    private static readonly byte[] Body = "{}"u8.ToArray();
+
+    /// <summary>GET and HEAD.</summary>
+    public static async Task<OciError?> GetAsync(V2Request request)
+    {
+        var response = request.Http.Response;
+        response.ContentType = "application/json";
+        response.ContentLength = Body.Length;
+        if (request.Http.Request.Method != "HEAD") await response.BodyWriter.WriteAsync(Body, request.Aborted);
+        return null;
+    }
+}

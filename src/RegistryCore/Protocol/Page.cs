@@ -1,0 +1,24 @@
+using System.Globalization;
+
+namespace AuthIndex.RegistryCore.Protocol;
+
+/// <summary>
+/// A page of a sorted list (OCI distribution-spec 1.1, "Listing tags"): at most <paramref name="Count"/> items after
+/// <paramref name="After"/>, which need not exist itself.
+/// </summary>
+/// <param name="Count">0 to the limit.</param>
+/// <param name="After">The <c>last</c> parameter; empty for the beginning.</param>
+internal readonly record struct Page(int Count, string After)
+{
+    /// <summary>Reads the <c>n</c> and <c>last</c> parameters; an <c>n</c> beyond <paramref name="limit"/> is cut to it. Null for an <c>n</c> that is no number.</summary>
+    public static Page? Parse(string? n, string? last, int limit)
+    {
+        if (string.IsNullOrEmpty(n)) return new Page(limit, last ?? "");
+        if (n.AsSpan().ContainsAnyExceptInRange('0', '9')) return null;
+        return new Page(int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? Math.Min(count, limit) : limit, last ?? "");
+    }
+
+    /// <summary>The <c>Link</c> header to the page after this one (RFC 8288). What stands in it is escaped: no client can put a line break there.</summary>
+    public string NextLink(string path, string last, string extra = "") =>
+        $"<{path}?n={Count}&last={Uri.EscapeDataString(last)}{extra}>; rel=\"next\"";
+}

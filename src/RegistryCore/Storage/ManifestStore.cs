@@ -1,0 +1,253 @@
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.TokenContract;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AuthIndex.RegistryCore.Storage;
+
+/// <summary>A manifest as it is stored and served.</summary>
+/// <param name="Digest">Its digest.</param>
+/// <param name="MediaType">The Content-Type it was pushed with.</param>
+/// <param name="Bytes">Exactly the bytes that were pushed.</param>
+internal sealed record ManifestRecord(Digest Digest, string MediaType, byte[] Bytes);
+
+/// <summary>What of a manifest the database must know besides its bytes.</summary>
+/// <param name="Manifest">The manifest.</param>
+/// <param name="Blobs">Blobs it needs in its repository.</param>
+/// <param name="Children">Manifests it needs in its repository; buildkit's caches put blobs here, so a blob will do.</param>
+/// <param name="Subject">The manifest it refers to, which need not exist.</param>
+/// <param name="ArtifactType">Its artifact type, or its config's media type.</param>
+/// <param name="Annotations">Its annotations as a JSON object, or null.</param>
+internal sealed record NewManifest(
+    ManifestRecord Manifest,
+    IReadOnlyList<Digest> Blobs,
+    IReadOnlyList<Digest> Children,
+    Digest? Subject,
+    string? ArtifactType,
+    string? Annotations);
+
+/// <summary>What became of a push of a manifest.</summary>
+internal abstract record PutOutcome
+{
+    /// <summary>It is stored, and the tags point at it.</summary>
+    internal sealed record Stored : PutOutcome;
+
+    /// <summary>It refers to what the repository does not hold; nothing was changed.</summary>
+    internal sealed record Missing(IReadOnlyList<Digest> Digests) : PutOutcome;
+
+    /// <summary>A tag is not what the precondition says; nothing was changed.</summary>
+    internal sealed record TagMoved(string Tag) : PutOutcome;
+
+    private PutOutcome()
+    {
+    }
+}
+
+/// <summary>What became of a deletion.</summary>
+internal enum DeleteOutcome
+{
+    /// <summary>It is gone.</summary>
+    Deleted,
+
+    /// <summary>There was nothing of that name.</summary>
+    NotFound,
+
+    /// <summary>The tag is not what the precondition says; nothing was changed.</summary>
+    TagMoved,
+}
+
+/// <summary>A manifest that refers to another, as the referrers list shows it.</summary>
+internal sealed record ReferrerRecord(string Digest, string MediaType, long Size, string? ArtifactType, string? Annotations);
+
+/// <summary>The manifests of all repositories, their tags, and what refers to what. A push is one commit.</summary>
+internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache)
+{
+    /// <summary>The manifest under a tag or digest.</summary>
+    public ManifestRecord? Find(RepositoryName repository, Reference reference) => cache.GetOrRead(
+        repository.Value,
+        reference.Value,
+        () => database.Read(db => Read(db, repository, reference)),
+        m => m.Bytes.Length);
+
+    /// <summary>Stores a manifest and points the tags at it, all or nothing.</summary>
+    /// <param name="repository">Where.</param>
+    /// <param name="manifest">What.</param>
+    /// <param name="tags">The tags to move; none for a push by digest alone.</param>
+    /// <param name="precondition">Judged against each tag, or against the digest when there is no tag.</param>
+    /// <param name="account">Who pushes.</param>
+    public async Task<PutOutcome> PutAsync(RepositoryName repository, NewManifest manifest, IReadOnlyList<string> tags, Precondition precondition, string account)
+    {
+        var outcome = await database.WriteAsync(db => Put(db, repository, manifest, tags, precondition, account));
+        if (outcome is PutOutcome.Stored) cache.Invalidate(repository.Value);
+        return outcome;
+    }
+
+    /// <summary>Deletes a tag, or a manifest together with every tag that points at it.</summary>
+    public async Task<DeleteOutcome> DeleteAsync(RepositoryName repository, Reference reference, Precondition precondition, string account)
+    {
+        var outcome = await database.WriteAsync(db =>
+        {
+            if (RegistryDatabase.FindRepository(db, repository) is not { } id) return DeleteOutcome.NotFound;
+            return reference.Digest is { } digest ? DeleteManifest(db, id, digest, precondition, account) : DeleteTag(db, id, reference.Value, precondition, account);
+        });
+        if (outcome == DeleteOutcome.Deleted) cache.Invalidate(repository.Value);
+        return outcome;
+    }
+
+    /// <summary>The tags of a repository in byte order; null when there is no such repository.</summary>
+    public IReadOnlyList<string>? Tags(RepositoryName repository, string after, int count) => database.Read(db =>
+        RegistryDatabase.FindRepository(db, repository) is { } id
+            ? db.Query<string>("SELECT name FROM tags WHERE repository = @id AND name > @after ORDER BY name LIMIT @count", new { id, after, count }).AsList()
+            : null);
+
+    /// <summary>The manifests of a repository whose subject is the digest, in order of digest.</summary>
+    public IReadOnlyList<ReferrerRecord> Referrers(RepositoryName repository, Digest subject) => database.Read(db =>
+        db.Query<ReferrerRecord>(
+            """
+            SELECT m.digest, m.media_type AS MediaType, m.size, m.artifact_type AS ArtifactType, m.annotations
+            FROM manifests m JOIN repositories r ON r.id = m.repository
+            WHERE r.name = @name AND m.subject = @subject ORDER BY m.digest
+            """,
+            new { name = repository.Value, subject = subject.Value }).AsList());
+
+    /// <summary>A manifest of a repository as the referrers list shows it.</summary>
+    public ReferrerRecord? Describe(RepositoryName repository, Digest digest) => database.Read(db =>
+        db.QuerySingleOrDefault<ReferrerRecord>(
+            """
+            SELECT m.digest, m.media_type AS MediaType, m.size, m.artifact_type AS ArtifactType, m.annotations
+            FROM manifests m JOIN repositories r ON r.id = m.repository
+            WHERE r.name = @name AND m.digest = @digest
+            """,
+            new { name = repository.Value, digest = digest.Value }));
+
+    /// <summary>The names of repositories that hold a manifest, in byte order.</summary>
+    public IReadOnlyList<string> Repositories(string after, int count) => database.Read(db =>
+        db.Query<string>(
+            "SELECT name FROM repositories r WHERE name > @after AND EXISTS (SELECT 1 FROM manifests m WHERE m.repository = r.id) ORDER BY name LIMIT @count",
+            new { after, count }).AsList());
+
+    private PutOutcome Put(SqliteConnection db, RepositoryName repository, NewManifest manifest, IReadOnlyList<string> tags, Precondition precondition, string account)
+    {
+        var id = RegistryDatabase.FindRepository(db, repository);
+        if (FindMissing(db, id, manifest) is { Count: > 0 } missing) return new PutOutcome.Missing(missing);
+
+        var digest = manifest.Manifest.Digest;
+        var current = tags.Select(tag => id is null ? null : TagDigest(db, id.Value, tag)).ToList();
+        if (tags.Count == 0 && !precondition.Allows(id is not null && Exists(db, id.Value, digest) ? digest : null)) return new PutOutcome.TagMoved(digest.Value);
+        for (var i = 0; i < tags.Count; i++)
+        {
+            if (!precondition.Allows(current[i])) return new PutOutcome.TagMoved(tags[i]);
+        }
+
+        id ??= database.EnsureRepository(db, repository);
+        Insert(db, id.Value, manifest, account);
+        for (var i = 0; i < tags.Count; i++)
+        {
+            if (current[i] != digest) MoveTag(db, id.Value, tags[i], current[i], digest, account);
+        }
+
+        return new PutOutcome.Stored();
+    }
+
+    private static List<Digest> FindMissing(SqliteConnection db, long? repository, NewManifest manifest)
+    {
+        var missing = manifest.Blobs.Where(d => repository is null || !HoldsBlob(db, repository.Value, d)).ToList();
+        missing.AddRange(manifest.Children.Where(d => repository is null || !(Exists(db, repository.Value, d) || HoldsBlob(db, repository.Value, d))));
+        return missing;
+    }
+
+    private void Insert(SqliteConnection db, long repository, NewManifest manifest, string account)
+    {
+        var digest = manifest.Manifest.Digest.Value;
+        db.Execute("INSERT INTO manifest_contents (digest, bytes) VALUES (@digest, @bytes) ON CONFLICT DO NOTHING", new { digest, bytes = manifest.Manifest.Bytes });
+        db.Execute(
+            """
+            INSERT INTO manifests (repository, digest, media_type, size, artifact_type, subject, annotations, pushed_at, pushed_by)
+            VALUES (@repository, @digest, @mediaType, @size, @artifactType, @subject, @annotations, @now, @account)
+            ON CONFLICT DO UPDATE SET media_type = excluded.media_type
+            """,
+            new
+            {
+                repository,
+                digest,
+                mediaType = manifest.Manifest.MediaType,
+                size = manifest.Manifest.Bytes.Length,
+                artifactType = manifest.ArtifactType,
+                subject = manifest.Subject?.Value,
+                annotations = manifest.Annotations,
+                now = database.Now,
+                account,
+            });
+        foreach (var target in manifest.Blobs.Concat(manifest.Children).Distinct())
+        {
+            db.Execute(
+                "INSERT INTO manifest_references (repository, manifest, target) VALUES (@repository, @digest, @target) ON CONFLICT DO NOTHING",
+                new { repository, digest, target = target.Value });
+        }
+    }
+
+    private DeleteOutcome DeleteTag(SqliteConnection db, long repository, string tag, Precondition precondition, string account)
+    {
+        var current = TagDigest(db, repository, tag);
+        if (!precondition.Allows(current)) return DeleteOutcome.TagMoved;
+        if (current is null) return DeleteOutcome.NotFound;
+        MoveTag(db, repository, tag, current, null, account);
+        return DeleteOutcome.Deleted;
+    }
+
+    private DeleteOutcome DeleteManifest(SqliteConnection db, long repository, Digest digest, Precondition precondition, string account)
+    {
+        var exists = Exists(db, repository, digest);
+        if (!precondition.Allows(exists ? digest : null)) return DeleteOutcome.TagMoved;
+        if (!exists) return DeleteOutcome.NotFound;
+
+        foreach (var tag in db.Query<string>("SELECT name FROM tags WHERE repository = @repository AND digest = @digest", new { repository, digest = digest.Value }).AsList())
+        {
+            MoveTag(db, repository, tag, digest, null, account);
+        }
+
+        db.Execute("DELETE FROM manifests WHERE repository = @repository AND digest = @digest", new { repository, digest = digest.Value });
+        db.Execute(
+            "DELETE FROM manifest_contents WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM manifests WHERE digest = @digest)",
+            new { digest = digest.Value });
+        return DeleteOutcome.Deleted;
+    }
+
+    private void MoveTag(SqliteConnection db, long repository, string tag, Digest? from, Digest? to, string account)
+    {
+        var row = new { repository, tag, from = from?.Value, to = to?.Value, now = database.Now, account };
+        if (to is null) db.Execute("DELETE FROM tags WHERE repository = @repository AND name = @tag", row);
+        else
+        {
+            db.Execute(
+                """
+                INSERT INTO tags (repository, name, digest, moved_at, moved_by) VALUES (@repository, @tag, @to, @now, @account)
+                ON CONFLICT DO UPDATE SET digest = excluded.digest, moved_at = excluded.moved_at, moved_by = excluded.moved_by
+                """,
+                row);
+        }
+
+        db.Execute("INSERT INTO tag_history (repository, name, old_digest, new_digest, at, by) VALUES (@repository, @tag, @from, @to, @now, @account)", row);
+    }
+
+    private static ManifestRecord? Read(SqliteConnection db, RepositoryName repository, Reference reference)
+    {
+        if (RegistryDatabase.FindRepository(db, repository) is not { } id) return null;
+        if ((reference.Digest ?? TagDigest(db, id, reference.Value)) is not { } digest) return null;
+        var row = db.QuerySingleOrDefault<(string MediaType, byte[] Bytes)?>(
+            "SELECT m.media_type, c.bytes FROM manifests m JOIN manifest_contents c ON c.digest = m.digest WHERE m.repository = @id AND m.digest = @digest",
+            new { id, digest = digest.Value });
+        return row is { } found ? new ManifestRecord(digest, found.MediaType, found.Bytes) : null;
+    }
+
+    private static Digest? TagDigest(SqliteConnection db, long repository, string tag) =>
+        Digest.TryParse(db.QuerySingleOrDefault<string>("SELECT digest FROM tags WHERE repository = @repository AND name = @tag", new { repository, tag }), out var digest)
+            ? digest
+            : null;
+
+    private static bool Exists(SqliteConnection db, long repository, Digest digest) =>
+        db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM manifests WHERE repository = @repository AND digest = @digest)", new { repository, digest = digest.Value });
+
+    private static bool HoldsBlob(SqliteConnection db, long repository, Digest digest) =>
+        db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM blob_links WHERE repository = @repository AND digest = @digest)", new { repository, digest = digest.Value });
+}

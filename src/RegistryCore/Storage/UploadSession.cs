@@ -1,0 +1,143 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Security.Cryptography;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.TokenContract;
+using Microsoft.Win32.SafeHandles;
+
+namespace AuthIndex.RegistryCore.Storage;
+
+/// <summary>
+/// An upload session: bytes that arrive in order into one file, hashed while they are written. It belongs to one repository and
+/// one account, and to one request at a time. The hash lives in memory; after a restart it is computed again from the file.
+/// </summary>
+internal sealed class UploadSession(UploadId id, RepositoryName repository, string account, HashAlgorithmName algorithm, string file) : IDisposable
+{
+    private const int WriteSize = 256 * 1024;
+
+    private IncrementalHash? hash;
+    private int writers;
+
+    /// <summary>Its name.</summary>
+    public UploadId Id => id;
+
+    /// <summary>Where the blob will be.</summary>
+    public RepositoryName Repository => repository;
+
+    /// <summary>Whose it is; empty for an anonymous caller.</summary>
+    public string Account => account;
+
+    /// <summary>The file with the bytes.</summary>
+    public string DataFile => file;
+
+    /// <summary>How many bytes it holds.</summary>
+    public long Offset { get; private set; } = File.Exists(file) ? new FileInfo(file).Length : 0;
+
+    /// <summary>Takes the session for one request; null while another has it. Disposing gives it back.</summary>
+    public IDisposable? TryEnter() => Interlocked.CompareExchange(ref writers, 1, 0) == 0 ? new Turn(this) : null;
+
+    /// <summary>
+    /// Appends a body. When the client hangs up, what has arrived stays and can be resumed from.
+    /// </summary>
+    /// <returns>How many bytes were appended.</returns>
+    /// <exception cref="IOException">The disk is full or broken; <see cref="Offset"/> tells what is kept.</exception>
+    public async Task<long> AppendAsync(PipeReader body, CancellationToken cancellationToken)
+    {
+        using var handle = OpenFile();
+        var running = await EnsureHashAsync(handle, cancellationToken);
+        var start = Offset;
+        while (true)
+        {
+            var read = await body.ReadAtLeastAsync(WriteSize, cancellationToken);
+            Write(handle, running, read.Buffer);
+            body.AdvanceTo(read.Buffer.End);
+            if (read.IsCompleted) return Offset - start;
+        }
+    }
+
+    /// <summary>Takes bytes back that should not have come.</summary>
+    public void TruncateTo(long offset)
+    {
+        using var handle = OpenFile();
+        RandomAccess.SetLength(handle, offset);
+        Offset = offset;
+        hash?.Dispose();
+        hash = null;
+    }
+
+    /// <summary>The digest of what the session holds, by the algorithm of the digest that the client expects.</summary>
+    public async Task<Digest> ComputeDigestAsync(HashAlgorithmName expected, CancellationToken cancellationToken)
+    {
+        using var handle = OpenFile();
+        if (expected == algorithm) return Digest.Of(expected, (await EnsureHashAsync(handle, cancellationToken)).GetCurrentHash());
+        using var other = await HashFileAsync(handle, expected, cancellationToken);
+        return Digest.Of(expected, other.GetCurrentHash());
+    }
+
+    /// <summary>Makes the bytes durable, exactly those that were hashed.</summary>
+    public void Flush()
+    {
+        using var handle = OpenFile();
+        if (RandomAccess.GetLength(handle) != Offset) RandomAccess.SetLength(handle, Offset);
+        RandomAccess.FlushToDisk(handle);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => hash?.Dispose();
+
+    private void Write(SafeFileHandle handle, IncrementalHash running, ReadOnlySequence<byte> bytes)
+    {
+        if (bytes.IsEmpty) return;
+        if (bytes.IsSingleSegment)
+        {
+            RandomAccess.Write(handle, bytes.FirstSpan, Offset);
+        }
+        else
+        {
+            var segments = new List<ReadOnlyMemory<byte>>();
+            foreach (var segment in bytes) segments.Add(segment);
+            RandomAccess.Write(handle, segments, Offset);
+        }
+
+        // Only what is written counts: after a failed write the bytes behind Offset are overwritten or cut off.
+        foreach (var segment in bytes) running.AppendData(segment.Span);
+        Offset += bytes.Length;
+    }
+
+    private async ValueTask<IncrementalHash> EnsureHashAsync(SafeFileHandle handle, CancellationToken cancellationToken) =>
+        hash ??= Offset == 0 ? IncrementalHash.CreateHash(algorithm) : await HashFileAsync(handle, algorithm, cancellationToken);
+
+    private async Task<IncrementalHash> HashFileAsync(SafeFileHandle handle, HashAlgorithmName by, CancellationToken cancellationToken)
+    {
+        var computed = IncrementalHash.CreateHash(by);
+        var buffer = ArrayPool<byte>.Shared.Rent(WriteSize);
+        try
+        {
+            for (var at = 0L; at < Offset;)
+            {
+                var read = await RandomAccess.ReadAsync(handle, buffer.AsMemory(0, (int)Math.Min(buffer.Length, Offset - at)), at, cancellationToken);
+                if (read == 0) throw new IOException($"The upload file {file} is shorter than the {Offset} bytes received.");
+                computed.AppendData(buffer, 0, read);
+                at += read;
+            }
+
+            return computed;
+        }
+        catch
+        {
+            computed.Dispose();
+            throw;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private SafeFileHandle OpenFile() => File.OpenHandle(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+
+    private sealed class Turn(UploadSession session) : IDisposable
+    {
+        public void Dispose() => Interlocked.Exchange(ref session.writers, 0);
+    }
+}

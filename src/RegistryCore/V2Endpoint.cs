@@ -1,0 +1,116 @@
+using System.Text.Json;
+using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.TokenContract;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Data.Sqlite;
+
+namespace AuthIndex.RegistryCore;
+
+/// <summary>
+/// How every request under <c>/v2/</c> travels: 1 match it to a row of <see cref="V2Routes"/>, 2 check the token against the row,
+/// 3 run the row's handler, 4 render the error if there is one.
+/// </summary>
+internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, RegistryOptions options, ILogger<V2Endpoint> log)
+{
+    private readonly string basePath = options.PublicUrl?.AbsoluteUri.TrimEnd('/') ?? "";
+
+    /// <summary>Answers a request.</summary>
+    public async Task HandleAsync(HttpContext http)
+    {
+        http.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
+        OciError? error;
+        try
+        {
+            error = await RunAsync(http);
+        }
+        catch (Exception e) when (IsHangUp(e, http))
+        {
+            LogHangUp(log, http.Request.Method, http.Request.Path.Value);
+            http.Abort();
+            return;
+        }
+        catch (BadHttpRequestException e)
+        {
+            error = new OciError(e.StatusCode, "UNSUPPORTED", e.Message);
+        }
+        catch (Exception e)
+        {
+            LogFailure(log, http.TraceIdentifier, http.Request.Method, http.Request.Path.Value, e);
+            error = IsStorageFull(e) ? OciError.NoSpace() : OciError.Internal(http.TraceIdentifier);
+        }
+
+        if (error is not null) await RenderAsync(http, error);
+    }
+
+    private async Task<OciError?> RunAsync(HttpContext http)
+    {
+        var (match, mismatch) = path.Find(http.Request.Method, RawPath(http));
+        if (match is null) return mismatch;
+
+        var required = match.Route.Needs.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Needs);
+        var asked = match.Route.Tail == "_catalog" ? Scope.Catalog : match.Route.Asks.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Asks);
+        var (token, refused) = await access.CheckAsync(http.Request.Headers.Authorization, required, asked, http.RequestAborted);
+        if (token is null) return refused;
+
+        return await match.Route.Handler(new V2Request(http, match.Repository, match.Argument, token, basePath));
+    }
+
+    private static async Task RenderAsync(HttpContext http, OciError error)
+    {
+        var response = http.Response;
+        if (response.HasStarted)
+        {
+            // The status is already out; only a broken connection can still tell the client.
+            http.Abort();
+            return;
+        }
+
+        var keep = (string?)response.Headers["Docker-Distribution-Api-Version"];
+        response.Clear();
+        response.Headers["Docker-Distribution-Api-Version"] = keep;
+        response.StatusCode = error.Status;
+        foreach (var (name, value) in error.Headers) response.Headers[name] = value;
+
+        var body = JsonSerializer.SerializeToUtf8Bytes(new ErrorBody([new ErrorEntry(error.Code, error.Message, error.Detail)]), ErrorJson);
+        response.ContentType = "application/json";
+        response.ContentLength = body.Length;
+        if (!HttpMethods.IsHead(http.Request.Method)) await response.BodyWriter.WriteAsync(body, http.RequestAborted);
+    }
+
+    /// <summary>The path as it came over the wire, without the query and not decoded.</summary>
+    private static string RawPath(HttpContext http)
+    {
+        var target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        if (!target.StartsWith('/')) return http.Request.Path.Value ?? ""; // absolute form, as proxies send it
+        var query = target.IndexOf('?', StringComparison.Ordinal);
+        return query < 0 ? target : target[..query];
+    }
+
+    private static bool IsHangUp(Exception e, HttpContext http) =>
+        e is ConnectionResetException or ConnectionAbortedException
+        || (http.RequestAborted.IsCancellationRequested && e is OperationCanceledException or IOException);
+
+    private static bool IsStorageFull(Exception e)
+    {
+        const int noSpace = 28, quota = 122, sqliteFull = 13; // ENOSPC, EDQUOT, SQLITE_FULL
+        return e is IOException { HResult: noSpace or quota } or SqliteException { SqliteErrorCode: sqliteFull };
+    }
+
+    private static readonly JsonSerializerOptions ErrorJson = new(JsonSerializerDefaults.Web)
+    {
+        DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // a JSON body is never HTML; people read the quotes
+    };
+
+    private sealed record ErrorBody(IReadOnlyList<ErrorEntry> Errors);
+
+    private sealed record ErrorEntry(string Code, string Message, IReadOnlyDictionary<string, string>? Detail);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The client hung up during {Method} {Path}")]
+    private static partial void LogHangUp(ILogger log, string method, string? path);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} failed: {Method} {Path}")]
+    private static partial void LogFailure(ILogger log, string requestId, string method, string? path, Exception e);
+}

@@ -1,0 +1,65 @@
+using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Blobs;
+using AuthIndex.RegistryCore.Catalog;
+using AuthIndex.RegistryCore.Manifests;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Tags;
+using AuthIndex.RegistryCore.Uploads;
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.RegistryCore;
+
+/// <summary>One operation of the registry, and the permission it needs: one row, so that no operation can be without.</summary>
+/// <param name="Methods">The HTTP methods.</param>
+/// <param name="Tail">What follows the repository's name, or <c>/v2/</c> itself for an operation on the registry; <c>{}</c> stands for one variable segment.</param>
+/// <param name="Needs">What the token must grant on the repository; nothing means that any good token will do.</param>
+/// <param name="Asks">What the challenge asks for: as much or more, since clients push and pull with one token.</param>
+/// <param name="Handler">Answers the request, or returns the error to answer with.</param>
+internal sealed record V2Route(string[] Methods, string Tail, ActionSet Needs, ActionSet Asks, Func<V2Request, Task<OciError?>> Handler)
+{
+    /// <summary>The tail's segments.</summary>
+    public string[] Segments { get; } = Tail.Split('/');
+
+    /// <summary>Whether the path begins with a repository's name.</summary>
+    public bool HasRepository { get; } = Tail is not ("" or "_catalog");
+}
+
+/// <summary>
+/// THE table of the registry: every operation under <c>/v2/</c> with the permission it needs. <see cref="V2Endpoint"/> runs it;
+/// nothing answers a request but a row of it.
+/// </summary>
+internal sealed class V2Routes(
+    CatalogEndpoint catalog,
+    TagsEndpoint tags,
+    ManifestEndpoint manifests,
+    ReferrersEndpoint referrers,
+    BlobEndpoint blobs,
+    UploadEndpoint uploads)
+{
+    private static readonly ActionSet Any = ActionSet.None;
+    private static readonly ActionSet Pull = ActionSet.Pull;
+    private static readonly ActionSet Push = ActionSet.Push;
+    private static readonly ActionSet Delete = ActionSet.Delete;
+    private static readonly ActionSet PullPush = ActionSet.Pull.Union(ActionSet.Push);
+
+    /// <summary>The rows. Cancelling an upload needs no more than push: it takes back what was never visible.</summary>
+    public IReadOnlyList<V2Route> All { get; } =
+    [
+        //   methods          tail                 needs     asks      handler
+        new(["GET", "HEAD"], "",                  Any,      Any,      PingEndpoint.GetAsync),
+        new(["GET"],         "_catalog",          Any,      Any,      catalog.ListAsync),
+        new(["GET"],         "tags/list",         Pull,     Pull,     tags.ListAsync),
+        new(["GET", "HEAD"], "manifests/{}",      Pull,     Pull,     manifests.GetAsync),
+        new(["PUT"],         "manifests/{}",      Push,     PullPush, manifests.PutAsync),
+        new(["DELETE"],      "manifests/{}",      Delete,   Delete,   manifests.DeleteAsync),
+        new(["GET"],         "referrers/{}",      Pull,     Pull,     referrers.GetAsync),
+        new(["POST"],        "blobs/uploads",     Push,     PullPush, uploads.StartAsync),
+        new(["POST"],        "blobs/uploads/",    Push,     PullPush, uploads.StartAsync),
+        new(["GET"],         "blobs/uploads/{}",  Push,     PullPush, uploads.StatusAsync),
+        new(["PATCH"],       "blobs/uploads/{}",  Push,     PullPush, uploads.AppendAsync),
+        new(["PUT"],         "blobs/uploads/{}",  Push,     PullPush, uploads.FinishAsync),
+        new(["DELETE"],      "blobs/uploads/{}",  Push,     PullPush, uploads.CancelAsync),
+        new(["GET", "HEAD"], "blobs/{}",          Pull,     Pull,     blobs.GetAsync),
+        new(["DELETE"],      "blobs/{}",          Delete,   Delete,   blobs.DeleteAsync),
+    ];
+}

@@ -1,0 +1,92 @@
+using System.Net.Http.Headers;
+using AuthIndex.Hosting.Configuration;
+using AuthIndex.RegistryCore;
+using Microsoft.AspNetCore.Builder;
+
+namespace AuthIndex.TestKit;
+
+/// <summary>The real registry in this process: on a port that the system chose, over its own folder, with a test's key as the token server's.</summary>
+public sealed class RegistryHost : IAsyncDisposable
+{
+    private readonly TemporaryDirectory folder = new();
+    private readonly Action<RegistryOptions> configure;
+    private WebApplication? app;
+
+    private RegistryHost(Action<RegistryOptions>? configure)
+    {
+        this.configure = configure ?? (_ => { });
+        Tokens = new TokenMaker(Clock);
+    }
+
+    /// <summary>The registry's clock.</summary>
+    public ManualClock Clock { get; } = new();
+
+    /// <summary>Makes tokens that the registry believes, and others.</summary>
+    public TokenMaker Tokens { get; }
+
+    /// <summary>A client without credentials, at the registry's address.</summary>
+    public HttpClient Client { get; private set; } = null!;
+
+    /// <summary>The registry's own folder.</summary>
+    public string Root => folder["registry"];
+
+    internal IServiceProvider Services => app!.Services;
+
+    /// <summary>Starts a registry.</summary>
+    internal static async Task<RegistryHost> StartAsync(Action<RegistryOptions>? configure = null)
+    {
+        var host = new RegistryHost(configure);
+        await File.WriteAllTextAsync(host.folder["jwks.json"], host.Tokens.Jwks);
+        await host.StartAppAsync();
+        return host;
+    }
+
+    /// <summary>Stops the server and starts another over the same folder.</summary>
+    public async Task RestartAsync()
+    {
+        await StopAppAsync();
+        await StartAppAsync();
+    }
+
+    /// <summary>A client that sends a token granting these scopes to the account <c>alice</c>.</summary>
+    public HttpClient As(params string[] scopes) => With(Tokens.Make("alice", scopes));
+
+    /// <summary>A client that sends a token.</summary>
+    public HttpClient With(string token)
+    {
+        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Client.BaseAddress };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        return client;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await StopAppAsync();
+        Tokens.Dispose();
+        folder.Dispose();
+    }
+
+    private async Task StartAppAsync()
+    {
+        var options = new RegistryOptions
+        {
+            Listen = new ListenAddress("127.0.0.1", 0),
+            DataDirectory = folder.Root,
+            LogLevel = "error",
+            DrainTimeout = TimeSpan.FromSeconds(5),
+            TokenServer = { KeysFile = folder["jwks.json"] },
+        };
+        configure(options);
+        app = RegistryApp.Create(options, Clock);
+        await app.StartAsync();
+        Client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+    }
+
+    private async Task StopAppAsync()
+    {
+        Client.Dispose();
+        await app!.StopAsync();
+        await app.DisposeAsync();
+    }
+}
