@@ -61,10 +61,10 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
-    public void Folders_use_only_those_they_may() => Assert.Equal("", string.Join('\n', Sources().SelectMany(ArrowProblems)));
+    public void Folders_use_only_those_they_may() => Repository.AssertNone(Sources().SelectMany(ArrowProblems));
 
     [Fact]
-    public void Only_endpoints_and_the_files_that_wire_them_touch_the_request() => Assert.Equal("", string.Join('\n', Sources().SelectMany(RequestProblems)));
+    public void Only_endpoints_and_the_files_that_wire_them_touch_the_request() => Repository.AssertNone(Sources().SelectMany(RequestProblems));
 
     [Theory]
     [InlineData("RegistryCore", "Blobs/BlobEndpoints.cs", "using AuthIndex.RegistryCore.Storage;\nnamespace AuthIndex.RegistryCore.Blobs;")]
