@@ -19,12 +19,13 @@ public sealed partial class ArchitectureTests
     {
         ["TokenServer"] = new()
         {
+            ["Protocol"] = [],
             ["Policies"] = [],
             ["Identity"] = [],
-            ["Keys"] = [],
-            ["Token"] = ["Policies", "Identity", "Keys"],
-            ["Index"] = ["Policies", "Identity", "Keys", "Token"],
-            ["Commands"] = ["Policies", "Identity", "Keys", "Token", "Index"],
+            ["Keys"] = ["Protocol"],
+            ["Token"] = ["Protocol", "Policies", "Identity", "Keys"],
+            ["Index"] = ["Protocol", "Policies", "Identity", "Keys", "Token"],
+            ["Commands"] = ["Protocol", "Policies", "Identity", "Keys", "Token", "Index"],
         },
         ["RegistryCore"] = new()
         {
