@@ -25,6 +25,7 @@ internal static class PolicyCommand
             PolicyCommandTest.Create(shared, time),
             PolicyCommandExplain.Create(shared, time),
             PolicyCommandWhoCan.Create(shared, time),
+            PolicyCommandDiff.Create(shared, time),
         };
     }
 

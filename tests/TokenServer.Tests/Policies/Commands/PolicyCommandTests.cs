@@ -173,6 +173,19 @@ public sealed class PolicyCommandTests : IDisposable
         Assert.Equal(expected.Replace("FILE", folder["a.yaml"], StringComparison.Ordinal), output);
     }
 
+    [Fact]
+    public void Diff_shows_what_an_edit_gives_and_takes()
+    {
+        using var edited = new PolicyFolder();
+        folder.Write("a.yaml", Sample);
+        edited.Write("a.yaml", Sample.Replace("deny: [push]", "deny: [pull, push]", StringComparison.Ordinal).Replace("[\"public/**\"]", "[\"public/**\", \"free/**\"]", StringComparison.Ordinal));
+        var (status, output, _) = Run("diff", folder.Path, edited.Path);
+        Assert.Equal(0, status);
+        Assert.Contains("- bob: pull on platform/** (tried with platform/sample)", output, StringComparison.Ordinal);
+        Assert.Contains("+ anonymous callers: pull on free/** (tried with free/sample)", output, StringComparison.Ordinal);
+        Assert.Equal("no grant changes\n", Run("diff", folder.Path, folder.Path).Output);
+    }
+
     [Theory]
     [InlineData("explain", "x:pull")]
     [InlineData("who-can", "pull", "x")]
