@@ -165,7 +165,7 @@ public sealed class UpTests
         using var answer = await http.GetAsync(new Uri(up.Registry, "/v2/"), TestContext.Current.CancellationToken);
         Assert.Contains("service=\"our.registry\"", answer.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
         var explained = await AuthIndexUp.RunAsync("policy", "explain", "repository:open/app:pull", "--config", configuration);
-        Assert.Contains("open", explained.Output, StringComparison.Ordinal);
+        Assert.Contains("rule 'open' (", explained.Output, StringComparison.Ordinal);
     }
 
     [Theory]

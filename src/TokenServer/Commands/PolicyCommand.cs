@@ -12,10 +12,11 @@ internal static class PolicyCommand
     private static readonly JsonSerializerOptions JsonStyle = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Makes the command with all its verbs.</summary>
+    /// <param name="directory">The directory of the policy files that the configuration names.</param>
     /// <param name="time">The clock that rules with dates are held against.</param>
-    public static Command Create(TimeProvider time)
+    public static Command Create(Func<ParseResult, string> directory, TimeProvider time)
     {
-        var shared = new PolicyOptions();
+        var shared = new PolicyOptions(directory);
         return new Command("policy", "Check, test and explain the policy files.")
         {
             shared.Directory,

@@ -10,7 +10,7 @@ internal static class PolicyCommandCheck
     {
         var directory = PolicyOptions.DirectoryArgument();
         var command = new Command("check", "Check the files: language, references, contradictions, and the tests in them.") { directory };
-        command.SetAction(parsed => Run(parsed, parsed.GetValue(directory) ?? parsed.GetValue(shared.Directory)!, parsed.GetValue(shared.Json), time.GetUtcNow()));
+        command.SetAction(parsed => Run(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), time.GetUtcNow()));
         return command;
     }
 

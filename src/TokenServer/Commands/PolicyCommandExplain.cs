@@ -28,7 +28,7 @@ internal static class PolicyCommandExplain
                 return 1;
             }
 
-            if (PolicyCommand.Load(parsed, parsed.GetValue(shared.Directory)!, now) is not { } policy) return 1;
+            if (PolicyCommand.Load(parsed, shared.DirectoryOf(parsed), now) is not { } policy) return 1;
             var account = parsed.GetValue(user)! is SignIn.Anonymous ? "" : parsed.GetValue(user)!;
             var caller = new CallerSubjects(account, parsed.GetValue(groups)!, policy.Groups);
             var circumstances = new Circumstances(address, parsed.GetValue(service), account.Length == 0 ? SignIn.Anonymous : parsed.GetValue(signedInBy), now, UnknownIsMet: true);

@@ -11,7 +11,7 @@ internal static class PolicyCommandTest
     {
         var directory = PolicyOptions.DirectoryArgument();
         var command = new Command("test", "Run the tests in the files, and show each.") { directory };
-        command.SetAction(parsed => Run(parsed, parsed.GetValue(directory) ?? parsed.GetValue(shared.Directory)!, parsed.GetValue(shared.Json), time.GetUtcNow()));
+        command.SetAction(parsed => Run(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), time.GetUtcNow()));
         return command;
     }
 

@@ -18,7 +18,7 @@ internal static class PolicyCommandWhoCan
             if (!ActionSet.TryParseWord(parsed.GetValue(action), out var wanted)) return Fail(parsed, RuleReader.Unknown(parsed.GetValue(action)!, []));
             if (ScopeText.Parse(parsed.GetValue(resource)!, wanted, out var scope) is { } problem) return Fail(parsed, problem);
             var now = time.GetUtcNow();
-            if (PolicyCommand.Load(parsed, parsed.GetValue(shared.Directory)!, now) is not { } policy) return 1;
+            if (PolicyCommand.Load(parsed, shared.DirectoryOf(parsed), now) is not { } policy) return 1;
 
             var found = Holder.Find(policy, scope!, Circumstances.Unknown with { Now = now });
             if (parsed.GetValue(shared.Json)) PolicyCommand.WriteJson(parsed, found.Select(AsJson));

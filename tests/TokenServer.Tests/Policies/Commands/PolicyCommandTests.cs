@@ -34,7 +34,7 @@ public sealed class PolicyCommandTests : IDisposable
         """;
 
     private readonly PolicyFolder folder = new();
-    private readonly Command policy = PolicyCommand.Create(TimeProvider.System);
+    private readonly Command policy = PolicyCommand.Create(_ => "policies", TimeProvider.System);
 
     public void Dispose() => folder.Dispose();
 
