@@ -169,8 +169,8 @@ public sealed class UpTests
     }
 
     [Theory]
-    [InlineData("--registry", "the registry")]
-    [InlineData("--token", "the token server")]
+    [InlineData("--registry", "RegistryCore")]
+    [InlineData("--token", "TokenServer")]
     public async Task Plain_HTTP_that_others_could_read_is_refused(string option, string server)
     {
         using var folder = new TemporaryDirectory();
