@@ -21,7 +21,7 @@ public sealed partial class ArchitectureTests
         {
             ["Protocol"] = [],
             ["Policies"] = [],
-            ["Identity"] = [],
+            ["Identity"] = ["Policies"], // only the words for the ways to sign in, which rules name
             ["Keys"] = ["Protocol"],
             ["Token"] = ["Protocol", "Policies", "Identity", "Keys"],
             ["Index"] = ["Protocol", "Policies", "Identity", "Keys", "Token"],

@@ -128,6 +128,7 @@ internal sealed class TokenServerHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
+        await app.StopAsync(); // disposing alone would look to background work like a failure
         await app.DisposeAsync();
         directory.Dispose();
     }
