@@ -21,7 +21,7 @@ public sealed partial class ArchitectureTests
         {
             ["Protocol"] = [],
             ["Policies"] = [],
-            ["Identity"] = ["Policies", "Protocol"], // of Policies only the words for ways to sign in, which rules name
+            ["Identity"] = [],
             ["Keys"] = ["Protocol"],
             ["Token"] = ["Protocol", "Policies", "Identity", "Keys"],
             ["Index"] = ["Protocol", "Policies", "Identity", "Keys", "Token"],

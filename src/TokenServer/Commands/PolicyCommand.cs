@@ -26,6 +26,7 @@ internal static class PolicyCommand
             PolicyCommandExplain.Create(shared, time),
             PolicyCommandWhoCan.Create(shared, time),
             PolicyCommandDiff.Create(shared, time),
+            PolicyCommandImport.Create(time),
         };
     }
 

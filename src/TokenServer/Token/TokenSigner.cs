@@ -6,7 +6,7 @@ namespace AuthIndex.TokenServer.Token;
 
 /// <summary>
 /// Puts a payload into the compact form (RFC 7515 section 7.1): header, payload and signature in base64url, joined by dots.
-/// Why not by a library: docs/adr/0003.
+/// Why not by a library: docs/adr/0005.
 /// </summary>
 internal static class TokenSigner
 {

@@ -186,6 +186,29 @@ public sealed class PolicyCommandTests : IDisposable
         Assert.Equal("no grant changes\n", Run("diff", folder.Path, folder.Path).Output);
     }
 
+    [Fact]
+    public void Import_writes_a_sound_policy_and_the_users_for_their_owner_alone()
+    {
+        folder.Write("auth.yml", "users: { admin: { password: \"$2y$05$abc\" } }\nacl: [{ match: { account: admin }, actions: [\"*\"], comment: all }]\n");
+        var (status, output, _) = Run("import", "docker-auth", folder["auth.yml"], "--htpasswd", folder["htpasswd"]);
+        Assert.Equal(0, status);
+        Assert.Equal("admin:$2y$05$abc\n", File.ReadAllText(folder["htpasswd"]));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(folder["htpasswd"]));
+        folder.Write("a.yaml", output);
+        Assert.Equal(0, Run("check", folder.Path).Status);
+    }
+
+    [Fact]
+    public void Import_of_what_cannot_be_expressed_writes_nothing()
+    {
+        folder.Write("auth.yml", "users: { admin: { password: \"$2y$05$abc\" } }\nacl: [{ match: { account: /a+/ }, actions: [pull] }]\n");
+        var (status, output, error) = Run("import", "docker-auth", folder["auth.yml"], "--htpasswd", folder["htpasswd"]);
+        Assert.Equal(1, status);
+        Assert.Empty(output);
+        Assert.Contains("the account '/a+/' is a pattern", error, StringComparison.Ordinal);
+        Assert.False(File.Exists(folder["htpasswd"]));
+    }
+
     [Theory]
     [InlineData("explain", "x:pull")]
     [InlineData("who-can", "pull", "x")]
