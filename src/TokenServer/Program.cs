@@ -8,5 +8,8 @@ root.Add(ServeCommand.Create(line));
 root.Add(InitCommand.Create(line));
 root.Add(UsersCommand.Create(line));
 root.Add(KeysCommand.Create(line));
-root.Add(PolicyCommand.Create(parsed => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section).PoliciesDirectory, TimeProvider.System));
+root.Add(PolicyCommand.Create(
+    parsed => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section).PoliciesDirectory,
+    parsed => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section).AuditPath,
+    TimeProvider.System));
 return await CommandLine.RunAsync(root, args);

@@ -13,11 +13,12 @@ internal static class PolicyCommand
 
     /// <summary>Makes the command with all its verbs.</summary>
     /// <param name="directory">The directory of the policy files that the configuration names.</param>
+    /// <param name="auditLog">The audit log that the configuration names.</param>
     /// <param name="time">The clock that rules with dates are held against.</param>
-    public static Command Create(Func<ParseResult, string> directory, TimeProvider time)
+    public static Command Create(Func<ParseResult, string> directory, Func<ParseResult, string> auditLog, TimeProvider time)
     {
         var shared = new PolicyOptions(directory);
-        return new Command("policy", "Check, test and explain the policy files.")
+        return new Command("policy", "Check, test and explain the policy files, and what was decided by them.")
         {
             shared.Directory,
             shared.Json,
@@ -25,6 +26,7 @@ internal static class PolicyCommand
             PolicyCommandTest.Create(shared, time),
             PolicyCommandExplain.Create(shared, time),
             PolicyCommandWhoCan.Create(shared, time),
+            PolicyCommandWhy.Create(shared, auditLog),
             PolicyCommandDiff.Create(shared, time),
             PolicyCommandImport.Create(time),
         };

@@ -34,7 +34,7 @@ public sealed class PolicyCommandTests : IDisposable
         """;
 
     private readonly PolicyFolder folder = new();
-    private readonly Command policy = PolicyCommand.Create(_ => "policies", TimeProvider.System);
+    private readonly Command policy = PolicyCommand.Create(_ => "policies", _ => "audit.jsonl", TimeProvider.System);
 
     public void Dispose() => folder.Dispose();
 
