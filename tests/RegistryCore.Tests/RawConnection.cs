@@ -28,17 +28,23 @@ internal sealed class RawConnection : IDisposable
 
     public async Task WriteAsync(byte[] bytes) => await tcp.GetStream().WriteAsync(bytes, TestContext.Current.CancellationToken);
 
-    /// <summary>Reads until the registry closes the connection.</summary>
+    /// <summary>Reads an answer as long as its Content-Length says.</summary>
     public async Task<Answer> ReadAnswerAsync()
     {
-        using var received = new MemoryStream();
-        await tcp.GetStream().CopyToAsync(received, TestContext.Current.CancellationToken);
-        var bytes = received.ToArray();
-        var end = bytes.AsSpan().IndexOf("\r\n\r\n"u8);
-        var head = Encoding.ASCII.GetString(bytes, 0, end).Split("\r\n");
-        var headers = head.Skip(1).Select(line => line.Split(": ", 2)).GroupBy(h => h[0], h => h[1], StringComparer.OrdinalIgnoreCase)
+        var head = new StringBuilder();
+        var one = new byte[1];
+        while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
+        {
+            await tcp.GetStream().ReadExactlyAsync(one, TestContext.Current.CancellationToken);
+            head.Append((char)one[0]);
+        }
+
+        var lines = head.ToString().Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
+        var headers = lines.Skip(1).Select(line => line.Split(": ", 2)).GroupBy(h => h[0], h => h[1], StringComparer.OrdinalIgnoreCase)
             .ToDictionary(g => g.Key, g => g.ToArray(), StringComparer.OrdinalIgnoreCase);
-        return new Answer((HttpStatusCode)int.Parse(head[0].Split(' ')[1]), headers, bytes[(end + 4)..]);
+        var body = new byte[headers.TryGetValue("Content-Length", out var length) ? int.Parse(length[0]) : 0];
+        await tcp.GetStream().ReadExactlyAsync(body, TestContext.Current.CancellationToken);
+        return new Answer((HttpStatusCode)int.Parse(lines[0].Split(' ')[1]), headers, body);
     }
 
     /// <summary>Hangs up at once, without the closing handshake.</summary>
