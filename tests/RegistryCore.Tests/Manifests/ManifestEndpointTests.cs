@@ -169,6 +169,21 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     }
 
     [Fact]
+    public async Task After_a_manifest_that_is_too_large_the_connection_goes_on()
+    {
+        var repository = registry.New();
+        var token = registry.Host.Tokens.Make("alice", $"repository:{repository.Name}:push");
+        using var connection = await RawConnection.OpenAsync(registry.Host.Client);
+        await connection.WriteAsync($"PUT {repository.PathOf("manifests/v1")} HTTP/1.1\r\nHost: registry\r\nContent-Type: {Manifest.Index}\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\n");
+        await connection.WriteAsync($"{Limit + 1:x}\r\n");
+        await connection.WriteAsync(new byte[Limit + 1]);
+        await connection.WriteAsync("\r\n0\r\n\r\n");
+        (await connection.ReadAnswerAsync()).MustBe(HttpStatusCode.RequestEntityTooLarge, "MANIFEST_INVALID");
+        await connection.WriteAsync($"GET /v2/ HTTP/1.1\r\nHost: registry\r\nAuthorization: Bearer {token}\r\n\r\n");
+        (await connection.ReadAnswerAsync()).MustBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
     public async Task A_manifest_that_says_it_has_a_gibibyte_is_refused_before_it_comes()
     {
         var repository = registry.New();
