@@ -1,4 +1,5 @@
 using AuthIndex.Hosting;
+using AuthIndex.TokenServer;
 using AuthIndex.TokenServer.Commands;
 
 var line = new CommandLine();
@@ -7,4 +8,8 @@ root.Add(ServeCommand.Create(line));
 root.Add(InitCommand.Create(line));
 root.Add(UsersCommand.Create(line));
 root.Add(KeysCommand.Create(line));
+root.Add(PolicyCommand.Create(
+    parsed => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section).PoliciesDirectory,
+    parsed => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section).AuditPath,
+    TimeProvider.System));
 return await CommandLine.RunAsync(root, args);

@@ -56,6 +56,9 @@ internal sealed class TokenServerOptions : ListenerOptions
 
     internal string StatePath => InData("token-server");
 
+    /// <summary>The audit log.</summary>
+    public string AuditPath => Path.Combine(StatePath, "audit.jsonl");
+
     internal string InitLockPath => InData("init.lock");
 
     internal IReadOnlyList<ServiceOptions> EffectiveServices =>
