@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -228,6 +229,31 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         using var client = host.With(token);
         using var answer = await client.GetAsync("/v2/", TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task An_RSA_key_signs_RS256_and_nothing_else()
+    {
+        using var rsa = RSA.Create(2048);
+        using var folder = new TemporaryDirectory();
+        var parameters = rsa.ExportParameters(false);
+        var jwk = new JsonObject { ["kty"] = "RSA", ["kid"] = "r", ["n"] = Base64Url.EncodeToString(parameters.Modulus), ["e"] = Base64Url.EncodeToString(parameters.Exponent) };
+        await File.WriteAllTextAsync(folder["keys.json"], new JsonObject { ["keys"] = new JsonArray(jwk) }.ToJsonString(), TestContext.Current.CancellationToken);
+        await using var host = await RegistryHost.StartAsync(o => o.TokenServer.KeysFile = folder["keys.json"]);
+
+        foreach (var (algorithm, padding, expected) in ((string, RSASignaturePadding, HttpStatusCode)[])
+        [
+            ("RS256", RSASignaturePadding.Pkcs1, HttpStatusCode.OK),
+            ("RS256", RSASignaturePadding.Pss, HttpStatusCode.Unauthorized),
+            ("PS256", RSASignaturePadding.Pss, HttpStatusCode.Unauthorized),
+            ("ES256", RSASignaturePadding.Pkcs1, HttpStatusCode.Unauthorized),
+        ])
+        {
+            var header = new JsonObject { ["alg"] = algorithm, ["kid"] = "r" }.ToJsonString();
+            using var client = host.With(TokenMaker.Sign(header, Good(host.Tokens), i => rsa.SignData(i, HashAlgorithmName.SHA256, padding)));
+            using var response = await client.GetAsync("/v2/", TestContext.Current.CancellationToken);
+            Assert.Equal((algorithm, padding, expected), (algorithm, padding, response.StatusCode));
+        }
     }
 
     private async Task<Answer> GetAsync(string token)
