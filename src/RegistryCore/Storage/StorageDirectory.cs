@@ -8,6 +8,7 @@ namespace AuthIndex.RegistryCore.Storage;
 /// <code>
 /// registry/
 ///   lock                              held while a server runs
+///   control.sock                      where commands reach the server
 ///   registry.db                       repositories, links, manifests, tags (SQLite)
 ///   trusted-keys.json                 the token server's keys as last fetched
 ///   blobs/sha256/ab/ab12…             the bytes of a blob
@@ -18,28 +19,41 @@ namespace AuthIndex.RegistryCore.Storage;
 /// </summary>
 internal sealed class StorageDirectory : IDisposable
 {
+    private static readonly string[] Algorithms = ["sha256", "sha512"];
+
     private readonly DataDirectory held;
 
     /// <summary>Makes the folder where it is missing and holds it.</summary>
     /// <exception cref="Hosting.OperatorException">It cannot be written, or another process holds it.</exception>
     public StorageDirectory(RegistryOptions options)
     {
+        var missing = Missing(options.Root);
         held = DataDirectory.Hold(options.Root);
+        foreach (var made in missing) DurableFile.SyncDirectory(Path.GetDirectoryName(made)!);
 
         // The folders are made once and synced once, so that storing a blob never has to make one.
-        foreach (var algorithm in (string[])["sha256", "sha512"])
-        {
-            for (var i = 0; i < 256; i++) Directory.CreateDirectory(Path.Combine(held.Root, "blobs", algorithm, i.ToString("x2")));
-            DurableFile.SyncDirectory(Path.Combine(held.Root, "blobs", algorithm));
-        }
+        foreach (var (folder, _) in BlobFolders) Directory.CreateDirectory(folder);
+        foreach (var algorithm in Algorithms) DurableFile.SyncDirectory(Path.Combine(held.Root, "blobs", algorithm));
 
         Directory.CreateDirectory(Uploads);
         DurableFile.SyncDirectory(Path.Combine(held.Root, "blobs"));
         DurableFile.SyncDirectory(held.Root);
     }
 
+    /// <summary>The folder itself.</summary>
+    public string Root => held.Root;
+
     /// <summary>The database file.</summary>
-    public string DatabaseFile => Path.Combine(held.Root, "registry.db");
+    public string DatabaseFile => DatabaseIn(held.Root);
+
+    /// <summary>The database file of a registry's folder.</summary>
+    public static string DatabaseIn(string root) => Path.Combine(root, "registry.db");
+
+    /// <summary>The folders of the blobs, each with the beginning of the digests in it.</summary>
+    public IEnumerable<(string Folder, string Prefix)> BlobFolders =>
+        from algorithm in Algorithms
+        from i in Enumerable.Range(0, 256)
+        select (Path.Combine(held.Root, "blobs", algorithm, i.ToString("x2")), $"{algorithm}:{i:x2}");
 
     /// <summary>The folder of the upload sessions.</summary>
     public string Uploads => Path.Combine(held.Root, "uploads");
@@ -56,4 +70,12 @@ internal sealed class StorageDirectory : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => held.Dispose();
+
+    /// <summary>The folders on the way that do not exist yet: once made, their names must be synced too.</summary>
+    private static List<string> Missing(string path)
+    {
+        var missing = new List<string>();
+        for (var at = Path.GetFullPath(path); at is not null && !Directory.Exists(at); at = Path.GetDirectoryName(at)) missing.Add(at);
+        return missing;
+    }
 }
