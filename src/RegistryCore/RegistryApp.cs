@@ -42,6 +42,7 @@ internal static class RegistryApp
         services.AddHostedService<UploadSweeper>();
         services.AddHostedService<TouchWriter>();
         services.AddHostedService<GarbageCollectionSchedule>();
+        services.AddHostedService<ScrubSchedule>();
         services.AddSingleton<StorageTasks>();
         services.AddHostedService<ControlListener>();
 

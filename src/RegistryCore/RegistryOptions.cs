@@ -36,6 +36,9 @@ internal sealed class RegistryOptions : ListenerOptions
     /// <summary>When and what the garbage collection removes.</summary>
     public GarbageCollectionOptions GarbageCollection { get; set; } = new();
 
+    /// <summary>How often and how fast what is stored is compared with its digests.</summary>
+    public ScrubOptions Scrub { get; set; } = new();
+
     /// <summary>The folder that holds everything of the registry.</summary>
     public string Root => Path.Combine(DataDirectory, "registry");
 }
@@ -89,6 +92,17 @@ internal sealed class GarbageCollectionOptions
 
     /// <summary>What becomes of manifests without a tag: keep, or how long after they were pushed or lost their tag they go.</summary>
     public UntaggedPolicy Untagged { get; set; }
+}
+
+/// <summary>The background scrub.</summary>
+internal sealed class ScrubOptions
+{
+    /// <summary>In what time every blob is checked once. 0s: only by command.</summary>
+    [DurationRange("0s", "365d")]
+    public TimeSpan Every { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>The most that the background scrub reads in a second.</summary>
+    public ByteSize BytesPerSecond { get; set; } = new(20 * 1024 * 1024);
 }
 
 /// <summary>What becomes of manifests without a tag.</summary>

@@ -4,17 +4,26 @@ using AuthIndex.Hosting;
 
 namespace AuthIndex.RegistryCore.Commands;
 
-/// <summary>The commands on the registry's folder: <c>gc</c>, <c>tags</c>. They work beside a running server and without one.</summary>
+/// <summary>The commands on the registry's folder: <c>gc</c>, <c>scrub</c>, <c>backup</c>, <c>tags</c>. They work beside a running server and without one.</summary>
 internal static class StorageCommands
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static IEnumerable<Command> All(CommandLine shared) => [Gc(shared), Tags(shared)];
+    public static IEnumerable<Command> All(CommandLine shared) => [Gc(shared), Scrub(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared)];
 
     private static Command Gc(CommandLine shared)
     {
         var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would be removed." };
         return Make(shared, "gc", "Remove blobs and manifests that nothing leads to.", [dryRun], r => new StorageTask.Gc(r.GetValue(dryRun)));
+    }
+
+    private static Command Scrub(CommandLine shared) =>
+        Make(shared, "scrub", "Compare everything stored with its digests; the exit status is 0 only if all is whole.", [], _ => new StorageTask.Scrub());
+
+    private static Command Backup(CommandLine shared)
+    {
+        var directory = new Argument<DirectoryInfo>("DIR") { Description = "A new folder, or that of an earlier backup." };
+        return Make(shared, "backup", "Make or renew a backup.", [directory], r => new StorageTask.Backup(r.GetRequiredValue(directory).FullName));
     }
 
     private static Command Tags(CommandLine shared)

@@ -5,12 +5,21 @@ namespace AuthIndex.RegistryCore.Commands;
 
 /// <summary>What an operator wants done with the registry's folder: by the server that holds it, or without one by the command itself.</summary>
 [JsonDerivedType(typeof(Gc), "gc")]
+[JsonDerivedType(typeof(Scrub), "scrub")]
+[JsonDerivedType(typeof(Backup), "backup")]
 [JsonDerivedType(typeof(TagsHistory), "tags history")]
 [JsonDerivedType(typeof(TagsRollback), "tags rollback")]
 internal abstract record StorageTask
 {
     /// <summary>Removes what nothing leads to.</summary>
     internal sealed record Gc(bool DryRun) : StorageTask;
+
+    /// <summary>Compares everything with its digests.</summary>
+    internal sealed record Scrub : StorageTask;
+
+    /// <summary>Makes or renews a backup.</summary>
+    /// <param name="Directory">Its folder, a full path.</param>
+    internal sealed record Backup(string Directory) : StorageTask;
 
     /// <summary>Lists the moves of a tag.</summary>
     internal sealed record TagsHistory(string Repository, string Tag) : StorageTask;

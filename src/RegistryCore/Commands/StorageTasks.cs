@@ -7,13 +7,15 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.RegistryCore.Commands;
 
 /// <summary>Does the operator's tasks on the stores.</summary>
-internal sealed class StorageTasks(GarbageCollector collector, ManifestStore manifests)
+internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber, Backup backup, ManifestStore manifests)
 {
     /// <summary>Does a task.</summary>
     /// <exception cref="OperatorException">It cannot be done; the message says why.</exception>
     public Task<TaskReport> RunAsync(StorageTask task, CancellationToken cancellationToken) => task switch
     {
         StorageTask.Gc gc => CollectAsync(gc, cancellationToken),
+        StorageTask.Scrub => ScrubAsync(cancellationToken),
+        StorageTask.Backup renewal => BackUpAsync(renewal, cancellationToken),
         StorageTask.TagsHistory history => Task.FromResult(History(history)),
         StorageTask.TagsRollback rollback => RollBackAsync(rollback),
         _ => throw new InvalidOperationException($"No such task: {task}."),
@@ -31,6 +33,22 @@ internal sealed class StorageTasks(GarbageCollector collector, ManifestStore man
             """;
         return TaskReport.Of(true, text, report);
     }
+
+    private async Task<TaskReport> ScrubAsync(CancellationToken cancellationToken)
+    {
+        var report = await scrubber.RunAsync(long.MaxValue, withManifests: true, bytesPerSecond: null, cancellationToken);
+        var text = $"checked {report.Blobs} blobs ({new ByteSize(report.Bytes)}) and {report.Manifests} manifests: {report.Damaged.Count} damaged or missing, {report.Healed} whole again";
+        return TaskReport.Of(report.Damaged.Count == 0, WithList(text, report.Damaged), report);
+    }
+
+    private async Task<TaskReport> BackUpAsync(StorageTask.Backup task, CancellationToken cancellationToken)
+    {
+        var report = await backup.RunAsync(task.Directory, cancellationToken);
+        var text = $"the backup {task.Directory} holds {report.Blobs} blobs, {report.Copied} of them new; {report.Missing.Count} are missing from the registry itself";
+        return TaskReport.Of(report.Missing.Count == 0, WithList(text, report.Missing), report);
+    }
+
+    private static string WithList(string text, IReadOnlyList<string> digests) => string.Join("\n  ", digests.Prepend(text));
 
     private TaskReport History(StorageTask.TagsHistory task)
     {

@@ -170,7 +170,7 @@ internal sealed partial class GarbageCollector(
             var known = database.Read(db => Garbage.Known(db, prefix));
             foreach (var file in files)
             {
-                if (!Digest.TryParse($"{prefix[..7]}{file.Name}", out var digest) || known.Contains(digest.Value)) continue;
+                if (!Digest.TryParse($"{prefix[..7]}{file.Name}", out var digest) || directory.Blob(digest) != file.FullName || known.Contains(digest.Value)) continue;
                 if (new DateTimeOffset(file.LastWriteTimeUtc).ToUnixTimeSeconds() >= age.Content) continue;
                 var size = file.Length;
                 if (!report.DryRun && !RemoveLeftover(digest)) continue;

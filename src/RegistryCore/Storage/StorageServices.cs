@@ -15,5 +15,7 @@ internal static class StorageServices
         .AddSingleton<ManifestStore>()
         .AddSingleton<UploadStore>()
         .AddSingleton<Housekeeping>()
-        .AddSingleton<GarbageCollector>();
+        .AddSingleton<GarbageCollector>()
+        .AddSingleton<Scrubber>()
+        .AddSingleton<Backup>();
 }

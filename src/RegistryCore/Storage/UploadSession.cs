@@ -59,6 +59,7 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
             }
             catch (IOException)
             {
+                body.AdvanceTo(read.Buffer.End); // otherwise the server could read no more, and would hang up in place of answering
                 Truncate(handle, start);
                 throw;
             }
