@@ -23,11 +23,18 @@ public sealed class CommandLine
         Recursive = true,
     };
 
+    private readonly Option<string[]> fallback = new("--default")
+    {
+        Description = "As --set, but only where the configuration and the environment name nothing; repeatable.",
+        DefaultValueFactory = _ => [],
+        Recursive = true,
+    };
+
     /// <summary>A root command with the shared options.</summary>
-    public RootCommand Root(string description) => new(description) { config, data, set };
+    public RootCommand Root(string description) => new(description) { config, data, set, fallback };
 
     /// <summary>
-    /// Binds one section of the configuration (file, environment, <c>--set</c>, in rising order) to an options object; the
+    /// Binds one section of the configuration (<c>--default</c>, file, environment, <c>--set</c>, in rising order) to an options object; the
     /// <c>dataDirectory</c> is <c>--data</c> unless the configuration or the environment names another and <c>--data</c> was not given.
     /// </summary>
     /// <exception cref="OperatorException">Something in it is wrong; every problem is named.</exception>
@@ -38,9 +45,11 @@ public sealed class CommandLine
         var explicitData = command.GetResult(data) is { Implicit: false };
         if (explicitData) settings.Insert(0, $"{section}.dataDirectory={command.GetValue(data)!.FullName}");
         var tree = ConfigurationTree.Read(command.GetValue(config)?.FullName, Environment.GetEnvironmentVariables(), settings, problems);
+        tree = ConfigurationTree.WithDefaults(tree, command.GetValue(fallback)!, problems);
         foreach (var (key, _) in tree.Entries)
         {
-            if (!Sections.Contains(key.Value, StringComparer.OrdinalIgnoreCase))
+            // As with the keys: only the environment has no case. Of two spellings in a file one would go unread.
+            if (!Sections.Contains(key.Value, key.At.Line > 0 ? StringComparer.Ordinal : StringComparer.OrdinalIgnoreCase))
             {
                 problems.Add(new SourceProblem(key.At, $"{key.Value}: no such section{Suggestion.For(key.Value, Sections)}"));
             }
@@ -59,7 +68,8 @@ public sealed class CommandLine
     {
         try
         {
-            return await root.Parse(arguments).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            // The signals are the host's: System.CommandLine would give a stopping server two seconds and then end the process.
+            return await root.Parse(arguments).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
         catch (OperatorException e)
         {

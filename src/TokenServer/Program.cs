@@ -1,1 +1,15 @@
-return 0;
+using AuthIndex.Hosting;
+using AuthIndex.TokenServer;
+using AuthIndex.TokenServer.Commands;
+
+var line = new CommandLine();
+var root = line.Root("AuthIndex token server: who may do what in a registry.");
+root.Add(ServeCommand.Create(line));
+root.Add(InitCommand.Create(line));
+root.Add(UsersCommand.Create(line));
+root.Add(KeysCommand.Create(line));
+root.Add(PolicyCommand.Create(
+    parsed => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section).PoliciesDirectory,
+    parsed => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section).AuditPath,
+    TimeProvider.System));
+return await CommandLine.RunAsync(root, args);

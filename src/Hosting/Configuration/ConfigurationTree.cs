@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Globalization;
 using AuthIndex.Hosting.Yaml;
 
 namespace AuthIndex.Hosting.Configuration;
@@ -19,52 +20,88 @@ public static class ConfigurationTree
     /// <param name="problems">Takes what is wrong.</param>
     public static MappingNode Read(string? file, IDictionary environment, IEnumerable<string> settings, ICollection<SourceProblem> problems)
     {
-        SourceNode root = new MappingNode(new SourcePosition(file ?? "configuration", 0, 0), []);
+        var root = new MappingNode(new SourcePosition(file ?? "configuration", 0, 0), []);
         if (file is not null && YamlSource.ReadFile(file, problems) is { } read)
         {
-            if (read is MappingNode) root = read;
+            if (read is MappingNode mapping) root = mapping;
             else problems.Add(new SourceProblem(read.At, $"a configuration is a mapping with the keys tokenServer and registry; this is {read.Kind}"));
         }
 
-        foreach (var name in environment.Keys.Cast<string>().Where(n => n.StartsWith(EnvironmentPrefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        foreach (var name in environment.Keys.Cast<string>().Where(n => n.StartsWith(EnvironmentPrefix, StringComparison.Ordinal)).OrderBy(WithEvenNumbers, StringComparer.Ordinal))
         {
             var at = new SourcePosition($"environment {name}", 0, 0);
-            root = With(root, name[EnvironmentPrefix.Length..].Split("__"), new ScalarNode(at, (string)environment[name]!, IsQuoted: true));
+            Set(name[EnvironmentPrefix.Length..].Split("__"), new ScalarNode(at, (string)environment[name]!, IsQuoted: true));
         }
 
         foreach (var setting in settings)
         {
-            var equals = setting.IndexOf('=', StringComparison.Ordinal);
-            if (equals <= 0)
-            {
-                problems.Add(new SourceProblem(new SourcePosition("command line --set", 0, 0), $"'{setting}' has not the form key=value"));
-                continue;
-            }
-
-            var at = new SourcePosition($"command line --set {setting[..equals]}", 0, 0);
-            root = With(root, setting[..equals].Split('.'), new ScalarNode(at, setting[(equals + 1)..], IsQuoted: true));
+            if (ReadSetting("--set", setting, problems) is var (path, value)) Set(path, value);
         }
 
-        return (MappingNode)root;
+        return root;
+
+        void Set(string[] path, ScalarNode value)
+        {
+            if (IsIndex(path[0], out _)) problems.Add(new SourceProblem(value.At, "the configuration is no list"));
+            else root = (MappingNode)With(root, path, value, problems);
+        }
     }
 
-    private static SourceNode With(SourceNode? node, ReadOnlySpan<string> path, ScalarNode value)
+    /// <summary>Adds the <c>key=value</c> pairs of <c>--default</c> whose key no source has named.</summary>
+    public static MappingNode WithDefaults(MappingNode root, IEnumerable<string> defaults, ICollection<SourceProblem> problems)
+    {
+        foreach (var setting in defaults)
+        {
+            if (ReadSetting("--default", setting, problems) is var (path, value) && !Names(root, path)) root = (MappingNode)With(root, path, value, problems);
+        }
+
+        return root;
+    }
+
+    private static (string[] Path, ScalarNode Value)? ReadSetting(string option, string setting, ICollection<SourceProblem> problems)
+    {
+        var equals = setting.IndexOf('=', StringComparison.Ordinal);
+        if (equals <= 0)
+        {
+            problems.Add(new SourceProblem(new SourcePosition($"command line {option}", 0, 0), $"'{setting}' has not the form key=value"));
+            return null;
+        }
+
+        var at = new SourcePosition($"command line {option} {setting[..equals]}", 0, 0);
+        return (setting[..equals].Split('.'), new ScalarNode(at, setting[(equals + 1)..], IsQuoted: true));
+    }
+
+    /// <summary>Whether something stands at the path; a key without a value names nothing, as it sets nothing.</summary>
+    private static bool Names(SourceNode? node, ReadOnlySpan<string> path)
+    {
+        if (path.IsEmpty || node is not MappingNode mapping) return node is not (null or ScalarNode { IsNull: true });
+        var key = path[0];
+        return Names(mapping.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, key, StringComparison.OrdinalIgnoreCase)).Value, path[1..]);
+    }
+
+    // Item 2 of a list comes before item 10.
+    private static string WithEvenNumbers(string name) => string.Join("__", name.Split("__").Select(key => key.PadLeft(10, '0')));
+
+    private static bool IsIndex(string key, out int index) => int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out index);
+
+    private static SourceNode With(SourceNode? node, ReadOnlySpan<string> path, ScalarNode value, ICollection<SourceProblem> problems)
     {
         if (path.IsEmpty) return value;
 
-        if (int.TryParse(path[0], out var index) && index >= 0)
+        if (IsIndex(path[0], out var index))
         {
             var items = node is SequenceNode list ? list.Items.ToList() : [];
-            if (index < items.Count) items[index] = With(items[index], path[1..], value);
-            else items.Add(With(null, path[1..], value));
+            if (index < items.Count) items[index] = With(items[index], path[1..], value, problems);
+            else if (index == items.Count) items.Add(With(null, path[1..], value, problems));
+            else problems.Add(new SourceProblem(value.At, $"the list has {items.Count} items so far; the next is number {items.Count}"));
             return new SequenceNode(value.At, items);
         }
 
         var entries = node is MappingNode mapping ? mapping.Entries.ToList() : [];
         var key = path[0];
         var same = entries.FindIndex(e => string.Equals(e.Key.Value, key, StringComparison.OrdinalIgnoreCase));
-        if (same >= 0) entries[same] = new(entries[same].Key, With(entries[same].Value, path[1..], value));
-        else entries.Add(new(new ScalarNode(value.At, key, IsQuoted: true), With(null, path[1..], value)));
+        if (same >= 0) entries[same] = new(entries[same].Key, With(entries[same].Value, path[1..], value, problems));
+        else entries.Add(new(new ScalarNode(value.At, key, IsQuoted: true), With(null, path[1..], value, problems)));
         return new MappingNode(node is MappingNode ? node.At : value.At, entries);
     }
 }

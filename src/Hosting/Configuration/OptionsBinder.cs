@@ -44,9 +44,9 @@ public static class OptionsBinder
     public static void Bind(SourceNode? section, object options, string path, ICollection<SourceProblem> problems)
     {
         if (section is MappingNode mapping) BindEntries(mapping, options, path, problems);
-        else if (section is not null and not ScalarNode { IsNull: true })
+        else if (!IsAbsent(section))
         {
-            problems.Add(new SourceProblem(section.At, $"{path}: expected a mapping of keys, found {section.Kind}"));
+            problems.Add(new SourceProblem(section!.At, $"{path}: expected a mapping of keys, found {section.Kind}"));
             return;
         }
 
@@ -77,9 +77,17 @@ public static class OptionsBinder
             {
                 problems.Add(new SourceProblem(key.At, $"{path}.{key.Value}: no such key{Suggestion.For(key.Value, properties.Keys)}"));
             }
-            else if (node is not ScalarNode { IsNull: true })
+            else if (IsAbsent(node))
             {
-                if (Convert(node, property.PropertyType, property, $"{path}.{KeyOf(property)}", problems) is { } value) property.SetValue(options, value);
+                continue;
+            }
+            else if (IsOptions(property.PropertyType) && property.GetValue(options) is { } nested)
+            {
+                Bind(node, nested, $"{path}.{KeyOf(property)}", problems);
+            }
+            else if (Convert(node, property.PropertyType, property, $"{path}.{KeyOf(property)}", problems) is { } value)
+            {
+                property.SetValue(options, value);
             }
         }
     }
@@ -94,14 +102,11 @@ public static class OptionsBinder
             return nested;
         }
 
-        if (node is not ScalarNode scalar)
-        {
-            problems.Add(new SourceProblem(node.At, $"{path}: expected {Describe(type)}, found {node.Kind}"));
-            return null;
-        }
+        if (node is ScalarNode scalar && !IsAbsent(node) && ConvertScalar(scalar, Nullable.GetUnderlyingType(type) ?? type, property) is { } value) return value;
 
-        if (ConvertScalar(scalar, Nullable.GetUnderlyingType(type) ?? type, property) is { } value) return value;
-        problems.Add(new SourceProblem(node.At, $"{path}: expected {Describe(type)}, found {node.Kind}"));
+        // Secrets have no keys of their own, they come from files; but a URL may carry one along, so it is not repeated.
+        var found = type == typeof(Uri) ? "" : $", found {node.Kind}";
+        problems.Add(new SourceProblem(node.At, $"{path}: expected {(IsPath(property) ? "a path" : Describe(type))}{found}"));
         return null;
     }
 
@@ -120,7 +125,7 @@ public static class OptionsBinder
     private static object? ConvertScalar(ScalarNode scalar, Type type, PropertyInfo property)
     {
         var text = scalar.Value;
-        if (type == typeof(string)) return property.IsDefined(typeof(FilePathAttribute)) ? FullPath(text, scalar.At) : text;
+        if (type == typeof(string)) return IsPath(property) ? FullPath(text, scalar.At) : text;
         if (type == typeof(bool)) return text switch { "true" => true, "false" => false, _ => null };
         if (type == typeof(TimeSpan)) return Duration.TryParse(text, out var time) ? time : null;
         if (type == typeof(Uri)) return Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" ? uri : null;
@@ -129,18 +134,22 @@ public static class OptionsBinder
 
     private static object? Parse<T>(string text) where T : IParsable<T> => T.TryParse(text, CultureInfo.InvariantCulture, out var value) ? value : null;
 
-    private static string FullPath(string path, SourcePosition at) =>
-        at.Line == 0 ? Path.GetFullPath(path) : Path.GetFullPath(path, Path.GetDirectoryName(Path.GetFullPath(at.File))!);
+    private static string? FullPath(string path, SourcePosition at)
+    {
+        if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal)) return null;
+        return at.Line == 0 ? Path.GetFullPath(path) : Path.GetFullPath(path, Path.GetDirectoryName(Path.GetFullPath(at.File))!);
+    }
 
     private static void Validate(object options, SourceNode? section, string path, ICollection<SourceProblem> problems)
     {
         foreach (var property in Properties(options.GetType()))
         {
             var value = property.GetValue(options);
+            var node = (section as MappingNode)?.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, KeyOf(property), StringComparison.OrdinalIgnoreCase)).Value;
+            if (value is null && !IsAbsent(node)) continue; // there was a value, which Convert has complained about
             foreach (var rule in property.GetCustomAttributes<ValidationAttribute>())
             {
                 if (rule.IsValid(value)) continue;
-                var at = (section as MappingNode)?.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, KeyOf(property), StringComparison.OrdinalIgnoreCase)).Value?.At;
                 var message = rule switch
                 {
                     RequiredAttribute => "is required",
@@ -148,7 +157,7 @@ public static class OptionsBinder
                     AllowedValuesAttribute allowed => $"must be one of {string.Join(", ", allowed.Values)}",
                     _ => rule.FormatErrorMessage(KeyOf(property)),
                 };
-                problems.Add(new SourceProblem(at ?? section?.At ?? new SourcePosition("configuration", 0, 0), $"{path}.{KeyOf(property)}: {message}"));
+                problems.Add(new SourceProblem(node?.At ?? section?.At ?? new SourcePosition("configuration", 0, 0), $"{path}.{KeyOf(property)}: {message}"));
             }
         }
     }
@@ -159,6 +168,10 @@ public static class OptionsBinder
     private static string KeyOf(PropertyInfo property) => char.ToLowerInvariant(property.Name[0]) + property.Name[1..];
 
     private static Type? ItemType(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(List<>) ? type.GetGenericArguments()[0] : null;
+
+    private static bool IsAbsent(SourceNode? node) => node is null or ScalarNode { IsNull: true };
+
+    private static bool IsPath(PropertyInfo property) => property.IsDefined(typeof(FilePathAttribute));
 
     private static bool IsOptions(Type type) => type.IsClass && type.Name.EndsWith("Options", StringComparison.Ordinal);
 

@@ -12,10 +12,18 @@ public static class Duration
     {
         var digits = text.AsSpan().TrimEnd("smhd");
         value = default;
-        if (!int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number)) return false;
-        double seconds = text[digits.Length..] switch { "ms" => 0.001, "s" => 1, "m" => 60, "h" => 3600, "d" => 86400, _ => -1 };
-        if (seconds < 0 || number * seconds > 10_000 * 86400d) return false;
-        value = TimeSpan.FromSeconds(number * seconds);
+        if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number)) return false;
+        var unit = text[digits.Length..] switch
+        {
+            "ms" => TimeSpan.TicksPerMillisecond,
+            "s" => TimeSpan.TicksPerSecond,
+            "m" => TimeSpan.TicksPerMinute,
+            "h" => TimeSpan.TicksPerHour,
+            "d" => TimeSpan.TicksPerDay,
+            _ => 0,
+        };
+        if (unit == 0 || number > 10_000 * TimeSpan.TicksPerDay / unit) return false;
+        value = new TimeSpan(number * unit);
         return true;
     }
 }
@@ -52,8 +60,11 @@ public readonly record struct ByteSize(long Bytes) : IParsable<ByteSize>
 /// <summary>Where a server listens: a host (name, IPv4, or IPv6 in brackets) and a port; port 0 lets the system choose.</summary>
 public readonly record struct ListenAddress(string Host, int Port) : IParsable<ListenAddress>
 {
+    /// <summary>Whether the host is the name of this machine to itself, which stands for an IPv4 and an IPv6 address.</summary>
+    public bool IsLocalhost => string.Equals(Host, "localhost", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>Whether only this machine can reach the address.</summary>
-    public bool IsLoopback => Host == "localhost" || (IPAddress.TryParse(Host, out var ip) && IPAddress.IsLoopback(ip));
+    public bool IsLoopback => IsLocalhost || (IPAddress.TryParse(Host, out var ip) && IPAddress.IsLoopback(ip));
 
     /// <inheritdoc/>
     public static ListenAddress Parse(string s, IFormatProvider? provider) => TryParse(s, provider, out var address) ? address : throw new FormatException($"'{s}' is not HOST:PORT.");

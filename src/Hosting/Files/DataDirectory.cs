@@ -3,9 +3,9 @@ namespace AuthIndex.Hosting.Files;
 /// <summary>The folder that a program owns: made with mode 700, proven writable, and held by one process at a time.</summary>
 public sealed class DataDirectory : IDisposable
 {
-    private readonly FileStream held;
+    private readonly IDisposable held;
 
-    private DataDirectory(string path, FileStream held)
+    private DataDirectory(string path, IDisposable held)
     {
         Root = path;
         this.held = held;
@@ -39,14 +39,9 @@ public sealed class DataDirectory : IDisposable
     public static DataDirectory Hold(string path)
     {
         path = Ensure(path);
-        try
-        {
-            return new DataDirectory(path, new FileStream(Path.Combine(path, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
-        }
-        catch (IOException e)
-        {
-            throw new OperatorException($"the data directory {path} is in use by another process", e);
-        }
+        return FileLock.TryTake(Path.Combine(path, "lock")) is { } held
+            ? new DataDirectory(path, held)
+            : throw new OperatorException($"the data directory {path} is in use by another process");
     }
 
     /// <summary>Gives the folder free.</summary>

@@ -11,12 +11,13 @@ public static partial class DurableFile
     /// <summary>Mode 600: for secrets, and for what is nobody else's business.</summary>
     public const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    /// <summary>Writes a file by way of a neighbour and a rename, keeping the mode of the file it replaces.</summary>
+    /// <summary>Writes a file by way of a neighbour and a rename, keeping the mode of the file it replaces, if there is one.</summary>
     /// <exception cref="IOException">The disk is full or the folder cannot be written; the old file is unchanged.</exception>
     public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode = OwnerOnly)
     {
         // A link is followed, so that it goes on pointing at what was edited.
-        path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        var file = new FileInfo(path);
+        path = (file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true)!).FullName;
         if (File.Exists(path)) mode = File.GetUnixFileMode(path);
         var neighbour = $"{path}.{Environment.ProcessId}-{Environment.CurrentManagedThreadId}.tmp";
         try
@@ -36,6 +37,7 @@ public static partial class DurableFile
     /// <summary>Writes a file that must not exist yet; false when it does. Never leaves a part of it.</summary>
     public static bool Create(string path, ReadOnlySpan<byte> content, UnixFileMode mode = OwnerOnly)
     {
+        path = Path.GetFullPath(path);
         if (File.Exists(path)) return false;
         var neighbour = $"{path}.{Environment.ProcessId}-{Environment.CurrentManagedThreadId}.tmp";
         try
@@ -86,6 +88,7 @@ public static partial class DurableFile
             Access = FileAccess.Write,
             UnixCreateMode = mode,
         });
+        File.SetUnixFileMode(file.SafeFileHandle, mode); // said again, because the umask takes bits away at creation
         file.Write(content);
         file.Flush(flushToDisk: true);
     }

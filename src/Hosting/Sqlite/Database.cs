@@ -19,6 +19,7 @@ public sealed class Database : IAsyncDisposable
     private readonly ConcurrentBag<SqliteConnection> readers = [];
     private readonly SqliteConnection writer;
     private readonly Thread thread;
+    private int disposed;
 
     private Database(string path, SqliteConnection writer)
     {
@@ -80,6 +81,7 @@ public sealed class Database : IAsyncDisposable
     /// <summary>Finishes what is queued and closes the file.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref disposed, 1) != 0) return;
         queue.CompleteAdding();
         await Task.Factory.StartNew(thread.Join, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         foreach (var reader in readers) await reader.DisposeAsync();

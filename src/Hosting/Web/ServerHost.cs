@@ -96,14 +96,14 @@ public static class ServerHost
         }
 
         // Port 0 cannot be bound on both localhost addresses at once.
-        if (listen.Host == "localhost" && listen.Port != 0) kestrel.ListenLocalhost(listen.Port, Configure);
+        if (listen.IsLocalhost && listen.Port != 0) kestrel.ListenLocalhost(listen.Port, Configure);
         else kestrel.Listen(Resolve(listen), listen.Port, Configure);
     }
 
     private static IPAddress Resolve(ListenAddress listen)
     {
         if (IPAddress.TryParse(listen.Host, out var address)) return address;
-        if (listen.Host == "localhost") return IPAddress.Loopback;
+        if (listen.IsLocalhost) return IPAddress.Loopback;
         try
         {
             return Dns.GetHostAddresses(listen.Host) is [var first, ..] ? first : throw new SocketException((int)SocketError.HostNotFound);
@@ -125,7 +125,7 @@ public static class ServerHost
             var certificate = X509Certificate2.CreateFromPemFile(tls.CertificateFile, tls.KeyFile);
             return SslStreamCertificateContext.Create(certificate, chain, offline: true);
         }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             throw new OperatorException($"the certificate {tls.CertificateFile} with key {tls.KeyFile} cannot be used: {e.Message}", e);
         }
@@ -136,6 +136,8 @@ public static class ServerHost
         logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.LogLevel, ignoreCase: true));
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Error);
+        // It would log a failed start with its stack trace, which RunAsync tells in one line.
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         if (options.LogFormat == "json")
         {

@@ -66,23 +66,37 @@ public static class YamlSource
         }
         catch (YamlException e)
         {
-            problems.Add(new SourceProblem(Position(path, e.Start), Explain(text, e)));
+            problems.Add(Explain(path, text, e));
             return null;
         }
     }
 
     private static SourcePosition Position(string path, Mark mark) => new(path, (int)mark.Line, (int)mark.Column);
 
-    private static string Explain(string text, YamlException e)
+    private static SourceProblem Explain(string path, string text, YamlException e)
     {
-        var line = text.Split('\n').ElementAtOrDefault((int)e.Start.Line - 1) ?? "";
-        var indentation = line.AsSpan(0, line.Length - line.AsSpan().TrimStart().Length);
-        return indentation.Contains('\t') ? "YAML is indented with spaces; this line begins with a tab" : $"not YAML: {e.Message}";
+        // The parser's own place is often the beginning of what the offending line continues.
+        var lines = text.Split('\n');
+        for (var line = (int)e.Start.Line; line <= Math.Min(e.End.Line + 1, lines.Length); line++)
+        {
+            var content = lines[line - 1].AsSpan();
+            var indentation = content[..^content.TrimStart().Length];
+            if (indentation.Contains('\t')) return new SourceProblem(new SourcePosition(path, line, indentation.IndexOf('\t') + 1), "YAML is indented with spaces; this line begins with a tab");
+        }
+
+        var at = Position(path, e.Start);
+        var rest = lines.ElementAtOrDefault(at.Line - 1).AsSpan();
+        return at.Column >= 1 && at.Column <= rest.Length && rest[at.Column - 1] is '*' or '&' or '%' or '@' or '`'
+            ? new SourceProblem(at, $"a text that begins with '{rest[at.Column - 1]}' stands in quotes in YAML")
+            : new SourceProblem(at, $"not YAML: {e.Message}");
     }
 
     private sealed class Reader(string path, string text, ICollection<SourceProblem> problems)
     {
         private readonly Parser parser = new(new StringReader(text));
+
+        // Set where the nesting is too deep. The rest is not looked at: the parser's time grows with the square of the depth.
+        private bool stopped;
 
         public SourceNode? ReadDocument()
         {
@@ -91,6 +105,7 @@ public static class YamlSource
 
             parser.Consume<DocumentStart>();
             var node = ReadNode(0);
+            if (stopped) return null;
             parser.Consume<DocumentEnd>();
             if (parser.Current is DocumentStart another) Complain(another, "a second document; one file holds one");
             return node is ScalarNode { IsNull: true } ? new MappingNode(node.At, []) : node;
@@ -113,7 +128,7 @@ public static class YamlSource
             if (depth > MaxDepth)
             {
                 Complain(parser.Current!, $"nested more than {MaxDepth} levels deep");
-                parser.SkipThisAndNestedEvents();
+                stopped = true;
                 return null;
             }
 
@@ -129,7 +144,7 @@ public static class YamlSource
         {
             var start = parser.Consume<SequenceStart>();
             var items = new List<SourceNode>();
-            while (!parser.TryConsume<SequenceEnd>(out _))
+            while (!stopped && !parser.TryConsume<SequenceEnd>(out _))
             {
                 if (ReadNode(depth + 1) is { } item) items.Add(item);
             }
@@ -142,10 +157,11 @@ public static class YamlSource
             var start = parser.Consume<MappingStart>();
             var entries = new List<KeyValuePair<ScalarNode, SourceNode>>();
             var lines = new Dictionary<string, int>(StringComparer.Ordinal);
-            while (!parser.TryConsume<MappingEnd>(out _))
+            while (!stopped && !parser.TryConsume<MappingEnd>(out _))
             {
                 var at = parser.Current!;
                 var key = ReadNode(depth + 1);
+                if (stopped) break;
                 var value = ReadNode(depth + 1);
                 if (key is not ScalarNode name)
                 {

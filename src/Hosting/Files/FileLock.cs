@@ -1,0 +1,48 @@
+namespace AuthIndex.Hosting.Files;
+
+/// <summary>A file that one process at a time holds; the hold ends with the process in any case. The file itself stays.</summary>
+public static class FileLock
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
+    private const int WouldBlock = 11; // EWOULDBLOCK
+
+    /// <summary>Takes the lock; null when another process has it.</summary>
+    /// <exception cref="OperatorException">The file cannot be made.</exception>
+    public static IDisposable? TryTake(string path)
+    {
+        try
+        {
+            return new FileStream(path, new FileStreamOptions
+            {
+                Mode = FileMode.OpenOrCreate,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.None,
+                UnixCreateMode = DurableFile.OwnerOnly,
+            });
+        }
+        catch (IOException e) when (e.HResult == WouldBlock)
+        {
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperatorException($"the lock {path} cannot be made: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Takes the lock, waiting a while for another process to give it back.</summary>
+    /// <param name="path">The lock's file.</param>
+    /// <param name="patience">How long to wait.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <exception cref="OperatorException">The other process still has it, or the file cannot be made.</exception>
+    public static async Task<IDisposable> TakeAsync(string path, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        for (var waited = TimeSpan.Zero; ; waited += Pause)
+        {
+            if (TryTake(path) is { } taken) return taken;
+            if (waited >= patience) throw new OperatorException($"another process is changing the same files (it holds {path}): try again when it has finished");
+            await Task.Delay(Pause, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using System.Runtime.InteropServices;
+
+namespace AuthIndex.Hosting.Files;
+
+/// <summary>
+/// What tells one state of a file from the next without reading it. The change time is among it because, unlike the
+/// modification time, nobody can set it back.
+/// </summary>
+/// <param name="Inode">The file's number; another one after a replacement by rename.</param>
+/// <param name="Length">In bytes.</param>
+/// <param name="Modified">When the content last changed, in nanoseconds since 1970.</param>
+/// <param name="Changed">When content or attributes last changed, likewise.</param>
+[StructLayout(LayoutKind.Auto)]
+public readonly partial record struct FileStamp(ulong Inode, ulong Length, long Modified, long Changed)
+{
+    private const int CurrentDirectory = -100; // AT_FDCWD
+    private const uint BasicStatistics = 0x7ff; // STATX_BASIC_STATS
+
+    /// <summary>The stamp of a file, links followed; null when there is none to be had.</summary>
+    public static FileStamp? Of(string path)
+    {
+        // struct statx has one layout on every architecture, which struct stat has not.
+        Span<byte> about = stackalloc byte[256];
+        if (StatX(CurrentDirectory, path, 0, BasicStatistics, about) != 0) return null;
+        return new FileStamp(
+            MemoryMarshal.Read<ulong>(about[32..]),
+            MemoryMarshal.Read<ulong>(about[40..]),
+            Nanoseconds(about[112..]),
+            Nanoseconds(about[96..]));
+    }
+
+    /// <summary>
+    /// Whether the file can no longer change without its stamp changing: file systems count time in ticks of some milliseconds
+    /// (whole seconds on some), so two writes within one tick look alike.
+    /// </summary>
+    public bool IsSettled => TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() * 1_000_000 - Changed > 1_500_000_000;
+
+    private static long Nanoseconds(ReadOnlySpan<byte> time) =>
+        MemoryMarshal.Read<long>(time) * 1_000_000_000 + MemoryMarshal.Read<uint>(time[8..]);
+
+    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int StatX(int directory, string path, int flags, uint mask, Span<byte> about);
+}

@@ -1,0 +1,28 @@
+using System.CommandLine;
+using AuthIndex.Hosting;
+
+namespace AuthIndex.TokenServer.Commands;
+
+/// <summary><c>init</c>: makes what is missing in the data directory.</summary>
+internal static class InitCommand
+{
+    public static Command Create(CommandLine line)
+    {
+        var tls = new Option<bool>("--tls") { Description = "Also makes a development CA and a server certificate." };
+        var hosts = new Option<string[]>("--tls-host")
+        {
+            Description = "A name or address that the server certificate is to hold besides this machine's own; repeatable.",
+            DefaultValueFactory = _ => [],
+        };
+        var command = new Command("init", "Makes what is missing in the data directory: keys, credential, accounts, with --tls certificates.") { tls, hosts };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var names = parsed.GetValue(hosts)!;
+            if (names.Length > 0 && !parsed.GetValue(tls)) throw new OperatorException("--tls-host needs --tls");
+            var options = line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
+            await new Initialisation(options, TimeProvider.System).RunAsync(parsed.GetValue(tls) ? names : null, Console.Out, cancellationToken);
+            return 0;
+        });
+        return command;
+    }
+}

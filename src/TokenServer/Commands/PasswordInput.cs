@@ -1,0 +1,62 @@
+using System.Text;
+using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Identity;
+
+namespace AuthIndex.TokenServer.Commands;
+
+/// <summary>Reads a new password: from the terminal, twice and unseen, or the first line of standard input. Never from an argument, which every process of the machine can read.</summary>
+internal static class PasswordInput
+{
+    // A line without end must not fill the memory; any password that is taken is far shorter.
+    private const int MaxBytes = IdentityChain.MaxPasswordBytes;
+
+    /// <summary>The password.</summary>
+    /// <exception cref="OperatorException">It cannot be used.</exception>
+    public static string Read(string account)
+    {
+        var password = Console.IsInputRedirected ? ReadLine(Console.OpenStandardInput()) : ReadTwice(account);
+        return PasswordHash.NewPasswordProblem(password) is { } problem ? throw new OperatorException(problem) : password;
+    }
+
+    /// <summary>The first line of a stream, without its end.</summary>
+    /// <exception cref="OperatorException">It is too long or not UTF-8.</exception>
+    internal static string ReadLine(Stream input)
+    {
+        var line = new List<byte>();
+        for (int read; (read = input.ReadByte()) is not (-1 or '\n');)
+        {
+            line.Add((byte)read);
+            if (line.Count > MaxBytes) throw new OperatorException($"the password is longer than {MaxBytes} bytes");
+        }
+
+        if (line is [.., (byte)'\r']) line.RemoveAt(line.Count - 1);
+        try
+        {
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString([.. line]);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new OperatorException("the password is not UTF-8", e);
+        }
+    }
+
+    private static string ReadTwice(string account)
+    {
+        var first = ReadUnseen($"New password for {account}: ");
+        return ReadUnseen("The same again: ") == first ? first : throw new OperatorException("the two passwords are not the same; nothing was changed");
+    }
+
+    private static string ReadUnseen(string prompt)
+    {
+        Console.Error.Write(prompt);
+        var typed = new StringBuilder();
+        while (Console.ReadKey(intercept: true) is { Key: not ConsoleKey.Enter } key)
+        {
+            if (key.Key == ConsoleKey.Backspace) typed.Length = Math.Max(0, typed.Length - 1);
+            else if (key.KeyChar != '\0') typed.Append(key.KeyChar);
+        }
+
+        Console.Error.WriteLine();
+        return typed.ToString();
+    }
+}

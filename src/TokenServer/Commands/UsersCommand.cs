@@ -1,0 +1,143 @@
+using System.CommandLine;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
+using AuthIndex.TokenServer.Identity;
+
+namespace AuthIndex.TokenServer.Commands;
+
+/// <summary><c>users</c>: edits the accounts of the htpasswd file. A serving process sees the change at the next sign-in.</summary>
+internal static class UsersCommand
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private delegate byte[]? Edit(ReadOnlySpan<byte> file);
+
+    public static Command Create(CommandLine line) => new("users", "Looks after the accounts in the htpasswd file.")
+    {
+        Add(line),
+        ChangePassword(line),
+        Remove(line),
+        List(line),
+    };
+
+    private static Command Add(CommandLine line)
+    {
+        var name = Name();
+        var command = new Command("add", "Adds an account; the password is asked for, or is the first line of standard input.") { name };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var (path, account) = (PathOf(line, parsed), parsed.GetValue(name)!);
+            if (AccountName.Problem(account) is { } problem) throw new OperatorException(problem);
+            if (AccountName.Caution(account) is { } caution) await Console.Error.WriteLineAsync($"warning: {caution}");
+            var hash = PasswordHash.Make(PasswordInput.Read(account));
+            await ChangeAsync(path, file => HtpasswdEdit.Add(file, account, hash), $"the account '{account}' exists already; 'users passwd' gives it another password", cancellationToken);
+            return Done($"added {account}");
+        });
+        return command;
+    }
+
+    private static Command ChangePassword(CommandLine line)
+    {
+        var name = Name();
+        var command = new Command("passwd", "Gives an account another password, read as for add.") { name };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var (path, account) = (PathOf(line, parsed), parsed.GetValue(name)!);
+            if (!HtpasswdEdit.Names(Read(path)).Contains(account, StringComparer.Ordinal)) throw new OperatorException(NoSuch(account));
+            var hash = PasswordHash.Make(PasswordInput.Read(account));
+            await ChangeAsync(path, file => HtpasswdEdit.Replace(file, account, hash), NoSuch(account), cancellationToken);
+            return Done($"changed the password of {account}");
+        });
+        return command;
+    }
+
+    private static Command Remove(CommandLine line)
+    {
+        var name = Name();
+        var command = new Command("remove", "Removes an account.") { name };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var (path, account) = (PathOf(line, parsed), parsed.GetValue(name)!);
+            await ChangeAsync(path, file => HtpasswdEdit.Remove(file, account), NoSuch(account), cancellationToken);
+            return Done($"removed {account}");
+        });
+        return command;
+    }
+
+    private static Command List(CommandLine line)
+    {
+        var json = new Option<bool>("--json") { Description = "Writes JSON." };
+        var command = new Command("list", "Lists the accounts.") { json };
+        command.SetAction(parsed =>
+        {
+            var path = PathOf(line, parsed);
+            var file = Read(path);
+            var accounts = HtpasswdContent.Parse(path, file).Accounts;
+            if (parsed.GetValue(json))
+            {
+                CommandOutput.WriteJson(accounts, static (writer, accounts) =>
+                {
+                    writer.WriteStartArray();
+                    foreach (var account in accounts)
+                    {
+                        writer.WriteStartObject();
+                        writer.WriteString("name"u8, account.Name);
+                        writer.WriteBoolean("canSignIn"u8, account.Hash is not null);
+                        writer.WriteEndObject();
+                    }
+
+                    writer.WriteEndArray();
+                });
+                return 0;
+            }
+
+            foreach (var account in accounts) Console.Out.WriteLine(account.Hash is null ? $"{account.Name}  (cannot sign in: its hash cannot be used)" : account.Name);
+            return 0;
+        });
+        return command;
+    }
+
+    private static Argument<string> Name() => new("NAME") { Description = "The account's name." };
+
+    private static string NoSuch(string account) => $"there is no account '{LogText.Clean(account)}'";
+
+    private static string PathOf(CommandLine line, ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section).HtpasswdPath;
+
+    private static byte[] Read(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new OperatorException($"the accounts {path} are missing: run init to make them", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperatorException($"the accounts {path} cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Reads, edits and replaces the file while no other such command does; the password was asked for before, so that nobody waits for a person.</summary>
+    private static async Task ChangeAsync(string path, Edit edit, string impossible, CancellationToken cancellationToken)
+    {
+        _ = Read(path);
+        using var held = await FileLock.TakeAsync(path + ".lock", Patience, cancellationToken);
+        var changed = edit(Read(path)) ?? throw new OperatorException(impossible);
+        try
+        {
+            DurableFile.Replace(path, changed);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperatorException($"the accounts {path} cannot be written: {e.Message}", e);
+        }
+    }
+
+    private static int Done(string what)
+    {
+        Console.Out.WriteLine(what);
+        return 0;
+    }
+}

@@ -1,0 +1,57 @@
+using AuthIndex.TokenServer.Policies;
+
+namespace AuthIndex.TokenServer.Identity;
+
+/// <summary>Accounts out of the htpasswd file.</summary>
+internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads) : IIdentitySource
+{
+    // A full queue of cost-10 hashes is done in about this time.
+    private static readonly TimeSpan Busy = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Outage = TimeSpan.FromSeconds(10);
+
+    /// <inheritdoc/>
+    public string Name => SignIn.Htpasswd;
+
+    /// <inheritdoc/>
+    public long Version => file.Current.Version;
+
+    /// <inheritdoc/>
+    public async ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken)
+    {
+        var state = file.Current;
+        if (state.Content is not { } content) return new SignInOutcome.Unavailable(Outage, state.Failure!);
+        if (content.Find(user) is not { } account) return new SignInOutcome.UnknownAccount();
+
+        if (!threads.TryVerify(password, account.Hash ?? content.DecoyFor(user), out var verification, cancellationToken)) return Overloaded();
+        var right = await verification;
+        if (account.Hash is null) return new SignInOutcome.Refused("the account's line in htpasswd has no hash that can be used");
+        return right ? Known(account) : new SignInOutcome.WrongPassword();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<SignInOutcome> RefuseUnknownAsync(string user, string password, CancellationToken cancellationToken)
+    {
+        var state = file.Current;
+        if (state.Content is not { } content) return new SignInOutcome.Unavailable(Outage, state.Failure!);
+        if (!threads.TryVerify(password, content.DecoyFor(user), out var verification, cancellationToken)) return Overloaded();
+        _ = await verification;
+        return new SignInOutcome.UnknownAccount();
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
+    {
+        var state = file.Current;
+        if (state.Content is not { } content) return new(new SignInOutcome.Unavailable(Outage, state.Failure!));
+        return new(content.Find(account) switch
+        {
+            null => new SignInOutcome.UnknownAccount(),
+            { Hash: null } => new SignInOutcome.Refused("the account's line in htpasswd has no hash that can be used"),
+            { } known => Known(known),
+        });
+    }
+
+    private static SignInOutcome.Unavailable Overloaded() => new(Busy, "more sign-ins are waiting than can be checked");
+
+    private SignInOutcome.SignedIn Known(HtpasswdAccount account) => new(account.Name, [], Name);
+}

@@ -1,0 +1,62 @@
+using System.Text;
+
+namespace AuthIndex.TokenServer.Identity;
+
+/// <summary>
+/// Finds out who somebody is: sources in order, an account unknown to one being asked of the next, a wrong password ending the
+/// search. What was found out a moment ago is remembered.
+/// </summary>
+internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, RememberedCredentials remembered)
+{
+    /// <summary>The longest user name looked at, in characters.</summary>
+    public const int MaxUserLength = AccountName.MaxLength;
+
+    /// <summary>The longest password looked at, in bytes of UTF-8; beyond it hashing would be an attack on the processor.</summary>
+    public const int MaxPasswordBytes = 4096;
+
+    private static readonly SignInOutcome.UnknownAccount Unknown = new();
+
+    /// <summary>Checks a user name and password.</summary>
+    public ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken)
+    {
+        // Before any I/O: an empty password makes a directory's bind succeed, a NUL ends a C string early.
+        if (Impossible(user, password) is { } reason) return new(new SignInOutcome.Refused(reason));
+
+        long version = 0;
+        foreach (var source in sources) version += source.Version;
+        return remembered.GetAsync(user, password, version, AskAsync, cancellationToken);
+    }
+
+    /// <summary>What is known of an account now, without a password.</summary>
+    public async ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
+    {
+        foreach (var source in sources)
+        {
+            var outcome = await source.FindAsync(account, cancellationToken);
+            if (outcome is not SignInOutcome.UnknownAccount) return outcome;
+        }
+
+        return Unknown;
+    }
+
+    private static string? Impossible(string user, string password)
+    {
+        if (user.Length == 0) return "the user name is empty";
+        if (password.Length == 0) return "the password is empty";
+        if (user.Length > MaxUserLength) return $"the user name is longer than {MaxUserLength} characters";
+        if (password.Length > MaxPasswordBytes || Encoding.UTF8.GetByteCount(password) > MaxPasswordBytes) return $"the password is longer than {MaxPasswordBytes} bytes";
+        if (user.Contains('\0', StringComparison.Ordinal)) return "the user name holds a NUL byte";
+        return password.Contains('\0', StringComparison.Ordinal) ? "the password holds a NUL byte" : null;
+    }
+
+    private async Task<SignInOutcome> AskAsync(string user, string password, CancellationToken cancellationToken)
+    {
+        foreach (var source in sources)
+        {
+            var outcome = await source.SignInAsync(user, password, cancellationToken);
+            if (outcome is not SignInOutcome.UnknownAccount) return outcome;
+        }
+
+        return sources.Count == 0 ? Unknown : await sources[0].RefuseUnknownAsync(user, password, cancellationToken);
+    }
+}

@@ -1,0 +1,147 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace AuthIndex.TokenServer.Identity;
+
+/// <summary>
+/// Remembers for a while what came of a user name and password, so that a push of many requests pays for one verification,
+/// right or wrong. Only a keyed hash is kept, never a password. Requests with the same credentials at the same time share one
+/// verification. When a source changes, everything is forgotten.
+/// </summary>
+internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time)
+{
+    /// <summary>How many outcomes of each kind are kept; the oldest go first.</summary>
+    public const int Capacity = 10_000;
+
+    /// <summary>How long a failure is remembered.</summary>
+    public static readonly TimeSpan WrongFor = TimeSpan.FromSeconds(30);
+
+    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
+    private readonly Lock gate = new();
+    private readonly Dictionary<Question, Flight> flights = [];
+
+    // Apart, so that guesses cannot push out those who signed in.
+    private readonly ExpiringOutcomes right = new(Capacity, rightFor, time);
+    private readonly ExpiringOutcomes wrong = new(Capacity, WrongFor, time);
+    private long version = -1;
+
+    /// <summary>Asks one question of whoever knows.</summary>
+    internal delegate Task<SignInOutcome> Ask(string user, string password, CancellationToken cancellationToken);
+
+    /// <summary>The remembered outcome, or that of asking.</summary>
+    /// <param name="user">The user name.</param>
+    /// <param name="password">The password.</param>
+    /// <param name="sourcesVersion">The state of the sources; another than last time forgets everything.</param>
+    /// <param name="ask">Finds out.</param>
+    /// <param name="cancellationToken">Ends this caller's waiting; the asking ends when nobody waits any more.</param>
+    public ValueTask<SignInOutcome> GetAsync(string user, string password, long sourcesVersion, Ask ask, CancellationToken cancellationToken)
+    {
+        var question = new Question(Hash(user, password), sourcesVersion);
+        Flight flight;
+        bool isFirst;
+        lock (gate)
+        {
+            // Versions only grow; a caller that looked before the change must not bring the old state back.
+            if (sourcesVersion > version)
+            {
+                version = sourcesVersion;
+                right.Clear();
+                wrong.Clear();
+            }
+
+            if (sourcesVersion == version && (right.Find(question.Credentials) ?? wrong.Find(question.Credentials)) is { } known) return new(known);
+            isFirst = !flights.TryGetValue(question, out flight!);
+            if (isFirst) flights[question] = flight = new Flight();
+            flight.Waiting++;
+        }
+
+        if (isFirst) _ = FlyAsync(question, flight, ask, user, password);
+        return WaitAsync(question, flight, cancellationToken);
+    }
+
+    private async Task FlyAsync(Question question, Flight flight, Ask ask, string user, string password)
+    {
+        try
+        {
+            var outcome = await ask(user, password, flight.Cancellation.Token);
+            lock (gate)
+            {
+                Land(question, flight);
+                if (question.Version == version) Remember(question.Credentials, outcome);
+            }
+
+            flight.Outcome.TrySetResult(outcome);
+        }
+        catch (Exception e)
+        {
+            // Handed to everybody who waits, who cannot be reached by a throw.
+            lock (gate) Land(question, flight);
+            if (e is OperationCanceledException) flight.Outcome.TrySetCanceled();
+            else flight.Outcome.TrySetException(e);
+        }
+    }
+
+    private async ValueTask<SignInOutcome> WaitAsync(Question question, Flight flight, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await flight.Outcome.Task.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            bool isAbandoned;
+            lock (gate)
+            {
+                isAbandoned = --flight.Waiting == 0 && !flight.Outcome.Task.IsCompleted;
+                if (isAbandoned) Land(question, flight);
+            }
+
+            if (isAbandoned) await flight.Cancellation.CancelAsync();
+        }
+    }
+
+    private void Land(Question question, Flight flight)
+    {
+        if (flights.TryGetValue(question, out var current) && current == flight) flights.Remove(question);
+    }
+
+    private void Remember(UInt256 credentials, SignInOutcome outcome)
+    {
+        if (outcome is SignInOutcome.SignedIn) right.Add(credentials, outcome);
+        else if (outcome is not SignInOutcome.Unavailable) wrong.Add(credentials, outcome);
+    }
+
+    /// <summary>A keyed hash over both texts, each after its length, so that no pair looks like another pair.</summary>
+    private UInt256 Hash(string user, string password)
+    {
+        var size = 8 + Encoding.UTF8.GetMaxByteCount(user.Length) + Encoding.UTF8.GetMaxByteCount(password.Length);
+        var rented = ArrayPool<byte>.Shared.Rent(size);
+        var userLength = Encoding.UTF8.GetBytes(user, rented.AsSpan(8));
+        var passwordLength = Encoding.UTF8.GetBytes(password, rented.AsSpan(8 + userLength));
+        BinaryPrimitives.WriteInt32LittleEndian(rented, userLength);
+        BinaryPrimitives.WriteInt32LittleEndian(rented.AsSpan(4), passwordLength);
+
+        Span<byte> hash = stackalloc byte[32];
+        var length = 8 + userLength + passwordLength;
+        HMACSHA256.HashData(key, rented.AsSpan(0, length), hash);
+        CryptographicOperations.ZeroMemory(rented.AsSpan(0, length));
+        ArrayPool<byte>.Shared.Return(rented);
+        return MemoryMarshal.Read<UInt256>(hash);
+    }
+
+    [StructLayout(LayoutKind.Auto)]
+    private readonly record struct Question(UInt256 Credentials, long Version);
+
+    /// <summary>One verification that is under way, and those who wait for it.</summary>
+    private sealed class Flight
+    {
+        public TaskCompletionSource<SignInOutcome> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public CancellationTokenSource Cancellation { get; } = new();
+
+        public int Waiting { get; set; }
+    }
+}

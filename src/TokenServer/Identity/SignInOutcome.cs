@@ -1,0 +1,30 @@
+namespace AuthIndex.TokenServer.Identity;
+
+/// <summary>What came of asking who somebody is. The family is closed.</summary>
+internal abstract record SignInOutcome
+{
+    private SignInOutcome()
+    {
+    }
+
+    /// <summary>They are who they say.</summary>
+    /// <param name="Account">The source's own spelling of the account, not what was typed.</param>
+    /// <param name="Groups">The groups that the source knows of; local groups are the policy's.</param>
+    /// <param name="SignedInBy">The source's name.</param>
+    public sealed record SignedIn(string Account, IReadOnlyList<string> Groups, string SignedInBy) : SignInOutcome;
+
+    /// <summary>No source knows the account, or this one does not: the next is asked.</summary>
+    public sealed record UnknownAccount : SignInOutcome;
+
+    /// <summary>The account exists and the password is not its own: no other source is asked.</summary>
+    public sealed record WrongPassword : SignInOutcome;
+
+    /// <summary>The account may not sign in, or what was typed cannot be a sign-in.</summary>
+    /// <param name="Reason">Why; for the log only, since the client could learn from it which accounts exist.</param>
+    public sealed record Refused(string Reason) : SignInOutcome;
+
+    /// <summary>It cannot be found out now.</summary>
+    /// <param name="RetryAfter">When it is worth asking again.</param>
+    /// <param name="Reason">Why; for the log.</param>
+    public sealed record Unavailable(TimeSpan RetryAfter, string Reason) : SignInOutcome;
+}

@@ -1,0 +1,44 @@
+using System.Text.Json;
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.TokenServer.Index;
+
+/// <summary>What a registry asks: which of these repositories may the caller pull whose token this is.</summary>
+/// <param name="Token">The caller's token.</param>
+/// <param name="Repositories">The repositories.</param>
+internal sealed record PullableRequest(string Token, IReadOnlyList<RepositoryName> Repositories)
+{
+    /// <summary>The most repositories in one question.</summary>
+    public const int MaxRepositories = 1000;
+
+    /// <summary>Reads the body: an object with <c>token</c> and <c>repositories</c>; other members are passed over.</summary>
+    /// <returns>Null when it is well formed; otherwise what is wrong.</returns>
+    public static string? Read(ReadOnlyMemory<byte> body, out PullableRequest? request)
+    {
+        request = null;
+        try
+        {
+            using var json = JsonDocument.Parse(body, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 8 });
+            var root = json.RootElement;
+            if (root.ValueKind != JsonValueKind.Object) return "the body is not an object";
+            if (!root.TryGetProperty("token"u8, out var token) || token.ValueKind != JsonValueKind.String) return "the member token is not a text";
+            if (!root.TryGetProperty("repositories"u8, out var list) || list.ValueKind != JsonValueKind.Array) return "the member repositories is not an array";
+            if (list.GetArrayLength() > MaxRepositories) return $"more than {MaxRepositories} repositories";
+
+            var names = new List<RepositoryName>(list.GetArrayLength());
+            foreach (var entry in list.EnumerateArray())
+            {
+                if (entry.ValueKind != JsonValueKind.String || !RepositoryName.TryParse(entry.GetString(), out var name)) return $"repositories[{names.Count}] is not the name of a repository";
+                names.Add(name);
+            }
+
+            request = new PullableRequest(token.GetString()!, names);
+            return null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // InvalidOperationException: a text that is no Unicode, such as half a surrogate pair.
+            return "the body is not JSON";
+        }
+    }
+}

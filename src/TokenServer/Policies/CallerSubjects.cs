@@ -1,0 +1,79 @@
+namespace AuthIndex.TokenServer.Policies;
+
+/// <summary>Every subject that a caller is, worked out once per decision.</summary>
+internal sealed class CallerSubjects
+{
+    private readonly HashSet<string> keys = new(StringComparer.Ordinal) { Subject.Anyone.Key };
+    private readonly List<string> groupNames = [];
+
+    /// <param name="account">The canonical account name; "" for an anonymous caller.</param>
+    /// <param name="groups">The groups as the identity gave them.</param>
+    /// <param name="directory">The local groups.</param>
+    public CallerSubjects(string account, IReadOnlyList<string> groups, GroupDirectory directory)
+    {
+        Account = account;
+        if (account.Length > 0)
+        {
+            keys.Add(Subject.Authenticated.Key);
+            AddWithGroups(Subject.AccountKey(account), directory);
+        }
+
+        foreach (var group in groups)
+        {
+            if (group.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase))
+            {
+                var key = Subject.LdapKey(group[5..]);
+                if (!keys.Contains(key)) groupNames.Add(key[5..]);
+                AddWithGroups(key, directory);
+            }
+            else
+            {
+                AddGroup(group.StartsWith("group:", StringComparison.Ordinal) ? group[6..] : group, directory);
+            }
+        }
+    }
+
+    /// <summary>The account name that <c>{account}</c> stands for.</summary>
+    public string Account { get; }
+
+    /// <summary>The keys of the subjects that the caller is.</summary>
+    public IReadOnlyCollection<string> Keys => keys;
+
+    /// <summary>The names that <c>{group}</c> stands for, each in turn; a directory's names in lower case, as repositories are.</summary>
+    public IReadOnlyList<string> GroupNames => groupNames;
+
+    /// <summary>Whether the caller is one of the subjects.</summary>
+    public bool IsAmong(IReadOnlyList<Subject> subjects)
+    {
+        foreach (var subject in subjects)
+        {
+            if (keys.Contains(subject.Key)) return true;
+        }
+
+        return false;
+    }
+
+    private void AddGroup(string name, GroupDirectory directory)
+    {
+        var key = Subject.GroupKey(name);
+        if (keys.Contains(key)) return;
+        groupNames.Add(name);
+        AddWithGroups(key, directory);
+    }
+
+    private void AddWithGroups(string key, GroupDirectory directory)
+    {
+        if (!keys.Add(key)) return;
+        var open = new Stack<string>();
+        open.Push(key);
+        while (open.TryPop(out var next))
+        {
+            foreach (var group in directory.GroupsHolding(next))
+            {
+                if (!keys.Add(Subject.GroupKey(group))) continue;
+                groupNames.Add(group);
+                open.Push(Subject.GroupKey(group));
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
+using AuthIndex.Hosting.Yaml;
+
+namespace AuthIndex.TokenServer.Policies.Files;
+
+/// <summary>
+/// The directory of the policy files on disk: its <c>*.yaml</c> files, without those that begin with a dot. Changes are told by
+/// content, because times and sizes do not show every exchange of symbolic links, restored file or quick second edit.
+/// </summary>
+internal sealed class PolicyDirectory(string path)
+{
+    /// <summary>
+    /// Reads all files in one state. Null, with an error in the problems, when the directory holds none, when one cannot be read
+    /// whole, or when something changed meanwhile.
+    /// </summary>
+    public (string Revision, IReadOnlyList<PolicyFile> Files)? Read(ICollection<SourceProblem> problems)
+    {
+        try
+        {
+            var files = new List<PolicyFile>();
+            foreach (var name in Names())
+            {
+                using var stream = Open(name);
+                if (stream.Length > YamlSource.MaxBytes)
+                {
+                    problems.Add(new SourceProblem(new SourcePosition(stream.Name, 0, 0), $"the file has {stream.Length} bytes; at most {YamlSource.MaxBytes} are read"));
+                    return null;
+                }
+
+                var bytes = new byte[stream.Length];
+                stream.ReadExactly(bytes);
+                files.Add(new PolicyFile(Path.Combine(path, name), bytes));
+            }
+
+            if (files.Count == 0) return Fail(problems, "there is no *.yaml file in it; a policy needs at least one");
+            WarnOfOtherNames(problems);
+
+            // A second look: had anything moved in between, the files in hand might belong to two states of the policy.
+            var revision = Hash(files.Select(f => (Path.GetFileName(f.Path), (Stream)new MemoryStream(f.Content.ToArray(), writable: false))));
+            return revision == Look() ? (revision, files) : Fail(problems, "it changed while it was read");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return Fail(problems, $"cannot be read whole: {e.Message}");
+        }
+    }
+
+    /// <summary>The revision that <see cref="Read"/> would give, without keeping contents; null when the files cannot be read.</summary>
+    public string? Look()
+    {
+        try
+        {
+            return Hash(Names().Select(name => (name, (Stream)Open(name))));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A short hash of names and contents.</summary>
+    private static string Hash(IEnumerable<(string Name, Stream Content)> files)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = ArrayPool<byte>.Shared.Rent(64 * 1024);
+        foreach (var (name, content) in files)
+        {
+            using (content)
+            {
+                hash.AppendData(Encoding.UTF8.GetBytes($"{name}\0{content.Length}\0"));
+                // What is too large to be read is not looked into either.
+                if (content.Length > YamlSource.MaxBytes) continue;
+                for (int read; (read = content.Read(buffer)) > 0;) hash.AppendData(buffer, 0, read);
+            }
+        }
+
+        ArrayPool<byte>.Shared.Return(buffer);
+        return Convert.ToHexStringLower(hash.GetHashAndReset())[..12];
+    }
+
+    private IEnumerable<string> Names() =>
+        Directory.EnumerateFiles(path).Select(file => Path.GetFileName(file)!)
+            .Where(name => name.EndsWith(".yaml", StringComparison.Ordinal) && name[0] != '.')
+            .Order(StringComparer.Ordinal);
+
+    private FileStream Open(string name) =>
+        new(Path.Combine(path, name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+
+    private void WarnOfOtherNames(ICollection<SourceProblem> problems)
+    {
+        foreach (var file in Directory.EnumerateFiles(path).Where(f => Path.GetExtension(f) is ".yml" or ".YAML" or ".YML" && Path.GetFileName(f)[0] != '.'))
+        {
+            problems.Add(new SourceProblem(new SourcePosition(file, 0, 0), "the file is passed over: only names that end in .yaml are read", IsWarning: true));
+        }
+    }
+
+    private (string, IReadOnlyList<PolicyFile>)? Fail(ICollection<SourceProblem> problems, string message)
+    {
+        problems.Add(new SourceProblem(new SourcePosition(path, 0, 0), message));
+        return null;
+    }
+}

@@ -1,0 +1,110 @@
+using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.TokenServer.Policies.Files;
+
+/// <summary>Reads rules, given the groups and roles of all files.</summary>
+internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<string, ActionSet> roles, DateTimeOffset now, ICollection<SourceProblem> problems)
+{
+    /// <summary>Reads one rule; null when it has no usable id, subject, action or resource. Every such case is a problem.</summary>
+    public Rule? Read(SourceNode node)
+    {
+        if (node is not MappingNode mapping)
+        {
+            problems.Add(new SourceProblem(node.At, $"a rule is a mapping with {string.Join(", ", PolicyKeys.Rule)}, not {node.Kind}"));
+            return null;
+        }
+
+        var rule = new Fields(mapping, PolicyKeys.Rule, problems);
+        var id = ReadId(rule);
+        var to = ReadSubjects(rule, "to");
+        var except = ReadSubjects(rule, "except");
+        var (effect, actions) = ReadEffect(rule);
+        var on = ReadPatterns(rule);
+        var when = ConditionsReader.Read(rule, now, problems);
+        if (!rule.Has("to") && !rule.HasUnknownKey) rule.Complain(null, "the rule has no 'to': it must say whom it is about; write [anyone] for everybody");
+        if (!rule.Has("on") && !rule.HasUnknownKey) rule.Complain(null, "the rule has no 'on': it must say what it is about; write [\"**\"] for every repository");
+
+        return id is null || to.Count == 0 || actions.IsEmpty || on.Count == 0 ? null : new Rule(id, mapping.At, to, except, effect, actions, on, when);
+    }
+
+    private static string? ReadId(Fields rule)
+    {
+        if (!rule.Has("id") && !rule.HasUnknownKey) rule.Complain(null, "the rule has no 'id': refusals, logs and explanations name rules by it");
+        if (rule.Text("id") is not { } id) return null;
+        if (id.Value.Length is > 0 and <= 100 && id.Value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/')) return id.Value;
+        rule.Complain(id, $"'{id.Value}' is no id: it has 1 to 100 letters, digits, '-', '_', '.' and '/'");
+        return null;
+    }
+
+    private List<Subject> ReadSubjects(Fields rule, string key)
+    {
+        var found = new List<Subject>();
+        foreach (var text in rule.Texts(key) ?? [])
+        {
+            if (Subject.Parse(text.Value, out var subject) is { } problem)
+            {
+                rule.Complain(text, groups.Names.Contains(text.Value) ? $"'{text.Value}' is no subject; did you mean 'group:{text.Value}'?" : problem);
+            }
+            else if (subject.Kind == SubjectKind.Group && !groups.Names.Contains(subject.Name))
+            {
+                rule.Complain(text, $"there is no group '{subject.Name}'{Suggestion.For(subject.Name, groups.Names)}");
+            }
+            else
+            {
+                found.Add(subject);
+            }
+        }
+
+        return found;
+    }
+
+    private (Effect Effect, ActionSet Actions) ReadEffect(Fields rule)
+    {
+        var effect = rule.Has("deny") ? Effect.Deny : Effect.Allow;
+        if (!rule.Has("allow") && !rule.Has("deny") && !rule.HasUnknownKey) rule.Complain(null, "the rule neither allows nor denies; add 'allow' or 'deny'");
+        if (rule.Has("allow") && rule.Has("deny")) rule.Complain(rule.KeyNode("deny"), "the rule both allows and denies; make two rules of it");
+
+        var key = effect == Effect.Deny ? "deny" : "allow";
+        if (rule[key] is ScalarNode { IsNull: false } scalar && roles.TryGetValue(scalar.Value, out var role)) return (effect, role);
+        var texts = rule[key] is ScalarNode ? rule.Text(key) is { } one ? [one] : [] : rule.Texts(key) ?? [];
+        return (effect, ReadActions(rule, texts));
+    }
+
+    private ActionSet ReadActions(Fields fields, IReadOnlyList<ScalarNode> texts)
+    {
+        var actions = ActionSet.None;
+        foreach (var text in texts)
+        {
+            if (ActionSet.TryParseWord(text.Value, out var action) || roles.TryGetValue(text.Value, out action)) actions = actions.Union(action);
+            else fields.Complain(text, Unknown(text.Value, roles.Keys));
+        }
+
+        return actions;
+    }
+
+    private static List<ResourcePattern> ReadPatterns(Fields rule)
+    {
+        var found = new List<ResourcePattern>();
+        foreach (var text in rule.Texts("on") ?? [])
+        {
+            if (ResourcePatternReader.Parse(text.Value, out var pattern) is { } problem) rule.Complain(text, problem);
+            else found.Add(pattern!);
+            if (pattern is { IsAllWildcards: true, Glob: not ("*" or "**") }) rule.Warn(text, $"'{text.Value}' is made of wildcards only; write \"**\" if every repository is meant");
+        }
+
+        return found;
+    }
+
+    /// <summary>The complaint about a word that is no action.</summary>
+    public static string Unknown(string word, IEnumerable<string> roles)
+    {
+        if (word.Contains(',')) return $"'{word}': one action for each item of the list, as in [{word.Replace(",", ", ", StringComparison.Ordinal).Replace("  ", " ", StringComparison.Ordinal)}]";
+        var known = roles.ToList();
+        var what = known.Count > 0 ? "neither a role nor an action" : "no action";
+        return $"'{word}' is {what}{Suggestion.For(word, [.. known, .. ActionWords])}";
+    }
+
+    /// <summary>The words for actions.</summary>
+    public static IReadOnlyList<string> ActionWords { get; } = ["pull", "push", "delete", "*"];
+}

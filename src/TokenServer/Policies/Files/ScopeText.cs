@@ -1,0 +1,27 @@
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.TokenServer.Policies.Files;
+
+/// <summary>Reads resources as people write them in tests and on the command line: <c>platform/api</c>, <c>registry:catalog</c>.</summary>
+internal static class ScopeText
+{
+    /// <summary>Reads a resource without actions.</summary>
+    /// <returns>Null when the text names a resource; otherwise what is wrong with it.</returns>
+    public static string? Parse(string resource, ActionSet actions, out Scope? scope)
+    {
+        var typed = resource.StartsWith(Scope.RepositoryType + ":", StringComparison.Ordinal) || resource.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
+        var problem = Scope.Parse($"{(typed ? "" : Scope.RepositoryType + ":")}{resource}:*", out scope);
+        if (problem is not null) return $"'{resource}' is no resource: {problem}";
+        scope = scope! with { Actions = actions };
+        return null;
+    }
+
+    /// <summary>Reads a scope; its type may be left out where it is a repository.</summary>
+    /// <returns>Null when the text is a scope; otherwise what is wrong with it.</returns>
+    public static string? ParseWithActions(string text, out Scope? scope)
+    {
+        var typed = text.StartsWith(Scope.RepositoryType, StringComparison.Ordinal) || text.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
+        var problem = Scope.Parse(typed ? text : $"{Scope.RepositoryType}:{text}", out scope);
+        return problem is null ? null : $"'{text}' is no scope: {problem}; write it like repository:platform/api:pull,push";
+    }
+}

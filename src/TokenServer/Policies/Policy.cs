@@ -1,0 +1,70 @@
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.TokenServer.Policies;
+
+/// <summary>
+/// A whole policy, checked and indexed; it never changes, so that a request which holds one is judged by one from start to end.
+/// Nothing is allowed that no rule allows. The order of rules and files never matters.
+/// </summary>
+internal sealed class Policy
+{
+    private readonly RuleIndex index;
+
+    public Policy(string revision, IEnumerable<Rule> rules, GroupDirectory groups, IReadOnlyList<PolicyTest> tests)
+    {
+        Revision = revision;
+        Rules = [.. rules.OrderBy(r => r.Id, StringComparer.Ordinal)];
+        Groups = groups;
+        Tests = tests;
+        index = new RuleIndex(Rules);
+    }
+
+    /// <summary>A short hash of the content of all files.</summary>
+    public string Revision { get; }
+
+    /// <summary>The rules, ordered by id.</summary>
+    public IReadOnlyList<Rule> Rules { get; }
+
+    /// <summary>The local groups.</summary>
+    public GroupDirectory Groups { get; }
+
+    /// <summary>The tests that the files hold.</summary>
+    public IReadOnlyList<PolicyTest> Tests { get; }
+
+    /// <summary>Decides a request. Pure: the same arguments always give the same decision.</summary>
+    public Decision Decide(Caller caller, Scope requested, DateTimeOffset now) =>
+        Decide(
+            new CallerSubjects(caller.Account, caller.Groups, Groups),
+            new Circumstances(caller.Address, caller.Service, caller.SignedInBy, now, UnknownIsMet: false),
+            requested);
+
+    /// <summary>Decides for a caller whose subjects are worked out already.</summary>
+    public Decision Decide(CallerSubjects caller, Circumstances circumstances, Scope requested)
+    {
+        List<Rule>? allowedBy = null;
+        List<Rule>? deniedBy = null;
+        foreach (var rule in FindOn(caller, requested))
+        {
+            if (!rule.AppliesTo(caller, circumstances, requested.Actions)) continue;
+            if (rule.Effect == Effect.Allow) (allowedBy ??= []).Add(rule);
+            else (deniedBy ??= []).Add(rule);
+        }
+
+        return Decision.From(requested, caller.Account, Ordered(allowedBy), Ordered(deniedBy));
+    }
+
+    /// <summary>The rules about one of the caller's subjects and the resource, whatever their actions, exceptions and conditions.</summary>
+    public IReadOnlyCollection<Rule> FindOn(CallerSubjects caller, Scope scope)
+    {
+        var found = new HashSet<Rule>(ReferenceEqualityComparer.Instance);
+        index.Find(caller, scope, found);
+        return found;
+    }
+
+    private static List<Rule> Ordered(List<Rule>? rules)
+    {
+        if (rules is null) return [];
+        if (rules.Count > 1) rules.Sort((a, b) => string.CompareOrdinal(a.Id, b.Id));
+        return rules;
+    }
+}

@@ -1,0 +1,128 @@
+using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenServer.Policies.Files;
+
+namespace AuthIndex.TokenServer.Policies;
+
+/// <summary>
+/// Holds the policy in force and exchanges it, whole, for a newer one. An edit that is not sound changes nothing: the last sound
+/// policy stays, and the store is degraded until the next sound edit.
+/// </summary>
+internal sealed partial class PolicyStore
+{
+    private readonly PolicyDirectory directory;
+    private readonly TimeProvider time;
+    private readonly ILogger<PolicyStore> logger;
+    private readonly Lock reloading = new();
+    private volatile State state;
+
+    private PolicyStore(string path, PolicyDirectory directory, State first, TimeProvider time, ILogger<PolicyStore> logger)
+    {
+        Path = path;
+        this.directory = directory;
+        this.time = time;
+        this.logger = logger;
+        state = first;
+    }
+
+    /// <summary>The directory of the policy files.</summary>
+    public string Path { get; }
+
+    /// <summary>The policy in force. Take it once per request.</summary>
+    public Policy Current => state.Policy;
+
+    /// <summary>What was found when files were last read: warnings, and errors when the store is degraded.</summary>
+    public IReadOnlyList<SourceProblem> LastProblems => state.Problems;
+
+    /// <summary>When <see cref="Current"/> came into force.</summary>
+    public DateTimeOffset LoadedAt => state.LoadedAt;
+
+    /// <summary>Why the files on disk are not in force; null when they are.</summary>
+    public string? Degraded => state.Degraded;
+
+    /// <summary>Loads a directory.</summary>
+    /// <exception cref="PolicyException">Its files are no sound policy.</exception>
+    public static PolicyStore Open(string path, TimeProvider time, ILogger<PolicyStore> logger)
+    {
+        var files = new PolicyDirectory(path);
+        var now = time.GetUtcNow();
+        var compiled = PolicyCompiler.Compile(files, now);
+        if (compiled.Policy is not { } policy) throw new PolicyException(compiled.Problems);
+
+        var store = new PolicyStore(path, files, new State(policy, now, policy.Revision, compiled.Problems, null), time, logger);
+        store.LogLoaded(policy.Revision, policy.Rules.Count, policy.Tests.Count, path);
+        store.LogWarnings(compiled.Problems);
+        return store;
+    }
+
+    /// <summary>Whether the files differ from what was last read, or cannot be read now.</summary>
+    /// <param name="seen">A name for what the files hold now; null when they cannot be read.</param>
+    public bool HasChanged(out string? seen)
+    {
+        seen = directory.Look();
+        return seen is null || seen != state.Tried;
+    }
+
+    /// <summary>Reads the files and puts them in force when they are sound. Returns whether the files on disk are now in force.</summary>
+    public bool Reload()
+    {
+        lock (reloading)
+        {
+            var problems = new List<SourceProblem>();
+            if (directory.Read(problems) is not { } read) return Refuse(tried: null, problems);
+            if (read.Revision == state.Policy.Revision) return Keep();
+
+            var now = time.GetUtcNow();
+            var compiled = PolicyCompiler.Compile(read.Revision, read.Files, now);
+            problems.AddRange(compiled.Problems);
+            if (compiled.Policy is not { } policy) return Refuse(read.Revision, problems);
+
+            state = new State(policy, now, policy.Revision, problems, null);
+            LogLoaded(policy.Revision, policy.Rules.Count, policy.Tests.Count, Path);
+            LogWarnings(problems);
+            return true;
+        }
+    }
+
+    // The files hold again what is in force.
+    private bool Keep()
+    {
+        if (state.Degraded is null) return true;
+        state = state with { Tried = state.Policy.Revision, Problems = [], Degraded = null };
+        LogHealed(state.Policy.Revision);
+        return true;
+    }
+
+    private bool Refuse(string? tried, List<SourceProblem> problems)
+    {
+        var errors = problems.FindAll(p => !p.IsWarning);
+        var reason = errors.Count == 1 ? errors[0].ToString() : $"{errors[0]} (and {errors.Count - 1} more)";
+        // Once for each reason, however often a look finds it unchanged.
+        if (state.Degraded != reason || state.Tried != tried) LogRefused(state.Policy.Revision, reason);
+        state = state with { Tried = tried, Problems = problems, Degraded = reason };
+        return false;
+    }
+
+    private void LogWarnings(IReadOnlyList<SourceProblem> problems)
+    {
+        foreach (var problem in problems.Where(p => p.IsWarning).Take(20)) LogWarning(problem.ToString());
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Policy {Revision} is in force: {Rules} rules, {Tests} tests, from {Path}")]
+    private partial void LogLoaded(string revision, int rules, int tests, string path);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Policy: {Problem}")]
+    private partial void LogWarning(string problem);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The policy files are not sound, policy {Revision} stays in force: {Reason}")]
+    private partial void LogRefused(string revision, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The policy files are sound again and hold policy {Revision}, which stayed in force")]
+    private partial void LogHealed(string revision);
+
+    /// <param name="Policy">The policy in force.</param>
+    /// <param name="LoadedAt">Since when.</param>
+    /// <param name="Tried">The revision of the files last read, sound or not; null when they could not be read.</param>
+    /// <param name="Problems">What was found in them.</param>
+    /// <param name="Degraded">Why they are not in force.</param>
+    private sealed record State(Policy Policy, DateTimeOffset LoadedAt, string? Tried, IReadOnlyList<SourceProblem> Problems, string? Degraded);
+}

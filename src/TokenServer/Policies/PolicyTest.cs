@@ -1,0 +1,44 @@
+using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.TokenServer.Policies;
+
+/// <summary>A sentence in a policy file that must be true of the whole policy.</summary>
+/// <param name="At">Where it stands.</param>
+/// <param name="Account">Who is meant; "" for an anonymous caller.</param>
+/// <param name="Groups">The groups that the identity would give.</param>
+/// <param name="Circumstances">What the test says about the request. What it does not say counts as each rule asks for it, so that a test neither needs every detail nor turns false as time goes by.</param>
+/// <param name="Can">Whether every action must be granted; otherwise none may be.</param>
+/// <param name="Scopes">The resources with the actions.</param>
+internal sealed record PolicyTest(
+    SourcePosition At,
+    string Account,
+    IReadOnlyList<string> Groups,
+    Circumstances Circumstances,
+    bool Can,
+    IReadOnlyList<Scope> Scopes)
+{
+    /// <summary>What the policy does otherwise than the test says; null when the test holds.</summary>
+    public SourceProblem? Run(Policy policy)
+    {
+        var caller = new CallerSubjects(Account, Groups, policy.Groups);
+        foreach (var scope in Scopes)
+        {
+            var decision = policy.Decide(caller, Circumstances, scope);
+            if (Can ? decision.Refused.IsEmpty : decision.Granted.Actions.IsEmpty) continue;
+
+            var truth = Can
+                ? decision.Reason
+                : $"{string.Join(" and ", decision.AllowedBy)} allow{(decision.AllowedBy.Count == 1 ? "s" : "")} {decision.Granted.Actions}";
+            return new SourceProblem(At, $"the test '{Sentence(scope)}' fails: {truth}");
+        }
+
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Join(", ", Scopes.Select(Sentence));
+
+    private string Sentence(Scope scope) =>
+        $"{(Account.Length == 0 ? SignIn.Anonymous : Account)} {(Can ? "can" : "cannot")} {scope.Actions} {(scope.Type == Scope.RepositoryType ? scope.Name : $"{scope.Type}:{scope.Name}")}";
+}

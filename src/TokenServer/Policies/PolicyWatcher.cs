@@ -1,0 +1,57 @@
+using System.Threading.Channels;
+
+namespace AuthIndex.TokenServer.Policies;
+
+/// <summary>
+/// Notices edits of the policy files and reloads them: at once where the file system tells of changes, and by looking again and
+/// again where it does not, as with bind mounts, network file systems and exchanged symbolic links.
+/// </summary>
+internal sealed partial class PolicyWatcher(PolicyStore store, TimeProvider time, ILogger<PolicyWatcher> logger) : BackgroundService
+{
+    /// <summary>The time between two looks.</summary>
+    public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long the files must stay as they are before they are read: an editor that writes in several steps is done by then.</summary>
+    public TimeSpan Settling { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // One pending look is enough, however many events there are.
+        var looks = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        using var notifications = Subscribe(() => looks.Writer.TryWrite(true));
+        await using var timer = time.CreateTimer(_ => looks.Writer.TryWrite(true), null, Interval, Interval);
+
+        await foreach (var _ in looks.Reader.ReadAllAsync(stoppingToken))
+        {
+            if (!store.HasChanged(out var before)) continue;
+            await Task.Delay(Settling, time, stoppingToken);
+            store.HasChanged(out var after);
+            if (before == after) store.Reload();
+            else looks.Writer.TryWrite(true);
+        }
+    }
+
+    private FileSystemWatcher? Subscribe(Action look)
+    {
+        try
+        {
+            var watcher = new FileSystemWatcher(store.Path);
+            watcher.Changed += (_, _) => look();
+            watcher.Created += (_, _) => look();
+            watcher.Deleted += (_, _) => look();
+            watcher.Renamed += (_, _) => look();
+            watcher.EnableRaisingEvents = true;
+            return watcher;
+        }
+        catch (Exception e) when (e is IOException or ArgumentException)
+        {
+            // The system's limit of watches, or a directory that is gone for the moment: looking again and again does it too.
+            LogPollingOnly(Interval, e.Message);
+            return null;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "No notifications of policy edits; looking every {Interval} instead: {Reason}")]
+    private partial void LogPollingOnly(TimeSpan interval, string reason);
+}

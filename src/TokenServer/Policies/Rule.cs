@@ -1,0 +1,53 @@
+using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.TokenServer.Policies;
+
+/// <summary>What a rule does with the actions it names.</summary>
+internal enum Effect
+{
+    Allow,
+    Deny,
+}
+
+/// <summary>One rule: to whom, what, on which resources, when.</summary>
+/// <param name="Id">Its name, unique among all files.</param>
+/// <param name="At">Where it stands.</param>
+/// <param name="To">The subjects it is about.</param>
+/// <param name="Except">The subjects it is not about, though they are among <paramref name="To"/>.</param>
+/// <param name="Effect">Whether it allows or denies.</param>
+/// <param name="Actions">The actions it allows or denies.</param>
+/// <param name="On">The resources.</param>
+/// <param name="When">What else must hold.</param>
+internal sealed record Rule(
+    string Id,
+    SourcePosition At,
+    IReadOnlyList<Subject> To,
+    IReadOnlyList<Subject> Except,
+    Effect Effect,
+    ActionSet Actions,
+    IReadOnlyList<ResourcePattern> On,
+    Conditions When)
+{
+    /// <summary>Whether the rule says anything about this caller doing any of this.</summary>
+    public bool AppliesTo(CallerSubjects caller, Circumstances circumstances, Scope scope) =>
+        caller.IsAmong(To) && IsOn(caller, scope) && AppliesTo(caller, circumstances, scope.Actions);
+
+    /// <summary>Whether one of the rule's patterns matches the resource.</summary>
+    public bool IsOn(CallerSubjects caller, Scope scope)
+    {
+        foreach (var pattern in On)
+        {
+            if (pattern.Type == scope.Type && pattern.Matches(scope.Name, caller)) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>The rest of <see cref="AppliesTo(CallerSubjects, Circumstances, Scope)"/> when subject and resource are known to match.</summary>
+    public bool AppliesTo(CallerSubjects caller, Circumstances circumstances, ActionSet requested) =>
+        !Actions.Intersect(requested).IsEmpty && !caller.IsAmong(Except) && When.AreMet(circumstances, Effect);
+
+    /// <summary><c>rule 'id' (file:line)</c>.</summary>
+    public override string ToString() => $"rule '{Id}' ({At.File}:{At.Line})";
+}

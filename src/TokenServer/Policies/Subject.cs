@@ -1,0 +1,110 @@
+using AuthIndex.Hosting.Yaml;
+
+namespace AuthIndex.TokenServer.Policies;
+
+/// <summary>The kinds of subject a rule can be about.</summary>
+internal enum SubjectKind
+{
+    /// <summary>Every caller, anonymous ones too.</summary>
+    Anyone,
+
+    /// <summary>Every caller who signed in.</summary>
+    Authenticated,
+
+    /// <summary>One account.</summary>
+    User,
+
+    /// <summary>The members of a group that the policy files define.</summary>
+    Group,
+
+    /// <summary>The members of a directory's group, by name or distinguished name; letter case does not count.</summary>
+    Ldap,
+
+    /// <summary>One robot account.</summary>
+    Robot,
+}
+
+/// <summary>One subject of a rule: whom it is about.</summary>
+/// <param name="Kind">The kind.</param>
+/// <param name="Name">The name within the kind; "" for <see cref="SubjectKind.Anyone"/> and <see cref="SubjectKind.Authenticated"/>.</param>
+internal sealed record Subject(SubjectKind Kind, string Name)
+{
+    private static readonly (string Prefix, SubjectKind Kind)[] Prefixes =
+    [
+        ("user:", SubjectKind.User), ("group:", SubjectKind.Group), ("ldap:", SubjectKind.Ldap), ("robot:", SubjectKind.Robot),
+    ];
+
+    public static Subject Anyone { get; } = new(SubjectKind.Anyone, "");
+
+    public static Subject Authenticated { get; } = new(SubjectKind.Authenticated, "");
+
+    /// <summary>The one text under which the subject is looked up and shown; two subjects are the same when their keys are.</summary>
+    public string Key { get; } = Kind switch
+    {
+        SubjectKind.Anyone => "anyone",
+        SubjectKind.Authenticated => "authenticated",
+        SubjectKind.User => "user:" + Name,
+        SubjectKind.Group => GroupKey(Name),
+        SubjectKind.Ldap => LdapKey(Name),
+        _ => "robot:" + Name,
+    };
+
+    /// <summary>The key of a local group.</summary>
+    public static string GroupKey(string name) => "group:" + name;
+
+    /// <summary>The key of a directory's group.</summary>
+    public static string LdapKey(string name) => "ldap:" + name.ToLowerInvariant();
+
+    /// <summary>The key of an account: a robot's account name carries its kind already, and no one can sign in with such a user name.</summary>
+    public static string AccountKey(string account) => IsRobot(account) ? account : "user:" + account;
+
+    /// <summary>Whether the account is a robot's.</summary>
+    public static bool IsRobot(string account) => account.StartsWith("robot:", StringComparison.Ordinal);
+
+    /// <summary>Reads a subject as rules write it.</summary>
+    /// <returns>Null when the text is a subject; otherwise what is wrong with it.</returns>
+    public static string? Parse(string text, out Subject subject)
+    {
+        subject = Anyone;
+        if (text is "anyone") return null;
+        if (text is "authenticated")
+        {
+            subject = Authenticated;
+            return null;
+        }
+
+        foreach (var (prefix, kind) in Prefixes)
+        {
+            if (!text.StartsWith(prefix, StringComparison.Ordinal)) continue;
+            subject = new Subject(kind, text[prefix.Length..]);
+            return Check(subject);
+        }
+
+        if (text.Length == 0) return "an empty subject matches nobody; write anyone for everybody";
+        if (text is "*" or "**" or "all" or "everyone" or "everybody") return $"'{text}' is no subject; did you mean 'anyone' (anonymous callers too) or 'authenticated'?";
+        if (text is "anonymous") return "'anonymous' is no subject; write 'anyone', and 'except: [authenticated]' when those who signed in are not meant";
+
+        var colon = text.IndexOf(':', StringComparison.Ordinal);
+        if (colon < 0)
+        {
+            var near = Suggestion.For(text, ["anyone", "authenticated"]);
+            return $"'{text}' is no subject{(near.Contains("mean", StringComparison.Ordinal) ? near : $"; did you mean 'user:{text}' or 'group:{text}'?")}";
+        }
+
+        return $"'{text}' is no subject{Suggestion.For(text[..(colon + 1)], Prefixes.Select(p => p.Prefix))}";
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => Key;
+
+    private static string? Check(Subject subject)
+    {
+        var name = subject.Name;
+        if (name.Length == 0) return $"'{subject.Key}' names nobody; a name follows the colon";
+        if (name != name.Trim() || name.Any(char.IsControl)) return $"'{subject.Key}' has a space at its end or a control character in it";
+        if (subject.Kind != SubjectKind.Ldap && name.Contains('*')) return $"'{subject.Key}': subjects are names, not patterns; write 'authenticated' for everybody who signed in";
+        if (subject.Kind == SubjectKind.User && name is SignIn.Anonymous) return "no account is named 'anonymous'; write 'anyone'";
+        if (subject.Kind == SubjectKind.User && name.Contains(':')) return $"no account has a colon in its name{(IsRobot(name) ? $"; did you mean '{name}'?" : "")}";
+        return null;
+    }
+}

@@ -1,0 +1,49 @@
+using System.Text;
+using Microsoft.Extensions.Primitives;
+
+namespace AuthIndex.TokenServer.Protocol;
+
+/// <summary>A user name and password from an <c>Authorization: Basic</c> header (RFC 7617).</summary>
+/// <param name="User">Everything before the first colon.</param>
+/// <param name="Password">Everything after it, further colons included.</param>
+internal sealed record BasicCredentials(string User, string Password)
+{
+    private const string Scheme = "Basic ";
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>Reads the header.</summary>
+    /// <param name="header">The values of <c>Authorization</c>; none at all is an anonymous request.</param>
+    /// <param name="credentials">The credentials; null for an anonymous request.</param>
+    /// <returns>Null when the header is absent or well formed; otherwise the answer to give.</returns>
+    public static ErrorAnswer? Read(StringValues header, out BasicCredentials? credentials)
+    {
+        credentials = null;
+        if (header.Count == 0) return null;
+        if (header.Count > 1) return ErrorAnswer.InvalidRequest("more than one Authorization header");
+
+        credentials = Parse(header[0] ?? "");
+        return credentials is null ? ErrorAnswer.Unauthorized("the Authorization header does not hold Basic credentials (RFC 7617)") : null;
+    }
+
+    private static BasicCredentials? Parse(string header)
+    {
+        if (!header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return null;
+        var encoded = header.AsSpan(Scheme.Length).Trim(' ');
+        var bytes = new byte[encoded.Length * 3 / 4 + 3];
+        if (!Convert.TryFromBase64Chars(encoded, bytes, out var length)) return null;
+
+        try
+        {
+            var text = StrictUtf8.GetString(bytes, 0, length);
+            var colon = text.IndexOf(':', StringComparison.Ordinal);
+            return colon < 0 ? null : new BasicCredentials(text[..colon], text[(colon + 1)..]);
+        }
+        catch (DecoderFallbackException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Never the password, wherever a record is printed.</summary>
+    public override string ToString() => $"{User}:***";
+}

@@ -1,0 +1,91 @@
+using System.Globalization;
+
+namespace AuthIndex.TokenServer.Protocol;
+
+/// <summary>
+/// Everything that goes wrong in front of a client, as a value that knows its status. The body has both forms that clients
+/// read: <c>error</c> and <c>error_description</c> (RFC 6749 section 5.2) and <c>errors[]</c> (OCI distribution-spec, "Error codes"),
+/// whose message docker prints.
+/// </summary>
+internal sealed record ErrorAnswer
+{
+    /// <summary>The header of a 401: passwords are read as UTF-8 (RFC 7617 section 2.1).</summary>
+    public const string Challenge = "Basic realm=\"authindex\", charset=\"UTF-8\"";
+
+    private ErrorAnswer(int status, string error, string code, string message)
+    {
+        Status = status;
+        Error = error;
+        Code = code;
+        Message = message;
+    }
+
+    /// <summary>The HTTP status.</summary>
+    public int Status { get; }
+
+    /// <summary>The word of RFC 6749.</summary>
+    public string Error { get; }
+
+    /// <summary>The code of the distribution-spec; docker's command line prints <c>unknown</c> for any that it does not know.</summary>
+    public string Code { get; }
+
+    /// <summary>The sentence for the user.</summary>
+    public string Message { get; }
+
+    /// <summary>After how long it is worth trying again; null to leave that open.</summary>
+    public TimeSpan? RetryAfter { get; private init; }
+
+    /// <summary>The methods that would be right; null where the method is not at fault.</summary>
+    public string? Allow { get; private init; }
+
+    /// <summary>The account or password is wrong. One text for all causes, so that nobody can find out which accounts exist.</summary>
+    public static ErrorAnswer SignInFailed { get; } = Unauthorized("sign-in failed: no such account or wrong password");
+
+    /// <summary>A bug or a broken machine; the log has the details.</summary>
+    public static ErrorAnswer Broken { get; } = new(StatusCodes.Status500InternalServerError, "server_error", "UNKNOWN", "the server met an unexpected condition; its log says more");
+
+    /// <summary>There is nothing at this path.</summary>
+    public static ErrorAnswer NotFound { get; } = new(StatusCodes.Status404NotFound, "invalid_request", "UNSUPPORTED", "there is nothing here: tokens are at /token, keys at /.well-known/jwks.json");
+
+    /// <summary>The request's body is larger than is read.</summary>
+    public static ErrorAnswer TooLarge { get; } = new(StatusCodes.Status413PayloadTooLarge, "invalid_request", "UNSUPPORTED", "the request's body is too large");
+
+    /// <summary>The request is wrong; the message says what.</summary>
+    public static ErrorAnswer InvalidRequest(string message) => new(StatusCodes.Status400BadRequest, "invalid_request", "UNSUPPORTED", message);
+
+    /// <summary>Who asks has not shown who they are.</summary>
+    public static ErrorAnswer Unauthorized(string message) => new(StatusCodes.Status401Unauthorized, "invalid_client", "UNAUTHORIZED", message);
+
+    /// <summary>The path is right, the method is not.</summary>
+    public static ErrorAnswer MethodNotAllowed(string allow) =>
+        new(StatusCodes.Status405MethodNotAllowed, "invalid_request", "UNSUPPORTED", $"the method is not allowed here; allowed: {allow}") { Allow = allow };
+
+    /// <summary>A part that is needed does not answer now. Never told as 401: docker would tell the user that the password is wrong.</summary>
+    public static ErrorAnswer Unavailable(TimeSpan retryAfter) =>
+        new(StatusCodes.Status503ServiceUnavailable, "temporarily_unavailable", "UNAVAILABLE", "sign-in is not possible at the moment; try again later") { RetryAfter = retryAfter };
+
+    /// <summary>Sends the answer.</summary>
+    public Task SendAsync(HttpResponse response)
+    {
+        var headers = response.Headers;
+        headers.CacheControl = "no-store";
+        if (Status == StatusCodes.Status401Unauthorized) headers.WWWAuthenticate = Challenge;
+        if (RetryAfter is { } wait) headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        if (Allow is not null) headers.Allow = Allow;
+        return JsonBytes.SendAsync(response, Status, Body());
+    }
+
+    private byte[] Body() => JsonBytes.Write(this, static (json, answer) =>
+    {
+        json.WriteStartObject();
+        json.WriteString("error"u8, answer.Error);
+        json.WriteString("error_description"u8, answer.Message);
+        json.WriteStartArray("errors"u8);
+        json.WriteStartObject();
+        json.WriteString("code"u8, answer.Code);
+        json.WriteString("message"u8, answer.Message);
+        json.WriteEndObject();
+        json.WriteEndArray();
+        json.WriteEndObject();
+    });
+}

@@ -1,0 +1,54 @@
+using System.Security.Cryptography;
+using System.Text;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
+
+namespace AuthIndex.TokenServer.Protocol;
+
+/// <summary>A registry that tokens are issued for.</summary>
+internal sealed class RegistryService
+{
+    private readonly byte[]? credentialHash;
+
+    private RegistryService(string name, string audience, byte[]? credentialHash)
+    {
+        Name = name;
+        Audience = audience;
+        this.credentialHash = credentialHash;
+    }
+
+    /// <summary>The <c>service</c> that clients name.</summary>
+    public string Name { get; }
+
+    /// <summary>The <c>aud</c> of its tokens.</summary>
+    public string Audience { get; }
+
+    /// <summary>The configured services; without any, one with the default name and the credential that init makes.</summary>
+    /// <exception cref="OperatorException">Two have one name, or a credential cannot be read.</exception>
+    public static IReadOnlyList<RegistryService> Load(TokenServerOptions options)
+    {
+        if (options.EffectiveServices.GroupBy(s => s.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
+        {
+            throw new OperatorException($"tokenServer.services: the name '{twice.Key}' stands there {twice.Count()} times");
+        }
+
+        return [.. options.EffectiveServices.Select(Load)];
+    }
+
+    /// <summary>Whether this is the registry's own credential; takes the same time for every wrong one.</summary>
+    public bool Knows(string credential) =>
+        credentialHash is not null && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(credential)), credentialHash);
+
+    private static RegistryService Load(ServiceOptions service)
+    {
+        byte[]? hash = null;
+        if (service.CredentialFile is { } file)
+        {
+            var credential = Encoding.UTF8.GetString(SecretFile.Read(file, "the registry's credential", "run init to make it")).Trim();
+            if (credential.Length < 16) throw new OperatorException($"the registry's credential {file} has fewer than 16 characters: it would be guessed");
+            hash = SHA256.HashData(Encoding.UTF8.GetBytes(credential));
+        }
+
+        return new RegistryService(service.Name!, service.Audience ?? service.Name!, hash);
+    }
+}

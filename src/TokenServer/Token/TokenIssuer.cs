@@ -1,0 +1,83 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Protocol;
+
+namespace AuthIndex.TokenServer.Token;
+
+/// <summary>A token and what its answer says of it.</summary>
+/// <param name="Text">The signed token.</param>
+/// <param name="Lifetime">From issue to expiry; whole seconds.</param>
+/// <param name="IssuedAt">When it was issued; whole seconds.</param>
+internal sealed record IssuedToken(string Text, TimeSpan Lifetime, DateTimeOffset IssuedAt);
+
+/// <summary>Makes tokens: the claims of the Docker token JWT specification, signed.</summary>
+internal sealed class TokenIssuer(KeyRing keys, string issuer, TimeSpan lifetime)
+{
+    /// <summary>
+    /// The longest token issued, in characters. An answer holds the token twice and crane reads no more than 64 KiB of it; a registry
+    /// takes it in a header, where 32 KiB is a common limit for all headers together.
+    /// </summary>
+    public const int MaxLength = 30 * 1024;
+
+    /// <summary>
+    /// How far <c>nbf</c> lies before <c>iat</c>: a registry whose clock is behind would refuse a token that is fresh, and docker
+    /// would not try again. Nothing is given away, since no token exists before it is issued. A minute is what distribution
+    /// itself tolerates.
+    /// </summary>
+    public static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(60);
+
+    // The claim only explains; it must not be what makes a token too long.
+    private const int MaxRefusedCharacters = 2048;
+
+    /// <summary>Issues a token.</summary>
+    /// <param name="service">The registry it is for.</param>
+    /// <param name="account">The <c>sub</c>: "" for an anonymous caller.</param>
+    /// <param name="authorisation">What it grants.</param>
+    /// <param name="now">The time of issue.</param>
+    /// <returns>The token; null when so much was asked for that no client could carry it.</returns>
+    public IssuedToken? Issue(RegistryService service, string account, Authorisation authorisation, DateTimeOffset now)
+    {
+        var issuedAt = DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds());
+        var payload = JsonBytes.Write((issuer, service, account, authorisation, issuedAt, lifetime), static (json, token) =>
+        {
+            var at = token.issuedAt.ToUnixTimeSeconds();
+            json.WriteStartObject();
+            json.WriteString("iss"u8, token.issuer);
+            json.WriteString("sub"u8, token.account);
+            json.WriteString("aud"u8, token.service.Audience);
+            json.WriteNumber("exp"u8, at + (long)token.lifetime.TotalSeconds);
+            json.WriteNumber("nbf"u8, at - (long)ClockSkew.TotalSeconds);
+            json.WriteNumber("iat"u8, at);
+            WriteId(json);
+            json.WritePropertyName(TokenProfile.Access);
+            AccessClaim.Write(json, token.authorisation.Granted);
+            if (token.authorisation.Refused.Count > 0)
+            {
+                json.WritePropertyName(TokenProfile.Refused);
+                RefusedClaim.Write(json, Fitting(token.authorisation.Refused));
+            }
+
+            json.WriteEndObject();
+        });
+
+        var text = TokenSigner.Sign(keys.Signer, payload);
+        return text.Length <= MaxLength ? new IssuedToken(text, lifetime, issuedAt) : null;
+    }
+
+    private static void WriteId(System.Text.Json.Utf8JsonWriter json)
+    {
+        Span<byte> random = stackalloc byte[16];
+        Span<byte> id = stackalloc byte[22];
+        RandomNumberGenerator.Fill(random);
+        Base64Url.EncodeToUtf8(random, id);
+        json.WriteString("jti"u8, id);
+    }
+
+    private static List<Refusal> Fitting(IReadOnlyList<Refusal> refusals)
+    {
+        var length = 0;
+        return [.. refusals.TakeWhile(r => (length += r.Scope.Name.Length + r.Reason.Length) <= MaxRefusedCharacters)];
+    }
+}

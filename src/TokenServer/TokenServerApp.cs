@@ -1,0 +1,69 @@
+using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Index;
+using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Token;
+
+namespace AuthIndex.TokenServer;
+
+/// <summary>The composition root: what the server is made of.</summary>
+internal static class TokenServerApp
+{
+    /// <summary>The largest body read.</summary>
+    public const int MaxBodyBytes = 256 * 1024;
+
+    // A push with cross-repository mounts names many scopes in one query; Kestrel's 8 KiB are too few.
+    private const int MaxRequestLineBytes = 16 * 1024;
+
+    /// <summary>Builds the server; it listens once it is started, and gives the data directory free when it is disposed.</summary>
+    /// <exception cref="Hosting.OperatorException">Something it needs is missing or wrong.</exception>
+    public static WebApplication Create(TokenServerOptions options, TimeProvider time)
+    {
+        var builder = ServerHost.CreateBuilder(options, "TokenServer", kestrel =>
+        {
+            kestrel.Limits.MaxRequestLineSize = MaxRequestLineBytes;
+            kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
+        });
+        AddServices(builder.Services, options, time);
+
+        var app = builder.Build();
+        try
+        {
+            app.UseTrustedProxies(options);
+            _ = app.Services.GetRequiredService<DataDirectory>();
+            app.Run(app.Services.GetRequiredService<TokenServerRoutes>().HandleAsync);
+            return app;
+        }
+        catch
+        {
+            // What was made so far holds threads and the data directory.
+            ((IDisposable)app).Dispose();
+            throw;
+        }
+    }
+
+    private static void AddServices(IServiceCollection services, TokenServerOptions options, TimeProvider time)
+    {
+        services.AddSingleton(time);
+        services.AddSingleton(_ => DataDirectory.Hold(options.StatePath));
+        services.AddSingleton(_ => new KeyRing(KeyDirectory.Load(options.KeysPath)));
+        services.AddSingleton(_ => RegistryService.Load(options));
+        services.AddSingleton(s => new HtpasswdFile(options.HtpasswdPath, time, s.GetRequiredService<ILogger<HtpasswdFile>>()));
+        services.AddSingleton(_ => new PasswordThreads(Environment.ProcessorCount));
+        services.AddSingleton<HtpasswdSource>();
+        services.AddSingleton(s => new IdentityChain([s.GetRequiredService<HtpasswdSource>()], new RememberedCredentials(options.RememberPasswords, time)));
+        services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
+        services.AddHostedService<PolicyWatcher>();
+        services.AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyRing>(), options.Issuer, options.TokenLifetime));
+        services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyRing>(), options.Issuer));
+        services.AddSingleton<JwksDocument>();
+        services.AddSingleton<JwksEndpoint>();
+        services.AddSingleton<TokenEndpoint>();
+        services.AddSingleton<PullableEndpoint>();
+        services.AddSingleton<HealthEndpoint>();
+        services.AddSingleton<TokenServerRoutes>();
+    }
+}

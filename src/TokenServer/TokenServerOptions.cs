@@ -1,0 +1,83 @@
+using System.ComponentModel.DataAnnotations;
+using AuthIndex.Hosting.Configuration;
+using AuthIndex.Hosting.Web;
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.TokenServer;
+
+/// <summary>The section <c>tokenServer</c> of the configuration; every key is described in <c>docs/configuration.md</c>.</summary>
+internal sealed class TokenServerOptions : ListenerOptions
+{
+    /// <summary>The section's key.</summary>
+    public const string Section = "tokenServer";
+
+    public TokenServerOptions() => Listen = new ListenAddress("127.0.0.1", 5001);
+
+    /// <summary>Where everything lies that init makes.</summary>
+    [FilePath]
+    public string DataDirectory { get; set; } = ".authindex";
+
+    /// <summary>The <c>iss</c> of every token.</summary>
+    [Required]
+    public string Issuer { get; set; } = TokenProfile.DefaultIssuer;
+
+    /// <summary>The folder of signing keys.</summary>
+    [FilePath]
+    public string? KeysDirectory { get; set; }
+
+    /// <summary>The accounts.</summary>
+    [FilePath]
+    public string? HtpasswdFile { get; set; }
+
+    /// <summary>The folder of policy files.</summary>
+    [FilePath]
+    public string PoliciesDirectory { get; set; } = "policies";
+
+    /// <summary>How long a token is good for.</summary>
+    [DurationRange("60s", "24h")]
+    public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long a verified password is remembered, so that it need not be hashed again; 0s remembers none.</summary>
+    [DurationRange("0s", "24h")]
+    public TimeSpan RememberPasswords { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>The registries that tokens are issued for.</summary>
+    public List<ServiceOptions> Services { get; set; } = [];
+
+    internal string KeysPath => KeysDirectory ?? InData("keys");
+
+    internal string HtpasswdPath => HtpasswdFile ?? InData("htpasswd");
+
+    internal string CertificatesPath => InData("certs");
+
+    internal string CredentialPath => InData("registry-credential");
+
+    internal string InitialPasswordPath => InData("initial-admin-password");
+
+    internal string StatePath => InData("token-server");
+
+    /// <summary>The audit log.</summary>
+    public string AuditPath => Path.Combine(StatePath, "audit.jsonl");
+
+    internal string InitLockPath => InData("init.lock");
+
+    internal IReadOnlyList<ServiceOptions> EffectiveServices =>
+        Services.Count > 0 ? Services : [new ServiceOptions { Name = TokenProfile.DefaultService, CredentialFile = CredentialPath }];
+
+    private string InData(string name) => Path.Combine(Path.GetFullPath(DataDirectory), name);
+}
+
+/// <summary>One registry.</summary>
+internal sealed class ServiceOptions
+{
+    /// <summary>The name that its challenges carry as <c>service</c>.</summary>
+    [Required]
+    public string? Name { get; set; }
+
+    /// <summary>The <c>aud</c> of its tokens; its name when absent.</summary>
+    public string? Audience { get; set; }
+
+    /// <summary>The file with the credential by which it asks the index; without one it may not ask.</summary>
+    [FilePath]
+    public string? CredentialFile { get; set; }
+}

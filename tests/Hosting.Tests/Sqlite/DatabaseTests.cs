@@ -1,0 +1,189 @@
+using AuthIndex.Hosting.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AuthIndex.Hosting.Tests.Sqlite;
+
+public sealed class DatabaseTests : IDisposable
+{
+    private readonly TempFolder folder = new();
+
+    private string File => folder["test.db"];
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task Writes_that_wait_are_committed_together()
+    {
+        await using var database = Open();
+        var (inTransaction, committed) = (0, 0);
+        var writes = Queued(database, [.. Enumerable.Range(0, 50).Select(i => Insert($"{i}")), connection =>
+        {
+            inTransaction = Count(connection);
+            committed = database.Read(Count);
+            return 0;
+        }]);
+        await Task.WhenAll(writes);
+        Assert.Equal((50, 0), (inTransaction, committed));
+        Assert.Equal(50, database.Read(Count));
+    }
+
+    [Fact]
+    public async Task A_write_that_fails_takes_nobody_with_it()
+    {
+        await using var database = Open();
+        var writes = Queued(database, [Insert("a"), Insert("a"), connection => Insert("b")(connection) == 1 ? throw new InvalidDataException("mine") : 0, Insert("c")]);
+        Assert.Equal(1, await writes[0]);
+        Assert.Equal(19, (await Assert.ThrowsAsync<SqliteException>(() => writes[1])).SqliteErrorCode);
+        Assert.Equal("mine", (await Assert.ThrowsAsync<InvalidDataException>(() => writes[2])).Message);
+        Assert.Equal(1, await writes[3]);
+        Assert.Equal(["a", "c"], database.Read(Names));
+    }
+
+    [Fact]
+    public async Task A_write_that_ends_the_transaction_fails_and_the_next_one_succeeds()
+    {
+        await using var database = Open();
+        var writes = Queued(database, [Insert("a"), connection => connection.Execute("ROLLBACK"), Insert("b")]);
+        foreach (var write in writes) await Assert.ThrowsAsync<SqliteException>(() => write);
+        await database.WriteAsync(Insert("c"));
+        Assert.Equal(["c"], database.Read(Names));
+    }
+
+    [Fact]
+    public async Task Many_writers_and_readers_get_along()
+    {
+        await using var database = Open();
+        await Parallel.ForEachAsync(Enumerable.Range(0, 100), async (i, _) =>
+        {
+            await database.WriteAsync(Insert($"{i}"));
+            Assert.Contains($"{i}", database.Read(Names));
+        });
+        Assert.Equal(100, database.Read(Count));
+    }
+
+    [Fact]
+    public async Task A_reader_cannot_write_and_one_that_failed_does_not_harm_the_next()
+    {
+        await using var database = Open();
+        Assert.Throws<SqliteException>(() => database.Read(Insert("a")));
+        Assert.Throws<InvalidDataException>(() => database.Read<int>(_ => throw new InvalidDataException()));
+        Assert.Equal(0, database.Read(Count));
+    }
+
+    [Fact]
+    public async Task Disposal_finishes_what_is_queued()
+    {
+        var database = Open();
+        var writes = Queued(database, [.. Enumerable.Range(0, 20).Select(i => Insert($"{i}"))]);
+        await database.DisposeAsync();
+        Assert.All(writes, write => Assert.True(write.IsCompletedSuccessfully));
+        await database.DisposeAsync();
+
+        await using var again = Open();
+        Assert.Equal(20, again.Read(Count));
+    }
+
+    [Fact]
+    public async Task Power_loss_is_thought_of()
+    {
+        await using var database = Open();
+        Assert.Equal(2, await database.WriteAsync(connection => connection.ExecuteScalar<int>("PRAGMA synchronous")));
+        Assert.Equal("wal", database.Read(connection => connection.ExecuteScalar<string>("PRAGMA journal_mode")));
+    }
+
+    [Fact]
+    public async Task A_new_file_gets_every_migration_and_no_copy()
+    {
+        await using var database = Open();
+        Assert.Equal(2, database.Read(connection => connection.ExecuteScalar<int>("PRAGMA user_version")));
+        Assert.DoesNotContain("test.db.before-2", folder.Names);
+    }
+
+    [Fact]
+    public async Task An_older_file_is_copied_before_it_is_upgraded()
+    {
+        Execute("CREATE TABLE item (name TEXT PRIMARY KEY, content BLOB) STRICT; INSERT INTO item VALUES ('old', NULL); PRAGMA user_version=1;");
+        await using (var database = Open())
+        {
+            Assert.Equal("none", database.Read(connection => connection.ExecuteScalar<string>("SELECT note FROM item WHERE name='old'")));
+        }
+
+        using var copy = new SqliteConnection($"Data Source={File}.before-2;Pooling=False");
+        copy.Open();
+        Assert.Equal(1, copy.ExecuteScalar<int>("PRAGMA user_version"));
+        Assert.Equal(["old"], Names(copy));
+    }
+
+    [Fact]
+    public void A_newer_file_is_refused()
+    {
+        Execute("PRAGMA user_version=3");
+        Assert.Contains("schema version 3; this program knows versions up to 2", Assert.Throws<OperatorException>(() => Open()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_is_no_database_is_refused()
+    {
+        folder.Write("test.db", new string('x', 5000));
+        Assert.Contains(File, Assert.Throws<OperatorException>(() => Open()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_folder_that_is_missing_is_refused() =>
+        Assert.Throws<OperatorException>(() => Database.Open(folder["none/test.db"], typeof(DatabaseTests).Assembly));
+
+    [Fact]
+    public async Task On_a_full_disk_all_of_a_group_fails_and_with_space_again_writes_succeed()
+    {
+        using var disk = SmallDisk.Mount(folder["disk"]);
+        await using var database = Database.Open(folder["disk/test.db"], typeof(DatabaseTests).Assembly);
+        await database.WriteAsync(Insert("before"));
+        disk.Fill();
+
+        var writes = Queued(database, [InsertLarge("a"), InsertLarge("b"), InsertLarge("c")]);
+        foreach (var write in writes) await Assert.ThrowsAsync<SqliteException>(() => write);
+        Assert.Equal(["before"], database.Read(Names));
+
+        disk.Free();
+        await database.WriteAsync(InsertLarge("after"));
+        Assert.Equal(["after", "before"], database.Read(Names));
+    }
+
+    private Database Open() => Database.Open(File, typeof(DatabaseTests).Assembly);
+
+    private void Execute(string sql)
+    {
+        SqliteDriver.Initialise();
+        using var connection = new SqliteConnection($"Data Source={File};Pooling=False");
+        connection.Open();
+        connection.Execute(sql);
+    }
+
+    /// <summary>Holds the writer until all of the writes are queued, so that they make one group.</summary>
+    private static List<Task<int>> Queued(Database database, List<Func<SqliteConnection, int>> writes)
+    {
+        using var started = new ManualResetEventSlim();
+        using var queued = new ManualResetEventSlim();
+        var first = database.WriteAsync(_ =>
+        {
+            started.Set();
+            queued.Wait();
+            return 0;
+        });
+        started.Wait();
+        var tasks = writes.ConvertAll(database.WriteAsync);
+        queued.Set();
+        first.GetAwaiter().GetResult();
+        return tasks;
+    }
+
+    private static Func<SqliteConnection, int> Insert(string name) => connection => connection.Execute("INSERT INTO item (name) VALUES (@name)", new { name });
+
+    private static Func<SqliteConnection, int> InsertLarge(string name) =>
+        connection => connection.Execute("INSERT INTO item (name, content) VALUES (@name, zeroblob(100000))", new { name });
+
+    private static int Count(SqliteConnection connection) => connection.ExecuteScalar<int>("SELECT COUNT(*) FROM item");
+
+    private static List<string> Names(SqliteConnection connection) => [.. connection.Query<string>("SELECT name FROM item ORDER BY name")];
+}

@@ -1,0 +1,2 @@
+ALTER TABLE item ADD COLUMN note TEXT NOT NULL DEFAULT 'none';
+-- a remark at the end, without a line end after it

@@ -1,0 +1,40 @@
+namespace AuthIndex.TokenServer.Tests.Policies.Files;
+
+public sealed class PolicyCompilerTests
+{
+    [Fact]
+    public void Several_files_are_one_policy()
+    {
+        var policy = PolicyText.Policy(
+            "version: 1\nrules: [{ id: a, to: [group:team], allow: dev, on: [\"team/**\"] }]\ntests: [alice can push team/x]",
+            "version: 1\nroles: { dev: [pull, push] }",
+            "version: 1\ngroups: { team: [alice] }");
+        Assert.Equal("push", policy.Granted("alice", "team/x:push"));
+    }
+
+    [Theory]
+    [InlineData("rules: [{ id: a, to: [anyone], allow: [pull], on: [x] }]", "rules: [{ id: a, to: [anyone], deny: [push], on: [y] }]", "b.yaml:2:9: the id 'a' is taken by the rule at a.yaml:2:9")]
+    [InlineData("groups: { a: [x] }", "groups: { a: [z] }", "b.yaml:2:11: the group 'a' is defined a second time; the first is at a.yaml:2:11")]
+    [InlineData("roles: { a: [pull] }", "roles: { a: [push] }", "b.yaml:2:10: the role 'a' is defined a second time; the first is at a.yaml:2:10")]
+    public void A_name_is_given_once_among_all_files(string first, string second, string problem) =>
+        Assert.Equal(problem, PolicyText.Compile("version: 1\n" + first, "version: 1\n" + second).Errors.First().ToString());
+
+    [Fact]
+    public void One_run_names_everything_that_is_wrong()
+    {
+        var compiled = PolicyText.Compile("""
+            version: 1
+            rules:
+              - { id: a, to: [group:x], allow: [pul], on: ["/x"] }
+              - { id: b, to: [any], deny: [push], on: ["x"] }
+            """);
+        Assert.Equal([3, 3, 3, 4], compiled.Errors.Select(p => p.At.Line));
+    }
+
+    [Fact]
+    public void Names_that_YAML_takes_for_something_else_are_fine_in_quotes() =>
+        Assert.Empty(PolicyText.Compile("version: 1\ngroups: { 'yes': ['no', '0777'] }\nrules: [{ id: a, to: ['group:yes'], allow: [pull], on: ['x'] }]\ntests: [no can pull x, 0777 can pull x]").Problems);
+
+    [Fact]
+    public void A_byte_order_mark_does_no_harm() => Assert.Empty(PolicyText.Compile("\uFEFFversion: 1\n").Problems);
+}
