@@ -102,7 +102,22 @@ internal sealed class ScrubOptions
     public TimeSpan Every { get; set; } = TimeSpan.FromDays(30);
 
     /// <summary>The most that the background scrub reads in a second.</summary>
+    [AtLeast("1MiB")]
     public ByteSize BytesPerSecond { get; set; } = new(20 * 1024 * 1024);
+}
+
+/// <summary>Bounds a size from below.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class AtLeastAttribute(string least) : ValidationAttribute
+{
+    /// <summary>The smallest size allowed, as the configuration writes it.</summary>
+    public string Least => least;
+
+    /// <inheritdoc/>
+    public override bool IsValid(object? value) => value is ByteSize size && size.Bytes >= ByteSize.Parse(least, null).Bytes;
+
+    /// <inheritdoc/>
+    public override string FormatErrorMessage(string name) => $"must be at least {least}";
 }
 
 /// <summary>What becomes of manifests without a tag.</summary>
