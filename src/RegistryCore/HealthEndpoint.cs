@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace AuthIndex.RegistryCore;
 
 /// <summary>For orchestrators and people: whether the process lives, and whether traffic should come here.</summary>
-internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database)
+internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database, FreeSpace space)
 {
     /// <summary>GET <c>/healthz/live</c>.</summary>
     public static Task LiveAsync(HttpContext http) => http.Response.WriteAsync("alive\n");
@@ -18,6 +18,7 @@ internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database
         {
             ["keys"] = keys.Any ? "ok" : "no key of the token server has been received yet",
             ["database"] = ProbeDatabase(),
+            ["freeSpace"] = space.IsLow ? $"{space.Available} bytes are free; pushes are refused below {space.Floor}" : "ok",
         };
         var isReady = parts.Values.All(v => v == "ok");
         http.Response.StatusCode = isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
