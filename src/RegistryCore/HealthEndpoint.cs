@@ -11,18 +11,22 @@ internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database
     /// <summary>GET <c>/healthz/live</c>.</summary>
     public static Task LiveAsync(HttpContext http) => http.Response.WriteAsync("alive\n");
 
-    /// <summary>GET <c>/healthz/ready</c>: 200 or 503, and each part with its reason.</summary>
+    /// <summary>
+    /// GET <c>/healthz/ready</c>: 200 or 503, and each part with its reason. Low space is no 503: pulls and deletions go on, and
+    /// traffic that was sent elsewhere could not make room.
+    /// </summary>
     public Task ReadyAsync(HttpContext http)
     {
         var parts = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["keys"] = keys.Any ? "ok" : "no key of the token server has been received yet",
             ["database"] = ProbeDatabase(),
-            ["freeSpace"] = space.IsLow ? $"{space.Available} bytes are free; pushes are refused below {space.Floor}" : "ok",
         };
         var isReady = parts.Values.All(v => v == "ok");
+        var isLow = space.IsLow;
+        parts["freeSpace"] = isLow ? $"{space.Available} bytes are free; pushes are refused below {space.Floor}" : "ok";
         http.Response.StatusCode = isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-        return http.Response.WriteAsJsonAsync(new { status = isReady ? "ready" : "not ready", parts }, http.RequestAborted);
+        return http.Response.WriteAsJsonAsync(new { status = (isReady, isLow) switch { (false, _) => "not ready", (_, true) => "degraded", _ => "ready" }, parts }, http.RequestAborted);
     }
 
     private string ProbeDatabase()

@@ -38,7 +38,7 @@ public sealed class DiskFullTests
         Assert.True(pushed.Count > 3);
         Assert.Equal(HttpStatusCode.InsufficientStorage, await TestImage.StatusAsync(http, HttpMethod.Post, $"/v2/{Repository}/blobs/uploads/"));
         Assert.Equal(HttpStatusCode.InsufficientStorage, await TestImage.PushManifestAsync(http, Repository, "other", kept.Manifest));
-        Assert.Contains("freeSpace", await ReadinessAsync(registry, HttpStatusCode.ServiceUnavailable), StringComparison.Ordinal);
+        Assert.Contains("bytes are free; pushes are refused", await ReadinessAsync(registry, "degraded"), StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(Path.Combine(volume.Root, "registry", "uploads")));
 
         await kept.AssertPullableAsync(http, Repository, "kept");
@@ -46,7 +46,7 @@ public sealed class DiskFullTests
         var report = await registry.Services.GetRequiredService<GarbageCollector>().RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
         Assert.Equal(pushed.Count, report.Blobs);
 
-        await ReadinessAsync(registry, HttpStatusCode.OK);
+        await ReadinessAsync(registry, "ready");
         await pushed[0].PushAsync(http, Repository, "again");
         await pushed[0].AssertPullableAsync(http, Repository, "again");
     }
@@ -72,7 +72,7 @@ public sealed class DiskFullTests
         Assert.Equal(StoredBlobs.Rows(volume.Root).Select(r => r.Digest).Order(StringComparer.Ordinal), StoredBlobs.Files(volume.Root).Order(StringComparer.Ordinal));
 
         volume.Clear();
-        await ReadinessAsync(registry, HttpStatusCode.OK);
+        await ReadinessAsync(registry, "ready");
         Assert.Equal(HttpStatusCode.Accepted, await PatchAsync(http, session, new byte[Megabyte]));
         await new TestImage(2, Megabyte).PushAsync(http, Repository, "kept");
         await new TestImage(2, Megabyte).AssertPullableAsync(http, Repository, "kept");
@@ -137,11 +137,12 @@ public sealed class DiskFullTests
         return response.StatusCode;
     }
 
-    private static async Task<string> ReadinessAsync(RegistryHost registry, HttpStatusCode expected)
+    private static async Task<string> ReadinessAsync(RegistryHost registry, string expected)
     {
         using var response = await registry.Client.GetAsync(new Uri("/healthz/ready", UriKind.Relative), TestContext.Current.CancellationToken);
         var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-        Assert.True(response.StatusCode == expected, text);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Contains($"\"status\":\"{expected}\"", text, StringComparison.Ordinal);
         return text;
     }
 }

@@ -45,13 +45,17 @@ internal sealed class RegistryProcess : IAsyncDisposable
     }
 
     /// <summary>Starts <c>serve</c> and waits until it is ready or has ended.</summary>
-    public static async Task<RegistryProcess> ServeAsync(string folder, TokenMaker tokens, (FaultPoint Point, int Hit)? fault = null, params string[] settings)
+    public static Task<RegistryProcess> ServeAsync(string folder, TokenMaker tokens, (FaultPoint Point, int Hit)? fault = null, params string[] settings) =>
+        ServeUnderAsync([], folder, tokens, fault, settings);
+
+    /// <summary>The same, started by another program that becomes the server itself.</summary>
+    public static async Task<RegistryProcess> ServeUnderAsync(string[] starter, string folder, TokenMaker tokens, (FaultPoint Point, int Hit)? fault = null, params string[] settings)
     {
         var (keys, ready) = (Path.Combine(folder, "jwks.json"), Path.Combine(folder, "ready"));
         await File.WriteAllTextAsync(keys, tokens.Jwks);
         File.Delete(ready);
         string[] all = [$"listen={NextAddress()}:0", $"tokenServer.keysFile={keys}", "logLevel=warning", .. settings];
-        var server = Start(["serve", "--data", folder, "--ready-file", ready, .. all.SelectMany(s => (string[])["--set", "registry." + s])], fault);
+        var server = Start([.. starter, Program, "serve", "--data", folder, "--ready-file", ready, .. all.SelectMany(s => (string[])["--set", "registry." + s])], fault);
         await Until(() => File.Exists(ready) || server.HasEnded);
         if (File.Exists(ready)) server.Address = new Uri((await File.ReadAllTextAsync(ready)).Trim());
         return server;
@@ -60,7 +64,7 @@ internal sealed class RegistryProcess : IAsyncDisposable
     /// <summary>Runs a command to its end.</summary>
     public static async Task<(int Status, string Output, string Error)> RunAsync((FaultPoint Point, int Hit)? fault, params string[] arguments)
     {
-        await using var command = Start(arguments, fault);
+        await using var command = Start([Program, .. arguments], fault);
         var output = await command.process.StandardOutput.ReadToEndAsync();
         await command.process.WaitForExitAsync();
         await command.reading;
@@ -108,9 +112,9 @@ internal sealed class RegistryProcess : IAsyncDisposable
     private static string NextAddress() =>
         $"127.{1 + (Environment.ProcessId / 250 % 250)}.{1 + (Environment.ProcessId % 250)}.{1 + (Interlocked.Increment(ref started) % 250)}";
 
-    private static RegistryProcess Start(IEnumerable<string> arguments, (FaultPoint Point, int Hit)? fault)
+    private static RegistryProcess Start(string[] line, (FaultPoint Point, int Hit)? fault)
     {
-        var start = new ProcessStartInfo(Program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(line[0], line[1..]) { RedirectStandardError = true, RedirectStandardOutput = true, UseShellExecute = false };
         if (fault is { } armed) start.Environment[Fault.Variable] = $"{armed.Point}:{armed.Hit}";
         start.Environment["DOTNET_TieredPGO"] = "0"; // short lives: no time is spent on measuring for later
         return new RegistryProcess(Process.Start(start)!);
