@@ -48,6 +48,7 @@ internal sealed class TokenEndpoint(IReadOnlyList<RegistryService> services, Ide
         var now = time.GetUtcNow();
         var caller = new Caller(who.Account, who.Groups, address, request!.Service.Name, who.SignedInBy);
         var authorisation = Authorisation.Decide(policies.Current, caller, request.Scopes, now);
+        if (who.PullOnly is { } reason) authorisation = authorisation.WithoutChanges(reason);
         TokenLog.Decided(log, caller, request.Scopes, authorisation);
 
         // 4 issue
