@@ -35,6 +35,7 @@ public sealed class FakeDirectory : IAsyncDisposable
     private readonly CancellationTokenSource end = new();
     private readonly ConcurrentBag<Task> conversations = [];
     private readonly Task accepting;
+    private bool isOver;
 
     /// <summary>Starts it.</summary>
     public FakeDirectory()
@@ -61,9 +62,11 @@ public sealed class FakeDirectory : IAsyncDisposable
     /// <summary>The searches that were made, those of the root entry left out.</summary>
     public ConcurrentQueue<FakeSearch> Searches { get; } = new();
 
-    /// <inheritdoc/>
+    /// <summary>Ends it, connections and all, as a machine that is switched off does.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (isOver) return;
+        isOver = true;
         await end.CancelAsync();
         listener.Stop();
         await accepting;

@@ -149,7 +149,7 @@ public sealed class SlapdServer : IAsyncDisposable
             TLSCACertificateFile {Certificates.CaFile}
             TLSCertificateFile {Certificates.CertificateFile}
             TLSCertificateKeyFile {Certificates.KeyFile}
-            sizelimit 1000
+            sizelimit size.soft=1000 size.hard=1000 size.prtotal=unlimited
             database mdb
             suffix {Suffix}
             rootdn {AdminDn}

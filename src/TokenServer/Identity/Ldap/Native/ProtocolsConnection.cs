@@ -79,14 +79,14 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
         var deadline = Environment.TickCount64 + (long)within.TotalMilliseconds;
         while (true)
         {
-            var (entries, cookie) = Call("search", TimeSpan.FromMilliseconds(deadline - Environment.TickCount64), () => Send(request));
+            var (entries, cookie, isCut) = Call("search", TimeSpan.FromMilliseconds(deadline - Environment.TickCount64), () => Send(request));
             foreach (SearchResultEntry entry in entries)
             {
                 if (found.Count == question.Limit) return new SearchAnswer(found, IsCut: true);
                 found.Add(Read(entry));
             }
 
-            if (cookie is not { Length: > 0 }) return new SearchAnswer(found, IsCut: false);
+            if (isCut || cookie is not { Length: > 0 }) return new SearchAnswer(found, isCut);
             page.Cookie = cookie;
         }
     }
@@ -116,13 +116,17 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
         return new DirectoryEntry(entry.DistinguishedName, attributes);
     }
 
-    private (SearchResultEntryCollection Entries, byte[]? Cookie) Send(SearchRequest request)
+    private (SearchResultEntryCollection Entries, byte[]? Cookie, bool IsCut) Send(SearchRequest request)
     {
         try
         {
             var response = (SearchResponse)connection.SendRequest(request);
             if (response.ResultCode == ResultCode.Referral) throw new SearchRefusedException(ResultCodes.Referral, $"{server} does not hold {request.DistinguishedName} and refers elsewhere; referrals are not followed");
-            return (response.Entries, response.Controls.OfType<PageResultResponseControl>().FirstOrDefault()?.Cookie);
+            return (response.Entries, response.Controls.OfType<PageResultResponseControl>().FirstOrDefault()?.Cookie, false);
+        }
+        catch (DirectoryOperationException e) when (e.Response is SearchResponse { ResultCode: ResultCode.SizeLimitExceeded } response)
+        {
+            return (response.Entries, null, true);
         }
         catch (DirectoryOperationException e) when (e.Response is SearchResponse response)
         {
