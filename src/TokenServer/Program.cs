@@ -7,4 +7,5 @@ root.Add(ServeCommand.Create(line));
 root.Add(InitCommand.Create(line));
 root.Add(UsersCommand.Create(line));
 root.Add(KeysCommand.Create(line));
+root.Add(LdapCommand.Create(line));
 return await CommandLine.RunAsync(root, args);

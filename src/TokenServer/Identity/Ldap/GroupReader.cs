@@ -1,12 +1,15 @@
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>Finds the groups of an account, and the groups that hold those, level by level; a group is looked at once, so that a circle ends.</summary>
-internal sealed class GroupReader(DirectorySettings settings)
+/// <param name="settings">The directory.</param>
+/// <param name="depth">How many levels are followed; as configured when null.</param>
+internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
 {
     private const string InChainRule = "1.2.840.113556.1.4.1941";
     private const int NamesInOneFilter = 50;
 
     private readonly LdapGroupsOptions options = settings.Options.Groups;
+    private readonly int maxDepth = depth ?? settings.Options.Groups.NestedDepth;
 
     /// <summary>Searches.</summary>
     internal delegate SearchAnswer Search(SearchQuestion question);
@@ -56,15 +59,15 @@ internal sealed class GroupReader(DirectorySettings settings)
     private void FollowUp(DirectoryEntry entry, Found found, Search search)
     {
         var level = MemberOf(entry, found);
-        for (var depth = 0; level.Count > 0 && found.Problem is null; depth++)
+        for (var at = 0; level.Count > 0 && found.Problem is null; at++)
         {
             var next = new List<string>();
             foreach (var dn in level)
             {
                 if (found.Knows(dn)) continue;
-                var group = depth < options.NestedDepth || NameIn(dn) is null ? ReadGroup(dn, search) : null;
+                var group = at < maxDepth || NameIn(dn) is null ? ReadGroup(dn, search) : null;
                 if (!found.Add(new DirectoryGroup(dn, DirectoryGroup.Usable(group?.Value(options.NameAttribute) ?? NameIn(dn))))) return;
-                if (group is not null && depth < options.NestedDepth) next.AddRange(MemberOf(group, found));
+                if (group is not null && at < maxDepth) next.AddRange(MemberOf(group, found));
             }
 
             level = next;
@@ -75,7 +78,7 @@ internal sealed class GroupReader(DirectorySettings settings)
     private void SearchUp(string dn, Found found, Search search)
     {
         List<string> level = [dn];
-        for (var depth = 0; level.Count > 0 && depth <= options.NestedDepth && found.Problem is null; depth++)
+        for (var at = 0; level.Count > 0 && at <= maxDepth && found.Problem is null; at++)
         {
             var next = new List<string>();
             foreach (var names in level.Chunk(NamesInOneFilter))

@@ -147,15 +147,7 @@ internal sealed class LdapDirectory
         }
 
         var found = groups.Read(entry, entry.Value(settings.Options.AccountAttribute)!, search);
-        if (Bar(found) is { } bar) return new SignInOutcome.Refused(bar);
+        if (Admission.Bar(settings, found) is { } bar) return new SignInOutcome.Refused(bar);
         return new SignInOutcome.SignedIn(account, [.. found.Groups.SelectMany(g => g.Spellings()).Distinct(StringComparer.OrdinalIgnoreCase)], Policies.SignIn.Ldap) { RememberFor = settings.Options.RememberFor };
-    }
-
-    /// <summary>Why somebody with these groups may not sign in; null when they may.</summary>
-    public string? Bar(GroupFindings found)
-    {
-        if (found.Problem is not null) return found.Problem;
-        if (found.Groups.FirstOrDefault(g => g.IsAmong(settings.DenyGroups)) is { } denied) return $"the account is in {denied.Dn}, whose members may not sign in (denyGroups)";
-        return settings.AllowGroups.Count > 0 && !found.Groups.Any(g => g.IsAmong(settings.AllowGroups)) ? "the account is in none of the groups whose members may sign in (allowGroups)" : null;
     }
 }
