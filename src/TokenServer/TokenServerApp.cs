@@ -1,16 +1,18 @@
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Token;
 
 namespace AuthIndex.TokenServer;
 
-/// <summary>The composition root: what the server is made of, and which path leads where.</summary>
+/// <summary>The composition root: what the server is made of.</summary>
 internal static class TokenServerApp
 {
     /// <summary>The largest body read.</summary>
@@ -34,7 +36,8 @@ internal static class TokenServerApp
         try
         {
             app.UseTrustedProxies(options);
-            app.Run(Routes(app.Services));
+            _ = app.Services.GetRequiredService<DataDirectory>();
+            app.Run(app.Services.GetRequiredService<TokenServerRoutes>().HandleAsync);
             return app;
         }
         catch
@@ -58,33 +61,34 @@ internal static class TokenServerApp
         services.AddSingleton(s => new IdentityChain([s.GetRequiredService<HtpasswdSource>(), .. s.GetRequiredService<LdapSources>().All], new RememberedCredentials(options.RememberPasswords, time)));
         services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
         services.AddHostedService<PolicyWatcher>();
+        services.AddSingleton<TokenMetrics>();
+        AddShadowPolicy(services, options, time);
+        services.AddSingleton(s => new AuditLog(options.AuditPath, s.GetRequiredService<TokenMetrics>(), time, s.GetRequiredService<ILogger<AuditLog>>()));
+        services.AddHostedService(s => s.GetRequiredService<AuditLog>());
+        services.AddSingleton<DecisionReport>();
+        services.AddSingleton<MetricsEndpoint>();
         services.AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyRing>(), options.Issuer, options.TokenLifetime));
         services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyRing>(), options.Issuer));
         services.AddSingleton<JwksDocument>();
+        services.AddSingleton<JwksEndpoint>();
         services.AddSingleton<TokenEndpoint>();
         services.AddSingleton<PullableEndpoint>();
         services.AddSingleton<HealthEndpoint>();
+        services.AddSingleton<TokenServerRoutes>();
     }
 
-    private static RequestDelegate Routes(IServiceProvider services)
+    private static void AddShadowPolicy(IServiceCollection services, TokenServerOptions options, TimeProvider time)
     {
-        _ = services.GetRequiredService<DataDirectory>();
-        var token = services.GetRequiredService<TokenEndpoint>();
-        var jwks = services.GetRequiredService<JwksDocument>();
-        var pullable = services.GetRequiredService<PullableEndpoint>();
-        var health = services.GetRequiredService<HealthEndpoint>();
-        var log = services.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(TokenServerApp));
+        if (options.ShadowPoliciesDirectory is not { } directory)
+        {
+            services.AddSingleton(s => new ShadowPolicy(null, s.GetRequiredService<TokenMetrics>(), s.GetRequiredService<ILogger<ShadowPolicy>>()));
+            return;
+        }
 
-        return new ErrorBoundary(
-            context => context.Request.Path.Value switch
-            {
-                TokenEndpoint.Path => token.HandleAsync(context),
-                JwksDocument.Path => jwks.HandleAsync(context),
-                PullableEndpoint.Path => pullable.HandleAsync(context),
-                HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(context),
-                HealthEndpoint.ReadyPath => health.ReadyAsync(context),
-                _ => ErrorAnswer.NotFound.WriteAsync(context),
-            },
-            log).InvokeAsync;
+        // Known by a key, so that nobody is given the candidate in place of the policy in force.
+        const string key = "shadow";
+        services.AddKeyedSingleton(key, (s, _) => PolicyStore.Open(directory, time, s.GetRequiredService<ILogger<PolicyStore>>()));
+        services.AddSingleton<IHostedService>(s => new PolicyWatcher(s.GetRequiredKeyedService<PolicyStore>(key), time, s.GetRequiredService<ILogger<PolicyWatcher>>()));
+        services.AddSingleton(s => new ShadowPolicy(s.GetRequiredKeyedService<PolicyStore>(key), s.GetRequiredService<TokenMetrics>(), s.GetRequiredService<ILogger<ShadowPolicy>>()));
     }
 }

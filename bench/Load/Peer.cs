@@ -1,0 +1,67 @@
+using System.Net;
+using System.Net.Sockets;
+using AuthIndex.TestKit;
+
+namespace AuthIndex.Load;
+
+/// <summary>
+/// distribution 2.8 from Debian's package docker-registry, on the same core and the same kind of storage. It runs without any
+/// access control, which spares it the work of checking tokens.
+/// </summary>
+internal sealed class Peer : IAsyncDisposable
+{
+    private readonly TemporaryDirectory folder = new();
+    private readonly ChildProcess process;
+
+    private Peer(string storage)
+    {
+        var port = FreePort();
+        Url = new Uri($"http://127.0.0.1:{port}");
+        File.WriteAllText(folder["config.yml"], $$"""
+            version: 0.1
+            log: { level: error, accesslog: { disabled: true } }
+            storage: { filesystem: { rootdirectory: {{storage}}/peer }, delete: { enabled: true } }
+            http: { addr: "127.0.0.1:{{port}}" }
+            """);
+        process = ChildProcess.Start("taskset", ["-c", "0", "docker-registry", "serve", folder["config.yml"]]);
+    }
+
+    /// <summary>Where it listens.</summary>
+    public Uri Url { get; }
+
+    /// <summary>Starts it.</summary>
+    public static async Task<Peer> StartAsync(string storage)
+    {
+        var peer = new Peer(storage);
+        using var http = new HttpClient();
+        await Eventually.TrueAsync(async () => await AnswersAsync(http, peer.Url), TimeSpan.FromSeconds(20), () => peer.process.Error);
+        return peer;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await process.DisposeAsync();
+        folder.Dispose();
+    }
+
+    private static async Task<bool> AnswersAsync(HttpClient http, Uri url)
+    {
+        try
+        {
+            using var response = await http.GetAsync(new Uri(url, "/v2/"));
+            return response.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
