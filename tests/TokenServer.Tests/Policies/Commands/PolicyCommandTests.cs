@@ -226,6 +226,37 @@ public sealed class PolicyCommandTests : IDisposable
     }
 
     [Fact]
+    public void Fmt_rewrites_what_is_not_canonical_and_keeps_the_mode_of_the_file()
+    {
+        folder.Write("a.yaml", "rules:\n- { to: [anyone], id: a, on: [x], allow: [pull] } # all\nversion: 1\n");
+        folder.Write("b.yaml", Sample + "\n");
+        File.SetUnixFileMode(folder["a.yaml"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+
+        Assert.Equal((1, $"{folder["a.yaml"]}: not in canonical form\n", ""), Run("fmt", folder.Path, "--check"));
+        Assert.StartsWith("rules:", File.ReadAllText(folder["a.yaml"]), StringComparison.Ordinal);
+
+        Assert.Equal((0, $"{folder["a.yaml"]}: rewritten\n", ""), Run("fmt", folder.Path));
+        Assert.Equal("version: 1\nrules:\n  - id: a # all\n    to: [anyone]\n    allow: [pull]\n    on: [x]\n", File.ReadAllText(folder["a.yaml"]));
+        Assert.Equal(Sample + "\n", File.ReadAllText(folder["b.yaml"]));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead, File.GetUnixFileMode(folder["a.yaml"]));
+
+        Assert.Equal((0, "", ""), Run("fmt", "--check", "--policies", folder.Path));
+    }
+
+    [Fact]
+    public void Fmt_leaves_a_file_with_errors_alone_and_names_it()
+    {
+        const string broken = "rulez:    []\nversion:   1\n";
+        folder.Write("a.yaml", broken);
+        folder.Write("b.yaml", "version:   1\n");
+        var (status, output, error) = Run("fmt", folder.Path);
+        Assert.Equal(1, status);
+        Assert.Equal($"{folder["b.yaml"]}: rewritten\n", output);
+        Assert.StartsWith($"{folder["a.yaml"]}:1:1: error: unknown key 'rulez'", error, StringComparison.Ordinal);
+        Assert.Equal(broken, File.ReadAllText(folder["a.yaml"]));
+    }
+
+    [Fact]
     public void Import_writes_a_sound_policy_and_the_users_for_their_owner_alone()
     {
         folder.Write("auth.yml", "users: { admin: { password: \"$2y$05$abc\" } }\nacl: [{ match: { account: admin }, actions: [\"*\"], comment: all }]\n");
