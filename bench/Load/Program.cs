@@ -7,6 +7,12 @@ using AuthIndex.TestKit;
 // Measures AuthIndex side by side with distribution: servers on core 0, load on core 1, storage in memory, rounds in turn.
 // Machines differ and are shared: the ratio is the figure, the rest orients.
 const int rounds = 3;
+if (args is ["policy"])
+{
+    PolicyDecisions.Run();
+    return 0;
+}
+
 var duration = TimeSpan.FromSeconds(4);
 
 var storage = Directory.CreateDirectory($"/dev/shm/authindex-bench-{Environment.ProcessId}").FullName;

@@ -27,12 +27,16 @@ internal sealed class RuleIndex
     }
 
     /// <summary>Adds to <paramref name="found"/> every rule about one of the caller's subjects with a pattern that matches the resource.</summary>
-    public void Find(CallerSubjects caller, Scope scope, HashSet<Rule> found)
+    /// <returns>How many patterns were tried: the work, which must not grow with rules about others.</returns>
+    public int Find(CallerSubjects caller, Scope scope, HashSet<Rule> found)
     {
+        var tried = 0;
         foreach (var key in caller.Keys)
         {
-            if (tables.TryGetValue((key, scope.Type), out var table)) table.Find(caller, scope.Name, found);
+            if (tables.TryGetValue((key, scope.Type), out var table)) tried += table.Find(caller, scope.Name, found);
         }
+
+        return tried;
     }
 
     /// <summary>The patterns of one subject's rules on one type, by their literal beginnings.</summary>
@@ -53,18 +57,22 @@ internal sealed class RuleIndex
             list.Add((rule, pattern));
         }
 
-        public void Find(CallerSubjects caller, string name, HashSet<Rule> found)
+        public int Find(CallerSubjects caller, string name, HashSet<Rule> found)
         {
+            var tried = 0;
             var lookup = byPrefix.GetAlternateLookup<ReadOnlySpan<char>>();
             foreach (var length in lengths)
             {
-                if (length > name.Length) return;
+                if (length > name.Length) break;
                 if (!lookup.TryGetValue(name.AsSpan(0, length), out var list)) continue;
                 foreach (var (rule, pattern) in list)
                 {
+                    tried++;
                     if (pattern.Matches(name, caller)) found.Add(rule);
                 }
             }
+
+            return tried;
         }
     }
 }
