@@ -44,9 +44,9 @@ internal sealed class HealthEndpoint(PolicyStore policies, KeyRing keys, Htpassw
 
     private static Task AnswerAsync(HttpContext context, int status, byte[] body)
     {
-        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method)) return ErrorAnswer.MethodNotAllowed("GET, HEAD").WriteAsync(context);
+        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method)) return ErrorAnswer.MethodNotAllowed("GET, HEAD").SendAsync(context.Response);
         context.Response.Headers.CacheControl = "no-store";
-        return JsonBytes.WriteAsync(context, status, body);
+        return JsonBytes.SendAsync(context.Response, status, body);
     }
 
     private static void Write(System.Text.Json.Utf8JsonWriter json, string status, Action<System.Text.Json.Utf8JsonWriter>? parts)

@@ -9,7 +9,7 @@ using AuthIndex.TokenServer.Token;
 
 namespace AuthIndex.TokenServer;
 
-/// <summary>The composition root: what the server is made of, and which path leads where.</summary>
+/// <summary>The composition root: what the server is made of.</summary>
 internal static class TokenServerApp
 {
     /// <summary>The largest body read.</summary>
@@ -33,7 +33,8 @@ internal static class TokenServerApp
         try
         {
             app.UseTrustedProxies(options);
-            app.Run(Routes(app.Services));
+            _ = app.Services.GetRequiredService<DataDirectory>();
+            app.Run(app.Services.GetRequiredService<TokenServerRoutes>().HandleAsync);
             return app;
         }
         catch
@@ -59,30 +60,10 @@ internal static class TokenServerApp
         services.AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyRing>(), options.Issuer, options.TokenLifetime));
         services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyRing>(), options.Issuer));
         services.AddSingleton<JwksDocument>();
+        services.AddSingleton<JwksEndpoint>();
         services.AddSingleton<TokenEndpoint>();
         services.AddSingleton<PullableEndpoint>();
         services.AddSingleton<HealthEndpoint>();
-    }
-
-    private static RequestDelegate Routes(IServiceProvider services)
-    {
-        _ = services.GetRequiredService<DataDirectory>();
-        var token = services.GetRequiredService<TokenEndpoint>();
-        var jwks = services.GetRequiredService<JwksDocument>();
-        var pullable = services.GetRequiredService<PullableEndpoint>();
-        var health = services.GetRequiredService<HealthEndpoint>();
-        var log = services.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(TokenServerApp));
-
-        return new ErrorBoundary(
-            context => context.Request.Path.Value switch
-            {
-                TokenEndpoint.Path => token.HandleAsync(context),
-                JwksDocument.Path => jwks.HandleAsync(context),
-                PullableEndpoint.Path => pullable.HandleAsync(context),
-                HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(context),
-                HealthEndpoint.ReadyPath => health.ReadyAsync(context),
-                _ => ErrorAnswer.NotFound.WriteAsync(context),
-            },
-            log).InvokeAsync;
+        services.AddSingleton<TokenServerRoutes>();
     }
 }

@@ -1,5 +1,3 @@
-using AuthIndex.TokenServer.Policies;
-
 namespace AuthIndex.TokenServer.Identity;
 
 /// <summary>Accounts out of the htpasswd file.</summary>
@@ -10,7 +8,7 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
     private static readonly TimeSpan Outage = TimeSpan.FromSeconds(10);
 
     /// <inheritdoc/>
-    public string Name => SignIn.Htpasswd;
+    public string Name => "htpasswd";
 
     /// <inheritdoc/>
     public long Version => file.Current.Version;

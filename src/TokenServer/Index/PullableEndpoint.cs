@@ -21,7 +21,7 @@ internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, 
     {
         if (!HttpMethods.IsPost(context.Request.Method))
         {
-            await ErrorAnswer.MethodNotAllowed("POST").WriteAsync(context);
+            await ErrorAnswer.MethodNotAllowed("POST").SendAsync(context.Response);
             return;
         }
 
@@ -29,7 +29,7 @@ internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, 
         var service = credentials is null ? null : Authenticate(credentials);
         if (service is null)
         {
-            await (error ?? ErrorAnswer.Unauthorized("only registries may ask here, with their service name and credential")).WriteAsync(context);
+            await (error ?? ErrorAnswer.Unauthorized("only registries may ask here, with their service name and credential")).SendAsync(context.Response);
             return;
         }
 
@@ -37,21 +37,21 @@ internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, 
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
         if (PullableRequest.Read(body.GetBuffer().AsMemory(0, (int)body.Length), out var request) is { } malformed)
         {
-            await ErrorAnswer.InvalidRequest(malformed).WriteAsync(context);
+            await ErrorAnswer.InvalidRequest(malformed).SendAsync(context.Response);
             return;
         }
 
         var now = time.GetUtcNow();
         if (subjects.Read(request!.Token, service.Audience, now, out var account) is { } bad)
         {
-            await ErrorAnswer.InvalidRequest(bad).WriteAsync(context);
+            await ErrorAnswer.InvalidRequest(bad).SendAsync(context.Response);
             return;
         }
 
         var outcome = account.Length == 0 ? new SignInOutcome.UnknownAccount() : await identities.FindAsync(account, context.RequestAborted);
         if (outcome is SignInOutcome.Unavailable outage)
         {
-            await ErrorAnswer.Unavailable(outage.RetryAfter).WriteAsync(context);
+            await ErrorAnswer.Unavailable(outage.RetryAfter).SendAsync(context.Response);
             return;
         }
 
@@ -59,7 +59,7 @@ internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, 
         var caller = outcome is SignInOutcome.SignedIn who
             ? new Caller(who.Account, who.Groups, null, service.Name, who.SignedInBy)
             : Anonymous with { Service = service.Name };
-        await JsonBytes.WriteAsync(context, StatusCodes.Status200OK, Pullable(policies.Current, caller, request.Repositories, now));
+        await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Pullable(policies.Current, caller, request.Repositories, now));
     }
 
     private RegistryService? Authenticate(BasicCredentials credentials) =>

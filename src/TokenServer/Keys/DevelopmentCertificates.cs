@@ -60,12 +60,13 @@ internal sealed class DevelopmentCertificates(string directory, TimeProvider tim
             if (current.Issuer != AuthorityName) return;
             var held = NamesIn(current);
             var isLasting = current.NotAfter.ToUniversalTime() - time.GetUtcNow().UtcDateTime >= RenewBefore;
-            if (isLasting && held.IsSupersetOf(names) && IsIssuedBy(current, authority)) return;
+            if (isLasting && held.IsSupersetOf(names) && IsIssuedBy(current, authority) && IsOf(current, keyFile)) return;
             names.UnionWith(held);
         }
 
         using var key = EnsureKey(keyFile, written);
         using var authorityKey = LoadKey(InDirectory("ca.key"));
+        if (!IsOf(authority, authorityKey)) throw new OperatorException($"{InDirectory("ca.key")} is not the key of {InDirectory("ca.pem")}");
         using var issuer = authority.CopyWithPrivateKey(authorityKey);
         var request = new CertificateRequest("CN=AuthIndex", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
@@ -114,6 +115,16 @@ internal sealed class DevelopmentCertificates(string directory, TimeProvider tim
         chain.ChainPolicy.VerificationTime = time.GetUtcNow().UtcDateTime;
         return chain.Build(certificate);
     }
+
+    private static bool IsOf(X509Certificate2 certificate, string keyFile)
+    {
+        if (!File.Exists(keyFile)) return false;
+        using var key = LoadKey(keyFile);
+        return IsOf(certificate, key);
+    }
+
+    private static bool IsOf(X509Certificate2 certificate, ECDsa key) =>
+        certificate.PublicKey.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key.ExportSubjectPublicKeyInfo());
 
     private static string Canonical(string host)
     {

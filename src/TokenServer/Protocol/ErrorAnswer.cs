@@ -64,15 +64,15 @@ internal sealed record ErrorAnswer
     public static ErrorAnswer Unavailable(TimeSpan retryAfter) =>
         new(StatusCodes.Status503ServiceUnavailable, "temporarily_unavailable", "UNAVAILABLE", "sign-in is not possible at the moment; try again later") { RetryAfter = retryAfter };
 
-    /// <summary>Writes the answer.</summary>
-    public Task WriteAsync(HttpContext context)
+    /// <summary>Sends the answer.</summary>
+    public Task SendAsync(HttpResponse response)
     {
-        var headers = context.Response.Headers;
+        var headers = response.Headers;
         headers.CacheControl = "no-store";
         if (Status == StatusCodes.Status401Unauthorized) headers.WWWAuthenticate = Challenge;
         if (RetryAfter is { } wait) headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         if (Allow is not null) headers.Allow = Allow;
-        return JsonBytes.WriteAsync(context, Status, Body());
+        return JsonBytes.SendAsync(response, Status, Body());
     }
 
     private byte[] Body() => JsonBytes.Write(this, static (json, answer) =>

@@ -32,13 +32,12 @@ internal static class JsonBytes
         return bytes;
     }
 
-    /// <summary>Sends a JSON body; to HEAD its headers only.</summary>
-    public static Task WriteAsync(HttpContext context, int status, byte[] body)
+    /// <summary>Sends a JSON body; to HEAD the server sends its headers only.</summary>
+    public static Task SendAsync(HttpResponse response, int status, byte[] body)
     {
-        var response = context.Response;
         response.StatusCode = status;
         response.ContentType = "application/json";
         response.ContentLength = body.Length;
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.BodyWriter.WriteAsync(body, context.RequestAborted).AsTask();
+        return response.BodyWriter.WriteAsync(body, CancellationToken.None).AsTask();
     }
 }

@@ -6,11 +6,11 @@ namespace AuthIndex.TokenServer.Token;
 /// <summary>The body of a success (Docker token specification, "Token response fields").</summary>
 internal static class TokenAnswer
 {
-    /// <summary>Writes the token under both names that clients look for.</summary>
-    public static Task WriteAsync(HttpContext context, IssuedToken token)
+    /// <summary>Sends the token under both names that clients look for.</summary>
+    public static Task SendAsync(HttpResponse response, IssuedToken token)
     {
-        context.Response.Headers.CacheControl = "no-store";
-        return JsonBytes.WriteAsync(context, StatusCodes.Status200OK, JsonBytes.Write(token, static (json, token) =>
+        response.Headers.CacheControl = "no-store";
+        return JsonBytes.SendAsync(response, StatusCodes.Status200OK, JsonBytes.Write(token, static (json, token) =>
         {
             json.WriteStartObject();
             json.WriteString("token"u8, token.Text);

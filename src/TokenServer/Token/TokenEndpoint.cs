@@ -24,14 +24,14 @@ internal sealed class TokenEndpoint(IReadOnlyList<RegistryService> services, Ide
         // 1 parse
         if (!HttpMethods.IsGet(http.Method))
         {
-            await ErrorAnswer.MethodNotAllowed("GET").WriteAsync(context);
+            await ErrorAnswer.MethodNotAllowed("GET").SendAsync(context.Response);
             return;
         }
 
         var wrongHeader = BasicCredentials.Read(http.Headers.Authorization, out var credentials);
         if ((TokenRequest.Read(http.QueryString.Value, services, out var request) ?? wrongHeader) is { } error)
         {
-            await error.WriteAsync(context);
+            await error.SendAsync(context.Response);
             return;
         }
 
@@ -40,7 +40,7 @@ internal sealed class TokenEndpoint(IReadOnlyList<RegistryService> services, Ide
         var outcome = credentials is null ? Anonymous : await identities.SignInAsync(credentials.User, credentials.Password, context.RequestAborted);
         if (outcome is not SignInOutcome.SignedIn who)
         {
-            await NotSignedIn(outcome, credentials!.User, address).WriteAsync(context);
+            await NotSignedIn(outcome, credentials!.User, address).SendAsync(context.Response);
             return;
         }
 
@@ -55,8 +55,8 @@ internal sealed class TokenEndpoint(IReadOnlyList<RegistryService> services, Ide
 
         // 5 write
         await (token is null
-            ? ErrorAnswer.InvalidRequest("so many scopes make a token that clients cannot carry: ask for fewer at once").WriteAsync(context)
-            : TokenAnswer.WriteAsync(context, token));
+            ? ErrorAnswer.InvalidRequest("so many scopes make a token that clients cannot carry: ask for fewer at once").SendAsync(context.Response)
+            : TokenAnswer.SendAsync(context.Response, token));
     }
 
     private ErrorAnswer NotSignedIn(SignInOutcome outcome, string user, IPAddress? address)

@@ -1,0 +1,50 @@
+using AuthIndex.TokenServer.Index;
+using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Token;
+
+namespace AuthIndex.TokenServer;
+
+/// <summary>
+/// Which path leads where, and the outermost edge: an exception is a bug or a broken machine, written to the log and answered
+/// once, without details.
+/// </summary>
+internal sealed partial class TokenServerRoutes(TokenEndpoint token, JwksEndpoint jwks, PullableEndpoint pullable, HealthEndpoint health, ILogger<TokenServerRoutes> log)
+{
+    /// <summary>Answers one request.</summary>
+    public async Task HandleAsync(HttpContext context)
+    {
+        try
+        {
+            await RouteAsync(context);
+        }
+        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The client hung up; there is nobody to answer, and nothing is wrong.
+        }
+        catch (BadHttpRequestException e) when (!context.Response.HasStarted)
+        {
+            var answer = e.StatusCode == StatusCodes.Status413PayloadTooLarge ? ErrorAnswer.TooLarge : ErrorAnswer.InvalidRequest("the request cannot be read");
+            await answer.SendAsync(context.Response);
+        }
+        catch (Exception e) when (!context.Response.HasStarted)
+        {
+            Broken(log, context.Request.Method, context.Request.Path, e);
+            context.Response.Clear();
+            await ErrorAnswer.Broken.SendAsync(context.Response);
+        }
+    }
+
+    private Task RouteAsync(HttpContext context) => context.Request.Path.Value switch
+    {
+        TokenEndpoint.Path => token.HandleAsync(context),
+        JwksEndpoint.Path => jwks.HandleAsync(context),
+        PullableEndpoint.Path => pullable.HandleAsync(context),
+        HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(context),
+        HealthEndpoint.ReadyPath => health.ReadyAsync(context),
+        _ => ErrorAnswer.NotFound.SendAsync(context.Response),
+    };
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} ended in an exception")]
+    private static partial void Broken(ILogger log, string method, PathString path, Exception exception);
+}

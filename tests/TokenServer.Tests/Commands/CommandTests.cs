@@ -1,0 +1,139 @@
+using AuthIndex.TestKit;
+
+namespace AuthIndex.TokenServer.Tests.Commands;
+
+/// <summary>The commands as a shell runs them.</summary>
+public sealed class CommandTests : IDisposable
+{
+    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "TokenServer");
+
+    private readonly TemporaryDirectory directory = new();
+
+    private string Htpasswd => directory["data/htpasswd"];
+
+    [Fact]
+    public async Task Accounts_are_added_changed_listed_and_removed_and_every_other_line_stays()
+    {
+        await OkAsync("", "init");
+        await File.AppendAllTextAsync(Htpasswd, "# the people\nold:{SHA}x\n", TestContext.Current.CancellationToken);
+        var before = await File.ReadAllTextAsync(Htpasswd, TestContext.Current.CancellationToken);
+
+        await OkAsync("first password\nsecond line\n", "users", "add", "alice");
+        var added = await File.ReadAllTextAsync(Htpasswd, TestContext.Current.CancellationToken);
+        Assert.StartsWith(before + "alice:$2y$10$", added, StringComparison.Ordinal);
+
+        await OkAsync("other password\r\n", "users", "passwd", "alice");
+        var changed = await File.ReadAllTextAsync(Htpasswd, TestContext.Current.CancellationToken);
+        Assert.NotEqual(added, changed);
+        using (var scratch = new TokenServer.Identity.PasswordHash.Scratch())
+        {
+            Assert.True(scratch.Verify("other password", changed[(changed.IndexOf("alice:", StringComparison.Ordinal) + 6)..].TrimEnd('\n')));
+        }
+
+        Assert.Equal("""[{"name":"admin","canSignIn":true},{"name":"alice","canSignIn":true},{"name":"old","canSignIn":false}]""" + "\n", (await OkAsync("", "users", "list", "--json")).Output);
+        await OkAsync("", "users", "remove", "alice");
+        Assert.Equal(before, await File.ReadAllTextAsync(Htpasswd, TestContext.Current.CancellationToken));
+        Assert.StartsWith("[{\"kid\":", (await OkAsync("", "keys", "list", "--json")).Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("pw\n", "exists already", "users", "add", "admin")]
+    [InlineData("pw\n", "colon", "users", "add", "a:b")]
+    [InlineData("\n", "empty", "users", "add", "bob")]
+    [InlineData("a\0b\n", "NUL", "users", "add", "bob")]
+    [InlineData("0123456789012345678901234567890123456789012345678901234567890123456789012\n", "72", "users", "add", "bob")]
+    [InlineData("pw\n", "no account 'bob'", "users", "passwd", "bob")]
+    [InlineData("", "no account 'bob'", "users", "remove", "bob")]
+    [InlineData("", "--tls-host needs --tls", "init", "--tls-host", "x.example")]
+    public async Task What_cannot_be_done_is_told_and_changes_nothing(string input, string message, params string[] arguments)
+    {
+        await OkAsync("", "init");
+        var before = await File.ReadAllTextAsync(Htpasswd, TestContext.Current.CancellationToken);
+        var result = await RunAsync(input, arguments);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains(message, result.Error, StringComparison.Ordinal);
+        Assert.StartsWith("error: ", result.Error, StringComparison.Ordinal);
+        Assert.Equal(before, await File.ReadAllTextAsync(Htpasswd, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task An_account_that_gets_no_namespace_is_warned_about()
+    {
+        await OkAsync("", "init");
+        Assert.Contains("warning: 'Bob'", (await OkAsync("pw\n", "users", "add", "Bob")).Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("keys", "run init")]
+    [InlineData("htpasswd", "run init")]
+    [InlineData("registry-credential", "run init")]
+    [InlineData("../policies", "policies")]
+    public async Task A_server_without_what_it_needs_does_not_start_and_says_what_is_missing(string missing, string message)
+    {
+        await PrepareAsync();
+        var path = directory["data/" + missing];
+        if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
+        else File.Delete(path);
+
+        var result = await RunAsync("", ServeArguments());
+        Assert.Equal(1, result.ExitCode);
+        var error = Assert.Single(result.Error.Split('\n'), line => line.StartsWith("error: ", StringComparison.Ordinal));
+        Assert.Contains(message, error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_credential_that_others_can_read_keeps_the_server_from_starting()
+    {
+        await PrepareAsync();
+        File.SetUnixFileMode(directory["data/registry-credential"], UnixFileMode.UserRead | UnixFileMode.OtherRead);
+        var result = await RunAsync("", ServeArguments());
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("chmod 600", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_says_when_it_is_ready_and_ends_well_when_told_to()
+    {
+        await PrepareAsync();
+        await using var server = ChildProcess.Start(Program, [.. ServeArguments(), "--data", directory["data"]]);
+        using var watcher = new FileSystemWatcher(directory.Root) { EnableRaisingEvents = true };
+        var url = await ReadyAsync(watcher, server);
+        using var client = new HttpClient { BaseAddress = new Uri(url) };
+        Assert.Contains("\"token\"", await client.GetStringAsync("/token", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        server.Terminate();
+        Assert.Equal(0, (await server.ExitAsync(TimeSpan.FromMinutes(1))).ExitCode);
+    }
+
+    public void Dispose() => directory.Dispose();
+
+    private async Task<string> ReadyAsync(FileSystemWatcher watcher, ChildProcess server)
+    {
+        var ready = new TaskCompletionSource();
+        watcher.Renamed += (_, change) =>
+        {
+            if (change.Name == "ready") ready.TrySetResult();
+        };
+        if (!File.Exists(directory["ready"])) await Task.WhenAny(ready.Task, server.ExitAsync(TimeSpan.FromMinutes(1)));
+        return (await File.ReadAllTextAsync(directory["ready"])).Trim();
+    }
+
+    private async Task PrepareAsync()
+    {
+        await OkAsync("", "init");
+        await File.WriteAllTextAsync(Path.Combine(directory.Folder("policies"), "policy.yaml"), TokenServerHost.Policy, TestContext.Current.CancellationToken);
+    }
+
+    private string[] ServeArguments() =>
+        ["serve", "--set", "tokenServer.listen=127.0.0.1:0", "--set", $"tokenServer.policiesDirectory={directory["policies"]}", "--ready-file", directory["ready"]];
+
+    private async Task<ProcessResult> OkAsync(string input, params string[] arguments)
+    {
+        var result = await RunAsync(input, arguments);
+        Assert.True(result.ExitCode == 0, result.ToString());
+        return result;
+    }
+
+    private Task<ProcessResult> RunAsync(string input, params string[] arguments) =>
+        ChildProcess.RunAsync(Program, [.. arguments, "--data", directory["data"]], input: input);
+}

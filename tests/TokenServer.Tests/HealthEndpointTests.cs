@@ -1,0 +1,35 @@
+using System.Net;
+using System.Text.Json;
+using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Policies;
+
+namespace AuthIndex.TokenServer.Tests;
+
+public sealed class HealthEndpointTests
+{
+    [Fact]
+    public async Task A_server_that_can_serve_says_so_part_by_part()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        using var live = await host.GetAsync("/healthz/live");
+        Assert.Equal(HttpStatusCode.OK, live.StatusCode);
+        using var ready = await host.GetAsync("/healthz/ready");
+        Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+        using var body = JsonDocument.Parse(await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        Assert.Equal("ok", body.RootElement.GetProperty("status").GetString());
+        Assert.Equal(["policy", "keys", "htpasswd"], body.RootElement.GetProperty("parts").EnumerateObject().Select(p => p.Name));
+    }
+
+    [Fact]
+    public async Task A_policy_that_could_not_be_reloaded_is_degraded_and_the_last_good_one_serves_on()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        await File.WriteAllTextAsync(Path.Combine(host.Options.PoliciesDirectory, "policy.yaml"), "nonsense: [", TestContext.Current.CancellationToken);
+        Assert.False(host.Service<PolicyStore>().Reload());
+        using var ready = await host.GetAsync("/healthz/ready");
+        Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+        Assert.Contains("\"degraded\"", await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        using var token = await host.GetAsync("/token?service=registry&scope=repository:public/a:pull");
+        Assert.Equal(HttpStatusCode.OK, token.StatusCode);
+    }
+}

@@ -1,0 +1,105 @@
+using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Identity;
+
+namespace AuthIndex.TokenServer.Tests.Identity;
+
+public sealed class IdentityChainTests
+{
+    private static readonly SignInOutcome Known = new SignInOutcome.SignedIn("alice", [], "second");
+
+    public static TheoryData<string, string> Impossible => new()
+    {
+        { "", "password" },
+        { "alice", "" },
+        { "", "" },
+        { "al\0ice", "password" },
+        { "alice", "pass\0word" },
+        { new string('a', 256), "password" },
+        { "alice", new string('x', 4097) },
+        { "alice", new string('x', 1024 * 1024) },
+        { "alice", new string('ü', 2049) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Impossible))]
+    public async Task What_cannot_be_a_sign_in_is_refused_before_any_source_is_asked(string user, string password)
+    {
+        var source = new Source(Known);
+        Assert.IsType<SignInOutcome.Refused>(await Chain(source).SignInAsync(user, password, CancellationToken.None));
+        Assert.Equal(0, source.Asked);
+    }
+
+    [Fact]
+    public async Task An_account_unknown_to_one_source_is_asked_of_the_next()
+    {
+        var (first, second) = (new Source(new SignInOutcome.UnknownAccount()), new Source(Known));
+        Assert.Equal(Known, await Chain(first, second).SignInAsync("alice", "pw", CancellationToken.None));
+        Assert.Equal(0, first.Spent);
+    }
+
+    [Theory]
+    [MemberData(nameof(Final))]
+    public async Task Any_other_outcome_ends_the_search(object expected)
+    {
+        var outcome = (SignInOutcome)expected;
+        var (first, second) = (new Source(outcome), new Source(Known));
+        Assert.Equal(outcome, await Chain(first, second).SignInAsync("alice", "pw", CancellationToken.None));
+        Assert.Equal(0, second.Asked);
+    }
+
+    public static IEnumerable<object[]> Final =>
+    [
+        [new SignInOutcome.WrongPassword()],
+        [new SignInOutcome.Refused("locked")],
+        [new SignInOutcome.Unavailable(TimeSpan.FromSeconds(1), "down")],
+    ];
+
+    [Fact]
+    public async Task An_account_that_nobody_knows_costs_the_time_of_a_wrong_password()
+    {
+        var source = new Source(new SignInOutcome.UnknownAccount());
+        Assert.IsType<SignInOutcome.UnknownAccount>(await Chain(source).SignInAsync("nobody", "pw", CancellationToken.None));
+        Assert.Equal(1, source.Spent);
+    }
+
+    [Fact]
+    public async Task A_source_that_changed_is_asked_again()
+    {
+        var source = new Source(Known);
+        var chain = Chain(source);
+        await chain.SignInAsync("alice", "pw", CancellationToken.None);
+        await chain.SignInAsync("alice", "pw", CancellationToken.None);
+        Assert.Equal(1, source.Asked);
+        source.Version++;
+        await chain.SignInAsync("alice", "pw", CancellationToken.None);
+        Assert.Equal(2, source.Asked);
+    }
+
+    private static IdentityChain Chain(params IIdentitySource[] sources) =>
+        new(sources, new RememberedCredentials(TimeSpan.FromMinutes(5), new ManualClock()));
+
+    private sealed class Source(SignInOutcome outcome) : IIdentitySource
+    {
+        public string Name => "test";
+
+        public long Version { get; set; }
+
+        public int Asked { get; private set; }
+
+        public int Spent { get; private set; }
+
+        public ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken)
+        {
+            Asked++;
+            return new(outcome);
+        }
+
+        public ValueTask<SignInOutcome> RefuseUnknownAsync(string user, string password, CancellationToken cancellationToken)
+        {
+            Spent++;
+            return new(new SignInOutcome.UnknownAccount());
+        }
+
+        public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) => new(outcome);
+    }
+}

@@ -1,0 +1,118 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Token;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AuthIndex.TokenServer.Tests.Token;
+
+public sealed class TokenSignerTests
+{
+    private static readonly byte[] Payload = """{"iss":"authindex","sub":"alice","aud":"registry","exp":4102444800,"nbf":1,"iat":1,"jti":"x","access":[]}"""u8.ToArray();
+
+    private readonly KeyRing keys = new([new KeyFile("new", new SigningKey(SigningKey.Generate())), new KeyFile("old", new SigningKey(SigningKey.Generate()))]);
+
+    [Fact]
+    public void A_signed_token_satisfies_the_library_with_nothing_but_the_published_keys()
+    {
+        var token = Encoding.ASCII.GetString(TokenSigner.Sign(keys.Signer, Payload));
+        var published = keys.All.Select(k => new JsonWebKey { Kty = "EC", Crv = "P-256", X = Base64Url.EncodeToString(k.X), Y = Base64Url.EncodeToString(k.Y), Kid = k.Id });
+        var result = new JsonWebTokenHandler().ValidateToken(token, new TokenValidationParameters
+        {
+            ValidIssuer = "authindex",
+            ValidAudience = "registry",
+            IssuerSigningKeys = published,
+        });
+        Assert.True(result.IsValid, result.Exception?.ToString());
+        var read = new JsonWebToken(token);
+        Assert.Equal(("ES256", "JWT", keys.Signer.Id), (read.Alg, read.Typ, read.Kid));
+        Assert.Equal("alice", read.Subject);
+    }
+
+    [Fact]
+    public void A_signed_token_satisfies_plain_ECDSA_over_its_first_two_parts()
+    {
+        var parts = Encoding.ASCII.GetString(TokenSigner.Sign(keys.Signer, Payload)).Split('.');
+        Assert.Equal(3, parts.Length);
+        using var ecdsa = ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = keys.Signer.X, Y = keys.Signer.Y } });
+        Assert.True(ecdsa.VerifyData(Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), Base64Url.DecodeFromChars(parts[2]), HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation));
+        Assert.Equal(Payload, Base64Url.DecodeFromChars(parts[1]));
+        Assert.Equal($$"""{"alg":"ES256","typ":"JWT","kid":"{{keys.Signer.Id}}"}""", Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[0])));
+    }
+
+    [Fact]
+    public void Tokens_of_every_published_key_are_opened()
+    {
+        foreach (var key in keys.All) Assert.Equal(Payload, TokenSigner.Open(keys, TokenSigner.Sign(key, Payload)));
+    }
+
+    [Fact]
+    public async Task Threads_that_sign_at_once_all_make_good_tokens()
+    {
+        await Parallel.ForEachAsync(Enumerable.Range(0, 400), TestContext.Current.CancellationToken, (i, _) =>
+        {
+            Assert.NotNull(TokenSigner.Open(keys, TokenSigner.Sign(keys.Signer, Payload)));
+            return ValueTask.CompletedTask;
+        });
+    }
+
+    public static TheoryData<string, string> Forgeries => new()
+    {
+        { "none", """{"alg":"none","typ":"JWT","kid":"KID"}""" },
+        { "another order of members", """{"typ":"JWT","alg":"ES256","kid":"KID"}""" },
+        { "a key of the sender's", """{"alg":"ES256","typ":"JWT","kid":"KID","jwk":{"kty":"EC"}}""" },
+        { "a certificate of the sender's", """{"alg":"ES256","typ":"JWT","kid":"KID","x5c":["MIIB"]}""" },
+        { "the public key as a secret", """{"alg":"HS256","typ":"JWT","kid":"KID"}""" },
+        { "another key", """{"alg":"ES256","typ":"JWT","kid":"other"}""" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Forgeries))]
+    public void A_header_that_we_did_not_write_opens_nothing_even_where_the_signature_is_right(string what, string header)
+    {
+        Assert.NotEmpty(what);
+        var encoded = Base64Url.EncodeToString(Encoding.UTF8.GetBytes(header.Replace("KID", keys.Signer.Id, StringComparison.Ordinal)));
+        var signed = $"{encoded}.{Base64Url.EncodeToString(Payload)}";
+        var signature = new byte[SigningKey.SignatureLength];
+        keys.Signer.Sign(Encoding.ASCII.GetBytes(signed), signature);
+        Assert.Null(Open($"{signed}.{Base64Url.EncodeToString(signature)}"));
+        Assert.Null(Open($"{signed}."));
+    }
+
+    [Fact]
+    public void A_token_that_was_touched_opens_nothing()
+    {
+        var token = Encoding.ASCII.GetString(TokenSigner.Sign(keys.Signer, Payload));
+        var dot = token.IndexOf('.', StringComparison.Ordinal);
+        foreach (var forged in new[]
+        {
+            "", ".", "..", token + ".", token[..^1], token[..token.LastIndexOf('.')], token + "x", token + ".." + token,
+            token[..(dot + 5)] + (token[dot + 5] == 'A' ? 'B' : 'A') + token[(dot + 6)..],
+            token[..^86] + new string('A', 86),
+            token[..(dot + 1)] + new string('.', 5000) + token[^86..],
+        })
+        {
+            Assert.Null(Open(forged));
+        }
+    }
+
+    [Fact]
+    public void A_key_of_the_same_name_that_is_another_key_opens_nothing()
+    {
+        var stranger = new SigningKey(SigningKey.Generate());
+        var theirs = Encoding.ASCII.GetString(TokenSigner.Sign(stranger, Payload));
+        Assert.Null(Open(Encoding.ASCII.GetString(keys.Signer.Header) + theirs[(theirs.IndexOf('.', StringComparison.Ordinal) + 1)..]));
+    }
+
+    [Fact]
+    public void A_decision_id_is_eight_characters_that_can_be_read_out()
+    {
+        var ids = Enumerable.Range(0, 1000).Select(_ => DecisionId.New()).ToHashSet(StringComparer.Ordinal);
+        Assert.Equal(1000, ids.Count);
+        Assert.All(ids, id => Assert.Matches("^[0-9A-HJKMNP-TV-Z]{8}$", id));
+    }
+
+    private byte[]? Open(string token) => TokenSigner.Open(keys, Encoding.ASCII.GetBytes(token));
+}
