@@ -1,4 +1,5 @@
 using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Storage;
 using Dapper;
 using Microsoft.Data.Sqlite;
@@ -6,12 +7,12 @@ using Microsoft.Data.Sqlite;
 namespace AuthIndex.RegistryCore;
 
 /// <summary>For orchestrators and people: whether the process lives, and whether traffic should come here.</summary>
-internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database)
+internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database, IndexReporter reporter)
 {
     /// <summary>GET <c>/healthz/live</c>.</summary>
     public static Task LiveAsync(HttpContext http) => http.Response.WriteAsync("alive\n");
 
-    /// <summary>GET <c>/healthz/ready</c>: 200 or 503, and each part with its reason.</summary>
+    /// <summary>GET <c>/healthz/ready</c>: 200 or 503, and each part with its reason. What the index has still to be told is no reason: images come and go without it.</summary>
     public Task ReadyAsync(HttpContext http)
     {
         var parts = new Dictionary<string, string>(StringComparer.Ordinal)
@@ -21,7 +22,7 @@ internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database
         };
         var isReady = parts.Values.All(v => v == "ok");
         http.Response.StatusCode = isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-        return http.Response.WriteAsJsonAsync(new { status = isReady ? "ready" : "not ready", parts }, http.RequestAborted);
+        return http.Response.WriteAsJsonAsync(new { status = isReady ? "ready" : "not ready", parts, index = parts["database"] == "ok" ? reporter.Status() : null }, http.RequestAborted);
     }
 
     private string ProbeDatabase()

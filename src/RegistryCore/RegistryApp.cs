@@ -4,6 +4,7 @@ using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Blobs;
 using AuthIndex.RegistryCore.Catalog;
+using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Tags;
@@ -35,6 +36,7 @@ internal static class RegistryApp
         services.AddSingleton<BearerValidator>();
         services.AddSingleton(new Challenge((options.TokenServer.Realm ?? new Uri(options.TokenServer.Url, "/token")).AbsoluteUri, options.Service));
         services.AddSingleton<AccessCheck>();
+        services.AddSingleton<IndexConnection>();
         services.AddSingleton<IndexClient>();
 
         services.AddSingleton<StorageDirectory>();
@@ -44,6 +46,13 @@ internal static class RegistryApp
         services.AddSingleton<ManifestStore>();
         services.AddSingleton<UploadStore>();
         services.AddHostedService<UploadSweeper>();
+
+        services.AddSingleton(s => new Outbox(s.GetRequiredService<RegistryDatabase>().File));
+        services.AddSingleton<RecentPulls>();
+        services.AddSingleton<ReportLine>();
+        services.AddSingleton<Resync>();
+        services.AddSingleton<IndexReporter>();
+        services.AddHostedService(s => s.GetRequiredService<IndexReporter>());
 
         services.AddSingleton<CatalogEndpoint>();
         services.AddSingleton<TagsEndpoint>();
@@ -70,7 +79,7 @@ internal static class RegistryApp
     }
 
     /// <summary>The client for the token server, which trusts its private CA where one is configured, and then no other.</summary>
-    private static HttpClient CreateHttpClient(TokenServerLinkOptions link)
+    internal static HttpClient CreateHttpClient(TokenServerLinkOptions link)
     {
         var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), AllowAutoRedirect = false };
         if (link.CaFile is not null)

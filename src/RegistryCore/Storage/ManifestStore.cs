@@ -178,6 +178,12 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache)
                 now = database.Now,
                 account,
             });
+        Outbox.Append(db, repository, new Change(ChangeKind.ManifestPushed, account, database.Now)
+        {
+            Digest = digest,
+            MediaType = manifest.Manifest.MediaType,
+            Size = manifest.Manifest.Bytes.Length,
+        });
         foreach (var target in manifest.Blobs.Concat(manifest.Children).Distinct())
         {
             db.Execute(
@@ -210,6 +216,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache)
         db.Execute(
             "DELETE FROM manifest_contents WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM manifests WHERE digest = @digest)",
             new { digest = digest.Value });
+        Outbox.Append(db, repository, new Change(ChangeKind.ManifestDeleted, account, database.Now) { Digest = digest.Value });
         return DeleteOutcome.Deleted;
     }
 
@@ -228,6 +235,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache)
         }
 
         db.Execute("INSERT INTO tag_history (repository, name, old_digest, new_digest, at, by) VALUES (@repository, @tag, @from, @to, @now, @account)", row);
+        Outbox.Append(db, repository, new Change(to is null ? ChangeKind.TagDeleted : ChangeKind.TagMoved, account, row.now) { Tag = tag, Digest = (to ?? from)?.Value });
     }
 
     private static ManifestRecord? Read(SqliteConnection db, RepositoryName repository, Reference reference)

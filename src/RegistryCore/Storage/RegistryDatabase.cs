@@ -13,6 +13,9 @@ internal sealed class RegistryDatabase(StorageDirectory directory, TimeProvider 
     /// <summary>Now, as the database writes it: Unix seconds.</summary>
     public long Now => clock.GetUtcNow().ToUnixTimeSeconds();
 
+    /// <summary>The file itself.</summary>
+    public Database File => database;
+
     /// <inheritdoc cref="Database.WriteAsync{T}"/>
     public Task<T> WriteAsync<T>(Func<SqliteConnection, T> work) => database.WriteAsync(work);
 

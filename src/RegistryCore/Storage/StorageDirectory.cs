@@ -39,7 +39,7 @@ internal sealed class StorageDirectory : IDisposable
     }
 
     /// <summary>The database file.</summary>
-    public string DatabaseFile => Path.Combine(held.Root, "registry.db");
+    public string DatabaseFile => DatabaseIn(held.Root);
 
     /// <summary>The folder of the upload sessions.</summary>
     public string Uploads => Path.Combine(held.Root, "uploads");
@@ -53,6 +53,9 @@ internal sealed class StorageDirectory : IDisposable
 
     /// <summary>The bytes of an upload session.</summary>
     public string UploadData(UploadId id) => Path.Combine(Uploads, id.Value + ".data");
+
+    /// <summary>The database file of the registry in a folder, for a command that leaves the folder to a server that runs.</summary>
+    public static string DatabaseIn(string root) => Path.Combine(root, "registry.db");
 
     /// <inheritdoc/>
     public void Dispose() => held.Dispose();
