@@ -56,6 +56,8 @@ internal sealed class TokenServerOptions : ListenerOptions
 
     internal string StatePath => InData("token-server");
 
+    internal string CatalogueFile => Path.Combine(StatePath, "index.db");
+
     internal string InitLockPath => InData("init.lock");
 
     internal IReadOnlyList<ServiceOptions> EffectiveServices =>
@@ -73,6 +75,9 @@ internal sealed class ServiceOptions
 
     /// <summary>The <c>aud</c> of its tokens; its name when absent.</summary>
     public string? Audience { get; set; }
+
+    /// <summary>Where clients reach it, told to those who search the catalogue.</summary>
+    public Uri? Url { get; set; }
 
     /// <summary>The file with the credential by which it asks the index; without one it may not ask.</summary>
     [FilePath]

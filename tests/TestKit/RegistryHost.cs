@@ -42,9 +42,11 @@ public sealed class RegistryHost : IAsyncDisposable
     }
 
     /// <summary>Stops the server and starts another over the same folder.</summary>
-    public async Task RestartAsync()
+    /// <param name="between">What happens to the folder in between.</param>
+    public async Task RestartAsync(Action? between = null)
     {
         await StopAppAsync();
+        between?.Invoke();
         await StartAppAsync();
     }
 

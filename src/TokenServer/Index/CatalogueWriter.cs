@@ -67,9 +67,22 @@ internal sealed class CatalogueWriter(CatalogueDatabase database)
         if (db.QuerySingleOrDefault<long?>("SELECT id FROM copies WHERE state = 'dropped' LIMIT 1") is not { } id) return false;
         var swept = db.Execute(
             "DELETE FROM repositories WHERE id IN (SELECT id FROM repositories WHERE copy = @id LIMIT @count)", new { id, count = SweptAtOnce });
-        if (swept == 0) db.Execute("DELETE FROM copies WHERE id = @id", new { id });
+        if (swept == 0) SweepLast(db, id);
         return true;
     });
+
+    private static void SweepLast(SqliteConnection db, long copy)
+    {
+        // No event told of what was deleted before a resync, so its pulls are still there.
+        db.Execute(
+            """
+            DELETE FROM pulls WHERE service = (SELECT service FROM copies WHERE id = @copy) AND NOT EXISTS (
+                SELECT 1 FROM copies c JOIN repositories r ON r.copy = c.id JOIN manifests m ON m.repository = r.id
+                WHERE c.service = pulls.service AND c.state = 'live' AND r.name = pulls.repository AND m.digest = pulls.digest)
+            """,
+            new { copy });
+        db.Execute("DELETE FROM copies WHERE id = @copy", new { copy });
+    }
 
     private static Copy? Live(SqliteConnection db, string service) => db.QuerySingleOrDefault<Copy>(
         "SELECT id, sequence, event_id AS EventId FROM copies WHERE service = @service AND state = 'live'", new { service });
