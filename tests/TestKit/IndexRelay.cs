@@ -34,10 +34,9 @@ public sealed class IndexRelay : IAsyncDisposable
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
-        var app = builder.Build();
-        var relay = new IndexRelay(app);
-        app.Run(relay.HandleAsync);
-        await app.StartAsync();
+        var relay = new IndexRelay(builder.Build());
+        relay.app.Run(relay.HandleAsync);
+        await relay.app.StartAsync();
         return relay;
     }
 

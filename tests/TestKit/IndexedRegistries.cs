@@ -4,7 +4,6 @@ using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
-using AuthIndex.RegistryCore;
 using AuthIndex.TokenServer;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

@@ -137,6 +137,7 @@ internal sealed class TokenServerHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
+        await app.StopAsync();
         await app.DisposeAsync();
         directory.Dispose();
     }
