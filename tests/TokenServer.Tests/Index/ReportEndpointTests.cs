@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text;
-using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
 
 namespace AuthIndex.TokenServer.Tests.Index;
