@@ -4,7 +4,7 @@ using Dapper;
 namespace AuthIndex.TokenServer.Index;
 
 /// <summary>A repository, and the registries that hold it.</summary>
-internal sealed record FoundRepository(string Name, IReadOnlyList<string> Registries);
+internal sealed record FoundRepository(string Name, List<string> Registries);
 
 /// <summary>A repository as one registry holds it. Times are Unix seconds.</summary>
 internal sealed record RepositoryPlace
@@ -45,24 +45,42 @@ internal sealed class CatalogueReader(CatalogueDatabase database)
 {
     private const int Candidates = 1000;
 
-    /// <summary>The repositories after a name whose own names hold a text, in byte order. Candidates are read in pages, so that no more is read than is shown and hidden.</summary>
+    // Greater than every text that a name or a service goes on with.
+    private const string Greatest = "\U0010ffff";
+
+    /// <summary>
+    /// The repositories after a name whose own names hold a text, in byte order. Only the ranges of names that the caller may see
+    /// anything of are read, in pages, so that whoever may see little costs little.
+    /// </summary>
     public IReadOnlyList<FoundRepository> Search(CatalogueView view, string text, string after, int count)
     {
-        var found = new List<(string Name, List<string> Registries)>();
-        var (name, service) = (after, "\U0010ffff"); // after every registry that holds the last name
+        var found = new List<FoundRepository>();
+        foreach (var prefix in view.Prefixes)
+        {
+            var end = prefix + Greatest;
+            var from = string.CompareOrdinal(after, prefix) < 0 ? (Name: prefix, Service: "") : (Name: after, Service: Greatest); // after every registry that holds the last name
+            if (string.CompareOrdinal(from.Name, end) < 0 && !Collect(view, text, from, end, count, found)) break;
+        }
+
+        return found;
+    }
+
+    /// <summary>Adds what the caller may see in a range; false when there would be more than the count.</summary>
+    private bool Collect(CatalogueView view, string text, (string Name, string Service) from, string end, int count, List<FoundRepository> found)
+    {
         while (true)
         {
-            var candidates = Read(text, name, service);
-            foreach (var (candidate, holder) in candidates)
+            var candidates = Read(text, from.Name, from.Service, end);
+            foreach (var (candidate, service) in candidates)
             {
-                if (!RepositoryName.TryParse(candidate, out var repository) || !view.Shows(holder, repository)) continue;
-                if (found is [.., var last] && last.Name == candidate) last.Registries.Add(holder);
-                else if (found.Count == count) return Result(found);
-                else found.Add((candidate, [holder]));
+                if (!RepositoryName.TryParse(candidate, out var name) || !view.Shows(service, name)) continue;
+                if (found is [.., var last] && last.Name == candidate) last.Registries.Add(service);
+                else if (found.Count == count) return false;
+                else found.Add(new FoundRepository(candidate, [service]));
             }
 
-            if (candidates.Count < Candidates) return Result(found);
-            (name, service) = candidates[^1];
+            if (candidates.Count < Candidates) return true;
+            from = candidates[^1];
         }
     }
 
@@ -95,13 +113,11 @@ internal sealed class CatalogueReader(CatalogueDatabase database)
         new { name = name.Value, services, after, rows = count * services.Count }).AsList());
 
     // CROSS JOIN keeps the order of the loops: along the index of names, so that the first page costs no more than it shows.
-    private List<(string Name, string Service)> Read(string text, string name, string service) => database.Read(db => db.Query<(string, string)>(
+    private List<(string Name, string Service)> Read(string text, string name, string service, string end) => database.Read(db => db.Query<(string, string)>(
         """
         SELECT r.name, c.service FROM repositories r CROSS JOIN copies c ON c.id = r.copy
-        WHERE r.name >= @name AND (r.name > @name OR c.service > @service) AND c.state = 'live' AND (@text = '' OR instr(r.name, @text) > 0)
+        WHERE r.name >= @name AND r.name < @end AND (r.name > @name OR c.service > @service) AND c.state = 'live' AND (@text = '' OR instr(r.name, @text) > 0)
         ORDER BY r.name, c.service LIMIT @Candidates
         """,
-        new { text, name, service, Candidates }).AsList());
-
-    private static List<FoundRepository> Result(List<(string Name, List<string> Registries)> found) => [.. found.Select(f => new FoundRepository(f.Name, f.Registries))];
+        new { text, name, service, end, Candidates }).AsList());
 }

@@ -23,6 +23,9 @@ internal sealed class CatalogueView
             StringComparer.Ordinal);
     }
 
+    /// <summary>The beginnings of all names that the caller may see, in byte order, none beginning with another: the rest need not be looked at.</summary>
+    public IReadOnlyList<string> Prefixes => policy.RepositoryPrefixes(subjects);
+
     /// <summary>Whether the caller may pull a repository from a registry; never from one that is not configured any more.</summary>
     public bool Shows(string service, RepositoryName name) =>
         services.TryGetValue(service, out var known)
