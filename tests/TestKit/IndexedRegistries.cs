@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using AuthIndex.RegistryCore;
 using AuthIndex.TokenServer;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -43,6 +44,7 @@ internal sealed class IndexedRegistries : IAsyncDisposable
                 o.LogLevel = "warning";
                 o.TokenServer.Url = started.Line.Address;
                 o.TokenServer.CredentialFile = started.CredentialFile(service);
+                o.Reporting.Enabled = true;
                 o.Reporting.LongestPause = TimeSpan.FromMilliseconds(100);
             });
         }
@@ -71,6 +73,14 @@ internal sealed class IndexedRegistries : IAsyncDisposable
         });
         if (connected) ConnectIndex();
     }
+
+    /// <summary>The configuration of a registry beside a folder that no server holds, for a command.</summary>
+    public RegistryOptions OptionsFor(string dataDirectory, string service = "registry") => new()
+    {
+        DataDirectory = dataDirectory,
+        Service = service,
+        TokenServer = { Url = Line.Address, CredentialFile = CredentialFile(service) },
+    };
 
     /// <summary>Writes the credential that a registry shows.</summary>
     public Task ShowCredentialAsync(string service, bool right) => WriteCredentialAsync(service, right ? CredentialOf(service) : "some-other-credential");

@@ -78,6 +78,7 @@ public sealed class RegistryHost : IAsyncDisposable
             LogLevel = "error",
             DrainTimeout = TimeSpan.FromSeconds(5),
             TokenServer = { KeysFile = folder["jwks.json"] },
+            Reporting = { Enabled = false },
         };
         configure(options);
         app = RegistryApp.Create(options, Clock);

@@ -67,8 +67,8 @@ internal sealed partial class IndexReporter(
         try
         {
             var state = outbox.State();
+            if (state.Depth > MaxDepth) return await GiveUpAsync(state); // first: a resync that cannot be made holds up no deluge
             if (state.NeedsResync) return await ResyncAsync(cancellationToken);
-            if (state.Depth > MaxDepth) return await GiveUpAsync();
             if (state.Depth == 0 && !IsContactDue()) return null;
 
             if (pulled.Count == 0 && IsContactDue()) pulled = pulls.Take(MaxPulls);
@@ -97,10 +97,10 @@ internal sealed partial class IndexReporter(
     private async Task<ReportOutcome> ResyncAsync(CancellationToken cancellationToken) =>
         await resync.RunAsync(cancellationToken) is var outcome && outcome is ReportOutcome.OutOfStep dropped ? new ReportOutcome.Failed(dropped.Reason) : outcome;
 
-    private async Task<ReportOutcome> GiveUpAsync()
+    private async Task<ReportOutcome?> GiveUpAsync(OutboxState state)
     {
         await outbox.GiveUpAsync(outbox.Read(BatchSize).End);
-        return new ReportOutcome.OutOfStep($"more than {MaxDepth} events wait");
+        return state.NeedsResync ? null : new ReportOutcome.OutOfStep($"more than {MaxDepth} events wait");
     }
 
     private bool IsContactDue() => lastContact is not { } last || clock.GetElapsedTime(last) >= options.Reporting.Every;
