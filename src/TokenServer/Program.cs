@@ -1,4 +1,5 @@
 using AuthIndex.Hosting;
+using AuthIndex.TokenServer;
 using AuthIndex.TokenServer.Commands;
 
 var line = new CommandLine();
@@ -7,4 +8,8 @@ root.Add(ServeCommand.Create(line));
 root.Add(InitCommand.Create(line));
 root.Add(UsersCommand.Create(line));
 root.Add(KeysCommand.Create(line));
+TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
+var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System);
+policy.Add(PolicyCommandReload.Create(Options, TimeProvider.System));
+root.Add(policy);
 return await CommandLine.RunAsync(root, args);

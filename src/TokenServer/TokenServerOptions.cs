@@ -33,6 +33,10 @@ internal sealed class TokenServerOptions : ListenerOptions
     [FilePath]
     public string PoliciesDirectory { get; set; } = "policies";
 
+    /// <summary>A candidate policy that is asked beside the one in force; where it differs is logged and counted, nothing of it is enforced.</summary>
+    [FilePath]
+    public string? ShadowPoliciesDirectory { get; set; }
+
     /// <summary>How long a token is good for.</summary>
     [DurationRange("60s", "24h")]
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(5);
@@ -57,6 +61,10 @@ internal sealed class TokenServerOptions : ListenerOptions
     internal string StatePath => InData("token-server");
 
     internal string CatalogueFile => Path.Combine(StatePath, "index.db");
+
+    internal string AuditPath => Path.Combine(StatePath, "audit.jsonl");
+
+    internal string ProcessIdPath => Path.Combine(StatePath, "pid");
 
     internal string InitLockPath => InData("init.lock");
 

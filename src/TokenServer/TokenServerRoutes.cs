@@ -1,3 +1,4 @@
+using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
@@ -10,7 +11,8 @@ namespace AuthIndex.TokenServer;
 /// once, without details.
 /// </summary>
 internal sealed partial class TokenServerRoutes(
-    TokenEndpoint token, JwksEndpoint jwks, PullableEndpoint pullable, ReportEndpoint reports, CatalogueEndpoint catalogue, HealthEndpoint health, ILogger<TokenServerRoutes> log)
+    TokenEndpoint token, JwksEndpoint jwks, PullableEndpoint pullable, ReportEndpoint reports, CatalogueEndpoint catalogue, HealthEndpoint health, MetricsEndpoint metrics,
+    ILogger<TokenServerRoutes> log)
 {
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
@@ -46,6 +48,7 @@ internal sealed partial class TokenServerRoutes(
         { } path when CatalogueEndpoint.Answers(path) => catalogue.HandleAsync(context),
         HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(context),
         HealthEndpoint.ReadyPath => health.ReadyAsync(context),
+        MetricsPage.Path => metrics.HandleAsync(context),
         _ => ErrorAnswer.NotFound.SendAsync(context.Response),
     };
 

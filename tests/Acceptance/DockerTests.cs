@@ -107,6 +107,25 @@ public sealed class DockerTests(RealParts parts)
     }
 
     [Fact]
+    public async Task An_image_outlives_a_restart_of_the_registry()
+    {
+        var docker = await parts.DockerAsync();
+        await using var first = await AuthIndexUp.StartAsync();
+        Assert.Equal(0, (await docker.LoginAsync(first.Host, "admin", first.AdminPassword)).ExitCode);
+        var image = $"{first.Host}/platform/kept:1";
+        var id = await docker.BuildAsync(image, 1_000);
+        await docker.MustAsync("push", image);
+        await docker.MustAsync("rmi", image);
+        Assert.Equal(0, (await first.TerminateAsync()).ExitCode);
+
+        await using var second = await AuthIndexUp.StartAsync("--data", first.Data, "--registry", first.Host);
+
+        await docker.MustAsync("pull", image);
+        Assert.Equal(id, await docker.ImageIdAsync(image));
+        await docker.MustAsync("rmi", image);
+    }
+
+    [Fact]
     public async Task An_edited_policy_is_in_force_without_a_restart()
     {
         using var folder = new TemporaryDirectory();

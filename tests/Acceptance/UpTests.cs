@@ -12,8 +12,7 @@ public sealed class UpTests
     {
         await using var up = await AuthIndexUp.StartAsync();
 
-        Assert.Contains("ready\n", up.Output, StringComparison.Ordinal);
-        Assert.Contains($"docker login {up.Host} -u admin\n", up.Output, StringComparison.Ordinal);
+        Assert.EndsWith($"\nready\ndocker login {up.Host} -u admin\n", up.Output, StringComparison.Ordinal);
         var password = Path.Combine(up.Data, "initial-admin-password");
         Assert.Contains(password, up.Output, StringComparison.Ordinal);
         Assert.Contains(up.AdminPassword, up.Output, StringComparison.Ordinal);
@@ -50,7 +49,7 @@ public sealed class UpTests
 
         Assert.Equal(1, second.ExitCode);
         Assert.Contains("in use by another process", OneErrorLine(second), StringComparison.Ordinal);
-        Assert.Equal(3, first.Processes().Count);
+        Assert.True(first.ServerProcess("TokenServer") > 0 && first.ServerProcess("RegistryCore") > 0);
         using var http = new HttpClient();
         using var answer = await http.GetAsync(new Uri(first.Registry, "/v2/"), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
@@ -62,7 +61,7 @@ public sealed class UpTests
     public async Task A_signal_stops_both_servers_cleanly(string signal)
     {
         await using var up = await AuthIndexUp.StartAsync();
-        Assert.Equal(3, up.Processes().Count);
+        Assert.NotEmpty(up.Processes());
 
         var end = await (signal == "SIGTERM" ? up.TerminateAsync() : up.InterruptAsync());
 
@@ -165,7 +164,7 @@ public sealed class UpTests
         using var answer = await http.GetAsync(new Uri(up.Registry, "/v2/"), TestContext.Current.CancellationToken);
         Assert.Contains("service=\"our.registry\"", answer.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
         var explained = await AuthIndexUp.RunAsync("policy", "explain", "repository:open/app:pull", "--config", configuration);
-        Assert.Contains("open", explained.Output, StringComparison.Ordinal);
+        Assert.Contains("rule 'open' (", explained.Output, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -20,12 +20,14 @@ public sealed partial class ArchitectureTests
         ["TokenServer"] = new()
         {
             ["Protocol"] = [],
+            ["Metrics"] = [],
+            ["Audit"] = ["Metrics"],
             ["Policies"] = [],
-            ["Identity"] = ["Policies", "Protocol"], // of Policies only the words for ways to sign in, which rules name
+            ["Identity"] = ["Policies"], // only the words for the ways to sign in, which rules name
             ["Keys"] = ["Protocol"],
-            ["Token"] = ["Protocol", "Policies", "Identity", "Keys"],
+            ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys"],
             ["Index"] = ["Protocol", "Policies", "Identity", "Keys", "Token"],
-            ["Commands"] = ["Protocol", "Policies", "Identity", "Keys", "Token", "Index"],
+            ["Commands"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Token", "Index"],
         },
         ["RegistryCore"] = new()
         {

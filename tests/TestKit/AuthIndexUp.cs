@@ -45,11 +45,11 @@ public sealed class AuthIndexUp : IAsyncDisposable
         try
         {
             await Eventually.TrueAsync(
-                () => up.process.HasExited ? throw new InvalidOperationException($"up ended:\n{up.Output}{up.Log}") : Said(up.Output, "  docker login ") is not null,
+                () => up.process.HasExited ? throw new InvalidOperationException($"up ended:\n{up.Output}{up.Log}") : Said(up.Output, "docker login ") is not null,
                 TimeSpan.FromMinutes(5), // with a first build
                 () => up.Output + up.Log);
-            up.Registry = new Uri(Said(up.Output, "  registry:")!);
-            up.TokenServer = new Uri(Said(up.Output, "  token server:")!);
+            up.Registry = new Uri(Said(up.Output, "registry:")!);
+            up.TokenServer = new Uri(Said(up.Output, "token server:")!);
             return up;
         }
         catch
@@ -72,11 +72,11 @@ public sealed class AuthIndexUp : IAsyncDisposable
         if (result.ExitCode != 0) throw new InvalidOperationException($"users add {name}: {result}");
     }
 
-    /// <summary>The processes whose command line names the data directory: the two servers, and the script itself.</summary>
+    /// <summary>The processes whose command line names the data directory: the script and what it started.</summary>
     public IReadOnlyList<(int Id, string CommandLine)> Processes() => ProcessTable.Naming(Data);
 
     /// <summary>The process id of one of the servers, by its program's name.</summary>
-    public int ServerProcess(string program) => Processes().Single(p => p.CommandLine.Contains($"{program}.dll", StringComparison.Ordinal)).Id;
+    public int ServerProcess(string program) => Processes().Single(p => p.CommandLine.Contains($"{program}.dll serve ", StringComparison.Ordinal)).Id;
 
     /// <summary>Asks it to stop by SIGTERM, and waits for its end.</summary>
     public Task<ProcessResult> TerminateAsync()

@@ -137,7 +137,7 @@ internal sealed class TokenServerHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
-        await app.StopAsync();
+        await app.StopAsync(); // disposing alone would look to background work like a failure
         await app.DisposeAsync();
         directory.Dispose();
     }

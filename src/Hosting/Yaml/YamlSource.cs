@@ -95,6 +95,9 @@ public static class YamlSource
     {
         private readonly Parser parser = new(new StringReader(text));
 
+        // Set where the nesting is too deep. The rest is not looked at: the parser's time grows with the square of the depth.
+        private bool stopped;
+
         public SourceNode? ReadDocument()
         {
             parser.Consume<StreamStart>();
@@ -102,6 +105,7 @@ public static class YamlSource
 
             parser.Consume<DocumentStart>();
             var node = ReadNode(0);
+            if (stopped) return null;
             parser.Consume<DocumentEnd>();
             if (parser.Current is DocumentStart another) Complain(another, "a second document; one file holds one");
             return node is ScalarNode { IsNull: true } ? new MappingNode(node.At, []) : node;
@@ -124,7 +128,7 @@ public static class YamlSource
             if (depth > MaxDepth)
             {
                 Complain(parser.Current!, $"nested more than {MaxDepth} levels deep");
-                parser.SkipThisAndNestedEvents();
+                stopped = true;
                 return null;
             }
 
@@ -140,7 +144,7 @@ public static class YamlSource
         {
             var start = parser.Consume<SequenceStart>();
             var items = new List<SourceNode>();
-            while (!parser.TryConsume<SequenceEnd>(out _))
+            while (!stopped && !parser.TryConsume<SequenceEnd>(out _))
             {
                 if (ReadNode(depth + 1) is { } item) items.Add(item);
             }
@@ -153,10 +157,11 @@ public static class YamlSource
             var start = parser.Consume<MappingStart>();
             var entries = new List<KeyValuePair<ScalarNode, SourceNode>>();
             var lines = new Dictionary<string, int>(StringComparer.Ordinal);
-            while (!parser.TryConsume<MappingEnd>(out _))
+            while (!stopped && !parser.TryConsume<MappingEnd>(out _))
             {
                 var at = parser.Current!;
                 var key = ReadNode(depth + 1);
+                if (stopped) break;
                 var value = ReadNode(depth + 1);
                 if (key is not ScalarNode name)
                 {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 
 namespace AuthIndex.RegistryCore.Access;
 
@@ -25,10 +26,11 @@ internal sealed partial class IndexClient(IndexConnection connection, ILogger<In
                 return null;
             }
 
-            var answer = await response.Content.ReadFromJsonAsync<Answer>(cancellationToken);
-            return answer?.Repositories.ToHashSet(StringComparer.Ordinal);
+            if (await response.Content.ReadFromJsonAsync<Answer>(cancellationToken) is { Repositories: { } pullable }) return pullable.ToHashSet(StringComparer.Ordinal);
+            LogFailure(log, connection.Url(Path), "its answer names no repositories");
+            return null;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException
+        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException or JsonException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             LogFailure(log, connection.Url(Path), e.Message);
@@ -41,5 +43,5 @@ internal sealed partial class IndexClient(IndexConnection connection, ILogger<In
 
     private sealed record Question(string Token, IReadOnlyList<string> Repositories);
 
-    private sealed record Answer(IReadOnlyList<string> Repositories);
+    private sealed record Answer(IReadOnlyList<string>? Repositories);
 }

@@ -1,3 +1,5 @@
+using AuthIndex.TokenServer.Policies;
+
 namespace AuthIndex.TokenServer.Identity;
 
 /// <summary>Accounts out of the htpasswd file.</summary>
@@ -8,7 +10,7 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
     private static readonly TimeSpan Outage = TimeSpan.FromSeconds(10);
 
     /// <inheritdoc/>
-    public string Name => "htpasswd";
+    public string Name => SignIn.Htpasswd;
 
     /// <inheritdoc/>
     public long Version => file.Current.Version;

@@ -12,9 +12,10 @@ namespace AuthIndex.TokenServer.Index;
 /// token says only who its holder is; groups are looked up anew, since tokens carry none.
 /// </summary>
 internal sealed class CatalogueSignIn(
-    IdentityChain identities, TokenSubject subjects, IReadOnlyList<RegistryService> services, PolicyStore policies, TimeProvider time, ILogger<CatalogueSignIn> log)
+    IdentityChain identities, TokenSubject subjects, IReadOnlyList<RegistryService> services, PolicyStore policies, DecisionReport report, TimeProvider time)
 {
     private const string Bearer = "Bearer ";
+    private const string AllServices = ""; // a search is over all registries
     private static readonly SignInOutcome.SignedIn Anonymous = new("", [], SignIn.Anonymous);
 
     /// <summary>Reads the <c>Authorization</c> header; the view or the answer to give, never both.</summary>
@@ -39,18 +40,9 @@ internal sealed class CatalogueSignIn(
             outcome = await identities.SignInAsync(user, credentials.Password, cancellationToken);
         }
 
-        return outcome switch
-        {
-            SignInOutcome.SignedIn who => (new CatalogueView(policies.Current, who, address, services, now), null),
-            SignInOutcome.Unavailable outage => (null, ErrorAnswer.Unavailable(outage.RetryAfter)),
-            _ => (null, Refuse(user, address, outcome)),
-        };
-    }
-
-    private ErrorAnswer Refuse(string user, IPAddress? address, SignInOutcome outcome)
-    {
-        TokenLog.NotSignedIn(log, user, address, outcome is SignInOutcome.Refused refused ? refused.Reason : outcome.GetType().Name);
-        return ErrorAnswer.SignInFailed;
+        return outcome is SignInOutcome.SignedIn who
+            ? (new CatalogueView(policies.Current, who, address, services, now), null)
+            : (null, report.NotSignedIn(outcome, user, address, AllServices, now));
     }
 
     private string? SubjectOf(string token, DateTimeOffset now)

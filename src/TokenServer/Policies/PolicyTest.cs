@@ -27,14 +27,18 @@ internal sealed record PolicyTest(
             var decision = policy.Decide(caller, Circumstances, scope);
             if (Can ? decision.Refused.IsEmpty : decision.Granted.Actions.IsEmpty) continue;
 
-            var name = scope.Type == Scope.RepositoryType ? scope.Name : $"{scope.Type}:{scope.Name}";
-            var claim = $"{(Account.Length == 0 ? SignIn.Anonymous : Account)} {(Can ? "can" : "cannot")} {scope.Actions} {name}";
             var truth = Can
                 ? decision.Reason
                 : $"{string.Join(" and ", decision.AllowedBy)} allow{(decision.AllowedBy.Count == 1 ? "s" : "")} {decision.Granted.Actions}";
-            return new SourceProblem(At, $"the test '{claim}' fails: {truth}");
+            return new SourceProblem(At, $"the test '{Sentence(scope)}' fails: {truth}");
         }
 
         return null;
     }
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Join(", ", Scopes.Select(Sentence));
+
+    private string Sentence(Scope scope) =>
+        $"{(Account.Length == 0 ? SignIn.Anonymous : Account)} {(Can ? "can" : "cannot")} {scope.Actions} {(scope.Type == Scope.RepositoryType ? scope.Name : $"{scope.Type}:{scope.Name}")}";
 }

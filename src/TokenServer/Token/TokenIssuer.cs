@@ -7,16 +7,16 @@ using AuthIndex.TokenServer.Protocol;
 namespace AuthIndex.TokenServer.Token;
 
 /// <summary>A token and what its answer says of it.</summary>
-/// <param name="Text">The signed token, in ASCII.</param>
+/// <param name="Text">The signed token.</param>
 /// <param name="Lifetime">From issue to expiry; whole seconds.</param>
 /// <param name="IssuedAt">When it was issued; whole seconds.</param>
-internal sealed record IssuedToken(byte[] Text, TimeSpan Lifetime, DateTimeOffset IssuedAt);
+internal sealed record IssuedToken(string Text, TimeSpan Lifetime, DateTimeOffset IssuedAt);
 
 /// <summary>Makes tokens: the claims of the Docker token JWT specification, signed.</summary>
 internal sealed class TokenIssuer(KeyRing keys, string issuer, TimeSpan lifetime)
 {
     /// <summary>
-    /// The longest token issued, in bytes. An answer holds the token twice and crane reads no more than 64 KiB of it; a registry
+    /// The longest token issued, in characters. An answer holds the token twice and crane reads no more than 64 KiB of it; a registry
     /// takes it in a header, where 32 KiB is a common limit for all headers together.
     /// </summary>
     public const int MaxLength = 30 * 1024;

@@ -57,6 +57,15 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Editors_at_the_same_time_lose_nobodys_account()
+    {
+        await OkAsync("", "init");
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(i => OkAsync($"password {i}\n", "users", "add", $"user{i}")));
+        var lines = await File.ReadAllLinesAsync(Htpasswd, TestContext.Current.CancellationToken);
+        Assert.Equal(["admin", "user0", "user1", "user2", "user3"], lines.Select(l => l.Split(':')[0]).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task An_account_that_gets_no_namespace_is_warned_about()
     {
         await OkAsync("", "init");

@@ -9,15 +9,15 @@ namespace AuthIndex.TokenServer.Tests.Policies;
 public sealed class SpeedTests
 {
     [Fact]
-    public void Among_a_hundred_thousand_rules_a_decision_takes_microseconds()
+    public void Among_twenty_thousand_rules_a_decision_takes_microseconds()
     {
-        var files = Enumerable.Range(0, 10).Select(f => File(f * 10_000, 10_000)).ToArray();
+        var files = Enumerable.Range(0, 10).Select(f => File(f * 2_000, 2_000)).ToArray();
         var clock = Stopwatch.StartNew();
         var policy = PolicyText.Policy(files);
         var loading = clock.Elapsed;
 
-        var caller = PolicyText.Caller("user77777", ["ldap:team77777", "ldap:everybody"]);
-        var granted = PolicyText.Scope("team77777/app:pull,push");
+        var caller = PolicyText.Caller("user17777", ["ldap:team17777", "ldap:everybody"]);
+        var granted = PolicyText.Scope("team17777/app:pull,push");
         var refused = PolicyText.Scope("team12345/app:push");
         Measure(policy, caller, granted, refused, 2_000);
         var each = Measure(policy, caller, granted, refused, 20_000);

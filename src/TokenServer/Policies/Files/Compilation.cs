@@ -5,8 +5,8 @@ namespace AuthIndex.TokenServer.Policies.Files;
 /// <summary>What became of a set of policy files.</summary>
 /// <param name="Policy">The policy; null when a problem is an error.</param>
 /// <param name="Problems">Errors and warnings, in the order of files and lines.</param>
-/// <param name="TestCount">How many tests were run; 0 when the files did not get that far.</param>
-internal sealed record Compilation(Policy? Policy, IReadOnlyList<SourceProblem> Problems, int TestCount)
+/// <param name="Tests">The tests that were run; none when the files did not get that far.</param>
+internal sealed record Compilation(Policy? Policy, IReadOnlyList<SourceProblem> Problems, IReadOnlyList<PolicyTest> Tests)
 {
     /// <summary>The problems that keep the files from being a policy.</summary>
     public IEnumerable<SourceProblem> Errors => Problems.Where(p => !p.IsWarning);

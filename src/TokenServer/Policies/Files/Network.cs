@@ -7,6 +7,24 @@ namespace AuthIndex.TokenServer.Policies.Files;
 /// <summary>Reads addresses and networks as people write them, without the forms that mean something else than they look like (octal, missing parts, host bits).</summary>
 internal static class Network
 {
+    public static readonly IPNetwork EveryIPv4 = new(IPAddress.Any, 0);
+    public static readonly IPNetwork EveryIPv6 = new(IPAddress.IPv6Any, 0);
+
+    /// <summary>The networks that hold every address of the given ones but those of one.</summary>
+    public static IEnumerable<IPNetwork> Without(IEnumerable<IPNetwork> networks, IPNetwork hole) => networks.SelectMany(network =>
+    {
+        if (hole.BaseAddress.AddressFamily != network.BaseAddress.AddressFamily) return [network];
+        if (hole.PrefixLength <= network.PrefixLength) return hole.Contains(network.BaseAddress) ? [] : [network];
+        return network.Contains(hole.BaseAddress) ? Without(Halves(network), hole) : [network];
+    });
+
+    private static IPNetwork[] Halves(IPNetwork network)
+    {
+        var upper = network.BaseAddress.GetAddressBytes();
+        upper[network.PrefixLength / 8] |= (byte)(0x80 >> (network.PrefixLength % 8));
+        return [new(network.BaseAddress, network.PrefixLength + 1), new(new IPAddress(upper), network.PrefixLength + 1)];
+    }
+
     /// <summary>Reads an address; false also for shortened, octal and hexadecimal IPv4.</summary>
     public static bool TryParseAddress(string text, out IPAddress address)
     {

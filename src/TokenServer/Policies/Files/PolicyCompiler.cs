@@ -37,14 +37,14 @@ internal static class PolicyCompiler
         if (sound) problems.AddRange(tests.Select(t => t.Run(policy)).OfType<SourceProblem>());
 
         var ordered = problems.OrderBy(p => p.At.File, StringComparer.Ordinal).ThenBy(p => p.At.Line).ThenBy(p => p.At.Column).Distinct().ToList();
-        return new Compilation(ordered.TrueForAll(p => p.IsWarning) ? policy : null, ordered, sound ? tests.Count : 0);
+        return new Compilation(ordered.TrueForAll(p => p.IsWarning) ? policy : null, ordered, sound ? tests : []);
     }
 
     /// <summary>Reads a directory and compiles what is in it.</summary>
     public static Compilation Compile(PolicyDirectory directory, DateTimeOffset now)
     {
         var problems = new List<SourceProblem>();
-        if (directory.Read(problems) is not { } read) return new Compilation(null, problems, 0);
+        if (directory.Read(problems) is not { } read) return new Compilation(null, problems, []);
         var compiled = Compile(read.Revision, read.Files, now);
         return compiled with { Problems = [.. problems, .. compiled.Problems] };
     }

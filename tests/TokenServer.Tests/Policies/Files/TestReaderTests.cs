@@ -55,7 +55,7 @@ public sealed class TestReaderTests
               - admin can * registry:catalog
             """);
         Assert.Empty(compiled.Problems);
-        Assert.Equal(9, compiled.TestCount);
+        Assert.Equal(9, compiled.Tests.Count);
     }
 
     [Theory]

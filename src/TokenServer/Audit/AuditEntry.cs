@@ -1,0 +1,125 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace AuthIndex.TokenServer.Audit;
+
+/// <summary>One line of the audit log: a request for a token, what became of it and by which rules.</summary>
+/// <param name="Time">When it was decided; kept to the millisecond, in UTC.</param>
+/// <param name="Decision">The id under which a client was told of it.</param>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Account">The account; "" for an anonymous caller, and the name as it was typed where the sign-in failed.</param>
+/// <param name="SignedInBy">How the caller signed in; null where the sign-in failed.</param>
+/// <param name="Groups">The groups that the identity gave.</param>
+/// <param name="Address">Where the request came from; null when unknown.</param>
+/// <param name="Service">The service that a token was asked for; null when the request did not get that far.</param>
+/// <param name="Asked">The scopes asked for.</param>
+/// <param name="Granted">The scopes granted.</param>
+/// <param name="Refused">The scopes refused, each with the reason.</param>
+/// <param name="AllowedBy">The rules behind what was granted.</param>
+/// <param name="Policy">The revision of the policy; null when it was not asked.</param>
+/// <param name="Reason">Why the sign-in failed or could not be checked; null otherwise.</param>
+internal sealed record AuditEntry(
+    DateTimeOffset Time,
+    string Decision,
+    AuditOutcome Outcome,
+    string Account,
+    string? SignedInBy,
+    IReadOnlyList<string> Groups,
+    string? Address,
+    string? Service,
+    IReadOnlyList<string> Asked,
+    IReadOnlyList<string> Granted,
+    IReadOnlyList<AuditRefusal> Refused,
+    IReadOnlyList<string> AllowedBy,
+    string? Policy,
+    string? Reason)
+{
+    private const string TimeFormat = "yyyy-MM-ddTHH:mm:ss.fffZ";
+
+    // What is written is all that there is: an entry read again is the entry.
+    public DateTimeOffset Time { get; init => field = WholeMilliseconds(value); } = WholeMilliseconds(Time);
+
+    /// <summary>Writes the entry as one JSON object.</summary>
+    public void Write(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        json.WriteString("time"u8, Time.ToString(TimeFormat, CultureInfo.InvariantCulture));
+        json.WriteString("decision"u8, Decision);
+        json.WriteString("outcome"u8, Outcome.Word());
+        json.WriteString("account"u8, Account);
+        json.WriteString("signedInBy"u8, SignedInBy);
+        WriteTexts(json, "groups"u8, Groups);
+        json.WriteString("address"u8, Address);
+        json.WriteString("service"u8, Service);
+        WriteTexts(json, "asked"u8, Asked);
+        WriteTexts(json, "granted"u8, Granted);
+        json.WriteStartArray("refused"u8);
+        foreach (var refusal in Refused)
+        {
+            json.WriteStartObject();
+            json.WriteString("scope"u8, refusal.Scope);
+            json.WriteString("reason"u8, refusal.Reason);
+            WriteTexts(json, "rules"u8, refusal.Rules);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        WriteTexts(json, "allowedBy"u8, AllowedBy);
+        json.WriteString("policy"u8, Policy);
+        json.WriteString("reason"u8, Reason);
+        json.WriteEndObject();
+    }
+
+    /// <summary>Reads one line. Keys that this version does not know are read past, so that it can read the log of a later one.</summary>
+    /// <param name="line">The line, without its end.</param>
+    /// <param name="entry">The entry, when the answer is null.</param>
+    /// <returns>Null when the line is an entry; otherwise what is wrong with it.</returns>
+    public static string? Parse(ReadOnlyMemory<byte> line, out AuditEntry? entry)
+    {
+        entry = null;
+        try
+        {
+            using var document = JsonDocument.Parse(line);
+            if (document.RootElement.ValueKind != JsonValueKind.Object) return "it is no JSON object";
+            var fields = new AuditFields(document.RootElement);
+            if (!DateTimeOffset.TryParseExact(fields.Text("time"), TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)) return "its 'time' is none";
+            if (!AuditOutcomes.TryParse(fields.Text("outcome"), out var outcome)) return "its 'outcome' is none";
+            var read = new AuditEntry(
+                time,
+                fields.Text("decision"),
+                outcome,
+                fields.Text("account"),
+                fields.TextOrNull("signedInBy"),
+                fields.Texts("groups"),
+                fields.TextOrNull("address"),
+                fields.TextOrNull("service"),
+                fields.Texts("asked"),
+                fields.Texts("granted"),
+                [.. fields.Objects("refused").Select(r => new AuditRefusal(r.Text("scope"), r.Text("reason"), r.Texts("rules")))],
+                fields.Texts("allowedBy"),
+                fields.TextOrNull("policy"),
+                fields.TextOrNull("reason"));
+            if (fields.Problem is null) entry = read;
+            return fields.Problem;
+        }
+        catch (JsonException e)
+        {
+            return $"it is not JSON: {e.Message}";
+        }
+    }
+
+    private static void WriteTexts(Utf8JsonWriter json, ReadOnlySpan<byte> key, IReadOnlyList<string> texts)
+    {
+        json.WriteStartArray(key);
+        foreach (var text in texts) json.WriteStringValue(text);
+        json.WriteEndArray();
+    }
+
+    private static DateTimeOffset WholeMilliseconds(DateTimeOffset time) => new(time.UtcTicks - (time.UtcTicks % TimeSpan.TicksPerMillisecond), TimeSpan.Zero);
+}
+
+/// <summary>A scope that was refused.</summary>
+/// <param name="Scope">The scope, with the refused actions.</param>
+/// <param name="Reason">The reason, as the client was told.</param>
+/// <param name="Rules">The rules that denied it, as <c>id (file:line)</c>; empty when no rule allowed it.</param>
+internal sealed record AuditRefusal(string Scope, string Reason, IReadOnlyList<string> Rules);

@@ -1,0 +1,67 @@
+using System.Text.Json;
+
+namespace AuthIndex.TokenServer.Audit;
+
+/// <summary>The values of a JSON object by key and type; keeps the first thing that is not as it should be.</summary>
+internal sealed class AuditFields
+{
+    private readonly JsonElement json;
+    private readonly AuditFields? parent;
+
+    public AuditFields(JsonElement json) => this.json = json;
+
+    private AuditFields(JsonElement json, AuditFields parent)
+        : this(json) => this.parent = parent;
+
+    /// <summary>What is wrong, or null.</summary>
+    public string? Problem { get; private set; }
+
+    public string Text(string key) => Value(key, JsonValueKind.String) is { } value ? TextOf(value, key) : "";
+
+    public string? TextOrNull(string key) =>
+        json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null ? null : Text(key);
+
+    public IReadOnlyList<string> Texts(string key)
+    {
+        if (Value(key, JsonValueKind.Array) is not { } array) return [];
+        if (array.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)) return [.. array.EnumerateArray().Select(item => TextOf(item, key))];
+        Complain($"its '{key}' holds more than texts");
+        return [];
+    }
+
+    public IEnumerable<AuditFields> Objects(string key)
+    {
+        if (Value(key, JsonValueKind.Array) is not { } array) return [];
+        if (array.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Object)) return array.EnumerateArray().Select(item => new AuditFields(item, this));
+        Complain($"its '{key}' holds more than objects");
+        return [];
+    }
+
+    private JsonElement? Value(string key, JsonValueKind kind)
+    {
+        if (!json.TryGetProperty(key, out var value)) Complain($"it has no '{key}'");
+        else if (value.ValueKind != kind) Complain($"its '{key}' is no {kind switch { JsonValueKind.String => "text", _ => "list" }}");
+        else return value;
+        return null;
+    }
+
+    private string TextOf(JsonElement value, string key)
+    {
+        try
+        {
+            return value.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            // Bytes that are not UTF-8, or half of a surrogate pair.
+            Complain($"its '{key}' is no Unicode text");
+            return "";
+        }
+    }
+
+    private void Complain(string problem)
+    {
+        if (parent is not null) parent.Complain(problem);
+        else Problem ??= problem;
+    }
+}

@@ -1,0 +1,81 @@
+using System.IO.Compression;
+
+namespace AuthIndex.TokenServer.Audit;
+
+/// <summary>Something in an audit log that cannot be read.</summary>
+/// <param name="File">The file.</param>
+/// <param name="Line">The line, from 1.</param>
+/// <param name="Message">What is wrong.</param>
+internal sealed record AuditProblem(string File, long Line, string Message)
+{
+    /// <summary><c>file:line: message</c>.</summary>
+    public override string ToString() => $"{File}:{Line}: {Message}";
+}
+
+/// <summary>An entry and where it stands.</summary>
+internal sealed record AuditFinding(AuditEntry Entry, string File, long Line);
+
+/// <summary>Reads audit logs, streaming. What cannot be read is told and passed over: one torn line must not hide all others.</summary>
+/// <param name="warn">Told of every line and every rest of a file that cannot be read.</param>
+internal sealed class AuditReader(Action<AuditProblem> warn)
+{
+    /// <summary>The newest entry of a decision; null when no file holds it.</summary>
+    /// <param name="files">The files, newest first.</param>
+    /// <param name="decision">The id; letter case and the letters that look like digits do not count.</param>
+    /// <param name="cancellation">Stops the search.</param>
+    public AuditFinding? Find(IEnumerable<string> files, string decision, CancellationToken cancellation)
+    {
+        var wanted = Canonical(decision);
+        return files.Select(file => Read(file, cancellation).LastOrDefault(f => Canonical(f.Entry.Decision) == wanted)).FirstOrDefault(f => f is not null);
+    }
+
+    /// <summary>The entries of one file, in its order.</summary>
+    public IEnumerable<AuditFinding> Read(string file, CancellationToken cancellation)
+    {
+        using var stream = Open(file);
+        if (stream is null) yield break;
+        var lines = new AuditLines(stream);
+        for (var number = 1L; TryRead(lines, file, number, out var line); number++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            AuditEntry? entry = null;
+            var problem = line is { } text ? IsBlank(text.Span) ? null : AuditEntry.Parse(text, out entry) : $"it is longer than {AuditLines.MaxLength} bytes";
+            if (problem is not null) warn(new AuditProblem(file, number, $"the line is passed over: {problem}"));
+            else if (entry is not null) yield return new AuditFinding(entry, file, number);
+        }
+    }
+
+    private Stream? Open(string file)
+    {
+        try
+        {
+            // The server goes on writing, and a rotation may rename or remove the file meanwhile.
+            var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            return file.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(stream, CompressionMode.Decompress) : stream;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            warn(new AuditProblem(file, 1, $"the file is passed over: {e.Message}"));
+            return null;
+        }
+    }
+
+    private bool TryRead(AuditLines lines, string file, long number, out ReadOnlyMemory<byte>? line)
+    {
+        try
+        {
+            return lines.TryRead(out line);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException)
+        {
+            warn(new AuditProblem(file, number, $"the rest of the file is passed over: {e.Message}"));
+            line = null;
+            return false;
+        }
+    }
+
+    private static bool IsBlank(ReadOnlySpan<byte> line) => line.Trim(" \t\r"u8).IsEmpty;
+
+    // The ids are of an alphabet without I, L, O and U, so that these can be told from 1 and 0 when somebody copies them by hand.
+    private static string Canonical(string decision) => decision.Trim().ToUpperInvariant().Replace('O', '0').Replace('I', '1').Replace('L', '1');
+}

@@ -1,0 +1,47 @@
+using System.CommandLine;
+using AuthIndex.TokenServer.Policies.Files;
+
+namespace AuthIndex.TokenServer.Commands;
+
+/// <summary><c>policy check [DIR]</c>: is everything sound? Status 0 when it is, warnings or not.</summary>
+internal static class PolicyCommandCheck
+{
+    public static Command Create(PolicyOptions shared, TimeProvider time)
+    {
+        var directory = PolicyOptions.DirectoryArgument();
+        var command = new Command("check", "Check the files: language, references, contradictions, and the tests in them.") { directory };
+        command.SetAction(parsed => Run(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), time.GetUtcNow()));
+        return command;
+    }
+
+    private static int Run(ParseResult parsed, string directory, bool json, DateTimeOffset now)
+    {
+        var compiled = PolicyCompiler.Compile(new PolicyDirectory(directory), now);
+        var errors = compiled.Errors.Count();
+        var warnings = compiled.Problems.Count - errors;
+        var output = parsed.InvocationConfiguration.Output;
+        if (json)
+        {
+            PolicyCommand.WriteJson(parsed, new
+            {
+                sound = compiled.Policy is not null,
+                revision = compiled.Policy?.Revision,
+                rules = compiled.Policy?.Rules.Count,
+                tests = compiled.Tests.Count,
+                problems = compiled.Problems.Select(p => new { p.At.File, p.At.Line, p.At.Column, severity = p.IsWarning ? "warning" : "error", p.Message }),
+            });
+        }
+        else
+        {
+            new ProblemWriter(output).Write(compiled.Problems);
+            var count = $"{Plural(errors, "error")}, {Plural(warnings, "warning")}";
+            output.WriteLine(compiled.Policy is { } policy
+                ? $"{directory}: sound ({Plural(policy.Rules.Count, "rule")}, {Plural(compiled.Tests.Count, "test")} passed, {Plural(warnings, "warning")}), revision {policy.Revision}"
+                : $"{directory}: not sound ({count})");
+        }
+
+        return compiled.Policy is null ? 1 : 0;
+    }
+
+    private static string Plural(int count, string noun) => count == 1 ? $"1 {noun}" : $"{count} {noun}s";
+}

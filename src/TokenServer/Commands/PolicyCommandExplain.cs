@@ -1,0 +1,83 @@
+using System.CommandLine;
+using System.Net;
+using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Files;
+
+namespace AuthIndex.TokenServer.Commands;
+
+/// <summary><c>policy explain</c>: which rule decides a request, and what the nearest rules lack when it is refused.</summary>
+internal static class PolicyCommandExplain
+{
+    public static Command Create(PolicyOptions shared, TimeProvider time)
+    {
+        var user = new Option<string>("--user") { Description = "The account; anonymous without it.", HelpName = "NAME", DefaultValueFactory = _ => SignIn.Anonymous };
+        var groups = new Option<string[]>("--group") { Description = "A group that the identity gives, as ldap:NAME or a local group; repeatable.", HelpName = "GROUP", DefaultValueFactory = _ => [] };
+        var ip = new Option<string?>("--ip") { Description = "The address of the request.", HelpName = "ADDRESS" };
+        var service = new Option<string?>("--service") { Description = "The service that the token is for." };
+        var signedInBy = new Option<string?>("--signed-in-by") { Description = $"How the caller signed in: {string.Join(", ", SignIn.Kinds)}." };
+        var at = new Option<string?>("--at") { Description = "The time of the request, as 2027-01-31 or 2027-01-31T18:00Z; now without it." };
+        var scope = new Argument<string>("SCOPE") { Description = "What is asked for, as repository:platform/api:pull,push; 'repository:' may be left out." };
+        var command = new Command("explain", "Say which rule decides a request. What an option does not say counts as each rule asks for it.") { user, groups, ip, service, signedInBy, at, scope };
+        command.SetAction(parsed =>
+        {
+            var now = time.GetUtcNow();
+            if (Read(parsed.GetValue(ip), parsed.GetValue(signedInBy), parsed.GetValue(at), parsed.GetValue(scope)!, ref now, out var address, out var requested) is { } problem)
+            {
+                parsed.InvocationConfiguration.Error.WriteLine($"error: {problem}");
+                return 1;
+            }
+
+            if (PolicyCommand.Load(parsed, shared.DirectoryOf(parsed), now) is not { } policy) return 1;
+            var account = parsed.GetValue(user)! is SignIn.Anonymous ? "" : parsed.GetValue(user)!;
+            var caller = new CallerSubjects(account, parsed.GetValue(groups)!, policy.Groups);
+            var circumstances = new Circumstances(address, parsed.GetValue(service), account.Length == 0 ? SignIn.Anonymous : parsed.GetValue(signedInBy), now, UnknownIsMet: true);
+            var decision = policy.Decide(caller, circumstances, requested!);
+            var nearest = decision.Refused.IsEmpty ? [] : NearRule.Find(policy, caller, circumstances, requested! with { Actions = decision.Refused });
+            if (parsed.GetValue(shared.Json)) PolicyCommand.WriteJson(parsed, AsJson(decision, nearest));
+            else Write(parsed.InvocationConfiguration.Output, decision, account, nearest);
+            return 0;
+        });
+        return command;
+    }
+
+    private static string? Read(string? ip, string? signedInBy, string? at, string scope, ref DateTimeOffset now, out IPAddress? address, out Scope? requested)
+    {
+        address = null;
+        requested = null;
+        if (ip is not null && !Network.TryParseAddress(ip, out address)) return $"--ip: '{ip}' is no address";
+        if (signedInBy is not null && !SignIn.Kinds.Contains(signedInBy)) return $"--signed-in-by: '{signedInBy}' is no way to sign in{Hosting.Yaml.Suggestion.For(signedInBy, SignIn.Kinds)}";
+        if (at is not null && Instant.Parse(at, null, lastOfDay: false, out now) is { } problem) return $"--at: {problem}";
+        return ScopeText.ParseWithActions(scope, out requested);
+    }
+
+    private static void Write(TextWriter output, Decision decision, string account, IReadOnlyList<NearRule> nearest)
+    {
+        var who = account.Length == 0 ? "anonymous callers" : account;
+        output.WriteLine(decision.Granted.Actions.IsEmpty
+            ? $"{decision.Requested}: nothing is granted to {who}"
+            : $"{decision.Requested}: {decision.Granted.Actions} granted to {who}");
+        foreach (var rule in decision.AllowedBy) output.WriteLine($"  {rule} allows {rule.Actions}{Conditions(rule)}");
+        foreach (var rule in decision.DeniedBy) output.WriteLine($"  {rule} denies {rule.Actions}{Conditions(rule)}");
+        if (decision.Reason is null) return;
+
+        output.WriteLine($"refused {decision.Refused}: {decision.Reason}");
+        if (nearest.Count > 0) output.WriteLine("nearest rules:");
+        foreach (var near in nearest) output.WriteLine($"  {near.Rule} would allow {near.Rule.Actions}, but {string.Join("; ", near.Lacks)}");
+    }
+
+    private static string Conditions(Rule rule) => rule.When.IsEmpty ? "" : $" ({rule.When})";
+
+    private static object AsJson(Decision decision, IReadOnlyList<NearRule> nearest) => new
+    {
+        requested = decision.Requested.ToString(),
+        granted = decision.Granted.Actions.Words,
+        refused = decision.Refused.Words,
+        decision.Reason,
+        allowedBy = decision.AllowedBy.Select(AsJson),
+        deniedBy = decision.DeniedBy.Select(AsJson),
+        nearest = nearest.Select(n => new { rule = n.Rule.Id, n.Rule.At.File, n.Rule.At.Line, n.Lacks }),
+    };
+
+    private static object AsJson(Rule rule) => new { rule = rule.Id, rule.At.File, rule.At.Line, actions = rule.Actions.Words, when = rule.When.ToString() };
+}

@@ -1,0 +1,95 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Audit;
+
+namespace AuthIndex.TokenServer.Commands;
+
+/// <summary><c>policy why ID</c>: what was decided under an id that somebody was shown, from the audit log.</summary>
+internal static class PolicyCommandWhy
+{
+    private static readonly JsonWriterOptions JsonStyle = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static Command Create(PolicyOptions shared, Func<ParseResult, string> configured)
+    {
+        var id = new Argument<string>("ID") { Description = "The decision's id, as the refused client shows it." };
+        var log = new Option<string?>("--log") { Description = "The audit log; otherwise the server's. Rotated files beside it are searched too, newest first.", HelpName = "FILE" };
+        var command = new Command("why", "Look a decision up in the audit log, and say who asked for what, what was refused, and why.") { id, log };
+        command.SetAction((parsed, cancellation) => Task.FromResult(
+            Run(parsed, parsed.GetValue(id)!, parsed.GetValue(log) ?? configured(parsed), parsed.GetValue(shared.Json), cancellation)));
+        return command;
+    }
+
+    private static int Run(ParseResult parsed, string id, string log, bool json, CancellationToken cancellation)
+    {
+        var error = parsed.InvocationConfiguration.Error;
+        var files = AuditFiles.Of(log);
+        if (files.Count == 0)
+        {
+            error.WriteLine($"error: there is no audit log {log}");
+            return 1;
+        }
+
+        if (new AuditReader(problem => error.WriteLine($"warning: {LogText.Clean(problem.ToString())}")).Find(files, id, cancellation) is not { } found)
+        {
+            error.WriteLine($"error: no decision '{LogText.Clean(id)}' in {log}{(files.Count > 1 ? $" and the {files.Count - 1} rotated beside it" : "")}");
+            return 1;
+        }
+
+        var output = parsed.InvocationConfiguration.Output;
+        if (json) output.WriteLine(AsJson(found.Entry));
+        else Write(output, found);
+        return 0;
+    }
+
+    private static void Write(TextWriter output, AuditFinding found)
+    {
+        var entry = found.Entry;
+        output.WriteLine($"decision {LogText.Clean(entry.Decision)}: {Words(entry.Outcome)}");
+        Line("when", entry.Time.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture) + " UTC");
+        Line("who", Who(entry));
+        if (entry.Groups.Count > 0) Line("groups", string.Join(", ", entry.Groups.Select(LogText.Clean)));
+        Line("service", entry.Service is null ? "none named" : LogText.Clean(entry.Service));
+        Lines("asked", entry.Asked.Count > 0 ? entry.Asked : ["nothing: a sign-in only"]);
+        Lines("granted", [.. entry.Granted, .. entry.AllowedBy.Select(rule => $"  by {rule}")]);
+        Lines("refused", [.. entry.Refused.SelectMany(r => new[] { r.Scope, $"  {r.Reason}" }.Concat(r.Rules.Select(rule => $"  by {rule}")))]);
+        if (entry.Reason is not null) Line("reason", LogText.Clean(entry.Reason));
+        if (entry.Policy is not null) Line("policy", LogText.Clean(entry.Policy));
+        Line("found in", $"{found.File}:{found.Line}");
+
+        void Line(string label, string text) => output.WriteLine($"  {label,-10}{text}");
+
+        void Lines(string label, IReadOnlyList<string> texts)
+        {
+            for (var i = 0; i < texts.Count; i++) Line(i == 0 ? label : "", LogText.Clean(texts[i]));
+        }
+    }
+
+    private static string Who(AuditEntry entry)
+    {
+        var who = new StringBuilder(entry.Account.Length == 0 ? "an anonymous caller" : LogText.Clean(entry.Account));
+        if (entry.Account.Length > 0 && entry.SignedInBy is not null) who.Append(CultureInfo.InvariantCulture, $", signed in by {LogText.Clean(entry.SignedInBy)}");
+        if (entry.SignedInBy is null) who.Append(", not signed in");
+        who.Append(CultureInfo.InvariantCulture, $", from {(entry.Address is null ? "an unknown address" : LogText.Clean(entry.Address))}");
+        return who.ToString();
+    }
+
+    private static string Words(AuditOutcome outcome) => outcome switch
+    {
+        AuditOutcome.Granted => "granted",
+        AuditOutcome.Partly => "granted in part",
+        AuditOutcome.Refused => "refused",
+        AuditOutcome.SignInFailed => "the sign-in failed",
+        _ => "the sign-in could not be checked",
+    };
+
+    private static string AsJson(AuditEntry entry)
+    {
+        using var bytes = new MemoryStream();
+        using (var json = new Utf8JsonWriter(bytes, JsonStyle)) entry.Write(json);
+        return Encoding.UTF8.GetString(bytes.ToArray());
+    }
+}

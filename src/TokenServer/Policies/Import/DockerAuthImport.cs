@@ -1,0 +1,149 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Policies.Files;
+
+namespace AuthIndex.TokenServer.Policies.Import;
+
+/// <summary>
+/// Makes a policy of a docker_auth list. There the first entry that matches decides; here order does not matter. So each entry
+/// becomes a rule that allows, and where a later entry would give more, a rule that denies the difference; the tests in the result
+/// are what the list says to its own boundary cases.
+/// </summary>
+internal sealed class DockerAuthImport
+{
+    private const int MaxTests = 400;
+    private const string Somebody = "somebody";
+    private static readonly string[] Depths = ["sample", "sample/deep"];
+
+    private readonly IReadOnlyList<AclEntry> entries;
+    private readonly ICollection<SourceProblem> problems;
+
+    private DockerAuthImport(IReadOnlyList<AclEntry> entries, ICollection<SourceProblem> problems)
+    {
+        this.problems = problems;
+
+        // What an earlier entry takes whole is never reached.
+        this.entries = [.. entries.Where((e, i) => !entries.Take(i).Any(earlier => earlier.Who.Covers(e.Who) && earlier.SurelyCoversPlaceOf(e)))];
+    }
+
+    /// <summary>The policy's text and the lines of the htpasswd file; null, with problems, when anything cannot be expressed.</summary>
+    public static (string Policy, IReadOnlyList<string> Htpasswd)? Convert(SourceNode configuration, DateTimeOffset now, ICollection<SourceProblem> problems)
+    {
+        var reader = new DockerAuthReader(problems);
+        reader.Read(configuration);
+        if (problems.Any(p => !p.IsWarning)) return null;
+
+        var text = new DockerAuthImport(reader.Entries, problems).Write();
+        if (problems.Any(p => !p.IsWarning)) return null;
+
+        // The result is taken only if it stands up to what the list itself says.
+        var compiled = PolicyCompiler.Compile("import", [new PolicyFile("the imported policy", Encoding.UTF8.GetBytes(text))], now);
+        foreach (var error in compiled.Errors) problems.Add(error);
+        return compiled.Policy is null ? null : (text, reader.Htpasswd);
+    }
+
+    private string Write()
+    {
+        var text = new StringBuilder("# Imported from a docker_auth configuration; its entries are counted from 1.\nversion: 1\n\nrules:\n");
+        foreach (var entry in entries)
+        {
+            var id = $"entry-{entry.Number}{(entry.On.Type == Scope.RegistryType ? "-registry" : "")}";
+            if (!entry.Actions.IsEmpty) WriteRule(text, id, entry, "allow", ExceptOf(entry.Who), entry.Ip is { } ip ? [ip] : []);
+            var index = entries.TakeWhile(e => !ReferenceEquals(e, entry)).Count();
+            var denials = entries.Skip(index + 1).Where(entry.MayMeet).Select(later => entry.Narrowed(later) with { Actions = Missing(later.Actions, entry.Actions) })
+                .Where(d => !d.Actions.IsEmpty).GroupBy(d => (d.Who, d.On.Glob, d.Ip, d.Service))
+                .Select(same => same.First() with { Actions = same.Aggregate(ActionSet.None, (all, d) => all.Union(d.Actions)) }).ToList();
+            for (var i = 0; i < denials.Count; i++) WriteDenial(text, denials.Count == 1 ? id + "-no-more" : $"{id}-no-more-{i + 1}", denials[i], [.. entries.Take(index)]);
+        }
+
+        text.Append("\ntests:\n");
+        foreach (var test in Tests()) text.Append(CultureInfo.InvariantCulture, $"  - {test}\n");
+        return text.ToString().Replace("rules:\n\ntests:\n", "rules: []\n\ntests:\n", StringComparison.Ordinal);
+    }
+
+    // A denial must not take what an earlier entry gives: those whom that entry serves are excepted, or where it comes from.
+    private void WriteDenial(StringBuilder text, string id, AclEntry denial, List<AclEntry> before)
+    {
+        if (before.Exists(e => e.Who.Covers(denial.Who) && e.SurelyCoversPlaceOf(denial))) return;
+        var except = ExceptOf(denial.Who).ToList();
+        List<IPNetwork> everywhere = [Network.EveryIPv4, Network.EveryIPv6];
+        List<IPNetwork> networks = denial.Ip is { } ip ? [ip] : everywhere;
+        foreach (var earlier in before.Where(e => e.MayMeet(denial) && !e.Actions.Intersect(denial.Actions).IsEmpty))
+        {
+            if (earlier.SurelyCoversPlaceOf(denial) && earlier.Who.Account is not "") except.Add(SubjectOf(earlier.Who));
+            else if (earlier.Ip is { } from && earlier.Who.Covers(denial.Who) && (earlier with { Ip = null }).SurelyCoversPlaceOf(denial)) networks = [.. Network.Without(networks, from)];
+            else problems.Add(new SourceProblem(denial.At, $"entry {denial.Number} gives less than entry {earlier.Number} before it and than an entry after it, on resources they may share; this needs an order, which policies do not have: split the entries so that they do not meet"));
+        }
+
+        if (networks.Count > 0) WriteRule(text, id, denial, "deny", except.Distinct(StringComparer.Ordinal), networks.SequenceEqual(everywhere) ? [] : networks);
+    }
+
+    private static ActionSet Missing(ActionSet later, ActionSet own)
+    {
+        if (own.HoldsAll) return ActionSet.None;
+        if (!later.HoldsAll) return later.Except(own);
+        return own.IsEmpty ? ActionSet.All : ActionSet.Pull.Union(ActionSet.Push).Union(ActionSet.Delete).Except(own);
+    }
+
+    private static string SubjectOf(AclSubject who) => who switch
+    {
+        { Account: null, SignedIn: true } => "authenticated",
+        { Account: null or "" } => "anyone",
+        _ => $"user:{who.Account}",
+    };
+
+    private static IEnumerable<string> ExceptOf(AclSubject who) => who.Account is "" ? ["authenticated"] : [];
+
+    private static void WriteRule(StringBuilder text, string id, AclEntry entry, string effect, IEnumerable<string> except, List<IPNetwork> networks)
+    {
+        foreach (var line in entry.Comment.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)) text.Append(CultureInfo.InvariantCulture, $"  # {line}\n");
+        text.Append(CultureInfo.InvariantCulture, $"  - id: {id}\n    to: [{Quoted(SubjectOf(entry.Who))}]\n    {effect}: [{string.Join(", ", entry.Actions.Words.Select(Quoted))}]\n    on: [{Quoted(entry.On.ToString())}]\n");
+        var spared = except.Select(Quoted).ToList();
+        if (spared.Count > 0) text.Append(CultureInfo.InvariantCulture, $"    except: [{string.Join(", ", spared)}]\n");
+        List<string> when = [];
+        if (networks.Count > 0) when.Add($"ip: [{string.Join(", ", networks.Select(n => Quoted(n.ToString())))}]");
+        if (entry.Service is { } service) when.Add($"service: [{Quoted(service)}]");
+        if (when.Count > 0) text.Append(CultureInfo.InvariantCulture, $"    when: {{ {string.Join(", ", when)} }}\n");
+    }
+
+    private IEnumerable<string> Tests()
+    {
+        var accounts = entries.Select(e => e.Who.Account).OfType<string>().Append(Somebody).Append("").Distinct(StringComparer.Ordinal);
+        IPAddress?[] addresses = entries.Any(e => e.Ip is not null) ? [IPAddress.Parse("192.0.2.1"), .. entries.Where(e => e.Ip is not null).Select(e => e.Ip!.Value.BaseAddress).Distinct()] : [null];
+        string?[] services = entries.Any(e => e.Service is not null) ? ["another-service", .. entries.Select(e => e.Service).OfType<string>().Distinct(StringComparer.Ordinal)] : [null];
+        var cases =
+            from account in accounts
+            from resource in entries.SelectMany(e => Names(e.On, account)).Distinct()
+            from address in addresses
+            from service in services
+            from test in TestsOf(account, resource, address, service)
+            select test;
+        return cases.Take(MaxTests);
+    }
+
+    private static IEnumerable<(string Type, string Name)> Names(ResourcePattern pattern, string account) =>
+        from own in pattern.NamesAccount && RepositoryName.IsComponent(account) ? new[] { account, "other" } : ["other"]
+        from across in Depths
+        select (pattern.Type, pattern.Instance("sample", across, own, ""));
+
+    // What the list says, read as docker_auth reads it.
+    private IEnumerable<string> TestsOf(string account, (string Type, string Name) resource, IPAddress? address, string? service)
+    {
+        var words = resource.Type == Scope.RegistryType ? ActionSet.All : ActionSet.Pull.Union(ActionSet.Push).Union(ActionSet.Delete);
+        var caller = new CallerSubjects(account, [], new GroupDirectory([]));
+        var first = entries.FirstOrDefault(e => e.Matches(caller, new Scope(resource.Type, resource.Name, words), address, service));
+        var can = first is null ? ActionSet.None : words.Intersect(first.Actions);
+        foreach (var (verb, actions) in new[] { ("can", can), ("cannot", words.Except(can)) })
+        {
+            if (actions.IsEmpty) continue;
+            var name = resource.Type == Scope.RepositoryType ? resource.Name : $"{resource.Type}:{resource.Name}";
+            var circumstances = (address is null ? "" : $", from: {Quoted(address.ToString())}") + (service is null ? "" : $", service: {Quoted(service)}");
+            yield return $"{{ as: {Quoted(account.Length == 0 ? SignIn.Anonymous : account)}{circumstances}, {verb}: {Quoted(actions.ToString())}, on: {Quoted(name)} }}";
+        }
+    }
+
+    private static string Quoted(string text) => $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+}

@@ -1,0 +1,17 @@
+namespace AuthIndex.Hosting.Tests;
+
+public sealed class LogTextTests
+{
+    [Theory]
+    [InlineData("alice", "alice")]
+    [InlineData("älice 東京", "älice 東京")]
+    [InlineData(null, "")]
+    [InlineData("a\nb", "a\\u000ab")]
+    [InlineData("a\r\u001b[2Jb", "a\\u000d\\u001b[2Jb")]
+    [InlineData("a\u2028b\u202eb\u200b\u0085", "a\\u2028b\\u202eb\\u200b\\u0085")]
+    [InlineData("say \"hello\\\"", "say \\u0022hello\\u005c\\u0022")]
+    public void What_could_forge_a_line_is_written_out(string? text, string clean) => Assert.Equal(clean, LogText.Clean(text));
+
+    [Fact]
+    public void A_long_text_is_cut() => Assert.Equal(new string('x', LogText.MaxLength) + "…", LogText.Clean(new string('x', 100_000)));
+}
