@@ -23,7 +23,7 @@ public sealed class OutboxTests
         await flow.PushAsync("registry", Repository, "a", "two");
         await flow.DeleteAsync("registry", Repository, IndexedRegistries.DigestOf("two"));
 
-        var events = Outbox(flow).Read(100).Events;
+        var events = OutboxOf(flow).Read(100).Events;
         Assert.Equal(
             [
                 "manifest-pushed  bob", "tag-moved a bob", "manifest-pushed  alice", "tag-moved a alice", "tag-deleted a alice", "manifest-deleted  alice",
@@ -53,7 +53,7 @@ public sealed class OutboxTests
         using var again = await flow.SendAsync("registry", HttpMethod.Delete, Repository, $"blobs/{digest}");
         Assert.Equal(HttpStatusCode.NotFound, again.StatusCode);
 
-        Assert.Equal([$"blob-mounted {digest} 2 alice", $"blob-deleted {digest}  alice"], Outbox(flow).Read(100).Events.Select(e => $"{e.Kind} {e.Digest} {e.Size} {e.Account}"));
+        Assert.Equal([$"blob-mounted {digest} 2 alice", $"blob-deleted {digest}  alice"], OutboxOf(flow).Read(100).Events.Select(e => $"{e.Kind} {e.Digest} {e.Size} {e.Account}"));
     }
 
     [Fact]
@@ -65,12 +65,12 @@ public sealed class OutboxTests
         await flow.PushAsync("registry", Repository, "a", "one");
         await Assert.ThrowsAsync<InvalidOperationException>(() => database.WriteAsync<int>(db =>
         {
-            Storage.Outbox.Append(db, 1, new Change(ChangeKind.TagDeleted, "alice", 0) { Tag = "a" });
+            Outbox.Append(db, 1, new Change(ChangeKind.TagDeleted, "alice", 0) { Tag = "a" });
             throw new InvalidOperationException("rolled back");
         }));
         await flow.PushAsync("registry", Repository, "b", "one");
 
-        Assert.Equal([1L, 2, 3, 4], Outbox(flow).Read(100).Events.Select(e => e.Sequence));
+        Assert.Equal([1L, 2, 3, 4], OutboxOf(flow).Read(100).Events.Select(e => e.Sequence));
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class OutboxTests
             INSERT INTO outbox (id, kind, repository, account, at) SELECT 'id', 'later', 'team/app', '', 0 FROM n
             """));
 
-        await Eventually.TrueAsync(() => Outbox(flow).State() is { Depth: <= 100_000, NeedsResync: true }, TimeSpan.FromSeconds(30), () => $"{Outbox(flow).State()}");
+        await Eventually.TrueAsync(() => OutboxOf(flow).State() is { Depth: <= 100_000, NeedsResync: true }, TimeSpan.FromSeconds(30), () => $"{OutboxOf(flow).State()}");
         flow.ConnectIndex();
 
         await flow.ExpectTagsAsync(Repository, $"a@registry={digest}");
@@ -109,7 +109,7 @@ public sealed class OutboxTests
         Assert.True(registry.Services.GetRequiredService<Outbox>().State().NeedsResync);
     }
 
-    private static Outbox Outbox(IndexedRegistries flow) => flow.Registry().Services.GetRequiredService<Outbox>();
+    private static Outbox OutboxOf(IndexedRegistries flow) => flow.Registry().Services.GetRequiredService<Outbox>();
 
     /// <summary>A registry that the index knows, with nothing in its outbox, and the line cut.</summary>
     private static async Task<IndexedRegistries> StartAloneAsync()
