@@ -4,6 +4,7 @@ using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Blobs;
 using AuthIndex.RegistryCore.Catalog;
+using AuthIndex.RegistryCore.Commands;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Storage;
@@ -39,15 +40,15 @@ internal static class RegistryApp
         services.AddSingleton<IndexConnection>();
         services.AddSingleton<IndexClient>();
 
-        services.AddSingleton<StorageDirectory>();
-        services.AddSingleton<RegistryDatabase>();
-        services.AddSingleton(new ReadCache(options.Limits.ManifestCache.Bytes));
-        services.AddSingleton<BlobStore>();
-        services.AddSingleton<ManifestStore>();
-        services.AddSingleton<UploadStore>();
+        services.AddRegistryStorage(options);
         services.AddHostedService<UploadSweeper>();
+        services.AddHostedService<TouchWriter>();
+        services.AddHostedService<GarbageCollectionSchedule>();
+        services.AddHostedService<ScrubSchedule>();
+        services.AddSingleton<StorageTasks>();
+        services.AddHostedService<ControlListener>();
 
-        services.AddSingleton(s => new Outbox(s.GetRequiredService<RegistryDatabase>().File));
+        services.AddSingleton(s => new Outbox(s.GetRequiredService<RegistryDatabase>().Database));
         services.AddSingleton<RecentPulls>();
         services.AddSingleton<ReportLine>();
         services.AddSingleton<Resync>();

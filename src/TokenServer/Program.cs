@@ -8,6 +8,7 @@ root.Add(ServeCommand.Create(line));
 root.Add(InitCommand.Create(line));
 root.Add(UsersCommand.Create(line));
 root.Add(KeysCommand.Create(line));
+root.Add(LdapCommand.Create(line));
 TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System);
 policy.Add(PolicyCommandReload.Create(Options, TimeProvider.System));

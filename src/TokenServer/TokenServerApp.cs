@@ -2,6 +2,7 @@ using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Metrics;
@@ -56,7 +57,8 @@ internal static class TokenServerApp
         services.AddSingleton(s => new HtpasswdFile(options.HtpasswdPath, time, s.GetRequiredService<ILogger<HtpasswdFile>>()));
         services.AddSingleton(_ => new PasswordThreads(Environment.ProcessorCount));
         services.AddSingleton<HtpasswdSource>();
-        services.AddSingleton(s => new IdentityChain([s.GetRequiredService<HtpasswdSource>()], new RememberedCredentials(options.RememberPasswords, time)));
+        services.AddSingleton(s => new LdapSources(options.Ldap, time, s.GetRequiredService<ILogger<LdapSource>>()));
+        services.AddSingleton(s => new IdentityChain([s.GetRequiredService<HtpasswdSource>(), .. s.GetRequiredService<LdapSources>().All], new RememberedCredentials(options.RememberPasswords, time)));
         services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
         services.AddHostedService<PolicyWatcher>();
         services.AddSingleton<TokenMetrics>();

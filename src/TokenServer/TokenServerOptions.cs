@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Identity.Ldap;
 
 namespace AuthIndex.TokenServer;
 
@@ -44,6 +45,9 @@ internal sealed class TokenServerOptions : ListenerOptions
     /// <summary>How long a verified password is remembered, so that it need not be hashed again; 0s remembers none.</summary>
     [DurationRange("0s", "24h")]
     public TimeSpan RememberPasswords { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>The directories whose accounts may sign in, asked in order after the accounts of the htpasswd file.</summary>
+    public List<LdapDirectoryOptions> Ldap { get; set; } = [];
 
     /// <summary>The registries that tokens are issued for.</summary>
     public List<ServiceOptions> Services { get; set; } = [];

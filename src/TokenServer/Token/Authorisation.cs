@@ -32,4 +32,21 @@ internal sealed record Authorisation(IReadOnlyList<Scope> Granted, IReadOnlyList
 
         return new Authorisation(granted, refused ?? (IReadOnlyList<Refusal>)[], id) { Decisions = decisions };
     }
+
+    /// <summary>What is left when nothing in a repository may be changed.</summary>
+    /// <param name="reason">Why, for the caller.</param>
+    public Authorisation WithoutChanges(string reason)
+    {
+        var granted = new List<Scope>(Granted.Count);
+        var refused = Refused.ToList();
+        foreach (var scope in Granted)
+        {
+            var kept = scope.Type == Scope.RepositoryType ? scope.Grant(ActionSet.Pull) : scope;
+            if (!kept.Actions.IsEmpty) granted.Add(kept);
+            var withheld = scope.Actions.Except(kept.Actions);
+            if (!withheld.IsEmpty) refused.Add(new Refusal(scope with { Actions = withheld }, reason, DecisionId));
+        }
+
+        return this with { Granted = granted, Refused = refused };
+    }
 }

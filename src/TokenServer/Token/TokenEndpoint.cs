@@ -49,6 +49,7 @@ internal sealed class TokenEndpoint(IReadOnlyList<RegistryService> services, Ide
         var caller = new Caller(who.Account, who.Groups, address, request!.Service.Name, who.SignedInBy);
         var policy = policies.Current;
         var authorisation = Authorisation.Decide(policy, caller, request.Scopes, now);
+        if (who.PullOnly is { } reason) authorisation = authorisation.WithoutChanges(reason);
         report.Decided(caller, request.Scopes, authorisation, policy, now);
 
         // 4 issue
