@@ -1,4 +1,5 @@
 using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Storage;
 using Dapper;
 using Microsoft.Data.Sqlite;
@@ -6,14 +7,14 @@ using Microsoft.Data.Sqlite;
 namespace AuthIndex.RegistryCore;
 
 /// <summary>For orchestrators and people: whether the process lives, and whether traffic should come here.</summary>
-internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database, FreeSpace space)
+internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database, FreeSpace space, IndexReporter reporter)
 {
     /// <summary>GET <c>/healthz/live</c>.</summary>
     public static Task LiveAsync(HttpContext http) => http.Response.WriteAsync("alive\n");
 
     /// <summary>
     /// GET <c>/healthz/ready</c>: 200 or 503, and each part with its reason. Low space is no 503: pulls and deletions go on, and
-    /// traffic that was sent elsewhere could not make room.
+    /// traffic that was sent elsewhere could not make room. Nor is what the index has still to be told: images come and go without it.
     /// </summary>
     public Task ReadyAsync(HttpContext http)
     {
@@ -26,7 +27,8 @@ internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database
         var isLow = space.IsLow;
         parts["freeSpace"] = isLow ? $"{space.Available} bytes are free; pushes are refused below {space.Floor}" : "ok";
         http.Response.StatusCode = isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-        return http.Response.WriteAsJsonAsync(new { status = (isReady, isLow) switch { (false, _) => "not ready", (_, true) => "degraded", _ => "ready" }, parts }, http.RequestAborted);
+        var status = (isReady, isLow) switch { (false, _) => "not ready", (_, true) => "degraded", _ => "ready" };
+        return http.Response.WriteAsJsonAsync(new { status, parts, index = parts["database"] == "ok" ? reporter.Status() : null }, http.RequestAborted);
     }
 
     private string ProbeDatabase()

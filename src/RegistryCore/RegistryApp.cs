@@ -5,6 +5,7 @@ using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Blobs;
 using AuthIndex.RegistryCore.Catalog;
 using AuthIndex.RegistryCore.Commands;
+using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Tags;
@@ -36,6 +37,7 @@ internal static class RegistryApp
         services.AddSingleton<BearerValidator>();
         services.AddSingleton(new Challenge((options.TokenServer.Realm ?? new Uri(options.TokenServer.Url, "/token")).AbsoluteUri, options.Service));
         services.AddSingleton<AccessCheck>();
+        services.AddSingleton<IndexConnection>();
         services.AddSingleton<IndexClient>();
 
         services.AddRegistryStorage(options);
@@ -45,6 +47,13 @@ internal static class RegistryApp
         services.AddHostedService<ScrubSchedule>();
         services.AddSingleton<StorageTasks>();
         services.AddHostedService<ControlListener>();
+
+        services.AddSingleton(s => new Outbox(s.GetRequiredService<RegistryDatabase>().Database));
+        services.AddSingleton<RecentPulls>();
+        services.AddSingleton<ReportLine>();
+        services.AddSingleton<Resync>();
+        services.AddSingleton<IndexReporter>();
+        services.AddHostedService(s => s.GetRequiredService<IndexReporter>());
 
         services.AddSingleton<CatalogEndpoint>();
         services.AddSingleton<TagsEndpoint>();
@@ -71,7 +80,7 @@ internal static class RegistryApp
     }
 
     /// <summary>The client for the token server, which trusts its private CA where one is configured, and then no other.</summary>
-    private static HttpClient CreateHttpClient(TokenServerLinkOptions link)
+    internal static HttpClient CreateHttpClient(TokenServerLinkOptions link)
     {
         var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), AllowAutoRedirect = false };
         if (link.CaFile is not null)

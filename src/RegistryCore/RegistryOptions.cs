@@ -26,6 +26,9 @@ internal sealed class RegistryOptions : ListenerOptions
     /// <summary>What a client may ask for at most.</summary>
     public LimitOptions Limits { get; set; } = new();
 
+    /// <summary>What the index is told.</summary>
+    public ReportingOptions Reporting { get; set; } = new();
+
     /// <summary>How long an upload session may lie untouched before it is removed.</summary>
     [DurationRange("1m", "365d")]
     public TimeSpan UploadExpiry { get; set; } = TimeSpan.FromDays(1);
@@ -74,6 +77,21 @@ internal sealed class TokenServerLinkOptions
     /// <summary>How far the clocks of token server and registry may differ.</summary>
     [DurationRange("0s", "60s")]
     public TimeSpan Leeway { get; set; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>The reports to the index.</summary>
+internal sealed class ReportingOptions
+{
+    /// <summary>Whether the index is told what is pushed, deleted and pulled; false where the token server keeps no catalogue.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>How often pulls are reported, and the index is asked whether it still knows all, when nothing else happens.</summary>
+    [DurationRange("1s", "1d")]
+    public TimeSpan Every { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>The longest pause before a report that failed is tried again; the pauses grow up to it.</summary>
+    [DurationRange("100ms", "1h")]
+    public TimeSpan LongestPause { get; set; } = TimeSpan.FromMinutes(1);
 }
 
 /// <summary>The garbage collection.</summary>

@@ -73,6 +73,14 @@ internal static class TokenServerApp
         services.AddSingleton<JwksEndpoint>();
         services.AddSingleton<TokenEndpoint>();
         services.AddSingleton<PullableEndpoint>();
+        services.AddSingleton(_ => new CatalogueDatabase(options.CatalogueFile));
+        services.AddSingleton<CatalogueWriter>();
+        services.AddSingleton<CatalogueReader>();
+        services.AddSingleton<CatalogueSweeper>();
+        services.AddHostedService(s => s.GetRequiredService<CatalogueSweeper>());
+        services.AddSingleton<CatalogueSignIn>();
+        services.AddSingleton<CatalogueEndpoint>();
+        services.AddSingleton<ReportEndpoint>();
         services.AddSingleton<HealthEndpoint>();
         services.AddSingleton<TokenServerRoutes>();
     }

@@ -64,6 +64,8 @@ internal sealed class TokenServerOptions : ListenerOptions
 
     internal string StatePath => InData("token-server");
 
+    internal string CatalogueFile => Path.Combine(StatePath, "index.db");
+
     internal string AuditPath => Path.Combine(StatePath, "audit.jsonl");
 
     internal string ProcessIdPath => Path.Combine(StatePath, "pid");
@@ -85,6 +87,9 @@ internal sealed class ServiceOptions
 
     /// <summary>The <c>aud</c> of its tokens; its name when absent.</summary>
     public string? Audience { get; set; }
+
+    /// <summary>Where clients reach it, told to those who search the catalogue.</summary>
+    public Uri? Url { get; set; }
 
     /// <summary>The file with the credential by which it asks the index; without one it may not ask.</summary>
     [FilePath]

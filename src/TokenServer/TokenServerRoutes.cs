@@ -10,7 +10,9 @@ namespace AuthIndex.TokenServer;
 /// Which path leads where, and the outermost edge: an exception is a bug or a broken machine, written to the log and answered
 /// once, without details.
 /// </summary>
-internal sealed partial class TokenServerRoutes(TokenEndpoint token, JwksEndpoint jwks, PullableEndpoint pullable, HealthEndpoint health, MetricsEndpoint metrics, ILogger<TokenServerRoutes> log)
+internal sealed partial class TokenServerRoutes(
+    TokenEndpoint token, JwksEndpoint jwks, PullableEndpoint pullable, ReportEndpoint reports, CatalogueEndpoint catalogue, HealthEndpoint health, MetricsEndpoint metrics,
+    ILogger<TokenServerRoutes> log)
 {
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
@@ -41,6 +43,9 @@ internal sealed partial class TokenServerRoutes(TokenEndpoint token, JwksEndpoin
         TokenEndpoint.Path => token.HandleAsync(context),
         JwksEndpoint.Path => jwks.HandleAsync(context),
         PullableEndpoint.Path => pullable.HandleAsync(context),
+        ReportEndpoint.EventsPath => reports.HandleEventsAsync(context),
+        ReportEndpoint.SnapshotPath => reports.HandleSnapshotAsync(context),
+        { } path when CatalogueEndpoint.Answers(path) => catalogue.HandleAsync(context),
         HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(context),
         HealthEndpoint.ReadyPath => health.ReadyAsync(context),
         MetricsPage.Path => metrics.HandleAsync(context),

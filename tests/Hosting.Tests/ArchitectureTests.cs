@@ -36,10 +36,10 @@ public sealed partial class ArchitectureTests
             ["Storage"] = ["Protocol"],
             ["Blobs"] = ["Protocol", "Access", "Storage"],
             ["Uploads"] = ["Protocol", "Access", "Storage"],
-            ["Manifests"] = ["Protocol", "Access", "Storage"],
+            ["Manifests"] = ["Protocol", "Access", "Storage", "IndexSync"], // a pull is noted where it is answered
             ["Tags"] = ["Protocol", "Access", "Storage"],
             ["Catalog"] = ["Protocol", "Access", "Storage"],
-            ["IndexSync"] = ["Protocol", "Storage"],
+            ["IndexSync"] = ["Protocol", "Access", "Storage"], // of Access only the line to the index
             ["Commands"] = ["Protocol", "Access", "Storage", "Blobs", "Uploads", "Manifests", "Tags", "Catalog", "IndexSync"],
         },
     };

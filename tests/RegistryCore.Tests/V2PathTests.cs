@@ -14,7 +14,7 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
     private static readonly V2Path Paths = new(new V2Routes(
         new CatalogEndpoint(null!, null!, null!),
         new TagsEndpoint(null!, null!),
-        new ManifestEndpoint(null!, null!),
+        new ManifestEndpoint(null!, null!, null!),
         new ReferrersEndpoint(null!, null!),
         new BlobEndpoint(null!),
         new UploadEndpoint(null!, null!)));

@@ -18,7 +18,7 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
         var table = new V2Routes(
             new CatalogEndpoint(null!, null!, null!),
             new TagsEndpoint(null!, null!),
-            new ManifestEndpoint(null!, null!),
+            new ManifestEndpoint(null!, null!, null!),
             new ReferrersEndpoint(null!, null!),
             new BlobEndpoint(null!),
             new UploadEndpoint(null!, null!));

@@ -42,9 +42,11 @@ public sealed class RegistryHost : IAsyncDisposable
     }
 
     /// <summary>Stops the server and starts another over the same folder.</summary>
-    public async Task RestartAsync()
+    /// <param name="between">What happens to the folder in between.</param>
+    public async Task RestartAsync(Action? between = null)
     {
         await StopAppAsync();
+        between?.Invoke();
         await StartAppAsync();
     }
 
@@ -76,6 +78,7 @@ public sealed class RegistryHost : IAsyncDisposable
             LogLevel = "error",
             DrainTimeout = TimeSpan.FromSeconds(5),
             TokenServer = { KeysFile = folder["jwks.json"] },
+            Reporting = { Enabled = false },
         };
         configure(options);
         app = RegistryApp.Create(options, Clock);

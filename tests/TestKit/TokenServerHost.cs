@@ -49,7 +49,7 @@ internal sealed class TokenServerHost : IAsyncDisposable
 
         """;
 
-    private readonly WebApplication app;
+    private WebApplication app;
     private readonly TemporaryDirectory directory;
 
     private TokenServerHost(WebApplication app, TemporaryDirectory directory, TokenServerOptions options, ManualClock clock, LogRecorder log)
@@ -71,7 +71,7 @@ internal sealed class TokenServerHost : IAsyncDisposable
     public Uri Address => new(app.Urls.First());
 
     /// <summary>A client without credentials.</summary>
-    public HttpClient Client { get; }
+    public HttpClient Client { get; private set; }
 
     public string HtpasswdPath => Options.HtpasswdPath;
 
@@ -99,11 +99,20 @@ internal sealed class TokenServerHost : IAsyncDisposable
         await WriteSecretAsync(options.HtpasswdPath, Accounts);
         configure?.Invoke(options);
 
-        var server = TokenServerApp.Create(options, clock);
         var log = new LogRecorder();
-        server.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
-        await server.StartAsync();
-        return new TokenServerHost(server, temporary, options, clock, log);
+        return new TokenServerHost(await LaunchAsync(options, clock, log), temporary, options, clock, log);
+    }
+
+    /// <summary>Stops the server and starts another over the same folder, on another port.</summary>
+    /// <param name="between">What happens to the folder in between.</param>
+    public async Task RestartAsync(Action? between = null)
+    {
+        Client.Dispose();
+        await app.StopAsync();
+        await app.DisposeAsync();
+        between?.Invoke();
+        app = await LaunchAsync(Options, Clock, Log);
+        Client = new HttpClient { BaseAddress = Address };
     }
 
     /// <summary>The header of a user's credentials.</summary>
@@ -131,6 +140,14 @@ internal sealed class TokenServerHost : IAsyncDisposable
         await app.StopAsync(); // disposing alone would look to background work like a failure
         await app.DisposeAsync();
         directory.Dispose();
+    }
+
+    private static async Task<WebApplication> LaunchAsync(TokenServerOptions options, ManualClock clock, LogRecorder log)
+    {
+        var server = TokenServerApp.Create(options, clock);
+        server.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
+        await server.StartAsync();
+        return server;
     }
 
     private static async Task WriteSecretAsync(string path, string content)

@@ -78,6 +78,9 @@ public sealed class Database : IAsyncDisposable
         return result;
     }
 
+    /// <summary>The last committed state, to read more than once.</summary>
+    public Snapshot OpenSnapshot() => new(Connect(path, SqliteOpenMode.ReadWrite));
+
     /// <summary>Finishes what is queued and closes the file.</summary>
     public async ValueTask DisposeAsync()
     {

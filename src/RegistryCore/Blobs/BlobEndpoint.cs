@@ -47,7 +47,7 @@ internal sealed class BlobEndpoint(BlobStore blobs)
     public async Task<OciError?> DeleteAsync(V2Request request)
     {
         if (!Digest.TryParse(request.Argument, out var digest)) return OciError.DigestInvalid(request.Argument);
-        if (!await blobs.RemoveAsync(request.Repository, digest)) return OciError.BlobUnknown(digest);
+        if (!await blobs.RemoveAsync(request.Repository, digest, request.Token.Subject)) return OciError.BlobUnknown(digest);
         request.Http.Response.StatusCode = StatusCodes.Status202Accepted;
         return null;
     }

@@ -1,13 +1,14 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
 
 namespace AuthIndex.RegistryCore.Manifests;
 
 /// <summary>Manifests: push, pull, delete, by tag and by digest (OCI distribution-spec 1.1, "Pushing manifests" and around).</summary>
-internal sealed class ManifestEndpoint(ManifestStore manifests, RegistryOptions options)
+internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pulls, RegistryOptions options)
 {
     private const int MaxTags = 100;
 
@@ -18,6 +19,7 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RegistryOptions 
         if (await manifests.FindToKeepAsync(request.Repository, reference) is not { } manifest) return OciError.ManifestUnknown(reference);
 
         var (http, headers) = (request.Http, request.Http.Response.Headers);
+        if (HttpMethods.IsGet(http.Request.Method)) pulls.Note(request.Repository, manifest.Digest);
         headers.ETag = Precondition.EntityTag(manifest.Digest);
         headers["Docker-Content-Digest"] = manifest.Digest.Value;
         if (new Precondition(null, http.Request.Headers.IfNoneMatch).IsNotModified(manifest.Digest))

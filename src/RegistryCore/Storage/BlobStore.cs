@@ -73,12 +73,13 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
     }
 
     /// <summary>Links a blob of another repository; false when that one does not hold it.</summary>
-    public async Task<bool> MountAsync(RepositoryName source, RepositoryName repository, Digest digest)
+    public async Task<bool> MountAsync(RepositoryName source, RepositoryName repository, Digest digest, string account)
     {
         var mounted = await database.WriteAsync(db =>
         {
-            if (Read(db, source, digest) is null) return false;
+            if (Read(db, source, digest) is not { } blob) return false;
             Link(db, repository, digest);
+            Outbox.Append(db, database.EnsureRepository(db, repository), new Change(ChangeKind.BlobMounted, account, database.Now) { Digest = digest.Value, Size = blob.Size });
             return true;
         });
         if (mounted) cache.Invalidate(repository.Value);
@@ -86,11 +87,15 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
     }
 
     /// <summary>Takes the blob out of the repository; false when it is not in it.</summary>
-    public async Task<bool> RemoveAsync(RepositoryName repository, Digest digest)
+    public async Task<bool> RemoveAsync(RepositoryName repository, Digest digest, string account)
     {
-        var removed = await database.WriteAsync(db => db.Execute(
-            "DELETE FROM blob_links WHERE repository = (SELECT id FROM repositories WHERE name = @name) AND digest = @digest",
-            new { name = repository.Value, digest = digest.Value }) > 0);
+        var removed = await database.WriteAsync(db =>
+        {
+            if (RegistryDatabase.FindRepository(db, repository) is not { } id) return false;
+            if (db.Execute("DELETE FROM blob_links WHERE repository = @id AND digest = @digest", new { id, digest = digest.Value }) == 0) return false;
+            Outbox.Append(db, id, new Change(ChangeKind.BlobDeleted, account, database.Now) { Digest = digest.Value });
+            return true;
+        });
         if (removed) cache.Invalidate(repository.Value);
         return removed;
     }

@@ -75,12 +75,12 @@ internal static class Garbage
         db.Query<string>("SELECT digest FROM blobs WHERE digest >= @prefix AND digest < @end", new { prefix, end = prefix + "g" }).ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Removes the manifest if it is garbage now.</summary>
-    public static bool RemoveManifest(SqliteConnection db, long repository, Digest digest, GarbageAge age)
+    public static bool RemoveManifest(SqliteConnection db, long repository, Digest digest, GarbageAge age, long now)
     {
         var isGarbage = db.ExecuteScalar<bool>(
             $"SELECT EXISTS (SELECT 1 FROM manifests m WHERE repository = @repository AND digest = @digest AND {LooseManifest} AND {NothingNeedsIt})",
             new { repository, digest = digest.Value, untagged = age.Untagged });
-        if (isGarbage) ManifestStore.Remove(db, repository, digest);
+        if (isGarbage) ManifestStore.Remove(db, repository, digest, account: "", now);
         return isGarbage;
     }
 

@@ -83,7 +83,7 @@ internal sealed partial class GarbageCollector(
         {
             before = removed.Count;
             removed.UnionWith(await RemoveAsync(
-                repository, [.. candidates.Where(c => !removed.Contains(c))], isManifest: true, age, (db, d) => Garbage.RemoveManifest(db, id, d, age), cancellationToken));
+                repository, [.. candidates.Where(c => !removed.Contains(c))], isManifest: true, age, (db, d) => Garbage.RemoveManifest(db, id, d, age, database.Now), cancellationToken));
         }
 
         return [.. removed];

@@ -157,13 +157,19 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
         return outcome;
     }
 
-    /// <summary>Removes a manifest that no tag points at. Only inside a write.</summary>
-    public static void Remove(SqliteConnection db, long repository, Digest digest)
+    /// <summary>Removes a manifest that no tag points at, and tells the index. Only inside a write.</summary>
+    /// <param name="db">The writer's connection.</param>
+    /// <param name="repository">The repository's row.</param>
+    /// <param name="digest">The manifest.</param>
+    /// <param name="account">Who does it; empty for the registry by itself.</param>
+    /// <param name="now">When, in Unix seconds.</param>
+    public static void Remove(SqliteConnection db, long repository, Digest digest, string account, long now)
     {
         db.Execute("DELETE FROM manifests WHERE repository = @repository AND digest = @digest", new { repository, digest = digest.Value });
         db.Execute(
             "DELETE FROM manifest_contents WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM manifests WHERE digest = @digest)",
             new { digest = digest.Value });
+        Outbox.Append(db, repository, new Change(ChangeKind.ManifestDeleted, account, now) { Digest = digest.Value });
     }
 
     private static List<TagMove> History(SqliteConnection db, RepositoryName repository, string tag) => db.Query<TagMove>(
@@ -232,6 +238,12 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
                 now = database.Now,
                 account,
             });
+        Outbox.Append(db, repository, new Change(ChangeKind.ManifestPushed, account, database.Now)
+        {
+            Digest = digest,
+            MediaType = manifest.Manifest.MediaType,
+            Size = manifest.Manifest.Bytes.Length,
+        });
         foreach (var target in manifest.Blobs.Concat(manifest.Children).Distinct())
         {
             db.Execute(
@@ -260,7 +272,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
             MoveTag(db, repository, tag, digest, null, account);
         }
 
-        Remove(db, repository, digest);
+        Remove(db, repository, digest, account, database.Now);
         return DeleteOutcome.Deleted;
     }
 
@@ -279,6 +291,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
         }
 
         db.Execute("INSERT INTO tag_history (repository, name, old_digest, new_digest, at, by) VALUES (@repository, @tag, @from, @to, @now, @account)", row);
+        Outbox.Append(db, repository, new Change(to is null ? ChangeKind.TagDeleted : ChangeKind.TagMoved, account, row.now) { Tag = tag, Digest = (to ?? from)?.Value });
     }
 
     private static ManifestRecord? Read(SqliteConnection db, RepositoryName repository, Reference reference)

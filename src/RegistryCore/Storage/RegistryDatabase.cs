@@ -15,6 +15,9 @@ internal sealed class RegistryDatabase(StorageDirectory directory, TimeProvider 
     /// <summary>Now, as the database writes it: Unix seconds.</summary>
     public long Now => clock.GetUtcNow().ToUnixTimeSeconds();
 
+    /// <summary>The file itself.</summary>
+    public Database Database => database;
+
     /// <summary>After a crash, until when touches may have been lost; null after a stop in peace.</summary>
     public long? TouchesLostUntil => crashNoticedAt;
 

@@ -60,7 +60,7 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs)
         if (!Digest.TryParse(text, out var digest)) return (OciError.DigestInvalid(text), false);
         foreach (var source in Sources(request))
         {
-            if (!await blobs.MountAsync(source, request.Repository, digest)) continue;
+            if (!await blobs.MountAsync(source, request.Repository, digest, request.Token.Subject)) continue;
             DescribeBlob(request, digest);
             return (null, true);
         }

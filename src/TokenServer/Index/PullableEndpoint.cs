@@ -25,11 +25,9 @@ internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, 
             return;
         }
 
-        var error = BasicCredentials.Read(context.Request.Headers.Authorization, out var credentials);
-        var service = credentials is null ? null : Authenticate(credentials);
-        if (service is null)
+        if (RegistrySignIn.Read(context.Request.Headers.Authorization, services, out var service) is { } error)
         {
-            await (error ?? ErrorAnswer.Unauthorized("only registries may ask here, with their service name and credential")).SendAsync(context.Response);
+            await error.SendAsync(context.Response);
             return;
         }
 
@@ -42,7 +40,7 @@ internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, 
         }
 
         var now = time.GetUtcNow();
-        if (subjects.Read(request!.Token, service.Audience, now, out var account) is { } bad)
+        if (subjects.Read(request!.Token, service!.Audience, now, out var account) is { } bad)
         {
             await ErrorAnswer.InvalidRequest(bad).SendAsync(context.Response);
             return;
@@ -61,9 +59,6 @@ internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, 
             : Anonymous with { Service = service.Name };
         await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Pullable(policies.Current, caller, request.Repositories, now));
     }
-
-    private RegistryService? Authenticate(BasicCredentials credentials) =>
-        services.FirstOrDefault(s => s.Name == credentials.User && s.Knows(credentials.Password));
 
     private static byte[] Pullable(Policy policy, Caller caller, IReadOnlyList<RepositoryName> names, DateTimeOffset now) =>
         JsonBytes.Write((policy, caller, names, now), static (json, question) =>

@@ -61,6 +61,21 @@ internal sealed class Policy
         return found;
     }
 
+    /// <summary>
+    /// Where to look for repositories that the caller may do anything with: their names begin with one of these, which are in
+    /// byte order and none of which begins with another. What lies there must still be decided name by name.
+    /// </summary>
+    public IReadOnlyList<string> RepositoryPrefixes(CallerSubjects caller)
+    {
+        var prefixes = new List<string>();
+        foreach (var prefix in index.AllowedPrefixes(caller, Scope.RepositoryType).Order(StringComparer.Ordinal))
+        {
+            if (prefixes is not [.., var last] || !prefix.StartsWith(last, StringComparison.Ordinal)) prefixes.Add(prefix);
+        }
+
+        return prefixes;
+    }
+
     private static List<Rule> Ordered(List<Rule>? rules)
     {
         if (rules is null) return [];

@@ -39,11 +39,17 @@ internal sealed class RuleIndex
         return tried;
     }
 
+    /// <summary>Beginnings of names on a type, one of which every name has that any rule allows the caller anything on.</summary>
+    public IEnumerable<string> AllowedPrefixes(CallerSubjects caller, string type) =>
+        caller.Keys.SelectMany(key => tables.TryGetValue((key, type), out var table) ? table.AllowedPrefixes : []);
+
     /// <summary>The patterns of one subject's rules on one type, by their literal beginnings.</summary>
     private sealed class PrefixTable
     {
         private readonly Dictionary<string, List<(Rule Rule, ResourcePattern Pattern)>> byPrefix = new(StringComparer.Ordinal);
         private readonly List<int> lengths = [];
+
+        public IEnumerable<string> AllowedPrefixes => byPrefix.Where(p => p.Value.Exists(entry => entry.Rule.Effect == Effect.Allow)).Select(p => p.Key);
 
         public void Add(Rule rule, ResourcePattern pattern)
         {

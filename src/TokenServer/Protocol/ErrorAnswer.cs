@@ -48,6 +48,9 @@ internal sealed record ErrorAnswer
     /// <summary>There is nothing at this path.</summary>
     public static ErrorAnswer NotFound { get; } = new(StatusCodes.Status404NotFound, "invalid_request", "UNSUPPORTED", "there is nothing here: tokens are at /token, keys at /.well-known/jwks.json");
 
+    /// <summary>The catalogue holds no such repository that the caller may see: one text, so that nobody finds out which exist.</summary>
+    public static ErrorAnswer RepositoryUnknown { get; } = new(StatusCodes.Status404NotFound, "invalid_request", "NAME_UNKNOWN", "there is no such repository, or you may not pull from it");
+
     /// <summary>The request's body is larger than is read.</summary>
     public static ErrorAnswer TooLarge { get; } = new(StatusCodes.Status413PayloadTooLarge, "invalid_request", "UNSUPPORTED", "the request's body is too large");
 
@@ -56,6 +59,9 @@ internal sealed record ErrorAnswer
 
     /// <summary>Who asks has not shown who they are.</summary>
     public static ErrorAnswer Unauthorized(string message) => new(StatusCodes.Status401Unauthorized, "invalid_client", "UNAUTHORIZED", message);
+
+    /// <summary>A report does not begin where the catalogue stands.</summary>
+    public static ErrorAnswer OutOfStep(string message) => new(StatusCodes.Status409Conflict, "out_of_step", "UNSUPPORTED", message);
 
     /// <summary>The path is right, the method is not.</summary>
     public static ErrorAnswer MethodNotAllowed(string allow) =>

@@ -10,10 +10,11 @@ internal sealed class RegistryService
 {
     private readonly byte[]? credentialHash;
 
-    private RegistryService(string name, string audience, byte[]? credentialHash)
+    private RegistryService(string name, string audience, Uri? url, byte[]? credentialHash)
     {
         Name = name;
         Audience = audience;
+        Url = url;
         this.credentialHash = credentialHash;
     }
 
@@ -22,6 +23,9 @@ internal sealed class RegistryService
 
     /// <summary>The <c>aud</c> of its tokens.</summary>
     public string Audience { get; }
+
+    /// <summary>Where clients reach it; null when that is not configured.</summary>
+    public Uri? Url { get; }
 
     /// <summary>The configured services; without any, one with the default name and the credential that init makes.</summary>
     /// <exception cref="OperatorException">Two have one name, or a credential cannot be read.</exception>
@@ -49,6 +53,6 @@ internal sealed class RegistryService
             hash = SHA256.HashData(Encoding.UTF8.GetBytes(credential));
         }
 
-        return new RegistryService(service.Name!, service.Audience ?? service.Name!, hash);
+        return new RegistryService(service.Name!, service.Audience ?? service.Name!, service.Url, hash);
     }
 }

@@ -1,0 +1,62 @@
+using System.CommandLine;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Sqlite;
+using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.IndexSync;
+using AuthIndex.RegistryCore.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace AuthIndex.RegistryCore.Commands;
+
+/// <summary><c>sync</c>: makes the index's catalogue of this registry right from nothing.</summary>
+internal static class SyncCommand
+{
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);
+
+    public static Command Create(CommandLine shared)
+    {
+        var command = new Command("sync", "Tell the index everything anew. A registry that runs does it; otherwise it is done here.");
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            await RunAsync(shared.Bind<RegistryOptions>(arguments, "registry"), arguments.InvocationConfiguration.Output, cancellationToken);
+            return 0;
+        });
+        return command;
+    }
+
+    /// <summary>Runs it to its end.</summary>
+    /// <exception cref="OperatorException">It cannot be done; the message says why.</exception>
+    public static async Task RunAsync(RegistryOptions options, TextWriter output, CancellationToken cancellationToken)
+    {
+        if (!options.Reporting.Enabled) throw new OperatorException("registry.reporting.enabled is false: the index is told nothing");
+        var file = StorageDirectory.DatabaseIn(options.Root);
+        if (!File.Exists(file)) throw new OperatorException($"there is no registry in {options.Root}");
+
+        await using var database = Database.Open(file, typeof(Outbox).Assembly);
+        var outbox = new Outbox(database);
+        using var held = FileLock.TryTake(Path.Combine(options.Root, "lock"));
+        if (held is null) await WaitAsync(outbox, output, cancellationToken);
+        else await RunHereAsync(options, outbox, cancellationToken);
+        await output.WriteLineAsync("the index knows everything");
+    }
+
+    private static async Task WaitAsync(Outbox outbox, TextWriter output, CancellationToken cancellationToken)
+    {
+        var request = await outbox.RequestResyncAsync();
+        await output.WriteLineAsync("asked the registry that runs; waiting for it (it goes on by itself when this is ended)");
+        while (outbox.State().ResyncDone < request) await Task.Delay(Look, cancellationToken);
+    }
+
+    private static async Task RunHereAsync(RegistryOptions options, Outbox outbox, CancellationToken cancellationToken)
+    {
+        await outbox.SetReportingAsync(true);
+        using var http = RegistryApp.CreateHttpClient(options.TokenServer);
+        var resync = new Resync(outbox, new ReportLine(new IndexConnection(options, http)), NullLogger<Resync>.Instance);
+        switch (await resync.RunAsync(cancellationToken))
+        {
+            case ReportOutcome.Failed { Reason: var reason }: throw new OperatorException($"the index cannot be told at {options.TokenServer.Url}: {reason}");
+            case ReportOutcome.OutOfStep { Reason: var reason }: throw new OperatorException($"the index took another snapshot of this registry meanwhile: {reason}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+using System.Security.Cryptography;
+using AuthIndex.RegistryCore.Storage;
+using Microsoft.Data.Sqlite;
+
+namespace AuthIndex.RegistryCore.IndexSync;
+
+/// <summary>How reporting stands, for people.</summary>
+/// <param name="Reporting">Whether there is any.</param>
+/// <param name="Waiting">How many events the index has not acknowledged.</param>
+/// <param name="OldestSeconds">How long the oldest of them has waited.</param>
+/// <param name="ResyncPending">Whether the index is to be told everything anew.</param>
+/// <param name="IsReached">Whether the last report arrived.</param>
+internal sealed record ReportingStatus(bool Reporting, long Waiting, long OldestSeconds, bool ResyncPending, bool IsReached);
+
+/// <summary>
+/// Empties the outbox into the index, in order, for as long as the server runs. A report is repeated until the index has
+/// acknowledged it; the index knows what it has already, so that repeating does no harm.
+/// </summary>
+internal sealed partial class IndexReporter(
+    Outbox outbox, RecentPulls pulls, Resync resync, ReportLine line, RegistryOptions options, TimeProvider clock, ILogger<IndexReporter> log) : BackgroundService
+{
+    /// <summary>The most events that wait; beyond it the oldest are given up for a full resync, so that a lost index does not fill the disk.</summary>
+    public const int MaxDepth = 100_000;
+
+    private const int BatchSize = 500;
+    private const int MaxPulls = 2000;
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+
+    private IReadOnlyList<PulledManifest> pulled = [];
+    private long? lastContact;
+    private volatile string? failure;
+
+    /// <summary>How reporting stands.</summary>
+    public ReportingStatus Status()
+    {
+        var state = outbox.State();
+        var age = state.OldestAt is { } at ? Math.Max(0, clock.GetUtcNow().ToUnixTimeSeconds() - at) : 0;
+        return new ReportingStatus(options.Reporting.Enabled, state.Depth, age, options.Reporting.Enabled && state.NeedsResync, failure is null);
+    }
+
+    /// <inheritdoc/>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await outbox.SetReportingAsync(options.Reporting.Enabled);
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (!options.Reporting.Enabled) return;
+        var failures = 0;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var outcome = await ReportAsync(stoppingToken);
+            Tell(outcome);
+            failures = outcome is ReportOutcome.Failed ? failures + 1 : 0;
+            if (outcome is null) await Task.Delay(Look, clock, stoppingToken);
+            else if (failures > 0) await Task.Delay(Pause(failures), clock, stoppingToken);
+        }
+    }
+
+    /// <summary>Makes the next report; null when there is nothing to report.</summary>
+    private async Task<ReportOutcome?> ReportAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var state = outbox.State();
+            if (state.Depth > MaxDepth) return await GiveUpAsync(state); // first: a resync that cannot be made holds up no deluge
+            if (state.NeedsResync) return await ResyncAsync(cancellationToken);
+            if (state.Depth == 0 && !IsContactDue()) return null;
+
+            if (pulled.Count == 0 && IsContactDue()) pulled = pulls.Take(MaxPulls);
+            var batch = outbox.Read(BatchSize);
+            var outcome = await line.SendAsync(new EventReport(batch.After, batch.Events, pulled), cancellationToken);
+            if (outcome is ReportOutcome.Accepted)
+            {
+                if (batch.Events.Count > 0) await outbox.AcknowledgeAsync(batch.End);
+                if (pulled.Count > 0 || batch.Events.Count == 0) lastContact = clock.GetTimestamp();
+                pulled = [];
+            }
+            else if (outcome is ReportOutcome.OutOfStep)
+            {
+                await outbox.RequestResyncAsync();
+            }
+
+            return outcome;
+        }
+        catch (Exception e) when (e is SqliteException or IOException)
+        {
+            return new ReportOutcome.Failed($"the registry's own database: {e.Message}");
+        }
+    }
+
+    /// <summary>A snapshot that the index drops on the way counts as failed: begun again at once it might be dropped for ever.</summary>
+    private async Task<ReportOutcome> ResyncAsync(CancellationToken cancellationToken) =>
+        await resync.RunAsync(cancellationToken) is var outcome && outcome is ReportOutcome.OutOfStep dropped ? new ReportOutcome.Failed(dropped.Reason) : outcome;
+
+    private async Task<ReportOutcome?> GiveUpAsync(OutboxState state)
+    {
+        await outbox.GiveUpAsync(outbox.Read(BatchSize).End);
+        return state.NeedsResync ? null : new ReportOutcome.OutOfStep($"more than {MaxDepth} events wait");
+    }
+
+    private bool IsContactDue() => lastContact is not { } last || clock.GetElapsedTime(last) >= options.Reporting.Every;
+
+    /// <summary>Doubles from one second to the longest, half of it by chance, so that registries do not come back all at once.</summary>
+    private TimeSpan Pause(int failures)
+    {
+        var full = Math.Min(FirstPause.TotalMilliseconds * Math.Pow(2, Math.Min(failures - 1, 20)), options.Reporting.LongestPause.TotalMilliseconds);
+        return TimeSpan.FromMilliseconds((full / 2) + RandomNumberGenerator.GetInt32((int)(full / 2) + 1));
+    }
+
+    private void Tell(ReportOutcome? outcome)
+    {
+        switch (outcome)
+        {
+            case ReportOutcome.Failed { Reason: var reason }:
+                if (failure != reason) LogFailure(log, line.Url, reason);
+                failure = reason;
+                break;
+            case ReportOutcome.OutOfStep { Reason: var reason }:
+                LogOutOfStep(log, reason);
+                break;
+            case ReportOutcome.Accepted when failure is not null:
+                LogRecovered(log, line.Url);
+                failure = null;
+                break;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The index cannot be told of changes at {Endpoint}: {Reason}; they are kept, trying again")]
+    private static partial void LogFailure(ILogger log, Uri endpoint, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The index takes reports at {Endpoint} again")]
+    private static partial void LogRecovered(ILogger log, Uri endpoint);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The index is told everything anew: {Reason}")]
+    private static partial void LogOutOfStep(ILogger log, string reason);
+}

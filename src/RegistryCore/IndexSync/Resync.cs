@@ -1,0 +1,38 @@
+using System.Security.Cryptography;
+using AuthIndex.RegistryCore.Storage;
+
+namespace AuthIndex.RegistryCore.IndexSync;
+
+/// <summary>
+/// Tells the index everything anew, as of one moment, in parts. What breaks off is begun again from the start: the index drops
+/// the parts of an unfinished one.
+/// </summary>
+internal sealed partial class Resync(Outbox outbox, ReportLine line, ILogger<Resync> log)
+{
+    private const int PageSize = 1000;
+
+    /// <summary>Runs one.</summary>
+    public async Task<ReportOutcome> RunAsync(CancellationToken cancellationToken)
+    {
+        using var snapshot = outbox.OpenSnapshot();
+        var epoch = RandomNumberGenerator.GetHexString(32, lowercase: true);
+        var (page, sent) = (0, 0L);
+        using var parts = snapshot.Content().Chunk(PageSize).GetEnumerator();
+        for (var more = parts.MoveNext(); ; page++)
+        {
+            OutboxEvent[] part = more ? parts.Current : [];
+            more = more && parts.MoveNext();
+            var outcome = await line.SendAsync(new SnapshotReport(epoch, page, !more, snapshot.Position, part), cancellationToken);
+            if (outcome is not ReportOutcome.Accepted) return outcome;
+            sent += part.Length;
+            if (!more) break;
+        }
+
+        await outbox.CompleteResyncAsync(snapshot);
+        LogDone(log, sent);
+        return new ReportOutcome.Accepted();
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The index's catalogue of this registry was made anew: {Count} manifests and tags")]
+    private static partial void LogDone(ILogger log, long count);
+}

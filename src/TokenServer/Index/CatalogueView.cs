@@ -1,0 +1,39 @@
+using System.Net;
+using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Protocol;
+
+namespace AuthIndex.TokenServer.Index;
+
+/// <summary>The catalogue as one caller may see it: what they may pull, registry by registry, by one policy from start to end.</summary>
+internal sealed class CatalogueView
+{
+    private readonly Policy policy;
+    private readonly CallerSubjects subjects;
+    private readonly Dictionary<string, (RegistryService Service, Circumstances Circumstances)> services;
+
+    public CatalogueView(Policy policy, SignInOutcome.SignedIn who, IPAddress? address, IReadOnlyList<RegistryService> services, DateTimeOffset now)
+    {
+        this.policy = policy;
+        subjects = new CallerSubjects(who.Account, who.Groups, policy.Groups);
+        this.services = services.ToDictionary(
+            s => s.Name,
+            s => (s, new Circumstances(address, s.Name, who.SignedInBy, now, UnknownIsMet: false)),
+            StringComparer.Ordinal);
+    }
+
+    /// <summary>The beginnings of all names that the caller may see, in byte order, none beginning with another: the rest need not be looked at.</summary>
+    public IReadOnlyList<string> Prefixes => policy.RepositoryPrefixes(subjects);
+
+    /// <summary>Whether the caller may pull a repository from a registry; never from one that is not configured any more.</summary>
+    public bool Shows(string service, RepositoryName name) =>
+        services.TryGetValue(service, out var known)
+        && policy.Decide(subjects, known.Circumstances, Scope.Repository(name, ActionSet.Pull)).Granted.Actions.Covers(ActionSet.Pull);
+
+    /// <summary>The registries from which the caller may pull a repository, whether it is there or not.</summary>
+    public IReadOnlyList<string> ServicesFor(RepositoryName name) => [.. services.Keys.Where(service => Shows(service, name))];
+
+    /// <summary>Where clients reach a registry; null when that is not configured.</summary>
+    public Uri? UrlOf(string service) => services[service].Service.Url;
+}
