@@ -10,6 +10,7 @@ public sealed class DirectorySessionTests : IDirectoryConnector, IDisposable
     private readonly DirectorySession session;
     private readonly List<string> connected = [];
     private Action<DirectoryServer, int>? onBind;
+    private TimeSpan lastWithin;
 
     public DirectorySessionTests()
     {
@@ -79,8 +80,6 @@ public sealed class DirectorySessionTests : IDirectoryConnector, IDisposable
         session.Run(deadline, c => c.Bind("cn=x", "y"));
         Assert.Equal(TimeSpan.FromSeconds(1), lastWithin);
     }
-
-    private TimeSpan lastWithin;
 
     IDirectoryConnection IDirectoryConnector.Connect(DirectoryServer server, TimeSpan within)
     {
