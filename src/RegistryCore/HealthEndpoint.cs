@@ -6,12 +6,15 @@ using Microsoft.Data.Sqlite;
 namespace AuthIndex.RegistryCore;
 
 /// <summary>For orchestrators and people: whether the process lives, and whether traffic should come here.</summary>
-internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database)
+internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database, FreeSpace space)
 {
     /// <summary>GET <c>/healthz/live</c>.</summary>
     public static Task LiveAsync(HttpContext http) => http.Response.WriteAsync("alive\n");
 
-    /// <summary>GET <c>/healthz/ready</c>: 200 or 503, and each part with its reason.</summary>
+    /// <summary>
+    /// GET <c>/healthz/ready</c>: 200 or 503, and each part with its reason. Low space is no 503: pulls and deletions go on, and
+    /// traffic that was sent elsewhere could not make room.
+    /// </summary>
     public Task ReadyAsync(HttpContext http)
     {
         var parts = new Dictionary<string, string>(StringComparer.Ordinal)
@@ -20,8 +23,10 @@ internal sealed class HealthEndpoint(TrustedKeys keys, RegistryDatabase database
             ["database"] = ProbeDatabase(),
         };
         var isReady = parts.Values.All(v => v == "ok");
+        var isLow = space.IsLow;
+        parts["freeSpace"] = isLow ? $"{space.Available} bytes are free; pushes are refused below {space.Floor}" : "ok";
         http.Response.StatusCode = isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-        return http.Response.WriteAsJsonAsync(new { status = isReady ? "ready" : "not ready", parts }, http.RequestAborted);
+        return http.Response.WriteAsJsonAsync(new { status = (isReady, isLow) switch { (false, _) => "not ready", (_, true) => "degraded", _ => "ready" }, parts }, http.RequestAborted);
     }
 
     private string ProbeDatabase()

@@ -4,4 +4,5 @@ using AuthIndex.RegistryCore.Commands;
 var shared = new CommandLine();
 var root = shared.Root("The AuthIndex registry: keeps images, and obeys the token server's tokens.");
 root.Add(ServeCommand.Create(shared));
+foreach (var command in StorageCommands.All(shared)) root.Add(command);
 return await CommandLine.RunAsync(root, args);

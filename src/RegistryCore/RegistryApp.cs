@@ -4,6 +4,7 @@ using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Blobs;
 using AuthIndex.RegistryCore.Catalog;
+using AuthIndex.RegistryCore.Commands;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Tags;
@@ -37,13 +38,13 @@ internal static class RegistryApp
         services.AddSingleton<AccessCheck>();
         services.AddSingleton<IndexClient>();
 
-        services.AddSingleton<StorageDirectory>();
-        services.AddSingleton<RegistryDatabase>();
-        services.AddSingleton(new ReadCache(options.Limits.ManifestCache.Bytes));
-        services.AddSingleton<BlobStore>();
-        services.AddSingleton<ManifestStore>();
-        services.AddSingleton<UploadStore>();
+        services.AddRegistryStorage(options);
         services.AddHostedService<UploadSweeper>();
+        services.AddHostedService<TouchWriter>();
+        services.AddHostedService<GarbageCollectionSchedule>();
+        services.AddHostedService<ScrubSchedule>();
+        services.AddSingleton<StorageTasks>();
+        services.AddHostedService<ControlListener>();
 
         services.AddSingleton<CatalogEndpoint>();
         services.AddSingleton<TagsEndpoint>();

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Diagnostics.CodeAnalysis;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
@@ -28,6 +29,15 @@ internal sealed class RegistryOptions : ListenerOptions
     /// <summary>How long an upload session may lie untouched before it is removed.</summary>
     [DurationRange("1m", "365d")]
     public TimeSpan UploadExpiry { get; set; } = TimeSpan.FromDays(1);
+
+    /// <summary>Pushes are refused while the volume of the data directory has less room than this.</summary>
+    public ByteSize FreeSpaceFloor { get; set; } = new(256 * 1024 * 1024);
+
+    /// <summary>When and what the garbage collection removes.</summary>
+    public GarbageCollectionOptions GarbageCollection { get; set; } = new();
+
+    /// <summary>How often and how fast what is stored is compared with its digests.</summary>
+    public ScrubOptions Scrub { get; set; } = new();
 
     /// <summary>The folder that holds everything of the registry.</summary>
     public string Root => Path.Combine(DataDirectory, "registry");
@@ -64,6 +74,69 @@ internal sealed class TokenServerLinkOptions
     /// <summary>How far the clocks of token server and registry may differ.</summary>
     [DurationRange("0s", "60s")]
     public TimeSpan Leeway { get; set; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>The garbage collection.</summary>
+internal sealed class GarbageCollectionOptions
+{
+    /// <summary>How long after one run the next begins; the first comes one grace period after the start. 0s: only by command.</summary>
+    [DurationRange("0s", "365d")]
+    public TimeSpan Every { get; set; } = TimeSpan.FromDays(1);
+
+    /// <summary>
+    /// How long what was pushed, mounted or found to exist is kept although nothing refers to it yet: at least as long as the
+    /// slowest client takes from its first existence check to its manifest. 0s only where nobody pushes meanwhile.
+    /// </summary>
+    [DurationRange("0s", "365d")]
+    public TimeSpan Grace { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>What becomes of manifests without a tag: keep, or how long after they were pushed or lost their tag they go.</summary>
+    public UntaggedPolicy Untagged { get; set; }
+}
+
+/// <summary>The background scrub.</summary>
+internal sealed class ScrubOptions
+{
+    /// <summary>In what time every blob is checked once. 0s: only by command.</summary>
+    [DurationRange("0s", "365d")]
+    public TimeSpan Every { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>The most that the background scrub reads in a second.</summary>
+    [AtLeast("1MiB")]
+    public ByteSize BytesPerSecond { get; set; } = new(20 * 1024 * 1024);
+}
+
+/// <summary>Bounds a size from below.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class AtLeastAttribute(string least) : ValidationAttribute
+{
+    /// <summary>The smallest size allowed, as the configuration writes it.</summary>
+    public string Least => least;
+
+    /// <inheritdoc/>
+    public override bool IsValid(object? value) => value is ByteSize size && size.Bytes >= ByteSize.Parse(least, null).Bytes;
+
+    /// <inheritdoc/>
+    public override string FormatErrorMessage(string name) => $"must be at least {least}";
+}
+
+/// <summary>What becomes of manifests without a tag.</summary>
+/// <param name="RemoveAfter">How long after they were pushed or lost their tag they go; null to keep them.</param>
+internal readonly record struct UntaggedPolicy(TimeSpan? RemoveAfter) : IParsable<UntaggedPolicy>
+{
+    /// <inheritdoc/>
+    public static UntaggedPolicy Parse(string s, IFormatProvider? provider) =>
+        TryParse(s, provider, out var policy) ? policy : throw new FormatException($"'{s}' is neither keep nor a duration.");
+
+    /// <inheritdoc/>
+    public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out UntaggedPolicy result)
+    {
+        result = default;
+        if (s == "keep") return true;
+        if (s is null || !Duration.TryParse(s, out var after)) return false;
+        result = new UntaggedPolicy(after);
+        return true;
+    }
 }
 
 /// <summary>Limits on what clients send and ask for.</summary>

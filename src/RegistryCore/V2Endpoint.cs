@@ -35,10 +35,15 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Regist
         {
             error = new OciError(e.StatusCode, "UNSUPPORTED", e.Message);
         }
+        catch (Exception e) when (IsStorageFull(e))
+        {
+            LogFull(log, http.TraceIdentifier, http.Request.Method, http.Request.Path.Value, e.Message);
+            error = OciError.NoSpace();
+        }
         catch (Exception e)
         {
             LogFailure(log, http.TraceIdentifier, http.Request.Method, http.Request.Path.Value, e);
-            error = IsStorageFull(e) ? OciError.NoSpace() : OciError.Internal(http.TraceIdentifier);
+            error = OciError.Internal(http.TraceIdentifier);
         }
 
         if (error is not null) await RenderAsync(http, error);
@@ -101,7 +106,7 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Regist
     private static bool IsStorageFull(Exception e)
     {
         const int noSpace = 28, quota = 122, sqliteFull = 13; // ENOSPC, EDQUOT, SQLITE_FULL
-        return e is IOException { HResult: noSpace or quota } or SqliteException { SqliteErrorCode: sqliteFull };
+        return e is Storage.StorageFullException or IOException { HResult: noSpace or quota } or SqliteException { SqliteErrorCode: sqliteFull };
     }
 
     private static readonly JsonSerializerOptions ErrorJson = new(JsonSerializerDefaults.Web)
@@ -116,6 +121,9 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Regist
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "The client hung up during {Method} {Path}")]
     private static partial void LogHangUp(ILogger log, string method, string? path);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "No room for request {RequestId}: {Method} {Path}: {Reason}")]
+    private static partial void LogFull(ILogger log, string requestId, string method, string? path, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} failed: {Method} {Path}")]
     private static partial void LogFailure(ILogger log, string requestId, string method, string? path, Exception e);

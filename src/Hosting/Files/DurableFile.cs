@@ -54,6 +54,15 @@ public static partial class DurableFile
         return true;
     }
 
+    /// <summary>Gives a file a second name; false when the volumes are not the same, or the volume has no second names. Not yet durable.</summary>
+    /// <exception cref="IOException">The name is taken or cannot be made.</exception>
+    public static bool TryLinkOnSameVolume(string existing, string name)
+    {
+        const int notPermitted = 1, otherVolume = 18, tooManyLinks = 31, notSupported = 95; // EPERM, EXDEV, EMLINK, EOPNOTSUPP
+        if (Link(existing, name) == 0) return true;
+        return Marshal.GetLastPInvokeError() is notPermitted or otherVolume or tooManyLinks or notSupported ? false : throw Failure("link", name);
+    }
+
     /// <summary>Makes the names in a directory durable: files created, renamed or removed in it.</summary>
     /// <exception cref="IOException">The directory cannot be opened or synced.</exception>
     public static void SyncDirectory(string directory)
@@ -93,7 +102,7 @@ public static partial class DurableFile
     }
 
     private static IOException Failure(string verb, string path) =>
-        new($"Could not {verb} '{path}': {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+        new($"Could not {verb} '{path}': {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}", Marshal.GetLastPInvokeError());
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);

@@ -14,7 +14,8 @@ internal sealed class BlobEndpoint(BlobStore blobs)
     public async Task<OciError?> GetAsync(V2Request request)
     {
         if (!Digest.TryParse(request.Argument, out var digest)) return OciError.DigestInvalid(request.Argument);
-        if (blobs.Find(request.Repository, digest) is not { } blob) return OciError.BlobUnknown(digest);
+        var found = HttpMethods.IsHead(request.Http.Request.Method) ? await blobs.FindToKeepAsync(request.Repository, digest) : blobs.Find(request.Repository, digest);
+        if (found is not { } blob) return OciError.BlobUnknown(digest);
 
         var (http, headers) = (request.Http, request.Http.Response.Headers);
         headers.ETag = Precondition.EntityTag(digest);
@@ -35,7 +36,8 @@ internal sealed class BlobEndpoint(BlobStore blobs)
             return null;
         }
 
-        using var file = blobs.Open(digest);
+        using var file = blobs.Open(request.Repository, digest);
+        if (file is null) return OciError.BlobUnknown(digest);
         if (RandomAccess.GetLength(file) is var length && length != blob.Size) throw new IOException($"The file of blob {digest} has {length} bytes, its record says {blob.Size}.");
         await SendAsync(request, file, blob, ranges);
         return null;

@@ -15,7 +15,7 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RegistryOptions 
     public async Task<OciError?> GetAsync(V2Request request)
     {
         if (!Reference.TryParse(request.Argument, out var reference)) return OciError.TagInvalid(request.Argument);
-        if (manifests.Find(request.Repository, reference) is not { } manifest) return OciError.ManifestUnknown(reference);
+        if (await manifests.FindToKeepAsync(request.Repository, reference) is not { } manifest) return OciError.ManifestUnknown(reference);
 
         var (http, headers) = (request.Http, request.Http.Response.Headers);
         headers.ETag = Precondition.EntityTag(manifest.Digest);

@@ -13,16 +13,34 @@ namespace AuthIndex.RegistryCore.Storage;
 internal sealed record BlobRecord(Digest Digest, long Size);
 
 /// <summary>The blobs: bytes in content-addressed files, and the links that say which repository may show which.</summary>
-internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase database, ReadCache cache)
+internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase database, ReadCache cache, DigestLocks locks, Touches touches)
 {
+    private const int SqliteFull = 13;
+
     /// <summary>The blob if the repository holds it.</summary>
     public BlobRecord? Find(RepositoryName repository, Digest digest) =>
         cache.GetOrRead(repository.Value, digest.Value, () => database.Read(db => Read(db, repository, digest)), _ => digest.Value.Length);
 
-    /// <summary>Opens the bytes of a blob.</summary>
+    /// <summary>The blob if the repository holds it, and goes on holding it for the grace period: the client may leave it out of a push.</summary>
+    public async ValueTask<BlobRecord?> FindToKeepAsync(RepositoryName repository, Digest digest)
+    {
+        await touches.TouchAsync(new Content(repository, digest, IsManifest: false));
+        return Find(repository, digest);
+    }
+
+    /// <summary>Opens the bytes of a blob; null when it has gone since it was found.</summary>
     /// <exception cref="IOException">The file is missing or cannot be read: the storage is damaged, which is never a 404.</exception>
-    public SafeFileHandle Open(Digest digest) =>
-        File.OpenHandle(directory.Blob(digest), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+    public SafeFileHandle? Open(RepositoryName repository, Digest digest)
+    {
+        try
+        {
+            return File.OpenHandle(directory.Blob(digest), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        }
+        catch (FileNotFoundException) when (database.Read(db => Read(db, repository, digest)) is null)
+        {
+            return null;
+        }
+    }
 
     /// <summary>
     /// Takes a finished file of the right digest into the store and links it: file and directory are synced, then the row is committed.
@@ -30,17 +48,27 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
     /// </summary>
     public async Task AddAsync(RepositoryName repository, Digest digest, string file, long size)
     {
+        using var turn = await locks.EnterAsync(digest);
         var path = directory.Blob(digest);
         File.Move(file, path, overwrite: true);
+        Fault.Pass(FaultPoint.BlobMoved);
         DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
-        await database.WriteAsync(db =>
+        Fault.Pass(FaultPoint.DirectorySynced);
+        try
         {
-            db.Execute(
-                "INSERT INTO blobs (digest, size, stored_at) VALUES (@digest, @size, @now) ON CONFLICT DO UPDATE SET size = excluded.size",
-                new { digest = digest.Value, size, now = database.Now });
-            Link(db, repository, digest);
-            return true;
-        });
+            await database.WriteAsync(db =>
+            {
+                Insert(db, repository, digest, size);
+                return true;
+            });
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == SqliteFull)
+        {
+            // Room is short: give it back now. After other failures the row may yet prove durable, so the file waits for the collector.
+            if (!database.Read(db => Exists(db, digest))) File.Delete(path);
+            throw;
+        }
+
         cache.Invalidate(repository.Value);
     }
 
@@ -67,6 +95,20 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
         return removed;
     }
 
+    private void Insert(SqliteConnection db, RepositoryName repository, Digest digest, long size)
+    {
+        db.Execute(
+            """
+            INSERT INTO blobs (digest, size, stored_at, verified_at) VALUES (@digest, @size, @now, @now)
+            ON CONFLICT DO UPDATE SET size = excluded.size, verified_at = excluded.verified_at, damaged_at = NULL
+            """,
+            new { digest = digest.Value, size, now = database.Now });
+        Link(db, repository, digest);
+    }
+
+    private static bool Exists(SqliteConnection db, Digest digest) =>
+        db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = @digest)", new { digest = digest.Value });
+
     private void Link(SqliteConnection db, RepositoryName repository, Digest digest) => db.Execute(
         "INSERT INTO blob_links (repository, digest, linked_at) VALUES (@id, @digest, @now) ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at",
         new { id = database.EnsureRepository(db, repository), digest = digest.Value, now = database.Now });
@@ -76,7 +118,7 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
             """
             SELECT b.size FROM repositories r
             JOIN blob_links l ON l.repository = r.id AND l.digest = @digest
-            JOIN blobs b ON b.digest = l.digest
+            JOIN blobs b ON b.digest = l.digest AND b.damaged_at IS NULL
             WHERE r.name = @name
             """,
             new { name = repository.Value, digest = digest.Value }) is { } size

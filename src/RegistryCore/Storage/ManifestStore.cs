@@ -60,14 +60,23 @@ internal enum DeleteOutcome
 internal sealed record ReferrerRecord(string Digest, string MediaType, long Size, string? ArtifactType, string? Annotations);
 
 /// <summary>The manifests of all repositories, their tags, and what refers to what. A push is one commit.</summary>
-internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache)
+internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, Touches touches, FreeSpace space, RegistryOptions options)
 {
+    private readonly bool keepsUntagged = options.GarbageCollection.Untagged.RemoveAfter is null;
+
     /// <summary>The manifest under a tag or digest.</summary>
     public ManifestRecord? Find(RepositoryName repository, Reference reference) => cache.GetOrRead(
         repository.Value,
         reference.Value,
         () => database.Read(db => Read(db, repository, reference)),
         m => m.Bytes.Length);
+
+    /// <summary>The manifest, which goes on existing for the grace period when it was asked for by digest: the client may push an index of it.</summary>
+    public async ValueTask<ManifestRecord?> FindToKeepAsync(RepositoryName repository, Reference reference)
+    {
+        if (!keepsUntagged && reference.Digest is { } digest) await touches.TouchAsync(new Content(repository, digest, IsManifest: true));
+        return Find(repository, reference);
+    }
 
     /// <summary>Stores a manifest and points the tags at it, all or nothing.</summary>
     /// <param name="repository">Where.</param>
@@ -77,6 +86,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache)
     /// <param name="account">Who pushes.</param>
     public async Task<PutOutcome> PutAsync(RepositoryName repository, NewManifest manifest, IReadOnlyList<string> tags, Precondition precondition, string account)
     {
+        space.Demand();
         var outcome = await database.WriteAsync(db => Put(db, repository, manifest, tags, precondition, account));
         if (outcome is PutOutcome.Stored) cache.Invalidate(repository.Value);
         return outcome;
@@ -126,6 +136,45 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache)
             "SELECT name FROM repositories r WHERE name > @after AND EXISTS (SELECT 1 FROM manifests m WHERE m.repository = r.id) ORDER BY name LIMIT @count",
             new { after, count }).AsList());
 
+    /// <summary>Every move of a tag, the newest first.</summary>
+    public IReadOnlyList<TagMove> History(RepositoryName repository, string tag) => database.Read(db => History(db, repository, tag));
+
+    /// <summary>Points a tag at what it pointed at before its last move, or at <paramref name="target"/>, one of those before.</summary>
+    public async Task<RollbackOutcome> RollBackAsync(RepositoryName repository, string tag, Digest? target, string account)
+    {
+        var outcome = await database.WriteAsync<RollbackOutcome>(db =>
+        {
+            var history = History(db, repository, tag);
+            var wanted = target?.Value ?? history.FirstOrDefault()?.OldDigest;
+            if (wanted is null || !history.Any(move => move.OldDigest == wanted || move.NewDigest == wanted)) return new RollbackOutcome.NeverThere();
+            var id = RegistryDatabase.FindRepository(db, repository)!.Value;
+            if (!Digest.TryParse(wanted, out var digest) || !Exists(db, id, digest)) return new RollbackOutcome.ManifestGone(wanted);
+            var current = TagDigest(db, id, tag);
+            if (current != digest) MoveTag(db, id, tag, current, digest, account);
+            return new RollbackOutcome.Moved(current?.Value, wanted);
+        });
+        cache.Invalidate(repository.Value);
+        return outcome;
+    }
+
+    /// <summary>Removes a manifest that no tag points at. Only inside a write.</summary>
+    public static void Remove(SqliteConnection db, long repository, Digest digest)
+    {
+        db.Execute("DELETE FROM manifests WHERE repository = @repository AND digest = @digest", new { repository, digest = digest.Value });
+        db.Execute(
+            "DELETE FROM manifest_contents WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM manifests WHERE digest = @digest)",
+            new { digest = digest.Value });
+    }
+
+    private static List<TagMove> History(SqliteConnection db, RepositoryName repository, string tag) => db.Query<TagMove>(
+        """
+        SELECT h.at, h.by, h.old_digest AS OldDigest, h.new_digest AS NewDigest,
+            EXISTS (SELECT 1 FROM manifests m WHERE m.repository = h.repository AND m.digest = h.new_digest) AS IsPresent
+        FROM tag_history h JOIN repositories r ON r.id = h.repository
+        WHERE r.name = @name AND h.name = @tag ORDER BY h.id DESC
+        """,
+        new { name = repository.Value, tag }).AsList();
+
     private PutOutcome Put(SqliteConnection db, RepositoryName repository, NewManifest manifest, IReadOnlyList<string> tags, Precondition precondition, string account)
     {
         var id = RegistryDatabase.FindRepository(db, repository);
@@ -159,12 +208,17 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache)
     private void Insert(SqliteConnection db, long repository, NewManifest manifest, string account)
     {
         var digest = manifest.Manifest.Digest.Value;
-        db.Execute("INSERT INTO manifest_contents (digest, bytes) VALUES (@digest, @bytes) ON CONFLICT DO NOTHING", new { digest, bytes = manifest.Manifest.Bytes });
         db.Execute(
             """
-            INSERT INTO manifests (repository, digest, media_type, size, artifact_type, subject, annotations, pushed_at, pushed_by)
-            VALUES (@repository, @digest, @mediaType, @size, @artifactType, @subject, @annotations, @now, @account)
-            ON CONFLICT DO UPDATE SET media_type = excluded.media_type
+            INSERT INTO manifest_contents (digest, bytes) VALUES (@digest, @bytes)
+            ON CONFLICT DO UPDATE SET bytes = excluded.bytes, damaged_at = NULL WHERE damaged_at IS NOT NULL
+            """,
+            new { digest, bytes = manifest.Manifest.Bytes });
+        db.Execute(
+            """
+            INSERT INTO manifests (repository, digest, media_type, size, artifact_type, subject, annotations, pushed_at, pushed_by, touched_at)
+            VALUES (@repository, @digest, @mediaType, @size, @artifactType, @subject, @annotations, @now, @account, @now)
+            ON CONFLICT DO UPDATE SET media_type = excluded.media_type, touched_at = excluded.touched_at
             """,
             new
             {
@@ -206,10 +260,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache)
             MoveTag(db, repository, tag, digest, null, account);
         }
 
-        db.Execute("DELETE FROM manifests WHERE repository = @repository AND digest = @digest", new { repository, digest = digest.Value });
-        db.Execute(
-            "DELETE FROM manifest_contents WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM manifests WHERE digest = @digest)",
-            new { digest = digest.Value });
+        Remove(db, repository, digest);
         return DeleteOutcome.Deleted;
     }
 
@@ -237,7 +288,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache)
             """
             SELECT m.digest, m.media_type, c.bytes FROM repositories r
             JOIN manifests m ON m.repository = r.id AND m.digest = coalesce(@digest, (SELECT t.digest FROM tags t WHERE t.repository = r.id AND t.name = @tag))
-            JOIN manifest_contents c ON c.digest = m.digest
+            JOIN manifest_contents c ON c.digest = m.digest AND c.damaged_at IS NULL
             WHERE r.name = @name
             """,
             new { name = repository.Value, digest = reference.Digest?.Value, tag = reference.Tag });
@@ -253,5 +304,11 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache)
         db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM manifests WHERE repository = @repository AND digest = @digest)", new { repository, digest = digest.Value });
 
     private static bool HoldsBlob(SqliteConnection db, long repository, Digest digest) =>
-        db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM blob_links WHERE repository = @repository AND digest = @digest)", new { repository, digest = digest.Value });
+        db.ExecuteScalar<bool>(
+            """
+            SELECT EXISTS (
+                SELECT 1 FROM blob_links l JOIN blobs b ON b.digest = l.digest AND b.damaged_at IS NULL
+                WHERE l.repository = @repository AND l.digest = @digest)
+            """,
+            new { repository, digest = digest.Value });
 }

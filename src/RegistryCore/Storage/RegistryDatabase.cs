@@ -8,16 +8,39 @@ namespace AuthIndex.RegistryCore.Storage;
 /// <summary>The registry's SQLite file, and what every store in it needs: the identity of a repository.</summary>
 internal sealed class RegistryDatabase(StorageDirectory directory, TimeProvider clock) : IAsyncDisposable
 {
+    // SQLite removes its journal when it is closed in peace: one that lies there before the file is opened tells of a crash.
+    private readonly long? crashNoticedAt = File.Exists(directory.DatabaseFile + "-wal") ? clock.GetUtcNow().ToUnixTimeSeconds() : null;
     private readonly Database database = Database.Open(directory.DatabaseFile, typeof(RegistryDatabase).Assembly);
 
     /// <summary>Now, as the database writes it: Unix seconds.</summary>
     public long Now => clock.GetUtcNow().ToUnixTimeSeconds();
 
+    /// <summary>After a crash, until when touches may have been lost; null after a stop in peace.</summary>
+    public long? TouchesLostUntil => crashNoticedAt;
+
     /// <inheritdoc cref="Database.WriteAsync{T}"/>
-    public Task<T> WriteAsync<T>(Func<SqliteConnection, T> work) => database.WriteAsync(work);
+    public async Task<T> WriteAsync<T>(Func<SqliteConnection, T> work)
+    {
+        var result = await database.WriteAsync(db =>
+        {
+            var written = work(db);
+            Fault.Pass(FaultPoint.BeforeCommit);
+            return written;
+        });
+        Fault.Pass(FaultPoint.Committed);
+        return result;
+    }
 
     /// <inheritdoc cref="Database.Read{T}"/>
     public T Read<T>(Func<SqliteConnection, T> query) => database.Read(query);
+
+    /// <summary>Writes a copy of the whole database as it is at this moment, beside readers and the writer.</summary>
+    public void CopyTo(string path)
+    {
+        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = directory.DatabaseFile, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
+        connection.Open();
+        connection.Execute("VACUUM INTO @path", new { path });
+    }
 
     /// <summary>The repository's row, or null.</summary>
     public static long? FindRepository(SqliteConnection db, RepositoryName name) =>

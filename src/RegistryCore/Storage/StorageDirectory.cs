@@ -1,3 +1,4 @@
+using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.RegistryCore.Protocol;
 
@@ -8,7 +9,9 @@ namespace AuthIndex.RegistryCore.Storage;
 /// <code>
 /// registry/
 ///   lock                              held while a server runs
+///   control.sock                      where commands reach the server
 ///   registry.db                       repositories, links, manifests, tags (SQLite)
+///   restoring                         there while a restore into the folder is not finished
 ///   trusted-keys.json                 the token server's keys as last fetched
 ///   blobs/sha256/ab/ab12…             the bytes of a blob
 ///   blobs/sha512/cd/cd34…
@@ -18,35 +21,62 @@ namespace AuthIndex.RegistryCore.Storage;
 /// </summary>
 internal sealed class StorageDirectory : IDisposable
 {
+    private static readonly string[] Algorithms = ["sha256", "sha512"];
+
     private readonly DataDirectory held;
 
     /// <summary>Makes the folder where it is missing and holds it.</summary>
-    /// <exception cref="Hosting.OperatorException">It cannot be written, or another process holds it.</exception>
+    /// <exception cref="OperatorException">It cannot be written, another process holds it, or a restore into it is not finished.</exception>
     public StorageDirectory(RegistryOptions options)
     {
+        var missing = Missing(options.Root);
         held = DataDirectory.Hold(options.Root);
+        if (File.Exists(RestoreNoteIn(held.Root)))
+        {
+            held.Dispose();
+            throw new OperatorException($"a restore into {held.Root} is not finished: run it again");
+        }
+
+        foreach (var made in missing) DurableFile.SyncDirectory(Path.GetDirectoryName(made)!);
 
         // The folders are made once and synced once, so that storing a blob never has to make one.
-        foreach (var algorithm in (string[])["sha256", "sha512"])
-        {
-            for (var i = 0; i < 256; i++) Directory.CreateDirectory(Path.Combine(held.Root, "blobs", algorithm, i.ToString("x2")));
-            DurableFile.SyncDirectory(Path.Combine(held.Root, "blobs", algorithm));
-        }
+        foreach (var (folder, _) in BlobFolders) Directory.CreateDirectory(folder);
+        foreach (var algorithm in Algorithms) DurableFile.SyncDirectory(Path.Combine(held.Root, "blobs", algorithm));
 
         Directory.CreateDirectory(Uploads);
         DurableFile.SyncDirectory(Path.Combine(held.Root, "blobs"));
         DurableFile.SyncDirectory(held.Root);
     }
 
+    /// <summary>The folder itself.</summary>
+    public string Root => held.Root;
+
     /// <summary>The database file.</summary>
-    public string DatabaseFile => Path.Combine(held.Root, "registry.db");
+    public string DatabaseFile => DatabaseIn(held.Root);
+
+    /// <summary>The database file of a registry's folder.</summary>
+    public static string DatabaseIn(string root) => Path.Combine(root, "registry.db");
+
+    /// <summary>The note in a registry's folder that a restore into it is not finished.</summary>
+    public static string RestoreNoteIn(string root) => Path.Combine(root, "restoring");
+
+    /// <summary>The folders of the blobs, each with the beginning of the digests in it.</summary>
+    public IEnumerable<(string Folder, string Prefix)> BlobFolders => BlobFoldersIn(held.Root);
+
+    /// <summary>The same of any folder with this layout.</summary>
+    public static IEnumerable<(string Folder, string Prefix)> BlobFoldersIn(string root) =>
+        from algorithm in Algorithms
+        from i in Enumerable.Range(0, 256)
+        select (Path.Combine(root, "blobs", algorithm, i.ToString("x2")), $"{algorithm}:{i:x2}");
 
     /// <summary>The folder of the upload sessions.</summary>
     public string Uploads => Path.Combine(held.Root, "uploads");
 
     /// <summary>The file of a blob. A digest is hex of known length by its type, so no client can leave the folder.</summary>
-    public string Blob(Digest digest) =>
-        Path.Combine(held.Root, "blobs", digest.Value[..6], digest.Hex[..2], digest.Hex);
+    public string Blob(Digest digest) => BlobIn(held.Root, digest);
+
+    /// <summary>The same of any folder with this layout.</summary>
+    public static string BlobIn(string root, Digest digest) => Path.Combine(root, "blobs", digest.Value[..6], digest.Hex[..2], digest.Hex);
 
     /// <summary>The record of an upload session.</summary>
     public string UploadRecord(UploadId id) => Path.Combine(Uploads, id.Value + ".json");
@@ -56,4 +86,12 @@ internal sealed class StorageDirectory : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => held.Dispose();
+
+    /// <summary>The folders on the way that do not exist yet: once made, their names must be synced too.</summary>
+    private static List<string> Missing(string path)
+    {
+        var missing = new List<string>();
+        for (var at = Path.GetFullPath(path); at is not null && !Directory.Exists(at); at = Path.GetDirectoryName(at)) missing.Add(at);
+        return missing;
+    }
 }

@@ -11,14 +11,16 @@ namespace AuthIndex.RegistryCore.Storage;
 /// An upload session: bytes that arrive in order into one file, hashed while they are written. It belongs to one repository and
 /// one account, and to one request at a time. The hash lives in memory; after a restart it is computed again from the file.
 /// </summary>
-internal sealed class UploadSession(UploadId id, RepositoryName repository, string account, HashAlgorithmName algorithm, string file) : IDisposable
+internal sealed class UploadSession(UploadId id, RepositoryName repository, string account, HashAlgorithmName algorithm, string file, FreeSpace space) : IDisposable
 {
     private const int WriteSize = 256 * 1024;
+    private const long SpaceCheckInterval = 4 * 1024 * 1024;
 
     private const int Free = 0, Taken = 1, Over = 2;
 
     private IncrementalHash? hash;
     private int state;
+    private long nextSpaceCheck;
 
     /// <summary>Its name.</summary>
     public UploadId Id => id;
@@ -42,10 +44,11 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
     public IDisposable? TryEnter() => Interlocked.CompareExchange(ref state, Taken, Free) == Free ? new Turn(this) : null;
 
     /// <summary>
-    /// Appends a body. When the client hangs up, what has arrived stays and can be resumed from.
+    /// Appends a body. When the client hangs up, what has arrived stays and can be resumed from; when the disk is full, nothing of
+    /// this body is kept.
     /// </summary>
     /// <returns>How many bytes were appended.</returns>
-    /// <exception cref="IOException">The disk is full or broken; <see cref="Offset"/> tells what is kept.</exception>
+    /// <exception cref="IOException">The disk is full or broken.</exception>
     public async Task<long> AppendAsync(PipeReader body, CancellationToken cancellationToken)
     {
         using var handle = OpenFile();
@@ -54,9 +57,22 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
         while (true)
         {
             var read = await body.ReadAtLeastAsync(WriteSize, cancellationToken);
-            Write(handle, running, read.Buffer);
+            try
+            {
+                if (!read.Buffer.IsEmpty && Offset >= nextSpaceCheck) CheckSpace();
+                Write(handle, running, read.Buffer);
+            }
+            catch (IOException)
+            {
+                body.AdvanceTo(read.Buffer.End); // otherwise the server could read no more, and would hang up in place of answering
+                Truncate(handle, start);
+                throw;
+            }
+
             body.AdvanceTo(read.Buffer.End);
-            if (read.IsCompleted) return Offset - start;
+            if (!read.IsCompleted) continue;
+            Fault.Pass(FaultPoint.UploadAppended);
+            return Offset - start;
         }
     }
 
@@ -64,10 +80,7 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
     public void TruncateTo(long offset)
     {
         using var handle = OpenFile();
-        RandomAccess.SetLength(handle, offset);
-        Offset = offset;
-        hash?.Dispose();
-        hash = null;
+        Truncate(handle, offset);
     }
 
     /// <summary>The digest of what the session holds, by the algorithm of the digest that the client expects.</summary>
@@ -83,7 +96,9 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
     public void Flush()
     {
         using var handle = OpenFile();
-        if (RandomAccess.GetLength(handle) != Offset) RandomAccess.SetLength(handle, Offset);
+        var length = RandomAccess.GetLength(handle);
+        if (length < Offset) throw new IOException($"The upload file {file} has {length} bytes; {Offset} were received.");
+        if (length > Offset) RandomAccess.SetLength(handle, Offset);
         RandomAccess.FlushToDisk(handle);
     }
 
@@ -92,6 +107,21 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
     {
         Interlocked.Exchange(ref state, Over);
         hash?.Dispose();
+    }
+
+    private void CheckSpace()
+    {
+        space.Demand();
+        nextSpaceCheck = Offset + SpaceCheckInterval;
+    }
+
+    private void Truncate(SafeFileHandle handle, long offset)
+    {
+        RandomAccess.SetLength(handle, offset);
+        Offset = offset;
+        nextSpaceCheck = offset;
+        hash?.Dispose();
+        hash = null;
     }
 
     private void Write(SafeFileHandle handle, IncrementalHash running, ReadOnlySequence<byte> bytes)

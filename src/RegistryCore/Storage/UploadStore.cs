@@ -10,24 +10,26 @@ namespace AuthIndex.RegistryCore.Storage;
 /// The upload sessions. Each has a small record beside its bytes, so that it survives a restart of the server; not power loss,
 /// since nothing of it has been acknowledged as stored.
 /// </summary>
-internal sealed class UploadStore(StorageDirectory directory, BlobStore blobs, TimeProvider clock)
+internal sealed class UploadStore(StorageDirectory directory, BlobStore blobs, FreeSpace space, TimeProvider clock)
 {
     private readonly ConcurrentDictionary<UploadId, UploadSession> sessions = new();
 
     /// <summary>Begins a session.</summary>
     public UploadSession Create(RepositoryName repository, string account, HashAlgorithmName algorithm)
     {
+        space.Demand();
         var id = UploadId.Create();
-        var record = new SessionRecord(repository.Value, account, algorithm.Name!);
-        File.WriteAllBytes(directory.UploadRecord(id), JsonSerializer.SerializeToUtf8Bytes(record));
-        return sessions[id] = new UploadSession(id, repository, account, algorithm, directory.UploadData(id));
+        WriteRecord(id, new SessionRecord(repository.Value, account, algorithm.Name!));
+        Fault.Pass(FaultPoint.UploadRecorded);
+        return sessions[id] = new UploadSession(id, repository, account, algorithm, directory.UploadData(id), space);
     }
 
     /// <summary>A session that lasts one request and leaves no record: for a blob that comes whole.</summary>
     public UploadSession CreateTransient(RepositoryName repository, string account, HashAlgorithmName algorithm)
     {
+        space.Demand();
         var id = UploadId.Create();
-        return new UploadSession(id, repository, account, algorithm, directory.UploadData(id));
+        return new UploadSession(id, repository, account, algorithm, directory.UploadData(id), space);
     }
 
     /// <summary>The session, if it is of this repository and this account; nobody else learns that it exists.</summary>
@@ -37,7 +39,7 @@ internal sealed class UploadStore(StorageDirectory directory, BlobStore blobs, T
         if (!sessions.TryGetValue(id, out var session))
         {
             if (ReadRecord(id) is not { } record || !RepositoryName.TryParse(record.Repository, out var where)) return null;
-            var reopened = new UploadSession(id, where, record.Account, new HashAlgorithmName(record.Algorithm), directory.UploadData(id));
+            var reopened = new UploadSession(id, where, record.Account, new HashAlgorithmName(record.Algorithm), directory.UploadData(id), space);
             session = sessions.GetOrAdd(id, reopened);
         }
 
@@ -45,19 +47,29 @@ internal sealed class UploadStore(StorageDirectory directory, BlobStore blobs, T
     }
 
     /// <summary>
-    /// Ends a session: when its bytes have the digest they become a blob of the repository. In any case the session is over.
+    /// Ends a session: when its bytes have the digest they become a blob of the repository. In any case the session is over, also
+    /// after a failure: a sync that failed cannot be tried again, the system may have forgotten the bytes by then.
     /// </summary>
     /// <returns>The digest that the bytes have.</returns>
     public async Task<Digest> FinishAsync(UploadSession session, Digest expected, CancellationToken cancellationToken)
     {
         var actual = await session.ComputeDigestAsync(expected.Algorithm, cancellationToken);
-        if (actual == expected)
+        try
         {
-            session.Flush();
-            await blobs.AddAsync(session.Repository, expected, session.DataFile, session.Offset);
+            if (actual == expected)
+            {
+                Fault.Pass(FaultPoint.BlobBeforeSync);
+                session.Flush();
+                Fault.Pass(FaultPoint.BlobSynced);
+                await blobs.AddAsync(session.Repository, expected, session.DataFile, session.Offset);
+            }
+        }
+        finally
+        {
+            Remove(session);
         }
 
-        Remove(session);
+        Fault.Pass(FaultPoint.UploadEnded);
         return actual;
     }
 
@@ -93,6 +105,20 @@ internal sealed class UploadStore(StorageDirectory directory, BlobStore blobs, T
         }
 
         return removed;
+    }
+
+    private void WriteRecord(UploadId id, SessionRecord record)
+    {
+        var path = directory.UploadRecord(id);
+        try
+        {
+            File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(record));
+        }
+        catch
+        {
+            File.Delete(path); // a full disk leaves an empty file
+            throw;
+        }
     }
 
     private SessionRecord? ReadRecord(UploadId id)

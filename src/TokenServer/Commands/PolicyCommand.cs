@@ -28,6 +28,7 @@ internal static class PolicyCommand
             PolicyCommandWhoCan.Create(shared, time),
             PolicyCommandWhy.Create(shared, auditLog),
             PolicyCommandDiff.Create(shared, time),
+            PolicyCommandFormat.Create(shared, time),
             PolicyCommandImport.Create(time),
         };
     }

@@ -1,0 +1,42 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using AuthIndex.Hosting;
+using AuthIndex.RegistryCore.Storage;
+
+namespace AuthIndex.RegistryCore.Commands;
+
+/// <summary>Has a task done: by the server that holds the folder, or, where none does, in this process.</summary>
+internal static class ControlClient
+{
+    /// <summary>Has a task done.</summary>
+    /// <exception cref="OperatorException">It cannot be done; the message says why.</exception>
+    public static async Task<TaskReport> RunAsync(RegistryOptions options, StorageTask task, CancellationToken cancellationToken)
+    {
+        using var server = await ControlSocket.ConnectAsync(options.Root, cancellationToken);
+        return server is null ? await RunHereAsync(options, task, cancellationToken) : await AskAsync(server, task, cancellationToken);
+    }
+
+    private static async Task<TaskReport> AskAsync(Socket server, StorageTask task, CancellationToken cancellationToken)
+    {
+        await using var stream = new NetworkStream(server);
+        await stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(task, JsonSerializerOptions.Web), (byte)'\n'], cancellationToken);
+        using var reader = new StreamReader(stream);
+        var text = await reader.ReadToEndAsync(cancellationToken);
+        if (text.Length == 0) throw new OperatorException("the server ended before the command was done; it can be given again");
+        var answer = JsonSerializer.Deserialize<ControlAnswer>(text, JsonSerializerOptions.Web)!;
+        return answer.Report ?? throw new OperatorException(answer.Error!);
+    }
+
+    private static async Task<TaskReport> RunHereAsync(RegistryOptions options, StorageTask task, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(StorageDirectory.DatabaseIn(options.Root))) throw new OperatorException($"there is no registry in {options.Root}; --data names the data directory");
+        await using var services = new ServiceCollection()
+            .AddSingleton(options)
+            .AddSingleton(TimeProvider.System)
+            .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace))
+            .AddRegistryStorage(options)
+            .AddSingleton<StorageTasks>()
+            .BuildServiceProvider();
+        return await services.GetRequiredService<StorageTasks>().RunAsync(task, cancellationToken);
+    }
+}

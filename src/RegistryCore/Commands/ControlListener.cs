@@ -1,0 +1,98 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using AuthIndex.Hosting;
+using AuthIndex.RegistryCore.Storage;
+
+namespace AuthIndex.RegistryCore.Commands;
+
+/// <summary>What goes back over the control socket: a report, or why there is none.</summary>
+internal sealed record ControlAnswer(TaskReport? Report, string? Error);
+
+/// <summary>Serves the control socket: one task for each connection. A caller who hangs up ends its task.</summary>
+internal sealed partial class ControlListener(StorageDirectory directory, StorageTasks tasks, ILogger<ControlListener> log) : BackgroundService
+{
+    private Socket? socket;
+
+    /// <inheritdoc/>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        socket = ControlSocket.Listen(directory.Root); // here, so that a server that is ready can be reached
+        return base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var listener = socket!;
+        var running = new HashSet<Task>();
+        try
+        {
+            while (true)
+            {
+                var connection = await listener.AcceptAsync(stoppingToken);
+                running.RemoveWhere(t => t.IsCompleted);
+                running.Add(ServeAsync(connection, stoppingToken));
+            }
+        }
+        finally
+        {
+            File.Delete(ControlSocket.PathIn(directory.Root));
+            await Task.WhenAll(running);
+        }
+    }
+
+    private async Task ServeAsync(Socket connection, CancellationToken stoppingToken)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        try
+        {
+            await using var stream = new NetworkStream(connection, ownsSocket: true);
+            using var reader = new StreamReader(stream);
+            if (await reader.ReadLineAsync(ending.Token) is not { } line) return;
+            var watch = WatchAsync(reader, ending);
+            var answer = await AnswerAsync(line, ending.Token);
+            await stream.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(answer, JsonSerializerOptions.Web), ending.Token);
+            stream.Socket.Shutdown(SocketShutdown.Send);
+            await watch;
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or SocketException)
+        {
+            LogEnded(log, e.Message);
+        }
+    }
+
+    private async Task<ControlAnswer> AnswerAsync(string line, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var task = JsonSerializer.Deserialize<StorageTask>(line, JsonSerializerOptions.Web)!;
+            LogTask(log, task);
+            return new ControlAnswer(await tasks.RunAsync(task, cancellationToken), null);
+        }
+        catch (OperatorException e)
+        {
+            return new ControlAnswer(null, e.Message);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogFailed(log, line, e);
+            return new ControlAnswer(null, $"{e.Message} (the server's log says more)");
+        }
+    }
+
+    /// <summary>The caller sends nothing more; that it closes its end means that nobody waits.</summary>
+    private static async Task WatchAsync(StreamReader reader, CancellationTokenSource ending)
+    {
+        await reader.ReadLineAsync(ending.Token);
+        await ending.CancelAsync();
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "By command: {Task}")]
+    private static partial void LogTask(ILogger log, StorageTask task);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The command {Line} failed")]
+    private static partial void LogFailed(ILogger log, string line, Exception e);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "A command was ended by its caller or the server's stop: {Reason}")]
+    private static partial void LogEnded(ILogger log, string reason);
+}

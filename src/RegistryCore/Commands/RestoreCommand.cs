@@ -1,0 +1,26 @@
+using System.CommandLine;
+using System.Text.Json;
+using AuthIndex.Hosting;
+using AuthIndex.RegistryCore.Storage;
+
+namespace AuthIndex.RegistryCore.Commands;
+
+/// <summary><c>restore</c>: makes a registry's folder from a backup; no server runs on it yet.</summary>
+internal static class RestoreCommand
+{
+    public static Command Create(CommandLine shared)
+    {
+        var directory = new Argument<DirectoryInfo>("DIR") { Description = "The backup." };
+        var json = new Option<bool>("--json") { Description = "Answer in JSON." };
+        var command = new Command("restore", "Make a registry from a backup, every digest checked.") { directory, json };
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            var options = shared.Bind<RegistryOptions>(arguments, "registry");
+            var report = await Restore.RunAsync(arguments.GetRequiredValue(directory).FullName, options.Root, TimeProvider.System, cancellationToken);
+            var text = $"restored {report.Blobs} blobs to {options.Root}; {report.Damaged.Count} blobs or manifests are missing from the backup or damaged in it";
+            await Console.Out.WriteLineAsync(arguments.GetValue(json) ? JsonSerializer.Serialize(report, JsonSerializerOptions.Web) : string.Join("\n  ", report.Damaged.Prepend(text)));
+            return report.Damaged.Count == 0 ? 0 : 1;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,64 @@
+using System.CommandLine;
+using System.Text.Json;
+using AuthIndex.Hosting;
+
+namespace AuthIndex.RegistryCore.Commands;
+
+/// <summary>The commands on the registry's folder: <c>gc</c>, <c>scrub</c>, <c>backup</c>, <c>tags</c>. They work beside a running server and without one.</summary>
+internal static class StorageCommands
+{
+    private static readonly JsonSerializerOptions Indented = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static IEnumerable<Command> All(CommandLine shared) => [Gc(shared), Scrub(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared)];
+
+    private static Command Gc(CommandLine shared)
+    {
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would be removed." };
+        return Make(shared, "gc", "Remove blobs and manifests that nothing leads to.", [dryRun], r => new StorageTask.Gc(r.GetValue(dryRun)));
+    }
+
+    private static Command Scrub(CommandLine shared) =>
+        Make(shared, "scrub", "Compare everything stored with its digests; the exit status is 0 only if all is whole.", [], _ => new StorageTask.Scrub());
+
+    private static Command Backup(CommandLine shared)
+    {
+        var directory = new Argument<DirectoryInfo>("DIR") { Description = "A new folder, or that of an earlier backup." };
+        return Make(shared, "backup", "Make or renew a backup.", [directory], r => new StorageTask.Backup(r.GetRequiredValue(directory).FullName));
+    }
+
+    private static Command Tags(CommandLine shared)
+    {
+        var repository = new Argument<string>("REPO") { Description = "The repository." };
+        var tag = new Argument<string>("TAG") { Description = "The tag." };
+        var digest = new Argument<string?>("DIGEST") { Description = "Where to; before its last move when absent.", Arity = ArgumentArity.ZeroOrOne };
+        return new Command("tags", "What tags pointed at.")
+        {
+            Make(shared, "history", "List every move of a tag, the newest first.", [repository, tag], r => new StorageTask.TagsHistory(r.GetRequiredValue(repository), r.GetRequiredValue(tag))),
+            Make(
+                shared,
+                "rollback",
+                "Point a tag at what it pointed at before.",
+                [repository, tag, digest],
+                r => new StorageTask.TagsRollback(r.GetRequiredValue(repository), r.GetRequiredValue(tag), r.GetValue(digest), $"operator {Environment.UserName}")),
+        };
+    }
+
+    private static Command Make(CommandLine shared, string name, string description, IEnumerable<Symbol> parameters, Func<ParseResult, StorageTask> task)
+    {
+        var json = new Option<bool>("--json") { Description = "Answer in JSON." };
+        var command = new Command(name, description) { json };
+        foreach (var parameter in parameters)
+        {
+            if (parameter is Argument argument) command.Add(argument);
+            else command.Add((Option)parameter);
+        }
+
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            var report = await ControlClient.RunAsync(shared.Bind<RegistryOptions>(arguments, "registry"), task(arguments), cancellationToken);
+            await Console.Out.WriteLineAsync(arguments.GetValue(json) ? JsonSerializer.Serialize(report.Result, Indented) : report.Text);
+            return report.Succeeded ? 0 : 1;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,39 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace AuthIndex.RegistryCore.Commands;
+
+/// <summary>What an operator wants done with the registry's folder: by the server that holds it, or without one by the command itself.</summary>
+[JsonDerivedType(typeof(Gc), "gc")]
+[JsonDerivedType(typeof(Scrub), "scrub")]
+[JsonDerivedType(typeof(Backup), "backup")]
+[JsonDerivedType(typeof(TagsHistory), "tags history")]
+[JsonDerivedType(typeof(TagsRollback), "tags rollback")]
+internal abstract record StorageTask
+{
+    /// <summary>Removes what nothing leads to.</summary>
+    internal sealed record Gc(bool DryRun) : StorageTask;
+
+    /// <summary>Compares everything with its digests.</summary>
+    internal sealed record Scrub : StorageTask;
+
+    /// <summary>Makes or renews a backup.</summary>
+    /// <param name="Directory">Its folder, a full path.</param>
+    internal sealed record Backup(string Directory) : StorageTask;
+
+    /// <summary>Lists the moves of a tag.</summary>
+    internal sealed record TagsHistory(string Repository, string Tag) : StorageTask;
+
+    /// <summary>Points a tag at what it pointed at before.</summary>
+    internal sealed record TagsRollback(string Repository, string Tag, string? Digest, string By) : StorageTask;
+}
+
+/// <summary>What came of a task.</summary>
+/// <param name="Succeeded">Whether all is as it should be: the exit status.</param>
+/// <param name="Text">For people.</param>
+/// <param name="Result">For programs.</param>
+internal sealed record TaskReport(bool Succeeded, string Text, JsonElement Result)
+{
+    /// <summary>A report of any serialisable result.</summary>
+    public static TaskReport Of<T>(bool succeeded, string text, T result) => new(succeeded, text, JsonSerializer.SerializeToElement(result, JsonSerializerOptions.Web));
+}

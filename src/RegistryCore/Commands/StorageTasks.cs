@@ -1,0 +1,76 @@
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Configuration;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage;
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.RegistryCore.Commands;
+
+/// <summary>Does the operator's tasks on the stores.</summary>
+internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber, Backup backup, ManifestStore manifests)
+{
+    /// <summary>Does a task.</summary>
+    /// <exception cref="OperatorException">It cannot be done; the message says why.</exception>
+    public Task<TaskReport> RunAsync(StorageTask task, CancellationToken cancellationToken) => task switch
+    {
+        StorageTask.Gc gc => CollectAsync(gc, cancellationToken),
+        StorageTask.Scrub => ScrubAsync(cancellationToken),
+        StorageTask.Backup renewal => BackUpAsync(renewal, cancellationToken),
+        StorageTask.TagsHistory history => Task.FromResult(History(history)),
+        StorageTask.TagsRollback rollback => RollBackAsync(rollback),
+        _ => throw new InvalidOperationException($"No such task: {task}."),
+    };
+
+    private async Task<TaskReport> CollectAsync(StorageTask.Gc task, CancellationToken cancellationToken)
+    {
+        var report = await collector.RunAsync(task.DryRun, cancellationToken);
+        var text = $"""
+            {(report.DryRun ? "would remove" : "removed")}
+              {report.Manifests} manifests
+              {report.Links} blobs from repositories
+              {report.Blobs} blobs that no repository holds: {new ByteSize(report.BlobBytes)}
+              {report.Leftovers} leftovers of crashes: {new ByteSize(report.LeftoverBytes)}
+            """;
+        return TaskReport.Of(true, text, report);
+    }
+
+    private async Task<TaskReport> ScrubAsync(CancellationToken cancellationToken)
+    {
+        var report = await scrubber.RunAsync(long.MaxValue, withManifests: true, bytesPerSecond: null, cancellationToken);
+        var text = $"checked {report.Blobs} blobs ({new ByteSize(report.Bytes)}) and {report.Manifests} manifests: {report.Damaged.Count} damaged or missing, {report.Healed} whole again";
+        return TaskReport.Of(report.Damaged.Count == 0, WithList(text, report.Damaged), report);
+    }
+
+    private async Task<TaskReport> BackUpAsync(StorageTask.Backup task, CancellationToken cancellationToken)
+    {
+        var report = await backup.RunAsync(task.Directory, cancellationToken);
+        var text = $"the backup {task.Directory} holds {report.Blobs} blobs, {report.Copied} of them new; {report.Missing.Count} are missing from the registry itself";
+        return TaskReport.Of(report.Missing.Count == 0, WithList(text, report.Missing), report);
+    }
+
+    private static string WithList(string text, IReadOnlyList<string> digests) => string.Join("\n  ", digests.Prepend(text));
+
+    private TaskReport History(StorageTask.TagsHistory task)
+    {
+        var moves = manifests.History(ParseRepository(task.Repository), ParseTag(task.Tag));
+        var lines = moves.Select(m => $"{DateTimeOffset.FromUnixTimeSeconds(m.At):yyyy-MM-dd HH:mm:ss}Z  {m.NewDigest ?? "deleted"}{(m.NewDigest is null || m.IsPresent ? "" : " (gone)")}  by {(m.By.Length > 0 ? m.By : "anonymous")}");
+        return TaskReport.Of(true, moves.Count == 0 ? "the tag has never been set" : string.Join('\n', lines), moves);
+    }
+
+    private async Task<TaskReport> RollBackAsync(StorageTask.TagsRollback task)
+    {
+        Digest? target = null;
+        if (task.Digest is not null) target = Digest.TryParse(task.Digest, out var digest) ? digest : throw new OperatorException($"'{task.Digest}' is not a digest");
+        return await manifests.RollBackAsync(ParseRepository(task.Repository), ParseTag(task.Tag), target, task.By) switch
+        {
+            RollbackOutcome.Moved moved => TaskReport.Of(true, $"{task.Repository}:{task.Tag} is {moved.To}, it was {moved.From ?? "deleted"}", moved),
+            RollbackOutcome.ManifestGone gone => throw new OperatorException($"the manifest {gone.Digest} is gone from {task.Repository}: it can only be pushed again"),
+            _ => throw new OperatorException($"the tag {task.Tag} of {task.Repository} {(task.Digest is null ? "has nothing before its last move" : $"never pointed at {task.Digest}")}"),
+        };
+    }
+
+    private static RepositoryName ParseRepository(string text) =>
+        RepositoryName.TryParse(text, out var name) ? name : throw new OperatorException($"'{text}' is not a repository name");
+
+    private static string ParseTag(string text) => Reference.IsTag(text) ? text : throw new OperatorException($"'{text}' is not a tag");
+}

@@ -1,0 +1,134 @@
+using System.Diagnostics.Metrics;
+using AuthIndex.RegistryCore.Protocol;
+using Dapper;
+
+namespace AuthIndex.RegistryCore.Storage;
+
+/// <summary>What a scrub found.</summary>
+internal sealed record ScrubReport(int Blobs, long Bytes, int Manifests, IReadOnlyList<string> Damaged, int Healed);
+
+/// <summary>
+/// Compares what is stored with its digests. What no longer matches is marked and shown to nobody: then a client finds it
+/// missing and pushes it again, which heals it, in place of building on what is broken. What matches again loses its mark.
+/// </summary>
+internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatabase database, ReadCache cache, DigestLocks locks, TimeProvider clock, ILogger<Scrubber> log)
+{
+    private const int PageSize = 100;
+
+    private static readonly Meter Meter = new("AuthIndex.RegistryCore");
+    private static readonly Counter<long> Damages = Meter.CreateCounter<long>("authindex.registry.damaged", description: "Blobs and manifests found damaged.");
+
+    /// <summary>Checks blobs that were last checked before a time, and all manifests if <paramref name="withManifests"/>.</summary>
+    /// <param name="checkedBefore">Unix seconds.</param>
+    /// <param name="withManifests">Whether manifests are checked as well.</param>
+    /// <param name="bytesPerSecond">The most bytes of blobs read in a second; null for no bound.</param>
+    /// <param name="cancellationToken">Ends the scrub; what was checked stays checked.</param>
+    public async Task<ScrubReport> RunAsync(long checkedBefore, bool withManifests, long? bytesPerSecond, CancellationToken cancellationToken)
+    {
+        var pace = Pace(bytesPerSecond);
+        var report = new ScrubReport(0, 0, 0, [], 0);
+        for (var after = ""; BlobPage(after, checkedBefore) is { Count: > 0 } page; after = page[^1].Digest)
+        {
+            var intact = new List<string>(PageSize);
+            foreach (var row in page) report = await CheckBlobAsync(report, row, intact, pace, cancellationToken);
+            await database.WriteAsync(db => db.Execute("UPDATE blobs SET verified_at = @now, damaged_at = NULL WHERE digest IN @intact", new { now = database.Now, intact }));
+        }
+
+        if (!withManifests) return report;
+        for (var after = ""; ManifestPage(after) is { Count: > 0 } page; after = page[^1].Digest)
+        {
+            foreach (var row in page) report = await CheckManifestAsync(report, row);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        return report;
+    }
+
+    private async Task<ScrubReport> CheckBlobAsync(ScrubReport report, BlobRow row, List<string> intact, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken)
+    {
+        var digest = Parse(row.Digest);
+        report = report with { Blobs = report.Blobs + 1, Bytes = report.Bytes + row.Size };
+        if (await BlobFile.IsIntactAsync(directory.Blob(digest), digest, row.Size, pace, cancellationToken))
+        {
+            intact.Add(row.Digest);
+            return row.IsDamaged ? report with { Healed = report.Healed + 1 } : report;
+        }
+
+        // It may have been collected or pushed anew while it was read: the verdict is given while nobody can do either.
+        using var hold = await locks.EnterAsync(digest);
+        if (await BlobFile.IsIntactAsync(directory.Blob(digest), digest, row.Size, BlobFile.NoPace, cancellationToken)) return report;
+        var marked = await database.WriteAsync(db => db.Execute("UPDATE blobs SET damaged_at = coalesce(damaged_at, @now), verified_at = @now WHERE digest = @digest", new { now = database.Now, digest = row.Digest }));
+        return marked == 0 ? report : Note(report, row.Digest, row.IsDamaged, "SELECT r.name FROM repositories r JOIN blob_links l ON l.repository = r.id WHERE l.digest = @digest");
+    }
+
+    private async Task<ScrubReport> CheckManifestAsync(ScrubReport report, ManifestRow row)
+    {
+        var digest = Parse(row.Digest);
+        report = report with { Manifests = report.Manifests + 1 };
+        var isIntact = Digest.Compute(digest.Algorithm, row.Bytes) == digest;
+        if (isIntact && !row.IsDamaged) return report;
+        var marked = await database.WriteAsync(db => db.Execute(
+            "UPDATE manifest_contents SET damaged_at = @at WHERE digest = @digest AND bytes = @bytes",
+            new { at = isIntact ? (long?)null : database.Now, digest = row.Digest, bytes = row.Bytes }));
+        if (isIntact) return report with { Healed = report.Healed + 1 };
+        return marked == 0 ? report : Note(report, row.Digest, row.IsDamaged, "SELECT r.name FROM repositories r JOIN manifests m ON m.repository = r.id WHERE m.digest = @digest");
+    }
+
+    private ScrubReport Note(ScrubReport report, string digest, bool wasKnown, string holders)
+    {
+        var repositories = database.Read(db => db.Query<string>(holders, new { digest }).AsList());
+        foreach (var repository in repositories) cache.Invalidate(repository);
+        if (!wasKnown)
+        {
+            Damages.Add(1);
+            var names = string.Join(", ", repositories);
+            LogDamaged(log, digest, names);
+        }
+
+        return report with { Damaged = [.. report.Damaged, digest] };
+    }
+
+    private List<BlobRow> BlobPage(string after, long before) => database.Read(db => db.Query<BlobRow>(
+        "SELECT digest, size, damaged_at IS NOT NULL AS IsDamaged FROM blobs WHERE digest > @after AND verified_at < @before ORDER BY digest LIMIT @count",
+        new { after, before, count = PageSize }).AsList());
+
+    private List<ManifestRow> ManifestPage(string after) => database.Read(db => db.Query<ManifestRow>(
+        "SELECT digest, bytes, damaged_at IS NOT NULL AS IsDamaged FROM manifest_contents WHERE digest > @after ORDER BY digest LIMIT @count",
+        new { after, count = PageSize }).AsList());
+
+    /// <summary>Waits as long as the bytes read so far are ahead of the rate.</summary>
+    private Func<int, CancellationToken, ValueTask> Pace(long? bytesPerSecond)
+    {
+        if (bytesPerSecond is not { } rate) return BlobFile.NoPace;
+        var (start, total) = (clock.GetTimestamp(), 0L);
+        return async (bytes, cancellationToken) =>
+        {
+            total += bytes;
+            var ahead = TimeSpan.FromSeconds((double)total / rate) - clock.GetElapsedTime(start);
+            if (ahead > TimeSpan.FromMilliseconds(20)) await Task.Delay(ahead, clock, cancellationToken);
+        };
+    }
+
+    private static Digest Parse(string text) => Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database holds '{text}' for a digest.");
+
+    private sealed class BlobRow
+    {
+        public string Digest { get; init; } = "";
+
+        public long Size { get; init; }
+
+        public bool IsDamaged { get; init; }
+    }
+
+    private sealed class ManifestRow
+    {
+        public string Digest { get; init; } = "";
+
+        public byte[] Bytes { get; init; } = [];
+
+        public bool IsDamaged { get; init; }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Digest} is damaged or missing on the disk; repositories that hold it: {Repositories}. It answers 404 until it is pushed again")]
+    private static partial void LogDamaged(ILogger log, string digest, string repositories);
+}
