@@ -1,8 +1,6 @@
-using System.Collections.Concurrent;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Identity.Ldap.Native;
-using Microsoft.Extensions.Logging;
 
 namespace AuthIndex.TestKit;
 
@@ -19,7 +17,7 @@ internal sealed class LdapSignIn : IDisposable
 
     public LdapSignIn(IIdentitySource[] before, params LdapDirectoryOptions[] directories)
     {
-        sources = [.. DirectorySettings.Read(directories).Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), Clock, Log))];
+        sources = [.. DirectorySettings.Read(directories).Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), Clock, Log.For<LdapSource>()))];
         chain = new IdentityChain([.. before, .. sources], new RememberedCredentials(TimeSpan.FromHours(1), Clock));
     }
 
@@ -27,7 +25,7 @@ internal sealed class LdapSignIn : IDisposable
     public ManualClock Clock { get; } = new();
 
     /// <summary>What was logged.</summary>
-    public LogLines Log { get; } = new();
+    public LogRecorder Log { get; } = new();
 
     /// <summary>How the first directory is.</summary>
     public DirectoryHealth Health => sources[0].Health;
@@ -39,18 +37,5 @@ internal sealed class LdapSignIn : IDisposable
     public void Dispose()
     {
         foreach (var source in sources) source.Dispose();
-    }
-
-    /// <summary>A log that is kept.</summary>
-    public sealed class LogLines : ILogger<LdapSource>
-    {
-        public ConcurrentQueue<string> All { get; } = new();
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            All.Enqueue($"{logLevel}: {formatter(state, exception)}");
     }
 }

@@ -21,6 +21,7 @@ internal static class LdapCommand
         doctor.SetAction(async (parsed, cancellationToken) =>
         {
             var options = line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
+            LibLdap.Demand();
             var chosen = Choose(DirectorySettings.Read(options.Ldap), parsed.GetValue(directory));
             var name = parsed.GetValue(user);
             if (name is { Length: 0 }) throw new OperatorException("--user: the name is empty");

@@ -63,6 +63,14 @@ public sealed class IdentityChainTests
     }
 
     [Fact]
+    public async Task A_failure_at_a_later_source_costs_that_time_at_the_earlier_ones_too()
+    {
+        var (first, second) = (new Source(new SignInOutcome.UnknownAccount()), new Source(new SignInOutcome.WrongPassword()));
+        Assert.IsType<SignInOutcome.WrongPassword>(await Chain(first, second).SignInAsync("alice", "pw", CancellationToken.None));
+        Assert.Equal((1, 0), (first.Spent, second.Spent));
+    }
+
+    [Fact]
     public async Task A_source_that_changed_is_asked_again()
     {
         var source = new Source(Known);

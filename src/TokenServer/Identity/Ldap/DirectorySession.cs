@@ -65,7 +65,7 @@ internal sealed class DirectorySession(DirectorySettings settings, ServerGroup s
             Answered(breaker, true);
             throw;
         }
-        catch (ServerFailureException) when (wasOpen && deadline.Remaining > TimeSpan.Zero)
+        catch (ServerFailureException e) when (wasOpen && !e.IsTimeout)
         {
             at.Dispose();
             return Answered(breaker, work(at));

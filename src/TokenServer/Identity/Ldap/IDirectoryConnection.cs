@@ -72,7 +72,11 @@ internal interface IDirectoryConnector
 }
 
 /// <summary>A server that cannot be reached, did not answer in time or hung up: another may do better.</summary>
-internal sealed class ServerFailureException(string reason, Exception? inner = null) : Exception(reason, inner);
+internal sealed class ServerFailureException(string reason, Exception? inner = null, bool isTimeout = false) : Exception(reason, inner)
+{
+    /// <summary>Whether the time ran out, so that the same once more would cost the same once more.</summary>
+    public bool IsTimeout => isTimeout;
+}
 
 /// <summary>A server that answers, but not with what was searched: another would say the same.</summary>
 internal sealed class SearchRefusedException(int code, string reason) : Exception(reason)

@@ -12,7 +12,7 @@ internal static partial class LdapLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "directory {Directory}: {Count} wrong passwords for {Account}; no further one is passed on for {Pause}, those that were right lately still work")]
     public static partial void ShieldUp(ILogger log, string directory, string account, int count, TimeSpan pause);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "OUTAGE: directory {Directory} does not answer; {Account} signed in {Ago} ago with the same password and may pull, but neither push nor delete")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "OUTAGE: directory {Directory} does not answer; {Account} was let in {Ago} ago and may pull, but neither push nor delete")]
     public static partial void Grace(ILogger log, string directory, string account, TimeSpan ago);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "directory {Directory}: {Account}: {Problem}")]

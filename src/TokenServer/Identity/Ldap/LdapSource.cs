@@ -23,7 +23,8 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     {
         (this.settings, this.time, this.log) = (settings, time, log);
         verified = new VerifiedCredentials(time);
-        found = new Recent<string, SignInOutcome.SignedIn>(RememberedAccounts, settings.Options.RememberFor, time);
+        var kept = settings.Options.OutageGrace > settings.Options.RememberFor ? settings.Options.OutageGrace : settings.Options.RememberFor;
+        found = new Recent<string, SignInOutcome.SignedIn>(RememberedAccounts, kept, time);
         directory = new LdapDirectory(settings, verified, time, log);
         servers = new ServerGroup(settings, time);
         threads = new DirectoryThreads(settings, () => new DirectorySession(settings, servers, connector, time, log));
@@ -62,12 +63,12 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     public async ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
     {
         var known = found.Find(account, out var age);
-        if (settings.BindsDirectly) return known ?? (SignInOutcome)new SignInOutcome.Refused($"the directory {settings.Name} can be asked for an account only with its password (userDnTemplate), and that was too long ago");
+        if (settings.BindsDirectly) return (age < settings.Options.RememberFor ? known : null) ?? (SignInOutcome)new SignInOutcome.Refused($"the directory {settings.Name} can be asked for an account only with its password (userDnTemplate), and that was too long ago");
         if (known is not null && age < FoundFor) return known;
 
         var outcome = await AskAsync((session, deadline) => directory.Find(session, deadline, account), cancellationToken);
         if (outcome is SignInOutcome.SignedIn who) found.Set(account, who);
-        return outcome;
+        return outcome is SignInOutcome.Unavailable && known is not null && age < settings.Options.OutageGrace ? Restricted(known, age) : outcome;
     }
 
     /// <inheritdoc/>
@@ -105,6 +106,11 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     private SignInOutcome.SignedIn? Grace(string user, string password)
     {
         if (settings.Options.OutageGrace == TimeSpan.Zero || verified.Find(user, password, out var age) is not { } who || age >= settings.Options.OutageGrace) return null;
+        return Restricted(who, age);
+    }
+
+    private SignInOutcome.SignedIn Restricted(SignInOutcome.SignedIn who, TimeSpan age)
+    {
         LdapLog.Grace(log, settings.Name, Hosting.LogText.Clean(who.Account), age);
         return who with { RememberFor = GraceFor, PullOnly = $"the directory {settings.Name} does not answer; until it does, accounts that signed in lately can only pull" };
     }

@@ -1,3 +1,4 @@
+using AuthIndex.Hosting.Files;
 using AuthIndex.TokenServer.Identity.Ldap.Native;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
@@ -5,8 +6,15 @@ namespace AuthIndex.TokenServer.Identity.Ldap;
 /// <summary>The directories of the configuration, in order.</summary>
 internal sealed class LdapSources : IDisposable
 {
-    public LdapSources(IReadOnlyList<LdapDirectoryOptions> directories, TimeProvider time, ILogger<LdapSource> log) =>
-        All = [.. DirectorySettings.Read(directories).Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), time, log))];
+    /// <summary>Makes them; none is asked yet, since a directory that is away must not keep the server from starting.</summary>
+    /// <exception cref="Hosting.OperatorException">The configuration is at fault, or something that only an operator can mend is missing.</exception>
+    public LdapSources(IReadOnlyList<LdapDirectoryOptions> directories, TimeProvider time, ILogger<LdapSource> log)
+    {
+        var settings = DirectorySettings.Read(directories);
+        if (settings.Count > 0) LibLdap.Demand();
+        foreach (var file in settings.Select(s => s.Options.BindPasswordFile).OfType<string>()) _ = SecretFile.Read(file, ServerConnections.Password, ServerConnections.Remedy);
+        All = [.. settings.Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), time, log))];
+    }
 
     /// <summary>Each directory.</summary>
     public IReadOnlyList<LdapSource> All { get; }

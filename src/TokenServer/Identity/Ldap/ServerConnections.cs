@@ -10,6 +10,12 @@ namespace AuthIndex.TokenServer.Identity.Ldap;
 /// </summary>
 internal sealed class ServerConnections(DirectoryServer server, DirectorySettings settings, IDirectoryConnector connector, TimeProvider time) : IDisposable
 {
+    /// <summary>What the file of bindPasswordFile is, for messages.</summary>
+    public const string Password = "the directory password";
+
+    /// <summary>What to do when it is missing.</summary>
+    public const string Remedy = "write the password of bindDn into it";
+
     private readonly LdapTimeoutsOptions timeouts = settings.Options.Timeouts;
     private IDirectoryConnection? service;
     private IDirectoryConnection? accounts;
@@ -73,7 +79,7 @@ internal sealed class ServerConnections(DirectoryServer server, DirectorySetting
     {
         try
         {
-            return Encoding.UTF8.GetString(SecretFile.Read(settings.Options.BindPasswordFile!, "the directory password", "write the password of bindDn into it")).TrimEnd('\r', '\n') is { Length: > 0 } password
+            return Encoding.UTF8.GetString(SecretFile.Read(settings.Options.BindPasswordFile!, Password, Remedy)).TrimEnd('\r', '\n') is { Length: > 0 } password
                 ? password
                 : throw new ServiceBindException($"{settings.Options.BindPasswordFile} holds no password");
         }

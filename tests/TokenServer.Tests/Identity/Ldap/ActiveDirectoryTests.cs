@@ -119,7 +119,7 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
         }
 
         Assert.Single(directory.Binds);
-        Assert.Single(signIn.Log.All);
+        Assert.Single(signIn.Log.Lines);
     }
 
     [Fact]
@@ -137,7 +137,7 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
         // Also when it is no longer remembered, and has to be checked anew.
         signIn.Clock.Advance(TimeSpan.FromMinutes(10));
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
-        Assert.Contains(signIn.Log.All, l => l.StartsWith("Warning", StringComparison.Ordinal) && l.Contains("3 wrong passwords", StringComparison.Ordinal));
+        Assert.Contains(signIn.Log.Lines, l => l.StartsWith("Warning", StringComparison.Ordinal) && l.Contains("3 wrong passwords", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -56,8 +56,10 @@ public sealed class LdapChainTests : IAsyncDisposable
         signIn.Clock.Advance(TimeSpan.FromMinutes(6));
         var who = Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "first password"));
         Assert.Contains("can only pull", who.PullOnly, StringComparison.Ordinal);
-        Assert.Contains(signIn.Log.All, l => l.StartsWith("Error: OUTAGE", StringComparison.Ordinal));
+        Assert.Contains(signIn.Log.Lines, l => l.StartsWith("Error OUTAGE", StringComparison.Ordinal));
         Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", "another password"));
+        Assert.NotNull(Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync("alice")).PullOnly);
+        Assert.IsType<SignInOutcome.Unavailable>(await signIn.FindAsync("bob"));
 
         signIn.Clock.Advance(TimeSpan.FromHours(1));
         Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", "first password"));

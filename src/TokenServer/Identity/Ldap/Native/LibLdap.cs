@@ -1,6 +1,7 @@
 using System.DirectoryServices.Protocols;
 using System.Reflection;
 using System.Runtime.InteropServices;
+using AuthIndex.Hosting;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Native;
 
@@ -24,10 +25,17 @@ internal static unsafe partial class LibLdap
     private static readonly FieldInfo Handle = typeof(LdapConnection).GetField("_ldapHandle", BindingFlags.Instance | BindingFlags.NonPublic)
         ?? throw new MissingFieldException(nameof(LdapConnection), "_ldapHandle");
 
-    private static readonly nint Library = Load();
-    private static readonly delegate* unmanaged<nint, int, void*, int> SetOption = (delegate* unmanaged<nint, int, void*, int>)NativeLibrary.GetExport(Library, "ldap_set_option");
-    private static readonly delegate* unmanaged<nint, int, void*, int> GetOption = (delegate* unmanaged<nint, int, void*, int>)NativeLibrary.GetExport(Library, "ldap_get_option");
-    private static readonly delegate* unmanaged<nint, void> Free = (delegate* unmanaged<nint, void>)NativeLibrary.GetExport(Library, "ldap_memfree");
+    private static readonly nint Library = TryLoad(out var library) ? library : 0;
+    private static readonly delegate* unmanaged<nint, int, void*, int> SetOption = (delegate* unmanaged<nint, int, void*, int>)Export("ldap_set_option");
+    private static readonly delegate* unmanaged<nint, int, void*, int> GetOption = (delegate* unmanaged<nint, int, void*, int>)Export("ldap_get_option");
+    private static readonly delegate* unmanaged<nint, void> Free = (delegate* unmanaged<nint, void>)Export("ldap_memfree");
+
+    /// <summary>Looks whether the library is there, while somebody who can mend it is looking.</summary>
+    /// <exception cref="OperatorException">It is not.</exception>
+    public static void Demand()
+    {
+        if (Library == 0) throw new OperatorException("sign-in by LDAP needs libldap, which is not installed (Debian: libldap-2.5-0 or libldap2)");
+    }
 
     /// <summary>The handle of a connection; it is the connection's, which closes it.</summary>
     public static SafeHandle HandleOf(LdapConnection connection) => (SafeHandle)Handle.GetValue(connection)!;
@@ -88,15 +96,18 @@ internal static unsafe partial class LibLdap
     }
 
     // The names under which the library comes, in the order in which System.DirectoryServices.Protocols looks for it: both must find the same one.
-    private static nint Load()
+    private static bool TryLoad(out nint library)
     {
         foreach (var name in (ReadOnlySpan<string>)["libldap.so.2", "libldap-2.6.so.0", "libldap-2.5.so.0", "libldap-2.4.so.2"])
         {
-            if (NativeLibrary.TryLoad(name, out var library)) return library;
+            if (NativeLibrary.TryLoad(name, out library)) return true;
         }
 
-        throw new DllNotFoundException("libldap is not installed (Debian: libldap-2.5-0).");
+        library = 0;
+        return false;
     }
+
+    private static nint Export(string name) => Library == 0 ? 0 : NativeLibrary.GetExport(Library, name);
 
     [LibraryImport("libc", EntryPoint = "shutdown")]
     private static partial int ShutDown(int socket, int how);

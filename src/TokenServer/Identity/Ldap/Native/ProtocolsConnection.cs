@@ -136,14 +136,14 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
 
     private T Call<T>(string what, TimeSpan within, Func<T> call)
     {
-        if (within <= TimeSpan.Zero) throw new ServerFailureException($"{server}: no time was left to {what}");
+        if (within <= TimeSpan.Zero) throw new ServerFailureException($"{server}: no time was left to {what}", isTimeout: true);
         try
         {
             return watchdog.Watch(within, call);
         }
         catch (Exception e) when (e is LdapException or TlsOperationException or DirectoryOperationException)
         {
-            if (watchdog.HasBitten) throw new ServerFailureException($"{server}: no answer to {what} within {within.TotalSeconds:0.###} s", e);
+            if (watchdog.HasBitten) throw new ServerFailureException($"{server}: no answer to {what} within {within.TotalSeconds:0.###} s", e, isTimeout: true);
             throw new ServerFailureException($"{server}: {what} failed: {Words(e)}", e);
         }
     }
