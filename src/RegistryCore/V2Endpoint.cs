@@ -88,7 +88,13 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Regist
     private static string RawPath(HttpContext http)
     {
         var target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        if (!target.StartsWith('/')) return http.Request.Path.Value ?? ""; // absolute form, as proxies send it
+        if (target.IndexOf("://", StringComparison.Ordinal) is var scheme and > 0 && !target.StartsWith('/'))
+        {
+            // Absolute form, as proxies are asked (RFC 9112 section 3.2.2): its path is as little decoded as that of the ordinary form.
+            var start = target.AsSpan(scheme + 3).IndexOfAny('/', '?');
+            target = start < 0 ? "/" : target[(scheme + 3 + start)..];
+        }
+
         var query = target.IndexOf('?', StringComparison.Ordinal);
         return query < 0 ? target : target[..query];
     }

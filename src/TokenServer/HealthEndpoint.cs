@@ -1,4 +1,5 @@
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
@@ -9,7 +10,7 @@ namespace AuthIndex.TokenServer;
 /// Says whether the process lives, and whether it can serve, part by part. A policy that could not be reloaded is told as
 /// degraded but still served: the last good one is in force.
 /// </summary>
-internal sealed class HealthEndpoint(PolicyStore policies, KeyRing keys, HtpasswdFile htpasswd)
+internal sealed class HealthEndpoint(PolicyStore policies, KeyRing keys, HtpasswdFile htpasswd, LdapSources directories)
 {
     /// <summary>200 as long as the process answers.</summary>
     public const string LivePath = "/healthz/live";
@@ -31,16 +32,27 @@ internal sealed class HealthEndpoint(PolicyStore policies, KeyRing keys, Htpassw
     {
         var accounts = htpasswd.Current.Content is null ? Unavailable : Ok;
         var policy = policies.Degraded is null ? Ok : Degraded;
-        var whole = accounts == Ok ? policy : Unavailable;
-        var body = JsonBytes.Write((whole, policy, policies.Current.Revision, keys.Signer.Id, accounts), static (json, health) =>
+        var ldap = directories.All.Select(d => (d.DirectoryName, Status: WordOf(d.Health))).ToList();
+
+        // Without its directories the server still serves everybody else.
+        var whole = accounts != Ok ? Unavailable : ldap.TrueForAll(d => d.Status == Ok) ? policy : Degraded;
+        var body = JsonBytes.Write((whole, policy, policies.Current.Revision, keys.Signer.Id, accounts, ldap), static (json, health) =>
             Write(json, health.whole, parts =>
             {
                 WritePart(parts, "policy", health.policy, "revision", health.Revision);
                 WritePart(parts, "keys", Ok, "kid", health.Id);
                 WritePart(parts, "htpasswd", health.accounts, null, null);
+                foreach (var (name, status) in health.ldap) WritePart(parts, $"ldap:{name}", status, null, null);
             }));
         return AnswerAsync(context, whole == Unavailable ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK, body);
     }
+
+    private static string WordOf(DirectoryHealth health) => health switch
+    {
+        DirectoryHealth.Ok => Ok,
+        DirectoryHealth.Degraded => Degraded,
+        _ => Unavailable,
+    };
 
     private static Task AnswerAsync(HttpContext context, int status, byte[] body)
     {

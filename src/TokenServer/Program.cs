@@ -8,8 +8,9 @@ root.Add(ServeCommand.Create(line));
 root.Add(InitCommand.Create(line));
 root.Add(UsersCommand.Create(line));
 root.Add(KeysCommand.Create(line));
-root.Add(PolicyCommand.Create(
-    parsed => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section).PoliciesDirectory,
-    parsed => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section).AuditPath,
-    TimeProvider.System));
+root.Add(LdapCommand.Create(line));
+TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
+var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System);
+policy.Add(PolicyCommandReload.Create(Options, TimeProvider.System));
+root.Add(policy);
 return await CommandLine.RunAsync(root, args);

@@ -1,8 +1,11 @@
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Token;
@@ -54,9 +57,16 @@ internal static class TokenServerApp
         services.AddSingleton(s => new HtpasswdFile(options.HtpasswdPath, time, s.GetRequiredService<ILogger<HtpasswdFile>>()));
         services.AddSingleton(_ => new PasswordThreads(Environment.ProcessorCount));
         services.AddSingleton<HtpasswdSource>();
-        services.AddSingleton(s => new IdentityChain([s.GetRequiredService<HtpasswdSource>()], new RememberedCredentials(options.RememberPasswords, time)));
+        services.AddSingleton(s => new LdapSources(options.Ldap, time, s.GetRequiredService<ILogger<LdapSource>>()));
+        services.AddSingleton(s => new IdentityChain([s.GetRequiredService<HtpasswdSource>(), .. s.GetRequiredService<LdapSources>().All], new RememberedCredentials(options.RememberPasswords, time)));
         services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
         services.AddHostedService<PolicyWatcher>();
+        services.AddSingleton<TokenMetrics>();
+        AddShadowPolicy(services, options, time);
+        services.AddSingleton(s => new AuditLog(options.AuditPath, s.GetRequiredService<TokenMetrics>(), time, s.GetRequiredService<ILogger<AuditLog>>()));
+        services.AddHostedService(s => s.GetRequiredService<AuditLog>());
+        services.AddSingleton<DecisionReport>();
+        services.AddSingleton<MetricsEndpoint>();
         services.AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyRing>(), options.Issuer, options.TokenLifetime));
         services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyRing>(), options.Issuer));
         services.AddSingleton<JwksDocument>();
@@ -65,5 +75,20 @@ internal static class TokenServerApp
         services.AddSingleton<PullableEndpoint>();
         services.AddSingleton<HealthEndpoint>();
         services.AddSingleton<TokenServerRoutes>();
+    }
+
+    private static void AddShadowPolicy(IServiceCollection services, TokenServerOptions options, TimeProvider time)
+    {
+        if (options.ShadowPoliciesDirectory is not { } directory)
+        {
+            services.AddSingleton(s => new ShadowPolicy(null, s.GetRequiredService<TokenMetrics>(), s.GetRequiredService<ILogger<ShadowPolicy>>()));
+            return;
+        }
+
+        // Known by a key, so that nobody is given the candidate in place of the policy in force.
+        const string key = "shadow";
+        services.AddKeyedSingleton(key, (s, _) => PolicyStore.Open(directory, time, s.GetRequiredService<ILogger<PolicyStore>>()));
+        services.AddSingleton<IHostedService>(s => new PolicyWatcher(s.GetRequiredKeyedService<PolicyStore>(key), time, s.GetRequiredService<ILogger<PolicyWatcher>>()));
+        services.AddSingleton(s => new ShadowPolicy(s.GetRequiredKeyedService<PolicyStore>(key), s.GetRequiredService<TokenMetrics>(), s.GetRequiredService<ILogger<ShadowPolicy>>()));
     }
 }

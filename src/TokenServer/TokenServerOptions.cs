@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Identity.Ldap;
 
 namespace AuthIndex.TokenServer;
 
@@ -33,6 +34,10 @@ internal sealed class TokenServerOptions : ListenerOptions
     [FilePath]
     public string PoliciesDirectory { get; set; } = "policies";
 
+    /// <summary>A candidate policy that is asked beside the one in force; where it differs is logged and counted, nothing of it is enforced.</summary>
+    [FilePath]
+    public string? ShadowPoliciesDirectory { get; set; }
+
     /// <summary>How long a token is good for.</summary>
     [DurationRange("60s", "24h")]
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(5);
@@ -40,6 +45,9 @@ internal sealed class TokenServerOptions : ListenerOptions
     /// <summary>How long a verified password is remembered, so that it need not be hashed again; 0s remembers none.</summary>
     [DurationRange("0s", "24h")]
     public TimeSpan RememberPasswords { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>The directories whose accounts may sign in, asked in order after the accounts of the htpasswd file.</summary>
+    public List<LdapDirectoryOptions> Ldap { get; set; } = [];
 
     /// <summary>The registries that tokens are issued for.</summary>
     public List<ServiceOptions> Services { get; set; } = [];
@@ -56,8 +64,9 @@ internal sealed class TokenServerOptions : ListenerOptions
 
     internal string StatePath => InData("token-server");
 
-    /// <summary>The audit log.</summary>
-    public string AuditPath => Path.Combine(StatePath, "audit.jsonl");
+    internal string AuditPath => Path.Combine(StatePath, "audit.jsonl");
+
+    internal string ProcessIdPath => Path.Combine(StatePath, "pid");
 
     internal string InitLockPath => InData("init.lock");
 

@@ -1,3 +1,4 @@
+using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
@@ -9,7 +10,7 @@ namespace AuthIndex.TokenServer;
 /// Which path leads where, and the outermost edge: an exception is a bug or a broken machine, written to the log and answered
 /// once, without details.
 /// </summary>
-internal sealed partial class TokenServerRoutes(TokenEndpoint token, JwksEndpoint jwks, PullableEndpoint pullable, HealthEndpoint health, ILogger<TokenServerRoutes> log)
+internal sealed partial class TokenServerRoutes(TokenEndpoint token, JwksEndpoint jwks, PullableEndpoint pullable, HealthEndpoint health, MetricsEndpoint metrics, ILogger<TokenServerRoutes> log)
 {
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
@@ -42,6 +43,7 @@ internal sealed partial class TokenServerRoutes(TokenEndpoint token, JwksEndpoin
         PullableEndpoint.Path => pullable.HandleAsync(context),
         HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(context),
         HealthEndpoint.ReadyPath => health.ReadyAsync(context),
+        MetricsPage.Path => metrics.HandleAsync(context),
         _ => ErrorAnswer.NotFound.SendAsync(context.Response),
     };
 

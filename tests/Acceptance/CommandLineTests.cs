@@ -39,6 +39,49 @@ public sealed class CommandLineTests(RealParts parts)
         Assert.Contains("team.yaml:6", bad.All, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_reload_reaches_the_running_server_and_a_policy_at_fault_does_not()
+    {
+        using var folder = new TemporaryDirectory();
+        var file = Path.Combine(folder.Folder("policies"), "team.yaml");
+        const string team = "version: 1\nrules:\n  - {id: team, to: [\"user:admin\"], allow: [pull], on: [\"team/**\"]}\n";
+        await File.WriteAllTextAsync(file, team, TestContext.Current.CancellationToken);
+        await using var up = await AuthIndexUp.StartAsync("--policies", folder["policies"]);
+        string[] reload = ["policy", "reload", "--data", up.Data, "--set", $"tokenServer.policiesDirectory={folder["policies"]}"];
+
+        var done = await AuthIndexUp.RunAsync(reload);
+        Assert.True(done.ExitCode == 0, done.ToString());
+        Assert.Contains($"process {up.ServerProcess("TokenServer")} reads", done.Output, StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(file, team + "  - {id: team}\n", TestContext.Current.CancellationToken);
+        var refused = await AuthIndexUp.RunAsync(reload);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("team.yaml:4", refused.Error, StringComparison.Ordinal);
+
+        var nobody = await AuthIndexUp.RunAsync("policy", "reload", "--data", folder.Root);
+        Assert.Equal(1, nobody.ExitCode);
+        Assert.Contains("no token server runs", nobody.Error, StringComparison.Ordinal);
+        Assert.Contains(up.Processes(), p => p.Id == up.ServerProcess("TokenServer"));
+    }
+
+    [Fact]
+    public async Task The_reason_of_a_refusal_is_found_under_the_id_that_the_client_was_told()
+    {
+        var up = await parts.UpAsync();
+        using var http = new HttpClient();
+        using var refused = await http.GetAsync(new Uri(up.TokenServer, "/token?service=registry&scope=repository:platform/why:push"), TestContext.Current.CancellationToken);
+        using var answer = System.Text.Json.JsonDocument.Parse(await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        var payload = System.Buffers.Text.Base64Url.DecodeFromChars(answer.RootElement.GetProperty("token").GetString()!.Split('.')[1]);
+        using var claims = System.Text.Json.JsonDocument.Parse(payload);
+        var id = claims.RootElement.GetProperty("refused")[0].GetProperty("decision").GetString()!;
+
+        ProcessResult? why = null;
+        await Eventually.TrueAsync(
+            async () => (why = await AuthIndexUp.RunAsync("policy", "why", id, "--data", up.Data)).ExitCode == 0, TimeSpan.FromSeconds(20), () => $"{why}");
+        Assert.Contains("platform/why", why!.Output, StringComparison.Ordinal);
+        Assert.Contains("no rule allows anonymous callers to push to platform/why", why.Output, StringComparison.Ordinal);
+    }
+
     private static async Task<string> UsersAsync(AuthIndexUp up, string[] arguments, string input = "")
     {
         var result = await ChildProcess.RunAsync(AuthIndexUp.Script, ["users", .. arguments, "--data", up.Data], input: input);

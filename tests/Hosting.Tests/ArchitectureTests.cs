@@ -20,13 +20,14 @@ public sealed partial class ArchitectureTests
         ["TokenServer"] = new()
         {
             ["Protocol"] = [],
-            ["Audit"] = [],
+            ["Metrics"] = [],
+            ["Audit"] = ["Metrics"],
             ["Policies"] = [],
             ["Identity"] = ["Policies"], // only the words for the ways to sign in, which rules name
             ["Keys"] = ["Protocol"],
-            ["Token"] = ["Protocol", "Audit", "Policies", "Identity", "Keys"],
+            ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys"],
             ["Index"] = ["Protocol", "Policies", "Identity", "Keys", "Token"],
-            ["Commands"] = ["Protocol", "Audit", "Policies", "Identity", "Keys", "Token", "Index"],
+            ["Commands"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Token", "Index"],
         },
         ["RegistryCore"] = new()
         {

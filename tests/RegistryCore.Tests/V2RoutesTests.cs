@@ -4,13 +4,12 @@ using AuthIndex.RegistryCore.Catalog;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Tags;
 using AuthIndex.RegistryCore.Uploads;
-using AuthIndex.TestKit;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthIndex.RegistryCore.Tests;
 
 /// <summary>The gate before every operation: proven for the table as it stands, so also for rows yet to come.</summary>
-public sealed class V2RoutesTests
+public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedRegistry>
 {
     /// <summary>Every method of every row, with a path that matches it.</summary>
     public static TheoryData<string, string> Rows()
@@ -35,9 +34,8 @@ public sealed class V2RoutesTests
     [MemberData(nameof(Rows))]
     public async Task Without_a_token_every_operation_is_challenged(string method, string tail)
     {
-        await using var registry = await RegistryHost.StartAsync();
         using var request = new HttpRequestMessage(new HttpMethod(method), PathOf(tail));
-        using var response = await registry.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        using var response = await shared.Host.Client.SendAsync(request, TestContext.Current.CancellationToken);
 
         Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
         var challenge = Assert.Single(response.Headers.WwwAuthenticate);
@@ -51,10 +49,9 @@ public sealed class V2RoutesTests
     [MemberData(nameof(Rows))]
     public async Task A_token_for_another_repository_opens_no_operation(string method, string tail)
     {
-        await using var registry = await RegistryHost.StartAsync();
-        var row = Row(registry, method, tail);
+        var row = Row(method, tail);
         using var request = new HttpRequestMessage(new HttpMethod(method), PathOf(tail));
-        using var response = await registry.As("repository:other/repo:pull,push,delete").SendAsync(request, TestContext.Current.CancellationToken);
+        using var response = await shared.Host.As("repository:other/repo:pull,push,delete").SendAsync(request, TestContext.Current.CancellationToken);
 
         if (row.Needs.IsEmpty)
         {
@@ -72,15 +69,14 @@ public sealed class V2RoutesTests
     [MemberData(nameof(Rows))]
     public async Task A_token_with_the_needed_action_passes_the_check(string method, string tail)
     {
-        await using var registry = await RegistryHost.StartAsync();
-        var row = Row(registry, method, tail);
+        var row = Row(method, tail);
         using var request = new HttpRequestMessage(new HttpMethod(method), PathOf(tail));
-        using var response = await registry.As(row.Needs.IsEmpty ? [] : [$"repository:some/repo:{row.Needs}"]).SendAsync(request, TestContext.Current.CancellationToken);
+        using var response = await shared.Host.As(row.Needs.IsEmpty ? [] : [$"repository:some/repo:{row.Needs}"]).SendAsync(request, TestContext.Current.CancellationToken);
         Assert.NotEqual(HttpStatusCode.Unauthorized, response.StatusCode);
     }
 
-    private static V2Route Row(RegistryHost registry, string method, string tail) =>
-        registry.Services.GetRequiredService<V2Routes>().All.Single(r => r.Tail == tail && r.Methods.Contains(method));
+    private V2Route Row(string method, string tail) =>
+        shared.Host.Services.GetRequiredService<V2Routes>().All.Single(r => r.Tail == tail && r.Methods.Contains(method));
 
     private static string PathOf(string tail)
     {

@@ -93,6 +93,12 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>Sends it SIGINT, as Ctrl-C does.</summary>
     public void Interrupt() => Send(2);
 
+    /// <summary>Holds it still, as a machine that hangs does: its connections stay open and nothing answers.</summary>
+    public void Freeze() => Send(19);
+
+    /// <summary>Lets it go on.</summary>
+    public void Thaw() => Send(18);
+
     /// <summary>Ends it, and what it started, if it still runs.</summary>
     public ValueTask DisposeAsync()
     {

@@ -11,6 +11,9 @@ internal sealed class LogRecorder : ILoggerProvider
     /// <summary>The lines, as "Level message".</summary>
     public IReadOnlyList<string> Lines => [.. lines];
 
+    /// <summary>Everything in one text.</summary>
+    public string Text => string.Join("\n", Lines);
+
     public ILogger CreateLogger(string categoryName) => new Recorder(lines);
 
     /// <summary>A logger of its own, for a type that is tested without a server.</summary>

@@ -97,17 +97,17 @@ internal sealed class BearerValidator : IDisposable
     {
         keyId = "";
         if (header.ValueKind != JsonValueKind.Object) return "not an object";
-        if (!header.TryGetProperty("alg", out var algorithm) || algorithm.ValueKind != JsonValueKind.String || !TokenProfile.Algorithms.Contains(algorithm.GetString()!)) return "algorithm";
+        if (Text(header, "alg") is not { } algorithm || !TokenProfile.Algorithms.Contains(algorithm)) return "algorithm";
         if (header.TryGetProperty("crit", out _) || header.TryGetProperty("zip", out _)) return "extension";
-        if (!header.TryGetProperty("kid", out var id) || id.ValueKind != JsonValueKind.String) return "kid";
-        keyId = id.GetString()!;
+        if (Text(header, "kid") is not { } id) return "kid";
+        keyId = id;
         return null;
     }
 
     private static VerifiedToken? ReadClaims(string token, JsonElement claims)
     {
         if (claims.ValueKind != JsonValueKind.Object
-            || !claims.TryGetProperty("sub", out var subject) || subject.ValueKind != JsonValueKind.String
+            || Text(claims, "sub") is not { } subject
             || !claims.TryGetProperty("exp", out var exp) || !TryTime(exp, out var expires)
             || !claims.TryGetProperty(TokenProfile.Access, out var access) || !AccessClaim.TryRead(access, out var granted))
         {
@@ -117,7 +117,19 @@ internal sealed class BearerValidator : IDisposable
         var notBefore = DateTimeOffset.MinValue.AddDays(1);
         if (claims.TryGetProperty("nbf", out var nbf) && !TryTime(nbf, out notBefore)) return null;
         var refusals = claims.TryGetProperty(TokenProfile.Refused, out var refused) ? RefusedClaim.Read(refused) : [];
-        return new VerifiedToken(token, subject.GetString()!, granted, refusals, notBefore, expires);
+        return new VerifiedToken(token, subject, granted, refusals, notBefore, expires);
+    }
+
+    private static string? Text(JsonElement element, string member)
+    {
+        try
+        {
+            return element.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // half a surrogate pair: JSON can write it, a string cannot hold it
+        }
     }
 
     private static bool TryTime(JsonElement value, out DateTimeOffset time)
@@ -137,9 +149,9 @@ internal sealed class BearerValidator : IDisposable
             using var document = JsonDocument.Parse(Base64Url.DecodeFromChars(part), StrictJson);
             return document.RootElement.Clone();
         }
-        catch (Exception e) when (e is FormatException or JsonException)
+        catch (Exception e) when (e is FormatException or JsonException or InvalidOperationException)
         {
-            return null;
+            return null; // InvalidOperationException: a member's name with half a surrogate pair
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json;
 
 namespace AuthIndex.RegistryCore.Access;
 
@@ -46,10 +47,11 @@ internal sealed partial class IndexClient
                 return null;
             }
 
-            var answer = await response.Content.ReadFromJsonAsync<Answer>(cancellationToken);
-            return answer?.Repositories.ToHashSet(StringComparer.Ordinal);
+            if (await response.Content.ReadFromJsonAsync<Answer>(cancellationToken) is { Repositories: { } pullable }) return pullable.ToHashSet(StringComparer.Ordinal);
+            LogFailure(log, endpoint.AbsoluteUri, "its answer names no repositories");
+            return null;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException
+        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException or JsonException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             LogFailure(log, endpoint.AbsoluteUri, e.Message);
@@ -62,5 +64,5 @@ internal sealed partial class IndexClient
 
     private sealed record Question(string Token, IReadOnlyList<string> Repositories);
 
-    private sealed record Answer(IReadOnlyList<string> Repositories);
+    private sealed record Answer(IReadOnlyList<string>? Repositories);
 }

@@ -15,8 +15,24 @@ internal static class KeySet
     /// <exception cref="FormatException">The text is no JWK set.</exception>
     public static FrozenDictionary<string, SecurityKey> Parse(ReadOnlyMemory<byte> json)
     {
+        try
+        {
+            return Read(json);
+        }
+        catch (JsonException e)
+        {
+            throw new FormatException("not JSON", e);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new FormatException("not JSON: a text holds half a surrogate pair", e);
+        }
+    }
+
+    private static FrozenDictionary<string, SecurityKey> Read(ReadOnlyMemory<byte> json)
+    {
         var found = new Dictionary<string, SecurityKey>(StringComparer.Ordinal);
-        using var document = ParseDocument(json);
+        using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
         if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("keys", out var list) || list.ValueKind != JsonValueKind.Array)
         {
             throw new FormatException("not a JWK set: an object with the array 'keys'");
@@ -32,18 +48,6 @@ internal static class KeySet
         }
 
         return found.ToFrozenDictionary(StringComparer.Ordinal);
-    }
-
-    private static JsonDocument ParseDocument(ReadOnlyMemory<byte> json)
-    {
-        try
-        {
-            return JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
-        }
-        catch (JsonException e)
-        {
-            throw new FormatException("not JSON", e);
-        }
     }
 
     private static ECDsaSecurityKey? EllipticCurve(JsonElement jwk)

@@ -23,7 +23,9 @@ internal sealed partial class TrustedKeys : BackgroundService
     private readonly ILogger<TrustedKeys> log;
     private readonly SemaphoreSlim refreshing = new(1, 1);
     private volatile FrozenDictionary<string, SecurityKey> keys = FrozenDictionary<string, SecurityKey>.Empty;
-    private long lastUnknownKeyRefresh = long.MinValue;
+    private readonly Lock asking = new();
+    private Task<bool> asked = Task.FromResult(true);
+    private long? askedAt;
     private bool failing;
 
     public TrustedKeys(RegistryOptions options, HttpClient http, TimeProvider clock, ILogger<TrustedKeys> log)
@@ -45,14 +47,7 @@ internal sealed partial class TrustedKeys : BackgroundService
     {
         if (keys.TryGetValue(keyId, out var known)) return known;
 
-        var now = clock.GetTimestamp();
-        var last = Interlocked.Read(ref lastUnknownKeyRefresh);
-        var pausing = last != long.MinValue && clock.GetElapsedTime(last, now) < UnknownKeyPause;
-        if (!pausing && Interlocked.CompareExchange(ref lastUnknownKeyRefresh, now, last) == last)
-        {
-            await RefreshAsync(cancellationToken);
-        }
-
+        await AskOnce().WaitAsync(cancellationToken);
         return keys.GetValueOrDefault(keyId);
     }
 
@@ -75,7 +70,7 @@ internal sealed partial class TrustedKeys : BackgroundService
             failing = false;
             return true;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or FormatException or System.Text.Json.JsonException
+        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException or FormatException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             if (!failing) LogFailure(log, url?.AbsoluteUri ?? file, e.Message, keys.Count);
@@ -102,6 +97,25 @@ internal sealed partial class TrustedKeys : BackgroundService
         {
             var fresh = await RefreshAsync(stoppingToken);
             await Task.Delay(fresh ? RefreshEvery : RetryEvery, clock, stoppingToken);
+        }
+    }
+
+    /// <summary>
+    /// The question to the token server about keys not seen yet: one for all requests that come while it runs, and no other for a
+    /// while. It is nobody's own, so that a client that hangs up does not end it; the HTTP client's time-out does.
+    /// </summary>
+    private Task<bool> AskOnce()
+    {
+        lock (asking)
+        {
+            var now = clock.GetTimestamp();
+            if (asked.IsCompleted && (askedAt is not { } last || clock.GetElapsedTime(last, now) >= UnknownKeyPause))
+            {
+                askedAt = now;
+                asked = RefreshAsync(CancellationToken.None);
+            }
+
+            return asked;
         }
     }
 

@@ -30,6 +30,11 @@ internal static class ManifestContent
         {
             return (null, OciError.ManifestInvalid($"the manifest is not acceptable JSON: {e.Message}"));
         }
+        catch (InvalidOperationException)
+        {
+            // JSON can write half a surrogate pair, a string cannot hold it.
+            return (null, OciError.ManifestInvalid("the manifest is not acceptable JSON: a text holds half a surrogate pair"));
+        }
         catch (InvalidManifestException e)
         {
             return (null, OciError.ManifestInvalid(e.Message));

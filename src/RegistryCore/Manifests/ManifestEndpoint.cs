@@ -125,7 +125,12 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RegistryOptions 
         while (true)
         {
             var read = await reader.ReadAsync(request.Aborted);
-            if (read.Buffer.Length > limit) return null;
+            if (read.Buffer.Length > limit)
+            {
+                reader.AdvanceTo(read.Buffer.End);
+                return null;
+            }
+
             if (read.IsCompleted)
             {
                 var bytes = read.Buffer.ToArray();

@@ -85,7 +85,8 @@ internal static class ChunkRange
         if (dash <= 0
             || !long.TryParse(text[..dash], NumberStyles.None, CultureInfo.InvariantCulture, out var first)
             || !long.TryParse(text[(dash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var last)
-            || last < first)
+            || last < first
+            || last - first == long.MaxValue) // its length would not be a number any more
         {
             return false;
         }

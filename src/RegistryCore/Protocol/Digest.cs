@@ -27,8 +27,8 @@ internal readonly record struct Digest
     {
         digest = default;
         if (text is null) return false;
-        var length = text.StartsWith("sha256:", StringComparison.Ordinal) ? 64 : text.StartsWith("sha512:", StringComparison.Ordinal) ? 128 : -1;
-        if (text.Length - 7 != length) return false;
+        var length = text.StartsWith("sha256:", StringComparison.Ordinal) ? 64 : text.StartsWith("sha512:", StringComparison.Ordinal) ? 128 : 0;
+        if (length == 0 || text.Length != 7 + length) return false;
         foreach (var c in text.AsSpan(7))
         {
             if (!char.IsAsciiHexDigitLower(c)) return false;

@@ -283,12 +283,16 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
 
     private static ManifestRecord? Read(SqliteConnection db, RepositoryName repository, Reference reference)
     {
-        if (RegistryDatabase.FindRepository(db, repository) is not { } id) return null;
-        if ((reference.Digest ?? TagDigest(db, id, reference.Value)) is not { } digest) return null;
-        var row = db.QuerySingleOrDefault<(string MediaType, byte[] Bytes)?>(
-            "SELECT m.media_type, c.bytes FROM manifests m JOIN manifest_contents c ON c.digest = m.digest AND c.damaged_at IS NULL WHERE m.repository = @id AND m.digest = @digest",
-            new { id, digest = digest.Value });
-        return row is { } found ? new ManifestRecord(digest, found.MediaType, found.Bytes) : null;
+        // One statement sees one commit: between two, the tag could move and the manifest it pointed at go.
+        var row = db.QuerySingleOrDefault<(string Digest, string MediaType, byte[] Bytes)?>(
+            """
+            SELECT m.digest, m.media_type, c.bytes FROM repositories r
+            JOIN manifests m ON m.repository = r.id AND m.digest = coalesce(@digest, (SELECT t.digest FROM tags t WHERE t.repository = r.id AND t.name = @tag))
+            JOIN manifest_contents c ON c.digest = m.digest AND c.damaged_at IS NULL
+            WHERE r.name = @name
+            """,
+            new { name = repository.Value, digest = reference.Digest?.Value, tag = reference.Tag });
+        return row is { } found && Digest.TryParse(found.Digest, out var digest) ? new ManifestRecord(digest, found.MediaType, found.Bytes) : null;
     }
 
     private static Digest? TagDigest(SqliteConnection db, long repository, string tag) =>

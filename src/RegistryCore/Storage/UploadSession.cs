@@ -16,8 +16,10 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
     private const int WriteSize = 256 * 1024;
     private const long SpaceCheckInterval = 4 * 1024 * 1024;
 
+    private const int Free = 0, Taken = 1, Over = 2;
+
     private IncrementalHash? hash;
-    private int writers;
+    private int state;
     private long nextSpaceCheck;
 
     /// <summary>Its name.</summary>
@@ -35,8 +37,11 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
     /// <summary>How many bytes it holds.</summary>
     public long Offset { get; private set; } = File.Exists(file) ? new FileInfo(file).Length : 0;
 
-    /// <summary>Takes the session for one request; null while another has it. Disposing gives it back.</summary>
-    public IDisposable? TryEnter() => Interlocked.CompareExchange(ref writers, 1, 0) == 0 ? new Turn(this) : null;
+    /// <summary>Whether it has ended: a request that found it before may not write to it any more.</summary>
+    public bool IsOver => Volatile.Read(ref state) == Over;
+
+    /// <summary>Takes the session for one request; null while another has it and once it is over. Disposing gives it back.</summary>
+    public IDisposable? TryEnter() => Interlocked.CompareExchange(ref state, Taken, Free) == Free ? new Turn(this) : null;
 
     /// <summary>
     /// Appends a body. When the client hangs up, what has arrived stays and can be resumed from; when the disk is full, nothing of
@@ -97,8 +102,12 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
         RandomAccess.FlushToDisk(handle);
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => hash?.Dispose();
+    /// <summary>Ends the session for good.</summary>
+    public void Dispose()
+    {
+        Interlocked.Exchange(ref state, Over);
+        hash?.Dispose();
+    }
 
     private void CheckSpace()
     {
@@ -168,6 +177,6 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
 
     private sealed class Turn(UploadSession session) : IDisposable
     {
-        public void Dispose() => Interlocked.Exchange(ref session.writers, 0);
+        public void Dispose() => Interlocked.CompareExchange(ref session.state, Free, Taken);
     }
 }

@@ -96,6 +96,7 @@ internal sealed class UploadStore(StorageDirectory directory, BlobStore blobs, F
             using var turn = session?.TryEnter();
             if (session is not null && turn is null) continue;
             sessions.TryRemove(id, out _);
+            session?.Dispose();
             foreach (var file in group)
             {
                 File.Delete(file);

@@ -101,7 +101,8 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs)
     {
         if (uploads.Find(request.Argument, request.Repository, request.Token.Subject) is not { } session) return OciError.UploadUnknown();
         using var turn = session.TryEnter();
-        return turn is null ? OciError.UploadBusy() : await work(session);
+        if (turn is not null) return await work(session);
+        return session.IsOver ? OciError.UploadUnknown() : OciError.UploadBusy();
     }
 
     private static async Task<OciError?> TakeBodyAsync(V2Request request, UploadSession session)

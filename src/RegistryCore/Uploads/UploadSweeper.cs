@@ -15,7 +15,7 @@ internal sealed partial class UploadSweeper(UploadStore uploads, RegistryOptions
             {
                 if (uploads.Sweep(options.UploadExpiry) is var removed and > 0) LogSwept(log, removed);
             }
-            catch (IOException e)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 LogFailed(log, e);
             }

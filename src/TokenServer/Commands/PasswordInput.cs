@@ -18,6 +18,14 @@ internal static class PasswordInput
         return PasswordHash.NewPasswordProblem(password) is { } problem ? throw new OperatorException(problem) : password;
     }
 
+    /// <summary>A password that exists already.</summary>
+    /// <exception cref="OperatorException">It is empty or cannot be read.</exception>
+    public static string ReadOnce(string account)
+    {
+        var password = Console.IsInputRedirected ? ReadLine(Console.OpenStandardInput()) : ReadUnseen($"Password of {account}: ");
+        return password.Length > 0 && !password.Contains('\0', StringComparison.Ordinal) ? password : throw new OperatorException("the password is empty or holds a NUL byte");
+    }
+
     /// <summary>The first line of a stream, without its end.</summary>
     /// <exception cref="OperatorException">It is too long or not UTF-8.</exception>
     internal static string ReadLine(Stream input)

@@ -1,6 +1,10 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
+using System.Text;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Policies;
 
 namespace AuthIndex.TokenServer.Commands;
 
@@ -15,6 +19,15 @@ internal static class ServeCommand
         {
             var options = line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
             await using var app = TokenServerApp.Create(options, TimeProvider.System);
+
+            // SIGHUP is what `policy reload` sends; edits are noticed without it, it only makes sure.
+            var policies = app.Services.GetRequiredService<PolicyStore>();
+            using var reload = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+            {
+                signal.Cancel = true;
+                policies.Reload();
+            });
+            DurableFile.Replace(options.ProcessIdPath, Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n"));
             await ServerHost.RunAsync(app, options, parsed.GetValue(readyFile)?.FullName, cancellationToken);
             return 0;
         });

@@ -23,10 +23,14 @@ internal sealed class ExpiringOutcomes(int capacity, TimeSpan lifetime, TimeProv
         entries.TryGetValue(key, out var entry) && !IsExpired(entry) ? entry.Outcome : null;
 
     /// <summary>Keeps an outcome from now on.</summary>
-    public void Add(UInt256 key, SignInOutcome outcome)
+    /// <param name="key">The key.</param>
+    /// <param name="outcome">The outcome.</param>
+    /// <param name="atMost">A shorter time than the usual one; null for that.</param>
+    public void Add(UInt256 key, SignInOutcome outcome, TimeSpan? atMost = null)
     {
-        if (lifetime == TimeSpan.Zero) return;
-        var entry = new Entry(key, outcome, time.GetTimestamp());
+        var keep = atMost < lifetime ? atMost.Value : lifetime;
+        if (keep == TimeSpan.Zero) return;
+        var entry = new Entry(key, outcome, time.GetTimestamp(), keep);
         entries[key] = entry;
         byAge.Enqueue(entry);
         while (byAge.TryPeek(out var oldest) && (byAge.Count > capacity || IsExpired(oldest)))
@@ -43,14 +47,16 @@ internal sealed class ExpiringOutcomes(int capacity, TimeSpan lifetime, TimeProv
         byAge.Clear();
     }
 
-    private bool IsExpired(Entry entry) => time.GetElapsedTime(entry.Since) >= lifetime;
+    private bool IsExpired(Entry entry) => time.GetElapsedTime(entry.Since) >= entry.Lifetime;
 
-    private sealed class Entry(UInt256 key, SignInOutcome outcome, long since)
+    private sealed class Entry(UInt256 key, SignInOutcome outcome, long since, TimeSpan lifetime)
     {
         public UInt256 Key => key;
 
         public SignInOutcome Outcome => outcome;
 
         public long Since => since;
+
+        public TimeSpan Lifetime => lifetime;
     }
 }

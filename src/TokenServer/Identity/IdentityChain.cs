@@ -54,9 +54,21 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
         foreach (var source in sources)
         {
             var outcome = await source.SignInAsync(user, password, cancellationToken);
-            if (outcome is not SignInOutcome.UnknownAccount) return outcome;
+            if (outcome is SignInOutcome.UnknownAccount) continue;
+            return outcome is SignInOutcome.SignedIn or SignInOutcome.Unavailable ? outcome : await EvenOutAsync(outcome, sources.TakeWhile(s => s != source));
         }
 
-        return sources.Count == 0 ? Unknown : await sources[0].RefuseUnknownAsync(user, password, cancellationToken);
+        return await EvenOutAsync(Unknown, sources);
+
+        // Every failure takes as long as a wrong password at each source that was asked, so that time does not tell which one knows the account.
+        async Task<SignInOutcome> EvenOutAsync(SignInOutcome failure, IEnumerable<IIdentitySource> asked)
+        {
+            foreach (var source in asked)
+            {
+                if (await source.RefuseUnknownAsync(user, password, cancellationToken) is SignInOutcome.Unavailable outage) return outage;
+            }
+
+            return failure;
+        }
     }
 }

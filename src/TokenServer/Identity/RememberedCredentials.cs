@@ -110,7 +110,7 @@ internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time
 
     private void Remember(UInt256 credentials, SignInOutcome outcome)
     {
-        if (outcome is SignInOutcome.SignedIn) right.Add(credentials, outcome);
+        if (outcome is SignInOutcome.SignedIn who) right.Add(credentials, outcome, who.RememberFor);
         else if (outcome is not SignInOutcome.Unavailable) wrong.Add(credentials, outcome);
     }
 

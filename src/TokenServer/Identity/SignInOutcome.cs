@@ -11,7 +11,14 @@ internal abstract record SignInOutcome
     /// <param name="Account">The source's own spelling of the account, not what was typed.</param>
     /// <param name="Groups">The groups that the source knows of; local groups are the policy's.</param>
     /// <param name="SignedInBy">The source's name.</param>
-    public sealed record SignedIn(string Account, IReadOnlyList<string> Groups, string SignedInBy) : SignInOutcome;
+    public sealed record SignedIn(string Account, IReadOnlyList<string> Groups, string SignedInBy) : SignInOutcome
+    {
+        /// <summary>The longest that the source lets this be remembered; null leaves it to whoever remembers.</summary>
+        public TimeSpan? RememberFor { get; init; }
+
+        /// <summary>Why nothing but pulling may be granted; null when the policy alone decides.</summary>
+        public string? PullOnly { get; init; }
+    }
 
     /// <summary>No source knows the account, or this one does not: the next is asked.</summary>
     public sealed record UnknownAccount : SignInOutcome;

@@ -14,6 +14,7 @@ internal sealed partial class PolicyStore
     private readonly ILogger<PolicyStore> logger;
     private readonly Lock reloading = new();
     private volatile State state;
+    private long refusals;
 
     private PolicyStore(string path, PolicyDirectory directory, State first, TimeProvider time, ILogger<PolicyStore> logger)
     {
@@ -38,6 +39,9 @@ internal sealed partial class PolicyStore
 
     /// <summary>Why the files on disk are not in force; null when they are.</summary>
     public string? Degraded => state.Degraded;
+
+    /// <summary>How many edits were not sound, or could not be read.</summary>
+    public long Refusals => Interlocked.Read(ref refusals);
 
     /// <summary>Loads a directory.</summary>
     /// <exception cref="PolicyException">Its files are no sound policy.</exception>
@@ -97,7 +101,12 @@ internal sealed partial class PolicyStore
         var errors = problems.FindAll(p => !p.IsWarning);
         var reason = errors.Count == 1 ? errors[0].ToString() : $"{errors[0]} (and {errors.Count - 1} more)";
         // Once for each reason, however often a look finds it unchanged.
-        if (state.Degraded != reason || state.Tried != tried) LogRefused(state.Policy.Revision, reason);
+        if (state.Degraded != reason || state.Tried != tried)
+        {
+            Interlocked.Increment(ref refusals);
+            LogRefused(state.Policy.Revision, reason);
+        }
+
         state = state with { Tried = tried, Problems = problems, Degraded = reason };
         return false;
     }

@@ -39,7 +39,8 @@ internal sealed record ErrorAnswer
     public string? Allow { get; private init; }
 
     /// <summary>The account or password is wrong. One text for all causes, so that nobody can find out which accounts exist.</summary>
-    public static ErrorAnswer SignInFailed { get; } = Unauthorized("sign-in failed: no such account or wrong password");
+    /// <param name="decision">The id under which the logs tell the cause.</param>
+    public static ErrorAnswer SignInFailed(string decision) => Unauthorized($"sign-in failed: no such account or wrong password (decision {decision})");
 
     /// <summary>A bug or a broken machine; the log has the details.</summary>
     public static ErrorAnswer Broken { get; } = new(StatusCodes.Status500InternalServerError, "server_error", "UNKNOWN", "the server met an unexpected condition; its log says more");
@@ -61,8 +62,8 @@ internal sealed record ErrorAnswer
         new(StatusCodes.Status405MethodNotAllowed, "invalid_request", "UNSUPPORTED", $"the method is not allowed here; allowed: {allow}") { Allow = allow };
 
     /// <summary>A part that is needed does not answer now. Never told as 401: docker would tell the user that the password is wrong.</summary>
-    public static ErrorAnswer Unavailable(TimeSpan retryAfter) =>
-        new(StatusCodes.Status503ServiceUnavailable, "temporarily_unavailable", "UNAVAILABLE", "sign-in is not possible at the moment; try again later") { RetryAfter = retryAfter };
+    public static ErrorAnswer Unavailable(TimeSpan retryAfter, string? decision = null) =>
+        new(StatusCodes.Status503ServiceUnavailable, "temporarily_unavailable", "UNAVAILABLE", $"sign-in is not possible at the moment; try again later{(decision is null ? "" : $" (decision {decision})")}") { RetryAfter = retryAfter };
 
     /// <summary>Sends the answer.</summary>
     public Task SendAsync(HttpResponse response)

@@ -9,7 +9,7 @@ namespace AuthIndex.TokenServer.Token;
 /// GET /token (Docker token specification): parse, authenticate, authorise, issue, write. Whatever goes wrong on the way is an
 /// <see cref="ErrorAnswer"/>.
 /// </summary>
-internal sealed class TokenEndpoint(IReadOnlyList<RegistryService> services, IdentityChain identities, PolicyStore policies, TokenIssuer issuer, TimeProvider time, ILogger<TokenEndpoint> log)
+internal sealed class TokenEndpoint(IReadOnlyList<RegistryService> services, IdentityChain identities, PolicyStore policies, TokenIssuer issuer, DecisionReport report, TimeProvider time)
 {
     /// <summary>Where tokens are asked for.</summary>
     public const string Path = "/token";
@@ -40,15 +40,17 @@ internal sealed class TokenEndpoint(IReadOnlyList<RegistryService> services, Ide
         var outcome = credentials is null ? Anonymous : await identities.SignInAsync(credentials.User, credentials.Password, context.RequestAborted);
         if (outcome is not SignInOutcome.SignedIn who)
         {
-            await NotSignedIn(outcome, credentials!.User, address).SendAsync(context.Response);
+            await report.NotSignedIn(outcome, credentials!.User, address, request!.Service.Name, time.GetUtcNow()).SendAsync(context.Response);
             return;
         }
 
         // 3 authorise
         var now = time.GetUtcNow();
         var caller = new Caller(who.Account, who.Groups, address, request!.Service.Name, who.SignedInBy);
-        var authorisation = Authorisation.Decide(policies.Current, caller, request.Scopes, now);
-        TokenLog.Decided(log, caller, request.Scopes, authorisation);
+        var policy = policies.Current;
+        var authorisation = Authorisation.Decide(policy, caller, request.Scopes, now);
+        if (who.PullOnly is { } reason) authorisation = authorisation.WithoutChanges(reason);
+        report.Decided(caller, request.Scopes, authorisation, policy, now);
 
         // 4 issue
         var token = issuer.Issue(request.Service, who.Account, authorisation, now);
@@ -57,24 +59,6 @@ internal sealed class TokenEndpoint(IReadOnlyList<RegistryService> services, Ide
         await (token is null
             ? ErrorAnswer.InvalidRequest("so many scopes make a token that clients cannot carry: ask for fewer at once").SendAsync(context.Response)
             : TokenAnswer.SendAsync(context.Response, token));
-    }
-
-    private ErrorAnswer NotSignedIn(SignInOutcome outcome, string user, IPAddress? address)
-    {
-        if (outcome is SignInOutcome.Unavailable outage)
-        {
-            TokenLog.Unavailable(log, outage.Reason);
-            return ErrorAnswer.Unavailable(outage.RetryAfter);
-        }
-
-        TokenLog.NotSignedIn(log, user, address, outcome switch
-        {
-            SignInOutcome.UnknownAccount => "no such account",
-            SignInOutcome.WrongPassword => "wrong password",
-            SignInOutcome.Refused refused => refused.Reason,
-            _ => throw new InvalidOperationException($"{outcome.GetType().Name} is no failure."),
-        });
-        return ErrorAnswer.SignInFailed;
     }
 
     private static IPAddress? AddressOf(HttpContext context) =>

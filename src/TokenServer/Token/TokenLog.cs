@@ -11,34 +11,33 @@ internal static partial class TokenLog
     /// <summary>A decision: refusals are worth a line in any log, full grants only when somebody looks for them.</summary>
     public static void Decided(ILogger log, Caller caller, IReadOnlyList<Scope> asked, Authorisation decision)
     {
-        var level = decision.DecisionId is null ? LogLevel.Debug : LogLevel.Information;
+        var level = decision.Refused.Count == 0 ? LogLevel.Debug : LogLevel.Information;
         if (!log.IsEnabled(level)) return;
 
         var account = LogText.Clean(caller.Account.Length == 0 ? "anonymous" : caller.Account);
         var granted = LogText.Clean(string.Join(' ', decision.Granted));
         var wanted = LogText.Clean(string.Join(' ', asked));
-        if (decision.DecisionId is { } id)
+        if (decision.Refused.Count > 0)
         {
             var reason = LogText.Clean(string.Join("; ", decision.Refused.Select(r => r.Reason).Distinct(StringComparer.Ordinal)));
-            Refused(log, id, account, caller.Service, caller.Address, wanted, granted, reason);
+            Refused(log, decision.DecisionId, account, caller.Service, caller.Address, wanted, granted, reason);
         }
         else
         {
-            var unseen = DecisionId.New();
-            Granted(log, unseen, account, caller.Service, caller.Address, wanted, granted);
+            Granted(log, decision.DecisionId, account, caller.Service, caller.Address, wanted, granted);
         }
     }
 
     /// <summary>A sign-in that failed.</summary>
-    public static void NotSignedIn(ILogger log, string user, IPAddress? address, string reason)
+    public static void NotSignedIn(ILogger log, string id, string user, IPAddress? address, string reason)
     {
         if (!log.IsEnabled(LogLevel.Information)) return;
         var typed = LogText.Clean(user);
-        SignInFailed(log, typed, address, reason);
+        SignInFailed(log, id, typed, address, reason);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "sign-in cannot be checked: {Reason}")]
-    public static partial void Unavailable(ILogger log, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "decision {Id}: a sign-in cannot be checked: {Reason}")]
+    public static partial void Unavailable(ILogger log, string id, string reason);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "decision {Id}: {Account} for {Service} from {Address}: asked \"{Asked}\", granted \"{Granted}\"", SkipEnabledCheck = true)]
     private static partial void Granted(ILogger log, string id, string account, string service, IPAddress? address, string asked, string granted);
@@ -46,6 +45,6 @@ internal static partial class TokenLog
     [LoggerMessage(Level = LogLevel.Information, Message = "decision {Id}: {Account} for {Service} from {Address}: asked \"{Asked}\", granted \"{Granted}\", refused because {Reason}", SkipEnabledCheck = true)]
     private static partial void Refused(ILogger log, string id, string account, string service, IPAddress? address, string asked, string granted, string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "sign-in of \"{User}\" from {Address} failed: {Reason}", SkipEnabledCheck = true)]
-    private static partial void SignInFailed(ILogger log, string user, IPAddress? address, string reason);
+    [LoggerMessage(Level = LogLevel.Information, Message = "decision {Id}: sign-in of \"{User}\" from {Address} failed: {Reason}", SkipEnabledCheck = true)]
+    private static partial void SignInFailed(ILogger log, string id, string user, IPAddress? address, string reason);
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using AuthIndex.TokenServer.Commands;
+using AuthIndex.TokenServer.Tests.Audit;
 
 namespace AuthIndex.TokenServer.Tests.Policies.Commands;
 
@@ -184,6 +185,44 @@ public sealed class PolicyCommandTests : IDisposable
         Assert.Contains("- bob: pull on platform/** (tried with platform/sample)", output, StringComparison.Ordinal);
         Assert.Contains("+ anonymous callers: pull on free/** (tried with free/sample)", output, StringComparison.Ordinal);
         Assert.Equal("no grant changes\n", Run("diff", folder.Path, folder.Path).Output);
+    }
+
+    [Fact]
+    public void Diff_asks_again_what_was_recorded_and_shows_which_answers_differ()
+    {
+        using var edited = new PolicyFolder();
+        folder.Write("a.yaml", Sample);
+        edited.Write("a.yaml", Sample.Replace("to: [user:bob]", "to: [anyone]", StringComparison.Ordinal).Replace("alice can", "alice cannot", StringComparison.Ordinal));
+        var entry = AuditText.Sample with { Address = "10.1.2.3", Asked = ["repository:platform/api:pull,push"] };
+        edited.Write("audit.jsonl", entry.Line() + "\nno entry\n");
+        edited.Write("audit.jsonl.1", entry.Line() + "\n" + (entry with { Account = "bob" }).Line() + "\n");
+
+        var (status, output, error) = Run("diff", folder.Path, edited.Path, "--decisions", edited.Path, "--at", "2027-02-01");
+        Assert.Equal(0, status);
+        Assert.StartsWith($"warning: {edited["audit.jsonl"]}:2: the line is passed over", error, StringComparison.Ordinal);
+        Assert.EndsWith("""
+            2 of 3 recorded decisions would differ if asked at 2027-02-01 00:00:00 UTC
+            - alice: push on repository:platform/api, asked 2 times
+                such as AM63PJQ2 (2027-01-31 10:00:00 UTC from 10.1.2.3), AM63PJQ2 (2027-01-31 10:00:00 UTC from 10.1.2.3)
+
+            """, output, StringComparison.Ordinal);
+
+        using var json = JsonDocument.Parse(Run("diff", folder.Path, edited.Path, "--decisions", edited["audit.jsonl"], "--json").Output);
+        var decisions = json.RootElement.GetProperty("decisions");
+        Assert.Equal(1, decisions.GetProperty("decisions").GetInt32());
+        Assert.Equal("push", decisions.GetProperty("changes")[0].GetProperty("lost")[0].GetString());
+    }
+
+    [Theory]
+    [InlineData("error: there is no audit log nowhere.jsonl\n", "--decisions", "nowhere.jsonl")]
+    [InlineData("error: --at: 'soon' is no date; write it like 2027-01-31 or 2027-01-31T18:00+01:00\n", "--decisions", "x", "--at", "soon")]
+    [InlineData("error: --at is the time for --decisions, which is not given\n", "--at", "2027-01-31")]
+    public void Diff_refuses_what_it_cannot_read(string message, params string[] options)
+    {
+        folder.Write("a.yaml", Sample);
+        var (status, _, error) = Run(["diff", folder.Path, folder.Path, .. options]);
+        Assert.Equal(1, status);
+        Assert.Equal(message, error);
     }
 
     [Fact]

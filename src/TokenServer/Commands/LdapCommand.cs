@@ -1,0 +1,95 @@
+using System.CommandLine;
+using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Ldap.Doctor;
+using AuthIndex.TokenServer.Identity.Ldap.Native;
+using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Files;
+
+namespace AuthIndex.TokenServer.Commands;
+
+/// <summary><c>ldap</c>: looks after the directories.</summary>
+internal static class LdapCommand
+{
+    public static Command Create(CommandLine line)
+    {
+        var directory = new Option<string?>("--directory") { Description = "The name of one directory; all are examined without it." };
+        var user = new Option<string?>("--user") { Description = "What a user types as name: walks through their whole sign-in. The password is asked for, or is the first line of standard input." };
+        var withoutPassword = new Option<bool>("--without-password") { Description = "Leaves the user's password untried." };
+        var doctor = new Command("doctor", "Goes through a sign-in step by step and says where it ends.") { directory, user, withoutPassword };
+        doctor.SetAction(async (parsed, cancellationToken) =>
+        {
+            var options = line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
+            var chosen = Choose(DirectorySettings.Read(options.Ldap), parsed.GetValue(directory));
+            var name = parsed.GetValue(user);
+            if (name is { Length: 0 }) throw new OperatorException("--user: the name is empty");
+            var password = name is null || parsed.GetValue(withoutPassword) ? null : PasswordInput.ReadOnce(name);
+            return await new LdapDoctor(options, name, password).RunAsync(chosen, cancellationToken) ? 0 : 1;
+        });
+        return new Command("ldap", "Looks after the directories.") { doctor };
+    }
+
+    private static IReadOnlyList<DirectorySettings> Choose(IReadOnlyList<DirectorySettings> all, string? name)
+    {
+        if (all.Count == 0) throw new OperatorException("no directory is configured (tokenServer.ldap); is --config missing?");
+        if (name is null) return all;
+        return all.FirstOrDefault(d => d.Name == name) is { } one
+            ? [one]
+            : throw new OperatorException($"there is no directory '{name}'{Hosting.Yaml.Suggestion.For(name, all.Select(d => d.Name))}");
+    }
+
+    /// <summary>Examines directories and writes what it finds.</summary>
+    private sealed class LdapDoctor(TokenServerOptions options, string? user, string? password)
+    {
+        private bool isWell = true;
+
+        /// <summary>Runs it; whether nothing is wrong.</summary>
+        public async Task<bool> RunAsync(IReadOnlyList<DirectorySettings> directories, CancellationToken cancellationToken)
+        {
+            foreach (var directory in directories)
+            {
+                Console.Out.WriteLine($"directory {directory.Name}");
+                var examination = new Examination(directory, new ProtocolsConnector(directory.Options.CaFile), TimeProvider.System, Tell);
+                SignInOutcome.SignedIn? who = null;
+                foreach (var server in directory.Servers)
+                {
+                    Console.Out.WriteLine($" server {server}");
+                    who = await examination.RunAsync(server, user, password, cancellationToken) ?? who;
+                }
+
+                if (who is not null) TellPolicy(who);
+            }
+
+            Console.Out.WriteLine(isWell ? "all is well" : "something is wrong");
+            return isWell;
+        }
+
+        private void Tell(Finding finding)
+        {
+            isWell &= finding.Verdict != Verdict.Bad;
+            var mark = finding.Verdict switch { Verdict.Good => "ok", Verdict.Warning => "warn", _ => "FAIL" };
+            Console.Out.WriteLine($"  {mark,-4} {finding.Took.TotalMilliseconds,7:0.0} ms  {finding.Step,-13}  {finding.Text}");
+        }
+
+        private void TellPolicy(SignInOutcome.SignedIn who)
+        {
+            var compiled = PolicyCompiler.Compile(new PolicyDirectory(options.PoliciesDirectory), TimeProvider.System.GetUtcNow());
+            if (compiled.Policy is not { } policy)
+            {
+                Tell(new Finding("policy", Verdict.Bad, TimeSpan.Zero, $"the policy is not sound: {compiled.Errors.First()}"));
+                return;
+            }
+
+            var caller = new CallerSubjects(who.Account, who.Groups, policy.Groups);
+            var rules = policy.Rules.Where(r => caller.IsAmong(r.To) && !caller.IsAmong(r.Except)).ToList();
+            Console.Out.WriteLine(rules.Count == 0 ? " policy: no rule is about this account" : " policy: the rules about this account");
+            foreach (var rule in rules)
+            {
+                var verb = rule.Effect == Effect.Allow ? "allows" : "denies";
+                var when = rule.When.IsEmpty ? "" : $", {rule.When}";
+                Console.Out.WriteLine($"  {rule.Id} {verb} {string.Join(' ', rule.Actions.Words)} on {string.Join(' ', rule.On)}{when} ({rule.At.File}:{rule.At.Line})");
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+namespace AuthIndex.TokenServer.Identity.Ldap;
+
+/// <summary>
+/// One thread's way to a directory: the first server in order that works, through connections kept open. A server that fails
+/// is passed over for the next; a connection that was cut while it lay idle is opened anew first.
+/// </summary>
+internal sealed class DirectorySession(DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time, ILogger log) : IDisposable
+{
+    private readonly ServerConnections[] connections = [.. servers.Servers.Select(s => new ServerConnections(s.Server, settings, connector, time))];
+
+    /// <summary>Does something at the first server that answers.</summary>
+    /// <exception cref="DirectoryUnavailableException">None does.</exception>
+    /// <exception cref="SearchRefusedException">One does, but will not search.</exception>
+    public T Run<T>(Deadline deadline, Func<ServerConnections, T> work)
+    {
+        string? last = null;
+        for (var i = 0; i < connections.Length; i++)
+        {
+            var breaker = servers.Servers[i];
+            if (deadline.Remaining <= TimeSpan.Zero) throw servers.Unavailable(last ?? "the sign-in had to wait too long");
+            if (!breaker.TryEnter())
+            {
+                connections[i].Dispose();
+                continue;
+            }
+
+            try
+            {
+                return At(breaker, connections[i], deadline, work);
+            }
+            catch (ServerFailureException e)
+            {
+                last = e.Message;
+                connections[i].Dispose();
+                if (breaker.Failed(e.Message)) LdapLog.ServerLost(log, settings.Name, e.Message);
+            }
+            catch (ServiceBindException e)
+            {
+                last = e.Message;
+                connections[i].Dispose();
+                if (breaker.Failed(e.Message, isCertain: true)) LdapLog.ServerLost(log, settings.Name, e.Message);
+            }
+        }
+
+        throw servers.Unavailable(last);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var connection in connections) connection.Dispose();
+    }
+
+    private T At<T>(ServerBreaker breaker, ServerConnections at, Deadline deadline, Func<ServerConnections, T> work)
+    {
+        at.DropIdle();
+        at.Deadline = deadline;
+        var wasOpen = at.IsOpen;
+        try
+        {
+            return Answered(breaker, work(at));
+        }
+        catch (SearchRefusedException)
+        {
+            Answered(breaker, true);
+            throw;
+        }
+        catch (ServerFailureException) when (wasOpen && deadline.Remaining > TimeSpan.Zero)
+        {
+            at.Dispose();
+            return Answered(breaker, work(at));
+        }
+    }
+
+    private T Answered<T>(ServerBreaker breaker, T result)
+    {
+        if (breaker.Succeeded()) LdapLog.ServerBack(log, settings.Name, breaker.Server);
+        return result;
+    }
+}

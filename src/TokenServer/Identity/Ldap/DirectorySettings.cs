@@ -1,0 +1,93 @@
+using AuthIndex.Hosting;
+
+namespace AuthIndex.TokenServer.Identity.Ldap;
+
+/// <summary>A directory's configuration, checked as a whole: what one key needs of another holds.</summary>
+internal sealed class DirectorySettings
+{
+    private DirectorySettings(LdapDirectoryOptions options, IReadOnlyList<DirectoryServer> servers)
+    {
+        Options = options;
+        Servers = servers;
+        AllowGroups = options.AllowGroups.Select(DistinguishedName.Key).ToHashSet(StringComparer.Ordinal);
+        DenyGroups = options.DenyGroups.Select(DistinguishedName.Key).ToHashSet(StringComparer.Ordinal);
+    }
+
+    /// <summary>The keys as they stand in the configuration.</summary>
+    public LdapDirectoryOptions Options { get; }
+
+    /// <summary>The directory's name.</summary>
+    public string Name => Options.Name!;
+
+    /// <summary>The servers in the order in which they are tried.</summary>
+    public IReadOnlyList<DirectoryServer> Servers { get; }
+
+    /// <summary>Whether accounts bind at once, without a search before.</summary>
+    public bool BindsDirectly => Options.UserDnTemplate is not null;
+
+    /// <summary>Below which groups are searched.</summary>
+    public string GroupsBaseDn => Options.Groups.BaseDn ?? Options.BaseDn!;
+
+    /// <summary>The groups of which an account must be in one, as <see cref="DistinguishedName.Key"/> spells them.</summary>
+    public IReadOnlySet<string> AllowGroups { get; }
+
+    /// <summary>The groups that lock out.</summary>
+    public IReadOnlySet<string> DenyGroups { get; }
+
+    /// <summary>Checks the directories of a configuration.</summary>
+    /// <exception cref="OperatorException">Something does not fit together; every problem is named.</exception>
+    public static IReadOnlyList<DirectorySettings> Read(IReadOnlyList<LdapDirectoryOptions> directories)
+    {
+        var problems = new List<string>();
+        var settings = new List<DirectorySettings>();
+        for (var i = 0; i < directories.Count; i++)
+        {
+            var options = directories[i];
+            var key = $"tokenServer.ldap[{i}]";
+            var servers = new List<DirectoryServer>();
+            foreach (var url in options.Servers)
+            {
+                if (DirectoryServer.TryParse(url, options.StartTls, out var server)) servers.Add(server!);
+            }
+
+            problems.AddRange(Problems(options, servers).Select(p => $"{key}.{p}"));
+            if (directories.Take(i).Any(d => d.Name == options.Name)) problems.Add($"{key}.name: another directory is named '{options.Name}' too");
+            if (options.UserDnTemplate is not null && i < directories.Count - 1) problems.Add($"{key}.userDnTemplate: such a directory cannot tell an unknown account from a wrong password, so it must be the last one");
+            settings.Add(new DirectorySettings(options, servers));
+        }
+
+        return problems.Count == 0 ? settings : throw new OperatorException(string.Join('\n', problems));
+    }
+
+    private static IEnumerable<string> Problems(LdapDirectoryOptions options, List<DirectoryServer> servers)
+    {
+        foreach (var server in servers)
+        {
+            if (server.Security == ServerSecurity.Plain && !server.IsLoopback && !options.AllowPlaintext) yield return $"servers: {server} would carry passwords readable over the network: use ldaps://, set startTls: true, or allow it with allowPlaintext: true";
+        }
+
+        if (options.StartTls && servers.TrueForAll(s => s.Security == ServerSecurity.Tls)) yield return "startTls: no server is ldap://, so there is nothing to start it on";
+        if (options.StartTls && options.AllowPlaintext) yield return "allowPlaintext: with startTls nothing is ever sent in plain text; remove one of the two";
+        if (options.CaFile is { } file && !File.Exists(file)) yield return $"caFile: the file {file} is missing";
+        if (options.CaFile is not null && servers.TrueForAll(s => s.Security == ServerSecurity.Plain)) yield return "caFile: no server is spoken to by TLS";
+
+        string[] ways = [.. new[] { options.BindDn is null ? null : "bindDn", options.AnonymousSearch ? "anonymousSearch" : null, options.UserDnTemplate is null ? null : "userDnTemplate" }.OfType<string>()];
+        if (ways.Length == 0) yield return "bindDn: one of bindDn, anonymousSearch and userDnTemplate must say how accounts are found";
+        if (ways.Length > 1) yield return $"{ways[1]}: it excludes {ways[0]}";
+        if (options.BindDn is not null && options.BindPasswordFile is null) yield return "bindPasswordFile: is required with bindDn";
+        if (options.BindDn is null && options.BindPasswordFile is not null) yield return "bindPasswordFile: has no bindDn that it could be the password of";
+        if (options.UserDnTemplate is null && options.BaseDn is null) yield return "baseDn: is required, except with userDnTemplate";
+        foreach (var problem in GroupProblems(options)) yield return problem;
+        if (options.Timeouts.SignIn < options.Timeouts.Connect) yield return "timeouts.signIn: must not be shorter than timeouts.connect";
+        if (options.OutageGrace > TimeSpan.Zero && options.OutageGrace < options.RememberFor) yield return "outageGrace: must be longer than rememberFor, or it would never begin";
+    }
+
+    private static IEnumerable<string> GroupProblems(LdapDirectoryOptions options)
+    {
+        var groups = options.Groups;
+        if (groups.Via == "none" && (options.AllowGroups.Count > 0 || options.DenyGroups.Count > 0)) yield return "groups.via: allowGroups and denyGroups need groups";
+        if (groups.Via is not ("none" or "memberOf") && groups.BaseDn is null && options.BaseDn is null) yield return "groups.baseDn: is required, since there is no baseDn";
+        if (groups.Via is "none" or "memberOf" && groups.Filter is not null) yield return $"groups.filter: groups are not searched with via: {groups.Via}";
+        if (options.AllowGroups.Concat(options.DenyGroups).Any(g => g.Trim().Length == 0)) yield return "allowGroups, denyGroups: an empty name is no group";
+    }
+}

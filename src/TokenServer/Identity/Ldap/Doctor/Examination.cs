@@ -1,0 +1,194 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using AuthIndex.Hosting;
+
+namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;
+
+/// <summary>
+/// Walks the way of a sign-in step by step and tells each one, for every server of a directory, so that an administrator sees
+/// where it ends. The account's password is tried once, at the first server that works: each try could be counted against it.
+/// </summary>
+/// <param name="settings">The directory.</param>
+/// <param name="connector">Opens connections.</param>
+/// <param name="time">The clock.</param>
+/// <param name="tell">Takes the findings.</param>
+internal sealed class Examination(DirectorySettings settings, IDirectoryConnector connector, TimeProvider time, Action<Finding> tell)
+{
+    private static readonly TimeSpan SoonExpired = TimeSpan.FromDays(30);
+
+    private readonly LdapTimeoutsOptions timeouts = settings.Options.Timeouts;
+    private bool isPasswordTried;
+
+    /// <summary>Examines one server, and with a user the sign-in through it.</summary>
+    /// <param name="server">The server.</param>
+    /// <param name="user">What the user would type; null to look at the server alone.</param>
+    /// <param name="password">The user's password; null to leave it untried.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>The account and its groups, when the examination got so far.</returns>
+    public async Task<SignInOutcome.SignedIn?> RunAsync(DirectoryServer server, string? user, string? password, CancellationToken cancellationToken)
+    {
+        if (!await IsReachableAsync(server, cancellationToken)) return null;
+        using var connections = new ServerConnections(server, settings, connector, time);
+        if (settings.BindsDirectly) return user is null ? null : AsAccount(connections, user, password);
+
+        // Searching for what cannot be there binds the service's account and shows that it may search.
+        var probe = new SearchQuestion(settings.Options.BaseDn!, SearchDepth.Base, "(objectClass=*)", ["1.1"], 1);
+        if (Try("service bind", () => connections.Search(probe), a => a.Entries.Count == 1 ? $"{settings.Options.BindDn ?? "anonymous"} sees {settings.Options.BaseDn}" : throw new SearchRefusedException(0, $"{settings.Options.BaseDn} cannot be seen")) is null) return null;
+        return user is null ? null : AsService(connections, user, password);
+    }
+
+    private static string Join(IEnumerable<string> texts) => string.Join(", ", texts.Select(LogText.Clean));
+
+    private async Task<bool> IsReachableAsync(DirectoryServer server, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(timeouts.Connect);
+        var start = time.GetTimestamp();
+        var step = "resolve";
+        try
+        {
+            var addresses = await Dns.GetHostAddressesAsync(server.Host, deadline.Token);
+            Tell(step, Verdict.Good, ref start, Join(addresses.Select(a => a.ToString())));
+
+            step = "connect";
+            using var client = new TcpClient();
+            await client.ConnectAsync(addresses, server.Port, deadline.Token);
+            Tell(step, Verdict.Good, ref start, $"{client.Client.RemoteEndPoint}");
+            if (server.Security == ServerSecurity.Plain)
+            {
+                tell(new Finding("tls", server.IsLoopback ? Verdict.Good : Verdict.Warning, TimeSpan.Zero, "none: passwords travel readable"));
+                return true;
+            }
+
+            step = server.Security == ServerSecurity.StartTls ? "StartTLS" : "tls";
+            var report = await new TlsProbe(settings.Options.CaFile).LookAsync(client.GetStream(), server, deadline.Token);
+            TellTls(step, report, ref start);
+            return report.Problems.Count == 0;
+        }
+        catch (Exception e) when (e is SocketException or IOException or AuthenticationException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            Tell(step, Verdict.Bad, ref start, e is OperationCanceledException ? $"not within {timeouts.Connect.TotalSeconds:0.###} s" : LogText.Clean(e.Message));
+            return false;
+        }
+    }
+
+    private void TellTls(string step, TlsReport report, ref long start)
+    {
+        var left = report.Expires - time.GetUtcNow();
+        var verdict = report.Problems.Count > 0 ? Verdict.Bad : left < SoonExpired ? Verdict.Warning : Verdict.Good;
+        Tell(step, verdict, ref start, $"{report.Protocol}; {LogText.Clean(report.Subject)} by {LogText.Clean(report.Issuer)}; for {Join(report.Names)}; until {report.Expires.ToUniversalTime():yyyy-MM-dd} ({left.Days} days)");
+        foreach (var problem in report.Problems) tell(new Finding(step, Verdict.Bad, TimeSpan.Zero, LogText.Clean(problem)));
+    }
+
+    private SignInOutcome.SignedIn? AsService(ServerConnections connections, string user, string? password)
+    {
+        var accounts = new AccountReader(settings, new GroupReader(settings));
+        var question = accounts.ByTyped(user);
+        var found = Try("search", () => connections.Search(question), a => a.IsCut ? throw new SearchRefusedException(0, $"several entries match {LogText.Clean(question.Filter)}")
+            : a.Entries is [var one] ? one.Dn : throw new SearchRefusedException(0, $"nothing below {question.BaseDn} matches {LogText.Clean(question.Filter)}"));
+        if (found?.Entries is not [var entry]) return null;
+        var isFine = TellState(entry) && IsNotRefused(accounts.Refusal(entry.Dn), connections.Search);
+        return TellPassword(connections, entry.Dn, password, AccountState.Read(entry, time.GetUtcNow())) && isFine ? TellAccount(entry, accounts, connections.Search) : null;
+    }
+
+    private SignInOutcome.SignedIn? AsAccount(ServerConnections connections, string user, string? password)
+    {
+        if (password is null)
+        {
+            tell(new Finding("password", Verdict.Warning, TimeSpan.Zero, "accounts bind directly (userDnTemplate): without the password nothing more can be seen"));
+            return null;
+        }
+
+        var accounts = new AccountReader(settings, new GroupReader(settings));
+        var dn = Template.Name(settings.Options.UserDnTemplate!, user);
+        if (isPasswordTried || !TellPassword(connections, dn, password, [])) return null;
+        var found = Try("search", () => connections.SearchAsAccount(accounts.ByName(dn)), a => a.Entries.Count == 1 ? dn : throw new SearchRefusedException(0, $"{dn} may not read its own entry"));
+        if (found?.Entries is not [var entry]) return null;
+        return TellState(entry) && IsNotRefused(accounts.Refusal(dn), connections.SearchAsAccount) ? TellAccount(entry, accounts, connections.SearchAsAccount) : null;
+    }
+
+    private bool TellState(DirectoryEntry entry)
+    {
+        var obstacles = AccountState.Read(entry, time.GetUtcNow());
+        foreach (var obstacle in obstacles) tell(new Finding("account state", obstacle.IsCertain ? Verdict.Bad : Verdict.Warning, TimeSpan.Zero, obstacle.Reason));
+        var read = AccountState.Attributes.Where(a => entry.Value(a) is not null).Select(a => $"{a}={entry.Value(a)}");
+        if (obstacles.Count == 0) tell(new Finding("account state", Verdict.Good, TimeSpan.Zero, Join(read) is { Length: > 0 } known ? known : "nothing speaks against it"));
+        return !obstacles.Any(o => o.IsCertain);
+    }
+
+    private bool IsNotRefused(SearchQuestion? question, GroupReader.Search search)
+    {
+        if (question is null) return true;
+        return Try("refuseWhen", () => search(question), a => a.Entries.Count == 0 ? "meets none of the filters" : throw new SearchRefusedException(0, "meets one of the filters")) is { Entries.Count: 0 };
+    }
+
+    private bool TellPassword(ServerConnections connections, string dn, string? password, IReadOnlyList<AccountObstacle> obstacles)
+    {
+        if (password is null || isPasswordTried) return true;
+        isPasswordTried = true;
+        var answer = Try("password", () => connections.Bind(dn, password), a => a.IsSuccess ? "right" : throw new SearchRefusedException(a.Code, BindVerdict.Of(a, obstacles, TimeSpan.Zero) switch
+        {
+            SignInOutcome.Refused refused => refused.Reason,
+            SignInOutcome.Unavailable outage => outage.Reason,
+            _ => "wrong",
+        }));
+        return answer is { IsSuccess: true };
+    }
+
+    private SignInOutcome.SignedIn? TellAccount(DirectoryEntry entry, AccountReader accounts, GroupReader.Search search)
+    {
+        if (accounts.Name(entry, out var account) is { } problem)
+        {
+            tell(new Finding("account", Verdict.Bad, TimeSpan.Zero, LogText.Clean(problem)));
+            return null;
+        }
+
+        string?[] more = [entry.Value(settings.Options.DisplayNameAttribute), entry.Value(settings.Options.MailAttribute)];
+        tell(new Finding("account", Verdict.Good, TimeSpan.Zero, Join(more.OfType<string>().Prepend(account))));
+        if (AccountName.Caution(account) is { } caution) tell(new Finding("account", Verdict.Warning, TimeSpan.Zero, caution));
+
+        var name = entry.Value(settings.Options.AccountAttribute)!;
+        var direct = Groups("groups", depth: 0);
+        var all = direct is null ? null : settings.Options.Groups.NestedDepth == 0 ? direct : Groups("nested groups", depth: null);
+        if (all is null) return null;
+        if (Admission.Bar(settings, all) is { } bar)
+        {
+            tell(new Finding("admission", Verdict.Bad, TimeSpan.Zero, bar));
+            return null;
+        }
+
+        tell(new Finding("admission", Verdict.Good, TimeSpan.Zero, "may sign in"));
+        return new SignInOutcome.SignedIn(account, [.. all.Groups.SelectMany(g => g.Spellings())], Policies.SignIn.Ldap);
+
+        GroupFindings? Groups(string step, int? depth)
+        {
+            var reader = new GroupReader(settings, depth);
+            return Try(step, () => reader.Read(entry, name, search), f => f.Problem is null ? $"{f.Groups.Count}: {Join(f.Groups.Select(g => g.Name ?? g.Dn).Take(20))}" : throw new SearchRefusedException(0, f.Problem));
+        }
+    }
+
+    /// <summary>Does one step and tells how it went.</summary>
+    /// <returns>Its result; null when it did not work.</returns>
+    private T? Try<T>(string step, Func<T> work, Func<T, string> words) where T : class
+    {
+        var start = time.GetTimestamp();
+        try
+        {
+            var result = work();
+            Tell(step, Verdict.Good, ref start, words(result));
+            return result;
+        }
+        catch (Exception e) when (e is ServerFailureException or ServiceBindException or SearchRefusedException)
+        {
+            Tell(step, Verdict.Bad, ref start, e.Message);
+            return null;
+        }
+    }
+
+    private void Tell(string step, Verdict verdict, ref long start, string text)
+    {
+        tell(new Finding(step, verdict, time.GetElapsedTime(start), text));
+        start = time.GetTimestamp();
+    }
+}

@@ -1,0 +1,153 @@
+using System.Globalization;
+using AuthIndex.Hosting;
+
+namespace AuthIndex.TokenServer.Identity.Ldap;
+
+/// <summary>
+/// Signs accounts of one directory in: find the entry, see whether it may, bind, read the groups. It runs on one of the
+/// directory's threads.
+/// </summary>
+internal sealed class LdapDirectory
+{
+    private static readonly SignInOutcome.UnknownAccount Unknown = new();
+
+    private readonly DirectorySettings settings;
+    private readonly AccountReader accounts;
+    private readonly GroupReader groups;
+    private readonly FailureBudget budget;
+    private readonly VerifiedCredentials verified;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+
+    public LdapDirectory(DirectorySettings settings, VerifiedCredentials verified, TimeProvider time, ILogger log)
+    {
+        (this.settings, this.verified, this.time, this.log) = (settings, verified, time, log);
+        groups = new GroupReader(settings);
+        accounts = new AccountReader(settings, groups);
+        budget = new FailureBudget(settings.Options.Lockout.Failures, settings.Options.Lockout.Within, time);
+    }
+
+    /// <summary>Checks a password.</summary>
+    public SignInOutcome SignIn(DirectorySession session, Deadline deadline, string user, string password)
+    {
+        if (settings.BindsDirectly) return SignInDirectly(session, deadline, user, password);
+        if (FindOne(session, deadline, accounts.ByTyped(user), user, out var entry) is { } outcome) return outcome;
+        if (Refusal(entry!, session, deadline, out var obstacles) is { } refusal) return refusal;
+
+        var checkedPassword = Guarded(user, password, entry!.Dn, () => session.Run(deadline, c => c.Bind(entry.Dn, password)), obstacles);
+        return checkedPassword ?? Admit(entry, question => session.Run(deadline, c => c.Search(question)));
+    }
+
+    /// <summary>What the right password would give.</summary>
+    public SignInOutcome Find(DirectorySession session, Deadline deadline, string account)
+    {
+        if (FindOne(session, deadline, accounts.ByAccount(account), account, out var entry) is { } outcome) return outcome;
+        if (Refusal(entry!, session, deadline, out var obstacles) is { } refusal) return refusal;
+        // Without a bind the entry is all there is to go by.
+        if (obstacles is [var obstacle, ..]) return new SignInOutcome.Refused(obstacle.Reason);
+        return Admit(entry!, question => session.Run(deadline, c => c.Search(question)));
+    }
+
+    /// <summary>Does for nobody what is done for a wrong password.</summary>
+    public SignInOutcome RefuseUnknown(DirectorySession session, Deadline deadline, string user, string password)
+    {
+        if (settings.BindsDirectly) return Unknown;
+        session.Run(deadline, c => c.Bind($"cn={DistinguishedName.Escape(user)},cn=no-such-account,{settings.Options.BaseDn}", password));
+        return Unknown;
+    }
+
+    private SignInOutcome SignInDirectly(DirectorySession session, Deadline deadline, string user, string password)
+    {
+        var dn = Template.Name(settings.Options.UserDnTemplate!, user);
+        return session.Run(deadline, c =>
+        {
+            // The entry can be read, and the groups found, only as the account itself.
+            if (Guarded(user, password, dn, () => c.Bind(dn, password), []) is { } outcome) return outcome;
+            if (c.SearchAsAccount(accounts.ByName(dn)).Entries is not [var entry]) return new SignInOutcome.Refused($"{dn} may not read its own entry");
+            if (accounts.Refusal(dn) is { } question && c.SearchAsAccount(question).Entries.Count > 0) return RefusedByFilter(dn);
+            return AccountState.Read(entry, time.GetUtcNow()) is [{ IsCertain: true } obstacle, ..] ? new SignInOutcome.Refused(obstacle.Reason) : Admit(entry, c.SearchAsAccount);
+        });
+    }
+
+    private SignInOutcome? FindOne(DirectorySession session, Deadline deadline, SearchQuestion question, string typed, out DirectoryEntry? entry)
+    {
+        entry = null;
+        var answer = session.Run(deadline, c => c.Search(question));
+        if (answer.Entries.Count == 0) return Unknown;
+        entry = answer.Entries[0];
+        if (!answer.IsCut) return null;
+        var problem = $"several entries of the directory match what was typed, among them {entry.Dn}";
+        LdapLog.Odd(log, settings.Name, LogText.Clean(typed), LogText.Clean(problem));
+        return new SignInOutcome.Refused(problem);
+    }
+
+    private SignInOutcome.Refused? Refusal(DirectoryEntry entry, DirectorySession session, Deadline deadline, out IReadOnlyList<AccountObstacle> obstacles)
+    {
+        obstacles = AccountState.Read(entry, time.GetUtcNow());
+        if (obstacles is [{ IsCertain: true } obstacle, ..]) return new SignInOutcome.Refused(obstacle.Reason);
+        if (accounts.Refusal(entry.Dn) is { } question && session.Run(deadline, c => c.Search(question)).Entries.Count > 0) return RefusedByFilter(entry.Dn);
+        return null;
+    }
+
+    private static SignInOutcome.Refused RefusedByFilter(string dn) => new($"{dn} meets one of the filters of refuseWhen");
+
+    /// <summary>Binds within the budget of wrong passwords. A password that was right lately is worth a bind however many others are guessed.</summary>
+    /// <returns>Null when the password is right.</returns>
+    private SignInOutcome? Guarded(string user, string password, string dn, Func<BindAnswer> bind, IReadOnlyList<AccountObstacle> obstacles)
+    {
+        var account = DistinguishedName.Key(dn);
+        var lockout = settings.Options.Lockout;
+        var isTaken = budget.TryTake(account, out var wait, out var isLast);
+        if (!isTaken && verified.Find(user, password, out _) is null)
+        {
+            return new SignInOutcome.Refused(string.Create(CultureInfo.InvariantCulture, $"{lockout.Failures} wrong passwords within {lockout.Within}: the directory is not asked again for {wait.TotalSeconds:0} s, so that it does not lock {dn}"));
+        }
+
+        var outcome = Ask();
+        if (outcome is null)
+        {
+            budget.Clear(account);
+            return null;
+        }
+
+        verified.Remove(user, password);
+        if (outcome is SignInOutcome.WrongPassword && isTaken && isLast) LdapLog.ShieldUp(log, settings.Name, LogText.Clean(dn), lockout.Failures, lockout.Within);
+        return outcome;
+
+        SignInOutcome? Ask()
+        {
+            var answered = false;
+            try
+            {
+                var answer = bind();
+                if (answer.IsSuccess)
+                {
+                    answered = true;
+                    return null;
+                }
+
+                var verdict = BindVerdict.Of(answer, obstacles, settings.Options.Timeouts.Retry);
+                answered = verdict is not SignInOutcome.Unavailable;
+                return verdict;
+            }
+            finally
+            {
+                // What the directory did not look at it did not count.
+                if (!answered && isTaken) budget.GiveBack(account);
+            }
+        }
+    }
+
+    private SignInOutcome Admit(DirectoryEntry entry, GroupReader.Search search)
+    {
+        if (accounts.Name(entry, out var account) is { } problem)
+        {
+            LdapLog.Odd(log, settings.Name, LogText.Clean(entry.Dn), LogText.Clean(problem));
+            return new SignInOutcome.Refused(problem);
+        }
+
+        var found = groups.Read(entry, entry.Value(settings.Options.AccountAttribute)!, search);
+        if (Admission.Bar(settings, found) is { } bar) return new SignInOutcome.Refused(bar);
+        return new SignInOutcome.SignedIn(account, [.. found.Groups.SelectMany(g => g.Spellings()).Distinct(StringComparer.OrdinalIgnoreCase)], Policies.SignIn.Ldap) { RememberFor = settings.Options.RememberFor };
+    }
+}

@@ -1,0 +1,111 @@
+namespace AuthIndex.TokenServer.Identity.Ldap;
+
+/// <summary>Accounts out of one directory. Everything that waits for the directory does so on the directory's own threads.</summary>
+internal sealed class LdapSource : IIdentitySource, IDisposable
+{
+    private const int RememberedAccounts = 10_000;
+
+    // Longer and a token refreshed would not tell of an account that is gone; without, each page of a catalogue costs a search.
+    private static readonly TimeSpan FoundFor = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Busy = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan GraceFor = TimeSpan.FromSeconds(10);
+
+    private readonly DirectorySettings settings;
+    private readonly LdapDirectory directory;
+    private readonly ServerGroup servers;
+    private readonly DirectoryThreads threads;
+    private readonly VerifiedCredentials verified;
+    private readonly Recent<string, SignInOutcome.SignedIn> found;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+
+    public LdapSource(DirectorySettings settings, IDirectoryConnector connector, TimeProvider time, ILogger<LdapSource> log)
+    {
+        (this.settings, this.time, this.log) = (settings, time, log);
+        verified = new VerifiedCredentials(time);
+        found = new Recent<string, SignInOutcome.SignedIn>(RememberedAccounts, settings.Options.RememberFor, time);
+        directory = new LdapDirectory(settings, verified, time, log);
+        servers = new ServerGroup(settings, time);
+        threads = new DirectoryThreads(settings, () => new DirectorySession(settings, servers, connector, time, log));
+    }
+
+    /// <inheritdoc/>
+    public string Name => Policies.SignIn.Ldap;
+
+    /// <summary>The directory's name.</summary>
+    public string DirectoryName => settings.Name;
+
+    /// <summary>How the directory is.</summary>
+    public DirectoryHealth Health => servers.Health;
+
+    /// <summary>Always the same: what changes in a directory is seen when what is remembered of it has run out.</summary>
+    public long Version => 0;
+
+    /// <inheritdoc/>
+    public async ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken)
+    {
+        var outcome = await AskAsync((session, deadline) => directory.SignIn(session, deadline, user, password), cancellationToken);
+        if (outcome is SignInOutcome.SignedIn who)
+        {
+            verified.Add(user, password, who);
+            found.Set(who.Account, who);
+        }
+
+        return outcome is SignInOutcome.Unavailable ? Grace(user, password) ?? outcome : outcome;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<SignInOutcome> RefuseUnknownAsync(string user, string password, CancellationToken cancellationToken) =>
+        AskAsync((session, deadline) => directory.RefuseUnknown(session, deadline, user, password), cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
+    {
+        var known = found.Find(account, out var age);
+        if (settings.BindsDirectly) return known ?? (SignInOutcome)new SignInOutcome.Refused($"the directory {settings.Name} can be asked for an account only with its password (userDnTemplate), and that was too long ago");
+        if (known is not null && age < FoundFor) return known;
+
+        var outcome = await AskAsync((session, deadline) => directory.Find(session, deadline, account), cancellationToken);
+        if (outcome is SignInOutcome.SignedIn who) found.Set(account, who);
+        return outcome;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => threads.Dispose();
+
+    private async ValueTask<SignInOutcome> AskAsync(Func<DirectorySession, Deadline, SignInOutcome> ask, CancellationToken cancellationToken)
+    {
+        // Not even the queue is entered for a directory that is known to be away.
+        if (servers.Servers.All(s => s.Remaining > TimeSpan.Zero)) return Unavailable(servers.Unavailable(null));
+        var deadline = new Deadline(settings.Options.Timeouts.SignIn, time);
+        return threads.TryRun(session => Answer(session, deadline, ask), out var result, cancellationToken)
+            ? await result
+            : new SignInOutcome.Unavailable(Busy, $"directory {settings.Name}: more sign-ins are waiting than it can be asked for");
+    }
+
+    private SignInOutcome Answer(DirectorySession session, Deadline deadline, Func<DirectorySession, Deadline, SignInOutcome> ask)
+    {
+        try
+        {
+            return ask(session, deadline);
+        }
+        catch (DirectoryUnavailableException e)
+        {
+            return Unavailable(e);
+        }
+        catch (SearchRefusedException e)
+        {
+            return new SignInOutcome.Unavailable(settings.Options.Timeouts.Retry, $"directory {settings.Name}: {e.Message}");
+        }
+    }
+
+    private SignInOutcome.Unavailable Unavailable(DirectoryUnavailableException outage) => new(outage.RetryAfter, $"directory {settings.Name}: {outage.Message}");
+
+    /// <summary>In an outage, what the same credentials gave when they were last right, for pulling only.</summary>
+    private SignInOutcome.SignedIn? Grace(string user, string password)
+    {
+        if (settings.Options.OutageGrace == TimeSpan.Zero || verified.Find(user, password, out var age) is not { } who || age >= settings.Options.OutageGrace) return null;
+        LdapLog.Grace(log, settings.Name, Hosting.LogText.Clean(who.Account), age);
+        return who with { RememberFor = GraceFor, PullOnly = $"the directory {settings.Name} does not answer; until it does, accounts that signed in lately can only pull" };
+    }
+}

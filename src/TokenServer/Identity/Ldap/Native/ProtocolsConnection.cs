@@ -1,0 +1,156 @@
+using System.DirectoryServices.Protocols;
+using System.Net;
+using System.Runtime.InteropServices;
+
+namespace AuthIndex.TokenServer.Identity.Ldap.Native;
+
+/// <summary>A connection by System.DirectoryServices.Protocols.</summary>
+internal sealed class ProtocolsConnection : IDirectoryConnection
+{
+    private const int PageSize = 500;
+
+    private readonly DirectoryServer server;
+    private readonly LdapConnection connection;
+    private readonly SafeHandle handle;
+    private readonly Watchdog watchdog;
+
+    public ProtocolsConnection(DirectoryServer server, LdapConnection connection)
+    {
+        (this.server, this.connection) = (server, connection);
+        handle = LibLdap.HandleOf(connection);
+        watchdog = new Watchdog(handle);
+    }
+
+    /// <summary>Connects and begins TLS. An anonymous look at the root entry opens the connection: StartTLS fails on one that is not open yet.</summary>
+    public void Begin(TimeSpan within)
+    {
+        LibLdap.BoundConnecting(handle, within);
+        Call("connect", within, () =>
+        {
+            try
+            {
+                connection.SendRequest(new SearchRequest("", "(objectClass=*)", SearchScope.Base, "1.1"));
+            }
+            catch (DirectoryOperationException)
+            {
+                // A server may keep even this from strangers; what counts is that it has answered.
+            }
+
+            if (server.Security == ServerSecurity.StartTls) connection.SessionOptions.StartTransportLayerSecurity(null);
+            return true;
+        });
+    }
+
+    /// <inheritdoc/>
+    public BindAnswer Bind(string dn, string password, TimeSpan within)
+    {
+        if (password.Length == 0) throw new ArgumentException("An empty password binds anonymously, which proves nothing.", nameof(password));
+        return Call("bind", within, () =>
+        {
+            try
+            {
+                connection.Bind(new NetworkCredential(dn, password));
+                return new BindAnswer(ResultCodes.Success, "");
+            }
+            catch (LdapException e) when (e.ErrorCode == ResultCodes.InvalidCredentials)
+            {
+                return new BindAnswer(e.ErrorCode, e.ServerErrorMessage ?? LibLdap.Diagnostic(handle));
+            }
+            catch (DirectoryOperationException)
+            {
+                // For these the library drops the code and the words.
+                return new BindAnswer(LibLdap.ResultCode(handle), LibLdap.Diagnostic(handle));
+            }
+            catch (LdapException e) when (e.ErrorCode == ResultCodes.InappropriateAuthentication)
+            {
+                return new BindAnswer(e.ErrorCode, e.ServerErrorMessage ?? "");
+            }
+        });
+    }
+
+    /// <inheritdoc/>
+    public SearchAnswer Search(SearchQuestion question, TimeSpan within)
+    {
+        var request = new SearchRequest(question.BaseDn, question.Filter, Scope(question.Depth), [.. question.Attributes]);
+        var page = new PageResultRequestControl(Math.Min(PageSize, question.Limit + 1)) { IsCritical = false };
+        if (question.Depth != SearchDepth.Base) request.Controls.Add(page);
+
+        var found = new List<DirectoryEntry>();
+        var deadline = Environment.TickCount64 + (long)within.TotalMilliseconds;
+        while (true)
+        {
+            var (entries, cookie, isCut) = Call("search", TimeSpan.FromMilliseconds(deadline - Environment.TickCount64), () => Send(request));
+            foreach (SearchResultEntry entry in entries)
+            {
+                if (found.Count == question.Limit) return new SearchAnswer(found, IsCut: true);
+                found.Add(Read(entry));
+            }
+
+            if (isCut || cookie is not { Length: > 0 }) return new SearchAnswer(found, isCut);
+            page.Cookie = cookie;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        watchdog.Dispose();
+        connection.Dispose();
+    }
+
+    private static SearchScope Scope(SearchDepth depth) => depth switch
+    {
+        SearchDepth.Base => SearchScope.Base,
+        SearchDepth.One => SearchScope.OneLevel,
+        _ => SearchScope.Subtree,
+    };
+
+    private static DirectoryEntry Read(SearchResultEntry entry)
+    {
+        var attributes = new Dictionary<string, IReadOnlyList<string>>(StringComparer.OrdinalIgnoreCase);
+        foreach (DirectoryAttribute attribute in entry.Attributes.Values)
+        {
+            attributes[attribute.Name] = [.. attribute.GetValues(typeof(string)).Cast<string>()];
+        }
+
+        return new DirectoryEntry(entry.DistinguishedName, attributes);
+    }
+
+    private (SearchResultEntryCollection Entries, byte[]? Cookie, bool IsCut) Send(SearchRequest request)
+    {
+        try
+        {
+            var response = (SearchResponse)connection.SendRequest(request);
+            if (response.ResultCode == ResultCode.Referral) throw new SearchRefusedException(ResultCodes.Referral, $"{server} does not hold {request.DistinguishedName} and refers elsewhere; referrals are not followed");
+            return (response.Entries, response.Controls.OfType<PageResultResponseControl>().FirstOrDefault()?.Cookie, false);
+        }
+        catch (DirectoryOperationException e) when (e.Response is SearchResponse { ResultCode: ResultCode.SizeLimitExceeded } response)
+        {
+            return (response.Entries, null, true);
+        }
+        catch (DirectoryOperationException e) when (e.Response is SearchResponse response)
+        {
+            throw new SearchRefusedException((int)response.ResultCode, $"{server} refused to search {request.DistinguishedName}: {response.ResultCode} {response.ErrorMessage}".TrimEnd());
+        }
+    }
+
+    private T Call<T>(string what, TimeSpan within, Func<T> call)
+    {
+        if (within <= TimeSpan.Zero) throw new ServerFailureException($"{server}: no time was left to {what}");
+        try
+        {
+            return watchdog.Watch(within, call);
+        }
+        catch (Exception e) when (e is LdapException or TlsOperationException or DirectoryOperationException)
+        {
+            if (watchdog.HasBitten) throw new ServerFailureException($"{server}: no answer to {what} within {within.TotalSeconds:0.###} s", e);
+            throw new ServerFailureException($"{server}: {what} failed: {Words(e)}", e);
+        }
+    }
+
+    private string Words(Exception e)
+    {
+        var own = e is LdapException { ServerErrorMessage: { Length: > 0 } said } ? said : LibLdap.Diagnostic(handle);
+        return own.Length == 0 ? e.Message.Trim() : $"{e.Message.Trim()} ({own.Trim()})";
+    }
+}

@@ -1,0 +1,52 @@
+using System.DirectoryServices.Protocols;
+
+namespace AuthIndex.TokenServer.Identity.Ldap.Native;
+
+/// <summary>Opens connections with System.DirectoryServices.Protocols.</summary>
+/// <param name="caFile">The certificates that alone may vouch for a server; the system's when null.</param>
+internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
+{
+    private static readonly string[] SystemCertificates =
+        ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
+
+    // libldap reads its own configuration when the first handle is made, and does not guard that against others.
+    private static readonly Lock Making = new();
+
+    private readonly string? trusted = caFile ?? Array.Find(SystemCertificates, File.Exists);
+
+    /// <inheritdoc/>
+    public IDirectoryConnection Connect(DirectoryServer server, TimeSpan within)
+    {
+        if (server.Security != ServerSecurity.Plain && !File.Exists(trusted)) throw new ServerFailureException($"{server}: the file of trusted certificates {trusted} is missing");
+        var connection = Make(server);
+        try
+        {
+            var open = new ProtocolsConnection(server, connection);
+            open.Begin(within);
+            return open;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    private LdapConnection Make(DirectoryServer server)
+    {
+        lock (Making)
+        {
+            var connection = new LdapConnection(new LdapDirectoryIdentifier(server.Host.Contains(':', StringComparison.Ordinal) ? $"[{server.Host}]" : server.Host, server.Port), null, AuthType.Basic) { AutoBind = false };
+            connection.SessionOptions.ProtocolVersion = 3;
+            connection.SessionOptions.ReferralChasing = ReferralChasingOptions.None;
+            if (server.Security != ServerSecurity.Plain)
+            {
+                LibLdap.TrustOnly(LibLdap.HandleOf(connection), trusted!);
+                connection.SessionOptions.StartNewTlsSessionContext();
+                connection.SessionOptions.SecureSocketLayer = server.Security == ServerSecurity.Tls;
+            }
+
+            return connection;
+        }
+    }
+}

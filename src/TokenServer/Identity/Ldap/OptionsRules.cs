@@ -1,0 +1,65 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.RegularExpressions;
+
+namespace AuthIndex.TokenServer.Identity.Ldap;
+
+/// <summary>Asks for URLs of directory servers.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class ServerUrlsAttribute : ValidationAttribute
+{
+    /// <inheritdoc/>
+    public override bool IsValid(object? value) => value is List<string> { Count: > 0 } urls && urls.All(u => DirectoryServer.TryParse(u, startTls: false, out _));
+
+    /// <inheritdoc/>
+    public override string FormatErrorMessage(string name) => "must be a list of at least one URL ldaps://host[:port] or ldap://host[:port], without a path";
+}
+
+/// <summary>Asks for a distinguished name.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class DistinguishedNameAttribute : ValidationAttribute
+{
+    /// <summary>Whether the account must occur in it, once.</summary>
+    public bool NeedsAccount { get; set; }
+
+    /// <inheritdoc/>
+    public override bool IsValid(object? value) =>
+        value is not string text || (DistinguishedName.TryParse(text, out _) && (!NeedsAccount || text.Split(Template.Account).Length == 2));
+
+    /// <inheritdoc/>
+    public override string FormatErrorMessage(string name) =>
+        $"must be a distinguished name such as {(NeedsAccount ? "uid={account},ou=people,dc=example,dc=com, with {account} in it once" : "ou=people,dc=example,dc=com")}";
+}
+
+/// <summary>Asks for search filters.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class SearchFilterAttribute : ValidationAttribute
+{
+    /// <summary>Whether the account must occur in it.</summary>
+    public bool NeedsAccount { get; set; }
+
+    /// <inheritdoc/>
+    public override bool IsValid(object? value) => value switch
+    {
+        string text => SearchFilter.IsWellFormed(text) && (!NeedsAccount || text.Contains(Template.Account, StringComparison.Ordinal)),
+        List<string> texts => texts.All(SearchFilter.IsWellFormed),
+        _ => true,
+    };
+
+    /// <inheritdoc/>
+    public override string FormatErrorMessage(string name) =>
+        $"must be a whole search filter in parentheses, such as {(NeedsAccount ? "(&(objectClass=person)(uid={account})), with {account} in it" : "(objectClass=groupOfNames)")}";
+}
+
+/// <summary>Asks for the name of an attribute.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed partial class AttributeNameAttribute : ValidationAttribute
+{
+    /// <inheritdoc/>
+    public override bool IsValid(object? value) => value is not string text || Name().IsMatch(text);
+
+    /// <inheritdoc/>
+    public override string FormatErrorMessage(string name) => "must be the name of an attribute, such as uid or sAMAccountName";
+
+    [GeneratedRegex("^[A-Za-z][A-Za-z0-9-]{0,63}$", RegexOptions.None, 1000)]
+    private static partial Regex Name();
+}

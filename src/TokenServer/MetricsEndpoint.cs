@@ -1,0 +1,39 @@
+using System.Text;
+using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Metrics;
+using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Protocol;
+
+namespace AuthIndex.TokenServer;
+
+/// <summary>GET /metrics: what the server counts, and the state of its policy, for Prometheus.</summary>
+internal sealed class MetricsEndpoint : IDisposable
+{
+    private readonly MetricsPage page;
+
+    public MetricsEndpoint(TokenMetrics metrics, PolicyStore policies, PasswordThreads passwords)
+    {
+        page = new MetricsPage(metrics.Meter);
+        metrics.Meter.CreateObservableGauge(
+            "authindex.policy.info",
+            () => new System.Diagnostics.Metrics.Measurement<int>(1, new KeyValuePair<string, object?>("revision", policies.Current.Revision)),
+            description: "The revision of the policy in force.");
+        metrics.Meter.CreateObservableGauge("authindex.policy.degraded", () => policies.Degraded is null ? 0 : 1, description: "1 while the policy files are not sound and the last sound policy stays in force.");
+        metrics.Meter.CreateObservableCounter("authindex.policy.reload.errors", () => policies.Refusals, description: "Edits of the policy files that were not sound.");
+        metrics.Meter.CreateObservableCounter("authindex.password.verifications", () => passwords.Verified, description: "Passwords hashed.");
+    }
+
+    /// <summary>Answers.</summary>
+    public Task HandleAsync(HttpContext context)
+    {
+        if (!HttpMethods.IsGet(context.Request.Method)) return ErrorAnswer.MethodNotAllowed("GET").SendAsync(context.Response);
+        var body = Encoding.UTF8.GetBytes(page.Render());
+        context.Response.ContentType = MetricsPage.ContentType;
+        context.Response.ContentLength = body.Length;
+        return context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => page.Dispose();
+}

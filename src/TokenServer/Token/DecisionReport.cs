@@ -1,0 +1,67 @@
+using System.Net;
+using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Audit;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Metrics;
+using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Protocol;
+
+namespace AuthIndex.TokenServer.Token;
+
+/// <summary>Tells of every decision, each under its id: to the log, to the audit log, to the metrics, and to the candidate policy.</summary>
+internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, ShadowPolicy shadow, ILogger<DecisionReport> log)
+{
+    /// <summary>A request of somebody known, or of an anonymous caller, was decided.</summary>
+    public void Decided(Caller caller, IReadOnlyList<Scope> asked, Authorisation authorisation, Policy policy, DateTimeOffset now)
+    {
+        var outcome = authorisation.Refused.Count == 0 ? AuditOutcome.Granted : authorisation.Granted.Count == 0 ? AuditOutcome.Refused : AuditOutcome.Partly;
+        TokenLog.Decided(log, caller, asked, authorisation);
+        metrics.Decided(caller.Service, outcome.Word());
+        if (caller.SignedInBy != SignIn.Anonymous) metrics.SignedIn(caller.SignedInBy, "signed-in");
+        shadow.Compare(caller, asked, authorisation, now);
+        audit.Add(new AuditEntry(
+            now,
+            authorisation.DecisionId,
+            outcome,
+            caller.Account,
+            caller.SignedInBy,
+            caller.Groups,
+            caller.Address?.ToString(),
+            caller.Service,
+            Texts(asked),
+            Texts(authorisation.Granted),
+            [.. authorisation.Refused.Select(r => new AuditRefusal(r.Scope.ToString(), r.Reason, DeniedBy(authorisation, r.Scope)))],
+            [.. authorisation.Decisions.Where(d => !d.Granted.Actions.IsEmpty).SelectMany(d => d.AllowedBy).Distinct().Select(Named)],
+            policy.Revision,
+            Reason: null));
+    }
+
+    /// <summary>Nobody was signed in: the answer to give, the same for every cause, while the logs keep the true one.</summary>
+    public ErrorAnswer NotSignedIn(SignInOutcome outcome, string user, IPAddress? address, string service, DateTimeOffset now)
+    {
+        var id = DecisionId.New();
+        var outage = outcome as SignInOutcome.Unavailable;
+        var reason = outcome switch
+        {
+            SignInOutcome.UnknownAccount => "no such account",
+            SignInOutcome.WrongPassword => "wrong password",
+            SignInOutcome.Refused refused => refused.Reason,
+            SignInOutcome.Unavailable unavailable => unavailable.Reason,
+            _ => throw new InvalidOperationException($"{outcome.GetType().Name} is no failure."),
+        };
+        if (outage is null) TokenLog.NotSignedIn(log, id, user, address, reason);
+        else TokenLog.Unavailable(log, id, reason);
+
+        var result = outage is null ? AuditOutcome.SignInFailed : AuditOutcome.Unavailable;
+        metrics.SignedIn("none", result.Word());
+        audit.Add(new AuditEntry(now, id, result, user, null, [], address?.ToString(), service, [], [], [], [], null, reason));
+        return outage is null ? ErrorAnswer.SignInFailed(id) : ErrorAnswer.Unavailable(outage.RetryAfter, id);
+    }
+
+    private static IReadOnlyList<string> Texts(IReadOnlyList<Scope> scopes) => [.. scopes.Select(s => s.ToString())];
+
+    private static IReadOnlyList<string> DeniedBy(Authorisation authorisation, Scope scope) =>
+        [.. authorisation.Decisions.Where(d => d.Requested.Type == scope.Type && d.Requested.Name == scope.Name).SelectMany(d => d.DeniedBy).Select(Named)];
+
+    private static string Named(Rule rule) => $"{rule.Id} ({Path.GetFileName(rule.At.File)}:{rule.At.Line})";
+}

@@ -1,0 +1,40 @@
+using AuthIndex.Hosting;
+using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Metrics;
+using AuthIndex.TokenServer.Policies;
+
+namespace AuthIndex.TokenServer.Token;
+
+/// <summary>
+/// A candidate policy beside the one in force: it is asked the same questions, and where it would have answered otherwise that
+/// is logged and counted. Nothing of it is enforced.
+/// </summary>
+internal sealed partial class ShadowPolicy(PolicyStore? candidate, TokenMetrics metrics, ILogger<ShadowPolicy> log)
+{
+    /// <summary>Asks the candidate, if there is one.</summary>
+    /// <param name="caller">Who asks.</param>
+    /// <param name="requested">What was asked for.</param>
+    /// <param name="decided">What the policy in force said.</param>
+    /// <param name="now">When.</param>
+    public void Compare(Caller caller, IReadOnlyList<Scope> requested, Authorisation decided, DateTimeOffset now)
+    {
+        if (candidate?.Current is not { } policy) return;
+        foreach (var scope in requested)
+        {
+            var granted = decided.Granted.ActionsOn(scope.Type, scope.Name);
+            var would = policy.Decide(caller, scope, now);
+            if (would.Granted.Actions == granted) continue;
+
+            metrics.ShadowDiffers();
+            if (!log.IsEnabled(LogLevel.Information)) continue;
+            var account = LogText.Clean(caller.Account.Length == 0 ? "anonymous" : caller.Account);
+            var asked = LogText.Clean(scope.ToString());
+            var (has, wouldHave) = (granted.ToString(), would.Granted.Actions.ToString());
+            var rules = string.Join(", ", would.AllowedBy.Concat(would.DeniedBy).Select(r => r.Id));
+            Differs(log, decided.DecisionId, account, asked, has, wouldHave, policy.Revision, rules);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "candidate policy {Revision} differs on decision {Id}: {Account} asked \"{Scope}\" and has \"{Granted}\", would have \"{Would}\" (rules: {Rules})", SkipEnabledCheck = true)]
+    private static partial void Differs(ILogger log, string id, string account, string scope, string granted, string would, string revision, string rules);
+}

@@ -1,0 +1,98 @@
+using AuthIndex.TestKit;
+
+namespace AuthIndex.Acceptance;
+
+/// <summary><c>authindex ldap doctor</c> against a real directory.</summary>
+public sealed class LdapDoctorTests(SlapdParts directory) : IClassFixture<SlapdParts>
+{
+    [Fact]
+    public async Task A_sign_in_that_works_is_walked_through_to_what_the_policy_allows()
+    {
+        var slapd = await directory.ServerAsync();
+        using var folder = new TemporaryDirectory();
+        var configuration = await ConfigureAsync(folder, slapd.Certificates.CaFile);
+
+        var end = await DoctorAsync(configuration, "alice's password\n", "--directory", "corp", "--user", "alice@example.org");
+
+        Assert.True(end.ExitCode == 0, end.ToString());
+        foreach (var step in (string[])["resolve", "connect", "tls", "StartTLS", "service bind", "search", "account state", "password", "groups", "nested groups", "admission"])
+        {
+            Assert.Matches($@"(?m)^  (ok|warn) +[0-9.]+ ms  {step} ", end.Output);
+        }
+
+        Assert.Contains("Alice, Alice Example, alice@example.org", end.Output, StringComparison.Ordinal);
+        Assert.Contains("groups         1: devs", end.Output, StringComparison.Ordinal);
+        Assert.Contains("nested groups  3: devs, engineering, staff", end.Output, StringComparison.Ordinal);
+        Assert.Contains("engineers allows pull push on platform/**", end.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("alice's password", end.All, StringComparison.Ordinal);
+        Assert.DoesNotContain(LdapPeople.ReaderPassword, end.All, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("alice", "not her password", "FAIL", "password", "wrong")]
+    [InlineData("locked", "locked's password", "FAIL", "account state", "pwdAccountLockedTime")]
+    [InlineData("nobody", "x", "FAIL", "search", "matches")]
+    [InlineData("twin@example.org", "x", "FAIL", "search", "several entries")]
+    public async Task A_sign_in_that_fails_is_told_where(string user, string password, string mark, string step, string text)
+    {
+        var slapd = await directory.ServerAsync();
+        using var folder = new TemporaryDirectory();
+
+        var end = await DoctorAsync(await ConfigureAsync(folder, slapd.Certificates.CaFile), password, "--user", user);
+
+        Assert.Equal(1, end.ExitCode);
+        Assert.Contains(end.Output.Split('\n'), l => l.Contains(mark, StringComparison.Ordinal) && l.Contains($"  {step} ", StringComparison.Ordinal) && l.Contains(text, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_certificate_of_another_CA_is_shown_with_what_is_wrong()
+    {
+        var slapd = await directory.ServerAsync();
+        using var folder = new TemporaryDirectory();
+
+        var end = await DoctorAsync(await ConfigureAsync(folder, slapd.Certificates.OtherCaFile), "");
+
+        Assert.Equal(1, end.ExitCode);
+        Assert.Contains("CN=directory by CN=test directory CA", end.Output, StringComparison.Ordinal);
+        Assert.Contains("PartialChain", end.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_directory_that_is_not_configured_is_named()
+    {
+        var slapd = await directory.ServerAsync();
+        using var folder = new TemporaryDirectory();
+
+        var end = await DoctorAsync(await ConfigureAsync(folder, slapd.Certificates.CaFile), "", "--directory", "crop");
+
+        Assert.Equal(1, end.ExitCode);
+        Assert.Contains("there is no directory 'crop'; did you mean 'corp'?", end.Error, StringComparison.Ordinal);
+    }
+
+    private static Task<ProcessResult> DoctorAsync(string configuration, string input, params string[] arguments) =>
+        ChildProcess.RunAsync(AuthIndexUp.Script, ["ldap", "doctor", "--config", configuration, .. arguments], input: input, timeout: TimeSpan.FromMinutes(5));
+
+    private async Task<string> ConfigureAsync(TemporaryDirectory folder, string caFile)
+    {
+        var slapd = await directory.ServerAsync();
+        await File.WriteAllTextAsync(
+            Path.Combine(folder.Folder("policies"), "policy.yaml"),
+            "version: 1\nrules:\n  - {id: engineers, to: [\"ldap:engineering\"], allow: [pull, push], on: [\"platform/**\"]}\n");
+        await File.WriteAllTextAsync(folder["authindex.yaml"], $$"""
+            tokenServer:
+              policiesDirectory: policies
+              ldap:
+                - name: corp
+                  servers: ["{{slapd.TlsUrl}}", "{{slapd.Url}}"]
+                  startTls: true
+                  caFile: {{caFile}}
+                  bindDn: {{LdapPeople.Reader}}
+                  bindPasswordFile: {{directory.ReaderPasswordFile()}}
+                  baseDn: {{LdapPeople.People}}
+                  userFilter: "(&(objectClass=inetOrgPerson)(|(uid={account})(mail={account})))"
+                  groups: { via: member, baseDn: "{{LdapPeople.Groups}}", filter: (objectClass=groupOfNames) }
+
+            """);
+        return folder["authindex.yaml"];
+    }
+}

@@ -1,0 +1,82 @@
+using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Ldap;
+
+namespace AuthIndex.Acceptance;
+
+/// <summary>A real directory that stops, comes back, and hangs.</summary>
+public sealed class LdapOutageTests(SlapdParts parts) : IClassFixture<SlapdParts>
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task A_restart_is_hardly_noticed_and_a_stop_is_an_outage_until_it_is_over()
+    {
+        var slapd = await parts.ServerAsync();
+        using var signIn = new LdapSignIn(await parts.OptionsAsync());
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user1", "password 1"));
+
+        // The connections that were open are gone, new ones are made at once.
+        await slapd.StopAsync();
+        await slapd.StartAsync();
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user2", "password 2"));
+
+        await slapd.StopAsync();
+        for (var i = 3; i < 8; i++) Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync($"user{i}", $"password {i}"));
+        Assert.Equal(DirectoryHealth.Unavailable, signIn.Health);
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user1", "password 1"));
+
+        await slapd.StartAsync();
+        signIn.Clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user3", "password 3"));
+        Assert.Equal(DirectoryHealth.Ok, signIn.Health);
+    }
+
+    [Fact]
+    public async Task A_directory_that_hangs_is_given_up_in_time_and_comes_back()
+    {
+        var slapd = await parts.ServerAsync();
+        var options = await parts.OptionsAsync();
+        options.Connections = 1;
+        options.Timeouts.Connect = options.Timeouts.Operation = TimeSpan.FromMilliseconds(500);
+        using var signIn = new LdapSignIn(options);
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user1", "password 1"));
+
+        slapd.Freeze();
+        try
+        {
+            for (var i = 2; i < 6; i++) Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync($"user{i}", $"password {i}").WaitAsync(Patience, TestContext.Current.CancellationToken));
+            Assert.Equal(DirectoryHealth.Unavailable, signIn.Health);
+        }
+        finally
+        {
+            slapd.Thaw();
+        }
+
+        signIn.Clock.Advance(TimeSpan.FromSeconds(10));
+        options.Timeouts.Operation = TimeSpan.FromSeconds(10);
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user2", "password 2").WaitAsync(Patience, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task The_second_server_serves_while_the_first_is_away_and_the_first_is_preferred_again()
+    {
+        var slapd = await parts.ServerAsync();
+        await using var other = await SlapdServer.StartAsync(LdapPeople.Ldif());
+        var options = await parts.OptionsAsync();
+        options.Servers = [other.Url, slapd.Url];
+        using var signIn = new LdapSignIn(options);
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user1", "password 1"));
+        await Eventually.TrueAsync(() => other.Binds($"uid=user1,{LdapPeople.People}") == 1, Patience, () => "the first server was not asked");
+
+        await other.StopAsync();
+        for (var i = 2; i < 8; i++) Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync($"user{i}", $"password {i}"));
+        Assert.Equal(DirectoryHealth.Degraded, signIn.Health);
+
+        await other.StartAsync();
+        signIn.Clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user9", "password 9"));
+        await Eventually.TrueAsync(() => other.Binds($"uid=user9,{LdapPeople.People}") == 1, Patience, () => "the first server was not asked again");
+        Assert.Equal(DirectoryHealth.Ok, signIn.Health);
+    }
+}

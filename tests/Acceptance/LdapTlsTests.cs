@@ -1,0 +1,64 @@
+using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Ldap;
+
+namespace AuthIndex.Acceptance;
+
+/// <summary>TLS to a real directory.</summary>
+public sealed class LdapTlsTests(SlapdParts parts) : IClassFixture<SlapdParts>
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_server_whose_CA_is_trusted_is_spoken_to(bool startTls)
+    {
+        using var signIn = new LdapSignIn(await OptionsAsync(startTls, (await parts.ServerAsync()).Certificates.CaFile));
+
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "alice's password"));
+        Assert.IsType<SignInOutcome.WrongPassword>(await signIn.AsAsync("alice", "wrong"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_server_of_another_CA_gets_no_password(bool startTls)
+    {
+        var slapd = await parts.ServerAsync();
+        var before = slapd.Binds(LdapPeople.Reader);
+        using var signIn = new LdapSignIn(await OptionsAsync(startTls, slapd.Certificates.OtherCaFile));
+
+        Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", "alice's password"));
+        Assert.Equal(before, slapd.Binds(LdapPeople.Reader));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Without_a_CA_of_its_own_the_systems_are_trusted_and_a_private_one_is_not(bool startTls)
+    {
+        using var signIn = new LdapSignIn(await OptionsAsync(startTls, null));
+
+        Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", "alice's password"));
+    }
+
+    [Fact]
+    public async Task A_server_that_has_no_StartTLS_is_never_spoken_to_in_plain_text()
+    {
+        await using var plain = new FakeDirectory { OnSearch = _ => [new FakeEntry("uid=alice,dc=org", ("uid", ["alice"]))] };
+        using var signIn = new LdapSignIn(new LdapDirectoryOptions { Name = "corp", Servers = [plain.Url], StartTls = true, AnonymousSearch = true, BaseDn = "dc=org" });
+
+        Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", "alice's password"));
+        Assert.Empty(plain.Binds);
+        Assert.Empty(plain.Searches);
+    }
+
+    private async Task<LdapDirectoryOptions> OptionsAsync(bool startTls, string? caFile)
+    {
+        var slapd = await parts.ServerAsync();
+        var options = await parts.OptionsAsync();
+        options.Servers = [startTls ? slapd.Url : slapd.TlsUrl];
+        options.StartTls = startTls;
+        options.CaFile = caFile;
+        return options;
+    }
+}

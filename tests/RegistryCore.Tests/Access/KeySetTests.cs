@@ -1,0 +1,117 @@
+using System.Collections.Frozen;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using AuthIndex.RegistryCore.Access;
+using AuthIndex.TestKit;
+using FsCheck.Fluent;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AuthIndex.RegistryCore.Tests.Access;
+
+public sealed class KeySetTests : IDisposable
+{
+    private readonly TokenMaker tokens = new(TimeProvider.System);
+
+    public void Dispose() => tokens.Dispose();
+
+    [Fact]
+    public void A_P256_key_is_read_under_its_name()
+    {
+        var (id, key) = Assert.Single(Parse(tokens.Jwks));
+        Assert.Equal(tokens.KeyId, id);
+        Assert.Equal(tokens.KeyId, Assert.IsType<ECDsaSecurityKey>(key).KeyId);
+    }
+
+    [Theory]
+    [InlineData(2048, true)]
+    [InlineData(3072, true)]
+    [InlineData(1024, false)]
+    public void An_RSA_key_has_at_least_2048_bits(int bits, bool accepted)
+    {
+        using var rsa = RSA.Create(bits);
+        var parameters = rsa.ExportParameters(false);
+        var jwk = new JsonObject
+        {
+            ["kty"] = "RSA",
+            ["kid"] = "r",
+            ["n"] = System.Buffers.Text.Base64Url.EncodeToString(parameters.Modulus),
+            ["e"] = System.Buffers.Text.Base64Url.EncodeToString(parameters.Exponent),
+        };
+        Assert.Equal(accepted ? ["r"] : [], Parse(Set(jwk)).Keys);
+    }
+
+    public static TheoryData<string, string?> Unusable() => new()
+    {
+        { "kty", "oct" },
+        { "kty", "OKP" },
+        { "kty", null },
+        { "crv", "P-384" },
+        { "crv", null },
+        { "kid", null },
+        { "use", "enc" },
+        { "x", null },
+        { "x", "AAAA" },
+        { "y", "not base64url!" },
+        { "y", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" }, // 32 bytes, not on the curve
+    };
+
+    [Theory]
+    [MemberData(nameof(Unusable))]
+    public void An_unusable_key_is_passed_over_and_the_others_count(string member, string? value)
+    {
+        var bad = tokens.PublicJwk;
+        bad["kid"] = "bad";
+        if (value is null) bad.Remove(member);
+        else bad[member] = value;
+        Assert.Equal([tokens.KeyId], Parse(Set(bad, tokens.PublicJwk)).Keys);
+    }
+
+    [Fact]
+    public void A_key_whose_use_is_not_said_is_a_signing_key()
+    {
+        var jwk = tokens.PublicJwk;
+        jwk.Remove("use");
+        Assert.Single(Parse(Set(jwk)));
+    }
+
+    [Theory]
+    [InlineData("""{"keys":[7,null,"x",[]]}""")]
+    [InlineData("""{"keys":[{"kty":7,"kid":[],"use":{}}]}""")]
+    [InlineData("""{"keys":[]}""")]
+    public void Entries_of_another_shape_are_passed_over(string json) => Assert.Empty(Parse(json));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("not json")]
+    [InlineData("null")]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    [InlineData("""{"keys":{}}""")]
+    [InlineData("""{"keys":null}""")]
+    [InlineData("""{"keys":[],"keys":[]}""")]
+    [InlineData("""{"keys":[{"kid":"a","kid":"b"}]}""")]
+    [InlineData("""{"keys":[{"kid":"\ud800"}]}""")]
+    [InlineData("""{"keys":[{"kid":"a","kty":"\ud800"}]}""")]
+    [InlineData("<html>")]
+    public void What_is_no_key_set_is_told_so(string json) => Assert.Throws<FormatException>(() => Parse(json));
+
+    [Fact]
+    public void Any_text_is_a_key_set_or_told_to_be_none() =>
+        Prop.ForAll(Gen.Elements("{", "}", "[", "]", ",", "\"keys\":[", "\"kid\":\"a\"", "\"kty\":\"EC\"", "\"x\":\"\\ud800\"", "\"kty\":\"RSA\"", "\"n\":\"!\"").ListOf().Select(p => string.Concat(p)).ToArbitrary(), json =>
+        {
+            try
+            {
+                Parse(json);
+                return true;
+            }
+            catch (FormatException)
+            {
+                return true;
+            }
+        }).Check();
+
+    private static FrozenDictionary<string, SecurityKey> Parse(string json) => KeySet.Parse(Encoding.UTF8.GetBytes(json));
+
+    private static string Set(params JsonNode[] keys) => new JsonObject { ["keys"] = new JsonArray(keys) }.ToJsonString();
+}

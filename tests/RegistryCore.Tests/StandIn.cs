@@ -1,0 +1,54 @@
+using System.Collections.Concurrent;
+using AuthIndex.Hosting.Configuration;
+using AuthIndex.Hosting.Web;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+
+namespace AuthIndex.RegistryCore.Tests;
+
+/// <summary>A small HTTP server in the place of the index; it answers as the test says, and remembers what it was asked.</summary>
+internal sealed class StandIn : IAsyncDisposable
+{
+    private WebApplication app = null!;
+    private int port;
+
+    /// <summary>How it answers.</summary>
+    public Func<HttpContext, Task> Answer { get; set; } = http => Task.CompletedTask;
+
+    /// <summary>The paths it was asked for.</summary>
+    public ConcurrentQueue<string> Asked { get; } = [];
+
+    public Uri Url => new($"http://127.0.0.1:{port}");
+
+    public static async Task<StandIn> StartAsync()
+    {
+        var standIn = new StandIn();
+        await standIn.StartAgainAsync();
+        return standIn;
+    }
+
+    /// <summary>Goes away, as in an outage.</summary>
+    public async Task StopAsync()
+    {
+        await app.StopAsync();
+        await app.DisposeAsync();
+    }
+
+    /// <summary>Comes back under the same address.</summary>
+    public async Task StartAgainAsync()
+    {
+        var options = new StandInOptions { Listen = new ListenAddress("127.0.0.1", port), LogLevel = "error", DrainTimeout = TimeSpan.Zero };
+        app = ServerHost.CreateBuilder(options, "StandIn", _ => { }).Build();
+        app.Run(http =>
+        {
+            Asked.Enqueue(http.Request.Path.Value!);
+            return Answer(http);
+        });
+        await app.StartAsync();
+        port = new Uri(app.Urls.First()).Port;
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync();
+
+    private sealed class StandInOptions : ListenerOptions;
+}

@@ -1,0 +1,24 @@
+using AuthIndex.TestKit;
+
+namespace AuthIndex.RegistryCore.Tests.Uploads;
+
+public sealed class UploadSweeperTests
+{
+    [Fact]
+    public async Task Abandoned_sessions_are_swept_when_the_registry_starts()
+    {
+        await using var host = await RegistryHost.StartAsync();
+        await new Repository(host, "some/repo").StartUploadAsync();
+        host.Clock.Advance(TimeSpan.FromHours(23));
+        await host.RestartAsync();
+        var young = await new Repository(host, "some/repo").StartUploadAsync();
+        var folder = Path.Combine(host.Root, "uploads");
+        File.SetLastWriteTimeUtc(Path.Combine(folder, young.Split('/')[^1] + ".json"), host.Clock.GetUtcNow().UtcDateTime);
+        Assert.Equal(2, Directory.GetFiles(folder).Length);
+
+        host.Clock.Advance(TimeSpan.FromHours(2));
+        await host.RestartAsync();
+        await Eventually.TrueAsync(() => Directory.GetFiles(folder).Length == 1, TimeSpan.FromSeconds(60), () => "the old session was not swept");
+        Assert.Contains(young.Split('/')[^1], Directory.GetFiles(folder).Single(), StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,199 @@
+using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Ldap;
+
+namespace AuthIndex.TokenServer.Tests.Identity.Ldap;
+
+/// <summary>A directory that answers as Active Directory is documented to.</summary>
+public sealed class ActiveDirectoryTests : IAsyncDisposable
+{
+    private const string AliceDn = @"CN=Alice \(IT\),OU=People,DC=corp,DC=example";
+    private const string WrongPassword = "80090308: LdapErr: DSID-0C09042A, comment: AcceptSecurityContext error, data 52e, v4563";
+
+    private readonly FakeDirectory directory = new();
+    private readonly TemporaryDirectory folder = new();
+
+    public ActiveDirectoryTests()
+    {
+        directory.OnBind = (dn, password) => (dn, password) switch
+        {
+            ("CN=reader,DC=corp,DC=example", "reader's password") => (0, ""),
+            (AliceDn, "right") => (0, ""),
+            _ => (49, WrongPassword),
+        };
+        directory.OnSearch = search => search.Filter switch
+        {
+            var f when f.Contains("(sAMAccountName=alice)", StringComparison.OrdinalIgnoreCase) => [Alice("512")],
+            var f when f.Contains("(member:1.2.840.113556.1.4.1941:=", StringComparison.Ordinal) =>
+                [new FakeEntry("CN=Developers,OU=Groups,DC=corp,DC=example", ("cn", ["Developers"])), new FakeEntry("CN=Staff,OU=Groups,DC=corp,DC=example", ("cn", ["Staff"]))],
+            _ => [],
+        };
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await directory.DisposeAsync();
+        folder.Dispose();
+    }
+
+    [Fact]
+    public async Task An_account_signs_in_with_its_true_name_and_its_nested_groups()
+    {
+        using var signIn = new LdapSignIn(Options());
+
+        var who = Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
+
+        Assert.Equal("Alice", who.Account);
+        Assert.Equal("ldap", who.SignedInBy);
+        Assert.Equal(["ldap:Developers", "ldap:CN=Developers,OU=Groups,DC=corp,DC=example", "ldap:Staff", "ldap:CN=Staff,OU=Groups,DC=corp,DC=example"], who.Groups);
+        Assert.Contains(directory.Searches, s => s.Filter == $"(member:1.2.840.113556.1.4.1941:={AliceDn})");
+    }
+
+    [Theory]
+    [InlineData("532", "the password has expired")]
+    [InlineData("533", "the account is disabled")]
+    [InlineData("701", "the account has expired")]
+    [InlineData("773", "the password must be changed first")]
+    [InlineData("775", "the account is locked out")]
+    public async Task The_code_in_the_diagnostic_message_is_the_reason(string data, string reason)
+    {
+        var bind = directory.OnBind;
+        directory.OnBind = (dn, password) => dn == AliceDn ? (49, WrongPassword.Replace("52e", data, StringComparison.Ordinal)) : bind(dn, password);
+        using var signIn = new LdapSignIn(Options());
+
+        var refused = Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", "right"));
+
+        Assert.StartsWith(reason, refused.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_disabled_account_is_refused_without_a_bind()
+    {
+        var search = directory.OnSearch;
+        directory.OnSearch = s => s.Filter.Contains("sAMAccountName", StringComparison.Ordinal) ? [Alice("514")] : search(s);
+        using var signIn = new LdapSignIn(Options());
+
+        var refused = Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", "right"));
+
+        Assert.Contains("disabled", refused.Reason, StringComparison.Ordinal);
+        Assert.DoesNotContain(AliceDn, directory.Binds);
+        Assert.IsType<SignInOutcome.Refused>(await signIn.FindAsync("alice"));
+    }
+
+    [Fact]
+    public async Task A_list_of_groups_that_comes_in_parts_is_not_taken_for_all_of_them()
+    {
+        directory.OnSearch = s => s.Filter.Contains("sAMAccountName", StringComparison.Ordinal)
+            ? [new FakeEntry(AliceDn, ("sAMAccountName", ["Alice"]), ("memberOf;range=0-1499", ["CN=Staff,DC=corp,DC=example"]))]
+            : [];
+        var options = Options();
+        options.Groups.Via = "memberOf";
+        using var signIn = new LdapSignIn(options);
+
+        Assert.Contains("more than", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", "right")).Reason, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(10)]
+    [InlineData(32)]
+    [InlineData(50)]
+    public async Task A_directory_that_will_not_search_is_an_outage_and_no_wrong_password(int result)
+    {
+        directory.SearchResult = result;
+        using var signIn = new LdapSignIn(Options());
+
+        Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("bob", "right"));
+    }
+
+    [Fact]
+    public async Task A_service_account_that_is_not_let_in_is_not_tried_again_and_again()
+    {
+        directory.OnBind = (_, _) => (49, WrongPassword);
+        using var signIn = new LdapSignIn(Options());
+
+        for (var i = 0; i < 10; i++)
+        {
+            var outage = Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", $"password {i}"));
+            Assert.Contains("cannot bind to search", outage.Reason, StringComparison.Ordinal);
+            Assert.DoesNotContain("reader's password", outage.Reason, StringComparison.Ordinal);
+        }
+
+        Assert.Single(directory.Binds);
+        Assert.Single(signIn.Log.All);
+    }
+
+    [Fact]
+    public async Task Guesses_stop_short_of_the_directorys_threshold_while_the_right_password_works()
+    {
+        using var signIn = new LdapSignIn(Options());
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
+        var before = directory.Binds.Count(b => b == AliceDn);
+
+        for (var i = 0; i < 20; i++) Assert.IsNotType<SignInOutcome.SignedIn>(await signIn.AsAsync(i % 2 == 0 ? "alice" : "ALICE", $"guess {i}"));
+
+        Assert.Equal(before + 3, directory.Binds.Count(b => b == AliceDn));
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
+
+        // Also when it is no longer remembered, and has to be checked anew.
+        signIn.Clock.Advance(TimeSpan.FromMinutes(10));
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
+        Assert.Contains(signIn.Log.All, l => l.StartsWith("Warning", StringComparison.Ordinal) && l.Contains("3 wrong passwords", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_wrong_password_that_a_push_repeats_costs_one_bind()
+    {
+        using var signIn = new LdapSignIn(Options());
+
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => signIn.AsAsync("alice", "wrong")));
+
+        Assert.All(outcomes, o => Assert.IsType<SignInOutcome.WrongPassword>(o));
+        Assert.Single(directory.Binds, b => b == AliceDn);
+    }
+
+    [Fact]
+    public async Task Nobody_signs_in_without_a_password_or_a_name_and_nothing_is_asked()
+    {
+        using var signIn = new LdapSignIn(Options());
+
+        Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", ""));
+        Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("", "right"));
+        Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", new string('x', 1 << 20)));
+        Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", "right\0"));
+        Assert.Empty(directory.Binds);
+        Assert.Empty(directory.Searches);
+    }
+
+    [Fact]
+    public async Task An_account_that_changed_its_groups_has_the_new_ones_at_the_next_refresh()
+    {
+        using var signIn = new LdapSignIn(Options());
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
+        var search = directory.OnSearch;
+        directory.OnSearch = s => s.Filter.StartsWith("(member:", StringComparison.Ordinal) ? [] : search(s);
+
+        Assert.NotEmpty(Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right")).Groups);
+        signIn.Clock.Advance(TimeSpan.FromMinutes(5));
+        Assert.Empty(Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right")).Groups);
+    }
+
+    private static FakeEntry Alice(string control) => new(AliceDn, ("sAMAccountName", ["Alice"]), ("userAccountControl", [control]), ("pwdLastSet", ["133000000000000000"]));
+
+    private LdapDirectoryOptions Options()
+    {
+        File.WriteAllText(folder["password"], "reader's password\n");
+        File.SetUnixFileMode(folder["password"], UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return new LdapDirectoryOptions
+        {
+            Name = "corp",
+            Servers = [directory.Url],
+            BindDn = "CN=reader,DC=corp,DC=example",
+            BindPasswordFile = folder["password"],
+            BaseDn = "DC=corp,DC=example",
+            UserFilter = "(&(objectClass=user)(sAMAccountName={account}))",
+            AccountAttribute = "sAMAccountName",
+            Groups = { Via = "inChain" },
+            Connections = 2,
+        };
+    }
+}

@@ -1,0 +1,48 @@
+using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Identity.Ldap;
+
+namespace AuthIndex.TokenServer.Tests.Identity.Ldap;
+
+public sealed class FailureBudgetTests
+{
+    private readonly ManualClock clock = new();
+    private readonly FailureBudget budget;
+
+    public FailureBudgetTests() => budget = new FailureBudget(3, TimeSpan.FromMinutes(15), clock);
+
+    [Fact]
+    public void So_many_tries_are_passed_on_and_no_more_until_the_first_is_forgotten()
+    {
+        Assert.True(Take("alice"));
+        clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.True(Take("alice"));
+        Assert.True(Take("alice"));
+        Assert.False(budget.TryTake("alice", out var wait, out _));
+        Assert.Equal(TimeSpan.FromMinutes(14), wait);
+        Assert.True(Take("bob"));
+
+        clock.Advance(wait);
+        Assert.True(Take("alice"));
+        Assert.False(Take("alice"));
+    }
+
+    [Fact]
+    public async Task Many_at_once_take_no_more_than_there_are()
+    {
+        var taken = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => Task.Run(() => Take("alice"))));
+        Assert.Equal(3, taken.Count(t => t));
+    }
+
+    [Fact]
+    public void A_success_and_a_try_given_back_make_room()
+    {
+        for (var i = 0; i < 3; i++) Take("alice");
+        budget.GiveBack("alice");
+        Assert.True(Take("alice"));
+        Assert.False(Take("alice"));
+        budget.Clear("alice");
+        Assert.True(Take("alice"));
+    }
+
+    private bool Take(string account) => budget.TryTake(account, out _, out _);
+}
