@@ -122,6 +122,10 @@ public sealed class CrashTests(ITestOutputHelper output)
             {
                 await RegistryProcess.Until(() => server.HasEnded);
             }
+            catch (Exception e)
+            {
+                throw new InvalidOperationException($"{fault}: {e.Message}\nThe server wrote:\n{server.Log}", e);
+            }
         }));
     }
 
