@@ -98,14 +98,14 @@ internal sealed class ReportingOptions
 internal sealed class GarbageCollectionOptions
 {
     /// <summary>How long after one run the next begins; the first comes one grace period after the start. 0s: only by command.</summary>
-    [DurationRange("0s", "365d")]
+    [DurationRange("0s", "30d")]
     public TimeSpan Every { get; set; } = TimeSpan.FromDays(1);
 
     /// <summary>
     /// How long what was pushed, mounted or found to exist is kept although nothing refers to it yet: at least as long as the
     /// slowest client takes from its first existence check to its manifest. 0s only where nobody pushes meanwhile.
     /// </summary>
-    [DurationRange("0s", "365d")]
+    [DurationRange("0s", "30d")]
     public TimeSpan Grace { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>What becomes of manifests without a tag: keep, or how long after they were pushed or lost their tag they go.</summary>

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using AuthIndex.Hosting;
 using AuthIndex.RegistryCore.Storage;
+using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Commands;
 
@@ -37,6 +38,13 @@ internal static class ControlClient
             .AddRegistryStorage(options)
             .AddSingleton<StorageTasks>()
             .BuildServiceProvider();
-        return await services.GetRequiredService<StorageTasks>().RunAsync(task, cancellationToken);
+        try
+        {
+            return await services.GetRequiredService<StorageTasks>().RunAsync(task, cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
+        {
+            throw new OperatorException(e.Message, e);
+        }
     }
 }

@@ -9,7 +9,7 @@ namespace AuthIndex.RegistryCore.Commands;
 internal sealed record ControlAnswer(TaskReport? Report, string? Error);
 
 /// <summary>Serves the control socket: one task for each connection. A caller who hangs up ends its task.</summary>
-internal sealed partial class ControlListener(StorageDirectory directory, StorageTasks tasks, ILogger<ControlListener> log) : BackgroundService
+internal sealed partial class ControlListener(StorageDirectory directory, StorageTasks tasks, TimeProvider clock, ILogger<ControlListener> log) : BackgroundService
 {
     private Socket? socket;
 
@@ -29,15 +29,29 @@ internal sealed partial class ControlListener(StorageDirectory directory, Storag
         {
             while (true)
             {
-                var connection = await listener.AcceptAsync(stoppingToken);
                 running.RemoveWhere(t => t.IsCompleted);
-                running.Add(ServeAsync(connection, stoppingToken));
+                if (await AcceptAsync(listener, stoppingToken) is { } connection) running.Add(ServeAsync(connection, stoppingToken));
             }
         }
         finally
         {
             File.Delete(ControlSocket.PathIn(directory.Root));
             await Task.WhenAll(running);
+        }
+    }
+
+    /// <summary>A connection; null after a failure such as too many open files, which must not end the server.</summary>
+    private async Task<Socket?> AcceptAsync(Socket listener, CancellationToken stoppingToken)
+    {
+        try
+        {
+            return await listener.AcceptAsync(stoppingToken);
+        }
+        catch (SocketException e)
+        {
+            LogNotAccepted(log, e);
+            await Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken);
+            return null;
         }
     }
 
@@ -86,6 +100,9 @@ internal sealed partial class ControlListener(StorageDirectory directory, Storag
         await reader.ReadLineAsync(ending.Token);
         await ending.CancelAsync();
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A command could not connect")]
+    private static partial void LogNotAccepted(ILogger log, Exception e);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "By command: {Task}")]
     private static partial void LogTask(ILogger log, StorageTask task);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using AuthIndex.Hosting;
 using AuthIndex.RegistryCore.Storage;
+using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Commands;
 
@@ -16,11 +17,23 @@ internal static class RestoreCommand
         command.SetAction(async (arguments, cancellationToken) =>
         {
             var options = shared.Bind<RegistryOptions>(arguments, "registry");
-            var report = await Restore.RunAsync(arguments.GetRequiredValue(directory).FullName, options.Root, TimeProvider.System, cancellationToken);
+            var report = await RunAsync(arguments.GetRequiredValue(directory).FullName, options.Root, cancellationToken);
             var text = $"restored {report.Blobs} blobs to {options.Root}; {report.Damaged.Count} blobs or manifests are missing from the backup or damaged in it";
             await Console.Out.WriteLineAsync(arguments.GetValue(json) ? JsonSerializer.Serialize(report, JsonSerializerOptions.Web) : string.Join("\n  ", report.Damaged.Prepend(text)));
             return report.Damaged.Count == 0 ? 0 : 1;
         });
         return command;
+    }
+
+    private static async Task<RestoreReport> RunAsync(string backup, string root, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Restore.RunAsync(backup, root, TimeProvider.System, cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
+        {
+            throw new OperatorException($"the restore is not finished, run it again: {e.Message}", e);
+        }
     }
 }

@@ -10,6 +10,7 @@ namespace AuthIndex.RegistryCore.Storage;
 internal static class BlobFile
 {
     private const int ReadSize = 256 * 1024;
+    private const int InputOutputError = 5, BadMessage = 74, StructureNeedsCleaning = 117; // EIO, EBADMSG, EUCLEAN: how file systems tell of damage
 
     /// <summary>Whether the file is there, readable, and of the digest and size.</summary>
     public static async Task<bool> IsIntactAsync(string path, Digest digest, long size, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken)
@@ -20,9 +21,9 @@ internal static class BlobFile
             if (RandomAccess.GetLength(file) != size) return false;
             return await HashAsync(file, digest.Algorithm, _ => { }, pace, cancellationToken) == digest;
         }
-        catch (IOException)
+        catch (IOException e) when (e is FileNotFoundException || e.HResult is InputOutputError or StructureNeedsCleaning or BadMessage)
         {
-            return false; // missing, or its sectors cannot be read: in either case the bytes are not there
+            return false; // missing, or its sectors cannot be read; other failures, as of a volume that is away, say nothing about the bytes
         }
     }
 

@@ -19,7 +19,7 @@ internal sealed partial class GarbageCollectionSchedule(GarbageCollector collect
             {
                 await collector.RunAsync(isDryRun: false, stoppingToken);
             }
-            catch (Exception e) when (e is IOException or SqliteException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
             {
                 LogFailed(log, e);
             }

@@ -23,7 +23,7 @@ internal sealed partial class ScrubSchedule(Scrubber scrubber, RegistryOptions o
                 await scrubber.RunAsync(database.Now - (long)every.TotalSeconds, withManifests, options.Scrub.BytesPerSecond.Bytes, stoppingToken);
                 if (withManifests) manifestsDue = clock.GetUtcNow() + every;
             }
-            catch (Exception e) when (e is IOException or SqliteException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
             {
                 LogFailed(log, e);
             }
