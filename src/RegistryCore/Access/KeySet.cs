@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Text.Json;
+using AuthIndex.TokenContract;
 using Microsoft.IdentityModel.Tokens;
 
 namespace AuthIndex.RegistryCore.Access;
@@ -44,10 +45,23 @@ internal static class KeySet
             SecurityKey? key = Text(jwk, "kty") switch { "EC" => EllipticCurve(jwk), "RSA" => Rsa(jwk), _ => null };
             if (key is null) continue;
             key.KeyId = id;
+            Prepare(key);
             found[id] = key;
         }
 
         return found.ToFrozenDictionary(StringComparer.Ordinal);
+    }
+
+    /// <summary>
+    /// Gives the key a factory of its own with the verifier already in it. The library's shared one finds verifiers by a key's
+    /// name alone, and would go on with the old key where a new one comes under its name. And its cache (version 5.7) shows a new
+    /// verifier to other threads before it is marked as cached: who is done with it in that moment disposes of it for all, and
+    /// good tokens are refused.
+    /// </summary>
+    private static void Prepare(SecurityKey key)
+    {
+        key.CryptoProviderFactory = new CryptoProviderFactory();
+        key.CryptoProviderFactory.CreateForVerifying(key, key is RsaSecurityKey ? TokenProfile.Rs256 : TokenProfile.Es256);
     }
 
     private static ECDsaSecurityKey? EllipticCurve(JsonElement jwk)

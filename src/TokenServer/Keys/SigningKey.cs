@@ -27,6 +27,12 @@ internal sealed class SigningKey
             Kid = Id,
         };
         Credentials = new SigningCredentials(key, TokenProfile.Es256);
+
+        // Made before any two threads ask for them at once: the library's cache (version 5.7) shows what is new to others before
+        // it is marked as cached, and who is done with it in that moment disposes of it for all.
+        key.CryptoProviderFactory = new CryptoProviderFactory();
+        key.CryptoProviderFactory.CreateForSigning(key, TokenProfile.Es256);
+        key.CryptoProviderFactory.CreateForVerifying(key, TokenProfile.Es256);
     }
 
     /// <summary>The <c>kid</c>: the key's thumbprint (RFC 7638).</summary>

@@ -23,6 +23,35 @@ public sealed class KeySetTests : IDisposable
         Assert.Equal(tokens.KeyId, Assert.IsType<ECDsaSecurityKey>(key).KeyId);
     }
 
+    [Fact]
+    public void A_key_has_its_verifier_before_anybody_asks_for_it()
+    {
+        var (_, key) = Assert.Single(Parse(tokens.Jwks));
+        var factory = key.CryptoProviderFactory;
+        Assert.NotSame(CryptoProviderFactory.Default, factory);
+        Assert.True(factory.CryptoProviderCache.TryGetSignatureProvider(key, "ES256", typeof(AsymmetricSignatureProvider).ToString(), willCreateSignatures: false, out var verifier));
+        Assert.Same(factory.CryptoProviderCache, verifier.CryptoProviderCache);
+    }
+
+    [Fact]
+    public void A_new_key_under_an_old_name_takes_the_old_ones_place()
+    {
+        using var other = new TokenMaker(TimeProvider.System);
+        var (before, after) = (Parse(tokens.Jwks), Parse(other.Jwks.Replace(other.KeyId, tokens.KeyId, StringComparison.Ordinal)));
+        var token = tokens.Make("alice");
+
+        Assert.True(IsSignedBy(token, before[tokens.KeyId]));
+        Assert.False(IsSignedBy(token, after[tokens.KeyId]));
+
+        static bool IsSignedBy(string token, SecurityKey key) => new Microsoft.IdentityModel.JsonWebTokens.JsonWebTokenHandler().ValidateToken(token, new TokenValidationParameters
+        {
+            IssuerSigningKey = key,
+            ValidateIssuer = false,
+            ValidateAudience = false,
+            ValidateLifetime = false,
+        }).IsValid;
+    }
+
     [Theory]
     [InlineData(2048, true)]
     [InlineData(3072, true)]
