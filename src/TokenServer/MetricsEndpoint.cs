@@ -1,6 +1,7 @@
 using System.Text;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
@@ -12,7 +13,7 @@ internal sealed class MetricsEndpoint : IDisposable
 {
     private readonly MetricsPage page;
 
-    public MetricsEndpoint(TokenMetrics metrics, PolicyStore policies, PasswordThreads passwords)
+    public MetricsEndpoint(TokenMetrics metrics, PolicyStore policies, PasswordThreads passwords, LdapSources directories)
     {
         page = new MetricsPage(metrics.Meter);
         metrics.Meter.CreateObservableGauge(
@@ -21,6 +22,14 @@ internal sealed class MetricsEndpoint : IDisposable
             description: "The revision of the policy in force.");
         metrics.Meter.CreateObservableGauge("authindex.policy.degraded", () => policies.Degraded is null ? 0 : 1, description: "1 while the policy files are not sound and the last sound policy stays in force.");
         metrics.Meter.CreateObservableCounter("authindex.policy.reload.errors", () => policies.Refusals, description: "Edits of the policy files that were not sound.");
+        metrics.Meter.CreateObservableGauge(
+            "authindex.ldap.unavailable",
+            () => directories.All.Select(d => new System.Diagnostics.Metrics.Measurement<int>(d.Health == DirectoryHealth.Unavailable ? 1 : 0, new KeyValuePair<string, object?>("directory", d.DirectoryName))),
+            description: "1 while no server of the directory answers: an outage.");
+        metrics.Meter.CreateObservableCounter(
+            "authindex.ldap.outage.sign.ins",
+            () => directories.All.Select(d => new System.Diagnostics.Metrics.Measurement<long>(d.OutageSignIns, new KeyValuePair<string, object?>("directory", d.DirectoryName))),
+            description: "Sign-ins accepted in an outage by credentials that were right lately, for pulling only.");
         metrics.Meter.CreateObservableCounter("authindex.password.verifications", () => passwords.Verified, description: "Passwords hashed.");
     }
 

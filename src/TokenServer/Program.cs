@@ -10,7 +10,7 @@ root.Add(UsersCommand.Create(line));
 root.Add(KeysCommand.Create(line));
 root.Add(LdapCommand.Create(line));
 TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
-var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System);
+var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System, parsed => Options(parsed).Ldap);
 policy.Add(PolicyCommandReload.Create(Options, TimeProvider.System));
 root.Add(policy);
 return await CommandLine.RunAsync(root, args);

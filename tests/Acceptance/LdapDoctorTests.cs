@@ -70,6 +70,48 @@ public sealed class LdapDoctorTests(SlapdParts directory) : IClassFixture<SlapdP
         Assert.Contains("there is no directory 'crop'; did you mean 'corp'?", end.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Policy_check_warns_of_groups_that_the_directory_does_not_have()
+    {
+        var slapd = await directory.ServerAsync();
+        using var folder = new TemporaryDirectory();
+        var configuration = await ConfigureAsync(folder, slapd.Certificates.CaFile);
+        const string rules = """
+            version: 1
+            groups: { builders: ["ldap:bilders"] }
+            rules:
+              - {id: by-name, to: ["ldap:Engineering"], allow: [pull], on: ["platform/**"]}
+              - {id: by-dn, to: ["ldap:cn=devs,DN"], allow: [pull], on: ["dev/**"]}
+              - {id: misspelt, to: ["ldap:enginering"], allow: [pull], on: ["lab/**"]}
+              - {id: elsewhere, to: ["ldap:cn=nobodies,DN"], allow: [pull], on: ["none/**"]}
+              - {id: through-a-group, to: [group:builders], allow: [pull], on: ["build/**"]}
+
+            """;
+        await File.WriteAllTextAsync(Path.Combine(folder["policies"], "policy.yaml"), rules.Replace("DN", LdapPeople.Groups, StringComparison.Ordinal), TestContext.Current.CancellationToken);
+
+        var check = await AuthIndexUp.RunAsync("policy", "check", "--config", configuration);
+
+        Assert.True(check.ExitCode == 0, check.ToString());
+        Assert.Contains("no directory has the group 'ldap:enginering' (asked: corp)", check.Output, StringComparison.Ordinal);
+        Assert.Contains($"no directory has the group 'ldap:cn=nobodies,{LdapPeople.Groups}'", check.Output, StringComparison.Ordinal);
+        Assert.Contains("no directory has the group 'ldap:bilders'", check.Output, StringComparison.Ordinal);
+        Assert.Contains("policy.yaml:6", check.Output, StringComparison.Ordinal);
+        Assert.Contains("3 warnings", check.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Policy_check_says_when_the_directory_cannot_be_asked()
+    {
+        using var folder = new TemporaryDirectory();
+        var slapd = await directory.ServerAsync();
+        var configuration = await ConfigureAsync(folder, slapd.Certificates.OtherCaFile);
+
+        var check = await AuthIndexUp.RunAsync("policy", "check", "--config", configuration);
+
+        Assert.True(check.ExitCode == 0, check.ToString());
+        Assert.Contains("cannot be told", check.Output, StringComparison.Ordinal);
+    }
+
     private static Task<ProcessResult> DoctorAsync(string configuration, string input, params string[] arguments) =>
         ChildProcess.RunAsync(AuthIndexUp.Script, ["ldap", "doctor", "--config", configuration, .. arguments], input: input, timeout: TimeSpan.FromMinutes(5));
 

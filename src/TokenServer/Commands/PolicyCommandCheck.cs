@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Policies.Files;
 
 namespace AuthIndex.TokenServer.Commands;
@@ -6,19 +7,20 @@ namespace AuthIndex.TokenServer.Commands;
 /// <summary><c>policy check [DIR]</c>: is everything sound? Status 0 when it is, warnings or not.</summary>
 internal static class PolicyCommandCheck
 {
-    public static Command Create(PolicyOptions shared, TimeProvider time)
+    public static Command Create(PolicyOptions shared, TimeProvider time, Func<ParseResult, IReadOnlyList<LdapDirectoryOptions>> ldap)
     {
         var directory = PolicyOptions.DirectoryArgument();
-        var command = new Command("check", "Check the files: language, references, contradictions, and the tests in them.") { directory };
-        command.SetAction(parsed => Run(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), time.GetUtcNow()));
+        var command = new Command("check", "Check the files: language, references, contradictions, the tests in them, and whether the configured directories have the groups that rules name.") { directory };
+        command.SetAction(parsed => Run(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), ldap(parsed), time));
         return command;
     }
 
-    private static int Run(ParseResult parsed, string directory, bool json, DateTimeOffset now)
+    private static int Run(ParseResult parsed, string directory, bool json, IReadOnlyList<LdapDirectoryOptions> ldap, TimeProvider time)
     {
-        var compiled = PolicyCompiler.Compile(new PolicyDirectory(directory), now);
+        var compiled = PolicyCompiler.Compile(new PolicyDirectory(directory), time.GetUtcNow());
+        var problems = compiled.Policy is { } sound ? [.. compiled.Problems, .. PolicyCommandGroups.Check(sound, ldap, time)] : compiled.Problems;
         var errors = compiled.Errors.Count();
-        var warnings = compiled.Problems.Count - errors;
+        var warnings = problems.Count - errors;
         var output = parsed.InvocationConfiguration.Output;
         if (json)
         {
@@ -28,12 +30,12 @@ internal static class PolicyCommandCheck
                 revision = compiled.Policy?.Revision,
                 rules = compiled.Policy?.Rules.Count,
                 tests = compiled.Tests.Count,
-                problems = compiled.Problems.Select(p => new { p.At.File, p.At.Line, p.At.Column, severity = p.IsWarning ? "warning" : "error", p.Message }),
+                problems = problems.Select(p => new { p.At.File, p.At.Line, p.At.Column, severity = p.IsWarning ? "warning" : "error", p.Message }),
             });
         }
         else
         {
-            new ProblemWriter(output).Write(compiled.Problems);
+            new ProblemWriter(output).Write(problems);
             var count = $"{Plural(errors, "error")}, {Plural(warnings, "warning")}";
             output.WriteLine(compiled.Policy is { } policy
                 ? $"{directory}: sound ({Plural(policy.Rules.Count, "rule")}, {Plural(compiled.Tests.Count, "test")} passed, {Plural(warnings, "warning")}), revision {policy.Revision}"

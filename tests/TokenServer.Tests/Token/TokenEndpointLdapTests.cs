@@ -77,6 +77,11 @@ public sealed class TokenEndpointLdapTests : IAsyncDisposable
         Assert.Contains("\"status\":\"degraded\"", text, StringComparison.Ordinal);
         Assert.Contains("\"ldap:corp\":{\"status\":\"unavailable\"}", text, StringComparison.Ordinal);
 
+        using var metrics = await host.GetAsync("/metrics");
+        var counted = await TextAsync(metrics);
+        Assert.Contains("authindex_ldap_unavailable{directory=\"corp\"} 1\n", counted, StringComparison.Ordinal);
+        Assert.Contains("authindex_ldap_outage_sign_ins_total{directory=\"corp\"} 1\n", counted, StringComparison.Ordinal);
+
         // Everybody else signs in as ever.
         using var local = await host.GetAsync(OwnApp, "alice", TokenServerHost.AlicePassword);
         Assert.Equal(HttpStatusCode.OK, local.StatusCode);

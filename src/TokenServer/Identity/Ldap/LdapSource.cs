@@ -18,6 +18,7 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     private readonly Recent<string, SignInOutcome.SignedIn> found;
     private readonly TimeProvider time;
     private readonly ILogger log;
+    private long outageSignIns;
 
     public LdapSource(DirectorySettings settings, IDirectoryConnector connector, TimeProvider time, ILogger<LdapSource> log)
     {
@@ -38,6 +39,9 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
 
     /// <summary>How the directory is.</summary>
     public DirectoryHealth Health => servers.Health;
+
+    /// <summary>How often somebody was let in during an outage by what was known from before it.</summary>
+    public long OutageSignIns => Interlocked.Read(ref outageSignIns);
 
     /// <summary>Always the same: what changes in a directory is seen when what is remembered of it has run out.</summary>
     public long Version => 0;
@@ -111,6 +115,7 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
 
     private SignInOutcome.SignedIn Restricted(SignInOutcome.SignedIn who, TimeSpan age)
     {
+        Interlocked.Increment(ref outageSignIns);
         LdapLog.Grace(log, settings.Name, Hosting.LogText.Clean(who.Account), age);
         return who with { RememberFor = GraceFor, PullOnly = $"the directory {settings.Name} does not answer; until it does, accounts that signed in lately can only pull" };
     }
