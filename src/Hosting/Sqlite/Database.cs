@@ -116,7 +116,7 @@ public sealed class Database : IAsyncDisposable
         if (current > 0 && current < newest)
         {
             var copy = $"{path}.before-{newest}";
-            if (!File.Exists(copy)) connection.Execute("VACUUM INTO @copy", new { copy });
+            if (!File.Exists(copy)) Copy(connection, copy);
         }
 
         for (var version = current + 1; version <= newest; version++)
@@ -124,6 +124,15 @@ public sealed class Database : IAsyncDisposable
             using var script = new StreamReader(migrations.GetManifestResourceStream(scripts[version])!);
             connection.Execute($"BEGIN IMMEDIATE;\n{script.ReadToEnd()}\nPRAGMA user_version={version};\nCOMMIT;");
         }
+    }
+
+    /// <summary>Copies the database under another name; a copy that a crash cut off never bears that name.</summary>
+    private static void Copy(SqliteConnection connection, string path)
+    {
+        var unfinished = path + ".tmp";
+        File.Delete(unfinished);
+        connection.Execute("VACUUM INTO @unfinished", new { unfinished });
+        File.Move(unfinished, path);
     }
 
     private void WriteLoop()

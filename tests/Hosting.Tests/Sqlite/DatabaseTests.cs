@@ -104,6 +104,7 @@ public sealed class DatabaseTests : IDisposable
     public async Task An_older_file_is_copied_before_it_is_upgraded()
     {
         Execute("CREATE TABLE item (name TEXT PRIMARY KEY, content BLOB) STRICT; INSERT INTO item VALUES ('old', NULL); PRAGMA user_version=1;");
+        await System.IO.File.WriteAllTextAsync($"{File}.before-2.tmp", "a copy that a crash cut off", TestContext.Current.CancellationToken);
         await using (var database = Open())
         {
             Assert.Equal("none", database.Read(connection => connection.ExecuteScalar<string>("SELECT note FROM item WHERE name='old'")));
@@ -113,6 +114,7 @@ public sealed class DatabaseTests : IDisposable
         copy.Open();
         Assert.Equal(1, copy.ExecuteScalar<int>("PRAGMA user_version"));
         Assert.Equal(["old"], Names(copy));
+        Assert.DoesNotContain("test.db.before-2.tmp", folder.Names);
     }
 
     [Fact]
