@@ -27,7 +27,7 @@ internal sealed partial class ShadowPolicy(PolicyStore? candidate, TokenMetrics 
 
             metrics.ShadowDiffers();
             if (!log.IsEnabled(LogLevel.Information)) continue;
-            var account = LogText.Clean(caller.Account.Length == 0 ? "anonymous" : caller.Account);
+            var account = TokenLog.NameOf(caller);
             var asked = LogText.Clean(scope.ToString());
             var (has, wouldHave) = (granted.ToString(), would.Granted.Actions.ToString());
             var rules = string.Join(", ", would.AllowedBy.Concat(would.DeniedBy).Select(r => r.Id));

@@ -14,7 +14,7 @@ internal static partial class TokenLog
         var level = decision.Refused.Count == 0 ? LogLevel.Debug : LogLevel.Information;
         if (!log.IsEnabled(level)) return;
 
-        var account = LogText.Clean(caller.Account.Length == 0 ? "anonymous" : caller.Account);
+        var account = NameOf(caller);
         var granted = LogText.Clean(string.Join(' ', decision.Granted));
         var wanted = LogText.Clean(string.Join(' ', asked));
         if (decision.Refused.Count > 0)
@@ -27,6 +27,9 @@ internal static partial class TokenLog
             Granted(log, decision.DecisionId, account, caller.Service, caller.Address, wanted, granted);
         }
     }
+
+    /// <summary>How log lines name a caller.</summary>
+    public static string NameOf(Caller caller) => LogText.Clean(caller.Account.Length == 0 ? "anonymous" : caller.Account);
 
     /// <summary>A sign-in that failed.</summary>
     public static void NotSignedIn(ILogger log, string id, string user, IPAddress? address, string reason)

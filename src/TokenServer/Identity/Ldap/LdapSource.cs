@@ -13,7 +13,8 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     private readonly DirectorySettings settings;
     private readonly LdapDirectory directory;
     private readonly ServerGroup servers;
-    private readonly DirectoryThreads threads;
+    // LDAP is spoken synchronously here: a directory that is slow holds these threads, and no others.
+    private readonly BoundedThreads<DirectorySession> threads;
     private readonly VerifiedCredentials verified;
     private readonly Recent<string, SignInOutcome.SignedIn> found;
     private readonly TimeProvider time;
@@ -28,7 +29,7 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
         found = new Recent<string, SignInOutcome.SignedIn>(RememberedAccounts, kept, time);
         directory = new LdapDirectory(settings, verified, time, log);
         servers = new ServerGroup(settings, time);
-        threads = new DirectoryThreads(settings, () => new DirectorySession(settings, servers, connector, time, log));
+        threads = new BoundedThreads<DirectorySession>($"ldap {settings.Name}", settings.Options.Connections, settings.Options.QueueLength, () => new DirectorySession(settings, servers, connector, time, log));
     }
 
     /// <inheritdoc/>
