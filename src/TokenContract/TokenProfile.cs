@@ -21,6 +21,12 @@ public static class TokenProfile
     /// <summary>The private claim that says why something was withheld.</summary>
     public const string Refused = "refused";
 
+    /// <summary>
+    /// The private claim that names the refresh token or access token by which the token was asked for; absent when it was a password.
+    /// Revoking a grant makes every token under it useless.
+    /// </summary>
+    public const string Grant = "grant";
+
     /// <summary>The issuer when the configuration names none.</summary>
     public const string DefaultIssuer = "authindex";
 

@@ -8,6 +8,7 @@ using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.State;
 using AuthIndex.TokenServer.Token;
 
 namespace AuthIndex.TokenServer;
@@ -73,7 +74,7 @@ internal static class TokenServerApp
         services.AddSingleton<JwksEndpoint>();
         services.AddSingleton<TokenEndpoint>();
         services.AddSingleton<PullableEndpoint>();
-        services.AddSingleton(_ => new CatalogueDatabase(options.CatalogueFile));
+        services.AddSingleton(_ => new StateDatabase(options.DatabaseFile));
         services.AddSingleton<CatalogueWriter>();
         services.AddSingleton<CatalogueReader>();
         services.AddSingleton<CatalogueSweeper>();

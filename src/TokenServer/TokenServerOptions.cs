@@ -64,7 +64,7 @@ internal sealed class TokenServerOptions : ListenerOptions
 
     internal string StatePath => InData("token-server");
 
-    internal string CatalogueFile => Path.Combine(StatePath, "index.db");
+    internal string DatabaseFile => Path.Combine(StatePath, "index.db");
 
     internal string AuditPath => Path.Combine(StatePath, "audit.jsonl");
 

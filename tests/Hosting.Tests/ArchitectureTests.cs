@@ -20,14 +20,15 @@ public sealed partial class ArchitectureTests
         ["TokenServer"] = new()
         {
             ["Protocol"] = [],
+            ["State"] = [],
             ["Metrics"] = [],
             ["Audit"] = ["Metrics"],
             ["Policies"] = [],
             ["Identity"] = ["Policies"], // only the words for the ways to sign in, which rules name
             ["Keys"] = ["Protocol"],
             ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys"],
-            ["Index"] = ["Protocol", "Policies", "Identity", "Keys", "Token"],
-            ["Commands"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Token", "Index"],
+            ["Index"] = ["Protocol", "State", "Policies", "Identity", "Keys", "Token"],
+            ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Policies", "Identity", "Keys", "Token", "Index"],
         },
         ["RegistryCore"] = new()
         {

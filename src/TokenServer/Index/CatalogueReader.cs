@@ -1,4 +1,5 @@
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.State;
 using Dapper;
 
 namespace AuthIndex.TokenServer.Index;
@@ -41,7 +42,7 @@ internal sealed record TagPlace
 }
 
 /// <summary>Searches the catalogue for what a caller may see.</summary>
-internal sealed class CatalogueReader(CatalogueDatabase database)
+internal sealed class CatalogueReader(StateDatabase database)
 {
     private const int Candidates = 1000;
 

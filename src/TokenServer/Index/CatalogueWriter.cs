@@ -1,3 +1,4 @@
+using AuthIndex.TokenServer.State;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
@@ -21,7 +22,7 @@ internal abstract record ReportOutcome
 /// Takes reports into the catalogue. A copy remembers the number and id of the last event in it, in the commit that brought
 /// it, so that an event counts once however often it comes.
 /// </summary>
-internal sealed class CatalogueWriter(CatalogueDatabase database)
+internal sealed class CatalogueWriter(StateDatabase database)
 {
     private const int SweptAtOnce = 500;
 

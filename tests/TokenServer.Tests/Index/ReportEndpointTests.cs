@@ -118,7 +118,7 @@ public sealed class ReportEndpointTests
             await Reports.MustAsync(server, Reports.Snapshot($"e{round}", 0, true, round, [.. Enumerable.Range(0, 900).Select(i => Reports.Push(0, $"round-{round}/repository-{i}", "1"))]));
         }
 
-        var database = server.Service<TokenServer.Index.CatalogueDatabase>();
+        var database = server.Service<TokenServer.State.StateDatabase>();
         await Eventually.TrueAsync(() => database.Read(db => Count(db, "repositories") == 900 && Count(db, "manifests") == 900 && Count(db, "copies") == 1), TimeSpan.FromSeconds(30), () => "not cleared away");
     }
 

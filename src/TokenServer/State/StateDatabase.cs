@@ -1,12 +1,12 @@
 using AuthIndex.Hosting.Sqlite;
 using Microsoft.Data.Sqlite;
 
-namespace AuthIndex.TokenServer.Index;
+namespace AuthIndex.TokenServer.State;
 
-/// <summary>The catalogue's SQLite file.</summary>
-internal sealed class CatalogueDatabase(string path) : IAsyncDisposable
+/// <summary>The server's SQLite file: what it must know again after a restart.</summary>
+internal sealed class StateDatabase(string path) : IAsyncDisposable
 {
-    private readonly Database database = Database.Open(path, typeof(CatalogueDatabase).Assembly);
+    private readonly Database database = Database.Open(path, typeof(StateDatabase).Assembly);
 
     /// <inheritdoc cref="Database.WriteAsync{T}"/>
     public Task<T> WriteAsync<T>(Func<SqliteConnection, T> work) => database.WriteAsync(work);
