@@ -80,8 +80,9 @@ public sealed class ChildProcess : IAsyncDisposable
         }
         catch (OperationCanceledException e)
         {
+            var running = string.Join('\n', ProcessTable.Below(process.Id));
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{name} did not end within {timeout}:\n{Output}{Error}", e);
+            throw new TimeoutException($"{name} did not end within {timeout}, this was running:\n{running}\n{Output}{Error}", e);
         }
 
         return new ProcessResult(process.ExitCode, Output, Error);
