@@ -8,50 +8,81 @@ using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Tests.Access;
 
-/// <summary>Tokens of an issuer that is known by certificates, as distribution's <c>rootcertbundle</c> has it.</summary>
-public sealed class TrustedCertificatesTests : IAsyncLifetime
+/// <summary>An issuer with an authority over its keys, a stranger with another of the same name, and a registry that believes the former's bundle.</summary>
+public sealed class CertifiedIssuer : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     private readonly TemporaryDirectory folder = new();
-    private readonly ECDsa rootKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-    private readonly ECDsa leafKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-    private readonly ECDsa strangerKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-    private readonly RSA rsa = RSA.Create(2048);
-    private readonly X509Certificate2 root;
-    private readonly X509Certificate2 strangerRoot;
-    private RegistryHost host = null!;
 
-    public TrustedCertificatesTests()
+    public CertifiedIssuer()
     {
-        root = Authority("CN=tokens", rootKey);
-        strangerRoot = Authority("CN=tokens", strangerKey); // of the same name, so that only the signature tells
+        Root = Authority("CN=tokens", RootKey);
+        StrangerRoot = Authority("CN=tokens", StrangerKey); // of the same name, so that only the signature tells
     }
 
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+    public ECDsa RootKey { get; } = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+
+    public ECDsa LeafKey { get; } = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+
+    public ECDsa StrangerKey { get; } = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+
+    public RSA Rsa { get; } = RSA.Create(2048);
+
+    public X509Certificate2 Root { get; }
+
+    public X509Certificate2 StrangerRoot { get; }
+
+    public string Bundle => folder["bundle.pem"];
+
+    public RegistryHost Host { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
-        using var rsaRoot = new CertificateRequest("CN=rsa", rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
-        await File.WriteAllTextAsync(folder["bundle.pem"], root.ExportCertificatePem() + "\n" + rsaRoot.ExportCertificatePem() + "\n", Cancellation);
-        host = await RegistryHost.StartAsync(o =>
-        {
-            o.TokenServer.KeysFile = null;
-            o.TokenServer.CertificatesFile = folder["bundle.pem"];
-        });
+        using var rsaRoot = new CertificateRequest("CN=rsa", Rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+        await File.WriteAllTextAsync(Bundle, Root.ExportCertificatePem() + "\n" + rsaRoot.ExportCertificatePem() + "\n", TestContext.Current.CancellationToken);
+        Host = await StartAsync(Bundle);
     }
 
     public async ValueTask DisposeAsync()
     {
-        await host.DisposeAsync();
-        root.Dispose();
-        strangerRoot.Dispose();
-        rootKey.Dispose();
-        leafKey.Dispose();
-        strangerKey.Dispose();
-        rsa.Dispose();
+        await Host.DisposeAsync();
+        Root.Dispose();
+        StrangerRoot.Dispose();
+        RootKey.Dispose();
+        LeafKey.Dispose();
+        StrangerKey.Dispose();
+        Rsa.Dispose();
         folder.Dispose();
     }
+
+    /// <summary>A registry that believes a bundle and nothing else.</summary>
+    public static Task<RegistryHost> StartAsync(string bundle) => RegistryHost.StartAsync(o =>
+    {
+        o.TokenServer.KeysFile = null;
+        o.TokenServer.CertificatesFile = bundle;
+    });
+
+    private static X509Certificate2 Authority(string name, ECDsa key)
+    {
+        var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, critical: true));
+        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-30), DateTimeOffset.UtcNow.AddDays(30));
+    }
+}
+
+/// <summary>Tokens of an issuer that is known by certificates, as distribution's <c>rootcertbundle</c> has it.</summary>
+public sealed class TrustedCertificatesTests(CertifiedIssuer issuer) : IClassFixture<CertifiedIssuer>
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly ECDsa rootKey = issuer.RootKey;
+    private readonly ECDsa leafKey = issuer.LeafKey;
+    private readonly ECDsa strangerKey = issuer.StrangerKey;
+    private readonly RSA rsa = issuer.Rsa;
+    private readonly X509Certificate2 root = issuer.Root;
+    private readonly X509Certificate2 strangerRoot = issuer.StrangerRoot;
+    private readonly RegistryHost host = issuer.Host;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task A_chain_that_leads_to_the_bundle_is_believed_with_and_without_a_kid()
@@ -88,7 +119,7 @@ public sealed class TrustedCertificatesTests : IAsyncLifetime
     [
         "a stranger's chain", "a stranger's chain of the same names", "a stranger's certificate beside a trusted kid", "a trusted certificate over a stranger's signature",
         "a leaf of a leaf", "a certificate that has ended", "a certificate that has not begun", "a trusted kid over a stranger's signature",
-        "an empty chain", "a chain of no certificates", "a chain of six", "a chain that is a text", "a jwk", "P-384",
+        "an empty chain", "a chain of no certificates", "a chain of six", "a chain that is a text", "a jwk", "P-384", "a trusted kid beside the trusted certificate of another key",
     ];
 
     [Theory]
@@ -117,6 +148,7 @@ public sealed class TrustedCertificatesTests : IAsyncLifetime
             "a chain of no certificates" => Token(leafKey, null, new JsonArray("AAAA")),
             "a chain of six" => Token(leafKey, null, [.. Enumerable.Repeat(good, 6)]),
             "a chain that is a text" => Token(leafKey, null, JsonValue.Create(Convert.ToBase64String(good.RawData))),
+            "a trusted kid beside the trusted certificate of another key" => Token(leafKey, trusted, good),
             "a jwk" => Token(strangerKey, trusted, JsonNode.Parse("[]")!, "jwk"),
             _ => Token(wideKey, null, wide),
         };
@@ -129,19 +161,23 @@ public sealed class TrustedCertificatesTests : IAsyncLifetime
     [Fact]
     public async Task A_changed_bundle_counts_without_a_restart_also_for_tokens_that_were_believed_before()
     {
+        using var folder = new TemporaryDirectory();
+        var bundle = folder["bundle.pem"];
+        await File.WriteAllTextAsync(bundle, root.ExportCertificatePem(), Cancellation);
+        await using var registry = await CertifiedIssuer.StartAsync(bundle);
         using var leaf = Leaf(leafKey, root, rootKey);
         using var other = Leaf(leafKey, strangerRoot, strangerKey);
         var (before, after) = (Token(leafKey, null, leaf), Token(leafKey, null, other));
-        Assert.Equal(HttpStatusCode.OK, await PingAsync(before));
-        await File.WriteAllTextAsync(folder["bundle.pem"], strangerRoot.ExportCertificatePem(), Cancellation);
-        await Eventually.TrueAsync(async () => await PingAsync(after) == HttpStatusCode.OK, Patience, () => "the bundle was not read again");
-        Assert.Equal(HttpStatusCode.Unauthorized, await PingAsync(before));
+        Assert.Equal(HttpStatusCode.OK, await PingAsync(before, registry));
+        await File.WriteAllTextAsync(bundle, strangerRoot.ExportCertificatePem(), Cancellation);
+        await Eventually.TrueAsync(async () => await PingAsync(after, registry) == HttpStatusCode.OK, Patience, () => "the bundle was not read again");
+        Assert.Equal(HttpStatusCode.Unauthorized, await PingAsync(before, registry));
 
         // Nonsense changes nothing.
-        await File.WriteAllTextAsync(folder["bundle.pem"], "nonsense", Cancellation);
-        host.Clock.Advance(TimeSpan.FromSeconds(11));
-        Assert.Equal(HttpStatusCode.Unauthorized, await PingAsync(before)); // asks, in vain
-        Assert.Equal(HttpStatusCode.OK, await PingAsync(after));
+        await File.WriteAllTextAsync(bundle, "nonsense", Cancellation);
+        registry.Clock.Advance(TimeSpan.FromSeconds(11));
+        Assert.Equal(HttpStatusCode.Unauthorized, await PingAsync(before, registry)); // asks, in vain
+        Assert.Equal(HttpStatusCode.OK, await PingAsync(after, registry));
     }
 
     [Theory]
@@ -150,6 +186,7 @@ public sealed class TrustedCertificatesTests : IAsyncLifetime
     [InlineData("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----")]
     public async Task A_bundle_that_is_none_stops_the_start(string content)
     {
+        using var folder = new TemporaryDirectory();
         await File.WriteAllTextAsync(folder["wrong.pem"], content, Cancellation);
         var refusal = await Assert.ThrowsAsync<OperatorException>(() => RegistryHost.StartAsync(o => o.TokenServer.CertificatesFile = folder["wrong.pem"]));
         Assert.Contains("registry.tokenServer.certificatesFile", refusal.Message, StringComparison.Ordinal);
@@ -158,7 +195,7 @@ public sealed class TrustedCertificatesTests : IAsyncLifetime
     [Fact]
     public async Task Keys_and_certificates_are_believed_side_by_side()
     {
-        await using var both = await RegistryHost.StartAsync(o => o.TokenServer.CertificatesFile = folder["bundle.pem"]);
+        await using var both = await RegistryHost.StartAsync(o => o.TokenServer.CertificatesFile = issuer.Bundle);
         using var leaf = Leaf(leafKey, root, rootKey);
         foreach (var token in new[] { both.Tokens.Make("alice"), Token(leafKey, null, leaf) })
         {
@@ -166,13 +203,6 @@ public sealed class TrustedCertificatesTests : IAsyncLifetime
             using var response = await client.GetAsync("/v2/", Cancellation);
             Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         }
-    }
-
-    private static X509Certificate2 Authority(string name, ECDsa key)
-    {
-        var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, critical: true));
-        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-30), DateTimeOffset.UtcNow.AddDays(30));
     }
 
     private static X509Certificate2 Leaf(ECDsa key, X509Certificate2 issuer, ECDsa issuerKey, int from = -1, int until = 1) => Issue("CN=leaf", key, issuer, issuerKey, isAuthority: false, from, until);
@@ -198,9 +228,9 @@ public sealed class TrustedCertificatesTests : IAsyncLifetime
         return TokenMaker.Sign(header.ToJsonString(), Claims(), i => key.SignData(i, HashAlgorithmName.SHA256));
     }
 
-    private async Task<HttpStatusCode> PingAsync(string token)
+    private async Task<HttpStatusCode> PingAsync(string token, RegistryHost? registry = null)
     {
-        using var client = host.With(token);
+        using var client = (registry ?? host).With(token);
         using var response = await client.GetAsync("/v2/", Cancellation);
         return response.StatusCode;
     }
