@@ -66,6 +66,10 @@ internal sealed class TokenServerLinkOptions
     [FilePath]
     public string? KeysFile { get; set; }
 
+    /// <summary>Certificates in PEM: tokens are believed whose x5c leads to one of them, or whose kid names the key of one. Without keysUrl and keysFile no others are.</summary>
+    [FilePath]
+    public string? CertificatesFile { get; set; }
+
     /// <summary>The certificate authority of the token server when it is a private one, in PEM.</summary>
     [FilePath]
     public string? CaFile { get; set; }

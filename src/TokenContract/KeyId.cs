@@ -25,6 +25,27 @@ public static class KeyId
     public static string OfRsa(ReadOnlySpan<byte> modulus, ReadOnlySpan<byte> exponent) =>
         Thumbprint($$"""{"e":"{{Base64Url.EncodeToString(exponent)}}","kty":"RSA","n":"{{Base64Url.EncodeToString(modulus)}}"}""");
 
+    /// <summary>
+    /// The name that libtrust gives a key, which registries and issuers of its time use as <c>kid</c>: the first 240 bits of the hash of the
+    /// public key in base 32 (RFC 4648 section 6), in groups of four.
+    /// </summary>
+    /// <param name="publicKeyInfo">The SubjectPublicKeyInfo in DER.</param>
+    public static string OfLibtrust(ReadOnlySpan<byte> publicKeyInfo)
+    {
+        const string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        var hash = SHA256.HashData(publicKeyInfo);
+        var id = new StringBuilder();
+        for (var letter = 0; letter < 48; letter++)
+        {
+            if (letter % 4 == 0 && letter > 0) id.Append(':');
+            var at = letter * 5;
+            var pair = (hash[at / 8] << 8) | hash[(at / 8) + 1];
+            id.Append(alphabet[(pair >> (11 - (at % 8))) & 31]);
+        }
+
+        return id.ToString();
+    }
+
     private static string Thumbprint(string canonical) =>
         Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)));
 }

@@ -8,9 +8,9 @@ namespace AuthIndex.TokenServer;
 
 /// <summary>
 /// Says whether the process lives, and whether it can serve, part by part. A policy that could not be reloaded is told as
-/// degraded but still served: the last good one is in force.
+/// degraded but still served: the last good one is in force. Likewise signing keys.
 /// </summary>
-internal sealed class HealthEndpoint(PolicyStore policies, KeyRing keys, HtpasswdFile htpasswd, LdapSources directories)
+internal sealed class HealthEndpoint(PolicyStore policies, KeyStore keys, HtpasswdFile htpasswd, LdapSources directories, IReadOnlyList<RegistryService> services, TimeProvider time)
 {
     /// <summary>200 as long as the process answers.</summary>
     public const string LivePath = "/healthz/live";
@@ -32,15 +32,17 @@ internal sealed class HealthEndpoint(PolicyStore policies, KeyRing keys, Htpassw
     {
         var accounts = htpasswd.Current.Content is null ? Unavailable : Ok;
         var policy = policies.Degraded is null ? Ok : Degraded;
+        var signing = keys.Degraded is null ? Ok : Degraded;
         var ldap = directories.All.Select(d => (d.DirectoryName, Status: WordOf(d.Health))).ToList();
 
         // Without its directories the server still serves everybody else.
-        var whole = accounts != Ok ? Unavailable : ldap.TrueForAll(d => d.Status == Ok) ? policy : Degraded;
-        var body = JsonBytes.Write((whole, policy, policies.Current.Revision, keys.Signer.Id, accounts, ldap), static (json, health) =>
+        var whole = accounts != Ok ? Unavailable : signing == Ok && ldap.TrueForAll(d => d.Status == Ok) ? policy : Degraded;
+        var signer = keys.Current.SignerOf(services[0].Algorithm, time.GetUtcNow())!.Id;
+        var body = JsonBytes.Write((whole, policy, policies.Current.Revision, signing, signer, accounts, ldap), static (json, health) =>
             Write(json, health.whole, parts =>
             {
                 WritePart(parts, "policy", health.policy, "revision", health.Revision);
-                WritePart(parts, "keys", Ok, "kid", health.Id);
+                WritePart(parts, "keys", health.signing, "kid", health.signer);
                 WritePart(parts, "htpasswd", health.accounts, null, null);
                 foreach (var (name, status) in health.ldap) WritePart(parts, $"ldap:{name}", status, null, null);
             }));

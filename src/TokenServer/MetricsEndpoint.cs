@@ -2,6 +2,7 @@ using System.Text;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
@@ -13,7 +14,7 @@ internal sealed class MetricsEndpoint : IDisposable
 {
     private readonly MetricsPage page;
 
-    public MetricsEndpoint(TokenMetrics metrics, PolicyStore policies, PasswordThreads passwords, LdapSources directories)
+    public MetricsEndpoint(TokenMetrics metrics, PolicyStore policies, PasswordThreads passwords, LdapSources directories, KeyStore keys)
     {
         page = new MetricsPage(metrics.Meter);
         metrics.Meter.CreateObservableGauge(
@@ -22,6 +23,7 @@ internal sealed class MetricsEndpoint : IDisposable
             description: "The revision of the policy in force.");
         metrics.Meter.CreateObservableGauge("authindex.policy.degraded", () => policies.Degraded is null ? 0 : 1, description: "1 while the policy files are not sound and the last sound policy stays in force.");
         metrics.Meter.CreateObservableCounter("authindex.policy.reload.errors", () => policies.Refusals, description: "Edits of the policy files that were not sound.");
+        metrics.Meter.CreateObservableGauge("authindex.keys.degraded", () => keys.Degraded is null ? 0 : 1, description: "1 while the folder of signing keys is not sound and the keys known before stay in force.");
         metrics.Meter.CreateObservableGauge(
             "authindex.ldap.unavailable",
             () => directories.All.Select(d => new System.Diagnostics.Metrics.Measurement<int>(d.Health == DirectoryHealth.Unavailable ? 1 : 0, new KeyValuePair<string, object?>("directory", d.DirectoryName))),

@@ -7,7 +7,7 @@ var root = line.Root("AuthIndex token server: who may do what in a registry.");
 root.Add(ServeCommand.Create(line));
 root.Add(InitCommand.Create(line));
 root.Add(UsersCommand.Create(line));
-root.Add(KeysCommand.Create(line));
+root.Add(KeysCommand.Create(line, TimeProvider.System));
 root.Add(LdapCommand.Create(line));
 TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System, parsed => Options(parsed).Ldap);

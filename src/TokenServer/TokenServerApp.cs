@@ -53,7 +53,8 @@ internal static class TokenServerApp
     {
         services.AddSingleton(time);
         services.AddSingleton(_ => DataDirectory.Hold(options.StatePath));
-        services.AddSingleton(_ => new KeyRing(KeyDirectory.Load(options.KeysPath)));
+        services.AddSingleton(s => new KeyStore(options.KeyDemands, time, s.GetRequiredService<ILogger<KeyStore>>()));
+        services.AddHostedService<KeyWatcher>();
         services.AddSingleton(_ => RegistryService.Load(options));
         services.AddSingleton(s => new HtpasswdFile(options.HtpasswdPath, time, s.GetRequiredService<ILogger<HtpasswdFile>>()));
         services.AddSingleton(_ => new PasswordThreads(Environment.ProcessorCount));
@@ -68,10 +69,10 @@ internal static class TokenServerApp
         services.AddHostedService(s => s.GetRequiredService<AuditLog>());
         services.AddSingleton<DecisionReport>();
         services.AddSingleton<MetricsEndpoint>();
-        services.AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyRing>(), options.Issuer, options.TokenLifetime));
-        services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyRing>(), options.Issuer));
-        services.AddSingleton<JwksDocument>();
+        services.AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyStore>(), options.Issuer, options.TokenLifetime));
+        services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyStore>(), options.Issuer));
         services.AddSingleton<JwksEndpoint>();
+        services.AddSingleton(new MetadataEndpoint(options.Issuer, options.PublicUrl));
         services.AddSingleton<TokenEndpoint>();
         services.AddSingleton<PullableEndpoint>();
         services.AddSingleton(_ => new StateDatabase(options.DatabaseFile));

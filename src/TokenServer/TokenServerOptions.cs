@@ -3,6 +3,7 @@ using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Keys;
 
 namespace AuthIndex.TokenServer;
 
@@ -42,6 +43,10 @@ internal sealed class TokenServerOptions : ListenerOptions
     [DurationRange("60s", "24h")]
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long a new signing key is published before it signs; never less than registries take to learn of it.</summary>
+    [DurationRange("6m", "30d")]
+    public TimeSpan KeyAhead { get; set; } = TimeSpan.FromMinutes(10);
+
     /// <summary>How long a verified password is remembered, so that it need not be hashed again; 0s remembers none.</summary>
     [DurationRange("0s", "24h")]
     public TimeSpan RememberPasswords { get; set; } = TimeSpan.FromMinutes(5);
@@ -75,12 +80,21 @@ internal sealed class TokenServerOptions : ListenerOptions
     internal IReadOnlyList<ServiceOptions> EffectiveServices =>
         Services.Count > 0 ? Services : [new ServiceOptions { Name = TokenProfile.DefaultService, CredentialFile = CredentialPath }];
 
+    internal KeyDemands KeyDemands => new(
+        KeysPath,
+        [.. EffectiveServices.Select(s => s.Algorithm).Distinct(StringComparer.Ordinal)],
+        EffectiveServices.Any(s => s.KeyHeader == ServiceOptions.CertificateHeader),
+        EffectiveServices.Max(s => s.TokenLifetime ?? TokenLifetime));
+
     private string InData(string name) => Path.Combine(Path.GetFullPath(DataDirectory), name);
 }
 
 /// <summary>One registry.</summary>
 internal sealed class ServiceOptions
 {
+    /// <summary>The <see cref="KeyHeader"/> of registries that trust certificates.</summary>
+    internal const string CertificateHeader = "x5c";
+
     /// <summary>The name that its challenges carry as <c>service</c>.</summary>
     [Required]
     public string? Name { get; set; }
@@ -94,4 +108,16 @@ internal sealed class ServiceOptions
     /// <summary>The file with the credential by which it asks the index; without one it may not ask.</summary>
     [FilePath]
     public string? CredentialFile { get; set; }
+
+    /// <summary>What its tokens are signed with: ES256 or RS256.</summary>
+    [AllowedValues(TokenProfile.Es256, TokenProfile.Rs256)]
+    public string Algorithm { get; set; } = TokenProfile.Es256;
+
+    /// <summary>How its tokens name the key that signed them: kid alone, or x5c for registries that trust certificates.</summary>
+    [AllowedValues("kid", CertificateHeader)]
+    public string KeyHeader { get; set; } = "kid";
+
+    /// <summary>How long its tokens are good for; <see cref="TokenServerOptions.TokenLifetime"/> when absent.</summary>
+    [DurationRange("60s", "24h")]
+    public TimeSpan? TokenLifetime { get; set; }
 }

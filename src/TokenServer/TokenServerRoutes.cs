@@ -11,7 +11,7 @@ namespace AuthIndex.TokenServer;
 /// once, without details.
 /// </summary>
 internal sealed partial class TokenServerRoutes(
-    TokenEndpoint token, JwksEndpoint jwks, PullableEndpoint pullable, ReportEndpoint reports, CatalogueEndpoint catalogue, HealthEndpoint health, MetricsEndpoint metrics,
+    TokenEndpoint token, JwksEndpoint jwks, MetadataEndpoint metadata, PullableEndpoint pullable, ReportEndpoint reports, CatalogueEndpoint catalogue, HealthEndpoint health, MetricsEndpoint metrics,
     ILogger<TokenServerRoutes> log)
 {
     /// <summary>Answers one request.</summary>
@@ -42,6 +42,7 @@ internal sealed partial class TokenServerRoutes(
     {
         TokenEndpoint.Path => token.HandleAsync(context),
         JwksEndpoint.Path => jwks.HandleAsync(context),
+        MetadataEndpoint.Path => metadata.HandleAsync(context),
         PullableEndpoint.Path => pullable.HandleAsync(context),
         ReportEndpoint.EventsPath => reports.HandleEventsAsync(context),
         ReportEndpoint.SnapshotPath => reports.HandleSnapshotAsync(context),

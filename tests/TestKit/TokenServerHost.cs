@@ -80,10 +80,11 @@ internal sealed class TokenServerHost : IAsyncDisposable
     /// <summary>Starts a server.</summary>
     /// <param name="configure">Changes its options, which are complete before.</param>
     /// <param name="policy">The policy file, when not <see cref="Policy"/>.</param>
-    public static async Task<TokenServerHost> StartAsync(Action<TokenServerOptions>? configure = null, string policy = Policy)
+    /// <param name="shared">The clock, when not one of its own at <see cref="Start"/>.</param>
+    public static async Task<TokenServerHost> StartAsync(Action<TokenServerOptions>? configure = null, string policy = Policy, ManualClock? shared = null)
     {
         var temporary = new TemporaryDirectory();
-        var clock = new ManualClock(Start);
+        var clock = shared ?? new ManualClock(Start);
         var options = new TokenServerOptions
         {
             Listen = new ListenAddress("127.0.0.1", 0),

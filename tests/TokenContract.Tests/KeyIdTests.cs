@@ -15,6 +15,21 @@ public sealed class KeyIdTests
     }
 
     [Fact]
+    public void The_key_of_the_Docker_specification_has_the_name_printed_there()
+    {
+        using var key = ECDsa.Create(new ECParameters
+        {
+            Curve = ECCurve.NamedCurves.nistP256,
+            Q = new ECPoint
+            {
+                X = Base64Url.DecodeFromChars("m7zUpx3b-zmVE5cymSs64POG9QcyEpJaYCD82-549_Q"),
+                Y = Base64Url.DecodeFromChars("dU3biz8sZ_8GPB-odm8Wxz3lNDr1xcAQQPQaOcr1fmc"),
+            },
+        });
+        Assert.Equal("PYYO:TEWU:V7JH:26JV:AQTZ:LJC3:SXVJ:XGHA:34F2:2LAQ:ZRMK:Z7Q6", KeyId.OfLibtrust(key.ExportSubjectPublicKeyInfo()));
+    }
+
+    [Fact]
     public void A_coordinate_keeps_its_leading_zero()
     {
         var (x, y) = (new byte[32], new byte[32]);

@@ -32,4 +32,23 @@ public sealed class HealthEndpointTests
         using var token = await host.GetAsync("/token?service=registry&scope=repository:public/a:pull");
         Assert.Equal(HttpStatusCode.OK, token.StatusCode);
     }
+
+    [Fact]
+    public async Task A_broken_key_file_is_degraded_and_counted_and_the_keys_known_before_serve_on()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        var broken = Path.Combine(host.Options.KeysPath, "20300101T000000Z-broken.pem");
+        await File.WriteAllTextAsync(broken, "half of", TestContext.Current.CancellationToken);
+        await ReadyAsync("\"keys\":{\"status\":\"degraded\"");
+        Assert.Contains("authindex_keys_degraded 1", await host.Client.GetStringAsync("/metrics", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        using var token = await host.GetAsync("/token?service=registry&scope=repository:public/a:pull");
+        Assert.Equal(HttpStatusCode.OK, token.StatusCode);
+        File.Delete(broken);
+        await ReadyAsync("\"keys\":{\"status\":\"ok\"");
+
+        Task ReadyAsync(string part) => Eventually.TrueAsync(
+            async () => (await host.Client.GetStringAsync("/healthz/ready", TestContext.Current.CancellationToken)).Contains(part, StringComparison.Ordinal),
+            TimeSpan.FromSeconds(30),
+            () => $"never {part}");
+    }
 }

@@ -15,22 +15,30 @@ namespace AuthIndex.RegistryCore.Access;
 /// </summary>
 internal sealed class BearerValidator : IDisposable
 {
-    private const int Remembered = 20_000;
+    private const int MostRemembered = 20_000;
+
+    // A leaf and what lies between it and an authority; nobody has more.
+    private const int LongestChain = 5;
 
     private static readonly JsonDocumentOptions StrictJson = new() { AllowDuplicateProperties = false, MaxDepth = 16 };
 
     private readonly JsonWebTokenHandler handler = new();
-    private readonly MemoryCache verified = new(new MemoryCacheOptions { SizeLimit = Remembered });
+    private readonly MemoryCache verified;
     private readonly RegistryOptions options;
     private readonly TrustedKeys keys;
     private readonly TimeProvider clock;
 
-    public BearerValidator(RegistryOptions options, TrustedKeys keys, TimeProvider clock)
+    /// <summary>Makes one that remembers at most so many tokens.</summary>
+    public BearerValidator(RegistryOptions options, TrustedKeys keys, TimeProvider clock, int mostRemembered = MostRemembered)
     {
+        verified = new MemoryCache(new MemoryCacheOptions { SizeLimit = mostRemembered });
         this.options = options;
         this.keys = keys;
         this.clock = clock;
     }
+
+    /// <summary>How many tokens are remembered.</summary>
+    public int RememberedCount => verified.Count;
 
     /// <summary>Judges a token.</summary>
     public async ValueTask<TokenOutcome> ValidateAsync(string token, CancellationToken cancellationToken)
@@ -39,15 +47,14 @@ internal sealed class BearerValidator : IDisposable
 
         // The hash is the name: a token in memory dumps or eviction callbacks would be a credential.
         var name = Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
-        if (!verified.TryGetValue(name, out VerifiedToken? remembered))
-        {
-            var outcome = await VerifyAsync(token, cancellationToken);
-            if (outcome is not TokenOutcome.Valid { Token: var fresh }) return outcome;
-            verified.Set(name, fresh, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpiration = fresh.Expires + options.TokenServer.Leeway });
-            remembered = fresh;
-        }
+        var generation = keys.Generation;
+        if (verified.TryGetValue(name, out Entry? known) && known!.Generation == generation) return Judge(known.Token);
 
-        return JudgeTimes(remembered!) is { } reason ? new TokenOutcome.Invalid(reason) : new TokenOutcome.Valid(remembered!);
+        // First seen, or the keys have changed since: the one that signed it may be withdrawn.
+        var outcome = await VerifyAsync(token, cancellationToken);
+        if (outcome is not TokenOutcome.Valid { Token: var fresh }) return outcome;
+        verified.Set(name, new Entry(fresh, generation), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpiration = fresh.Expires + options.TokenServer.Leeway });
+        return Judge(fresh);
     }
 
     /// <inheritdoc/>
@@ -61,7 +68,7 @@ internal sealed class BearerValidator : IDisposable
             return new TokenOutcome.Invalid("the token's header is not acceptable");
         }
 
-        if (await keys.FindAsync(keyId, cancellationToken) is not { } key)
+        if (await keys.FindAsync(keyId, ReadChain(header), cancellationToken) is not { } key)
         {
             return keys.Any ? new TokenOutcome.Invalid("the token is signed by a key that is not trusted") : new TokenOutcome.NoKeys();
         }
@@ -85,6 +92,8 @@ internal sealed class BearerValidator : IDisposable
         ValidateLifetime = false,
     };
 
+    private TokenOutcome Judge(VerifiedToken token) => JudgeTimes(token) is { } reason ? new TokenOutcome.Invalid(reason) : new TokenOutcome.Valid(token);
+
     private string? JudgeTimes(VerifiedToken token)
     {
         var now = clock.GetUtcNow();
@@ -92,16 +101,32 @@ internal sealed class BearerValidator : IDisposable
         return now < token.NotBefore - options.TokenServer.Leeway ? "the token is not valid yet" : null;
     }
 
-    /// <summary>Null when the header is acceptable. Keys that the token brings along (jwk, jku, x5c, x5u) are never looked at.</summary>
-    private static string? ReadHeader(JsonElement header, out string keyId)
+    /// <summary>
+    /// Null when the header is acceptable. Keys that the token brings along (jwk, jku, x5u) are never looked at; a certificate (x5c) only
+    /// where certificates are trusted, and then it must lead to one of those.
+    /// </summary>
+    private static string? ReadHeader(JsonElement header, out string? keyId)
     {
-        keyId = "";
+        keyId = null;
         if (header.ValueKind != JsonValueKind.Object) return "not an object";
         if (Text(header, "alg") is not { } algorithm || !TokenProfile.Algorithms.Contains(algorithm)) return "algorithm";
         if (header.TryGetProperty("crit", out _) || header.TryGetProperty("zip", out _)) return "extension";
-        if (Text(header, "kid") is not { } id) return "kid";
-        keyId = id;
-        return null;
+        keyId = Text(header, "kid");
+        return keyId is null && (header.TryGetProperty("kid", out _) || !header.TryGetProperty("x5c", out _)) ? "kid" : null;
+    }
+
+    /// <summary>The certificates that the token brings along (RFC 7515 section 4.1.6), its signer's first; none when they are of another form.</summary>
+    private static List<byte[]> ReadChain(JsonElement header)
+    {
+        var chain = new List<byte[]>();
+        if (!header.TryGetProperty("x5c", out var list) || list.ValueKind != JsonValueKind.Array || list.GetArrayLength() > LongestChain) return chain;
+        foreach (var item in list.EnumerateArray())
+        {
+            if (item.ValueKind != JsonValueKind.String || !item.TryGetBytesFromBase64(out var certificate)) return [];
+            chain.Add(certificate);
+        }
+
+        return chain;
     }
 
     private static VerifiedToken? ReadClaims(string token, JsonElement claims)
@@ -162,4 +187,8 @@ internal sealed class BearerValidator : IDisposable
         SecurityTokenInvalidSignatureException => "the token's signature is wrong",
         _ => "the token is not acceptable",
     };
+
+    /// <param name="Token">What was verified.</param>
+    /// <param name="Generation">With which generation of the keys.</param>
+    private sealed record Entry(VerifiedToken Token, long Generation);
 }

@@ -10,7 +10,8 @@ namespace AuthIndex.RegistryCore.Access;
 /// <summary>Reads a JWK set (RFC 7517 section 5): the P-256 and RSA signing keys in it; others are passed over, as section 5 asks.</summary>
 internal static class KeySet
 {
-    private const int MinRsaBits = 2048;
+    /// <summary>The shortest modulus of an RSA key that is believed (RFC 7518 section 3.3).</summary>
+    public const int MinRsaBits = 2048;
 
     /// <summary>The keys by <c>kid</c>.</summary>
     /// <exception cref="FormatException">The text is no JWK set.</exception>
@@ -58,7 +59,7 @@ internal static class KeySet
     /// verifier to other threads before it is marked as cached: who is done with it in that moment disposes of it for all, and
     /// good tokens are refused.
     /// </summary>
-    private static void Prepare(SecurityKey key)
+    public static void Prepare(SecurityKey key)
     {
         key.CryptoProviderFactory = new CryptoProviderFactory();
         key.CryptoProviderFactory.CreateForVerifying(key, key is RsaSecurityKey ? TokenProfile.Rs256 : TokenProfile.Es256);

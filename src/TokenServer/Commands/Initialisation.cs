@@ -50,8 +50,14 @@ internal sealed class Initialisation(TokenServerOptions options, TimeProvider ti
     private void EnsureSigningKey(TextWriter output)
     {
         MakeDirectory(options.KeysPath);
-        if (KeyDirectory.List(options.KeysPath).Count > 0) return;
-        output.WriteLine($"made the signing key {KeyDirectory.Create(options.KeysPath, time)}");
+        var demands = options.KeyDemands;
+        var files = KeyDirectory.List(options.KeysPath);
+        foreach (var algorithm in files.Count == 0 ? demands.Algorithms : demands.Algorithms.Except(files.Select(f => KeyDirectory.Read(f).Key.Algorithm), StringComparer.Ordinal))
+        {
+            output.WriteLine($"made the signing key {KeyDirectory.Create(options.KeysPath, time, algorithm)}");
+        }
+
+        if (demands.Certificates && TokenAuthority.Ensure(options.KeysPath, time)) output.WriteLine($"made the certificate bundle {TokenAuthority.BundlePath(options.KeysPath)}");
     }
 
     private void EnsureCredential(TextWriter output)

@@ -1,32 +1,45 @@
 using System.CommandLine;
+using System.Globalization;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Configuration;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Keys;
 
 namespace AuthIndex.TokenServer.Commands;
 
-/// <summary><c>keys</c>: shows the signing keys.</summary>
+/// <summary><c>keys</c>: shows the signing keys, exchanges them, and leads to their certificates.</summary>
 internal static class KeysCommand
 {
-    public static Command Create(CommandLine line)
+    public static Command Create(CommandLine line, TimeProvider time)
+    {
+        TokenServerOptions Bind(ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
+        return new Command("keys", "Looks after the signing keys.") { CreateList(Bind, time), CreateRotate(Bind, time), CreateCertificates(Bind, time) };
+    }
+
+    private static Command CreateList(Func<ParseResult, TokenServerOptions> bind, TimeProvider time)
     {
         var json = new Option<bool>("--json") { Description = "Writes JSON." };
-        var list = new Command("list", "Lists the signing keys, newest first; the first signs.") { json };
+        var list = new Command("list", "Lists the signing keys, newest first, with their state: next, signing, retiring or retired.") { json };
         list.SetAction(parsed =>
         {
-            var keys = KeyDirectory.Load(line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section).KeysPath);
+            var demands = bind(parsed).KeyDemands;
+            var ring = new KeyRing(KeyDirectory.Load(demands.Directory), demands.Lifetime);
+            var now = time.GetUtcNow();
             if (parsed.GetValue(json))
             {
-                CommandOutput.WriteJson(keys, static (writer, keys) =>
+                CommandOutput.WriteJson((ring, now), static (writer, keys) =>
                 {
                     writer.WriteStartArray();
-                    foreach (var (path, key) in keys)
+                    foreach (var file in keys.ring.Files)
                     {
                         writer.WriteStartObject();
-                        writer.WriteString("kid"u8, key.Id);
-                        writer.WriteString("alg"u8, TokenProfile.Es256);
-                        writer.WriteBoolean("signs"u8, key == keys[0].Key);
-                        writer.WriteString("file"u8, path);
+                        writer.WriteString("kid"u8, file.Key.Id);
+                        writer.WriteString("alg"u8, file.Key.Algorithm);
+                        writer.WriteString("state"u8, WordOf(keys.ring.StateOf(file, keys.now)));
+                        writer.WriteString("signsFrom"u8, Text(file.SignsFrom));
+                        writer.WriteString("signsUntil"u8, Text(keys.ring.SignsUntil(file)));
+                        writer.WriteString("publishedUntil"u8, Text(keys.ring.PublishedUntil(file)));
+                        writer.WriteString("file"u8, file.Path);
                         writer.WriteEndObject();
                     }
 
@@ -35,9 +48,73 @@ internal static class KeysCommand
                 return 0;
             }
 
-            foreach (var (path, key) in keys) Console.Out.WriteLine($"{key.Id}  {TokenProfile.Es256}  {(key == keys[0].Key ? "signs   " : "verifies")}  {path}");
+            foreach (var file in ring.Files)
+            {
+                var state = ring.StateOf(file, now);
+                Console.Out.WriteLine($"{file.Key.Id}  {file.Key.Algorithm}  {WordOf(state),-8}  {Times(ring, file, state)}  {file.Path}");
+            }
+
             return 0;
         });
-        return new Command("keys", "Looks after the signing keys.") { list };
+        return list;
     }
+
+    private static Command CreateRotate(Func<ParseResult, TokenServerOptions> bind, TimeProvider time)
+    {
+        var algorithm = new Option<string?>("--algorithm") { Description = "ES256 or RS256; without it the one that the services use." };
+        algorithm.AcceptOnlyFromAmong(TokenProfile.Es256, TokenProfile.Rs256);
+        var ahead = new Option<string?>("--ahead") { Description = "How long the new key is published before it signs, as in 30m; tokenServer.keyAhead without it." };
+        var leaked = new Option<bool>("--leaked") { Description = "The keys are in wrong hands: withdraws every one at once, and the new ones sign at once." };
+        var rotate = new Command("rotate", "Makes a new signing key, which takes the old one's place once registries know it. Servers notice within a second.") { algorithm, ahead, leaked };
+        rotate.SetAction(async (parsed, cancellationToken) =>
+        {
+            var options = bind(parsed);
+            if (parsed.GetValue(leaked) && (parsed.GetValue(ahead) ?? parsed.GetValue(algorithm)) is not null) throw new OperatorException("--leaked withdraws every key at once: it goes with neither --ahead nor --algorithm");
+            var rotation = new KeyRotation(options.KeyDemands, time);
+            var output = parsed.InvocationConfiguration.Output;
+            if (parsed.GetValue(leaked)) await rotation.ReplaceAllAsync(output, cancellationToken);
+            else await rotation.RotateAsync(parsed.GetValue(algorithm), Ahead(parsed.GetValue(ahead)) ?? options.KeyAhead, output, cancellationToken);
+            return 0;
+        });
+        return rotate;
+    }
+
+    private static Command CreateCertificates(Func<ParseResult, TokenServerOptions> bind, TimeProvider time)
+    {
+        var certificates = new Command("certificates", "Prints the path of the certificate bundle for registries that trust certificates (rootcertbundle); makes it where it is missing.");
+        certificates.SetAction(parsed =>
+        {
+            var directory = bind(parsed).KeysPath;
+            TokenAuthority.Ensure(directory, time);
+            _ = TokenAuthority.Load(directory, time);
+            parsed.InvocationConfiguration.Output.WriteLine(TokenAuthority.BundlePath(directory));
+        });
+        return certificates;
+    }
+
+    private static TimeSpan? Ahead(string? text)
+    {
+        if (text is null) return null;
+        return Duration.TryParse(text, out var time) && time >= KeyRing.LeastAhead && time <= TimeSpan.FromDays(30)
+            ? time
+            : throw new OperatorException($"--ahead: '{LogText.Clean(text)}' is no duration between {KeyRing.LeastAhead.TotalMinutes:0}m and 30d: registries learn of new keys only every few minutes; for a key in wrong hands there is --leaked");
+    }
+
+    private static string Times(KeyRing ring, KeyFile file, KeyState state) => state switch
+    {
+        KeyState.Next => $"signs from {Text(file.SignsFrom)}",
+        KeyState.Signing => $"since {Text(file.SignsFrom)}",
+        KeyState.Retiring => $"published until {Text(ring.PublishedUntil(file))}",
+        _ => $"published until {Text(ring.PublishedUntil(file))}; the next rotation removes it",
+    };
+
+    private static string WordOf(KeyState state) => state switch
+    {
+        KeyState.Next => "next",
+        KeyState.Signing => "signing",
+        KeyState.Retiring => "retiring",
+        _ => "retired",
+    };
+
+    private static string? Text(DateTimeOffset? time) => time?.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
 }

@@ -5,7 +5,7 @@ using AuthIndex.TokenServer.Token;
 namespace AuthIndex.TokenServer.Index;
 
 /// <summary>Says whose token a registry shows, provided it is one of ours, for that registry, and of now.</summary>
-internal sealed class TokenSubject(KeyRing keys, string issuer)
+internal sealed class TokenSubject(KeyStore keys, string issuer)
 {
     /// <summary>Reads the <c>sub</c> of a token.</summary>
     /// <param name="token">The token.</param>
@@ -16,7 +16,7 @@ internal sealed class TokenSubject(KeyRing keys, string issuer)
     public string? Read(string token, string audience, DateTimeOffset now, out string account)
     {
         account = "";
-        if (TokenSigner.Open(keys, token) is not { } payload) return "the token is not one of this server";
+        if (TokenSigner.Open(keys.Current.Published(now), token) is not { } payload) return "the token is not one of this server";
 
         // What our key signed, we wrote: its members are there.
         using var json = JsonDocument.Parse(payload);

@@ -15,10 +15,9 @@ namespace AuthIndex.TokenServer.Keys;
 internal sealed class DevelopmentCertificates(string directory, TimeProvider time)
 {
     private const string AuthorityName = "CN=AuthIndex development CA";
+    private const string KeyRemedy = "remove its certificate too, and init makes both anew";
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1"; // id-kp-serverAuth, RFC 5280 section 4.2.1.12
 
-    // Verifiers whose clock is behind must not refuse what was made a moment ago.
-    private static readonly TimeSpan ClockSkew = TimeSpan.FromHours(1);
     private static readonly TimeSpan RenewBefore = TimeSpan.FromDays(30);
 
     /// <summary>Makes and renews what is needed, and nothing else.</summary>
@@ -36,17 +35,12 @@ internal sealed class DevelopmentCertificates(string directory, TimeProvider tim
     private X509Certificate2 EnsureAuthority(List<string> written)
     {
         var (certificateFile, keyFile) = (InDirectory("ca.pem"), InDirectory("ca.key"));
-        if (File.Exists(certificateFile)) return LoadCertificate(certificateFile);
+        if (File.Exists(certificateFile)) return CertificatePem.LoadCertificate(certificateFile);
 
         using var key = EnsureKey(keyFile, written);
-        var now = time.GetUtcNow();
-        var request = new CertificateRequest(AuthorityName, key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: true, pathLengthConstraint: 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
-        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
-        using var certificate = request.CreateSelfSigned(now - ClockSkew, now.AddYears(10));
+        using var certificate = CertificatePem.MakeAuthority(AuthorityName, key, time.GetUtcNow(), years: 10);
         Write(certificateFile, certificate.ExportCertificatePem(), written);
-        return LoadCertificate(certificateFile);
+        return CertificatePem.LoadCertificate(certificateFile);
     }
 
     private void EnsureServer(X509Certificate2 authority, IEnumerable<string> hosts, List<string> written)
@@ -55,7 +49,7 @@ internal sealed class DevelopmentCertificates(string directory, TimeProvider tim
         var names = new SortedSet<string>(hosts.Select(Canonical), StringComparer.Ordinal);
         if (File.Exists(certificateFile))
         {
-            using var current = LoadCertificate(certificateFile);
+            using var current = CertificatePem.LoadCertificate(certificateFile);
             // One that somebody else issued was put there on purpose, and its renewal is theirs.
             if (current.Issuer != AuthorityName) return;
             var held = NamesIn(current);
@@ -65,8 +59,8 @@ internal sealed class DevelopmentCertificates(string directory, TimeProvider tim
         }
 
         using var key = EnsureKey(keyFile, written);
-        using var authorityKey = LoadKey(InDirectory("ca.key"));
-        if (!IsOf(authority, authorityKey)) throw new OperatorException($"{InDirectory("ca.key")} is not the key of {InDirectory("ca.pem")}");
+        using var authorityKey = CertificatePem.LoadKey(InDirectory("ca.key"), KeyRemedy);
+        if (!CertificatePem.IsOf(authority, authorityKey)) throw new OperatorException($"{InDirectory("ca.key")} is not the key of {InDirectory("ca.pem")}");
         using var issuer = authority.CopyWithPrivateKey(authorityKey);
         var request = new CertificateRequest("CN=AuthIndex", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
@@ -78,7 +72,7 @@ internal sealed class DevelopmentCertificates(string directory, TimeProvider tim
 
         var now = time.GetUtcNow();
         var notAfter = new DateTimeOffset(Math.Min(now.AddYears(1).UtcTicks, authority.NotAfter.ToUniversalTime().Ticks), TimeSpan.Zero);
-        using var certificate = request.Create(issuer, now - ClockSkew, notAfter, RandomNumberGenerator.GetBytes(16));
+        using var certificate = request.Create(issuer, now - CertificatePem.ClockSkew, notAfter, RandomNumberGenerator.GetBytes(16));
         Write(certificateFile, certificate.ExportCertificatePem(), written);
     }
 
@@ -119,12 +113,9 @@ internal sealed class DevelopmentCertificates(string directory, TimeProvider tim
     private static bool IsOf(X509Certificate2 certificate, string keyFile)
     {
         if (!File.Exists(keyFile)) return false;
-        using var key = LoadKey(keyFile);
-        return IsOf(certificate, key);
+        using var key = CertificatePem.LoadKey(keyFile, KeyRemedy);
+        return CertificatePem.IsOf(certificate, key);
     }
-
-    private static bool IsOf(X509Certificate2 certificate, ECDsa key) =>
-        certificate.PublicKey.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key.ExportSubjectPublicKeyInfo());
 
     private static string Canonical(string host)
     {
@@ -136,41 +127,8 @@ internal sealed class DevelopmentCertificates(string directory, TimeProvider tim
 
     private static ECDsa EnsureKey(string file, List<string> written)
     {
-        if (!File.Exists(file))
-        {
-            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            Write(file, key.ExportPkcs8PrivateKeyPem(), written);
-        }
-
-        return LoadKey(file);
-    }
-
-    private static ECDsa LoadKey(string file)
-    {
-        var pem = Encoding.ASCII.GetString(SecretFile.Read(file, "the key", "remove its certificate too, and init makes both anew"));
-        var key = ECDsa.Create();
-        try
-        {
-            key.ImportFromPem(pem);
-            return key;
-        }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
-        {
-            key.Dispose();
-            throw new OperatorException($"the key {file} cannot be used: {e.Message}", e);
-        }
-    }
-
-    private static X509Certificate2 LoadCertificate(string file)
-    {
-        try
-        {
-            return X509Certificate2.CreateFromPem(File.ReadAllText(file));
-        }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
-        {
-            throw new OperatorException($"the certificate {file} cannot be used: {e.Message}", e);
-        }
+        if (CertificatePem.EnsureKey(file)) written.Add(file);
+        return CertificatePem.LoadKey(file, KeyRemedy);
     }
 
     private static void Write(string file, string pem, List<string> written)

@@ -7,10 +7,12 @@ namespace AuthIndex.TokenServer.Keys;
 /// GET /.well-known/jwks.json: the public keys. Served as <c>application/json</c>: RFC 7517 registers
 /// <c>application/jwk-set+json</c>, but more verifiers take the former.
 /// </summary>
-internal sealed class JwksEndpoint(JwksDocument document)
+internal sealed class JwksEndpoint(KeyStore keys, TimeProvider time)
 {
     /// <summary>Where the document is found.</summary>
     public const string Path = "/.well-known/jwks.json";
+
+    private volatile JwksDocument last = new([]);
 
     /// <summary>Answers GET and HEAD, with 304 to whoever has the document already (RFC 9110 section 13.1.2).</summary>
     public Task HandleAsync(HttpContext context)
@@ -18,10 +20,11 @@ internal sealed class JwksEndpoint(JwksDocument document)
         var request = context.Request;
         if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method)) return ErrorAnswer.MethodNotAllowed("GET, HEAD").SendAsync(context.Response);
 
+        var document = Current();
         var headers = context.Response.Headers;
         headers.ETag = document.ETag;
         headers.CacheControl = "public, max-age=60";
-        if (IsKnownTo(request))
+        if (IsKnownTo(request, document.ETag))
         {
             context.Response.StatusCode = StatusCodes.Status304NotModified;
             return Task.CompletedTask;
@@ -30,11 +33,19 @@ internal sealed class JwksEndpoint(JwksDocument document)
         return JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, document.Body);
     }
 
-    private bool IsKnownTo(HttpRequest request)
+    private JwksDocument Current()
+    {
+        var document = last;
+        var published = keys.Current.Published(time.GetUtcNow());
+        if (!published.SequenceEqual(document.Keys)) last = document = new JwksDocument([.. published]);
+        return document;
+    }
+
+    private static bool IsKnownTo(HttpRequest request, string tag)
     {
         if (request.Headers.IfNoneMatch.Count == 0) return false;
         if (!EntityTagHeaderValue.TryParseList(request.Headers.IfNoneMatch, out var known)) return false;
-        var own = new EntityTagHeaderValue(document.ETag);
-        return known.Any(tag => tag.Equals(EntityTagHeaderValue.Any) || tag.Compare(own, useStrongComparison: false));
+        var own = new EntityTagHeaderValue(tag);
+        return known.Any(k => k.Equals(EntityTagHeaderValue.Any) || k.Compare(own, useStrongComparison: false));
     }
 }

@@ -1,14 +1,95 @@
 namespace AuthIndex.TokenServer.Keys;
 
-/// <summary>The keys in force: one signs, all are published and verify.</summary>
-internal sealed class KeyRing(IReadOnlyList<KeyFile> newestFirst)
+/// <summary>Where a key stands in its life.</summary>
+internal enum KeyState
 {
-    /// <summary>The key that signs: the newest.</summary>
-    public SigningKey Signer => newestFirst[0].Key;
+    /// <summary>Published, so that registries know it by the time it signs.</summary>
+    Next,
 
-    /// <summary>Every key, newest first.</summary>
-    public IEnumerable<SigningKey> All => newestFirst.Select(f => f.Key);
+    /// <summary>Signs.</summary>
+    Signing,
 
-    /// <summary>How many keys there are.</summary>
-    public int Count => newestFirst.Count;
+    /// <summary>Signs no more; published until the last token that it signed has expired.</summary>
+    Retiring,
+
+    /// <summary>Neither signs nor is published.</summary>
+    Retired,
+}
+
+/// <summary>
+/// The keys at one look into their folder. For each algorithm the newest whose time has come signs; who does and who is published
+/// follows from the files' names and the time alone.
+/// </summary>
+internal sealed class KeyRing
+{
+    /// <summary>
+    /// The least time that a key is published before it signs: a registry fetches the keys every five minutes, from caches that may
+    /// be a minute old.
+    /// </summary>
+    public static readonly TimeSpan LeastAhead = TimeSpan.FromMinutes(6);
+
+    /// <summary>The longest life of a token that can be configured.</summary>
+    public static readonly TimeSpan LongestLifetime = TimeSpan.FromDays(1);
+
+    // Registries may grant expired tokens up to a minute, and another server may sign with the older key a little longer.
+    private static readonly TimeSpan Margin = TimeSpan.FromMinutes(1) + LeastAhead;
+
+    private readonly TimeSpan lifetime;
+
+    /// <summary>Takes the keys.</summary>
+    /// <param name="files">The keys, newest first.</param>
+    /// <param name="lifetime">How long the longest-lived tokens are good for.</param>
+    public KeyRing(IReadOnlyList<KeyFile> files, TimeSpan lifetime)
+    {
+        Files = files;
+        this.lifetime = lifetime;
+    }
+
+    /// <summary>Every key, newest first, retired ones too.</summary>
+    public IReadOnlyList<KeyFile> Files { get; }
+
+    /// <summary>The key that signs; null when there is none of the algorithm.</summary>
+    public SigningKey? SignerOf(string algorithm, DateTimeOffset now) => SignerFile(algorithm, now)?.Key;
+
+    /// <summary>The keys to publish and to believe, newest first.</summary>
+    public IEnumerable<SigningKey> Published(DateTimeOffset now) => Files.Where(f => StateOf(f, now) != KeyState.Retired).Select(f => f.Key).DistinctBy(k => k.Id, StringComparer.Ordinal);
+
+    /// <summary>Where a key stands.</summary>
+    public KeyState StateOf(KeyFile file, DateTimeOffset now)
+    {
+        if (file == SignerFile(file.Key.Algorithm, now)) return KeyState.Signing;
+        if (SignsUntil(file) is not { } until || until > now) return KeyState.Next;
+        return now < until + lifetime + Margin ? KeyState.Retiring : KeyState.Retired;
+    }
+
+    /// <summary>When a newer key takes its place; null while there is none.</summary>
+    public DateTimeOffset? SignsUntil(KeyFile file)
+    {
+        DateTimeOffset? until = null;
+        foreach (var newer in Files)
+        {
+            if (newer == file) return until;
+            if (newer.Key.Algorithm == file.Key.Algorithm && !(until < newer.UsableFrom)) until = newer.UsableFrom;
+        }
+
+        return until;
+    }
+
+    /// <summary>When it is published no more; null while no newer key is there.</summary>
+    public DateTimeOffset? PublishedUntil(KeyFile file) => SignsUntil(file) + lifetime + Margin;
+
+    private KeyFile? SignerFile(string algorithm, DateTimeOffset now)
+    {
+        KeyFile? due = null, oldest = null;
+        foreach (var file in Files)
+        {
+            if (file.Key.Algorithm != algorithm) continue;
+            if (file.UsableFrom <= now) return file;
+            if (file.SignsFrom <= now) due ??= file;
+            oldest = file;
+        }
+
+        // Where no key has been published for long enough, better a token that a registry must ask for the key of than none.
+        return due ?? oldest;
+    }
 }

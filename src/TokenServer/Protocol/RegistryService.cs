@@ -10,11 +10,14 @@ internal sealed class RegistryService
 {
     private readonly byte[]? credentialHash;
 
-    private RegistryService(string name, string audience, Uri? url, byte[]? credentialHash)
+    private RegistryService(ServiceOptions options, byte[]? credentialHash)
     {
-        Name = name;
-        Audience = audience;
-        Url = url;
+        Name = options.Name!;
+        Audience = options.Audience ?? Name;
+        Url = options.Url;
+        Algorithm = options.Algorithm;
+        SendsCertificate = options.KeyHeader == ServiceOptions.CertificateHeader;
+        TokenLifetime = options.TokenLifetime;
         this.credentialHash = credentialHash;
     }
 
@@ -26,6 +29,15 @@ internal sealed class RegistryService
 
     /// <summary>Where clients reach it; null when that is not configured.</summary>
     public Uri? Url { get; }
+
+    /// <summary>The <c>alg</c> of its tokens.</summary>
+    public string Algorithm { get; }
+
+    /// <summary>Whether its tokens carry the signing key's certificate.</summary>
+    public bool SendsCertificate { get; }
+
+    /// <summary>How long its tokens are good for, when that is not what holds for all.</summary>
+    public TimeSpan? TokenLifetime { get; }
 
     /// <summary>The configured services; without any, one with the default name and the credential that init makes.</summary>
     /// <exception cref="OperatorException">Two have one name, or a credential cannot be read.</exception>
@@ -53,6 +65,6 @@ internal sealed class RegistryService
             hash = SHA256.HashData(Encoding.UTF8.GetBytes(credential));
         }
 
-        return new RegistryService(service.Name!, service.Audience ?? service.Name!, service.Url, hash);
+        return new RegistryService(service, hash);
     }
 }

@@ -13,7 +13,7 @@ namespace AuthIndex.TokenServer.Token;
 internal sealed record IssuedToken(string Text, TimeSpan Lifetime, DateTimeOffset IssuedAt);
 
 /// <summary>Makes tokens: the claims of the Docker token JWT specification, signed.</summary>
-internal sealed class TokenIssuer(KeyRing keys, string issuer, TimeSpan lifetime)
+internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan defaultLifetime)
 {
     /// <summary>
     /// The longest token issued, in characters. An answer holds the token twice and crane reads no more than 64 KiB of it; a registry
@@ -40,6 +40,7 @@ internal sealed class TokenIssuer(KeyRing keys, string issuer, TimeSpan lifetime
     public IssuedToken? Issue(RegistryService service, string account, Authorisation authorisation, DateTimeOffset now)
     {
         var issuedAt = DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds());
+        var lifetime = service.TokenLifetime ?? defaultLifetime;
         var payload = JsonBytes.Write((issuer, service, account, authorisation, issuedAt, lifetime), static (json, token) =>
         {
             var at = token.issuedAt.ToUnixTimeSeconds();
@@ -62,7 +63,7 @@ internal sealed class TokenIssuer(KeyRing keys, string issuer, TimeSpan lifetime
             json.WriteEndObject();
         });
 
-        var text = TokenSigner.Sign(keys.Signer, payload);
+        var text = TokenSigner.Sign(keys.Current.SignerOf(service.Algorithm, now)!, payload, service.SendsCertificate);
         return text.Length <= MaxLength ? new IssuedToken(text, lifetime, issuedAt) : null;
     }
 

@@ -15,19 +15,21 @@ internal static class TokenSigner
     /// <summary>The signed token.</summary>
     /// <param name="key">The key that signs.</param>
     /// <param name="payload">The claims: a JSON object in UTF-8.</param>
-    public static string Sign(SigningKey key, ReadOnlySpan<byte> payload) =>
-        Handler.CreateToken(Encoding.UTF8.GetString(payload), key.Credentials);
+    /// <param name="withCertificate">Whether the key's certificate goes along (RFC 7515 section 4.1.6).</param>
+    public static string Sign(SigningKey key, ReadOnlySpan<byte> payload, bool withCertificate = false) => withCertificate
+        ? Handler.CreateToken(Encoding.UTF8.GetString(payload), key.Credentials, key.CertificateHeader)
+        : Handler.CreateToken(Encoding.UTF8.GetString(payload), key.Credentials);
 
     /// <summary>
     /// The claims of a token that one of these keys signed; null for any other text. Whose they are, for whom and until when is the
     /// caller's to judge. A key that the token brings along is never looked at.
     /// </summary>
-    public static byte[]? Open(KeyRing keys, string token)
+    public static byte[]? Open(IEnumerable<SigningKey> keys, string token)
     {
         if (token.Length > TokenProfile.MaxLength || token.AsSpan().Count('.') != 2) return null;
         var result = Handler.ValidateToken(token, new TokenValidationParameters
         {
-            IssuerSigningKeys = keys.All.Select(k => k.Credentials.Key),
+            IssuerSigningKeys = keys.Select(k => k.Credentials.Key),
             RequireSignedTokens = true,
             ValidateIssuer = false,
             ValidateAudience = false,

@@ -4,7 +4,9 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
+using AuthIndex.RegistryCore.Access;
 using AuthIndex.TestKit;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.RegistryCore.Tests.Access;
 
@@ -197,6 +199,40 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         var answer = (await repository.GetAsync("manifests/v1")).MustBe(HttpStatusCode.Unauthorized, "UNAUTHORIZED");
         Assert.Equal("the token has expired", answer.ErrorMessage);
         Assert.Contains("error=\"invalid_token\"", answer["WWW-Authenticate"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_request_that_began_with_a_good_token_finishes_after_the_token_has_ended()
+    {
+        await using var host = await RegistryHost.StartAsync();
+        var repository = new Repository(host, "some/repo");
+        var session = await repository.StartUploadAsync();
+        using var connection = await RawConnection.OpenAsync(host.Client);
+        var token = host.Tokens.Make("alice", "repository:some/repo:pull,push");
+        await connection.WriteAsync($"PATCH {session} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: 10\r\nContent-Type: application/octet-stream\r\n\r\nhello");
+        await Eventually.TrueAsync(async () => (await repository.PatchAsync(session, [])).Status == HttpStatusCode.Conflict, TimeSpan.FromSeconds(30), () => "the request never arrived");
+        host.Clock.Advance(TimeSpan.FromHours(1));
+        await connection.WriteAsync("world");
+        Assert.Equal(HttpStatusCode.Accepted, (await connection.ReadAnswerAsync()).Status);
+    }
+
+    [Fact]
+    public async Task No_more_than_a_bounded_number_of_tokens_is_remembered()
+    {
+        using var folder = new TemporaryDirectory();
+        using var tokens = new TokenMaker(TimeProvider.System);
+        await File.WriteAllTextAsync(folder["keys.json"], tokens.Jwks, TestContext.Current.CancellationToken);
+        var options = new RegistryOptions { DataDirectory = folder.Root, TokenServer = { KeysFile = folder["keys.json"] } };
+        using var http = new HttpClient();
+        using var keys = new TrustedKeys(options, http, TimeProvider.System, NullLogger<TrustedKeys>.Instance);
+        using var validator = new BearerValidator(options, keys, TimeProvider.System, mostRemembered: 10);
+        foreach (var _ in Enumerable.Range(0, 50))
+        {
+            var token = tokens.Make("alice", Scope);
+            for (var use = 0; use < 2; use++) Assert.IsType<TokenOutcome.Valid>(await validator.ValidateAsync(token, TestContext.Current.CancellationToken));
+        }
+
+        Assert.InRange(validator.RememberedCount, 1, 10);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
 using AuthIndex.RegistryCore.Access;
 using Microsoft.AspNetCore.Http;
@@ -83,9 +84,9 @@ public sealed class TrustedKeysTests : IAsyncLifetime
             await http.Response.WriteAsync(second.Jwks);
         };
 
-        var early = keys.FindAsync(second.KeyId, Cancellation).AsTask();
+        var early = keys.FindAsync(second.KeyId, [], Cancellation).AsTask();
         await arrived.Task.WaitAsync(Patience, Cancellation);
-        var late = keys.FindAsync(second.KeyId, Cancellation).AsTask();
+        var late = keys.FindAsync(second.KeyId, [], Cancellation).AsTask();
         Assert.False(late.IsCompleted);
         go.SetResult();
         Assert.NotNull(await early);
@@ -107,12 +108,12 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         };
 
         using var impatient = new CancellationTokenSource();
-        var lost = keys.FindAsync(second.KeyId, impatient.Token).AsTask();
+        var lost = keys.FindAsync(second.KeyId, [], impatient.Token).AsTask();
         await arrived.Task.WaitAsync(Patience, Cancellation);
         await impatient.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => lost);
         go.SetResult();
-        Assert.NotNull(await keys.FindAsync(second.KeyId, Cancellation).AsTask().WaitAsync(Patience, Cancellation));
+        Assert.NotNull(await keys.FindAsync(second.KeyId, [], Cancellation).AsTask().WaitAsync(Patience, Cancellation));
     }
 
     [Fact]
@@ -192,6 +193,41 @@ public sealed class TrustedKeysTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_changed_key_file_counts_without_a_restart_also_for_tokens_that_were_believed_before()
+    {
+        using var folder = new TemporaryDirectory();
+        await File.WriteAllTextAsync(folder["keys.json"], first.Jwks, Cancellation);
+        await using var host = await RegistryHost.StartAsync(o => o.TokenServer.KeysFile = folder["keys.json"]);
+        var token = first.Make("alice");
+        Assert.Equal(HttpStatusCode.OK, await PingAsync(host, token));
+        await File.WriteAllTextAsync(folder["keys.json"], second.Jwks, Cancellation);
+        await Eventually.TrueAsync(async () => await PingAsync(host, token) == HttpStatusCode.Unauthorized, Patience, () => "the file was not read again");
+        Assert.Equal(HttpStatusCode.OK, await PingAsync(host, second));
+    }
+
+    [Fact]
+    public async Task A_key_that_leaves_the_set_is_refused_from_the_next_refresh_on_also_where_its_tokens_were_remembered()
+    {
+        index.Answer = http => http.Response.WriteAsync(Both());
+        await using var host = await StartAsync();
+        var (withdrawn, kept) = (first.Make("alice"), second.Make("alice"));
+        Assert.Equal(HttpStatusCode.OK, await PingAsync(host, withdrawn));
+        Assert.Equal(HttpStatusCode.OK, await PingAsync(host, kept));
+
+        index.Answer = http => http.Response.WriteAsync(second.Jwks);
+        Assert.Equal(HttpStatusCode.OK, await PingAsync(host, withdrawn)); // not known yet: nobody asks for a key that is there
+        host.Clock.Advance(TimeSpan.FromMinutes(4));
+        var asked = index.Asked.Count;
+        host.Clock.Advance(TimeSpan.FromSeconds(61));
+        await Eventually.TrueAsync(() => index.Asked.Count > asked, Patience, () => "the keys were not fetched again");
+        await Eventually.TrueAsync(async () => await PingAsync(host, withdrawn) == HttpStatusCode.Unauthorized, Patience, () => "the withdrawn key is still believed");
+        Assert.Equal(HttpStatusCode.Unauthorized, await PingAsync(host, first));
+        using var client = host.With(second.Make("alice"));
+        using var response = await client.GetAsync("/v2/", Cancellation);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+    }
+
+    [Fact]
     public async Task A_key_file_that_cannot_be_read_any_more_leaves_the_last_good_keys_in_force()
     {
         using var folder = new TemporaryDirectory();
@@ -203,7 +239,7 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         Assert.False(await keys.RefreshAsync(Cancellation));
         folder.Folder("keys.json"); // an unreadable file, also for root
         Assert.False(await keys.RefreshAsync(Cancellation));
-        Assert.NotNull(await keys.FindAsync(first.KeyId, Cancellation));
+        Assert.NotNull(await keys.FindAsync(first.KeyId, [], Cancellation));
     }
 
     [Fact]
@@ -235,9 +271,13 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         return host;
     }
 
-    private static async Task<HttpStatusCode> PingAsync(RegistryHost host, TokenMaker tokens)
+    private string Both() => new JsonObject { ["keys"] = new JsonArray(first.PublicJwk, second.PublicJwk) }.ToJsonString();
+
+    private static Task<HttpStatusCode> PingAsync(RegistryHost host, TokenMaker tokens) => PingAsync(host, tokens.Make("alice"));
+
+    private static async Task<HttpStatusCode> PingAsync(RegistryHost host, string token)
     {
-        using var client = host.With(tokens.Make("alice"));
+        using var client = host.With(token);
         using var response = await client.GetAsync("/v2/", Cancellation);
         return response.StatusCode;
     }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AuthIndex.TestKit;
 
 namespace AuthIndex.TokenServer.Tests.Commands;
@@ -54,6 +55,44 @@ public sealed class CommandTests : IDisposable
         Assert.Contains(message, result.Error, StringComparison.Ordinal);
         Assert.StartsWith("error: ", result.Error, StringComparison.Ordinal);
         Assert.Equal(before, await File.ReadAllTextAsync(Htpasswd, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task Keys_are_rotated_once_at_a_time_listed_and_certified()
+    {
+        await OkAsync("", "init");
+        Assert.Matches("^\\S+  ES256  signing   since \\S+Z  /.+\\.pem\n$", (await OkAsync("", "keys", "list")).Output);
+        var rotations = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => RunAsync("", "keys", "rotate", "--ahead", "30m")));
+        Assert.Single(rotations, r => r.ExitCode == 0);
+        Assert.All(rotations.Where(r => r.ExitCode != 0), r => Assert.Contains("there is a next key for ES256 already", r.Error, StringComparison.Ordinal));
+
+        using (var keys = JsonDocument.Parse((await OkAsync("", "keys", "list", "--json")).Output))
+        {
+            Assert.Equal(["next", "signing"], keys.RootElement.EnumerateArray().Select(k => k.GetProperty("state").GetString()));
+            Assert.Equal(["kid", "alg", "state", "signsFrom", "signsUntil", "publishedUntil", "file"], keys.RootElement[1].EnumerateObject().Select(m => m.Name));
+            Assert.Equal(keys.RootElement[0].GetProperty("signsFrom").GetString(), keys.RootElement[1].GetProperty("signsUntil").GetString());
+        }
+
+        foreach (var wrong in new[] { "5m", "31d", "soon" }) Assert.Contains("between 6m and 30d", (await RunAsync("", "keys", "rotate", "--ahead", wrong)).Error, StringComparison.Ordinal);
+        Assert.Contains("--leaked", (await RunAsync("", "keys", "rotate", "--leaked", "--ahead", "30m")).Error, StringComparison.Ordinal);
+
+        var bundle = (await OkAsync("", "keys", "certificates")).Output.Trim();
+        Assert.StartsWith("-----BEGIN CERTIFICATE-----", await File.ReadAllTextAsync(bundle, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Equal(bundle, (await OkAsync("", "keys", "certificates")).Output.Trim());
+        Assert.Contains("keys certificates", (await OkAsync("", "keys", "rotate", "--leaked")).Output, StringComparison.Ordinal);
+        Assert.Single((await OkAsync("", "keys", "list")).Output.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
+    public async Task Init_makes_what_the_services_need_and_nothing_twice()
+    {
+        string[] services = ["--set", "tokenServer.services.0.name=old", "--set", "tokenServer.services.0.algorithm=RS256", "--set", "tokenServer.services.0.keyHeader=x5c"];
+        await OkAsync("", "init");
+        var made = (await OkAsync("", ["init", .. services])).Output;
+        Assert.Contains("made the signing key", made, StringComparison.Ordinal);
+        Assert.Contains("rootcertbundle.pem", made, StringComparison.Ordinal);
+        Assert.Equal("", (await OkAsync("", ["init", .. services])).Output);
+        Assert.Contains("  RS256  signing ", (await OkAsync("", "keys", "list")).Output, StringComparison.Ordinal);
     }
 
     [Fact]

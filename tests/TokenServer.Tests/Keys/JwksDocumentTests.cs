@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using AuthIndex.TestKit;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Keys;
 
 namespace AuthIndex.TokenServer.Tests.Keys;
 
@@ -47,6 +48,30 @@ public sealed class JwksDocumentTests
         using var headers = await host.Client.SendAsync(head, Cancel);
         Assert.Equal(HttpStatusCode.OK, headers.StatusCode);
         Assert.Equal(first.Content.Headers.ContentLength, headers.Content.Headers.ContentLength);
+    }
+
+    [Fact]
+    public async Task Another_set_of_keys_has_another_tag()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        using var before = await host.GetAsync("/.well-known/jwks.json");
+        KeyDirectory.Create(host.Options.KeysPath, host.Clock, "RS256");
+        HttpResponseMessage after = before;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Get, "/.well-known/jwks.json");
+                request.Headers.IfNoneMatch.Add(before.Headers.ETag!);
+                after = await host.Client.SendAsync(request, Cancel);
+                return after.StatusCode == HttpStatusCode.OK;
+            },
+            TimeSpan.FromSeconds(30),
+            () => "the new key was never published");
+        using var body = JsonDocument.Parse(await after.Content.ReadAsStringAsync(Cancel));
+        Assert.Equal(["ES256", "RS256"], body.RootElement.GetProperty("keys").EnumerateArray().Select(k => k.GetProperty("alg").GetString()).Order(StringComparer.Ordinal));
+        var rsa = body.RootElement.GetProperty("keys").EnumerateArray().Single(k => k.GetProperty("kty").GetString() == "RSA");
+        Assert.Equal(["kty", "n", "e", "use", "alg", "kid"], rsa.EnumerateObject().Select(m => m.Name));
+        Assert.NotEqual(before.Headers.ETag, after.Headers.ETag);
     }
 
     /// <summary>The key and thumbprint printed in RFC 7638 section 3.1.</summary>

@@ -12,13 +12,15 @@ public sealed class TokenSignerTests
 {
     private static readonly byte[] Payload = """{"iss":"authindex","sub":"alice","aud":"registry","exp":4102444800,"nbf":1,"iat":1,"jti":"x","access":[]}"""u8.ToArray();
 
-    private readonly KeyRing keys = new([new KeyFile("new", new SigningKey(SigningKey.Generate())), new KeyFile("old", new SigningKey(SigningKey.Generate()))]);
+    private readonly SigningKey[] keys = [new(SigningKey.Generate()), new(SigningKey.Generate())];
+
+    private SigningKey Signer => keys[0];
 
     [Fact]
     public void A_signed_token_satisfies_the_library_with_nothing_but_the_published_keys()
     {
-        var token = TokenSigner.Sign(keys.Signer, Payload);
-        var published = keys.All.Select(k => new JsonWebKey { Kty = "EC", Crv = "P-256", X = Base64Url.EncodeToString(k.X), Y = Base64Url.EncodeToString(k.Y), Kid = k.Id });
+        var token = TokenSigner.Sign(Signer, Payload);
+        var published = Published().Keys;
         var result = new JsonWebTokenHandler().ValidateToken(token, new TokenValidationParameters
         {
             ValidIssuer = "authindex",
@@ -27,25 +29,37 @@ public sealed class TokenSignerTests
         });
         Assert.True(result.IsValid, result.Exception?.ToString());
         var read = new JsonWebToken(token);
-        Assert.Equal(("ES256", "JWT", keys.Signer.Id), (read.Alg, read.Typ, read.Kid));
+        Assert.Equal(("ES256", "JWT", Signer.Id), (read.Alg, read.Typ, read.Kid));
         Assert.Equal("alice", read.Subject);
+    }
+
+    [Fact]
+    public void An_RSA_key_signs_RS256_that_plain_RSA_verifies()
+    {
+        using var rsa = RSA.Create(2048);
+        var key = new SigningKey(rsa.ExportParameters(includePrivateParameters: true));
+        var parts = TokenSigner.Sign(key, Payload).Split('.');
+        Assert.Equal($$"""{"alg":"RS256","kid":"{{key.Id}}","typ":"JWT"}""", Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[0])));
+        Assert.True(rsa.VerifyData(Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), Base64Url.DecodeFromChars(parts[2]), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1));
+        Assert.Equal(Payload, TokenSigner.Open([.. keys, key], string.Join('.', parts)));
+        Assert.Null(TokenSigner.Open(keys, string.Join('.', parts)));
     }
 
     [Fact]
     public void A_signed_token_satisfies_plain_ECDSA_over_its_first_two_parts()
     {
-        var parts = TokenSigner.Sign(keys.Signer, Payload).Split('.');
+        var parts = TokenSigner.Sign(Signer, Payload).Split('.');
         Assert.Equal(3, parts.Length);
-        using var ecdsa = ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = keys.Signer.X, Y = keys.Signer.Y } });
+        using var ecdsa = ECDsa.Create(PublicPoint());
         Assert.True(ecdsa.VerifyData(Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), Base64Url.DecodeFromChars(parts[2]), HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation));
         Assert.Equal(Payload, Base64Url.DecodeFromChars(parts[1]));
-        Assert.Equal($$"""{"alg":"ES256","kid":"{{keys.Signer.Id}}","typ":"JWT"}""", Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[0])));
+        Assert.Equal($$"""{"alg":"ES256","kid":"{{Signer.Id}}","typ":"JWT"}""", Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[0])));
     }
 
     [Fact]
     public void Tokens_of_every_published_key_are_opened()
     {
-        foreach (var key in keys.All) Assert.Equal(Payload, TokenSigner.Open(keys, TokenSigner.Sign(key, Payload)));
+        foreach (var key in keys) Assert.Equal(Payload, TokenSigner.Open(keys, TokenSigner.Sign(key, Payload)));
     }
 
     [Fact]
@@ -53,7 +67,7 @@ public sealed class TokenSignerTests
     {
         await Parallel.ForEachAsync(Enumerable.Range(0, 400), TestContext.Current.CancellationToken, (i, _) =>
         {
-            Assert.NotNull(TokenSigner.Open(keys, TokenSigner.Sign(keys.Signer, Payload)));
+            Assert.NotNull(TokenSigner.Open(keys, TokenSigner.Sign(Signer, Payload)));
             return ValueTask.CompletedTask;
         });
     }
@@ -73,7 +87,7 @@ public sealed class TokenSignerTests
         Assert.NotEmpty(what);
         var stranger = SigningKey.Generate();
         using var key = ECDsa.Create(stranger);
-        var text = header.Replace("KID", keys.Signer.Id, StringComparison.Ordinal)
+        var text = header.Replace("KID", Signer.Id, StringComparison.Ordinal)
             .Replace("\"X\"", $"\"{Base64Url.EncodeToString(stranger.Q.X)}\"", StringComparison.Ordinal)
             .Replace("\"Y\"", $"\"{Base64Url.EncodeToString(stranger.Q.Y)}\"", StringComparison.Ordinal);
         var signed = $"{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(text))}.{Base64Url.EncodeToString(Payload)}";
@@ -84,8 +98,8 @@ public sealed class TokenSignerTests
     [Fact]
     public void The_public_key_as_a_shared_secret_opens_nothing()
     {
-        using var key = ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = keys.Signer.X, Y = keys.Signer.Y } });
-        var signed = $"{Base64Url.EncodeToString(Encoding.UTF8.GetBytes($$"""{"alg":"HS256","typ":"JWT","kid":"{{keys.Signer.Id}}"}"""))}.{Base64Url.EncodeToString(Payload)}";
+        using var key = ECDsa.Create(PublicPoint());
+        var signed = $"{Base64Url.EncodeToString(Encoding.UTF8.GetBytes($$"""{"alg":"HS256","typ":"JWT","kid":"{{Signer.Id}}"}"""))}.{Base64Url.EncodeToString(Payload)}";
         foreach (var secret in new[] { key.ExportSubjectPublicKeyInfo(), Encoding.ASCII.GetBytes(key.ExportSubjectPublicKeyInfoPem()) })
         {
             Assert.Null(Open($"{signed}.{Base64Url.EncodeToString(HMACSHA256.HashData(secret, Encoding.ASCII.GetBytes(signed)))}"));
@@ -95,7 +109,7 @@ public sealed class TokenSignerTests
     [Fact]
     public void A_token_that_was_touched_opens_nothing()
     {
-        var token = TokenSigner.Sign(keys.Signer, Payload);
+        var token = TokenSigner.Sign(Signer, Payload);
         var dot = token.IndexOf('.', StringComparison.Ordinal);
         foreach (var forged in new[]
         {
@@ -115,6 +129,14 @@ public sealed class TokenSignerTests
         var ids = Enumerable.Range(0, 1000).Select(_ => DecisionId.New()).ToHashSet(StringComparer.Ordinal);
         Assert.Equal(1000, ids.Count);
         Assert.All(ids, id => Assert.Matches("^[0-9A-HJKMNP-TV-Z]{8}$", id));
+    }
+
+    private JsonWebKeySet Published() => new(Encoding.UTF8.GetString(new JwksDocument(keys).Body));
+
+    private ECParameters PublicPoint()
+    {
+        var jwk = Published().Keys[0];
+        return new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = Base64Url.DecodeFromChars(jwk.X), Y = Base64Url.DecodeFromChars(jwk.Y) } };
     }
 
     private byte[]? Open(string token) => TokenSigner.Open(keys, token);

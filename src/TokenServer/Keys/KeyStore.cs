@@ -1,0 +1,152 @@
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
+
+namespace AuthIndex.TokenServer.Keys;
+
+/// <summary>What the configuration asks of the keys.</summary>
+/// <param name="Directory">Their folder.</param>
+/// <param name="Algorithms">The algorithms that tokens are signed with.</param>
+/// <param name="Certificates">Whether tokens carry a certificate.</param>
+/// <param name="Lifetime">How long the longest-lived tokens are good for.</param>
+internal sealed record KeyDemands(string Directory, IReadOnlyCollection<string> Algorithms, bool Certificates, TimeSpan Lifetime);
+
+/// <summary>
+/// Holds the keys in force and follows their folder. At the start every file must be sound; later one that is not changes nothing:
+/// the keys known before stay, and the store is degraded until the folder is sound again.
+/// </summary>
+internal sealed partial class KeyStore
+{
+    private readonly KeyDemands demands;
+    private readonly TokenAuthority? authority;
+    private readonly TimeProvider time;
+    private readonly ILogger<KeyStore> log;
+    private readonly Lock looking = new();
+    private Dictionary<string, Known> known = new(StringComparer.Ordinal);
+    private volatile KeyRing current;
+    private volatile string? degraded;
+
+    /// <summary>Reads the folder for the first time.</summary>
+    /// <exception cref="OperatorException">A key cannot be used, or one that is needed is missing.</exception>
+    public KeyStore(KeyDemands demands, TimeProvider time, ILogger<KeyStore> log)
+    {
+        (this.demands, this.time, this.log) = (demands, time, log);
+        authority = demands.Certificates ? TokenAuthority.Load(demands.Directory, time) : null;
+        foreach (var path in KeyDirectory.List(demands.Directory)) known[path] = Read(path);
+        current = new KeyRing(InOrder(known), demands.Lifetime);
+        if (Missing(current) is { } missing) throw new OperatorException(missing);
+    }
+
+    /// <summary>The keys in force. Take them once per request.</summary>
+    public KeyRing Current => current;
+
+    /// <summary>Why the folder is not followed at the moment; null when it is.</summary>
+    public string? Degraded => degraded;
+
+    /// <summary>Looks into the folder and takes what is new there. Costs no more than a stat of each file when nothing is.</summary>
+    public void Look()
+    {
+        lock (looking)
+        {
+            var (seen, problems) = Gather();
+            var files = InOrder(seen);
+            if (!files.SequenceEqual(current.Files))
+            {
+                var ring = new KeyRing(files, demands.Lifetime);
+                if (Missing(ring) is { } missing)
+                {
+                    problems.Add(missing);
+                    seen = known;
+                }
+                else
+                {
+                    current = ring;
+                    LogKeys(files.Count, demands.Directory);
+                }
+            }
+
+            known = seen;
+            Tell(problems);
+        }
+    }
+
+    private (Dictionary<string, Known> Seen, List<string> Problems) Gather()
+    {
+        var (seen, problems) = (new Dictionary<string, Known>(StringComparer.Ordinal), new List<string>());
+        try
+        {
+            foreach (var path in KeyDirectory.List(demands.Directory))
+            {
+                var before = known.GetValueOrDefault(path);
+                try
+                {
+                    seen[path] = before is { IsSettled: true } && FileStamp.Of(path) == before.Stamp ? before : Dated(Read(path));
+                }
+                catch (OperatorException e)
+                {
+                    problems.Add(e.Message);
+                    if (before is not null) seen[path] = before with { IsSettled = false };
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            problems.Add($"the keys in {demands.Directory} cannot be listed: {e.Message}");
+            return (known, problems);
+        }
+
+        return (seen, problems);
+    }
+
+    private Known Read(string path)
+    {
+        // The stamp first: what is written after it is found at the next look.
+        var stamp = FileStamp.Of(path);
+        var file = KeyDirectory.Read(path);
+        if (authority is not null) file.Key.Certify(authority);
+        return new Known(stamp, stamp is { IsSettled: true }, SeenAt: null, file);
+    }
+
+    /// <summary>Holds a key that is new back until it has been published for long enough; one that was there under another name is not new.</summary>
+    private Known Dated(Known read)
+    {
+        var id = read.File.Key.Id;
+        var before = known.Values.FirstOrDefault(k => k.File.Key.Id == id);
+        var seenAt = before is null ? time.GetUtcNow() : before.SeenAt;
+        var published = seenAt + KeyRing.LeastAhead;
+        var dated = read with { SeenAt = seenAt, File = published > read.File.SignsFrom ? read.File with { UsableFrom = published.Value } : read.File };
+        return before is not null && before.File.Path == dated.File.Path && before.File.SignsFrom == dated.File.SignsFrom ? dated with { File = before.File } : dated;
+    }
+
+    private string? Missing(KeyRing ring) => ring.Files.Count == 0
+        ? $"there is no signing key in {demands.Directory}: run init to make one"
+        : demands.Algorithms.FirstOrDefault(a => ring.SignerOf(a, time.GetUtcNow()) is null) is { } algorithm
+            ? $"there is no signing key for {algorithm} in {demands.Directory}, and a service needs one: keys rotate --algorithm {algorithm} makes it"
+            : null;
+
+    private void Tell(List<string> problems)
+    {
+        var reason = problems.Count == 0 ? null : string.Join("; ", problems);
+        if (reason == degraded) return;
+        degraded = reason;
+        if (reason is null) LogHealed(demands.Directory);
+        else LogProblem(LogText.Clean(reason));
+    }
+
+    private static List<KeyFile> InOrder(Dictionary<string, Known> keys) =>
+        [.. keys.Values.Select(k => k.File).OrderByDescending(f => Path.GetFileName(f.Path), StringComparer.Ordinal)];
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The signing keys have changed: there are {Count} in {Directory}")]
+    private partial void LogKeys(int count, string directory);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The signing keys known before stay in force: {Reason}")]
+    private partial void LogProblem(string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The signing keys in {Directory} are sound again")]
+    private partial void LogHealed(string directory);
+
+    /// <param name="Stamp">The file's state when it was read.</param>
+    /// <param name="IsSettled">Whether the file cannot have changed since without its stamp telling.</param>
+    /// <param name="SeenAt">When it came; null when it was there at the start.</param>
+    /// <param name="File">What it held.</param>
+    private sealed record Known(FileStamp? Stamp, bool IsSettled, DateTimeOffset? SeenAt, KeyFile File);
+}
