@@ -11,7 +11,8 @@ namespace AuthIndex.RegistryCore.Access;
 
 /// <summary>
 /// Decides whether a token is good: form, algorithm, key, signature, issuer, audience, times (RFC 7519, RFC 8725). A good one is
-/// remembered until it expires, so that a pull verifies its signature once. Fails closed.
+/// remembered until it expires, so that a pull verifies its signature once. Whether it was revoked is looked at each time. Fails
+/// closed.
 /// </summary>
 internal sealed class BearerValidator : IDisposable
 {
@@ -23,12 +24,18 @@ internal sealed class BearerValidator : IDisposable
     private readonly MemoryCache verified = new(new MemoryCacheOptions { SizeLimit = Remembered });
     private readonly RegistryOptions options;
     private readonly TrustedKeys keys;
+    private readonly RevokedTokens revoked;
+    private readonly RevocationContact contact;
+    private readonly Introspection introspection;
     private readonly TimeProvider clock;
 
-    public BearerValidator(RegistryOptions options, TrustedKeys keys, TimeProvider clock)
+    public BearerValidator(RegistryOptions options, TrustedKeys keys, RevokedTokens revoked, RevocationContact contact, Introspection introspection, TimeProvider clock)
     {
         this.options = options;
         this.keys = keys;
+        this.revoked = revoked;
+        this.contact = contact;
+        this.introspection = introspection;
         this.clock = clock;
     }
 
@@ -47,7 +54,16 @@ internal sealed class BearerValidator : IDisposable
             remembered = fresh;
         }
 
-        return JudgeTimes(remembered!) is { } reason ? new TokenOutcome.Invalid(reason) : new TokenOutcome.Valid(remembered!);
+        if (JudgeTimes(remembered!) is { } reason) return new TokenOutcome.Invalid(reason);
+        if (revoked.Covers(remembered!)) return new TokenOutcome.Invalid("the token was revoked");
+        if (contact.Refuses) return new TokenOutcome.Unjudged("whether the token was revoked cannot be told: the index has not been heard of for too long");
+        if (!options.TokenServer.Introspect) return new TokenOutcome.Valid(remembered!);
+        return await introspection.IsActiveAsync(name, token, cancellationToken) switch
+        {
+            true => new TokenOutcome.Valid(remembered!),
+            false => new TokenOutcome.Invalid("the token is not good any more: it was revoked, or its account is suspended or gone"),
+            null => new TokenOutcome.Unjudged("the index, which is asked about every token, does not answer"),
+        };
     }
 
     /// <inheritdoc/>
@@ -63,7 +79,7 @@ internal sealed class BearerValidator : IDisposable
 
         if (await keys.FindAsync(keyId, cancellationToken) is not { } key)
         {
-            return keys.Any ? new TokenOutcome.Invalid("the token is signed by a key that is not trusted") : new TokenOutcome.NoKeys();
+            return keys.Any ? new TokenOutcome.Invalid("the token is signed by a key that is not trusted") : new TokenOutcome.Unjudged("the token server's keys have not been received yet");
         }
 
         var result = handler.ValidateToken(token, Parameters(key));
@@ -117,7 +133,12 @@ internal sealed class BearerValidator : IDisposable
         var notBefore = DateTimeOffset.MinValue.AddDays(1);
         if (claims.TryGetProperty("nbf", out var nbf) && !TryTime(nbf, out notBefore)) return null;
         var refusals = claims.TryGetProperty(TokenProfile.Refused, out var refused) ? RefusedClaim.Read(refused) : [];
-        return new VerifiedToken(token, subject, granted, refusals, notBefore, expires);
+        return new VerifiedToken(token, subject, granted, refusals, notBefore, expires)
+        {
+            Id = Text(claims, "jti"),
+            Grant = Text(claims, TokenProfile.Grant),
+            IssuedAt = claims.TryGetProperty("iat", out var iat) && TryTime(iat, out var issuedAt) ? issuedAt.ToUnixTimeSeconds() : 0,
+        };
     }
 
     private static string? Text(JsonElement element, string member)
