@@ -60,7 +60,8 @@ internal static class RegistryApp
         services.AddHostedService(s => s.GetRequiredService<IndexReporter>());
 
         services.AddSingleton<RevocationFile>();
-        services.AddSingleton(_ => new RevocationLine(new IndexConnection(options, CreateHttpClient(options.TokenServer, RevocationFollower.Wait + RevocationLine.Slack))));
+        services.AddKeyedSingleton(RevocationLine.ClientKey, (_, _) => CreateHttpClient(options.TokenServer, RevocationFollower.Wait + RevocationLine.Slack));
+        services.AddSingleton(s => new RevocationLine(new IndexConnection(options, s.GetRequiredKeyedService<HttpClient>(RevocationLine.ClientKey))));
         services.AddHostedService<RevocationFollower>();
 
         services.AddSingleton<CatalogEndpoint>();

@@ -26,6 +26,9 @@ internal abstract record FeedOutcome
 /// <summary>Asks the index what was revoked, and reads its answers.</summary>
 internal sealed class RevocationLine(IndexConnection connection)
 {
+    /// <summary>The key of its HTTP client, which is more patient than the one for other questions.</summary>
+    public const string ClientKey = "revocations";
+
     /// <summary>How much longer than the wait it asked for an answer may take.</summary>
     public static readonly TimeSpan Slack = TimeSpan.FromSeconds(10);
 
