@@ -7,6 +7,7 @@ using AuthIndex.RegistryCore.Catalog;
 using AuthIndex.RegistryCore.Commands;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Manifests;
+using AuthIndex.RegistryCore.Revocation;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Tags;
 using AuthIndex.RegistryCore.Uploads;
@@ -30,12 +31,15 @@ internal static class RegistryApp
         var services = builder.Services;
         services.AddSingleton(options);
         services.AddSingleton(clock);
-        services.AddSingleton(_ => CreateHttpClient(options.TokenServer));
+        services.AddSingleton(_ => CreateHttpClient(options.TokenServer, TimeSpan.FromSeconds(10)));
 
         services.AddSingleton<TrustedKeys>();
         services.AddHostedService(s => s.GetRequiredService<TrustedKeys>());
         services.AddSingleton<BearerValidator>();
         services.AddSingleton(new Challenge((options.TokenServer.Realm ?? new Uri(options.TokenServer.Url, "/token")).AbsoluteUri, options.Service));
+        services.AddSingleton<RevokedTokens>();
+        services.AddSingleton<RevocationContact>();
+        services.AddSingleton<Introspection>();
         services.AddSingleton<AccessCheck>();
         services.AddSingleton<IndexConnection>();
         services.AddSingleton<IndexClient>();
@@ -54,6 +58,11 @@ internal static class RegistryApp
         services.AddSingleton<Resync>();
         services.AddSingleton<IndexReporter>();
         services.AddHostedService(s => s.GetRequiredService<IndexReporter>());
+
+        services.AddSingleton<RevocationFile>();
+        services.AddKeyedSingleton(RevocationLine.ClientKey, (_, _) => CreateHttpClient(options.TokenServer, RevocationFollower.Wait + RevocationLine.Slack));
+        services.AddSingleton(s => new RevocationLine(new IndexConnection(options, s.GetRequiredKeyedService<HttpClient>(RevocationLine.ClientKey))));
+        services.AddHostedService<RevocationFollower>();
 
         services.AddSingleton<CatalogEndpoint>();
         services.AddSingleton<TagsEndpoint>();
@@ -80,7 +89,7 @@ internal static class RegistryApp
     }
 
     /// <summary>The client for the token server, which trusts its private CA where one is configured, and then no other.</summary>
-    internal static HttpClient CreateHttpClient(TokenServerLinkOptions link)
+    internal static HttpClient CreateHttpClient(TokenServerLinkOptions link, TimeSpan timeout)
     {
         var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), AllowAutoRedirect = false };
         if (link.CaFile is not null)
@@ -95,6 +104,6 @@ internal static class RegistryApp
             handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
         }
 
-        return new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(10) };
+        return new HttpClient(handler) { Timeout = timeout };
     }
 }

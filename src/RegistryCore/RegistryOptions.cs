@@ -29,6 +29,9 @@ internal sealed class RegistryOptions : ListenerOptions
     /// <summary>What the index is told.</summary>
     public ReportingOptions Reporting { get; set; } = new();
 
+    /// <summary>How the index's revocations are followed.</summary>
+    public RevocationOptions Revocations { get; set; } = new();
+
     /// <summary>How long an upload session may lie untouched before it is removed.</summary>
     [DurationRange("1m", "365d")]
     public TimeSpan UploadExpiry { get; set; } = TimeSpan.FromDays(1);
@@ -81,6 +84,31 @@ internal sealed class TokenServerLinkOptions
     /// <summary>How far the clocks of token server and registry may differ.</summary>
     [DurationRange("0s", "60s")]
     public TimeSpan Leeway { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Whether the token server is asked about every token (RFC 7662), and tokens are refused when it does not answer.</summary>
+    public bool Introspect { get; set; }
+
+    /// <summary>How long its answer about a token is remembered.</summary>
+    [DurationRange("0s", "10m")]
+    public TimeSpan IntrospectFor { get; set; } = TimeSpan.FromSeconds(10);
+}
+
+/// <summary>The index's revocations.</summary>
+internal sealed class RevocationOptions
+{
+    /// <summary>The word for refusing tokens.</summary>
+    public const string Refuse = "refuse";
+
+    /// <summary>Whether they are followed; false where the token server has none.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>What becomes of tokens when the index has not been heard of for longer than <see cref="After"/>: continue to believe them, or refuse.</summary>
+    [AllowedValues("continue", Refuse)]
+    public string WhenCut { get; set; } = "continue";
+
+    /// <summary>How long that is.</summary>
+    [DurationRange("1m", "30d")]
+    public TimeSpan After { get; set; } = TimeSpan.FromMinutes(5);
 }
 
 /// <summary>The reports to the index.</summary>

@@ -39,6 +39,9 @@ public static class TokenProfile
     /// <summary>The shortest lifetime of a token, as the Docker token specification asks of servers.</summary>
     public static TimeSpan MinLifetime { get; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>The longest lifetime of a token that can be configured: for so long a revocation must be known.</summary>
+    public static TimeSpan MaxLifetime { get; } = TimeSpan.FromHours(24);
+
     /// <summary>The algorithms a registry accepts; everything else, <c>none</c> and the HS family first of all, is refused.</summary>
     public static IReadOnlySet<string> Algorithms { get; } = new HashSet<string>(StringComparer.Ordinal) { Es256, Rs256 };
 }

@@ -7,6 +7,7 @@ var root = line.Root("AuthIndex token server: who may do what in a registry.");
 root.Add(ServeCommand.Create(line));
 root.Add(InitCommand.Create(line));
 root.Add(UsersCommand.Create(line));
+root.Add(AccountsCommand.Create(line, TimeProvider.System));
 root.Add(KeysCommand.Create(line, TimeProvider.System));
 root.Add(LdapCommand.Create(line));
 TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);

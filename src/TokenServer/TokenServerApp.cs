@@ -4,10 +4,12 @@ using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Index;
+using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
 using AuthIndex.TokenServer.Token;
 
@@ -60,7 +62,7 @@ internal static class TokenServerApp
         services.AddSingleton(_ => new PasswordThreads(Environment.ProcessorCount));
         services.AddSingleton<HtpasswdSource>();
         services.AddSingleton(s => new LdapSources(options.Ldap, time, s.GetRequiredService<ILogger<LdapSource>>()));
-        services.AddSingleton(s => new IdentityChain([s.GetRequiredService<HtpasswdSource>(), .. s.GetRequiredService<LdapSources>().All], new RememberedCredentials(options.RememberPasswords, time)));
+        services.AddSingleton(s => new IdentityChain([s.GetRequiredService<HtpasswdSource>(), .. s.GetRequiredService<LdapSources>().All], new RememberedCredentials(options.RememberPasswords, time), s.GetRequiredService<SuspendedAccounts>()));
         services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
         services.AddHostedService<PolicyWatcher>();
         services.AddSingleton<TokenMetrics>();
@@ -70,7 +72,7 @@ internal static class TokenServerApp
         services.AddSingleton<DecisionReport>();
         services.AddSingleton<MetricsEndpoint>();
         services.AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyStore>(), options.Issuer, options.TokenLifetime));
-        services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyStore>(), options.Issuer));
+        services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyStore>(), s.GetRequiredService<Revocations>(), options.Issuer));
         services.AddSingleton<JwksEndpoint>();
         services.AddSingleton(new MetadataEndpoint(options.Issuer, options.PublicUrl));
         services.AddSingleton<TokenEndpoint>();
@@ -83,6 +85,13 @@ internal static class TokenServerApp
         services.AddSingleton<CatalogueSignIn>();
         services.AddSingleton<CatalogueEndpoint>();
         services.AddSingleton<ReportEndpoint>();
+        services.AddSingleton<SuspendedAccounts>();
+        services.AddSingleton<Suspensions>();
+        services.AddSingleton<Revocations>();
+        services.AddSingleton<RevocationWatch>();
+        services.AddHostedService(s => s.GetRequiredService<RevocationWatch>());
+        services.AddSingleton<RevocationFeedEndpoint>();
+        services.AddSingleton(s => ActivatorUtilities.CreateInstance<IntrospectionEndpoint>(s, options.Issuer));
         services.AddSingleton<HealthEndpoint>();
         services.AddSingleton<TokenServerRoutes>();
     }

@@ -1,7 +1,9 @@
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Index;
+using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Token;
 
 namespace AuthIndex.TokenServer;
@@ -12,7 +14,7 @@ namespace AuthIndex.TokenServer;
 /// </summary>
 internal sealed partial class TokenServerRoutes(
     TokenEndpoint token, JwksEndpoint jwks, MetadataEndpoint metadata, PullableEndpoint pullable, ReportEndpoint reports, CatalogueEndpoint catalogue, HealthEndpoint health, MetricsEndpoint metrics,
-    ILogger<TokenServerRoutes> log)
+    RevocationFeedEndpoint revocations, IntrospectionEndpoint introspection, ILogger<TokenServerRoutes> log)
 {
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
@@ -46,6 +48,8 @@ internal sealed partial class TokenServerRoutes(
         PullableEndpoint.Path => pullable.HandleAsync(context),
         ReportEndpoint.EventsPath => reports.HandleEventsAsync(context),
         ReportEndpoint.SnapshotPath => reports.HandleSnapshotAsync(context),
+        RevocationFeedEndpoint.Path => revocations.HandleAsync(context),
+        IntrospectionEndpoint.Path => introspection.HandleAsync(context),
         { } path when CatalogueEndpoint.Answers(path) => catalogue.HandleAsync(context),
         HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(context),
         HealthEndpoint.ReadyPath => health.ReadyAsync(context),

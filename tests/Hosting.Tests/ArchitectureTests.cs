@@ -27,21 +27,24 @@ public sealed partial class ArchitectureTests
             ["Identity"] = ["Policies"], // only the words for the ways to sign in, which rules name
             ["Keys"] = ["Protocol"],
             ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys"],
-            ["Index"] = ["Protocol", "State", "Policies", "Identity", "Keys", "Token"],
-            ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Policies", "Identity", "Keys", "Token", "Index"],
+            ["Revocation"] = ["Protocol", "State", "Identity"],
+            ["Introspection"] = ["Protocol", "Identity", "Keys", "Token", "Revocation"],
+            ["Index"] = ["Protocol", "State", "Policies", "Identity", "Keys", "Token", "Revocation"],
+            ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Policies", "Identity", "Keys", "Token", "Revocation", "Index"],
         },
         ["RegistryCore"] = new()
         {
             ["Protocol"] = [],
             ["Access"] = ["Protocol"],
             ["Storage"] = ["Protocol"],
+            ["Revocation"] = ["Access"], // of Access the line to the index, and where it leaves what it learns
             ["Blobs"] = ["Protocol", "Access", "Storage"],
             ["Uploads"] = ["Protocol", "Access", "Storage"],
             ["Manifests"] = ["Protocol", "Access", "Storage", "IndexSync"], // a pull is noted where it is answered
             ["Tags"] = ["Protocol", "Access", "Storage"],
             ["Catalog"] = ["Protocol", "Access", "Storage"],
             ["IndexSync"] = ["Protocol", "Access", "Storage"], // of Access only the line to the index
-            ["Commands"] = ["Protocol", "Access", "Storage", "Blobs", "Uploads", "Manifests", "Tags", "Catalog", "IndexSync"],
+            ["Commands"] = ["Protocol", "Access", "Storage", "Blobs", "Uploads", "Manifests", "Tags", "Catalog", "IndexSync", "Revocation"],
         },
     };
 

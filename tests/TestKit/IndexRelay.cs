@@ -11,14 +11,24 @@ public sealed class IndexRelay : IAsyncDisposable
     private readonly WebApplication app;
     private readonly HttpClient client = new();
     private int requests;
+    private Uri? index;
+    private CancellationTokenSource cut = new();
 
     private IndexRelay(WebApplication app) => this.app = app;
 
     /// <summary>Where the registry finds the index.</summary>
     public Uri Address => new(app.Urls.First());
 
-    /// <summary>Where the index is now; null while it is out of reach.</summary>
-    public Uri? Target { get; set; }
+    /// <summary>Where the index is now; null while it is out of reach, for requests under way too.</summary>
+    public Uri? Target
+    {
+        get => index;
+        set
+        {
+            index = value;
+            if (value is null) Interlocked.Exchange(ref cut, new CancellationTokenSource()).Cancel();
+        }
+    }
 
     /// <summary>Whether requests arrive but their answers do not.</summary>
     public bool LosesAnswers { get; set; }
@@ -50,6 +60,7 @@ public sealed class IndexRelay : IAsyncDisposable
     private async Task HandleAsync(HttpContext http)
     {
         Interlocked.Increment(ref requests);
+        var lost = cut.Token;
         if (Target is not { } target)
         {
             http.Abort();
@@ -58,8 +69,21 @@ public sealed class IndexRelay : IAsyncDisposable
 
         using var body = new MemoryStream();
         await http.Request.Body.CopyToAsync(body);
-        if (Repeats) (await SendAsync(http.Request, target, body.ToArray())).Dispose();
-        using var answer = await SendAsync(http.Request, target, body.ToArray());
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(lost, http.RequestAborted);
+        try
+        {
+            await PassAsync(http, target, body.ToArray(), ended.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            http.Abort();
+        }
+    }
+
+    private async Task PassAsync(HttpContext http, Uri target, byte[] body, CancellationToken cancellationToken)
+    {
+        if (Repeats) (await SendAsync(http.Request, target, body, cancellationToken)).Dispose();
+        using var answer = await SendAsync(http.Request, target, body, cancellationToken);
         if (LosesAnswers)
         {
             http.Abort();
@@ -67,17 +91,17 @@ public sealed class IndexRelay : IAsyncDisposable
         }
 
         http.Response.StatusCode = (int)answer.StatusCode;
-        await answer.Content.CopyToAsync(http.Response.Body);
+        await answer.Content.CopyToAsync(http.Response.Body, cancellationToken);
     }
 
-    private async Task<HttpResponseMessage> SendAsync(HttpRequest request, Uri target, byte[] body)
+    private async Task<HttpResponseMessage> SendAsync(HttpRequest request, Uri target, byte[] body, CancellationToken cancellationToken)
     {
-        using var message = new HttpRequestMessage(new HttpMethod(request.Method), new Uri(target, request.Path)) { Content = new ByteArrayContent(body) };
-        message.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(request.ContentType!);
-        message.Headers.Authorization = AuthenticationHeaderValue.Parse(request.Headers.Authorization!);
+        using var message = new HttpRequestMessage(new HttpMethod(request.Method), new Uri(target, $"{request.Path}{request.QueryString}"));
+        if (request.ContentType is { } type) message.Content = new ByteArrayContent(body) { Headers = { ContentType = MediaTypeHeaderValue.Parse(type) } };
+        if (request.Headers.Authorization is [{ } credentials]) message.Headers.Authorization = AuthenticationHeaderValue.Parse(credentials);
         try
         {
-            return await client.SendAsync(message);
+            return await client.SendAsync(message, cancellationToken);
         }
         catch (HttpRequestException)
         {

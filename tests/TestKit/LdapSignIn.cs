@@ -18,7 +18,7 @@ internal sealed class LdapSignIn : IDisposable
     public LdapSignIn(IIdentitySource[] before, params LdapDirectoryOptions[] directories)
     {
         sources = [.. DirectorySettings.Read(directories).Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), Clock, Log.For<LdapSource>()))];
-        chain = new IdentityChain([.. before, .. sources], new RememberedCredentials(TimeSpan.FromHours(1), Clock));
+        chain = new IdentityChain([.. before, .. sources], new RememberedCredentials(TimeSpan.FromHours(1), Clock), new SuspendedAccounts());
     }
 
     /// <summary>The clock of everything but the connections themselves.</summary>

@@ -2,6 +2,8 @@ using System.Net.Http.Headers;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.RegistryCore;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace AuthIndex.TestKit;
 
@@ -12,14 +14,15 @@ public sealed class RegistryHost : IAsyncDisposable
     private readonly Action<RegistryOptions> configure;
     private WebApplication? app;
 
-    private RegistryHost(Action<RegistryOptions>? configure)
+    private RegistryHost(Action<RegistryOptions>? configure, ManualClock? clock)
     {
         this.configure = configure ?? (_ => { });
+        Clock = clock ?? new ManualClock();
         Tokens = new TokenMaker(Clock);
     }
 
     /// <summary>The registry's clock.</summary>
-    public ManualClock Clock { get; } = new();
+    public ManualClock Clock { get; }
 
     /// <summary>Makes tokens that the registry believes, and others.</summary>
     public TokenMaker Tokens { get; }
@@ -32,10 +35,21 @@ public sealed class RegistryHost : IAsyncDisposable
 
     internal IServiceProvider Services => app!.Services;
 
-    /// <summary>Starts a registry.</summary>
-    internal static async Task<RegistryHost> StartAsync(Action<RegistryOptions>? configure = null)
+    /// <summary>One of the registry's own parts.</summary>
+    internal T Service<T>() where T : notnull => Services.GetRequiredService<T>();
+
+    /// <summary>Keeps what the registry logs from now on, until it is restarted.</summary>
+    internal LogRecorder RecordLog()
     {
-        var host = new RegistryHost(configure);
+        var log = new LogRecorder();
+        Service<ILoggerFactory>().AddProvider(log);
+        return log;
+    }
+
+    /// <summary>Starts a registry.</summary>
+    internal static async Task<RegistryHost> StartAsync(Action<RegistryOptions>? configure = null, ManualClock? clock = null)
+    {
+        var host = new RegistryHost(configure, clock);
         await File.WriteAllTextAsync(host.folder["jwks.json"], host.Tokens.Jwks);
         await host.StartAppAsync();
         return host;
@@ -79,6 +93,7 @@ public sealed class RegistryHost : IAsyncDisposable
             DrainTimeout = TimeSpan.FromSeconds(5),
             TokenServer = { KeysFile = folder["jwks.json"] },
             Reporting = { Enabled = false },
+            Revocations = { Enabled = false },
         };
         configure(options);
         app = RegistryApp.Create(options, Clock);

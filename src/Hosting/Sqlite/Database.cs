@@ -119,7 +119,7 @@ public sealed class Database : IAsyncDisposable
             if (!File.Exists(copy)) Copy(connection, copy);
         }
 
-        for (var version = current + 1; version <= newest; version++)
+        foreach (var version in scripts.Keys.Where(v => v > current).Order())
         {
             using var script = new StreamReader(migrations.GetManifestResourceStream(scripts[version])!);
             connection.Execute($"BEGIN IMMEDIATE;\n{script.ReadToEnd()}\nPRAGMA user_version={version};\nCOMMIT;");

@@ -27,8 +27,10 @@ internal sealed class AccessCheck(BearerValidator validator, Challenge challenge
                 return required is null || token.Grants(required) ? (token, null) : (null, challenge.ScopeInsufficient(asked!, Explain(token, required)));
             case TokenOutcome.Invalid { Reason: var reason }:
                 return (null, challenge.TokenInvalid(asked, reason));
+            case TokenOutcome.Unjudged { Reason: var reason }:
+                return (null, OciError.Unavailable(reason));
             default:
-                return (null, OciError.Unavailable("the token server's keys have not been received yet"));
+                throw new InvalidOperationException("A token is valid, invalid or unjudged.");
         }
     }
 

@@ -11,7 +11,8 @@ namespace AuthIndex.RegistryCore.Access;
 
 /// <summary>
 /// Decides whether a token is good: form, algorithm, key, signature, issuer, audience, times (RFC 7519, RFC 8725). A good one is
-/// remembered until it expires, so that a pull verifies its signature once. Fails closed.
+/// remembered until it expires, so that a pull verifies its signature once. Whether it was revoked is looked at each time. Fails
+/// closed.
 /// </summary>
 internal sealed class BearerValidator : IDisposable
 {
@@ -26,14 +27,21 @@ internal sealed class BearerValidator : IDisposable
     private readonly MemoryCache verified;
     private readonly RegistryOptions options;
     private readonly TrustedKeys keys;
+    private readonly RevokedTokens revoked;
+    private readonly RevocationContact contact;
+    private readonly Introspection introspection;
     private readonly TimeProvider clock;
 
     /// <summary>Makes one that remembers at most so many tokens.</summary>
-    public BearerValidator(RegistryOptions options, TrustedKeys keys, TimeProvider clock, int mostRemembered = MostRemembered)
+    public BearerValidator(
+        RegistryOptions options, TrustedKeys keys, RevokedTokens revoked, RevocationContact contact, Introspection introspection, TimeProvider clock, int mostRemembered = MostRemembered)
     {
         verified = new MemoryCache(new MemoryCacheOptions { SizeLimit = mostRemembered });
         this.options = options;
         this.keys = keys;
+        this.revoked = revoked;
+        this.contact = contact;
+        this.introspection = introspection;
         this.clock = clock;
     }
 
@@ -48,13 +56,13 @@ internal sealed class BearerValidator : IDisposable
         // The hash is the name: a token in memory dumps or eviction callbacks would be a credential.
         var name = Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
         var generation = keys.Generation;
-        if (verified.TryGetValue(name, out Entry? known) && known!.Generation == generation) return Judge(known.Token);
+        if (verified.TryGetValue(name, out Entry? known) && known!.Generation == generation) return await JudgeAsync(known.Token, name, token, cancellationToken);
 
         // First seen, or the keys have changed since: the one that signed it may be withdrawn.
         var outcome = await VerifyAsync(token, cancellationToken);
         if (outcome is not TokenOutcome.Valid { Token: var fresh }) return outcome;
         verified.Set(name, new Entry(fresh, generation), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpiration = fresh.Expires + options.TokenServer.Leeway });
-        return Judge(fresh);
+        return await JudgeAsync(fresh, name, token, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -70,7 +78,7 @@ internal sealed class BearerValidator : IDisposable
 
         if (await keys.FindAsync(keyId, ReadChain(header), cancellationToken) is not { } key)
         {
-            return keys.Any ? new TokenOutcome.Invalid("the token is signed by a key that is not trusted") : new TokenOutcome.NoKeys();
+            return keys.Any ? new TokenOutcome.Invalid("the token is signed by a key that is not trusted") : new TokenOutcome.Unjudged("the token server's keys have not been received yet");
         }
 
         var result = handler.ValidateToken(token, Parameters(key));
@@ -92,7 +100,22 @@ internal sealed class BearerValidator : IDisposable
         ValidateLifetime = false,
     };
 
-    private TokenOutcome Judge(VerifiedToken token) => JudgeTimes(token) is { } reason ? new TokenOutcome.Invalid(reason) : new TokenOutcome.Valid(token);
+    /// <summary>What can change while a token is remembered.</summary>
+    private ValueTask<TokenOutcome> JudgeAsync(VerifiedToken verifiedToken, string name, string token, CancellationToken cancellationToken)
+    {
+        if (JudgeTimes(verifiedToken) is { } reason) return new(new TokenOutcome.Invalid(reason));
+        if (revoked.Covers(verifiedToken)) return new(new TokenOutcome.Invalid("the token was revoked"));
+        if (contact.Refuses) return new(new TokenOutcome.Unjudged("whether the token was revoked cannot be told: the index has not been heard of for too long"));
+        return options.TokenServer.Introspect ? IntrospectAsync(verifiedToken, name, token, cancellationToken) : new(new TokenOutcome.Valid(verifiedToken));
+    }
+
+    private async ValueTask<TokenOutcome> IntrospectAsync(VerifiedToken verifiedToken, string name, string token, CancellationToken cancellationToken) =>
+        await introspection.IsActiveAsync(name, token, cancellationToken) switch
+        {
+            true => new TokenOutcome.Valid(verifiedToken),
+            false => new TokenOutcome.Invalid("the token is not good any more: it was revoked, or its account is suspended or gone"),
+            null => new TokenOutcome.Unjudged("the index, which is asked about every token, does not answer"),
+        };
 
     private string? JudgeTimes(VerifiedToken token)
     {
@@ -142,7 +165,12 @@ internal sealed class BearerValidator : IDisposable
         var notBefore = DateTimeOffset.MinValue.AddDays(1);
         if (claims.TryGetProperty("nbf", out var nbf) && !TryTime(nbf, out notBefore)) return null;
         var refusals = claims.TryGetProperty(TokenProfile.Refused, out var refused) ? RefusedClaim.Read(refused) : [];
-        return new VerifiedToken(token, subject, granted, refusals, notBefore, expires);
+        return new VerifiedToken(token, subject, granted, refusals, notBefore, expires)
+        {
+            Id = Text(claims, "jti"),
+            Grant = Text(claims, TokenProfile.Grant),
+            IssuedAt = claims.TryGetProperty("iat", out var iat) && TryTime(iat, out var issuedAt) ? issuedAt.ToUnixTimeSeconds() : 0,
+        };
     }
 
     private static string? Text(JsonElement element, string member)

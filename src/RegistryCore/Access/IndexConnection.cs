@@ -19,12 +19,22 @@ internal sealed class IndexConnection(RegistryOptions options, HttpClient http)
     public Uri Url(string path) => new(options.TokenServer.Url, path);
 
     /// <summary>Sends a JSON body.</summary>
-    public async Task<HttpResponseMessage> PostAsync<T>(string path, T body, CancellationToken cancellationToken)
+    public Task<HttpResponseMessage> PostAsync<T>(string path, T body, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, path, JsonContent.Create(body), cancellationToken);
+
+    /// <summary>Sends a form.</summary>
+    public Task<HttpResponseMessage> PostFormAsync(string path, IEnumerable<KeyValuePair<string, string>> form, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, path, new FormUrlEncodedContent(form), cancellationToken);
+
+    /// <summary>Asks for a path, which may have a query.</summary>
+    public Task<HttpResponseMessage> GetAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Get, path, null, cancellationToken);
+
+    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken)
     {
         var credential = (await File.ReadAllTextAsync(CredentialFile, cancellationToken)).Trim();
-        using var request = new HttpRequestMessage(HttpMethod.Post, Url(path))
+        using var request = new HttpRequestMessage(method, Url(path))
         {
-            Content = JsonContent.Create(body),
+            Content = content,
             Headers = { Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Service}:{credential}"))) },
         };
         return await http.SendAsync(request, cancellationToken);

@@ -17,6 +17,15 @@ internal sealed record VerifiedToken(
     DateTimeOffset NotBefore,
     DateTimeOffset Expires)
 {
+    /// <summary>The <c>jti</c>; null when the issuer gave it none.</summary>
+    public string? Id { get; init; }
+
+    /// <summary>The grant by which it was asked for (<see cref="TokenProfile.Grant"/>); null when it was a password.</summary>
+    public string? Grant { get; init; }
+
+    /// <summary>The <c>iat</c>, in Unix seconds; 0, and so before every revocation, when the token does not say.</summary>
+    public long IssuedAt { get; init; }
+
     /// <summary>Whether the token grants every action of the scope.</summary>
     public bool Grants(Scope required) => Access.ActionsOn(required.Type, required.Name).Covers(required.Actions);
 }
@@ -30,8 +39,8 @@ internal abstract record TokenOutcome
     /// <summary>It is not, for a reason that may be told to whoever sent it.</summary>
     internal sealed record Invalid(string Reason) : TokenOutcome;
 
-    /// <summary>It cannot be judged now: no key of the token server was ever received.</summary>
-    internal sealed record NoKeys : TokenOutcome;
+    /// <summary>It cannot be judged now, for a reason that may be told to whoever sent it.</summary>
+    internal sealed record Unjudged(string Reason) : TokenOutcome;
 
     private TokenOutcome()
     {

@@ -51,7 +51,7 @@ internal static class SyncCommand
     private static async Task RunHereAsync(RegistryOptions options, Outbox outbox, CancellationToken cancellationToken)
     {
         await outbox.SetReportingAsync(true);
-        using var http = RegistryApp.CreateHttpClient(options.TokenServer);
+        using var http = RegistryApp.CreateHttpClient(options.TokenServer, TimeSpan.FromSeconds(10));
         var resync = new Resync(outbox, new ReportLine(new IndexConnection(options, http)), NullLogger<Resync>.Instance);
         switch (await resync.RunAsync(cancellationToken))
         {

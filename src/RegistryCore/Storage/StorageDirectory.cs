@@ -13,6 +13,7 @@ namespace AuthIndex.RegistryCore.Storage;
 ///   registry.db                       repositories, links, manifests, tags (SQLite)
 ///   restoring                         there while a restore into the folder is not finished
 ///   trusted-keys.json                 the token server's keys as last fetched
+///   revocations.json                  the index's revocations as last heard
 ///   blobs/sha256/ab/ab12…             the bytes of a blob
 ///   blobs/sha512/cd/cd34…
 ///   uploads/SESSION.json              an upload session: whose, where, since when

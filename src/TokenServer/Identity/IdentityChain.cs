@@ -4,9 +4,9 @@ namespace AuthIndex.TokenServer.Identity;
 
 /// <summary>
 /// Finds out who somebody is: sources in order, an account unknown to one being asked of the next, a wrong password ending the
-/// search. What was found out a moment ago is remembered.
+/// search. What was found out a moment ago is remembered. Whoever is suspended is refused at the end of every way.
 /// </summary>
-internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, RememberedCredentials remembered)
+internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, RememberedCredentials remembered, SuspendedAccounts suspended)
 {
     /// <summary>The longest user name looked at, in characters.</summary>
     public const int MaxUserLength = AccountName.MaxLength;
@@ -17,14 +17,16 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
     private static readonly SignInOutcome.UnknownAccount Unknown = new();
 
     /// <summary>Checks a user name and password.</summary>
-    public ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken)
+    public async ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken)
     {
         // Before any I/O: an empty password makes a directory's bind succeed, a NUL ends a C string early.
-        if (Impossible(user, password) is { } reason) return new(new SignInOutcome.Refused(reason));
+        if (Impossible(user, password) is { } reason) return new SignInOutcome.Refused(reason);
 
         long version = 0;
         foreach (var source in sources) version += source.Version;
-        return remembered.GetAsync(user, password, version, AskAsync, cancellationToken);
+
+        // Judged last: what is remembered may be older than a suspension, and a directory may have taken its time.
+        return suspended.Judge(await remembered.GetAsync(user, password, version, AskAsync, cancellationToken));
     }
 
     /// <summary>What is known of an account now, without a password.</summary>
@@ -33,7 +35,7 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
         foreach (var source in sources)
         {
             var outcome = await source.FindAsync(account, cancellationToken);
-            if (outcome is not SignInOutcome.UnknownAccount) return outcome;
+            if (outcome is not SignInOutcome.UnknownAccount) return suspended.Judge(outcome);
         }
 
         return Unknown;

@@ -225,7 +225,9 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         var options = new RegistryOptions { DataDirectory = folder.Root, TokenServer = { KeysFile = folder["keys.json"] } };
         using var http = new HttpClient();
         using var keys = new TrustedKeys(options, http, TimeProvider.System, NullLogger<TrustedKeys>.Instance);
-        using var validator = new BearerValidator(options, keys, TimeProvider.System, mostRemembered: 10);
+        var revoked = new RevokedTokens(TimeProvider.System);
+        using var introspection = new Introspection(new IndexConnection(options, http), options, TimeProvider.System, NullLogger<Introspection>.Instance);
+        using var validator = new BearerValidator(options, keys, revoked, new RevocationContact(options, revoked, TimeProvider.System), introspection, TimeProvider.System, mostRemembered: 10);
         foreach (var _ in Enumerable.Range(0, 50))
         {
             var token = tokens.Make("alice", Scope);

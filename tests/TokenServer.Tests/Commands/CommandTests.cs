@@ -46,6 +46,9 @@ public sealed class CommandTests : IDisposable
     [InlineData("pw\n", "no account 'bob'", "users", "passwd", "bob")]
     [InlineData("", "no account 'bob'", "users", "remove", "bob")]
     [InlineData("", "--tls-host needs --tls", "init", "--tls-host", "x.example")]
+    [InlineData("", "is not suspended", "accounts", "resume", "bob")]
+    [InlineData("", "on one line", "accounts", "suspend", "bob", "--reason", "a\nb")]
+    [InlineData("", "1 to 255 characters", "accounts", "suspend", "")]
     public async Task What_cannot_be_done_is_told_and_changes_nothing(string input, string message, params string[] arguments)
     {
         await OkAsync("", "init");
@@ -93,6 +96,34 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("rootcertbundle.pem", made, StringComparison.Ordinal);
         Assert.Equal("", (await OkAsync("", ["init", .. services])).Output);
         Assert.Contains("  RS256  signing ", (await OkAsync("", "keys", "list")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Accounts_are_suspended_listed_and_resumed_without_a_server()
+    {
+        await OkAsync("", "init");
+        var suspended = await OkAsync("", "accounts", "suspend", "admin", "--reason", "left the company");
+        Assert.Equal("suspended admin; registries refuse its tokens from the next moment on\n", suspended.Output);
+        Assert.Empty(suspended.Error);
+        var listed = System.Text.Json.Nodes.JsonNode.Parse((await OkAsync("", "accounts", "list", "--json")).Output)![0]!;
+        Assert.Equal(("admin", "left the company"), ((string)listed["account"]!, (string)listed["reason"]!));
+        Assert.Contains("admin  since ", (await OkAsync("", "accounts", "list")).Output, StringComparison.Ordinal);
+
+        var twice = await RunAsync("", "accounts", "suspend", "admin");
+        Assert.Equal(1, twice.ExitCode);
+        Assert.StartsWith("error: the account is suspended already: admin  since ", twice.Error, StringComparison.Ordinal);
+        await OkAsync("", "accounts", "resume", "admin");
+        Assert.Equal("[]\n", (await OkAsync("", "accounts", "list", "--json")).Output);
+        Assert.Contains("warning: there is no account 'nobody'", (await OkAsync("", "accounts", "suspend", "nobody")).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_suspension_in_a_folder_that_is_no_servers_is_refused()
+    {
+        var result = await RunAsync("", "accounts", "suspend", "alice");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("there is no token server's data", result.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(directory["data"]));
     }
 
     [Fact]

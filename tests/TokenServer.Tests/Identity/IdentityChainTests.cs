@@ -84,7 +84,7 @@ public sealed class IdentityChainTests
     }
 
     private static IdentityChain Chain(params IIdentitySource[] sources) =>
-        new(sources, new RememberedCredentials(TimeSpan.FromMinutes(5), new ManualClock()));
+        new(sources, new RememberedCredentials(TimeSpan.FromMinutes(5), new ManualClock()), new SuspendedAccounts());
 
     private sealed class Source(SignInOutcome outcome) : IIdentitySource
     {

@@ -1,7 +1,6 @@
-using AuthIndex.TokenServer.Protocol;
 using Microsoft.Extensions.Primitives;
 
-namespace AuthIndex.TokenServer.Index;
+namespace AuthIndex.TokenServer.Protocol;
 
 /// <summary>How a registry proves which one it is: the service's name and its own credential as HTTP Basic.</summary>
 internal static class RegistrySignIn

@@ -1,0 +1,54 @@
+namespace AuthIndex.RegistryCore.Access;
+
+/// <summary>That tokens are void before they expire.</summary>
+/// <param name="Kind"><c>account</c>, <c>grant</c> or <c>token</c>; other kinds, of later versions, void nothing.</param>
+/// <param name="Value">The account's name, the grant's id, or the token's <c>jti</c>.</param>
+/// <param name="IssuedBefore">Tokens whose <c>iat</c> is this or less are void; Unix seconds.</param>
+/// <param name="Expires">From when on no such token is alive, and the entry is needed no more; Unix seconds.</param>
+internal sealed record RevocationEntry(string Kind, string Value, long IssuedBefore, long Expires);
+
+/// <summary>
+/// The revocations that are known here. Every request reads them, so they are an immutable snapshot, and none at all while nothing
+/// is revoked. An entry is never taken back before it expires: an index whose database was put back may have forgotten it.
+/// </summary>
+internal sealed class RevokedTokens(TimeProvider clock)
+{
+    private const string Account = "account";
+    private const string Grant = "grant";
+    private const string Token = "token";
+
+    private readonly Lock changing = new();
+    private volatile Dictionary<(string Kind, string Value), RevocationEntry>? current;
+
+    /// <summary>Everything that is known.</summary>
+    public IReadOnlyCollection<RevocationEntry> All => current?.Values ?? (IReadOnlyCollection<RevocationEntry>)[];
+
+    /// <summary>Whether a token is void.</summary>
+    public bool Covers(VerifiedToken token) => current is { } known
+        && ((token.Subject.Length > 0 && IsVoid(known, Account, token.Subject, token))
+            || (token.Grant is { } grant && IsVoid(known, Grant, grant, token))
+            || (token.Id is { } id && IsVoid(known, Token, id, token)));
+
+    /// <summary>Takes further revocations, and drops those that have expired.</summary>
+    public void Add(IEnumerable<RevocationEntry> entries)
+    {
+        lock (changing)
+        {
+            var now = clock.GetUtcNow().ToUnixTimeSeconds();
+            var next = new Dictionary<(string, string), RevocationEntry>();
+            foreach (var entry in All.Concat(entries))
+            {
+                if (entry.Expires < now) continue;
+                var key = (entry.Kind, entry.Value);
+                next[key] = next.TryGetValue(key, out var other)
+                    ? entry with { IssuedBefore = Math.Max(entry.IssuedBefore, other.IssuedBefore), Expires = Math.Max(entry.Expires, other.Expires) }
+                    : entry;
+            }
+
+            current = next.Count == 0 ? null : next;
+        }
+    }
+
+    private static bool IsVoid(Dictionary<(string Kind, string Value), RevocationEntry> known, string kind, string value, VerifiedToken token) =>
+        known.TryGetValue((kind, value), out var entry) && token.IssuedAt <= entry.IssuedBefore;
+}

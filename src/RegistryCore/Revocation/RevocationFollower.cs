@@ -1,0 +1,132 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using AuthIndex.RegistryCore.Access;
+
+namespace AuthIndex.RegistryCore.Revocation;
+
+/// <summary>
+/// Follows the index's list of revocations for as long as the server runs: one question is always open, and the index answers it
+/// the moment something is revoked.
+/// </summary>
+internal sealed partial class RevocationFollower(
+    RevocationLine line, RevocationFile file, RevokedTokens revoked, RevocationContact contact, RegistryOptions options, TimeProvider clock, ILogger<RevocationFollower> log) : BackgroundService
+{
+    /// <summary>How long the index may hold back an answer.</summary>
+    public static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan WriteEvery = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+
+    private FeedPosition position = new("", 0);
+    private FeedPosition? written;
+    private DateTimeOffset writtenAt;
+    private string? failure;
+    private bool cannotWrite;
+
+    /// <summary>Begins. What an earlier run knew is in force before the server listens.</summary>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (options.Revocations.Enabled) Recall();
+        return base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (!options.Revocations.Enabled) return;
+        var (failures, wait) = (0, TimeSpan.Zero); // the first answer, also after an outage, comes at once: then it is known that the index is there
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var asked = clock.GetTimestamp();
+            switch (await line.AskAsync(position, wait, stoppingToken))
+            {
+                case FeedOutcome.Answered answer:
+                    var isNews = Take(answer);
+                    Keep(answer.More);
+                    failures = 0;
+
+                    // Who holds nothing back although asked to, is a server that stops or no long poll at all.
+                    if (!isNews && wait > TimeSpan.Zero && clock.GetElapsedTime(asked) < LongestPause) await Task.Delay(ShortestPause, clock, stoppingToken);
+                    wait = Wait;
+                    break;
+                case FeedOutcome.Failed { Reason: var reason }:
+                    contact.Lost();
+                    if (failure != reason) LogFailure(log, line.Url, reason);
+                    failure = reason;
+                    wait = TimeSpan.Zero;
+                    await Task.Delay(Pause(++failures), clock, stoppingToken);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Takes an answer; true when it told something new.</summary>
+    private bool Take(FeedOutcome.Answered answer)
+    {
+        revoked.Add(answer.Entries);
+        var before = position;
+
+        // Another list, of which the index may have told only what comes after a number of the old one: from its beginning, then.
+        position = answer.Position.Epoch == before.Epoch || before.Sequence == 0 ? answer.Position : answer.Position with { Sequence = 0 };
+        if (answer.Entries.Count > 0) LogTaken(log, answer.Entries.Count);
+        contact.Heard();
+        if (failure is not null) LogRecovered(log, line.Url);
+        failure = null;
+        return position != before;
+    }
+
+    private void Recall()
+    {
+        try
+        {
+            if (file.Read() is not { } known) return;
+            revoked.Add(known.Entries);
+            contact.Remember(known.HeardAt);
+            (position, written, writtenAt) = (known.Position, known.Position, known.HeardAt);
+        }
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        {
+            LogUnreadable(log, file.Path, e.Message); // the index tells everything again
+        }
+    }
+
+    /// <summary>Writes down what is known: after every change, and once a minute that the index was heard of.</summary>
+    private void Keep(bool more)
+    {
+        var now = clock.GetUtcNow();
+        if (more || (position == written && now - writtenAt < WriteEvery)) return;
+        try
+        {
+            file.Write(new KnownRevocations(position, now, [.. revoked.All]));
+            (written, writtenAt, cannotWrite) = (position, now, false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            if (!cannotWrite) LogUnwritable(log, file.Path, e.Message);
+            cannotWrite = true;
+        }
+    }
+
+    /// <summary>Doubles up to the longest, half of it by chance, so that registries do not come back all at once.</summary>
+    private static TimeSpan Pause(int failures)
+    {
+        var full = Math.Min(ShortestPause.TotalMilliseconds * Math.Pow(2, Math.Min(failures - 1, 10)), LongestPause.TotalMilliseconds);
+        return TimeSpan.FromMilliseconds((full / 2) + RandomNumberGenerator.GetInt32((int)(full / 2) + 1));
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The index told {Count} revocations")]
+    private static partial void LogTaken(ILogger log, int count);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The index's revocations cannot be followed at {Endpoint}: {Reason}; going on with those known, trying again")]
+    private static partial void LogFailure(ILogger log, Uri endpoint, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The index's revocations are followed at {Endpoint} again")]
+    private static partial void LogRecovered(ILogger log, Uri endpoint);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{File} cannot be read ({Reason}); until the index answers, what was revoked before is not known")]
+    private static partial void LogUnreadable(ILogger log, string file, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{File} cannot be written ({Reason}): after a restart, revocations are known only once the index has answered")]
+    private static partial void LogUnwritable(ILogger log, string file, string reason);
+}

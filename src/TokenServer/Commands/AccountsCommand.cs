@@ -1,0 +1,118 @@
+using System.CommandLine;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Revocation;
+using AuthIndex.TokenServer.State;
+
+namespace AuthIndex.TokenServer.Commands;
+
+/// <summary>
+/// <c>accounts</c>: suspends accounts, of whatever source, and resumes them. Works on the server's database, whether the server runs
+/// or not: one that runs notices within a second.
+/// </summary>
+internal static class AccountsCommand
+{
+    private const int MaxReasonLength = 500;
+
+    public static Command Create(CommandLine line, TimeProvider time) => new("accounts", "Suspends and resumes accounts, local ones and those of directories.")
+    {
+        Suspend(line, time),
+        Resume(line),
+        List(line),
+    };
+
+    private static Command Suspend(CommandLine line, TimeProvider time)
+    {
+        var name = Name();
+        var reason = new Option<string>("--reason") { Description = "Why; for the logs and for 'accounts list', not for the account's owner.", DefaultValueFactory = _ => "" };
+        var command = new Command("suspend", "Keeps an account from signing in, and voids the tokens it has.") { name, reason };
+        command.SetAction(async (parsed, _) =>
+        {
+            var (options, account, why) = (OptionsOf(line, parsed), parsed.GetValue(name)!, parsed.GetValue(reason)!);
+            if (account.Length is 0 or > AccountName.MaxLength) throw new OperatorException($"an account name has 1 to {AccountName.MaxLength} characters");
+            if (why.Length > MaxReasonLength || why.Any(char.IsControl)) throw new OperatorException($"--reason: at most {MaxReasonLength} characters, on one line");
+
+            await using var database = Open(options);
+            var existing = await new Suspensions(database).SuspendAsync(account, WhoAmI(), why, time.GetUtcNow());
+            if (existing is not null) throw new OperatorException($"the account is suspended already: {Describe(existing)}");
+            if (options.Ldap.Count == 0 && !IsLocal(options, account)) await Console.Error.WriteLineAsync($"warning: there is no account '{LogText.Clean(account)}' in {options.HtpasswdPath} yet");
+            return Done($"suspended {account}; registries refuse its tokens from the next moment on");
+        });
+        return command;
+    }
+
+    private static Command Resume(CommandLine line)
+    {
+        var name = Name();
+        var command = new Command("resume", "Lets a suspended account sign in again; the tokens that it had stay void.") { name };
+        command.SetAction(async (parsed, _) =>
+        {
+            var account = parsed.GetValue(name)!;
+            await using var database = Open(OptionsOf(line, parsed));
+            if (!await new Suspensions(database).ResumeAsync(account)) throw new OperatorException($"the account '{LogText.Clean(account)}' is not suspended");
+            return Done($"resumed {account}");
+        });
+        return command;
+    }
+
+    private static Command List(CommandLine line)
+    {
+        var json = new Option<bool>("--json") { Description = "Writes JSON." };
+        var command = new Command("list", "Lists the suspended accounts.") { json };
+        command.SetAction(async (parsed, _) =>
+        {
+            await using var database = Open(OptionsOf(line, parsed));
+            var all = new Suspensions(database).All();
+            if (parsed.GetValue(json))
+            {
+                CommandOutput.WriteJson(all, static (writer, all) =>
+                {
+                    writer.WriteStartArray();
+                    foreach (var suspension in all)
+                    {
+                        writer.WriteStartObject();
+                        writer.WriteString("account"u8, suspension.Account);
+                        writer.WriteString("since"u8, $"{suspension.Since:yyyy-MM-dd'T'HH:mm:ss}Z");
+                        writer.WriteString("by"u8, suspension.By);
+                        writer.WriteString("reason"u8, suspension.Reason);
+                        writer.WriteEndObject();
+                    }
+
+                    writer.WriteEndArray();
+                });
+                return 0;
+            }
+
+            foreach (var suspension in all) await Console.Out.WriteLineAsync(Describe(suspension));
+            return 0;
+        });
+        return command;
+    }
+
+    private static Argument<string> Name() => new("NAME") { Description = "The account's name, as 'sub' in its tokens: in the spelling of its source." };
+
+    private static TokenServerOptions OptionsOf(CommandLine line, ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
+
+    /// <summary>Opens the server's database; it is made where the server has not run yet, but not in a folder that is none of its own.</summary>
+    private static StateDatabase Open(TokenServerOptions options)
+    {
+        if (!Directory.Exists(options.DataDirectory)) throw new OperatorException($"there is no token server's data in {options.DataDirectory}: name its folder with --data, or run init to make it");
+        DataDirectory.Ensure(options.StatePath);
+        return new StateDatabase(options.DatabaseFile);
+    }
+
+    private static bool IsLocal(TokenServerOptions options, string account) =>
+        File.Exists(options.HtpasswdPath) && HtpasswdEdit.Names(File.ReadAllBytes(options.HtpasswdPath)).Contains(account, StringComparer.Ordinal);
+
+    private static string WhoAmI() => Environment.GetEnvironmentVariable("SUDO_USER") is { Length: > 0 } person ? person : Environment.UserName;
+
+    private static string Describe(Suspension suspension) =>
+        $"{LogText.Clean(suspension.Account)}  since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z by {suspension.By}{(suspension.Reason.Length == 0 ? "" : $": {suspension.Reason}")}";
+
+    private static int Done(string what)
+    {
+        Console.Out.WriteLine(what);
+        return 0;
+    }
+}

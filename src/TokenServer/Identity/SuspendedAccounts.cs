@@ -1,0 +1,31 @@
+using System.Collections.Frozen;
+
+namespace AuthIndex.TokenServer.Identity;
+
+/// <summary>That an account may not sign in until it is resumed.</summary>
+/// <param name="Account">Its name, in its source's spelling.</param>
+/// <param name="Since">Since when.</param>
+/// <param name="By">Who suspended it.</param>
+/// <param name="Reason">Why; empty when no reason was given.</param>
+internal sealed record Suspension(string Account, DateTimeOffset Since, string By, string Reason);
+
+/// <summary>
+/// The suspended accounts, at hand for every sign-in. Whoever it was that let somebody in, password, token or memory, passes
+/// <see cref="Judge"/>: the <see cref="IdentityChain"/> hands out no other outcome.
+/// </summary>
+internal sealed class SuspendedAccounts
+{
+    private volatile FrozenDictionary<string, Suspension> suspended = FrozenDictionary<string, Suspension>.Empty;
+
+    /// <summary>The suspension of an account; null when it is not suspended.</summary>
+    public Suspension? Find(string account) => suspended.GetValueOrDefault(account);
+
+    /// <summary>Takes what holds from now on.</summary>
+    public void Replace(IEnumerable<Suspension> all) => suspended = all.ToFrozenDictionary(s => s.Account, StringComparer.Ordinal);
+
+    /// <summary>The outcome, or that the account is suspended. The client is told what it is told of every refused sign-in.</summary>
+    public SignInOutcome Judge(SignInOutcome outcome) =>
+        outcome is SignInOutcome.SignedIn who && Find(who.Account) is { } suspension
+            ? new SignInOutcome.Refused($"the account is suspended since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z by {suspension.By}{(suspension.Reason.Length == 0 ? "" : $": {suspension.Reason}")}")
+            : outcome;
+}

@@ -1,0 +1,105 @@
+using System.Globalization;
+using AuthIndex.TokenServer.Protocol;
+
+namespace AuthIndex.TokenServer.Revocation;
+
+/// <summary>
+/// GET <c>/index/v1/revocations?after=SEQUENCE&amp;epoch=EPOCH&amp;wait=SECONDS</c>: registries follow here what is revoked. Answers at
+/// once when there is something after the sequence, otherwise as soon as there is, or when the wait is over. A registry that waits
+/// costs a connection and nothing else.
+/// </summary>
+internal sealed class RevocationFeedEndpoint(
+    IReadOnlyList<RegistryService> services, Revocations revocations, RevocationWatch watch, IHostApplicationLifetime lifetime, TimeProvider time)
+{
+    /// <summary>Where it is.</summary>
+    public const string Path = "/index/v1/revocations";
+
+    /// <summary>The most revocations in one answer.</summary>
+    public const int PageSize = 1000;
+
+    // Proxies commonly end a connection that is silent for a minute.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(55);
+
+    /// <summary>Answers one request.</summary>
+    public async Task HandleAsync(HttpContext context)
+    {
+        if (!HttpMethods.IsGet(context.Request.Method))
+        {
+            await ErrorAnswer.MethodNotAllowed("GET").SendAsync(context.Response);
+            return;
+        }
+
+        if (RegistrySignIn.Read(context.Request.Headers.Authorization, services, out _) is { } refused)
+        {
+            await refused.SendAsync(context.Response);
+            return;
+        }
+
+        var query = context.Request.Query;
+        if (Number(query["after"]) is not { } after || Number(query["wait"]) is not { } seconds)
+        {
+            await ErrorAnswer.InvalidRequest("after and wait are whole numbers of 0 or more").SendAsync(context.Response);
+            return;
+        }
+
+        // Numbers of another epoch mean nothing here, and who has them must hear so at once.
+        var isOtherEpoch = query.TryGetValue("epoch", out var epoch) && epoch != watch.Epoch;
+        if (isOtherEpoch) after = 0;
+        var next = watch.Next;
+        var page = revocations.After(after, PageSize);
+        if (page.Sequence == after && !isOtherEpoch && seconds > 0)
+        {
+            await WaitAsync(next, TimeSpan.FromSeconds(Math.Min(seconds, LongestWait.TotalSeconds)), context.RequestAborted);
+            page = revocations.After(after, PageSize);
+        }
+
+        context.Response.Headers.CacheControl = "no-store";
+        await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Body(page));
+    }
+
+    /// <summary>Waits; a server that is told to stop does not.</summary>
+    private async Task WaitAsync(Task next, TimeSpan wait, CancellationToken hungUp)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(hungUp, lifetime.ApplicationStopping);
+        try
+        {
+            await next.WaitAsync(wait, time, ended.Token);
+        }
+        catch (TimeoutException)
+        {
+            // Nothing came.
+        }
+        catch (OperationCanceledException) when (!hungUp.IsCancellationRequested)
+        {
+            // The server stops: the registry comes back to the next one.
+        }
+    }
+
+    private static long? Number(string? text)
+    {
+        if (string.IsNullOrEmpty(text)) return 0;
+        return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+    }
+
+    private byte[] Body(RevocationPage page) => JsonBytes.Write((watch.Epoch, page), static (json, answer) =>
+    {
+        json.WriteStartObject();
+        json.WriteString("epoch"u8, answer.Epoch);
+        json.WriteNumber("sequence"u8, answer.page.Sequence);
+        json.WriteStartArray("revocations"u8);
+        foreach (var revocation in answer.page.Items)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("sequence"u8, revocation.Sequence);
+            json.WriteString("kind"u8, revocation.Kind);
+            json.WriteString("value"u8, revocation.Value);
+            json.WriteNumber("issuedBefore"u8, revocation.IssuedBefore);
+            json.WriteNumber("expires"u8, revocation.Expires);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteBoolean("more"u8, answer.page.More);
+        json.WriteEndObject();
+    });
+}

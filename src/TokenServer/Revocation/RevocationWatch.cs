@@ -1,0 +1,123 @@
+using System.Security.Cryptography;
+using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Identity;
+using Microsoft.Data.Sqlite;
+
+namespace AuthIndex.TokenServer.Revocation;
+
+/// <summary>
+/// Notices what was revoked, suspended or resumed, by this server or by a command beside it: looks into the database four times a
+/// second, and at once when woken. Clears away what has expired.
+/// </summary>
+internal sealed partial class RevocationWatch(
+    Revocations revocations, Suspensions suspensions, SuspendedAccounts suspended, TimeProvider time, ILogger<RevocationWatch> log) : BackgroundService
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
+
+    private readonly SemaphoreSlim woken = new(0);
+    private volatile TaskCompletionSource next = NewSource();
+    private IReadOnlyList<Suspension> known = [];
+    private (long Last, long Count) state;
+    private long newest;
+    private long? sweptAt;
+    private bool failing;
+
+    /// <summary>
+    /// Names the list of revocations as it is read from this start of the server on. While the server was down its database may have
+    /// been put back from a backup, which nothing in the database could tell: so readers begin anew, which costs one request.
+    /// </summary>
+    public string Epoch { get; } = RandomNumberGenerator.GetHexString(32, lowercase: true);
+
+    /// <summary>Ends when something is revoked. Take it before reading the list, so that nothing is missed in between.</summary>
+    public Task Next => next.Task;
+
+    /// <summary>Tells that something was committed.</summary>
+    public void Wake() => woken.Release();
+
+    /// <summary>Begins. Who is suspended is known before the server listens.</summary>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        Look();
+        return base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        woken.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            try
+            {
+                Look();
+                await SweepAsync();
+                failing = false;
+            }
+            catch (SqliteException e)
+            {
+                if (!failing) LogFailed(log, e);
+                failing = true;
+            }
+
+            await woken.WaitAsync(LookEvery, stoppingToken);
+        }
+    }
+
+    private void Look()
+    {
+        if (suspensions.State() is var now && now != state)
+        {
+            var all = suspensions.All();
+            suspended.Replace(all);
+            Tell(all);
+            (state, known) = (now, all);
+        }
+
+        if (revocations.Newest() is var last && last != newest)
+        {
+            newest = last;
+            Interlocked.Exchange(ref next, NewSource()).SetResult();
+        }
+    }
+
+    private async Task SweepAsync()
+    {
+        if (sweptAt is { } last && time.GetElapsedTime(last) < SweepEvery) return;
+        await revocations.SweepAsync();
+        sweptAt = time.GetTimestamp();
+    }
+
+    private void Tell(IReadOnlyList<Suspension> all)
+    {
+        if (!log.IsEnabled(LogLevel.Information)) return;
+        foreach (var suspension in all.Except(known))
+        {
+            var (account, by, reason) = (LogText.Clean(suspension.Account), LogText.Clean(suspension.By), LogText.Clean(suspension.Reason));
+            LogSuspended(log, account, by, reason);
+        }
+
+        foreach (var resumed in known.Select(s => s.Account).Except(all.Select(s => s.Account), StringComparer.Ordinal))
+        {
+            var account = LogText.Clean(resumed);
+            LogResumed(log, account);
+        }
+    }
+
+    private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The account {Account} is suspended by {By}: \"{Reason}\"", SkipEnabledCheck = true)]
+    private static partial void LogSuspended(ILogger log, string account, string by, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The account {Account} may sign in again", SkipEnabledCheck = true)]
+    private static partial void LogResumed(ILogger log, string account);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "What was revoked or suspended cannot be read; going on with what is known, and trying again")]
+    private static partial void LogFailed(ILogger log, Exception e);
+}

@@ -1,0 +1,116 @@
+using System.Net;
+using AuthIndex.RegistryCore.Access;
+using AuthIndex.TestKit;
+using Microsoft.AspNetCore.Http;
+
+namespace AuthIndex.RegistryCore.Tests.Revocation;
+
+/// <summary>A registry beside an index that is not as it should be.</summary>
+public sealed class RevocationFollowerTests
+{
+    private const string Entry = """{"sequence":9,"kind":"token","value":"id-9","issuedBefore":99999999999,"expires":99999999999}""";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    [Fact]
+    public async Task Another_list_is_read_from_its_beginning_though_the_index_does_not_look_at_the_epoch()
+    {
+        await using var index = await StandIn.StartAsync();
+        var epoch = "one";
+        index.Answer = http => AnswerAsync(http, (epoch, http.Request.Query["after"].ToString()) switch
+        {
+            ("one", "0") => Answer("one", 5, ""),
+            ("two", "0") => Answer("two", 9, Entry.Replace('9', '3') + "," + Entry),
+            ("two", "5") => Answer("two", 9, Entry),
+            _ => null,
+        });
+        await using var registry = await StartAsync(index);
+        await Eventually.TrueAsync(() => index.Asked.Count >= 2, Patience, () => "not asked on");
+        Assert.Empty(Known(registry));
+
+        epoch = "two";
+        await ExpectKnownAsync(registry, "id-3", "id-9");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("null")]
+    [InlineData("[]")]
+    [InlineData("""{"epoch":"e","sequence":1}""")]
+    [InlineData("""{"epoch":null,"sequence":1,"revocations":[]}""")]
+    [InlineData("""{"epoch":"e","revocations":[]}""")]
+    [InlineData("""{"epoch":"e","sequence":1,"revocations":[null]}""")]
+    [InlineData("""{"epoch":"e","sequence":1,"revocations":[{"kind":"token","issuedBefore":1,"expires":99999999999}]}""")]
+    public async Task An_answer_out_of_form_is_none_and_the_next_one_in_form_counts(string body)
+    {
+        await using var index = await StandIn.StartAsync();
+        index.Answer = http => AnswerAsync(http, body);
+        await using var registry = await StartAsync(index);
+        await Eventually.TrueAsync(() => index.Asked.Count >= 2, Patience, () => "not asked again");
+        Assert.Null(registry.Service<RevocationContact>().HeardAt);
+
+        index.Answer = http => AnswerAsync(http, Answer("e", 9, Entry));
+        await ExpectKnownAsync(registry, "id-9");
+    }
+
+    [Fact]
+    public async Task A_token_server_without_such_a_list_is_told_in_the_log_with_what_to_do()
+    {
+        await using var index = await StandIn.StartAsync();
+        index.Answer = http => AnswerAsync(http, ""); // until the log is recorded
+        await using var registry = await StartAsync(index);
+        var log = registry.RecordLog();
+        index.Answer = http =>
+        {
+            http.Response.StatusCode = StatusCodes.Status404NotFound;
+            return Task.CompletedTask;
+        };
+        await Eventually.TrueAsync(() => log.Text.Contains("set registry.revocations.enabled: false", StringComparison.Ordinal), Patience, () => log.Text);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{")]
+    [InlineData("{}")]
+    [InlineData("null")]
+    public async Task A_damaged_file_keeps_no_registry_from_starting_and_the_index_tells_everything_again(string content)
+    {
+        await using var index = await StandIn.StartAsync();
+        index.Answer = http => AnswerAsync(http, http.Request.Query["after"] == "0" ? Answer("e", 9, Entry) : null);
+        await using var registry = await StartAsync(index);
+        await ExpectKnownAsync(registry, "id-9");
+
+        var file = Path.Combine(registry.Root, "revocations.json");
+        await registry.RestartAsync(() => File.WriteAllText(file, content));
+        await ExpectKnownAsync(registry, "id-9");
+        await Eventually.TrueAsync(() => File.ReadAllText(file).Contains("id-9", StringComparison.Ordinal), Patience, () => "not written anew");
+    }
+
+    private static Task<RegistryHost> StartAsync(StandIn index) => RegistryHost.StartAsync(o =>
+    {
+        o.Revocations.Enabled = true;
+        o.LogLevel = "warning";
+        o.TokenServer.Url = index.Url;
+        o.TokenServer.CredentialFile = o.TokenServer.KeysFile; // the stand-in looks at none
+    });
+
+    private static string Answer(string epoch, int sequence, string entries) => $$"""{"epoch":"{{epoch}}","sequence":{{sequence}},"revocations":[{{entries}}],"more":false}""";
+
+    /// <summary>Answers; null holds the question for a moment, as an index that has nothing to tell.</summary>
+    private static async Task AnswerAsync(HttpContext http, string? body)
+    {
+        if (body is null)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50), http.RequestAborted);
+            http.Response.StatusCode = (int)HttpStatusCode.ServiceUnavailable;
+            return;
+        }
+
+        http.Response.ContentType = "application/json";
+        await http.Response.WriteAsync(body, http.RequestAborted);
+    }
+
+    private static IEnumerable<string> Known(RegistryHost registry) => registry.Service<RevokedTokens>().All.Select(e => e.Value).Order(StringComparer.Ordinal);
+
+    private static Task ExpectKnownAsync(RegistryHost registry, params string[] values) =>
+        Eventually.TrueAsync(() => Known(registry).SequenceEqual(values, StringComparer.Ordinal), Patience, () => $"known is {string.Join(' ', Known(registry))}");
+}

@@ -1,0 +1,145 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Reflection;
+using System.Text.Json.Nodes;
+using AuthIndex.Hosting.Configuration;
+using AuthIndex.TestKit;
+using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Revocation;
+using AuthIndex.TokenServer.State;
+
+namespace AuthIndex.TokenServer.Tests.Revocation;
+
+public sealed class SuspensionTests
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    [Fact]
+    public async Task A_suspended_account_is_refused_though_its_password_is_remembered_and_is_told_what_everybody_is_told()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        Assert.Equal(HttpStatusCode.OK, (await SignInAsync(server, "alice")).Status); // remembered from now on
+        await SuspendAsync(server, "alice");
+        await EventuallyAsync(server, "alice", HttpStatusCode.Unauthorized);
+
+        var refused = await SignInAsync(server, "alice");
+        using var wrong = await server.GetAsync("/token", "alice", "a wrong password");
+        Assert.Equal(WithoutDecision(await wrong.Content.ReadAsStringAsync(None)), WithoutDecision(refused.Body));
+        Assert.Contains("the account is suspended since 2030-01-02 03:04:05Z by root: left the company", server.Log.Text, StringComparison.Ordinal);
+        Assert.Contains("The account alice is suspended by root: \"left the company\"", server.Log.Text, StringComparison.Ordinal);
+        await Eventually.TrueAsync(
+            () => File.Exists(server.Options.AuditPath) && File.ReadAllText(server.Options.AuditPath).Contains("suspended since", StringComparison.Ordinal), TimeSpan.FromSeconds(30), () => "not in the audit log");
+        Assert.Equal(HttpStatusCode.OK, (await SignInAsync(server, "admin", TokenServerHost.AdminPassword)).Status);
+    }
+
+    [Fact]
+    public async Task A_resumed_account_signs_in_again()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        await SuspendAsync(server, "alice");
+        await EventuallyAsync(server, "alice", HttpStatusCode.Unauthorized);
+        await using (var database = new StateDatabase(server.Options.DatabaseFile)) Assert.True(await new Suspensions(database).ResumeAsync("alice"));
+        await EventuallyAsync(server, "alice", HttpStatusCode.OK);
+        Assert.Contains("The account alice may sign in again", server.Log.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Who_was_suspended_while_the_server_was_down_does_not_get_in_with_the_first_request()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        await SuspendAsync(server, "alice");
+        await server.RestartAsync();
+        Assert.Equal(HttpStatusCode.Unauthorized, (await SignInAsync(server, "alice")).Status);
+    }
+
+    [Fact]
+    public async Task A_suspension_while_a_sign_in_is_under_way_ends_it()
+    {
+        var suspended = new SuspendedAccounts();
+        var chain = new IdentityChain([new SlowSource(() => suspended.Replace([new Suspension("alice", DateTimeOffset.UnixEpoch, "root", "")]))], new RememberedCredentials(TimeSpan.FromMinutes(5), new ManualClock()), suspended);
+        var outcome = Assert.IsType<SignInOutcome.Refused>(await chain.SignInAsync("alice", "pw", None));
+        Assert.Equal("the account is suspended since 1970-01-01 00:00:00Z by root", outcome.Reason);
+        Assert.IsType<SignInOutcome.Refused>(await chain.FindAsync("alice", None));
+
+        suspended.Replace([]);
+        Assert.IsType<SignInOutcome.SignedIn>(await chain.FindAsync("alice", None));
+    }
+
+    [Fact]
+    public async Task The_tokens_that_a_suspended_account_has_and_gets_in_that_moment_are_void()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        var now = server.Clock.GetUtcNow();
+        await SuspendAsync(server, "alice");
+        var revocations = server.Service<Revocations>();
+        Assert.True(revocations.IsVoid("alice", null, "id", now.ToUnixTimeSeconds()));
+        Assert.True(revocations.IsVoid("alice", null, "id", (now + Suspensions.NoticedWithin).ToUnixTimeSeconds()));
+        Assert.False(revocations.IsVoid("alice", null, "id", (now + Suspensions.NoticedWithin).ToUnixTimeSeconds() + 1));
+        Assert.False(revocations.IsVoid("bob", null, "id", now.ToUnixTimeSeconds()));
+    }
+
+    [Fact]
+    public async Task A_suspended_or_revoked_token_searches_no_catalogue()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        var token = (string)JsonNode.Parse((await SignInAsync(server, "alice")).Body)!["token"]!;
+        Assert.Equal(HttpStatusCode.OK, await SearchAsync(server, token));
+        await server.Service<StateDatabase>().WriteAsync(db =>
+        {
+            Revocations.AddInTransaction(db, RevocationKind.Account, "alice", server.Clock.GetUtcNow(), server.Clock.GetUtcNow());
+            return 0;
+        });
+        Assert.Equal(HttpStatusCode.Unauthorized, await SearchAsync(server, token));
+    }
+
+    [Fact]
+    public void A_revocation_is_kept_for_as_long_as_any_token_can_be_configured_to_live()
+    {
+        var range = typeof(TokenServerOptions).GetProperty(nameof(TokenServerOptions.TokenLifetime))!.GetCustomAttribute<DurationRangeAttribute>()!;
+        Assert.True(Duration.TryParse(range.Max, out var longest));
+        Assert.Equal(TokenProfile.MaxLifetime, longest);
+        Assert.True(Revocations.LongestLife > longest);
+    }
+
+    private static async Task SuspendAsync(TokenServerHost server, string account)
+    {
+        await using var database = new StateDatabase(server.Options.DatabaseFile);
+        Assert.Null(await new Suspensions(database).SuspendAsync(account, "root", "left the company", server.Clock.GetUtcNow()));
+    }
+
+    private static async Task<(HttpStatusCode Status, string Body)> SignInAsync(TokenServerHost server, string user, string password = TokenServerHost.AlicePassword)
+    {
+        using var answer = await server.GetAsync("/token?service=registry", user, password);
+        return (answer.StatusCode, await answer.Content.ReadAsStringAsync(None));
+    }
+
+    private static Task EventuallyAsync(TokenServerHost server, string user, HttpStatusCode status) =>
+        Eventually.TrueAsync(async () => (await SignInAsync(server, user)).Status == status, TimeSpan.FromSeconds(30), () => $"never {status}");
+
+    private static async Task<HttpStatusCode> SearchAsync(TokenServerHost server, string token)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/index/v1/repositories") { Headers = { Authorization = new AuthenticationHeaderValue("Bearer", token) } };
+        using var answer = await server.Client.SendAsync(request, None);
+        return answer.StatusCode;
+    }
+
+    private static string WithoutDecision(string body) => System.Text.RegularExpressions.Regex.Replace(body, @"decision \w+", "decision", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
+
+    private sealed class SlowSource(Action meanwhile) : IIdentitySource
+    {
+        public string Name => "test";
+
+        public long Version => 0;
+
+        public ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken)
+        {
+            meanwhile();
+            return new(new SignInOutcome.SignedIn(user, [], "test"));
+        }
+
+        public ValueTask<SignInOutcome> RefuseUnknownAsync(string user, string password, CancellationToken cancellationToken) => new(new SignInOutcome.UnknownAccount());
+
+        public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) => new(new SignInOutcome.SignedIn(account, [], "test"));
+    }
+}
