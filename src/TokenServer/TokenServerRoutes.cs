@@ -1,8 +1,10 @@
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Account;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Token;
+using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer;
 
@@ -12,6 +14,7 @@ namespace AuthIndex.TokenServer;
 /// </summary>
 internal sealed partial class TokenServerRoutes(
     TokenEndpoint token, JwksEndpoint jwks, PullableEndpoint pullable, ReportEndpoint reports, CatalogueEndpoint catalogue, HealthEndpoint health, MetricsEndpoint metrics,
+    AccountTokensEndpoint accountTokens, RevokeEndpoint revoke,
     ILogger<TokenServerRoutes> log)
 {
     /// <summary>Answers one request.</summary>
@@ -46,6 +49,8 @@ internal sealed partial class TokenServerRoutes(
         ReportEndpoint.EventsPath => reports.HandleEventsAsync(context),
         ReportEndpoint.SnapshotPath => reports.HandleSnapshotAsync(context),
         { } path when CatalogueEndpoint.Answers(path) => catalogue.HandleAsync(context),
+        RevokeEndpoint.Path => revoke.HandleAsync(context),
+        { } path when AccountTokensEndpoint.Answers(path) => accountTokens.HandleAsync(context),
         HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(context),
         HealthEndpoint.ReadyPath => health.ReadyAsync(context),
         MetricsPage.Path => metrics.HandleAsync(context),
