@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.State;
 using AuthIndex.TokenServer.Tokens;
 
@@ -84,7 +85,7 @@ internal static class GrantHost
 
     /// <summary>The grant of a secret, as the database has it.</summary>
     public static Grant Grant(this TokenServerHost host, string secret) =>
-        host.Service<GrantStore>().Find(Protocol.TokenSecret.Parse(secret)!.Hash).Grant ?? throw new InvalidOperationException("there is no such grant");
+        host.Service<GrantStore>().Find(TokenSecret.Parse(secret)!.Hash).Grant ?? throw new InvalidOperationException("there is no such grant");
 
     /// <summary>What another process sees and does in the server's database.</summary>
     public static async Task<T> BesideAsync<T>(this TokenServerHost host, Func<GrantStore, Task<T>> work)
