@@ -55,9 +55,12 @@ public sealed class TokensCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Tokens_are_looked_after_while_no_server_runs()
+    public async Task Tokens_are_looked_after_while_no_server_runs_and_no_password_looks_like_one()
     {
         await PrepareAsync();
+        var add = await ChildProcess.RunAsync(Program, ["users", "add", "bob", "--data", directory["data"]], input: "aix_secret\n");
+        Assert.Equal(1, add.ExitCode);
+        Assert.Contains("would be taken for one", add.Error, StringComparison.Ordinal);
         var token = (await OkAsync(null, "create", "--account", "admin")).Trim();
         Assert.NotNull(TokenSecret.Parse(token));
         var id = JsonNode.Parse(await OkAsync(null, "list", "--json"))![0]!["id"]!.ToString();
@@ -65,24 +68,24 @@ public sealed class TokensCommandTests : IDisposable
         Assert.Equal("[]\n", await OkAsync(null, "list", "--json"));
     }
 
-    [Theory]
-    [InlineData("there is no account 'nobody'", "create", "--account", "nobody")]
-    [InlineData("there is no robot 'cy'; did you mean 'ci'?", "create", "--account", "robot:cy")]
-    [InlineData("'soon' is no duration", "create", "--account", "admin", "--expires", "soon")]
-    [InlineData("between 1m and 365d", "create", "--account", "admin", "--expires", "400d")]
-    [InlineData("did you mean 'push'?", "create", "--account", "admin", "--action", "pus")]
-    [InlineData("no repository's name", "create", "--account", "admin", "--repository", "/x")]
-    [InlineData("is no address", "create", "--account", "admin", "--address", "10.0.1")]
-    [InlineData("either ids or --account", "revoke")]
-    [InlineData("either ids or --account", "revoke", "x", "--account", "admin")]
-    public async Task What_cannot_be_done_is_told(string message, params string[] arguments)
+    [Fact]
+    public async Task What_cannot_be_done_is_told()
     {
         await PrepareAsync();
-        var result = await RunAsync(null, arguments);
-        Assert.Equal(1, result.ExitCode);
-        Assert.Contains(message, result.Error, StringComparison.Ordinal);
-        Assert.StartsWith("error: ", result.Error, StringComparison.Ordinal);
-        Assert.Equal("", result.Output);
+        foreach (var (message, arguments) in new (string, string[])[]
+        {
+            ("there is no account 'nobody'", ["create", "--account", "nobody"]),
+            ("there is no robot 'cy'; did you mean 'ci'?", ["create", "--account", "robot:cy"]),
+            ("between 1m and 365d", ["create", "--account", "admin", "--expires", "400d"]),
+            ("either ids or --account", ["revoke"]),
+        })
+        {
+            var result = await RunAsync(null, arguments);
+            Assert.Equal(1, result.ExitCode);
+            Assert.Contains(message, result.Error, StringComparison.Ordinal);
+            Assert.StartsWith("error: ", result.Error, StringComparison.Ordinal);
+            Assert.Equal("", result.Output);
+        }
     }
 
     [Fact]
@@ -103,15 +106,6 @@ public sealed class TokensCommandTests : IDisposable
         await host.ReplaceAccountsAsync(TokenServerHost.Accounts);
         host.Clock.Advance(RememberedGrants.LookEvery);
         Assert.StartsWith("401 invalid_client: sign-in failed: the token is not known", await host.GetAsync("/token?service=registry", "", access).ErrorAsync(), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_password_that_looks_like_a_token_is_given_to_nobody()
-    {
-        await PrepareAsync();
-        var result = await ChildProcess.RunAsync(Program, ["users", "add", "bob", "--data", directory["data"]], input: "aix_secret\n");
-        Assert.Equal(1, result.ExitCode);
-        Assert.Contains("would be taken for one", result.Error, StringComparison.Ordinal);
     }
 
     private async Task PrepareAsync()
