@@ -10,6 +10,7 @@ root.Add(UsersCommand.Create(line));
 root.Add(AccountsCommand.Create(line, TimeProvider.System));
 root.Add(KeysCommand.Create(line, TimeProvider.System));
 root.Add(LdapCommand.Create(line));
+root.Add(TokensCommand.Create(line));
 TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System, parsed => Options(parsed).Ldap);
 policy.Add(PolicyCommandReload.Create(Options, TimeProvider.System));

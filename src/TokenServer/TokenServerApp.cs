@@ -1,5 +1,6 @@
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Account;
 using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
@@ -12,6 +13,7 @@ using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
 using AuthIndex.TokenServer.Token;
+using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer;
 
@@ -75,6 +77,17 @@ internal static class TokenServerApp
         services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyStore>(), s.GetRequiredService<Revocations>(), options.Issuer));
         services.AddSingleton<JwksEndpoint>();
         services.AddSingleton(new MetadataEndpoint(options.Issuer, options.PublicUrl));
+        services.AddSingleton(GrantLimits.Of(options));
+        services.AddSingleton<GrantStore>();
+        services.AddSingleton<RememberedGrants>();
+        services.AddSingleton<GrantKeeper>();
+        services.AddHostedService(s => s.GetRequiredService<GrantKeeper>());
+        services.AddSingleton<GrantMaker>();
+        services.AddSingleton<AccountFinder>();
+        services.AddSingleton<CallerSignIn>();
+        services.AddSingleton<IssuedUnder>();
+        services.AddSingleton<RevokeEndpoint>();
+        services.AddSingleton<AccountTokensEndpoint>();
         services.AddSingleton<TokenEndpoint>();
         services.AddSingleton<PullableEndpoint>();
         services.AddSingleton(_ => new StateDatabase(options.DatabaseFile));

@@ -51,6 +51,29 @@ internal sealed class TokenServerOptions : ListenerOptions
     [DurationRange("0s", "24h")]
     public TimeSpan RememberPasswords { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>Whether a client that asks for a refresh token gets one; without, docker keeps the password.</summary>
+    public bool RefreshTokens { get; set; } = true;
+
+    /// <summary>After how long without use a refresh token ends.</summary>
+    [DurationRange("1h", "3650d")]
+    public TimeSpan RefreshTokenIdle { get; set; } = TimeSpan.FromDays(90);
+
+    /// <summary>After how long a refresh token ends in any case.</summary>
+    [DurationRange("1h", "3650d")]
+    public TimeSpan RefreshTokenLifetime { get; set; } = TimeSpan.FromDays(365);
+
+    /// <summary>How many refresh tokens an account has; beyond, the one that was not used for longest ends.</summary>
+    [Range(1, 100_000)]
+    public int RefreshTokensPerAccount { get; set; } = 1000;
+
+    /// <summary>How long an access token lasts at most, and when nothing else is said.</summary>
+    [DurationRange("1m", "3650d")]
+    public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromDays(365);
+
+    /// <summary>How many access tokens an account may have.</summary>
+    [Range(0, 100_000)]
+    public int AccessTokensPerAccount { get; set; } = 100;
+
     /// <summary>The directories whose accounts may sign in, asked in order after the accounts of the htpasswd file.</summary>
     public List<LdapDirectoryOptions> Ldap { get; set; } = [];
 

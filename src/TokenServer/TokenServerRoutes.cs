@@ -1,10 +1,12 @@
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Account;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Token;
+using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer;
 
@@ -14,7 +16,8 @@ namespace AuthIndex.TokenServer;
 /// </summary>
 internal sealed partial class TokenServerRoutes(
     TokenEndpoint token, JwksEndpoint jwks, MetadataEndpoint metadata, PullableEndpoint pullable, ReportEndpoint reports, CatalogueEndpoint catalogue, HealthEndpoint health, MetricsEndpoint metrics,
-    RevocationFeedEndpoint revocations, IntrospectionEndpoint introspection, ILogger<TokenServerRoutes> log)
+    AccountTokensEndpoint accountTokens, RevokeEndpoint revoke, RevocationFeedEndpoint revocations, IntrospectionEndpoint introspection,
+    ILogger<TokenServerRoutes> log)
 {
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
@@ -51,6 +54,8 @@ internal sealed partial class TokenServerRoutes(
         RevocationFeedEndpoint.Path => revocations.HandleAsync(context),
         IntrospectionEndpoint.Path => introspection.HandleAsync(context),
         { } path when CatalogueEndpoint.Answers(path) => catalogue.HandleAsync(context),
+        RevokeEndpoint.Path => revoke.HandleAsync(context),
+        { } path when AccountTokensEndpoint.Answers(path) => accountTokens.HandleAsync(context),
         HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(context),
         HealthEndpoint.ReadyPath => health.ReadyAsync(context),
         MetricsPage.Path => metrics.HandleAsync(context),

@@ -24,13 +24,15 @@ public sealed partial class ArchitectureTests
             ["Metrics"] = [],
             ["Audit"] = ["Metrics"],
             ["Policies"] = [],
-            ["Identity"] = ["Policies"], // only the words for the ways to sign in, which rules name
+            ["Identity"] = ["Protocol", "Policies"], // only how a token begins, and the words for the ways to sign in, which rules name
             ["Keys"] = ["Protocol"],
-            ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys"],
             ["Revocation"] = ["Protocol", "State", "Identity"],
-            ["Introspection"] = ["Protocol", "Identity", "Keys", "Token", "Revocation"],
-            ["Index"] = ["Protocol", "State", "Policies", "Identity", "Keys", "Token", "Revocation"],
-            ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Policies", "Identity", "Keys", "Token", "Revocation", "Index"],
+            ["Tokens"] = ["Protocol", "State", "Policies", "Identity", "Revocation"],
+            ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Tokens"],
+            ["Account"] = ["Protocol", "Identity", "Token", "Tokens"],
+            ["Introspection"] = ["Protocol", "Identity", "Keys", "Tokens", "Token", "Revocation"],
+            ["Index"] = ["Protocol", "State", "Policies", "Identity", "Keys", "Tokens", "Token", "Revocation"],
+            ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Policies", "Identity", "Keys", "Revocation", "Tokens", "Token", "Account", "Index"],
         },
         ["RegistryCore"] = new()
         {
@@ -49,7 +51,7 @@ public sealed partial class ArchitectureTests
     };
 
     // What endpoints answer with, and what carries the request from the gate to them.
-    private static readonly string[] RequestCarriers = ["V2Request", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument"];
+    private static readonly string[] RequestCarriers = ["V2Request", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument", "FormBody"];
 
     [Fact]
     public void Projects_refer_only_to_those_they_may()

@@ -11,6 +11,9 @@ public sealed class DockerClient(string engine, string configuration)
         ["DOCKER_BUILDKIT"] = "0",
     };
 
+    /// <summary>The same engine for somebody else, whose configuration lies in a folder that the test can look into.</summary>
+    public DockerClient InFolder(string folder) => new(engine, Directory.CreateDirectory(folder).FullName);
+
     /// <summary>Runs <c>docker</c> with arguments.</summary>
     public Task<ProcessResult> RunAsync(params string[] arguments) => ChildProcess.RunAsync("docker", arguments, environment);
 

@@ -122,7 +122,10 @@ public sealed class Database : IAsyncDisposable
         foreach (var version in scripts.Keys.Where(v => v > current).Order())
         {
             using var script = new StreamReader(migrations.GetManifestResourceStream(scripts[version])!);
-            connection.Execute($"BEGIN IMMEDIATE;\n{script.ReadToEnd()}\nPRAGMA user_version={version};\nCOMMIT;");
+            connection.Execute("BEGIN IMMEDIATE");
+            // Another process may have done it since: a command beside a server that starts.
+            if (connection.ExecuteScalar<int>("PRAGMA user_version") < version) connection.Execute($"{script.ReadToEnd()}\nPRAGMA user_version={version};");
+            connection.Execute("COMMIT");
         }
     }
 

@@ -39,6 +39,12 @@ internal sealed record AuditEntry(
     // What is written is all that there is: an entry read again is the entry.
     public DateTimeOffset Time { get; init => field = WholeMilliseconds(value); } = WholeMilliseconds(Time);
 
+    /// <summary>The public id of the token by which the caller signed in; null for a password.</summary>
+    public string? Grant { get; init; }
+
+    /// <summary>That token's name.</summary>
+    public string? GrantName { get; init; }
+
     /// <summary>Writes the entry as one JSON object.</summary>
     public void Write(Utf8JsonWriter json)
     {
@@ -67,6 +73,12 @@ internal sealed record AuditEntry(
         WriteTexts(json, "allowedBy"u8, AllowedBy);
         json.WriteString("policy"u8, Policy);
         json.WriteString("reason"u8, Reason);
+        if (Grant is not null)
+        {
+            json.WriteString("grant"u8, Grant);
+            json.WriteString("grantName"u8, GrantName);
+        }
+
         json.WriteEndObject();
     }
 
@@ -98,7 +110,11 @@ internal sealed record AuditEntry(
                 [.. fields.Objects("refused").Select(r => new AuditRefusal(r.Text("scope"), r.Text("reason"), r.Texts("rules")))],
                 fields.Texts("allowedBy"),
                 fields.TextOrNull("policy"),
-                fields.TextOrNull("reason"));
+                fields.TextOrNull("reason"))
+            {
+                Grant = fields.TextIfAny("grant"),
+                GrantName = fields.TextIfAny("grantName"),
+            };
             if (fields.Problem is null) entry = read;
             return fields.Problem;
         }

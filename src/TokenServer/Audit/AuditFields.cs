@@ -21,6 +21,9 @@ internal sealed class AuditFields
     public string? TextOrNull(string key) =>
         json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null ? null : Text(key);
 
+    /// <summary>The text of a key that earlier versions did not write; null where it is not there.</summary>
+    public string? TextIfAny(string key) => json.TryGetProperty(key, out _) ? TextOrNull(key) : null;
+
     public IReadOnlyList<string> Texts(string key)
     {
         if (Value(key, JsonValueKind.Array) is not { } array) return [];

@@ -1,6 +1,7 @@
 using System.Text;
 using AuthIndex.Hosting;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Commands;
 
@@ -15,6 +16,7 @@ internal static class PasswordInput
     public static string Read(string account)
     {
         var password = Console.IsInputRedirected ? ReadLine(Console.OpenStandardInput()) : ReadTwice(account);
+        if (TokenSecret.IsMeant(password)) throw new OperatorException("the password begins as access tokens and refresh tokens do, and would be taken for one");
         return PasswordHash.NewPasswordProblem(password) is { } problem ? throw new OperatorException(problem) : password;
     }
 

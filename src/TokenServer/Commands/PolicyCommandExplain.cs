@@ -11,7 +11,7 @@ internal static class PolicyCommandExplain
 {
     public static Command Create(PolicyOptions shared, TimeProvider time)
     {
-        var user = new Option<string>("--user") { Description = "The account; anonymous without it.", HelpName = "NAME", DefaultValueFactory = _ => SignIn.Anonymous };
+        var user = new Option<string>("--user") { Description = "The account, robot:NAME for a robot; anonymous without it.", HelpName = "NAME", DefaultValueFactory = _ => SignIn.Anonymous };
         var groups = new Option<string[]>("--group") { Description = "A group that the identity gives, as ldap:NAME or a local group; repeatable.", HelpName = "GROUP", DefaultValueFactory = _ => [] };
         var ip = new Option<string?>("--ip") { Description = "The address of the request.", HelpName = "ADDRESS" };
         var service = new Option<string?>("--service") { Description = "The service that the token is for." };
@@ -30,8 +30,15 @@ internal static class PolicyCommandExplain
 
             if (PolicyCommand.Load(parsed, shared.DirectoryOf(parsed), now) is not { } policy) return 1;
             var account = parsed.GetValue(user)! is SignIn.Anonymous ? "" : parsed.GetValue(user)!;
+            if (Robot.NameIn(account) is { } name && RobotsReader.Problem(new Subject(SubjectKind.Robot, name), policy.Robots) is { } undeclared)
+            {
+                parsed.InvocationConfiguration.Error.WriteLine($"error: {undeclared}");
+                return 1;
+            }
+
+            var way = account.Length == 0 ? SignIn.Anonymous : parsed.GetValue(signedInBy) ?? (Subject.IsRobot(account) ? SignIn.Token : null);
             var caller = new CallerSubjects(account, parsed.GetValue(groups)!, policy.Groups);
-            var circumstances = new Circumstances(address, parsed.GetValue(service), account.Length == 0 ? SignIn.Anonymous : parsed.GetValue(signedInBy), now, UnknownIsMet: true);
+            var circumstances = new Circumstances(address, parsed.GetValue(service), way, now, UnknownIsMet: true);
             var decision = policy.Decide(caller, circumstances, requested!);
             var nearest = decision.Refused.IsEmpty ? [] : NearRule.Find(policy, caller, circumstances, requested! with { Actions = decision.Refused });
             if (parsed.GetValue(shared.Json)) PolicyCommand.WriteJson(parsed, AsJson(decision, nearest));

@@ -73,6 +73,7 @@ internal static class PolicyCommandWhy
         var who = new StringBuilder(entry.Account.Length == 0 ? "an anonymous caller" : LogText.Clean(entry.Account));
         if (entry.Account.Length > 0 && entry.SignedInBy is not null) who.Append(CultureInfo.InvariantCulture, $", signed in by {LogText.Clean(entry.SignedInBy)}");
         if (entry.SignedInBy is null) who.Append(", not signed in");
+        if (entry.Grant is not null) who.Append(CultureInfo.InvariantCulture, $" '{LogText.Clean(entry.GrantName)}' ({LogText.Clean(entry.Grant)})");
         who.Append(CultureInfo.InvariantCulture, $", from {(entry.Address is null ? "an unknown address" : LogText.Clean(entry.Address))}");
         return who.ToString();
     }

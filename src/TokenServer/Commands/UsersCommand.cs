@@ -2,6 +2,7 @@ using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Commands;
 
@@ -42,11 +43,14 @@ internal static class UsersCommand
         var command = new Command("passwd", "Gives an account another password, read as for add.") { name };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var (path, account) = (PathOf(line, parsed), parsed.GetValue(name)!);
+            var options = OptionsOf(line, parsed);
+            var (path, account) = (options.HtpasswdPath, parsed.GetValue(name)!);
             if (!HtpasswdEdit.Names(Read(path)).Contains(account, StringComparer.Ordinal)) throw new OperatorException(NoSuch(account));
             var hash = PasswordHash.Make(PasswordInput.Read(account));
             await ChangeAsync(path, file => HtpasswdEdit.Replace(file, account, hash), NoSuch(account), cancellationToken);
-            return Done($"changed the password of {account}");
+            // They were given for the old password; access tokens were made apart from it.
+            var ended = await TokensCommand.EndAllAsync(options, account, TokenKind.Refresh);
+            return Done($"changed the password of {account}{(ended > 0 ? $"; its {ended} refresh tokens ended" : "")}");
         });
         return command;
     }
@@ -57,9 +61,12 @@ internal static class UsersCommand
         var command = new Command("remove", "Removes an account.") { name };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var (path, account) = (PathOf(line, parsed), parsed.GetValue(name)!);
+            var options = OptionsOf(line, parsed);
+            var (path, account) = (options.HtpasswdPath, parsed.GetValue(name)!);
             await ChangeAsync(path, file => HtpasswdEdit.Remove(file, account), NoSuch(account), cancellationToken);
-            return Done($"removed {account}");
+            // Whoever gets the name later must not find them.
+            var ended = await TokensCommand.EndAllAsync(options, account, null);
+            return Done($"removed {account}{(ended > 0 ? $" and its {ended} tokens" : "")}");
         });
         return command;
     }
@@ -101,7 +108,9 @@ internal static class UsersCommand
 
     private static string NoSuch(string account) => $"there is no account '{LogText.Clean(account)}'";
 
-    private static string PathOf(CommandLine line, ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section).HtpasswdPath;
+    private static TokenServerOptions OptionsOf(CommandLine line, ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
+
+    private static string PathOf(CommandLine line, ParseResult parsed) => OptionsOf(line, parsed).HtpasswdPath;
 
     private static byte[] Read(string path)
     {

@@ -1,4 +1,5 @@
 using System.Text;
+using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Identity;
 
@@ -16,17 +17,25 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
 
     private static readonly SignInOutcome.UnknownAccount Unknown = new();
 
+    /// <summary>A number that grows when what was found out earlier may no longer hold.</summary>
+    public long Version
+    {
+        get
+        {
+            long version = 0;
+            foreach (var source in sources) version += source.Version;
+            return version;
+        }
+    }
+
     /// <summary>Checks a user name and password.</summary>
     public async ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken)
     {
         // Before any I/O: an empty password makes a directory's bind succeed, a NUL ends a C string early.
         if (Impossible(user, password) is { } reason) return new SignInOutcome.Refused(reason);
 
-        long version = 0;
-        foreach (var source in sources) version += source.Version;
-
         // Judged last: what is remembered may be older than a suspension, and a directory may have taken its time.
-        return suspended.Judge(await remembered.GetAsync(user, password, version, AskAsync, cancellationToken));
+        return suspended.Judge(await remembered.GetAsync(user, password, Version, AskAsync, cancellationToken));
     }
 
     /// <summary>What is known of an account now, without a password.</summary>
@@ -48,6 +57,8 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
         if (user.Length > MaxUserLength) return $"the user name is longer than {MaxUserLength} characters";
         if (password.Length > MaxPasswordBytes || Encoding.UTF8.GetByteCount(password) > MaxPasswordBytes) return $"the password is longer than {MaxPasswordBytes} bytes";
         if (user.Contains('\0', StringComparison.Ordinal)) return "the user name holds a NUL byte";
+        if (user.Contains(':', StringComparison.Ordinal)) return "the user name holds a colon"; // only robots' names do
+        if (TokenSecret.IsMeant(user) || TokenSecret.IsMeant(password)) return "a token is shown where none is taken";
         return password.Contains('\0', StringComparison.Ordinal) ? "the password holds a NUL byte" : null;
     }
 

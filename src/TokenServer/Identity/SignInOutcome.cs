@@ -18,6 +18,9 @@ internal abstract record SignInOutcome
 
         /// <summary>Why nothing but pulling may be granted; null when the policy alone decides.</summary>
         public string? PullOnly { get; init; }
+
+        /// <summary>Whether the source finds the account with its password only, so that nothing can stand for the password later.</summary>
+        public bool IsFoundByPasswordOnly { get; init; }
     }
 
     /// <summary>No source knows the account, or this one does not: the next is asked.</summary>
@@ -28,7 +31,11 @@ internal abstract record SignInOutcome
 
     /// <summary>The account may not sign in, or what was typed cannot be a sign-in.</summary>
     /// <param name="Reason">Why; for the log only, since the client could learn from it which accounts exist.</param>
-    public sealed record Refused(string Reason) : SignInOutcome;
+    public sealed record Refused(string Reason) : SignInOutcome
+    {
+        /// <summary>What the client may be told; null for no more than that the sign-in failed.</summary>
+        public string? Told { get; init; }
+    }
 
     /// <summary>It cannot be found out now.</summary>
     /// <param name="RetryAfter">When it is worth asking again.</param>

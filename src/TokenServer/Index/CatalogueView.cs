@@ -3,6 +3,7 @@ using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer.Index;
 
@@ -11,11 +12,13 @@ internal sealed class CatalogueView
 {
     private readonly Policy policy;
     private readonly CallerSubjects subjects;
+    private readonly Narrowing narrowing;
     private readonly Dictionary<string, (RegistryService Service, Circumstances Circumstances)> services;
 
-    public CatalogueView(Policy policy, SignInOutcome.SignedIn who, IPAddress? address, IReadOnlyList<RegistryService> services, DateTimeOffset now)
+    public CatalogueView(Policy policy, SignInOutcome.SignedIn who, Narrowing narrowing, IPAddress? address, IReadOnlyList<RegistryService> services, DateTimeOffset now)
     {
         this.policy = policy;
+        this.narrowing = narrowing;
         subjects = new CallerSubjects(who.Account, who.Groups, policy.Groups);
         this.services = services.ToDictionary(
             s => s.Name,
@@ -29,7 +32,7 @@ internal sealed class CatalogueView
     /// <summary>Whether the caller may pull a repository from a registry; never from one that is not configured any more.</summary>
     public bool Shows(string service, RepositoryName name) =>
         services.TryGetValue(service, out var known)
-        && policy.Decide(subjects, known.Circumstances, Scope.Repository(name, ActionSet.Pull)).Granted.Actions.Covers(ActionSet.Pull);
+        && narrowing.LeavesOf(policy.Decide(subjects, known.Circumstances, Scope.Repository(name, ActionSet.Pull)).Granted).Covers(ActionSet.Pull);
 
     /// <summary>The registries from which the caller may pull a repository, whether it is there or not.</summary>
     public IReadOnlyList<string> ServicesFor(RepositoryName name) => [.. services.Keys.Where(service => Shows(service, name))];

@@ -2,6 +2,7 @@ using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer.Index;
 
@@ -9,11 +10,12 @@ namespace AuthIndex.TokenServer.Index;
 /// POST /index/v1/pullable: a registry asks which repositories of its catalogue a caller may pull. It shows its own credential
 /// as HTTP Basic and the caller's token in the body; groups are looked up anew, since tokens carry none.
 /// </summary>
-internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, TokenSubject subjects, IdentityChain identities, PolicyStore policies, TimeProvider time)
+internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, TokenSubject subjects, IssuedUnder issued, PolicyStore policies, TimeProvider time)
 {
     /// <summary>Where registries ask.</summary>
     public const string Path = "/index/v1/pullable";
 
+    private static readonly SignInResult Nobody = new(new SignInOutcome.UnknownAccount(), null);
     private static readonly Caller Anonymous = new("", [], null, "", SignIn.Anonymous);
 
     /// <summary>Answers one request.</summary>
@@ -40,35 +42,35 @@ internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, 
         }
 
         var now = time.GetUtcNow();
-        if (subjects.Read(request!.Token, service!.Audience, now, out var account) is { } bad)
+        if (subjects.Read(request!.Token, service!.Audience, now, out var account, out var grant) is { } bad)
         {
             await ErrorAnswer.InvalidRequest(bad).SendAsync(context.Response);
             return;
         }
 
-        var outcome = account.Length == 0 ? new SignInOutcome.UnknownAccount() : await identities.FindAsync(account, context.RequestAborted);
-        if (outcome is SignInOutcome.Unavailable outage)
+        var result = account.Length == 0 ? Nobody : await issued.FindAsync(account, grant, now, context.RequestAborted);
+        if (result.Outcome is SignInOutcome.Unavailable outage)
         {
             await ErrorAnswer.Unavailable(outage.RetryAfter).SendAsync(context.Response);
             return;
         }
 
-        // Whoever has lost the account since sees what everybody sees. The caller's address is not known here.
-        var caller = outcome is SignInOutcome.SignedIn who
+        // Whoever has lost the account or the grant since sees what everybody sees. The caller's address is not known here.
+        var caller = result.Outcome is SignInOutcome.SignedIn who
             ? new Caller(who.Account, who.Groups, null, service.Name, who.SignedInBy)
             : Anonymous with { Service = service.Name };
-        await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Pullable(policies.Current, caller, request.Repositories, now));
+        await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Pullable(policies.Current, caller, result.Grant?.Narrowing ?? Narrowing.None, request.Repositories, now));
     }
 
-    private static byte[] Pullable(Policy policy, Caller caller, IReadOnlyList<RepositoryName> names, DateTimeOffset now) =>
-        JsonBytes.Write((policy, caller, names, now), static (json, question) =>
+    private static byte[] Pullable(Policy policy, Caller caller, Narrowing narrowing, IReadOnlyList<RepositoryName> names, DateTimeOffset now) =>
+        JsonBytes.Write((policy, caller, narrowing, names, now), static (json, question) =>
         {
             json.WriteStartObject();
             json.WriteStartArray("repositories"u8);
             foreach (var name in question.names)
             {
                 var decision = question.policy.Decide(question.caller, Scope.Repository(name, ActionSet.Pull), question.now);
-                if (decision.Granted.Actions.Covers(ActionSet.Pull)) json.WriteStringValue(name.Value);
+                if (question.narrowing.LeavesOf(decision.Granted).Covers(ActionSet.Pull)) json.WriteStringValue(name.Value);
             }
 
             json.WriteEndArray();

@@ -12,13 +12,14 @@ internal sealed class TokenSubject(KeyStore keys, Revocations revocations, strin
     /// <param name="audience">The registry's audience.</param>
     /// <param name="now">The time.</param>
     /// <param name="account">The account, "" for anonymous, when the answer is null.</param>
+    /// <param name="grant">The id of the grant that it was issued under; null for none.</param>
     /// <returns>Null when the token is good; otherwise what is wrong with it.</returns>
-    public string? Read(string token, string audience, DateTimeOffset now, out string account)
+    public string? Read(string token, string audience, DateTimeOffset now, out string account, out string? grant)
     {
-        account = "";
+        (account, grant) = ("", null);
         if (OwnToken.Read(keys, issuer, token, audience, now, out var own) is { } problem) return problem;
         if (revocations.IsVoid(own!.Account, own.Grant, own.Id, own.IssuedAt)) return "the token was revoked";
-        account = own.Account;
+        (account, grant) = (own.Account, own.Grant);
         return null;
     }
 }

@@ -4,6 +4,7 @@ using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Token;
+using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer.Introspection;
 
@@ -12,7 +13,7 @@ namespace AuthIndex.TokenServer.Introspection;
 /// cannot tell: the token may have been revoked, its account suspended or gone.
 /// </summary>
 internal sealed partial class IntrospectionEndpoint(
-    IReadOnlyList<RegistryService> services, KeyStore keys, string issuer, Revocations revocations, IdentityChain identities, TimeProvider time, ILogger<IntrospectionEndpoint> log)
+    IReadOnlyList<RegistryService> services, KeyStore keys, string issuer, Revocations revocations, IssuedUnder issued, TimeProvider time, ILogger<IntrospectionEndpoint> log)
 {
     /// <summary>Where registries ask.</summary>
     public const string Path = "/introspect";
@@ -40,11 +41,12 @@ internal sealed partial class IntrospectionEndpoint(
             return;
         }
 
-        var problem = OwnToken.Read(keys, issuer, text, service!.Audience, time.GetUtcNow(), out var token);
+        var now = time.GetUtcNow();
+        var problem = OwnToken.Read(keys, issuer, text, service!.Audience, now, out var token);
         if (problem is null && revocations.IsVoid(token!.Account, token.Grant, token.Id, token.IssuedAt)) problem = "the token was revoked";
         if (problem is null && token!.Account.Length > 0)
         {
-            switch (await identities.FindAsync(token.Account, context.RequestAborted))
+            switch ((await issued.FindAsync(token.Account, token.Grant, now, context.RequestAborted)).Outcome)
             {
                 case SignInOutcome.Unavailable outage:
                     LogUnknown(log, service.Name, outage.Reason);

@@ -13,7 +13,7 @@ internal sealed class TokenMetrics : IDisposable
     public TokenMetrics()
     {
         decisions = Meter.CreateCounter<long>("authindex.token.decisions", description: "Token requests decided, by service and outcome.");
-        signIns = Meter.CreateCounter<long>("authindex.sign.ins", description: "Sign-ins with a password, by the source that knew the account and outcome.");
+        signIns = Meter.CreateCounter<long>("authindex.sign.ins", description: "Sign-ins, by the source that knew the account (token for a token) and outcome.");
         shadowDifferences = Meter.CreateCounter<long>("authindex.policy.shadow.differences", description: "Requests that the candidate policy would have decided otherwise.");
         auditLost = Meter.CreateCounter<long>("authindex.audit.lost", description: "Decisions that could not be written to the audit log.");
     }

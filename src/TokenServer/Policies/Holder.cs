@@ -25,9 +25,11 @@ internal sealed record Holder(string Who, Rule AllowedBy, Rule? DeniedBy)
             {
                 foreach (var (who, account, groups) in Callers(policy, rule, subject, scope))
                 {
+                    if (IsOver(policy, account, circumstances)) continue;
                     var caller = new CallerSubjects(account, groups, policy.Groups);
-                    if (!rule.AppliesTo(caller, circumstances, scope)) continue;
-                    var decision = policy.Decide(caller, circumstances, scope);
+                    var its = Subject.IsRobot(account) ? circumstances with { SignedInBy = SignIn.Token } : circumstances;
+                    if (!rule.AppliesTo(caller, its, scope)) continue;
+                    var decision = policy.Decide(caller, its, scope);
                     found.Add(new Holder(who, rule, decision.Granted.Actions.IsEmpty ? decision.DeniedBy[0] : null));
                 }
             }
@@ -37,6 +39,9 @@ internal sealed record Holder(string Who, Rule AllowedBy, Rule? DeniedBy)
         var open = found.Where(h => h is { Who: Everybody, DeniedBy: null }).Select(h => h.AllowedBy).ToHashSet();
         return [.. found.Where(h => h is not { Who: SignedIn, DeniedBy: null } || !open.Contains(h.AllowedBy)).DistinctBy(h => (h.Who, h.AllowedBy.Id)).OrderBy(h => h.Who, StringComparer.Ordinal)];
     }
+
+    private static bool IsOver(Policy policy, string account, Circumstances circumstances) =>
+        Robot.NameIn(account) is { } name && policy.Robots.TryGetValue(name, out var robot) && robot.Until <= circumstances.Now;
 
     // Callers that stand for all that a subject of a rule can be: with a placeholder in the pattern, those whose names fit it.
     private static IEnumerable<(string Who, string Account, string[] Groups)> Callers(Policy policy, Rule rule, Subject subject, Scope scope)

@@ -28,6 +28,9 @@ internal sealed class Policy
     /// <summary>The local groups.</summary>
     public GroupDirectory Groups { get; }
 
+    /// <summary>The robots that the files declare, by name.</summary>
+    public IReadOnlyDictionary<string, Robot> Robots { get; init; } = new Dictionary<string, Robot>();
+
     /// <summary>The tests that the files hold.</summary>
     public IReadOnlyList<PolicyTest> Tests { get; }
 

@@ -57,6 +57,25 @@ internal sealed record ErrorAnswer
     /// <summary>The request is wrong; the message says what.</summary>
     public static ErrorAnswer InvalidRequest(string message) => new(StatusCodes.Status400BadRequest, "invalid_request", "UNSUPPORTED", message);
 
+    /// <summary>A scope is wrong; the message says what (RFC 6749 section 5.2).</summary>
+    public static ErrorAnswer InvalidScope(string message) => new(StatusCodes.Status400BadRequest, "invalid_scope", "UNSUPPORTED", message);
+
+    /// <summary>The <c>grant_type</c> is none that is known here (RFC 6749 section 5.2).</summary>
+    public static ErrorAnswer UnsupportedGrantType { get; } = new(StatusCodes.Status400BadRequest, "unsupported_grant_type", "UNSUPPORTED", "the grant_type is neither password nor refresh_token");
+
+    /// <summary>A token of that kind is not revoked here (RFC 7009 section 2.2.1).</summary>
+    public static ErrorAnswer UnsupportedTokenType { get; } =
+        new(StatusCodes.Status400BadRequest, "unsupported_token_type", "UNSUPPORTED", "a registry's token is not revoked by itself: it ends within minutes, or with the refresh token or access token behind it");
+
+    /// <summary>Who asks has shown who they are, and may not do this.</summary>
+    public static ErrorAnswer Forbidden(string message) => new(StatusCodes.Status403Forbidden, "access_denied", "DENIED", message);
+
+    /// <summary>The account has as many as it may.</summary>
+    public static ErrorAnswer LimitReached(string message) => new(StatusCodes.Status409Conflict, "limit_reached", "DENIED", message);
+
+    /// <summary>The account has no such token: one text, also for those of others.</summary>
+    public static ErrorAnswer TokenUnknown { get; } = new(StatusCodes.Status404NotFound, "invalid_request", "UNSUPPORTED", "you have no token of this id");
+
     /// <summary>Who asks has not shown who they are.</summary>
     public static ErrorAnswer Unauthorized(string message) => new(StatusCodes.Status401Unauthorized, "invalid_client", "UNAUTHORIZED", message);
 
@@ -70,6 +89,12 @@ internal sealed record ErrorAnswer
     /// <summary>A part that is needed does not answer now. Never told as 401: docker would tell the user that the password is wrong.</summary>
     public static ErrorAnswer Unavailable(TimeSpan retryAfter, string? decision = null) =>
         new(StatusCodes.Status503ServiceUnavailable, "temporarily_unavailable", "UNAVAILABLE", $"sign-in is not possible at the moment; try again later{(decision is null ? "" : $" (decision {decision})")}") { RetryAfter = retryAfter };
+
+    /// <summary>
+    /// The answer in a place where credentials come in the body: what would be 401 is 400 with <c>invalid_grant</c> there (RFC 6749
+    /// section 5.2).
+    /// </summary>
+    public ErrorAnswer AsInvalidGrant() => Status == StatusCodes.Status401Unauthorized ? new(StatusCodes.Status400BadRequest, "invalid_grant", Code, Message) : this;
 
     /// <summary>Sends the answer.</summary>
     public Task SendAsync(HttpResponse response)

@@ -35,13 +35,18 @@ internal sealed record Authorisation(IReadOnlyList<Scope> Granted, IReadOnlyList
 
     /// <summary>What is left when nothing in a repository may be changed.</summary>
     /// <param name="reason">Why, for the caller.</param>
-    public Authorisation WithoutChanges(string reason)
+    public Authorisation WithoutChanges(string reason) => Keep(scope => scope.Type == Scope.RepositoryType ? scope.Actions.Intersect(ActionSet.Pull) : scope.Actions, reason);
+
+    /// <summary>What is left when something stands beside the policy.</summary>
+    /// <param name="leaves">What is left of a granted scope.</param>
+    /// <param name="reason">Why the rest is taken away, for the caller.</param>
+    public Authorisation Keep(Func<Scope, ActionSet> leaves, string reason)
     {
         var granted = new List<Scope>(Granted.Count);
         var refused = Refused.ToList();
         foreach (var scope in Granted)
         {
-            var kept = scope.Type == Scope.RepositoryType ? scope.Grant(ActionSet.Pull) : scope;
+            var kept = scope with { Actions = leaves(scope) };
             if (!kept.Actions.IsEmpty) granted.Add(kept);
             var withheld = scope.Actions.Except(kept.Actions);
             if (!withheld.IsEmpty) refused.Add(new Refusal(scope with { Actions = withheld }, reason, DecisionId));

@@ -5,6 +5,7 @@ using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer.Token;
 
@@ -12,10 +13,10 @@ namespace AuthIndex.TokenServer.Token;
 internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, ShadowPolicy shadow, ILogger<DecisionReport> log)
 {
     /// <summary>A request of somebody known, or of an anonymous caller, was decided.</summary>
-    public void Decided(Caller caller, IReadOnlyList<Scope> asked, Authorisation authorisation, Policy policy, DateTimeOffset now)
+    public void Decided(Caller caller, Grant? grant, IReadOnlyList<Scope> asked, Authorisation authorisation, Policy policy, DateTimeOffset now)
     {
         var outcome = authorisation.Refused.Count == 0 ? AuditOutcome.Granted : authorisation.Granted.Count == 0 ? AuditOutcome.Refused : AuditOutcome.Partly;
-        TokenLog.Decided(log, caller, asked, authorisation);
+        TokenLog.Decided(log, caller, grant, asked, authorisation);
         metrics.Decided(caller.Service, outcome.Word());
         if (caller.SignedInBy != SignIn.Anonymous) metrics.SignedIn(caller.SignedInBy, "signed-in");
         shadow.Compare(caller, asked, authorisation, now);
@@ -33,12 +34,20 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
             [.. authorisation.Refused.Select(r => new AuditRefusal(r.Scope.ToString(), r.Reason, DeniedBy(authorisation, r.Scope)))],
             [.. authorisation.Decisions.Where(d => !d.Granted.Actions.IsEmpty).SelectMany(d => d.AllowedBy).Distinct().Select(Named)],
             policy.Revision,
-            Reason: null));
+            Reason: null) { Grant = grant?.Id, GrantName = grant?.Name });
     }
 
     /// <summary>Nobody was signed in: the answer to give, the same for every cause, while the logs keep the true one.</summary>
-    public ErrorAnswer NotSignedIn(SignInOutcome outcome, string user, IPAddress? address, string service, DateTimeOffset now)
+    /// <param name="result">What came of the credentials.</param>
+    /// <param name="typed">The user name as it was typed.</param>
+    /// <param name="address">Where the request came from.</param>
+    /// <param name="service">The registry, or "".</param>
+    /// <param name="now">When.</param>
+    public ErrorAnswer NotSignedIn(SignInResult result, string typed, IPAddress? address, string service, DateTimeOffset now)
     {
+        var (outcome, grant) = result;
+        // Some type the token where the name belongs: it must not come into a log.
+        var user = grant?.Account ?? (TokenSecret.IsMeant(typed) ? "a token for a user name" : typed);
         var id = DecisionId.New();
         var outage = outcome as SignInOutcome.Unavailable;
         var reason = outcome switch
@@ -52,10 +61,11 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
         if (outage is null) TokenLog.NotSignedIn(log, id, user, address, reason);
         else TokenLog.Unavailable(log, id, reason);
 
-        var result = outage is null ? AuditOutcome.SignInFailed : AuditOutcome.Unavailable;
-        metrics.SignedIn("none", result.Word());
-        audit.Add(new AuditEntry(now, id, result, user, null, [], address?.ToString(), service, [], [], [], [], null, reason));
-        return outage is null ? ErrorAnswer.SignInFailed(id) : ErrorAnswer.Unavailable(outage.RetryAfter, id);
+        var kind = outage is null ? AuditOutcome.SignInFailed : AuditOutcome.Unavailable;
+        metrics.SignedIn("none", kind.Word());
+        audit.Add(new AuditEntry(now, id, kind, user, null, [], address?.ToString(), service, [], [], [], [], null, reason) { Grant = grant?.Id, GrantName = grant?.Name });
+        if (outage is not null) return ErrorAnswer.Unavailable(outage.RetryAfter, id);
+        return outcome is SignInOutcome.Refused { Told: { } told } ? ErrorAnswer.Unauthorized($"sign-in failed: {told} (decision {id})") : ErrorAnswer.SignInFailed(id);
     }
 
     private static IReadOnlyList<string> Texts(IReadOnlyList<Scope> scopes) => [.. scopes.Select(s => s.ToString())];

@@ -21,7 +21,8 @@ internal sealed partial class ShadowPolicy(PolicyStore? candidate, TokenMetrics 
         if (candidate?.Current is not { } policy) return;
         foreach (var scope in requested)
         {
-            var granted = decided.Granted.ActionsOn(scope.Type, scope.Name);
+            // What the policy in force said, not what a token or an outage leaves of it.
+            var granted = decided.Decisions.FirstOrDefault(d => d.Requested == scope)?.Granted.Actions ?? ActionSet.None;
             var would = policy.Decide(caller, scope, now);
             if (would.Granted.Actions == granted) continue;
 

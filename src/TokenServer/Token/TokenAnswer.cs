@@ -1,22 +1,31 @@
 using System.Globalization;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Token;
 
-/// <summary>The body of a success (Docker token specification, "Token response fields").</summary>
+/// <summary>The body of a success (Docker token specification, "Token response fields"; RFC 6749 section 5.1).</summary>
 internal static class TokenAnswer
 {
     /// <summary>Sends the token under both names that clients look for.</summary>
-    public static Task SendAsync(HttpResponse response, IssuedToken token)
+    /// <param name="response">Where to.</param>
+    /// <param name="token">The token.</param>
+    /// <param name="granted">What it grants, where RFC 6749 wants that told; null elsewhere.</param>
+    /// <param name="refreshToken">The refresh token that goes with it; null for none.</param>
+    public static Task SendAsync(HttpResponse response, IssuedToken token, IReadOnlyList<Scope>? granted, string? refreshToken)
     {
         response.Headers.CacheControl = "no-store";
-        return JsonBytes.SendAsync(response, StatusCodes.Status200OK, JsonBytes.Write(token, static (json, token) =>
+        return JsonBytes.SendAsync(response, StatusCodes.Status200OK, JsonBytes.Write((token, granted, refreshToken), static (json, answer) =>
         {
+            var (token, granted, refreshToken) = answer;
             json.WriteStartObject();
             json.WriteString("token"u8, token.Text);
             json.WriteString("access_token"u8, token.Text);
+            if (granted is not null) json.WriteString("token_type"u8, "Bearer"u8);
             json.WriteNumber("expires_in"u8, (long)token.Lifetime.TotalSeconds);
             json.WriteString("issued_at"u8, token.IssuedAt.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+            if (granted is not null) json.WriteString("scope"u8, string.Join(' ', granted));
+            if (refreshToken is not null) json.WriteString("refresh_token"u8, refreshToken);
             json.WriteEndObject();
         }));
     }

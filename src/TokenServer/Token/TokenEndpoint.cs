@@ -2,63 +2,90 @@ using System.Net;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer.Token;
 
 /// <summary>
-/// GET /token (Docker token specification): parse, authenticate, authorise, issue, write. Whatever goes wrong on the way is an
-/// <see cref="ErrorAnswer"/>.
+/// GET and POST /token (Docker token specification; RFC 6749): parse, authenticate, authorise, issue, write. The two differ in how
+/// they are read and in the words of their answers. Whatever goes wrong on the way is an <see cref="ErrorAnswer"/>.
 /// </summary>
-internal sealed class TokenEndpoint(IReadOnlyList<RegistryService> services, IdentityChain identities, PolicyStore policies, TokenIssuer issuer, DecisionReport report, TimeProvider time)
+internal sealed class TokenEndpoint(
+    IReadOnlyList<RegistryService> services, CallerSignIn callers, PolicyStore policies, TokenIssuer issuer, GrantMaker grants, GrantLimits limits, DecisionReport report, TimeProvider time)
 {
     /// <summary>Where tokens are asked for.</summary>
     public const string Path = "/token";
 
-    private static readonly SignInOutcome.SignedIn Anonymous = new("", [], SignIn.Anonymous);
+    private static readonly SignInResult Anonymous = new(new SignInOutcome.SignedIn("", [], SignIn.Anonymous), null);
 
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
     {
-        var http = context.Request;
-
         // 1 parse
-        if (!HttpMethods.IsGet(http.Method))
+        var (request, error) = await ReadAsync(context);
+        if (request is null)
         {
-            await ErrorAnswer.MethodNotAllowed("GET").SendAsync(context.Response);
-            return;
-        }
-
-        var wrongHeader = BasicCredentials.Read(http.Headers.Authorization, out var credentials);
-        if ((TokenRequest.Read(http.QueryString.Value, services, out var request) ?? wrongHeader) is { } error)
-        {
-            await error.SendAsync(context.Response);
+            await error!.SendAsync(context.Response);
             return;
         }
 
         // 2 authenticate
         var address = AddressOf(context);
-        var outcome = credentials is null ? Anonymous : await identities.SignInAsync(credentials.User, credentials.Password, context.RequestAborted);
-        if (outcome is not SignInOutcome.SignedIn who)
+        var result = request.Credentials is null
+            ? Anonymous
+            : await callers.SignInAsync(request.Credentials, new SignInPlace(request.Service.Name, request.Client, address), context.RequestAborted);
+        if (result.Outcome is not SignInOutcome.SignedIn who)
         {
-            await report.NotSignedIn(outcome, credentials!.User, address, request!.Service.Name, time.GetUtcNow()).SendAsync(context.Response);
+            var answer = report.NotSignedIn(result, request.Credentials!.User, address, request.Service.Name, time.GetUtcNow());
+            await (request.IsForm ? answer.AsInvalidGrant() : answer).SendAsync(context.Response);
             return;
         }
 
         // 3 authorise
         var now = time.GetUtcNow();
-        var caller = new Caller(who.Account, who.Groups, address, request!.Service.Name, who.SignedInBy);
+        var caller = new Caller(who.Account, who.Groups, address, request.Service.Name, who.SignedInBy);
         var policy = policies.Current;
         var authorisation = Authorisation.Decide(policy, caller, request.Scopes, now);
         if (who.PullOnly is { } reason) authorisation = authorisation.WithoutChanges(reason);
-        report.Decided(caller, request.Scopes, authorisation, policy, now);
+        if (result.Grant is { } narrow) authorisation = authorisation.Keep(narrow.Narrowing.LeavesOf, $"the access token {narrow.Id} is not good for it");
+        report.Decided(caller, result.Grant, request.Scopes, authorisation, policy, now);
 
         // 4 issue
-        var token = issuer.Issue(request.Service, who.Account, authorisation, now);
+        if (issuer.Issue(request.Service, who.Account, authorisation, now, result.Grant?.Id) is not { } token)
+        {
+            await ErrorAnswer.InvalidRequest("so many scopes make a token that clients cannot carry: ask for fewer at once").SendAsync(context.Response);
+            return;
+        }
+
+        var refreshToken = request.WantsRefreshToken ? await RefreshTokenAsync(request, who, result.Grant) : null;
 
         // 5 write
-        await (token is null
-            ? ErrorAnswer.InvalidRequest("so many scopes make a token that clients cannot carry: ask for fewer at once").SendAsync(context.Response)
-            : TokenAnswer.SendAsync(context.Response, token));
+        await TokenAnswer.SendAsync(context.Response, token, request.IsForm ? authorisation.Granted : null, refreshToken);
+    }
+
+    private async Task<(TokenRequest? Request, ErrorAnswer? Error)> ReadAsync(HttpContext context)
+    {
+        var http = context.Request;
+        var isForm = HttpMethods.IsPost(http.Method);
+        if (!isForm && !HttpMethods.IsGet(http.Method)) return (null, ErrorAnswer.MethodNotAllowed("GET, POST"));
+
+        var wrongHeader = BasicCredentials.Read(http.Headers.Authorization, out var header);
+        TokenRequest? request = null;
+        if (!isForm) return (TokenRequest.ReadQuery(http.QueryString.Value, header, services, out request) ?? wrongHeader) is { } wrong ? (null, wrong) : (request, null);
+
+        var (form, unreadable) = await FormBody.ReadAsync(http, TokenRequest.MaxFormBytes, context.RequestAborted);
+        return (wrongHeader ?? unreadable ?? TokenRequest.ReadForm(form!, header, services, out request)) is { } error ? (null, error) : (request, null);
+    }
+
+    /// <summary>
+    /// Only a password is exchanged: what stands for it already must not make itself live longer, and nobody's is nobody's. A client
+    /// that shows its refresh token keeps it, since many throw a new one away.
+    /// </summary>
+    private async Task<string?> RefreshTokenAsync(TokenRequest request, SignInOutcome.SignedIn who, Grant? grant)
+    {
+        if (grant is not null) return grant.Kind == TokenKind.Refresh ? request.Credentials!.Password : null;
+        if (!limits.GivesRefreshTokens || request.Credentials is null || who.PullOnly is not null || who.IsFoundByPasswordOnly) return null;
+        return (await grants.GiveRefreshAsync(who.Account, request.Service.Name, request.Client)).Text;
     }
 
     private static IPAddress? AddressOf(HttpContext context) =>

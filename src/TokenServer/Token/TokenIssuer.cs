@@ -36,12 +36,13 @@ internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan default
     /// <param name="account">The <c>sub</c>: "" for an anonymous caller.</param>
     /// <param name="authorisation">What it grants.</param>
     /// <param name="now">The time of issue.</param>
+    /// <param name="grant">The public id of the refresh token or access token that it is issued under; null for a password or nobody.</param>
     /// <returns>The token; null when so much was asked for that no client could carry it.</returns>
-    public IssuedToken? Issue(RegistryService service, string account, Authorisation authorisation, DateTimeOffset now)
+    public IssuedToken? Issue(RegistryService service, string account, Authorisation authorisation, DateTimeOffset now, string? grant = null)
     {
         var issuedAt = DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds());
         var lifetime = service.TokenLifetime ?? defaultLifetime;
-        var payload = JsonBytes.Write((issuer, service, account, authorisation, issuedAt, lifetime), static (json, token) =>
+        var payload = JsonBytes.Write((issuer, service, account, authorisation, issuedAt, lifetime, grant), static (json, token) =>
         {
             var at = token.issuedAt.ToUnixTimeSeconds();
             json.WriteStartObject();
@@ -52,6 +53,7 @@ internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan default
             json.WriteNumber("nbf"u8, at - (long)ClockSkew.TotalSeconds);
             json.WriteNumber("iat"u8, at);
             WriteId(json);
+            if (token.grant is not null) json.WriteString(TokenProfile.Grant, token.grant);
             json.WritePropertyName(TokenProfile.Access);
             AccessClaim.Write(json, token.authorisation.Granted);
             if (token.authorisation.Refused.Count > 0)

@@ -2,6 +2,7 @@ using System.Net;
 using AuthIndex.Hosting;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer.Token;
 
@@ -9,12 +10,12 @@ namespace AuthIndex.TokenServer.Token;
 internal static partial class TokenLog
 {
     /// <summary>A decision: refusals are worth a line in any log, full grants only when somebody looks for them.</summary>
-    public static void Decided(ILogger log, Caller caller, IReadOnlyList<Scope> asked, Authorisation decision)
+    public static void Decided(ILogger log, Caller caller, Grant? grant, IReadOnlyList<Scope> asked, Authorisation decision)
     {
         var level = decision.Refused.Count == 0 ? LogLevel.Debug : LogLevel.Information;
         if (!log.IsEnabled(level)) return;
 
-        var account = NameOf(caller);
+        var account = grant is null ? NameOf(caller) : $"{NameOf(caller)} (by {grant.KindName} '{LogText.Clean(grant.Name)}', {grant.Id})";
         var granted = LogText.Clean(string.Join(' ', decision.Granted));
         var wanted = LogText.Clean(string.Join(' ', asked));
         if (decision.Refused.Count > 0)

@@ -29,6 +29,22 @@ public sealed class DatabaseTests : IDisposable
     }
 
     [Fact]
+    public async Task Processes_that_open_a_file_at_once_bring_it_to_the_newest_schema_once()
+    {
+        for (var i = 0; i < 10; i++)
+        {
+            await using var first = Open();
+            await first.WriteAsync(connection => connection.Execute("DROP TABLE item; PRAGMA user_version=0"));
+            var opened = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(Open)));
+            foreach (var database in opened)
+            {
+                Assert.Equal(0, database.Read(Count));
+                await database.DisposeAsync();
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_write_that_fails_takes_nobody_with_it()
     {
         await using var database = Open();

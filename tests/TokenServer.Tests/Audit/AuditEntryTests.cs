@@ -22,12 +22,12 @@ public sealed class AuditEntryTests
         from hours in Gen.Choose(-14, 14)
         from outcome in Gen.Elements(Enum.GetValues<AuditOutcome>())
         from texts in Text.ArrayOf(2)
-        from maybe in Maybe.ArrayOf(5)
+        from maybe in Maybe.ArrayOf(6)
         from lists in Texts.ArrayOf(4)
         from refused in Refusals.ListOf()
         select new AuditEntry(
             new DateTimeOffset(2027, 1, 31, 0, 0, 0, TimeSpan.FromHours(hours)).AddTicks((long)ticks * 1009), texts[0], outcome, texts[1], maybe[0], lists[0], maybe[1],
-            maybe[2], lists[1], lists[2], [.. refused.Take(3)], lists[3], maybe[3], maybe[4]);
+            maybe[2], lists[1], lists[2], [.. refused.Take(3)], lists[3], maybe[3], maybe[4]) { Grant = maybe[5], GrantName = maybe[5] };
 
     [Fact]
     public void An_entry_has_the_documented_form()

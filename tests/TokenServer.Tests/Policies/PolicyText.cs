@@ -32,6 +32,7 @@ internal static class PolicyText
         roles: {"{ reader: [pull], developer: [pull, push] }"}
         rules:
         {rules}
+        robots: {"{ ci: , x: { description: another, expires: 2127-01-31 } }"}
         """;
 
     public static Caller Caller(string account = "", string[]? groups = null, string? ip = "192.0.2.1", string service = "registry", string? signedInBy = null) =>

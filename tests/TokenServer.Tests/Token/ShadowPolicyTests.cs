@@ -1,5 +1,6 @@
 using System.Net;
 using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Tests.Tokens;
 
 namespace AuthIndex.TokenServer.Tests.Token;
 
@@ -22,5 +23,16 @@ public sealed class ShadowPolicyTests
         using var agreed = await server.GetAsync("/token?service=registry&scope=repository:team/app:pull");
         var metrics = await server.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Contains("authindex_policy_shadow_differences_total 1\n", metrics, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_a_token_is_narrowed_to_is_no_difference_between_policies()
+    {
+        using var candidate = new TemporaryDirectory();
+        await File.WriteAllTextAsync(candidate["policy.yaml"], TokenServerHost.Policy, TestContext.Current.CancellationToken);
+        await using var server = await TokenServerHost.StartAsync(o => o.ShadowPoliciesDirectory = candidate.Root);
+        var made = await server.MakeAsync(new { name = "x", actions = new[] { "pull" } });
+        Assert.Equal("users/alice/app:pull", await server.GetAsync($"/token?service=registry&scope={GrantHost.OwnApp}", "", made["token"]!.ToString()).GrantedAsync());
+        Assert.DoesNotContain("candidate policy", server.Log.Text, StringComparison.Ordinal);
     }
 }

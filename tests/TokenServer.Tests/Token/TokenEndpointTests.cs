@@ -263,17 +263,17 @@ public sealed class TokenEndpointTests
     }
 
     [Theory]
-    [InlineData("POST")]
+    [InlineData("DELETE")]
     [InlineData("HEAD")]
     [InlineData("PUT")]
     [InlineData("OPTIONS")]
-    public async Task Only_GET_is_allowed(string method)
+    public async Task Only_GET_and_POST_are_allowed(string method)
     {
         await using var host = await TokenServerHost.StartAsync();
         using var request = new HttpRequestMessage(new HttpMethod(method), "/token?service=registry");
         using var answer = await host.Client.SendAsync(request, Cancel);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, answer.StatusCode);
-        Assert.Equal(["GET"], answer.Content.Headers.Allow);
+        Assert.Equal(["GET", "POST"], answer.Content.Headers.Allow);
     }
 
     [Theory]

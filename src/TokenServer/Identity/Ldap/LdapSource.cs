@@ -53,6 +53,7 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
         var outcome = await AskAsync((session, deadline) => directory.SignIn(session, deadline, user, password), cancellationToken);
         if (outcome is SignInOutcome.SignedIn who)
         {
+            outcome = who = who with { IsFoundByPasswordOnly = settings.BindsDirectly };
             verified.Add(user, password, who);
             found.Set(who.Account, who);
         }

@@ -3,7 +3,7 @@ using AuthIndex.Hosting.Yaml;
 namespace AuthIndex.TokenServer.Policies.Files;
 
 /// <summary>Reads the <c>groups</c> of all files into one directory.</summary>
-internal sealed class GroupsReader(ICollection<SourceProblem> problems)
+internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, ICollection<SourceProblem> problems)
 {
     private readonly Dictionary<string, SourcePosition> places = new(StringComparer.Ordinal);
     private readonly Dictionary<string, IReadOnlyList<Subject>> members = new(StringComparer.Ordinal);
@@ -62,7 +62,7 @@ internal sealed class GroupsReader(ICollection<SourceProblem> problems)
         return found;
     }
 
-    private static Subject? ReadMember(Fields document, SourceNode item)
+    private Subject? ReadMember(Fields document, SourceNode item)
     {
         if (item is not ScalarNode scalar)
         {
@@ -76,8 +76,10 @@ internal sealed class GroupsReader(ICollection<SourceProblem> problems)
         if (problem is null)
         {
             Subject.Parse(text, out subject);
-            if (subject.Kind is not (SubjectKind.Anyone or SubjectKind.Authenticated)) return subject;
-            problem = $"'{text}' cannot be a member; put it into the rule's 'to'";
+            problem = subject.Kind is SubjectKind.Anyone or SubjectKind.Authenticated
+                ? $"'{text}' cannot be a member; put it into the rule's 'to'"
+                : RobotsReader.Problem(subject, robots);
+            if (problem is null) return subject;
         }
 
         document.Complain(item, problem);

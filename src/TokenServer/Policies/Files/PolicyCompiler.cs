@@ -18,7 +18,9 @@ internal static class PolicyCompiler
         var problems = new List<SourceProblem>();
         var documents = files.Select(file => ReadDocument(file, problems)).OfType<Fields>().ToList();
 
-        var groupsReader = new GroupsReader(problems);
+        var robotsReader = new RobotsReader(now, problems);
+        foreach (var document in documents) robotsReader.Read(document);
+        var groupsReader = new GroupsReader(robotsReader.Robots, problems);
         var rolesReader = new RolesReader();
         foreach (var document in documents)
         {
@@ -27,12 +29,12 @@ internal static class PolicyCompiler
         }
 
         var groups = groupsReader.Finish();
-        var rules = ReadRules(documents, new RuleReader(groups, rolesReader.Roles, now, problems), problems);
-        var testReader = new TestReader(groups, problems);
+        var rules = ReadRules(documents, new RuleReader(groups, robotsReader.Robots, rolesReader.Roles, now, problems), problems);
+        var testReader = new TestReader(groups, robotsReader.Robots, problems);
         var tests = documents.SelectMany(d => d.Items("tests")).Select(testReader.Read).OfType<PolicyTest>().ToList();
 
         if (problems.TrueForAll(p => p.IsWarning)) PolicyLint.Check(rules, groups, groupsReader.Places, problems);
-        var policy = new Policy(revision, rules, groups, tests);
+        var policy = new Policy(revision, rules, groups, tests) { Robots = robotsReader.Robots };
         var sound = problems.TrueForAll(p => p.IsWarning);
         if (sound) problems.AddRange(tests.Select(t => t.Run(policy)).OfType<SourceProblem>());
 

@@ -63,6 +63,11 @@ internal sealed class PolicyLint
             Complain(rule, $"rule '{rule.Id}' can never match: it is about callers who signed in, and asks that they did not");
         }
 
+        if (rule.When.SignedInBy.Count > 0 && !rule.When.SignedInBy.Contains(SignIn.Token) && rule.To.All(s => s.Kind == SubjectKind.Robot))
+        {
+            Complain(rule, $"rule '{rule.Id}' can never match: robots sign in by {SignIn.Token} only");
+        }
+
         if (!rule.To.Contains(Subject.Anyone) && !rule.To.Contains(Subject.Authenticated) && rule.To.All(s => s.Kind == SubjectKind.Group && groups.AllMembersOf(s.Name).Count == 0))
         {
             Warn(rule, $"rule '{rule.Id}' matches nobody as yet: {string.Join(", ", rule.To)} has no members");

@@ -4,7 +4,7 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.TokenServer.Policies.Files;
 
 /// <summary>Reads rules, given the groups and roles of all files.</summary>
-internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<string, ActionSet> roles, DateTimeOffset now, ICollection<SourceProblem> problems)
+internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<string, Robot> robots, IReadOnlyDictionary<string, ActionSet> roles, DateTimeOffset now, ICollection<SourceProblem> problems)
 {
     /// <summary>Reads one rule; null when it has no usable id, subject, action or resource. Every such case is a problem.</summary>
     public Rule? Read(SourceNode node)
@@ -49,6 +49,10 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
             else if (subject.Kind == SubjectKind.Group && !groups.Names.Contains(subject.Name))
             {
                 rule.Complain(text, $"there is no group '{subject.Name}'{Suggestion.For(subject.Name, groups.Names)}");
+            }
+            else if (RobotsReader.Problem(subject, robots) is { } undeclared)
+            {
+                rule.Complain(text, undeclared);
             }
             else
             {

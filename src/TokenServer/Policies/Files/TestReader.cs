@@ -4,7 +4,7 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.TokenServer.Policies.Files;
 
 /// <summary>Reads the tests of a file, in both forms: a sentence, and a mapping for what a sentence cannot say.</summary>
-internal sealed class TestReader(GroupDirectory groups, ICollection<SourceProblem> problems)
+internal sealed class TestReader(GroupDirectory groups, IReadOnlyDictionary<string, Robot> robots, ICollection<SourceProblem> problems)
 {
     /// <summary>Reads one test; null, with a problem, when it is none.</summary>
     public PolicyTest? Read(SourceNode node) => node switch
@@ -50,7 +50,7 @@ internal sealed class TestReader(GroupDirectory groups, ICollection<SourceProble
         }
 
         var account = who == SignIn.Anonymous ? "" : who.StartsWith("user:", StringComparison.Ordinal) ? who[5..] : who;
-        if (account.Length > 0 && Subject.Parse(Subject.AccountKey(account), out _) is { } problem) return Complain(node, problem);
+        if (account.Length > 0 && (Subject.Parse(Subject.AccountKey(account), out var subject) ?? RobotsReader.Problem(subject, robots)) is { } problem) return Complain(node, problem);
         if (account.Length == 0 && given.Count > 0) return Complain(node, "an anonymous caller has no groups");
 
         var actions = ActionSet.None;
@@ -68,6 +68,7 @@ internal sealed class TestReader(GroupDirectory groups, ICollection<SourceProble
         }
 
         if (account.Length == 0) circumstances = circumstances with { SignedInBy = SignIn.Anonymous };
+        else if (Subject.IsRobot(account)) circumstances = circumstances with { SignedInBy = circumstances.SignedInBy ?? SignIn.Token };
         return new PolicyTest(node.At, account, given, circumstances, can, scopes);
     }
 

@@ -175,6 +175,27 @@ public sealed class PolicyCommandTests : IDisposable
     }
 
     [Fact]
+    public void Robots_are_known_by_name_and_sign_in_by_token()
+    {
+        folder.Write("a.yaml", """
+            version: 1
+            robots: { ci: , old: { expires: 2020-01-01 } }
+            rules:
+              - { id: r, to: [robot:ci, robot:old], allow: [pull], on: [x], when: { signedInBy: [token] } }
+              - { id: s, to: [robot:ci], allow: [pull], on: [y] }
+              - { id: t, to: [authenticated], deny: [pull], on: [y], when: { signedInBy: [token] } }
+            """);
+        Assert.Contains("pull granted to robot:ci", Run("explain", "--policies", folder.Path, "--user", "robot:ci", "x:pull").Output, StringComparison.Ordinal);
+        Assert.Contains("nothing is granted to robot:ci", Run("explain", "--policies", folder.Path, "--user", "robot:ci", "y:pull").Output, StringComparison.Ordinal);
+        var (status, _, error) = Run("explain", "--policies", folder.Path, "--user", "robot:cy", "x:pull");
+        Assert.Equal((1, "error: there is no robot 'cy'; did you mean 'ci'?\n"), (status, error));
+        var who = Run("who-can", "--policies", folder.Path, "pull", "x").Output;
+        Assert.StartsWith("robot:ci ", who, StringComparison.Ordinal);
+        Assert.DoesNotContain("robot:old", who, StringComparison.Ordinal);
+        Assert.StartsWith("nobody may pull y", Run("who-can", "--policies", folder.Path, "pull", "y").Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Diff_shows_what_an_edit_gives_and_takes()
     {
         using var edited = new PolicyFolder();

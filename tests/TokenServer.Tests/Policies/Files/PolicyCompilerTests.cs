@@ -3,6 +3,21 @@ namespace AuthIndex.TokenServer.Tests.Policies.Files;
 public sealed class PolicyCompilerTests
 {
     [Fact]
+    public void Robots_are_declared_in_any_file_and_only_once()
+    {
+        const string Declared = "version: 1\nrobots:\n  ci:\n  nightly: { description: tests at night, expires: 2026-12-31 }\n";
+        var compiled = PolicyText.Compile(Declared, "version: 1\nrules:\n  - { id: r, to: [robot:ci], allow: [pull], on: [x] }\ntests: [robot:ci can pull x]\n");
+        Assert.Empty(compiled.Problems);
+        var nightly = compiled.Policy!.Robots["nightly"];
+        Assert.Equal(("robot:nightly", "tests at night", new DateTimeOffset(2027, 1, 1, 0, 0, 0, TimeSpan.Zero)), (nightly.Account, nightly.Description, nightly.Until!.Value));
+
+        Assert.Equal("b.yaml:2:11: the robot 'ci' is declared a second time; the first is at a.yaml:3:3", Assert.Single(PolicyText.Compile(Declared, "version: 1\nrobots: { ci: }").Errors).ToString());
+        var over = Assert.Single(PolicyText.Compile("version: 1\nrobots: { ci: { expires: 2026-06-14 } }").Problems);
+        Assert.True(over.IsWarning);
+        Assert.Equal("a.yaml:2:26: the date has passed: the robot 'ci' signs in no more", over.ToString().Replace("warning: ", "", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Several_files_are_one_policy()
     {
         var policy = PolicyText.Policy(

@@ -14,6 +14,7 @@ public sealed class SchemaTests : IDisposable
     public void The_schema_for_editors_knows_the_keys_that_the_reader_knows()
     {
         Assert.Equal(PolicyKeys.Document, KeysOf(schema.RootElement));
+        Assert.Equal(PolicyKeys.Robot, KeysOf(Definition("robot")));
         Assert.Equal(PolicyKeys.Rule, KeysOf(Definition("rule")));
         Assert.Equal(PolicyKeys.When, KeysOf(Definition("when")));
         Assert.Equal(PolicyKeys.Test, KeysOf(Definition("test")));

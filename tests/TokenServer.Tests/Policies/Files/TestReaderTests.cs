@@ -13,6 +13,7 @@ public sealed class TestReaderTests
           reader: [pull]
           developer: [pull, push]
           maintainer: [pull, push, delete]
+        robots: { ci: }
         rules:
           - id: public-images
             to: [anyone]
@@ -59,10 +60,10 @@ public sealed class TestReaderTests
     }
 
     [Theory]
-    [InlineData("alice can pull,delete platform/api", "a.yaml:34:5: the test 'alice can pull,delete platform/api' fails: no rule allows alice to delete from platform/api")]
-    [InlineData("anonymous cannot pull library/x", "a.yaml:34:5: the test 'anonymous cannot pull library/x' fails: rule 'public-images' (a.yaml:11) allows pull")]
-    [InlineData("{ as: alice, from: 192.0.2.1, can: pull, on: platform/x }", "a.yaml:34:5: the test 'alice can pull platform/x' fails: no rule allows alice to pull platform/x")]
-    [InlineData("admin can push prod/x", "a.yaml:34:5: the test 'admin can push prod/x' fails: rule 'release-freeze' denies push")]
+    [InlineData("alice can pull,delete platform/api", "a.yaml:35:5: the test 'alice can pull,delete platform/api' fails: no rule allows alice to delete from platform/api")]
+    [InlineData("anonymous cannot pull library/x", "a.yaml:35:5: the test 'anonymous cannot pull library/x' fails: rule 'public-images' (a.yaml:12) allows pull")]
+    [InlineData("{ as: alice, from: 192.0.2.1, can: pull, on: platform/x }", "a.yaml:35:5: the test 'alice can pull platform/x' fails: no rule allows alice to pull platform/x")]
+    [InlineData("admin can push prod/x", "a.yaml:35:5: the test 'admin can push prod/x' fails: rule 'release-freeze' denies push")]
     public void A_test_that_fails_keeps_the_policy_from_coming_into_force(string test, string problem)
     {
         var compiled = PolicyText.Compile(Example + "\n  - " + test);

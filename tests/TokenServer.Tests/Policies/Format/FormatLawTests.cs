@@ -60,16 +60,17 @@ public sealed class FormatLawTests
         from rules in Rules.ListOf()
         from groups in List(["g", "alice", "'ldap:A'", "robot:ci"])
         from roles in List(["dev", "pull", "push"])
-        from gaps in Gap.ArrayOf(6)
+        from gaps in Gap.ArrayOf(7)
         from ends in End.ArrayOf(3)
         from sections in Gen.Shuffle(new[]
         {
             $"version: 1{ends[0]}",
             $"groups:{ends[1]}{groups}",
             $"roles:\n{roles}",
+            "robots: { ci: { description: builds, expires: 2127-01-31 } }\n",
             rules.Count == 0 ? "rules: []\n" : $"rules:{ends[2]}{string.Concat(rules.Take(4).Select((rule, i) => rule.Replace("ID", $"r{i}", StringComparison.Ordinal)))}",
         })
-        select string.Concat(sections.Select((section, i) => gaps[i] + section)) + gaps[5];
+        select string.Concat(sections.Select((section, i) => gaps[i] + section)) + gaps[6];
 
     [Fact]
     public void The_policies_of_these_laws_are_mostly_sound_and_mostly_not_canonical()

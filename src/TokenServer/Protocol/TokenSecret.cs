@@ -1,0 +1,101 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace AuthIndex.TokenServer.Protocol;
+
+/// <summary>The kinds of secret that stand for an account without its password.</summary>
+internal enum TokenKind
+{
+    /// <summary>Given to a client in exchange for a password, which it then need not keep.</summary>
+    Refresh,
+
+    /// <summary>Made by people and administrators, for scripts and robots.</summary>
+    Access,
+}
+
+/// <summary>
+/// The secret text of a refresh token (<c>air_…</c>) or an access token (<c>aix_…</c>): the prefix tells the kind and lets scanners
+/// find what was published by mistake, then come 43 random letters and digits (256 bits) and a checksum, so that a text that was
+/// never one of ours is refused without a look at any store. Servers keep only <see cref="Hash"/>: of so many random bits a fast
+/// hash gives nothing away.
+/// </summary>
+internal sealed class TokenSecret
+{
+    private const string AccessPrefix = "aix_";
+    private const string RefreshPrefix = "air_";
+    private const int PrefixLength = 4;
+    private const int RandomLength = 43;
+    private const int ChecksumLength = 6; // 62^6 is more than 2^32
+    private const string Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    private static readonly SearchValues<char> Characters = SearchValues.Create(Alphabet);
+
+    private TokenSecret(string text, TokenKind kind)
+    {
+        Text = text;
+        Kind = kind;
+        Hash = SHA256.HashData(Encoding.ASCII.GetBytes(text));
+    }
+
+    /// <summary>The secret itself: shown once, never stored, never logged.</summary>
+    public string Text { get; }
+
+    /// <summary>The kind that the prefix tells.</summary>
+    public TokenKind Kind { get; }
+
+    /// <summary>The SHA-256 hash of the whole text, under which it is found.</summary>
+    public byte[] Hash { get; }
+
+    /// <summary>Makes a secret.</summary>
+    public static TokenSecret New(TokenKind kind)
+    {
+        var body = (kind == TokenKind.Access ? AccessPrefix : RefreshPrefix) + RandomNumberGenerator.GetString(Alphabet, RandomLength);
+        return new TokenSecret(body + Checksum(body), kind);
+    }
+
+    /// <summary>Whether a text begins as these secrets do. Such a text is never taken for a password, whatever follows.</summary>
+    public static bool IsMeant(string text) =>
+        text.StartsWith(AccessPrefix, StringComparison.Ordinal) || text.StartsWith(RefreshPrefix, StringComparison.Ordinal);
+
+    /// <summary>Reads a secret; null when the text is none: of another length or alphabet, or with a checksum that is not its own.</summary>
+    public static TokenSecret? Parse(string text)
+    {
+        if (text.Length != PrefixLength + RandomLength + ChecksumLength || !IsMeant(text)) return null;
+        if (text.AsSpan(PrefixLength).ContainsAnyExcept(Characters)) return null;
+        return text.AsSpan()[^ChecksumLength..].SequenceEqual(Checksum(text.AsSpan()[..^ChecksumLength]))
+            ? new TokenSecret(text, text.StartsWith(AccessPrefix, StringComparison.Ordinal) ? TokenKind.Access : TokenKind.Refresh)
+            : null;
+    }
+
+    /// <summary>Never the secret, wherever one is printed.</summary>
+    public override string ToString() => $"{Text[..PrefixLength]}***";
+
+    /// <summary>CRC-32 (ISO-HDLC, as in gzip) in six digits of base 62.</summary>
+    private static string Checksum(ReadOnlySpan<char> body)
+    {
+        var crc = uint.MaxValue;
+        foreach (var c in body)
+        {
+            crc ^= c;
+            for (var bit = 0; bit < 8; bit++) crc = (crc & 1) != 0 ? (crc >> 1) ^ 0xEDB88320 : crc >> 1;
+        }
+
+        Span<char> digits = stackalloc char[ChecksumLength];
+        var rest = ~crc;
+        for (var i = ChecksumLength - 1; i >= 0; i--, rest /= (uint)Alphabet.Length) digits[i] = Alphabet[(int)(rest % (uint)Alphabet.Length)];
+        return digits.ToString();
+    }
+}
+
+/// <summary>The words for the kinds of secret.</summary>
+internal static class TokenKinds
+{
+    private static readonly string[] Words = ["refresh", "access"];
+
+    /// <summary>The kind's word, as stores and listings have it.</summary>
+    public static string Word(this TokenKind kind) => Words[(int)kind];
+
+    /// <summary>The kind of a stored word.</summary>
+    public static TokenKind Parse(string word) => (TokenKind)Array.IndexOf(Words, word);
+}

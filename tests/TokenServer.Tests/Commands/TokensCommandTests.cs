@@ -1,0 +1,126 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Tests.Tokens;
+using AuthIndex.TokenServer.Tokens;
+
+namespace AuthIndex.TokenServer.Tests.Commands;
+
+/// <summary><c>tokens</c> as a shell runs it, beside a running server and without one.</summary>
+public sealed class TokensCommandTests : IDisposable
+{
+    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "TokenServer");
+
+    private readonly TemporaryDirectory directory = new();
+
+    public void Dispose() => directory.Dispose();
+
+    [Fact]
+    public async Task A_token_made_beside_a_server_works_there_and_one_revoked_there_works_no_more()
+    {
+        await using var host = await TokenServerHost.StartAsync(policy: TokenServerHost.Policy + "robots: { ci: }\n");
+        // The command goes by the real clock.
+        host.Clock.Advance(DateTimeOffset.UtcNow - host.Clock.GetUtcNow());
+        var made = JsonNode.Parse(await OkAsync(host, "create", "--account", "alice", "--name", "ci", "--expires", "30d", "--repository", "users/alice/**", "--repository", "public/**", "--action", "pull", "--address", "127.0.0.1", "--json"))!;
+        var token = made["token"]!.ToString();
+        Assert.Equal("""["users/alice/**","public/**"]""", made["repositories"]!.ToJsonString());
+        Assert.Equal("users/alice/app:pull", await host.GetAsync($"/token?service=registry&scope={GrantHost.OwnApp}", "alice", token).GrantedAsync());
+
+        var robot = (await OkAsync(host, "create", "--account", "robot:ci")).Trim();
+        Assert.Equal("robot:ci", (await host.GetAsync("/token?service=registry", "", robot).ClaimsAsync())["sub"]!.ToString());
+
+        var refresh = await host.LoginAsync();
+        var listed = JsonNode.Parse(await OkAsync(host, "list", "--json"))!.AsArray();
+        Assert.Equal(["access alice", "access robot:ci", "refresh alice"], listed.Select(t => $"{t!["kind"]} {t["account"]}").Order(StringComparer.Ordinal));
+        var lines = await OkAsync(host, "list", "--account", "alice");
+        Assert.Equal(2, lines.Trim().Split('\n').Length);
+        Assert.Contains(made["id"]!.ToString(), lines, StringComparison.Ordinal);
+        Assert.DoesNotContain(token[4..], lines, StringComparison.Ordinal);
+
+        // Of several ids none is ended when one is unknown.
+        var id = made["id"]!.ToString();
+        var unknown = await RunAsync(host, "revoke", id, "nothing");
+        Assert.Equal(1, unknown.ExitCode);
+        Assert.Contains("there is no token nothing", unknown.Error, StringComparison.Ordinal);
+        Assert.Equal("", await host.GetAsync("/token?service=registry", "", token).GrantedAsync());
+
+        await OkAsync(host, "revoke", id);
+        host.Clock.Advance(RememberedGrants.LookEvery);
+        Assert.StartsWith("401 ", await host.GetAsync("/token?service=registry", "", token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.Equal("revoked 1 tokens of alice\n", await OkAsync(host, "revoke", "--account", "alice"));
+        host.Clock.Advance(RememberedGrants.LookEvery);
+        Assert.StartsWith("400 invalid_grant: ", await host.RefreshAsync(refresh).ErrorAsync(), StringComparison.Ordinal);
+        Assert.Equal("robot:ci", (await host.GetAsync("/token?service=registry", "", robot).ClaimsAsync())["sub"]!.ToString());
+    }
+
+    [Fact]
+    public async Task Tokens_are_looked_after_while_no_server_runs_and_no_password_looks_like_one()
+    {
+        await PrepareAsync();
+        var add = await ChildProcess.RunAsync(Program, ["users", "add", "bob", "--data", directory["data"]], input: "aix_secret\n");
+        Assert.Equal(1, add.ExitCode);
+        Assert.Contains("would be taken for one", add.Error, StringComparison.Ordinal);
+        var token = (await OkAsync(null, "create", "--account", "admin")).Trim();
+        Assert.NotNull(TokenSecret.Parse(token));
+        var id = JsonNode.Parse(await OkAsync(null, "list", "--json"))![0]!["id"]!.ToString();
+        Assert.Equal($"revoked {id}\n", await OkAsync(null, "revoke", id));
+        Assert.Equal("[]\n", await OkAsync(null, "list", "--json"));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_done_is_told()
+    {
+        await PrepareAsync();
+        foreach (var (message, arguments) in new (string, string[])[]
+        {
+            ("there is no account 'nobody'", ["create", "--account", "nobody"]),
+            ("there is no robot 'cy'; did you mean 'ci'?", ["create", "--account", "robot:cy"]),
+            ("between 1m and 365d", ["create", "--account", "admin", "--expires", "400d"]),
+            ("either ids or --account", ["revoke"]),
+        })
+        {
+            var result = await RunAsync(null, arguments);
+            Assert.Equal(1, result.ExitCode);
+            Assert.Contains(message, result.Error, StringComparison.Ordinal);
+            Assert.StartsWith("error: ", result.Error, StringComparison.Ordinal);
+            Assert.Equal("", result.Output);
+        }
+    }
+
+    [Fact]
+    public async Task An_account_that_is_removed_takes_its_tokens_along_and_another_password_only_those_given_for_it()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        var (refresh, access) = (await host.LoginAsync(), (await host.MakeAsync(new { name = "x" }))["token"]!.ToString());
+        Assert.Equal("", await host.RefreshAsync(refresh).GrantedAsync());
+
+        var changed = await ChildProcess.RunAsync(Program, ["users", "passwd", "alice", "--data", host.Options.DataDirectory], input: "another\n");
+        Assert.Equal("changed the password of alice; its 1 refresh tokens ended\n", changed.Output);
+        host.Clock.Advance(RememberedGrants.LookEvery);
+        Assert.StartsWith("400 invalid_grant: ", await host.RefreshAsync(refresh).ErrorAsync(), StringComparison.Ordinal);
+        using (var still = await host.GetAsync("/token?service=registry", "", access)) Assert.Equal(HttpStatusCode.OK, still.StatusCode);
+
+        var removed = await ChildProcess.RunAsync(Program, ["users", "remove", "alice", "--data", host.Options.DataDirectory]);
+        Assert.Equal("removed alice and its 1 tokens\n", removed.Output);
+        await host.ReplaceAccountsAsync(TokenServerHost.Accounts);
+        host.Clock.Advance(RememberedGrants.LookEvery);
+        Assert.StartsWith("401 invalid_client: sign-in failed: the token is not known", await host.GetAsync("/token?service=registry", "", access).ErrorAsync(), StringComparison.Ordinal);
+    }
+
+    private async Task PrepareAsync()
+    {
+        Assert.Equal(0, (await ChildProcess.RunAsync(Program, ["init", "--data", directory["data"]])).ExitCode);
+        await File.WriteAllTextAsync(Path.Combine(directory.Folder("policies"), "policy.yaml"), TokenServerHost.Policy + "robots: { ci: }\n", TestContext.Current.CancellationToken);
+    }
+
+    private async Task<string> OkAsync(TokenServerHost? host, params string[] arguments)
+    {
+        var result = await RunAsync(host, arguments);
+        Assert.True(result.ExitCode == 0, result.ToString());
+        return result.Output;
+    }
+
+    private Task<ProcessResult> RunAsync(TokenServerHost? host, params string[] arguments) => ChildProcess.RunAsync(
+        Program, ["tokens", .. arguments, "--data", host?.Options.DataDirectory ?? directory["data"], "--set", $"tokenServer.policiesDirectory={host?.Options.PoliciesDirectory ?? directory["policies"]}"]);
+}
