@@ -20,6 +20,11 @@ internal sealed class RevocationFeedEndpoint(
     // Proxies commonly end a connection that is silent for a minute.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(55);
 
+    private int waiting;
+
+    /// <summary>How many registries wait for an answer now.</summary>
+    public int Waiting => Volatile.Read(ref waiting);
+
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
     {
@@ -60,6 +65,7 @@ internal sealed class RevocationFeedEndpoint(
     /// <summary>Waits; a server that is told to stop does not.</summary>
     private async Task WaitAsync(Task next, TimeSpan wait, CancellationToken hungUp)
     {
+        Interlocked.Increment(ref waiting);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(hungUp, lifetime.ApplicationStopping);
         try
         {
@@ -72,6 +78,10 @@ internal sealed class RevocationFeedEndpoint(
         catch (OperationCanceledException) when (!hungUp.IsCancellationRequested)
         {
             // The server stops: the registry comes back to the next one.
+        }
+        finally
+        {
+            Interlocked.Decrement(ref waiting);
         }
     }
 
