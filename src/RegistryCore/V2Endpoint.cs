@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Uploads;
 using AuthIndex.TokenContract;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
@@ -56,7 +57,7 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Regist
 
         var required = match.Route.Needs.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Needs);
         var asked = match.Route.Tail == "_catalog" ? Scope.Catalog : match.Route.Asks.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Asks);
-        var (token, refused) = await access.CheckAsync(http.Request.Headers.Authorization, required, asked, http.RequestAborted);
+        var (token, refused) = await access.CheckAsync(http.Request.Headers.Authorization, required, asked, UploadEndpoint.MountSource(http.Request, match.Route.Tail), http.RequestAborted);
         if (token is null) return refused;
 
         return await match.Route.Handler(new V2Request(http, match.Repository, match.Argument, token, basePath));

@@ -17,7 +17,7 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
         new ManifestEndpoint(null!, null!, null!),
         new ReferrersEndpoint(null!, null!),
         new BlobEndpoint(null!),
-        new UploadEndpoint(null!, null!)));
+        new UploadEndpoint(null!, null!, null!, null!, null!)));
 
     [Theory]
     [InlineData("GET", "/v2", "", "", "")]

@@ -21,7 +21,7 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
             new ManifestEndpoint(null!, null!, null!),
             new ReferrersEndpoint(null!, null!),
             new BlobEndpoint(null!),
-            new UploadEndpoint(null!, null!));
+            new UploadEndpoint(null!, null!, null!, null!, null!));
         foreach (var row in table.All)
         {
             foreach (var method in row.Methods) data.Add(method, row.Tail);

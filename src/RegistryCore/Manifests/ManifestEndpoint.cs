@@ -15,7 +15,7 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pull
     /// <summary>GET and HEAD.</summary>
     public async Task<OciError?> GetAsync(V2Request request)
     {
-        if (!Reference.TryParse(request.Argument, out var reference)) return OciError.TagInvalid(request.Argument);
+        if (!Reference.TryParse(request.Argument, out var reference)) return OciError.ReferenceUnknown(request.Argument);
         if (await manifests.FindToKeepAsync(request.Repository, reference) is not { } manifest) return OciError.ManifestUnknown(reference);
 
         var (http, headers) = (request.Http, request.Http.Response.Headers);

@@ -40,7 +40,10 @@ internal static class ByteRanges
         return count == 0 ? null : found;
     }
 
-    /// <summary>False for a text that is no range; null for one beyond the blob.</summary>
+    /// <summary>
+    /// False for a text that is no range; null for one beyond the blob, or that ends before it begins, which a server may refuse
+    /// (RFC 9110 section 14.2).
+    /// </summary>
     private static bool TryParse(ReadOnlySpan<char> text, long size, out ByteRange? range)
     {
         range = null;
@@ -55,8 +58,8 @@ internal static class ByteRanges
 
         if (!TryNumber(text[..dash], out var first)) return false;
         var last = long.MaxValue;
-        if (dash + 1 < text.Length && (!TryNumber(text[(dash + 1)..], out last) || last < first)) return false;
-        if (first < size) range = new ByteRange(first, Math.Min(last, size - 1));
+        if (dash + 1 < text.Length && !TryNumber(text[(dash + 1)..], out last)) return false;
+        if (first <= last && first < size) range = new ByteRange(first, Math.Min(last, size - 1));
         return true;
     }
 

@@ -36,6 +36,9 @@ internal sealed record OciError(int Status, string Code, string Message)
     public static OciError TagInvalid(string text) =>
         new(400, "TAG_INVALID", $"'{Shown(text)}' is neither a tag (a letter, digit or _, then up to 127 of these, . and -) nor a digest");
 
+    /// <summary>Asked for what cannot be the name of a manifest: then there is none (clients ask so to see how a missing one is answered).</summary>
+    public static OciError ReferenceUnknown(string text) => new(404, "MANIFEST_UNKNOWN", TagInvalid(text).Message);
+
     public static OciError ManifestUnknown(Reference reference) => new(404, "MANIFEST_UNKNOWN", $"no manifest {reference} in this repository");
 
     public static OciError ManifestInvalid(string reason) => new(400, "MANIFEST_INVALID", reason);

@@ -224,10 +224,11 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     [InlineData("sha256:abc")]
     [InlineData("a%2Fb")]
     [InlineData("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
-    public async Task What_is_neither_tag_nor_digest_is_refused(string reference)
+    public async Task What_is_neither_tag_nor_digest_names_no_manifest_and_is_refused_as_the_name_of_a_new_one(string reference)
     {
         var repository = registry.New();
-        (await repository.GetAsync($"manifests/{reference}")).MustBe(HttpStatusCode.BadRequest, "TAG_INVALID");
+        (await repository.GetAsync($"manifests/{reference}")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
+        (await repository.HeadAsync($"manifests/{reference}")).MustBe(HttpStatusCode.NotFound);
         (await repository.TryPushManifestAsync(Manifest.Empty(), reference)).MustBe(HttpStatusCode.BadRequest, "TAG_INVALID");
         (await repository.DeleteAsync($"manifests/{reference}")).MustBe(HttpStatusCode.BadRequest, "TAG_INVALID");
     }

@@ -42,6 +42,8 @@ public sealed class ByteRangesTests
     [InlineData("bytes=0-", 0)]
     [InlineData("bytes=0-0", 0)]
     [InlineData("bytes=-5", 0)]
+    [InlineData("bytes=5-4", 10)]
+    [InlineData("bytes=5-0,20-", 10)]
     public void Ranges_none_of_which_lies_in_the_blob_are_impossible(string header, long size) => Assert.Equal("", Written(header, size));
 
     [Theory]
@@ -53,7 +55,6 @@ public sealed class ByteRangesTests
     [InlineData("bytes=-")]
     [InlineData("bytes=a-b")]
     [InlineData("bytes=0-a")]
-    [InlineData("bytes=5-4")]
     [InlineData("bytes=--5")]
     [InlineData("bytes=+1-2")]
     [InlineData("bytes=0x1-2")]
