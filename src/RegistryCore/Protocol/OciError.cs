@@ -83,6 +83,13 @@ internal sealed record OciError(int Status, string Code, string Message)
 
     public static OciError NoSpace() => new(507, "UNAVAILABLE", "the registry's storage is full; nothing of this request was kept");
 
+    /// <summary>More requests without a known account than an address may make.</summary>
+    public static OciError TooManyRequests(TimeSpan wait) =>
+        new(429, "TOOMANYREQUESTS", "too many requests without signing in from this address: wait, or sign in") { Headers = [new("Retry-After", $"{Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds))}")] };
+
+    public static OciError TooManyUploads(int limit) =>
+        new(429, "TOOMANYREQUESTS", $"the account has {limit} uploads open, as many as it may: finish or cancel some, or wait until those expire that nobody goes on with") { Headers = [new("Retry-After", "60")] };
+
     public static OciError Unavailable(string reason) => new(503, "UNAVAILABLE", reason) { Headers = [new("Retry-After", "5")] };
 
     public static OciError Internal(string requestId) => new(500, "UNKNOWN", $"the registry failed; its log says why under the request id {requestId}");

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
@@ -25,7 +26,8 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
 
         var algorithm = request.Query("digest-algorithm");
         if (Digest.ParseAlgorithm(algorithm) is not { } known) return OciError.AlgorithmUnsupported(algorithm!);
-        var session = uploads.Create(request.Repository, request.Token.Subject, known);
+        if (uploads.Create(request.Repository, request.Token.Subject, known) is not { } session) return OciError.TooManyUploads(options.Limits.UploadSessions);
+        if (options.Limits.ChunkLength.Bytes is var least and > 0) request.Http.Response.Headers["OCI-Chunk-Min-Length"] = least.ToString(CultureInfo.InvariantCulture);
         Describe(request, session, StatusCodes.Status202Accepted);
         return null;
     }

@@ -1,4 +1,7 @@
 using System.Net;
+using AuthIndex.RegistryCore.Storage;
+using AuthIndex.TokenContract;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthIndex.RegistryCore.Tests.Manifests;
 
@@ -343,6 +346,19 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
         var winner = Assert.Single(answers, a => a.Status == HttpStatusCode.Created);
         Assert.All(answers.Where(a => a != winner), a => a.MustBe(HttpStatusCode.PreconditionFailed, "PRECONDITION_FAILED"));
         Assert.Equal(winner["Docker-Content-Digest"], (await repository.HeadAsync("manifests/v1"))["Docker-Content-Digest"]);
+    }
+
+    [Fact]
+    public async Task Of_clients_who_move_a_tag_at_once_the_last_wins_and_its_history_has_no_gap()
+    {
+        var repository = registry.New();
+        var manifests = Enumerable.Range(0, 16).Select(_ => Manifest.Empty()).ToList();
+        await Task.WhenAll(manifests.Select(m => repository.PushManifestAsync(m, "latest")));
+
+        var history = registry.Host.Services.GetRequiredService<ManifestStore>().History(RepositoryName.TryParse(repository.Name, out var name) ? name : default, "latest");
+        Assert.Equal(manifests.Select(m => m.Digest).Order(StringComparer.Ordinal), history.Select(h => h.NewDigest).Order(StringComparer.Ordinal));
+        Assert.Equal(history.Skip(1).Select(h => h.NewDigest).Append(null), history.Select(h => h.OldDigest));
+        Assert.Equal(history[0].NewDigest, (await repository.GetAsync("manifests/latest"))["Docker-Content-Digest"]);
     }
 
     [Fact]
