@@ -205,7 +205,7 @@ internal sealed class LimitOptions
 
     /// <summary>Requests per second that an address may make without proving who it is, ten times as many at once; 0 for any number.</summary>
     [Range(0, 100_000)]
-    public int UnauthenticatedPerSecond { get; set; } = 100;
+    public int UnauthenticatedPerSecond { get; set; } = 200;
 
     /// <summary>The most bytes of all headers of a request; a token alone may have 64 KiB.</summary>
     [AtLeast("16KiB")]
