@@ -56,13 +56,11 @@ internal sealed class RegistryDatabase(StorageDirectory directory, SpaceReserve 
         }
     }
 
-    /// <summary>Gives room of removed rows back to the file system, all but some pages, a part at a time so that writers come between.</summary>
-    /// <returns>How many bytes were given back; the file itself shrinks with the next checkpoint.</returns>
-    public async Task<long> ShrinkAsync(CancellationToken cancellationToken)
+    /// <summary>Gives room of removed rows back to the file system, all but some pages, a part at a time so that writers come between. The file shrinks with the next checkpoint.</summary>
+    public async Task ShrinkAsync(CancellationToken cancellationToken)
     {
-        var (free, pageSize) = Read(db => (db.ExecuteScalar<long>("PRAGMA freelist_count"), db.ExecuteScalar<long>("PRAGMA page_size")));
-        var parts = Math.Max(0, (free - KeptFreePages) / ShrinkPages);
-        for (var i = 0; i < parts; i++)
+        var free = Read(db => db.ExecuteScalar<long>("PRAGMA freelist_count"));
+        for (; free >= KeptFreePages + ShrinkPages; free -= ShrinkPages)
         {
             cancellationToken.ThrowIfCancellationRequested();
             await database.WriteAsync(db =>
@@ -71,8 +69,6 @@ internal sealed class RegistryDatabase(StorageDirectory directory, SpaceReserve 
                 return true;
             });
         }
-
-        return parts * ShrinkPages * pageSize;
     }
 
     /// <inheritdoc cref="Database.Read{T}"/>

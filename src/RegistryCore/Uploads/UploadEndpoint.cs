@@ -13,7 +13,7 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
     /// <param name="request">The request.</param>
     /// <param name="tail">The tail of its row in the route table.</param>
     public static Scope? MountSource(HttpRequest request, string tail) =>
-        tail.StartsWith("blobs/uploads", StringComparison.Ordinal) && request.Query.ContainsKey("mount")
+        tail is "blobs/uploads" or "blobs/uploads/" && request.Query.ContainsKey("mount")
         && RepositoryName.TryParse(request.Query["from"].FirstOrDefault(), out var source)
             ? Scope.Repository(source, ActionSet.Pull)
             : null;
