@@ -24,7 +24,7 @@ internal static class RegistryApp
         var builder = ServerHost.CreateBuilder(options, "RegistryCore", kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = null; // a blob has no limit; a manifest has its own
-            kestrel.Limits.MaxRequestHeadersTotalSize = 96 * 1024; // a token may have 64 KiB
+            kestrel.Limits.MaxRequestHeadersTotalSize = (int)options.Limits.RequestHeaders.Bytes;
             kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(60)); // docker pauses while it compresses
         });
 
@@ -70,6 +70,7 @@ internal static class RegistryApp
         services.AddSingleton<ReferrersEndpoint>();
         services.AddSingleton<BlobEndpoint>();
         services.AddSingleton<UploadEndpoint>();
+        services.AddSingleton<UnauthenticatedRate>();
         services.AddSingleton<V2Routes>();
         services.AddSingleton<V2Path>();
         services.AddSingleton<V2Endpoint>();

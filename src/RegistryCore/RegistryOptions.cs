@@ -39,6 +39,9 @@ internal sealed class RegistryOptions : ListenerOptions
     /// <summary>Pushes are refused while the volume of the data directory has less room than this.</summary>
     public ByteSize FreeSpaceFloor { get; set; } = new(256 * 1024 * 1024);
 
+    /// <summary>Whether manifests are taken that refer to what the repository does not hold, as partial copies of multi-platform images do.</summary>
+    public bool SparseManifests { get; set; }
+
     /// <summary>When and what the garbage collection removes.</summary>
     public GarbageCollectionOptions GarbageCollection { get; set; } = new();
 
@@ -170,6 +173,20 @@ internal sealed class AtLeastAttribute(string least) : ValidationAttribute
     public override string FormatErrorMessage(string name) => $"must be at least {least}";
 }
 
+/// <summary>Bounds a size from above.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class AtMostAttribute(string most) : ValidationAttribute
+{
+    /// <summary>The largest size allowed, as the configuration writes it.</summary>
+    public string Most => most;
+
+    /// <inheritdoc/>
+    public override bool IsValid(object? value) => value is ByteSize size && size.Bytes <= ByteSize.Parse(most, null).Bytes;
+
+    /// <inheritdoc/>
+    public override string FormatErrorMessage(string name) => $"must be at most {most}";
+}
+
 /// <summary>What becomes of manifests without a tag.</summary>
 /// <param name="RemoveAfter">How long after they were pushed or lost their tag they go; null to keep them.</param>
 internal readonly record struct UntaggedPolicy(TimeSpan? RemoveAfter) : IParsable<UntaggedPolicy>
@@ -198,6 +215,34 @@ internal sealed class LimitOptions
     /// <summary>The most descriptors in one manifest.</summary>
     [Range(1, 100_000)]
     public int ManifestReferences { get; set; } = 10_000;
+
+    /// <summary>How many indexes may lie in one another, the outermost counted.</summary>
+    [Range(1, 100)]
+    public int IndexDepth { get; set; } = 8;
+
+    /// <summary>The most tags that one push can move.</summary>
+    [Range(10, 1000)]
+    public int TagsPerPush { get; set; } = 100;
+
+    /// <summary>The most ranges of a blob that are answered one by one; who asks for more gets the whole blob.</summary>
+    [Range(1, 1000)]
+    public int Ranges { get; set; } = 16;
+
+    /// <summary>The most upload sessions that one account, or all anonymous callers together, may have open.</summary>
+    [Range(1, 100_000)]
+    public int UploadSessions { get; set; } = 1000;
+
+    /// <summary>The length that chunks of an upload should have at least, which clients are told; smaller ones are taken too. 0 to tell nothing.</summary>
+    public ByteSize ChunkLength { get; set; }
+
+    /// <summary>Requests per second that an address may make without proving who it is, ten times as many at once; 0 for any number.</summary>
+    [Range(0, 100_000)]
+    public int UnauthenticatedPerSecond { get; set; } = 200;
+
+    /// <summary>The most bytes of all headers of a request; a token alone may have 64 KiB.</summary>
+    [AtLeast("16KiB")]
+    [AtMost("1MiB")]
+    public ByteSize RequestHeaders { get; set; } = new(96 * 1024);
 
     /// <summary>The most names on one page of tags or repositories.</summary>
     [Range(1, 100_000)]

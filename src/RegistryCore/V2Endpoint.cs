@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Uploads;
 using AuthIndex.TokenContract;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
@@ -12,7 +13,7 @@ namespace AuthIndex.RegistryCore;
 /// How every request under <c>/v2/</c> travels: 1 match it to a row of <see cref="V2Routes"/>, 2 check the token against the row,
 /// 3 run the row's handler, 4 render the error if there is one.
 /// </summary>
-internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, RegistryOptions options, ILogger<V2Endpoint> log)
+internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, UnauthenticatedRate rate, RegistryOptions options, ILogger<V2Endpoint> log)
 {
     private readonly string basePath = options.PublicUrl?.AbsoluteUri.TrimEnd('/') ?? "";
 
@@ -56,7 +57,8 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Regist
 
         var required = match.Route.Needs.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Needs);
         var asked = match.Route.Tail == "_catalog" ? Scope.Catalog : match.Route.Asks.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Asks);
-        var (token, refused) = await access.CheckAsync(http.Request.Headers.Authorization, required, asked, http.RequestAborted);
+        var (token, refused) = await access.CheckAsync(http.Request.Headers.Authorization, required, asked, UploadEndpoint.MountSource(http.Request, match.Route.Tail), http.RequestAborted);
+        if ((token is null || token.Subject.Length == 0) && rate.Take(http.Connection.RemoteIpAddress) is { } wait) return OciError.TooManyRequests(wait);
         if (token is null) return refused;
 
         return await match.Route.Handler(new V2Request(http, match.Repository, match.Argument, token, basePath));

@@ -41,7 +41,8 @@ public sealed class Database : IAsyncDisposable
         try
         {
             connection = Connect(path, SqliteOpenMode.ReadWriteCreate);
-            connection.Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;");
+            // The first has an effect on a new file only: room of removed rows can then be given back a part at a time.
+            connection.Execute("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;");
             Migrate(connection, path, migrations);
             return new Database(path, connection);
         }

@@ -13,20 +13,21 @@ internal sealed class AccessCheck(BearerValidator validator, Challenge challenge
     /// <param name="authorization">Every <c>Authorization</c> header of the request.</param>
     /// <param name="required">What the operation needs; null when any good token will do.</param>
     /// <param name="asked">The scope to ask a token for, which may be wider, since clients push and pull with one token.</param>
+    /// <param name="source">What a mount needs besides, for the challenge alone; null for every other operation.</param>
     /// <param name="cancellationToken">Ends the wait for the token server's keys.</param>
     /// <returns>The token, or the error to answer with; never both.</returns>
     public async ValueTask<(VerifiedToken? Token, OciError? Error)> CheckAsync(
-        StringValues authorization, Scope? required, Scope? asked, CancellationToken cancellationToken)
+        StringValues authorization, Scope? required, Scope? asked, Scope? source, CancellationToken cancellationToken)
     {
         if (authorization.Count > 1) return (null, OciError.BadRequest("more than one Authorization header"));
-        if (authorization is not [{ } header] || !header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return (null, challenge.TokenRequired(asked));
+        if (authorization is not [{ } header] || !header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return (null, challenge.TokenRequired(asked, source));
 
         switch (await validator.ValidateAsync(header[Scheme.Length..].Trim(), cancellationToken))
         {
             case TokenOutcome.Valid { Token: var token }:
-                return required is null || token.Grants(required) ? (token, null) : (null, challenge.ScopeInsufficient(asked!, Explain(token, required)));
+                return required is null || token.Grants(required) ? (token, null) : (null, challenge.ScopeInsufficient(asked!, Explain(token, required), source));
             case TokenOutcome.Invalid { Reason: var reason }:
-                return (null, challenge.TokenInvalid(asked, reason));
+                return (null, challenge.TokenInvalid(asked, reason, source));
             case TokenOutcome.Unjudged { Reason: var reason }:
                 return (null, OciError.Unavailable(reason));
             default:

@@ -6,7 +6,8 @@ namespace AuthIndex.RegistryCore.Access;
 
 /// <summary>
 /// The <c>WWW-Authenticate: Bearer</c> challenge (Docker token authentication specification; RFC 6750 section 3): where to get a
-/// token, for which service, with which one scope. One, because containers/image cannot read two.
+/// token, for which service, with which one scope. One, because containers/image cannot read two; only a mount asks for its source
+/// besides, as every client that mounts does by itself.
 /// </summary>
 /// <param name="Realm">The URL of the token endpoint, from the configuration alone: what a client says of hosts is never echoed.</param>
 /// <param name="Service">This registry's name.</param>
@@ -19,18 +20,18 @@ internal sealed record Challenge(string Realm, string Service)
     public const string InsufficientScope = "insufficient_scope";
 
     /// <summary>The 401 for a request without a token.</summary>
-    public OciError TokenRequired(Scope? scope) => Answer(scope, null, "UNAUTHORIZED", "authentication required");
+    public OciError TokenRequired(Scope? scope, Scope? source = null) => Answer(scope, source, null, "UNAUTHORIZED", "authentication required");
 
     /// <summary>The 401 for a token that is not good.</summary>
-    public OciError TokenInvalid(Scope? scope, string reason) => Answer(scope, InvalidToken, "UNAUTHORIZED", reason);
+    public OciError TokenInvalid(Scope? scope, string reason, Scope? source = null) => Answer(scope, source, InvalidToken, "UNAUTHORIZED", reason);
 
     /// <summary>The 401 for a good token that does not grant enough.</summary>
-    public OciError ScopeInsufficient(Scope scope, string reason) => Answer(scope, InsufficientScope, "DENIED", reason);
+    public OciError ScopeInsufficient(Scope scope, string reason, Scope? source = null) => Answer(scope, source, InsufficientScope, "DENIED", reason);
 
-    private OciError Answer(Scope? scope, string? error, string code, string message)
+    private OciError Answer(Scope? scope, Scope? source, string? error, string code, string message)
     {
         var header = new StringBuilder($"Bearer realm=\"{Quoted(Realm)}\",service=\"{Quoted(Service)}\"");
-        if (scope is not null) header.Append($",scope=\"{scope}\"");
+        if (scope is not null) header.Append($",scope=\"{scope}{(source is null ? "" : $" {source}")}\"");
         if (error is not null) header.Append($",error=\"{error}\",error_description=\"{Quoted(message)}\"");
         return new OciError(401, code, message) { Headers = [new("WWW-Authenticate", header.ToString())] };
     }

@@ -14,12 +14,12 @@ internal sealed partial class IndexClient(IndexConnection connection, ILogger<In
 
     private const string Path = "/index/v1/pullable";
 
-    /// <summary>Those of the names that the token's account may pull; null when the index does not answer.</summary>
-    public async Task<IReadOnlySet<string>?> PullableAsync(VerifiedToken token, IReadOnlyList<string> names, CancellationToken cancellationToken)
+    /// <summary>Those of the names that the token's account may pull from this address; null when the index does not answer.</summary>
+    public async Task<IReadOnlySet<string>?> PullableAsync(VerifiedToken token, IPAddress? address, IReadOnlyList<string> names, CancellationToken cancellationToken)
     {
         try
         {
-            using var response = await connection.PostAsync(Path, new Question(token.Raw, names), cancellationToken);
+            using var response = await connection.PostAsync(Path, new Question(token.Raw, address?.ToString(), names), cancellationToken);
             if (response.StatusCode != HttpStatusCode.OK)
             {
                 LogFailure(log, connection.Url(Path), $"it answered {(int)response.StatusCode}");
@@ -41,7 +41,7 @@ internal sealed partial class IndexClient(IndexConnection connection, ILogger<In
     [LoggerMessage(Level = LogLevel.Warning, Message = "The index could not be asked at {Endpoint}: {Reason}")]
     private static partial void LogFailure(ILogger log, Uri endpoint, string reason);
 
-    private sealed record Question(string Token, IReadOnlyList<string> Repositories);
+    private sealed record Question(string Token, string? Address, IReadOnlyList<string> Repositories);
 
     private sealed record Answer(IReadOnlyList<string>? Repositories);
 }

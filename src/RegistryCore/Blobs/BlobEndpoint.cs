@@ -8,7 +8,7 @@ using Microsoft.Win32.SafeHandles;
 namespace AuthIndex.RegistryCore.Blobs;
 
 /// <summary>Blobs: read them, whole or in parts, and take them out (OCI distribution-spec 1.1, "Pulling blobs", "Deleting blobs").</summary>
-internal sealed class BlobEndpoint(BlobStore blobs)
+internal sealed class BlobEndpoint(BlobStore blobs, RegistryOptions options)
 {
     /// <summary>GET and HEAD of a blob, with ranges (RFC 9110 section 14).</summary>
     public async Task<OciError?> GetAsync(V2Request request)
@@ -53,10 +53,10 @@ internal sealed class BlobEndpoint(BlobStore blobs)
     }
 
     /// <summary>The ranges to send, or null for all: a client whose copy began with another content gets the whole (RFC 9110 section 13.1.5).</summary>
-    private static IReadOnlyList<ByteRange>? RangesOf(HttpRequest request, Digest digest, long size)
+    private IReadOnlyList<ByteRange>? RangesOf(HttpRequest request, Digest digest, long size)
     {
         if (request.Headers.IfRange is [{ } tag] && tag != Precondition.EntityTag(digest)) return null;
-        return ByteRanges.Parse(request.Headers.Range, size);
+        return ByteRanges.Parse(request.Headers.Range, size, options.Limits.Ranges);
     }
 
     private static Task SendAsync(V2Request request, SafeFileHandle file, BlobRecord blob, IReadOnlyList<ByteRange>? ranges)

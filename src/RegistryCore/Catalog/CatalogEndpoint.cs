@@ -35,7 +35,7 @@ internal sealed class CatalogEndpoint(ManifestStore manifests, IndexClient index
         {
             var candidates = manifests.Repositories(after, IndexClient.MaxNames);
             if (candidates.Count == 0) break;
-            if (await index.PullableAsync(request.Token, candidates, request.Aborted) is not { } pullable) return null;
+            if (await index.PullableAsync(request.Token, request.Http.Connection.RemoteIpAddress, candidates, request.Aborted) is not { } pullable) return null;
             found.AddRange(candidates.Where(pullable.Contains));
             after = candidates[^1];
         }

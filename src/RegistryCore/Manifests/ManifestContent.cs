@@ -47,6 +47,7 @@ internal static class ManifestContent
     {
         private readonly List<Digest> blobs = [];
         private readonly List<Digest> children = [];
+        private int foreignLayers;
 
         public NewManifest Read(Digest digest, byte[] bytes, string? contentType)
         {
@@ -74,7 +75,8 @@ internal static class ManifestContent
                 [.. children.Distinct()],
                 root.TryGetProperty("subject", out var subject) && subject.ValueKind != JsonValueKind.Null ? ReadDescriptor(subject, "subject").Digest : null,
                 Text(root, "artifactType") ?? configType,
-                ReadAnnotations());
+                ReadAnnotations(),
+                foreignLayers);
         }
 
         private string ReadType(string? contentType)
@@ -108,7 +110,8 @@ internal static class ManifestContent
         private void AddLayer(JsonElement descriptor, string where)
         {
             var (digest, mediaType) = ReadDescriptor(descriptor, where);
-            if (!MediaTypes.IsNondistributable(mediaType)) blobs.Add(digest);
+            if (MediaTypes.IsNondistributable(mediaType)) foreignLayers++;
+            else blobs.Add(digest);
         }
 
         private static (Digest Digest, string MediaType) ReadDescriptor(JsonElement descriptor, string where)

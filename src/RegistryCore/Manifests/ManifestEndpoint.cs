@@ -8,14 +8,12 @@ using AuthIndex.RegistryCore.Storage;
 namespace AuthIndex.RegistryCore.Manifests;
 
 /// <summary>Manifests: push, pull, delete, by tag and by digest (OCI distribution-spec 1.1, "Pushing manifests" and around).</summary>
-internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pulls, RegistryOptions options)
+internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pulls, FreeSpace space, RegistryOptions options)
 {
-    private const int MaxTags = 100;
-
     /// <summary>GET and HEAD.</summary>
     public async Task<OciError?> GetAsync(V2Request request)
     {
-        if (!Reference.TryParse(request.Argument, out var reference)) return OciError.TagInvalid(request.Argument);
+        if (!Reference.TryParse(request.Argument, out var reference)) return OciError.ReferenceUnknown(request.Argument);
         if (await manifests.FindToKeepAsync(request.Repository, reference) is not { } manifest) return OciError.ManifestUnknown(reference);
 
         var (http, headers) = (request.Http, request.Http.Response.Headers);
@@ -54,6 +52,7 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pull
         {
             case PutOutcome.Missing { Digests: var missing }: return OciError.ReferencesUnknown(missing);
             case PutOutcome.TagMoved { Tag: var tag }: return OciError.TagMoved(tag);
+            case PutOutcome.TooDeep: return OciError.ManifestInvalid($"more than {options.Limits.IndexDepth} indexes lie in one another");
             default:
                 Describe(request, reference, manifest, tags);
                 return null;
@@ -76,7 +75,7 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pull
     }
 
     /// <summary>The tags to move: that of the path, or those of <c>tag</c> parameters.</summary>
-    private static List<string> TagsOf(V2Request request, Reference reference, out OciError? problem)
+    private List<string> TagsOf(V2Request request, Reference reference, out OciError? problem)
     {
         problem = null;
         var tags = new List<string>();
@@ -87,7 +86,7 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pull
             else if (!tags.Contains(tag, StringComparer.Ordinal)) tags.Add(tag);
         }
 
-        if (tags.Count > MaxTags) problem = OciError.BadRequest($"at most {MaxTags} tags can be moved by one push");
+        if (tags.Count > options.Limits.TagsPerPush) problem = OciError.BadRequest($"at most {options.Limits.TagsPerPush} tags can be moved by one push");
         return tags;
     }
 
@@ -108,7 +107,7 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pull
         return actual;
     }
 
-    private static void Describe(V2Request request, Reference reference, NewManifest manifest, List<string> tags)
+    private void Describe(V2Request request, Reference reference, NewManifest manifest, List<string> tags)
     {
         var response = request.Http.Response;
         response.StatusCode = StatusCodes.Status201Created;
@@ -116,6 +115,16 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pull
         response.Headers["Docker-Content-Digest"] = manifest.Manifest.Digest.Value;
         if (manifest.Subject is { } subject) response.Headers["OCI-Subject"] = subject.Value;
         if (reference.Digest is not null && tags.Count > 0) response.Headers["OCI-Tag"] = tags.ToArray();
+        if (WarningsOf(manifest) is { Length: > 0 } warnings) response.Headers.Warning = warnings;
+    }
+
+    private string[] WarningsOf(NewManifest manifest)
+    {
+        var warnings = new List<string>();
+        if (manifest.ForeignLayers > 0) warnings.Add(Warnings.ForeignLayers(manifest.ForeignLayers));
+        if (manifest.Manifest.MediaType == MediaTypes.OciArtifact) warnings.Add(Warnings.ArtifactManifest());
+        if (space.Available is var available && available < 2 * space.Floor) warnings.Add(Warnings.SpaceIsShort(available - space.Floor));
+        return [.. warnings];
     }
 
     /// <summary>The body; null when it is larger than a manifest may be. Never more than that is held in memory.</summary>

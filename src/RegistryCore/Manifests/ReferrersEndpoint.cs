@@ -13,6 +13,7 @@ namespace AuthIndex.RegistryCore.Manifests;
 internal sealed class ReferrersEndpoint(ManifestStore manifests, RegistryOptions options)
 {
     private const int MaxPage = 1000;
+    private const int MaxPageBytes = 4 * 1024 * 1024; // as much as one manifest: annotations alone may fill one
 
     /// <summary>GET: always an index, empty for a digest or a repository that nobody refers to.</summary>
     public async Task<OciError?> GetAsync(V2Request request)
@@ -20,36 +21,44 @@ internal sealed class ReferrersEndpoint(ManifestStore manifests, RegistryOptions
         if (!Digest.TryParse(request.Argument, out var subject)) return OciError.DigestInvalid(request.Argument);
         if (Page.Parse(request.Query("n"), request.Query("last"), Math.Min(MaxPage, options.Limits.PageSize)) is not { } page) return OciError.PageInvalid(request.Query("n")!);
 
-        var filter = request.Query("artifactType");
-        var rows = Referrers(request, subject)
-            .Where(r => string.CompareOrdinal(r.Digest, page.After) > 0 && (string.IsNullOrEmpty(filter) || r.ArtifactType == filter))
-            .Take(page.Count + 1)
-            .ToList();
+        var filter = request.Query("artifactType") is { Length: > 0 } type ? type : null;
+        var (rows, isMore) = ReadPage(request, subject, filter, page);
 
         var response = request.Http.Response;
         response.ContentType = MediaTypes.OciIndex;
-        if (!string.IsNullOrEmpty(filter)) response.Headers["OCI-Filters-Applied"] = "artifactType";
-        if (rows.Count > page.Count && page.Count > 0)
+        if (filter is not null) response.Headers["OCI-Filters-Applied"] = "artifactType";
+        if (isMore)
         {
-            rows.RemoveAt(page.Count);
-            var extra = string.IsNullOrEmpty(filter) ? "" : $"&artifactType={Uri.EscapeDataString(filter)}";
+            var extra = filter is null ? "" : $"&artifactType={Uri.EscapeDataString(filter)}";
             response.Headers.Link = page.NextLink(request.Location($"referrers/{subject}"), rows[^1].Digest, extra);
         }
 
-        var body = Render(rows.Take(page.Count));
+        var body = Render(rows);
         response.ContentLength = body.WrittenCount;
         await response.BodyWriter.WriteAsync(body.WrittenMemory, request.Aborted);
         return null;
     }
 
-    private IEnumerable<ReferrerRecord> Referrers(V2Request request, Digest subject) =>
-        manifests.Referrers(request.Repository, subject)
-            .Concat(FromFallbackTag(request, subject))
-            .DistinctBy(r => r.Digest, StringComparer.Ordinal)
-            .OrderBy(r => r.Digest, StringComparer.Ordinal);
+    private (List<ReferrerRecord> Rows, bool IsMore) ReadPage(V2Request request, Digest subject, string? filter, Page page)
+    {
+        var digests = manifests.Referrers(request.Repository, subject, filter, page.After, page.Count + 1)
+            .Concat(FromFallbackTag(request, subject).Where(d => string.CompareOrdinal(d, page.After) > 0))
+            .Distinct(StringComparer.Ordinal)
+            .Order(StringComparer.Ordinal);
+        var (rows, bytes) = (new List<ReferrerRecord>(), 0);
+        foreach (var text in digests)
+        {
+            if (!Digest.TryParse(text, out var digest) || manifests.Describe(request.Repository, digest) is not { } row || (filter is not null && row.ArtifactType != filter)) continue;
+            bytes += row.Annotations?.Length ?? 0;
+            if (rows.Count == page.Count || (rows.Count > 0 && bytes > MaxPageBytes)) return (rows, page.Count > 0);
+            rows.Add(row);
+        }
+
+        return (rows, false);
+    }
 
     /// <summary>The index that clients without a referrers API keep under the tag <c>sha256-HEX</c> ("Referrers Tag Schema"), as far as its entries are here.</summary>
-    private List<ReferrerRecord> FromFallbackTag(V2Request request, Digest subject)
+    private IEnumerable<string> FromFallbackTag(V2Request request, Digest subject)
     {
         var tag = subject.Value.Replace(':', '-');
         if (!Reference.TryParse(tag[..Math.Min(tag.Length, Reference.MaxTagLength)], out var reference)
@@ -59,10 +68,10 @@ internal sealed class ReferrersEndpoint(ManifestStore manifests, RegistryOptions
             return [];
         }
 
-        return [.. content.Children.Select(child => manifests.Describe(request.Repository, child)).OfType<ReferrerRecord>()];
+        return content.Children.Select(child => child.Value);
     }
 
-    private static ArrayBufferWriter<byte> Render(IEnumerable<ReferrerRecord> rows)
+    private static ArrayBufferWriter<byte> Render(List<ReferrerRecord> rows)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using var json = new Utf8JsonWriter(buffer);

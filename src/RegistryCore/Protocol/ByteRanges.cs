@@ -15,14 +15,14 @@ internal readonly record struct ByteRange(long First, long Last)
 /// <summary>The <c>Range</c> header of a request (RFC 9110 section 14.2), against a blob of known size.</summary>
 internal static class ByteRanges
 {
-    /// <summary>The most ranges answered one by one; who asks for more gets the whole blob, as the RFC allows.</summary>
-    public const int MaxCount = 16;
-
     /// <summary>
     /// The ranges to answer with, in the order asked, cut to the blob: null for the whole blob (no header, another unit, a malformed
     /// one, or too many), empty when none lies in the blob (416).
     /// </summary>
-    public static IReadOnlyList<ByteRange>? Parse(string? header, long size)
+    /// <param name="header">The header; null when there is none.</param>
+    /// <param name="size">The blob's size in bytes.</param>
+    /// <param name="maxCount">The most ranges answered one by one; who asks for more gets the whole blob, as the RFC allows.</param>
+    public static IReadOnlyList<ByteRange>? Parse(string? header, long size, int maxCount)
     {
         const string unit = "bytes=";
         if (header is null || !header.StartsWith(unit, StringComparison.OrdinalIgnoreCase)) return null;
@@ -33,14 +33,17 @@ internal static class ByteRanges
         {
             var text = header.AsSpan(unit.Length)[part].Trim();
             if (text.IsEmpty) continue;
-            if (++count > MaxCount || !TryParse(text, size, out var range)) return null;
+            if (++count > maxCount || !TryParse(text, size, out var range)) return null;
             if (range is { } satisfiable) found.Add(satisfiable);
         }
 
         return count == 0 ? null : found;
     }
 
-    /// <summary>False for a text that is no range; null for one beyond the blob.</summary>
+    /// <summary>
+    /// False for a text that is no range; null for one beyond the blob, or that ends before it begins, which a server may refuse
+    /// (RFC 9110 section 14.2).
+    /// </summary>
     private static bool TryParse(ReadOnlySpan<char> text, long size, out ByteRange? range)
     {
         range = null;
@@ -55,8 +58,8 @@ internal static class ByteRanges
 
         if (!TryNumber(text[..dash], out var first)) return false;
         var last = long.MaxValue;
-        if (dash + 1 < text.Length && (!TryNumber(text[(dash + 1)..], out last) || last < first)) return false;
-        if (first < size) range = new ByteRange(first, Math.Min(last, size - 1));
+        if (dash + 1 < text.Length && !TryNumber(text[(dash + 1)..], out last)) return false;
+        if (first <= last && first < size) range = new ByteRange(first, Math.Min(last, size - 1));
         return true;
     }
 

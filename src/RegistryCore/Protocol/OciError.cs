@@ -36,6 +36,9 @@ internal sealed record OciError(int Status, string Code, string Message)
     public static OciError TagInvalid(string text) =>
         new(400, "TAG_INVALID", $"'{Shown(text)}' is neither a tag (a letter, digit or _, then up to 127 of these, . and -) nor a digest");
 
+    /// <summary>Asked for what cannot be the name of a manifest: then there is none (clients ask so to see how a missing one is answered).</summary>
+    public static OciError ReferenceUnknown(string text) => new(404, "MANIFEST_UNKNOWN", TagInvalid(text).Message);
+
     public static OciError ManifestUnknown(Reference reference) => new(404, "MANIFEST_UNKNOWN", $"no manifest {reference} in this repository");
 
     public static OciError ManifestInvalid(string reason) => new(400, "MANIFEST_INVALID", reason);
@@ -79,6 +82,13 @@ internal sealed record OciError(int Status, string Code, string Message)
     public static OciError BadRequest(string reason) => new(400, "UNSUPPORTED", reason);
 
     public static OciError NoSpace() => new(507, "UNAVAILABLE", "the registry's storage is full; nothing of this request was kept");
+
+    /// <summary>More requests without a known account than an address may make.</summary>
+    public static OciError TooManyRequests(TimeSpan wait) =>
+        new(429, "TOOMANYREQUESTS", "too many requests without signing in from this address: wait, or sign in") { Headers = [new("Retry-After", $"{Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds))}")] };
+
+    public static OciError TooManyUploads(int limit) =>
+        new(429, "TOOMANYREQUESTS", $"the account has {limit} uploads open, as many as it may: finish or cancel some, or wait until those expire that nobody goes on with") { Headers = [new("Retry-After", "60")] };
 
     public static OciError Unavailable(string reason) => new(503, "UNAVAILABLE", reason) { Headers = [new("Retry-After", "5")] };
 

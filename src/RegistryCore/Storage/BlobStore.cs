@@ -89,7 +89,7 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
     /// <summary>Takes the blob out of the repository; false when it is not in it.</summary>
     public async Task<bool> RemoveAsync(RepositoryName repository, Digest digest, string account)
     {
-        var removed = await database.WriteAsync(db =>
+        var removed = await database.WriteFreeingAsync(db =>
         {
             if (RegistryDatabase.FindRepository(db, repository) is not { } id) return false;
             if (db.Execute("DELETE FROM blob_links WHERE repository = @id AND digest = @digest", new { id, digest = digest.Value }) == 0) return false;

@@ -54,6 +54,7 @@ internal sealed partial class GarbageCollector(
 
         report = isDryRun ? CountBlobs(report, unlinked) : await RemoveBlobsAsync(report, cancellationToken);
         report = RemoveLeftovers(report, age, cancellationToken);
+        if (!isDryRun) await database.ShrinkAsync(cancellationToken);
         var seconds = clock.GetElapsedTime(started).TotalSeconds;
         LogDone(log, report, seconds);
         return report;
@@ -103,7 +104,7 @@ internal sealed partial class GarbageCollector(
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var collection = touches.BeginCollection(batch.Select(d => new Content(repository, d, isManifest)));
-            removed.AddRange(await database.WriteAsync(db =>
+            removed.AddRange(await database.WriteFreeingAsync(db =>
                 batch.Where(d => !touches.IsTouchedSince(new Content(repository, d, isManifest), time) && remove(db, d)).ToList()));
             cache.Invalidate(repository.Value);
         }
@@ -143,7 +144,7 @@ internal sealed partial class GarbageCollector(
                 if (locks.TryEnter(blob.Digest) is { } hold) held.Add((blob, hold));
             }
 
-            var removed = await database.WriteAsync(db => held.Where(h => Garbage.RemoveBlob(db, h.Blob.Digest)).Select(h => h.Blob).ToList());
+            var removed = await database.WriteFreeingAsync(db => held.Where(h => Garbage.RemoveBlob(db, h.Blob.Digest)).Select(h => h.Blob).ToList());
             Fault.Pass(FaultPoint.RowsCollected);
             foreach (var blob in removed)
             {

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.TokenContract;
 using Dapper;
@@ -18,13 +19,15 @@ internal sealed record ManifestRecord(Digest Digest, string MediaType, byte[] By
 /// <param name="Subject">The manifest it refers to, which need not exist.</param>
 /// <param name="ArtifactType">Its artifact type, or its config's media type.</param>
 /// <param name="Annotations">Its annotations as a JSON object, or null.</param>
+/// <param name="ForeignLayers">How many of its layers stay with their vendor and need not be here.</param>
 internal sealed record NewManifest(
     ManifestRecord Manifest,
     IReadOnlyList<Digest> Blobs,
     IReadOnlyList<Digest> Children,
     Digest? Subject,
     string? ArtifactType,
-    string? Annotations);
+    string? Annotations,
+    int ForeignLayers);
 
 /// <summary>What became of a push of a manifest.</summary>
 internal abstract record PutOutcome
@@ -34,6 +37,9 @@ internal abstract record PutOutcome
 
     /// <summary>It refers to what the repository does not hold; nothing was changed.</summary>
     internal sealed record Missing(IReadOnlyList<Digest> Digests) : PutOutcome;
+
+    /// <summary>More indexes lie in one another than are allowed; nothing was changed.</summary>
+    internal sealed record TooDeep : PutOutcome;
 
     /// <summary>A tag is not what the precondition says; nothing was changed.</summary>
     internal sealed record TagMoved(string Tag) : PutOutcome;
@@ -87,6 +93,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
     public async Task<PutOutcome> PutAsync(RepositoryName repository, NewManifest manifest, IReadOnlyList<string> tags, Precondition precondition, string account)
     {
         space.Demand();
+        if (manifest.Children.Count > 0 && database.Read(db => IsTooDeep(db, repository, manifest.Children))) return new PutOutcome.TooDeep();
         var outcome = await database.WriteAsync(db => Put(db, repository, manifest, tags, precondition, account));
         if (outcome is PutOutcome.Stored) cache.Invalidate(repository.Value);
         return outcome;
@@ -95,7 +102,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
     /// <summary>Deletes a tag, or a manifest together with every tag that points at it.</summary>
     public async Task<DeleteOutcome> DeleteAsync(RepositoryName repository, Reference reference, Precondition precondition, string account)
     {
-        var outcome = await database.WriteAsync(db =>
+        var outcome = await database.WriteFreeingAsync(db =>
         {
             if (RegistryDatabase.FindRepository(db, repository) is not { } id) return DeleteOutcome.NotFound;
             return reference.Digest is { } digest ? DeleteManifest(db, id, digest, precondition, account) : DeleteTag(db, id, reference.Value, precondition, account);
@@ -110,15 +117,20 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
             ? db.Query<string>("SELECT name FROM tags WHERE repository = @id AND name > @after ORDER BY name LIMIT @count", new { id, after, count }).AsList()
             : null);
 
-    /// <summary>The manifests of a repository whose subject is the digest, in order of digest.</summary>
-    public IReadOnlyList<ReferrerRecord> Referrers(RepositoryName repository, Digest subject) => database.Read(db =>
-        db.Query<ReferrerRecord>(
+    /// <summary>The digests of the manifests of a repository whose subject is the digest, in their order.</summary>
+    /// <param name="repository">Where.</param>
+    /// <param name="subject">The subject.</param>
+    /// <param name="artifactType">Only those of this artifact type; null for all.</param>
+    /// <param name="after">Only digests after this one.</param>
+    /// <param name="count">How many at most.</param>
+    public IReadOnlyList<string> Referrers(RepositoryName repository, Digest subject, string? artifactType, string after, int count) => database.Read(db =>
+        db.Query<string>(
             """
-            SELECT m.digest, m.media_type AS MediaType, m.size, m.artifact_type AS ArtifactType, m.annotations
-            FROM manifests m JOIN repositories r ON r.id = m.repository
-            WHERE r.name = @name AND m.subject = @subject ORDER BY m.digest
+            SELECT m.digest FROM manifests m JOIN repositories r ON r.id = m.repository
+            WHERE r.name = @name AND m.subject = @subject AND m.digest > @after AND (@artifactType IS NULL OR m.artifact_type = @artifactType)
+            ORDER BY m.digest LIMIT @count
             """,
-            new { name = repository.Value, subject = subject.Value }).AsList());
+            new { name = repository.Value, subject = subject.Value, artifactType, after, count }).AsList());
 
     /// <summary>A manifest of a repository as the referrers list shows it.</summary>
     public ReferrerRecord? Describe(RepositoryName repository, Digest digest) => database.Read(db =>
@@ -184,7 +196,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
     private PutOutcome Put(SqliteConnection db, RepositoryName repository, NewManifest manifest, IReadOnlyList<string> tags, Precondition precondition, string account)
     {
         var id = RegistryDatabase.FindRepository(db, repository);
-        if (FindMissing(db, id, manifest) is { Count: > 0 } missing) return new PutOutcome.Missing(missing);
+        if (!options.SparseManifests && FindMissing(db, id, manifest) is { Count: > 0 } missing) return new PutOutcome.Missing(missing);
 
         var digest = manifest.Manifest.Digest;
         var current = tags.Select(tag => id is null ? null : TagDigest(db, id.Value, tag)).ToList();
@@ -203,6 +215,27 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
 
         return new PutOutcome.Stored();
     }
+
+    /// <summary>Whether an index with these children would lie too deep. A stored manifest never changes, so a look before the write will do.</summary>
+    private bool IsTooDeep(SqliteConnection db, RepositoryName repository, IReadOnlyList<Digest> children) => db.ExecuteScalar<bool>(
+        """
+        WITH RECURSIVE inner_indexes (digest, depth) AS (
+            SELECT value, 2 FROM json_each(@children)
+            UNION
+            SELECT x.target, i.depth + 1 FROM inner_indexes i
+            JOIN manifests m ON m.repository = @id AND m.digest = i.digest AND m.media_type IN @types
+            JOIN manifest_references x ON x.repository = @id AND x.manifest = m.digest
+            WHERE i.depth <= @most)
+        SELECT EXISTS (
+            SELECT 1 FROM inner_indexes i JOIN manifests m ON m.repository = @id AND m.digest = i.digest AND m.media_type IN @types WHERE i.depth > @most)
+        """,
+        new
+        {
+            id = RegistryDatabase.FindRepository(db, repository) ?? -1,
+            children = JsonSerializer.Serialize(children.Select(c => c.Value)),
+            types = (string[])[MediaTypes.OciIndex, MediaTypes.DockerList],
+            most = options.Limits.IndexDepth,
+        });
 
     private static List<Digest> FindMissing(SqliteConnection db, long? repository, NewManifest manifest)
     {

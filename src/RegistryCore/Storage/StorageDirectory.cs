@@ -16,6 +16,7 @@ namespace AuthIndex.RegistryCore.Storage;
 ///   revocations.json                  the index's revocations as last heard
 ///   blobs/sha256/ab/ab12…             the bytes of a blob
 ///   blobs/sha512/cd/cd34…
+///   reserve                           room for deletions on a full volume
 ///   uploads/SESSION.json              an upload session: whose, where, since when
 ///   uploads/SESSION.data              the bytes received so far
 /// </code>
@@ -69,6 +70,9 @@ internal sealed class StorageDirectory : IDisposable
         from algorithm in Algorithms
         from i in Enumerable.Range(0, 256)
         select (Path.Combine(root, "blobs", algorithm, i.ToString("x2")), $"{algorithm}:{i:x2}");
+
+    /// <summary>The room that is kept for deletions.</summary>
+    public string Reserve => Path.Combine(held.Root, "reserve");
 
     /// <summary>The folder of the upload sessions.</summary>
     public string Uploads => Path.Combine(held.Root, "uploads");

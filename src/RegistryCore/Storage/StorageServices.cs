@@ -6,6 +6,7 @@ internal static class StorageServices
     /// <summary>Adds the stores and their housekeeping.</summary>
     public static IServiceCollection AddRegistryStorage(this IServiceCollection services, RegistryOptions options) => services
         .AddSingleton<StorageDirectory>()
+        .AddSingleton<SpaceReserve>()
         .AddSingleton<RegistryDatabase>()
         .AddSingleton(new ReadCache(options.Limits.ManifestCache.Bytes))
         .AddSingleton<DigestLocks>()

@@ -10,15 +10,39 @@ namespace AuthIndex.RegistryCore.Storage;
 /// The upload sessions. Each has a small record beside its bytes, so that it survives a restart of the server; not power loss,
 /// since nothing of it has been acknowledged as stored.
 /// </summary>
-internal sealed class UploadStore(StorageDirectory directory, BlobStore blobs, FreeSpace space, TimeProvider clock)
+internal sealed class UploadStore
 {
-    private readonly ConcurrentDictionary<UploadId, UploadSession> sessions = new();
+    private static readonly TimeSpan GivesWayAfter = TimeSpan.FromHours(1);
 
-    /// <summary>Begins a session.</summary>
-    public UploadSession Create(RepositoryName repository, string account, HashAlgorithmName algorithm)
+    private readonly StorageDirectory directory;
+    private readonly BlobStore blobs;
+    private readonly FreeSpace space;
+    private readonly TimeProvider clock;
+    private readonly int mostOfAnAccount;
+    private readonly ConcurrentDictionary<UploadId, UploadSession> sessions = new();
+    private readonly Dictionary<string, HashSet<UploadId>> owned = new(StringComparer.Ordinal); // by account
+    private readonly Lock counting = new();
+
+    /// <summary>Finds the sessions that an earlier server left.</summary>
+    public UploadStore(StorageDirectory directory, BlobStore blobs, FreeSpace space, RegistryOptions options, TimeProvider clock)
+    {
+        (this.directory, this.blobs, this.space, this.clock) = (directory, blobs, space, clock);
+        mostOfAnAccount = options.Limits.UploadSessions;
+        foreach (var file in Directory.EnumerateFiles(directory.Uploads, "*.json"))
+        {
+            if (!UploadId.TryParse(Path.GetFileNameWithoutExtension(file), out var id)) continue;
+            if (ReadRecord(id) is not { } record || !RepositoryName.TryParse(record.Repository, out var repository)) continue;
+            sessions[id] = new UploadSession(id, repository, record.Account, new HashAlgorithmName(record.Algorithm), directory.UploadData(id), space);
+            Owned(record.Account).Add(id);
+        }
+    }
+
+    /// <summary>Begins a session; null when the account has as many as it may. One of its own that lay untouched for an hour gives way.</summary>
+    public UploadSession? Create(RepositoryName repository, string account, HashAlgorithmName algorithm)
     {
         space.Demand();
         var id = UploadId.Create();
+        if (!TryCount(id, account)) return null;
         WriteRecord(id, new SessionRecord(repository.Value, account, algorithm.Name!));
         Fault.Pass(FaultPoint.UploadRecorded);
         return sessions[id] = new UploadSession(id, repository, account, algorithm, directory.UploadData(id), space);
@@ -36,14 +60,7 @@ internal sealed class UploadStore(StorageDirectory directory, BlobStore blobs, F
     public UploadSession? Find(string? text, RepositoryName repository, string account)
     {
         if (!UploadId.TryParse(text, out var id)) return null;
-        if (!sessions.TryGetValue(id, out var session))
-        {
-            if (ReadRecord(id) is not { } record || !RepositoryName.TryParse(record.Repository, out var where)) return null;
-            var reopened = new UploadSession(id, where, record.Account, new HashAlgorithmName(record.Algorithm), directory.UploadData(id), space);
-            session = sessions.GetOrAdd(id, reopened);
-        }
-
-        return session.Repository == repository && session.Account == account ? session : null;
+        return sessions.TryGetValue(id, out var session) && session.Repository == repository && session.Account == account ? session : null;
     }
 
     /// <summary>
@@ -76,7 +93,7 @@ internal sealed class UploadStore(StorageDirectory directory, BlobStore blobs, F
     /// <summary>Ends a session and gives its bytes back.</summary>
     public void Remove(UploadSession session)
     {
-        sessions.TryRemove(session.Id, out _);
+        Forget(session);
         File.Delete(directory.UploadRecord(session.Id));
         File.Delete(session.DataFile);
         session.Dispose();
@@ -95,7 +112,7 @@ internal sealed class UploadStore(StorageDirectory directory, BlobStore blobs, F
             sessions.TryGetValue(id, out var session);
             using var turn = session?.TryEnter();
             if (session is not null && turn is null) continue;
-            sessions.TryRemove(id, out _);
+            if (session is not null) Forget(session);
             session?.Dispose();
             foreach (var file in group)
             {
@@ -107,6 +124,49 @@ internal sealed class UploadStore(StorageDirectory directory, BlobStore blobs, F
         return removed;
     }
 
+    private bool TryCount(UploadId id, string account)
+    {
+        lock (counting)
+        {
+            if (Owned(account).Count >= mostOfAnAccount && Abandoned(account) is { } abandoned)
+            {
+                using var turn = abandoned.TryEnter();
+                if (turn is not null) Remove(abandoned);
+            }
+
+            return Owned(account).Count < mostOfAnAccount && Owned(account).Add(id);
+        }
+    }
+
+    /// <summary>The account's session that was touched least recently, if that is long ago.</summary>
+    private UploadSession? Abandoned(string account)
+    {
+        var (found, touched) = ((UploadSession?)null, (clock.GetUtcNow() - GivesWayAfter).UtcDateTime);
+        foreach (var id in Owned(account))
+        {
+            var last = ((string[])[directory.UploadRecord(id), directory.UploadData(id)]).Max(File.GetLastWriteTimeUtc);
+            if (last < touched && sessions.TryGetValue(id, out var session)) (found, touched) = (session, last);
+        }
+
+        return found;
+    }
+
+    private void Forget(UploadSession session)
+    {
+        sessions.TryRemove(session.Id, out _);
+        Discount(session.Id, session.Account);
+    }
+
+    private void Discount(UploadId id, string account)
+    {
+        lock (counting)
+        {
+            if (owned.TryGetValue(account, out var ids) && ids.Remove(id) && ids.Count == 0) owned.Remove(account);
+        }
+    }
+
+    private HashSet<UploadId> Owned(string account) => owned.TryGetValue(account, out var ids) ? ids : owned[account] = [];
+
     private void WriteRecord(UploadId id, SessionRecord record)
     {
         var path = directory.UploadRecord(id);
@@ -116,6 +176,7 @@ internal sealed class UploadStore(StorageDirectory directory, BlobStore blobs, F
         }
         catch
         {
+            Discount(id, record.Account);
             File.Delete(path); // a full disk leaves an empty file
             throw;
         }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
@@ -6,8 +7,17 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.RegistryCore.Uploads;
 
 /// <summary>Uploads of blobs: whole, streamed, in chunks, and by mounting (OCI distribution-spec 1.1, "Pushing blobs").</summary>
-internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs)
+internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, IndexClient index, Challenge challenge, RegistryOptions options)
 {
+    /// <summary>What a mount needs besides the push, so that the challenge can ask for it: to pull from the repository named by <c>from</c>.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="tail">The tail of its row in the route table.</param>
+    public static Scope? MountSource(HttpRequest request, string tail) =>
+        tail is "blobs/uploads" or "blobs/uploads/" && request.Query.ContainsKey("mount")
+        && RepositoryName.TryParse(request.Query["from"].FirstOrDefault(), out var source)
+            ? Scope.Repository(source, ActionSet.Pull)
+            : null;
+
     /// <summary>POST <c>blobs/uploads/</c>: begins a session; with <c>digest</c> takes the whole blob; with <c>mount</c> links an existing one.</summary>
     public async Task<OciError?> StartAsync(V2Request request)
     {
@@ -16,7 +26,8 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs)
 
         var algorithm = request.Query("digest-algorithm");
         if (Digest.ParseAlgorithm(algorithm) is not { } known) return OciError.AlgorithmUnsupported(algorithm!);
-        var session = uploads.Create(request.Repository, request.Token.Subject, known);
+        if (uploads.Create(request.Repository, request.Token.Subject, known) is not { } session) return OciError.TooManyUploads(options.Limits.UploadSessions);
+        if (options.Limits.ChunkLength.Bytes is var least and > 0) request.Http.Response.Headers["OCI-Chunk-Min-Length"] = least.ToString(CultureInfo.InvariantCulture);
         Describe(request, session, StatusCodes.Status202Accepted);
         return null;
     }
@@ -54,7 +65,10 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs)
         return Task.FromResult<OciError?>(null);
     });
 
-    /// <summary>Null when there is nothing to mount that the caller may pull: then an ordinary session begins, and nobody learns why.</summary>
+    /// <summary>
+    /// Null when there is nothing to mount that the caller may pull: then an ordinary session begins, and nobody learns why. A caller
+    /// who may, but whose token was not asked for it, is told to fetch one that grants it: tokens are never taken for more than they say.
+    /// </summary>
     private async Task<(OciError? Error, bool Done)?> MountAsync(V2Request request, string text)
     {
         if (!Digest.TryParse(text, out var digest)) return (OciError.DigestInvalid(text), false);
@@ -65,7 +79,17 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs)
             return (null, true);
         }
 
-        return null;
+        return await MissingSourceAsync(request, digest) is { } scope
+            ? (challenge.ScopeInsufficient(Scope.Repository(request.Repository, ActionSet.Pull.Union(ActionSet.Push)), $"the token does not grant pull on {scope.Name}, the source of the mount", scope), false)
+            : null;
+    }
+
+    /// <summary>The scope that the token lacks to mount from the repository named, if that one holds the blob and the index says that the caller may pull from it.</summary>
+    private async Task<Scope?> MissingSourceAsync(V2Request request, Digest digest)
+    {
+        if (!options.Reporting.Enabled || MountSource(request.Http.Request, "blobs/uploads") is not { } scope || request.Token.Grants(scope)) return null;
+        if (!RepositoryName.TryParse(scope.Name, out var source) || blobs.Find(source, digest) is null) return null;
+        return await index.PullableAsync(request.Token, request.Http.Connection.RemoteIpAddress, [scope.Name], request.Aborted) is { } pullable && pullable.Contains(scope.Name) ? scope : null;
     }
 
     /// <summary>The repositories a mount may come from: the one named, or every one that the token can pull from.</summary>

@@ -8,7 +8,8 @@ namespace AuthIndex.TokenServer.Index;
 
 /// <summary>
 /// POST /index/v1/pullable: a registry asks which repositories of its catalogue a caller may pull. It shows its own credential
-/// as HTTP Basic and the caller's token in the body; groups are looked up anew, since tokens carry none.
+/// as HTTP Basic and the caller's token and address in the body; groups are looked up anew, since tokens carry none. The address is
+/// believed: whoever has the credential is the registry that the caller talks to.
 /// </summary>
 internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, TokenSubject subjects, IssuedUnder issued, PolicyStore policies, TimeProvider time)
 {
@@ -55,10 +56,10 @@ internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, 
             return;
         }
 
-        // Whoever has lost the account or the grant since sees what everybody sees. The caller's address is not known here.
+        // Whoever has lost the account or the grant since sees what everybody sees.
         var caller = result.Outcome is SignInOutcome.SignedIn who
-            ? new Caller(who.Account, who.Groups, null, service.Name, who.SignedInBy)
-            : Anonymous with { Service = service.Name };
+            ? new Caller(who.Account, who.Groups, request.Address, service.Name, who.SignedInBy)
+            : Anonymous with { Address = request.Address, Service = service.Name };
         await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Pullable(policies.Current, caller, result.Grant?.Narrowing ?? Narrowing.None, request.Repositories, now));
     }
 

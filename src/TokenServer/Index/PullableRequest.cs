@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using AuthIndex.TokenContract;
 
@@ -5,13 +6,14 @@ namespace AuthIndex.TokenServer.Index;
 
 /// <summary>What a registry asks: which of these repositories may the caller pull whose token this is.</summary>
 /// <param name="Token">The caller's token.</param>
+/// <param name="Address">Where the registry says the caller's request comes from; null when it does not say.</param>
 /// <param name="Repositories">The repositories.</param>
-internal sealed record PullableRequest(string Token, IReadOnlyList<RepositoryName> Repositories)
+internal sealed record PullableRequest(string Token, IPAddress? Address, IReadOnlyList<RepositoryName> Repositories)
 {
     /// <summary>The most repositories in one question.</summary>
     public const int MaxRepositories = 1000;
 
-    /// <summary>Reads the body: an object with <c>token</c> and <c>repositories</c>; other members are passed over.</summary>
+    /// <summary>Reads the body: an object with <c>token</c>, <c>repositories</c> and, where it is known, <c>address</c>; other members are passed over.</summary>
     /// <returns>Null when it is well formed; otherwise what is wrong.</returns>
     public static string? Read(ReadOnlyMemory<byte> body, out PullableRequest? request)
     {
@@ -23,6 +25,7 @@ internal sealed record PullableRequest(string Token, IReadOnlyList<RepositoryNam
             if (root.ValueKind != JsonValueKind.Object) return "the body is not an object";
             if (!root.TryGetProperty("token"u8, out var token) || token.ValueKind != JsonValueKind.String) return "the member token is not a text";
             if (!root.TryGetProperty("repositories"u8, out var list) || list.ValueKind != JsonValueKind.Array) return "the member repositories is not an array";
+            if (!ReadAddress(root, out var address)) return "the member address is not an IP address";
             if (list.GetArrayLength() > MaxRepositories) return $"more than {MaxRepositories} repositories";
 
             var names = new List<RepositoryName>(list.GetArrayLength());
@@ -32,7 +35,7 @@ internal sealed record PullableRequest(string Token, IReadOnlyList<RepositoryNam
                 names.Add(name);
             }
 
-            request = new PullableRequest(token.GetString()!, names);
+            request = new PullableRequest(token.GetString()!, address, names);
             return null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -40,5 +43,12 @@ internal sealed record PullableRequest(string Token, IReadOnlyList<RepositoryNam
             // InvalidOperationException: a text that is no Unicode, such as half a surrogate pair.
             return "the body is not JSON";
         }
+    }
+
+    private static bool ReadAddress(JsonElement root, out IPAddress? address)
+    {
+        address = null;
+        if (!root.TryGetProperty("address"u8, out var text) || text.ValueKind == JsonValueKind.Null) return true;
+        return text.ValueKind == JsonValueKind.String && IPAddress.TryParse(text.GetString(), out address);
     }
 }

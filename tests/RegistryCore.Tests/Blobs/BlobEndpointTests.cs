@@ -56,6 +56,7 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
     [Theory]
     [InlineData("bytes=1000-", 1000)]
     [InlineData("bytes=-0", 1000)]
+    [InlineData("bytes=9-0", 1000)]
     [InlineData("bytes=99999999999999999999-", 1000)]
     [InlineData("bytes=0-", 0)]
     public async Task An_impossible_range_is_answered_with_416_and_the_size(string range, int size)
@@ -67,7 +68,6 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
     }
 
     [Theory]
-    [InlineData("bytes=9-0")]
     [InlineData("bytes=x")]
     [InlineData("lines=0-1")]
     [InlineData("bytes=0-0,0-0,0-0,0-0,0-0,0-0,0-0,0-0,0-0,0-0,0-0,0-0,0-0,0-0,0-0,0-0,0-0")] // one more than are answered one by one

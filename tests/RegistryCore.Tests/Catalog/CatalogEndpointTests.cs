@@ -65,6 +65,7 @@ public sealed class CatalogEndpointTests : IAsyncLifetime
         var (authorization, question) = Assert.Single(questions);
         Assert.Equal("Basic " + Convert.ToBase64String("registry:s3cret"u8), authorization);
         Assert.Equal(All, question.GetProperty("repositories").EnumerateArray().Select(r => r.GetString()));
+        Assert.Equal("127.0.0.1", question.GetProperty("address").GetString());
         Assert.Equal(3, question.GetProperty("token").GetString()!.Split('.').Length);
         Assert.Equal("/index/v1/pullable", Assert.Single(index.Asked));
     }

@@ -1,4 +1,7 @@
 using System.Net;
+using AuthIndex.RegistryCore.Storage;
+using AuthIndex.TokenContract;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthIndex.RegistryCore.Tests.Manifests;
 
@@ -224,10 +227,11 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     [InlineData("sha256:abc")]
     [InlineData("a%2Fb")]
     [InlineData("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
-    public async Task What_is_neither_tag_nor_digest_is_refused(string reference)
+    public async Task What_is_neither_tag_nor_digest_names_no_manifest_and_is_refused_as_the_name_of_a_new_one(string reference)
     {
         var repository = registry.New();
-        (await repository.GetAsync($"manifests/{reference}")).MustBe(HttpStatusCode.BadRequest, "TAG_INVALID");
+        (await repository.GetAsync($"manifests/{reference}")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
+        (await repository.HeadAsync($"manifests/{reference}")).MustBe(HttpStatusCode.NotFound);
         (await repository.TryPushManifestAsync(Manifest.Empty(), reference)).MustBe(HttpStatusCode.BadRequest, "TAG_INVALID");
         (await repository.DeleteAsync($"manifests/{reference}")).MustBe(HttpStatusCode.BadRequest, "TAG_INVALID");
     }
@@ -342,6 +346,19 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
         var winner = Assert.Single(answers, a => a.Status == HttpStatusCode.Created);
         Assert.All(answers.Where(a => a != winner), a => a.MustBe(HttpStatusCode.PreconditionFailed, "PRECONDITION_FAILED"));
         Assert.Equal(winner["Docker-Content-Digest"], (await repository.HeadAsync("manifests/v1"))["Docker-Content-Digest"]);
+    }
+
+    [Fact]
+    public async Task Of_clients_who_move_a_tag_at_once_the_last_wins_and_its_history_has_no_gap()
+    {
+        var repository = registry.New();
+        var manifests = Enumerable.Range(0, 16).Select(_ => Manifest.Empty()).ToList();
+        await Task.WhenAll(manifests.Select(m => repository.PushManifestAsync(m, "latest")));
+
+        var history = registry.Host.Services.GetRequiredService<ManifestStore>().History(RepositoryName.TryParse(repository.Name, out var name) ? name : default, "latest");
+        Assert.Equal(manifests.Select(m => m.Digest).Order(StringComparer.Ordinal), history.Select(h => h.NewDigest).Order(StringComparer.Ordinal));
+        Assert.Equal(history.Skip(1).Select(h => h.NewDigest).Append(null), history.Select(h => h.OldDigest));
+        Assert.Equal(history[0].NewDigest, (await repository.GetAsync("manifests/latest"))["Docker-Content-Digest"]);
     }
 
     [Fact]

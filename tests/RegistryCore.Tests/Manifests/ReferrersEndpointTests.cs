@@ -93,6 +93,27 @@ public sealed class ReferrersEndpointTests(SharedRegistry registry) : IClassFixt
     }
 
     [Fact]
+    public async Task A_page_ends_before_annotations_make_it_larger_than_a_manifest_may_be()
+    {
+        var repository = registry.New();
+        var subject = Content.Random();
+        for (var i = 0; i < 5; i++)
+        {
+            await repository.PushManifestAsync(Manifest.OfIndex([], $$""","subject":{{Content.Descriptor(Manifest.Image, subject.Digest, 7)}},"annotations":{"n{{i}}":"{{new string('a', 1_500_000)}}"}"""));
+        }
+
+        var sizes = new List<int>();
+        for (var next = $"referrers/{subject.Digest}"; next is not null;)
+        {
+            var page = (await repository.GetAsync(next)).MustBe(HttpStatusCode.OK);
+            sizes.Add(page.Json.GetProperty("manifests").GetArrayLength());
+            next = Links.Next(page);
+        }
+
+        Assert.Equal([2, 2, 1], sizes);
+    }
+
+    [Fact]
     public async Task What_older_clients_list_under_the_fallback_tag_is_folded_in_once()
     {
         var repository = registry.New();

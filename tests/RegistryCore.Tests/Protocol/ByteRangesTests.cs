@@ -6,6 +6,8 @@ namespace AuthIndex.RegistryCore.Tests.Protocol;
 
 public sealed class ByteRangesTests
 {
+    private const int Most = 16;
+
     [Theory]
     [InlineData("bytes=0-0", 10, "0-0")]
     [InlineData("bytes=0-9", 10, "0-9")]
@@ -42,6 +44,8 @@ public sealed class ByteRangesTests
     [InlineData("bytes=0-", 0)]
     [InlineData("bytes=0-0", 0)]
     [InlineData("bytes=-5", 0)]
+    [InlineData("bytes=5-4", 10)]
+    [InlineData("bytes=5-0,20-", 10)]
     public void Ranges_none_of_which_lies_in_the_blob_are_impossible(string header, long size) => Assert.Equal("", Written(header, size));
 
     [Theory]
@@ -53,7 +57,6 @@ public sealed class ByteRangesTests
     [InlineData("bytes=-")]
     [InlineData("bytes=a-b")]
     [InlineData("bytes=0-a")]
-    [InlineData("bytes=5-4")]
     [InlineData("bytes=--5")]
     [InlineData("bytes=+1-2")]
     [InlineData("bytes=0x1-2")]
@@ -63,20 +66,20 @@ public sealed class ByteRangesTests
     [InlineData("bytes=0-1,x")]
     [InlineData("items=0-1")]
     [InlineData("0-1")]
-    public void What_is_no_range_of_bytes_is_as_if_it_were_not_there(string? header) => Assert.Null(ByteRanges.Parse(header, 10));
+    public void What_is_no_range_of_bytes_is_as_if_it_were_not_there(string? header) => Assert.Null(ByteRanges.Parse(header, 10, Most));
 
     [Fact]
     public void As_many_ranges_as_are_allowed_are_answered_and_one_more_gets_the_whole_blob()
     {
-        Assert.Equal(ByteRanges.MaxCount, ByteRanges.Parse("bytes=" + string.Join(',', Enumerable.Repeat("0-0", ByteRanges.MaxCount)), 10)!.Count);
-        Assert.Null(ByteRanges.Parse("bytes=" + string.Join(',', Enumerable.Repeat("0-0", ByteRanges.MaxCount + 1)), 10));
-        Assert.Null(ByteRanges.Parse("bytes=" + string.Join(',', Enumerable.Repeat("99-", 100_000)), 10));
+        Assert.Equal(Most, ByteRanges.Parse("bytes=" + string.Join(',', Enumerable.Repeat("0-0", Most)), 10, Most)!.Count);
+        Assert.Null(ByteRanges.Parse("bytes=" + string.Join(',', Enumerable.Repeat("0-0", Most + 1)), 10, Most));
+        Assert.Null(ByteRanges.Parse("bytes=" + string.Join(',', Enumerable.Repeat("99-", 100_000)), 10, Most));
     }
 
     [Fact]
     public void Every_range_lies_in_the_blob() =>
         Prop.ForAll(Headers.ToArbitrary(), Gen.Choose(0, 20).ToArbitrary(), (header, size) =>
-            ByteRanges.Parse(header, size) is not { } ranges || ranges.All(r => r.First >= 0 && r.Length > 0 && r.Last < size)).Check();
+            ByteRanges.Parse(header, size, Most) is not { } ranges || ranges.All(r => r.First >= 0 && r.Length > 0 && r.Last < size)).Check();
 
     [Fact]
     public void One_range_selects_the_bytes_that_the_words_of_the_RFC_select() =>
@@ -95,8 +98,8 @@ public sealed class ByteRangesTests
         Gen.Elements("bytes=", "0", "5", "9", "10", "99999999999999999999", "-", "-", ",", " ", "x").ListOf().Select(parts => "bytes=" + string.Concat(parts));
 
     private static IEnumerable<int> Selected(string header, List<int> blob) =>
-        ByteRanges.Parse(header, blob.Count)!.SelectMany(r => blob.Where(i => i >= r.First && i <= r.Last));
+        ByteRanges.Parse(header, blob.Count, Most)!.SelectMany(r => blob.Where(i => i >= r.First && i <= r.Last));
 
     private static string? Written(string header, long size) =>
-        ByteRanges.Parse(header, size) is { } ranges ? string.Join(' ', ranges.Select(r => $"{r.First}-{r.Last}")) : null;
+        ByteRanges.Parse(header, size, Most) is { } ranges ? string.Join(' ', ranges.Select(r => $"{r.First}-{r.Last}")) : null;
 }

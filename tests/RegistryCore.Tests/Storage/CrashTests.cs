@@ -13,6 +13,9 @@ public sealed class CrashTests(ITestOutputHelper output)
 {
     private const int Clients = 3;
 
+    // The long form makes as many kills as it can in this time, and each point at least once.
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
+
     private static readonly bool IsLong = Environment.GetEnvironmentVariable("AUTHINDEX_LONG_TESTS") == "1";
 
     private static readonly FaultPoint[] OfPushes =
@@ -34,6 +37,7 @@ public sealed class CrashTests(ITestOutputHelper output)
         var clock = Stopwatch.StartNew();
         foreach (var hit in IsLong ? Enumerable.Range(1, 25) : [1, 6])
         {
+            if (clock.Elapsed > Longest / 2) break;
             foreach (var point in OfPushes)
             {
                 await RunUntilDeathAsync(folder.Root, tokens, clients, (point, hit), acknowledgedAtKill: int.MaxValue);
@@ -42,7 +46,7 @@ public sealed class CrashTests(ITestOutputHelper output)
         }
 
         await RunUntilDeathAsync(folder.Root, tokens, clients, (FaultPoint.TouchesWritten, 1), acknowledgedAtKill: int.MaxValue); // comes by time
-        for (var i = 0; i < (IsLong ? 200 : 8); i++, kills++)
+        for (var i = 0; i < (IsLong ? 200 : 8) && clock.Elapsed < Longest; i++, kills++)
         {
             await RunUntilDeathAsync(folder.Root, tokens, clients, null, acknowledgedAtKill: random.Next(1, 150));
         }

@@ -67,7 +67,7 @@ public sealed class DiskFullTests
         Assert.Equal(HttpStatusCode.InsufficientStorage, await TestImage.StatusAsync(http, HttpMethod.Post, $"/v2/{Repository}/blobs/uploads/"));
         Assert.Equal(HttpStatusCode.InsufficientStorage, await TestImage.PushManifestAsync(http, Repository, "moved", kept.Manifest));
         await kept.AssertPullableAsync(http, Repository, "kept");
-        Assert.NotEqual(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/kept"));
+        Assert.Equal(HttpStatusCode.Accepted, await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/kept"));
         Assert.Equal(0, Directory.GetFiles(Path.Combine(volume.Root, "registry", "uploads"), "*.data").Sum(f => new FileInfo(f).Length));
         Assert.Equal(StoredBlobs.Rows(volume.Root).Select(r => r.Digest).Order(StringComparer.Ordinal), StoredBlobs.Files(volume.Root).Order(StringComparer.Ordinal));
 
@@ -76,6 +76,38 @@ public sealed class DiskFullTests
         Assert.Equal(HttpStatusCode.Accepted, await PatchAsync(http, session, new byte[Megabyte]));
         await new TestImage(2, Megabyte).PushAsync(http, Repository, "kept");
         await new TestImage(2, Megabyte).AssertPullableAsync(http, Repository, "kept");
+    }
+
+    [Fact]
+    public async Task On_a_volume_filled_to_the_last_byte_deletions_and_collections_go_on_and_give_their_room_back()
+    {
+        using var volume = SmallVolume.MountOrSkip(48);
+        await using var registry = await StartAsync(volume, floor: 0);
+        var images = Enumerable.Range(10, 12).Select(seed => new TestImage(seed, Megabyte)).ToList();
+        foreach (var image in images) await image.PushAsync(registry.As(Scope), Repository, $"t{image.Digest[7..12]}");
+        var reserve = Path.Combine(volume.Root, "registry", "reserve");
+        Assert.Equal(SpaceReserve.Size, new FileInfo(reserve).Length);
+
+        for (var round = 0; round < 2; round++)
+        {
+            volume.Fill();
+            registry.Clock.Advance(TimeSpan.FromHours(2));
+            using var http = registry.As(Scope);
+            Assert.Equal(HttpStatusCode.InsufficientStorage, await TestImage.PushManifestAsync(http, Repository, "other", images[^1].Manifest));
+            foreach (var image in images[..6])
+            {
+                Assert.Equal(HttpStatusCode.Accepted, await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/{image.Digest}"));
+                Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Get, $"/v2/{Repository}/manifests/{image.Digest}"));
+            }
+
+            var report = await registry.Services.GetRequiredService<GarbageCollector>().RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
+            Assert.Equal(12, report.Blobs);
+            images.RemoveRange(0, 6);
+            if (round == 1) break;
+            volume.Clear();
+            await images[0].PushAsync(registry.As(Scope), Repository, "again");
+            Assert.Equal(SpaceReserve.Size, new FileInfo(reserve).Length);
+        }
     }
 
     [Fact]

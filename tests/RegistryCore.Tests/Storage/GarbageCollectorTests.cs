@@ -1,6 +1,8 @@
 using System.Net;
+using System.Text;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.TestKit;
+using Dapper;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthIndex.RegistryCore.Tests.Storage;
@@ -33,6 +35,61 @@ public sealed class GarbageCollectorTests
         Assert.Equal(2, StoredBlobs.Files(Path.GetDirectoryName(registry.Root)!).Count);
         Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(later, HttpMethod.Get, $"/v2/{Repository}/blobs/{TestImage.DigestOf(dropped.Layer)}"));
         await kept.AssertPullableAsync(later, Repository, "kept");
+    }
+
+    [Fact]
+    public async Task A_manifest_that_is_collected_leaves_an_event_for_the_index()
+    {
+        await using var registry = await RegistryHost.StartAsync(o =>
+        {
+            o.GarbageCollection.Every = TimeSpan.Zero;
+            o.GarbageCollection.Untagged = new UntaggedPolicy(TimeSpan.FromHours(1));
+            o.Reporting.Enabled = true;
+            o.TokenServer.Url = new Uri("http://127.0.0.1:1"); // nobody there: events stay
+        });
+        var image = new TestImage(1);
+        await image.PushAsync(registry.As(Scope), Repository);
+        registry.Clock.Advance(TimeSpan.FromHours(2));
+        Assert.Equal(1, (await CollectAsync(registry)).Manifests);
+
+        var last = registry.Services.GetRequiredService<Outbox>().Read(100).Events[^1];
+        Assert.Equal((ChangeKind.ManifestDeleted, Repository, image.Digest, ""), (last.Kind, last.Repository, last.Digest, last.Account));
+    }
+
+    [Fact]
+    public async Task Room_of_removed_rows_is_given_back_to_the_file_system()
+    {
+        await using var registry = await StartAsync(untagged: null);
+        using var http = registry.As(Scope);
+        var padding = new string('x', 1_000_000);
+        var manifests = Enumerable.Range(0, 30).Select(i => Encoding.UTF8.GetBytes($$"""{"schemaVersion":2,"mediaType":"{{TestImage.IndexType}}","manifests":[],"annotations":{"n":"{{i}}{{padding}}"} }""")).ToList();
+        foreach (var manifest in manifests) Assert.Equal(HttpStatusCode.Created, await TestImage.PushManifestAsync(http, Repository, TestImage.DigestOf(manifest), manifest, TestImage.IndexType));
+        var database = registry.Services.GetRequiredService<RegistryDatabase>();
+        var before = Pages(database);
+        foreach (var manifest in manifests) await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/{TestImage.DigestOf(manifest)}");
+        Assert.Equal(before, Pages(database));
+        await CollectAsync(registry);
+        Assert.True(Pages(database) < before / 4, $"{Pages(database)} of {before} pages");
+
+        static long Pages(RegistryDatabase database) => database.Read(db => db.ExecuteScalar<long>("PRAGMA page_count"));
+    }
+
+    [Fact]
+    public async Task A_pull_that_has_begun_ends_whole_though_the_blob_is_deleted_and_collected_meanwhile()
+    {
+        await using var registry = await StartAsync(untagged: null);
+        var blob = new TestImage(1, 40_000_000).Layer;
+        var path = new Uri($"/v2/{Repository}/blobs/{TestImage.DigestOf(blob)}", UriKind.Relative);
+        await TestImage.PushBlobAsync(registry.As(Scope), Repository, blob);
+        registry.Clock.Advance(TimeSpan.FromHours(2));
+        using var http = registry.As(Scope);
+        using var answer = await http.GetAsync(path, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.Accepted, await TestImage.StatusAsync(http, HttpMethod.Delete, path.OriginalString));
+        Assert.Equal(1, (await CollectAsync(registry)).Blobs);
+        Assert.Empty(StoredBlobs.Files(Path.GetDirectoryName(registry.Root)!));
+
+        Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Get, path.OriginalString));
+        Assert.Equal(blob, await answer.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
     }
 
     [Fact]

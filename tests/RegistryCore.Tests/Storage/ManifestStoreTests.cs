@@ -35,6 +35,6 @@ public sealed class ManifestStoreTests(SharedRegistry registry) : IClassFixture<
     private static NewManifest Of(int i)
     {
         var bytes = Encoding.UTF8.GetBytes($"{{\"schemaVersion\":2,\"manifests\":[],\"annotations\":{{\"i\":\"{i}\"}}}}");
-        return new NewManifest(new ManifestRecord(Digest.Compute(HashAlgorithmName.SHA256, bytes), MediaTypes.OciIndex, bytes), [], [], null, null, null);
+        return new NewManifest(new ManifestRecord(Digest.Compute(HashAlgorithmName.SHA256, bytes), MediaTypes.OciIndex, bytes), [], [], null, null, null, 0);
     }
 }

@@ -89,7 +89,7 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
     {
         await using var host = await RegistryHost.StartAsync();
         var uploads = host.Services.GetRequiredService<UploadStore>();
-        var session = uploads.Create(Name("some/repo"), "alice", HashAlgorithmName.SHA256);
+        var session = uploads.Create(Name("some/repo"), "alice", HashAlgorithmName.SHA256)!;
         host.Clock.Advance(Expiry + TimeSpan.FromMinutes(1));
         using (session.TryEnter()) Assert.Equal(0, uploads.Sweep(Expiry));
         Assert.Equal(1, uploads.Sweep(Expiry));
@@ -98,7 +98,7 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
     [Fact]
     public void One_request_at_a_time_holds_a_session()
     {
-        var session = Uploads.Create(Name("some/repo"), "alice", HashAlgorithmName.SHA256);
+        var session = Uploads.Create(Name("some/repo"), "alice", HashAlgorithmName.SHA256)!;
         using (var turn = session.TryEnter())
         {
             Assert.NotNull(turn);
@@ -124,13 +124,13 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
     {
         await using var host = await RegistryHost.StartAsync();
         var uploads = host.Services.GetRequiredService<UploadStore>();
-        var session = uploads.Create(Name("some/repo"), "alice", HashAlgorithmName.SHA256);
+        var session = uploads.Create(Name("some/repo"), "alice", HashAlgorithmName.SHA256)!;
         host.Clock.Advance(Expiry + TimeSpan.FromMinutes(1));
         uploads.Sweep(Expiry);
         Assert.Null(session.TryEnter());
     }
 
-    private UploadSession Create() => Uploads.Create(Name("some/repo"), "alice", HashAlgorithmName.SHA256);
+    private UploadSession Create() => Uploads.Create(Name("some/repo"), "alice", HashAlgorithmName.SHA256)!;
 
     private static void Age(RegistryHost host, string location, DateTimeOffset time)
     {

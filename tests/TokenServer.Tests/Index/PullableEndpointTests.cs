@@ -34,6 +34,27 @@ public sealed class PullableEndpointTests
     }
 
     [Theory]
+    [InlineData("10.1.2.3", "public/a office/b")]
+    [InlineData("::ffff:10.1.2.3", "public/a office/b")]
+    [InlineData("192.0.2.9", "public/a")]
+    [InlineData(null, "public/a")]
+    public async Task Rules_for_an_address_are_held_against_the_one_that_the_registry_names(string? address, string pullable)
+    {
+        await using var host = await TokenServerHost.StartAsync(policy: TokenServerHost.Policy + """
+              - id: office
+                to: [anyone]
+                allow: reader
+                on: ["office/**"]
+                when: { ip: [10.0.0.0/8] }
+
+            """);
+        using var answer = await PostAsync(
+            host, JsonSerializer.Serialize(new { token = await TokenAsync(host), address, repositories = (string[])["public/a", "office/b"] }), "registry", TokenServerHost.Credential);
+        using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Cancel));
+        Assert.Equal(pullable, string.Join(' ', body.RootElement.GetProperty("repositories").EnumerateArray().Select(r => r.GetString())));
+    }
+
+    [Theory]
     [InlineData("registry", "wrong")]
     [InlineData("other", TokenServerHost.Credential)]
     [InlineData("alice", TokenServerHost.AlicePassword)]
@@ -85,6 +106,8 @@ public sealed class PullableEndpointTests
     [InlineData("""{"token":"x","repositories":[1]}""")]
     [InlineData("""{"token":"\ud800","repositories":[]}""")]
     [InlineData("""{"token":"x","repositories":["\ud800"]}""")]
+    [InlineData("""{"token":"x","repositories":[],"address":"home"}""")]
+    [InlineData("""{"token":"x","repositories":[],"address":7}""")]
     public async Task A_malformed_question_is_answered_with_400(string body)
     {
         await using var host = await TokenServerHost.StartAsync();
