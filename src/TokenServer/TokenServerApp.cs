@@ -58,8 +58,9 @@ internal static class TokenServerApp
         services.AddSingleton(s => new HtpasswdFile(options.HtpasswdPath, time, s.GetRequiredService<ILogger<HtpasswdFile>>()));
         services.AddSingleton(_ => new PasswordThreads(Environment.ProcessorCount));
         services.AddSingleton<HtpasswdSource>();
+        services.AddSingleton(_ => new CertificateSource(options.Tls.ClientCertificates, time));
         services.AddSingleton(s => new LdapSources(options.Ldap, time, s.GetRequiredService<ILogger<LdapSource>>()));
-        services.AddSingleton(s => new IdentityChain([s.GetRequiredService<HtpasswdSource>(), .. s.GetRequiredService<LdapSources>().All], new RememberedCredentials(options.RememberPasswords, time)));
+        services.AddSingleton(s => new IdentityChain([s.GetRequiredService<HtpasswdSource>(), s.GetRequiredService<CertificateSource>(), .. s.GetRequiredService<LdapSources>().All], new RememberedCredentials(options.RememberPasswords, time)));
         services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
         services.AddHostedService<PolicyWatcher>();
         services.AddSingleton<TokenMetrics>();
@@ -82,7 +83,7 @@ internal static class TokenServerApp
         services.AddSingleton<CatalogueSignIn>();
         services.AddSingleton<CatalogueEndpoint>();
         services.AddSingleton<ReportEndpoint>();
-        services.AddSingleton<HealthEndpoint>();
+        services.AddHealthParts();
         services.AddSingleton<TokenServerRoutes>();
     }
 

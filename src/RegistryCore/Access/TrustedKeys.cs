@@ -31,7 +31,7 @@ internal sealed partial class TrustedKeys : BackgroundService
     public TrustedKeys(RegistryOptions options, HttpClient http, TimeProvider clock, ILogger<TrustedKeys> log)
     {
         var link = options.TokenServer;
-        url = link.KeysFile is null ? link.KeysUrl ?? new Uri(link.Url, "/.well-known/jwks.json") : null;
+        url = link.KeysFile is null ? link.KeysUrl ?? link.At("/.well-known/jwks.json") : null;
         file = link.KeysFile ?? Path.Combine(options.Root, "trusted-keys.json");
         this.http = http;
         this.clock = clock;

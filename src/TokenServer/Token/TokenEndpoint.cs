@@ -9,7 +9,7 @@ namespace AuthIndex.TokenServer.Token;
 /// GET /token (Docker token specification): parse, authenticate, authorise, issue, write. Whatever goes wrong on the way is an
 /// <see cref="ErrorAnswer"/>.
 /// </summary>
-internal sealed class TokenEndpoint(IReadOnlyList<RegistryService> services, IdentityChain identities, PolicyStore policies, TokenIssuer issuer, DecisionReport report, TimeProvider time)
+internal sealed class TokenEndpoint(IReadOnlyList<RegistryService> services, IdentityChain identities, CertificateSource certificates, PolicyStore policies, TokenIssuer issuer, DecisionReport report, TimeProvider time)
 {
     /// <summary>Where tokens are asked for.</summary>
     public const string Path = "/token";
@@ -37,10 +37,10 @@ internal sealed class TokenEndpoint(IReadOnlyList<RegistryService> services, Ide
 
         // 2 authenticate
         var address = AddressOf(context);
-        var outcome = credentials is null ? Anonymous : await identities.SignInAsync(credentials.User, credentials.Password, context.RequestAborted);
+        var outcome = credentials is null ? certificates.Recognise(context.Connection.ClientCertificate) ?? Anonymous : await identities.SignInAsync(credentials.User, credentials.Password, context.RequestAborted);
         if (outcome is not SignInOutcome.SignedIn who)
         {
-            await report.NotSignedIn(outcome, credentials!.User, address, request!.Service.Name, time.GetUtcNow()).SendAsync(context.Response);
+            await report.NotSignedIn(outcome, credentials?.User ?? "", address, request!.Service.Name, time.GetUtcNow()).SendAsync(context.Response);
             return;
         }
 
