@@ -34,13 +34,17 @@ public sealed class CertificateAuthority : IDisposable
     public string Pem => root.ExportCertificatePem();
 
     /// <summary>Issues a certificate for 127.0.0.1 and localhost.</summary>
-    /// <param name="lifetime">How long from yesterday on.</param>
-    public X509Certificate2 IssueServer(TimeSpan? lifetime = null)
+    /// <param name="more">Further names and addresses in it.</param>
+    public X509Certificate2 IssueServer(params string[] more)
     {
         var names = new SubjectAlternativeNameBuilder();
-        names.AddIpAddress(IPAddress.Loopback);
-        names.AddDnsName("localhost");
-        return Issue("CN=server", ForServers, names, lifetime);
+        foreach (var name in (string[])["127.0.0.1", "localhost", .. more])
+        {
+            if (IPAddress.TryParse(name, out var address)) names.AddIpAddress(address);
+            else names.AddDnsName(name);
+        }
+
+        return Issue("CN=server", ForServers, names, null);
     }
 
     /// <summary>Issues a certificate for a client.</summary>
