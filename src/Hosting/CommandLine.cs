@@ -4,6 +4,12 @@ using AuthIndex.Hosting.Yaml;
 
 namespace AuthIndex.Hosting;
 
+/// <summary>A URL of one section that follows from another section's, where the configuration has that one and not the first.</summary>
+/// <param name="Key">The key that may be absent.</param>
+/// <param name="From">The key that it follows from.</param>
+/// <param name="Path">What is appended to that one's path; begins with a slash.</param>
+public sealed record DerivedUrl(string Key, string From, string Path);
+
 /// <summary>What the command lines of both programs share: the options that find the configuration, and how a failure is told.</summary>
 public sealed class CommandLine
 {
@@ -37,14 +43,19 @@ public sealed class CommandLine
     /// Binds one section of the configuration (<c>--default</c>, file, environment, <c>--set</c>, in rising order) to an options object; the
     /// <c>dataDirectory</c> is <c>--data</c> unless the configuration or the environment names another and <c>--data</c> was not given.
     /// </summary>
+    /// <param name="command">The command line.</param>
+    /// <param name="section">The section.</param>
+    /// <param name="derived">Defaults that follow from other sections; weaker than all but <c>--default</c>.</param>
     /// <exception cref="OperatorException">Something in it is wrong; every problem is named.</exception>
-    public T Bind<T>(ParseResult command, string section) where T : new()
+    public T Bind<T>(ParseResult command, string section, params IEnumerable<DerivedUrl> derived) where T : new()
     {
         var problems = new List<SourceProblem>();
         var settings = command.GetValue(set)!.ToList();
         var explicitData = command.GetResult(data) is { Implicit: false };
         if (explicitData) settings.Insert(0, $"{section}.dataDirectory={command.GetValue(data)!.FullName}");
         var tree = ConfigurationTree.Read(command.GetValue(config)?.FullName, Environment.GetEnvironmentVariables(), settings, problems);
+        var configured = tree;
+        tree = ConfigurationTree.WithDefaults(tree, derived.Select(d => Derive(configured, d)).OfType<string>(), problems);
         tree = ConfigurationTree.WithDefaults(tree, command.GetValue(fallback)!, problems);
         foreach (var (key, _) in tree.Entries)
         {
@@ -59,6 +70,10 @@ public sealed class CommandLine
         OptionsBinder.Bind(tree.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, section, StringComparison.OrdinalIgnoreCase)).Value, options, section, problems);
         return problems.Any(p => !p.IsWarning) ? throw new OperatorException(problems) : options;
     }
+
+    /// <summary>The setting; null when there is nothing to derive it from. What is wrong there is told by the section's own server.</summary>
+    private static string? Derive(MappingNode tree, DerivedUrl derived) =>
+        Uri.TryCreate(ConfigurationTree.Find(tree, derived.From), UriKind.Absolute, out var from) ? $"{derived.Key}={from.GetLeftPart(UriPartial.Path).TrimEnd('/')}{derived.Path}" : null;
 
     /// <summary>The sections of a configuration file.</summary>
     public static IReadOnlyList<string> Sections { get; } = ["tokenServer", "registry"];

@@ -21,6 +21,7 @@ internal static class RegistryApp
     /// <exception cref="OperatorException">The options cannot be served with.</exception>
     public static WebApplication Create(RegistryOptions options, TimeProvider clock)
     {
+        if (options.Tls.ClientCertificates.AccountFrom != ClientCertificateOptions.NoAccount) throw new OperatorException("registry.tls.clientCertificates.accountFrom: the registry has no accounts; it belongs to the token server (tokenServer.tls)");
         var builder = ServerHost.CreateBuilder(options, "RegistryCore", kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = null; // a blob has no limit; a manifest has its own
@@ -31,12 +32,12 @@ internal static class RegistryApp
         var services = builder.Services;
         services.AddSingleton(options);
         services.AddSingleton(clock);
-        services.AddSingleton(_ => CreateHttpClient(options.TokenServer, TimeSpan.FromSeconds(10)));
+        services.AddSingleton(s => CreateHttpClient(options.TokenServer, TimeSpan.FromSeconds(10), s.GetRequiredService<ILogger<CertificateFiles>>()));
 
         services.AddSingleton<TrustedKeys>();
         services.AddHostedService(s => s.GetRequiredService<TrustedKeys>());
         services.AddSingleton<BearerValidator>();
-        services.AddSingleton(new Challenge((options.TokenServer.Realm ?? new Uri(options.TokenServer.Url, "/token")).AbsoluteUri, options.Service));
+        services.AddSingleton(new Challenge((options.TokenServer.Realm ?? options.TokenServer.At("/token")).AbsoluteUri, options.Service));
         services.AddSingleton<RevokedTokens>();
         services.AddSingleton<RevocationContact>();
         services.AddSingleton<Introspection>();
@@ -60,7 +61,7 @@ internal static class RegistryApp
         services.AddHostedService(s => s.GetRequiredService<IndexReporter>());
 
         services.AddSingleton<RevocationFile>();
-        services.AddKeyedSingleton(RevocationLine.ClientKey, (_, _) => CreateHttpClient(options.TokenServer, RevocationFollower.Wait + RevocationLine.Slack));
+        services.AddKeyedSingleton(RevocationLine.ClientKey, (s, _) => CreateHttpClient(options.TokenServer, RevocationFollower.Wait + RevocationLine.Slack, s.GetRequiredService<ILogger<CertificateFiles>>()));
         services.AddSingleton(s => new RevocationLine(new IndexConnection(options, s.GetRequiredKeyedService<HttpClient>(RevocationLine.ClientKey))));
         services.AddHostedService<RevocationFollower>();
 
@@ -74,7 +75,7 @@ internal static class RegistryApp
         services.AddSingleton<V2Routes>();
         services.AddSingleton<V2Path>();
         services.AddSingleton<V2Endpoint>();
-        services.AddSingleton<HealthEndpoint>();
+        services.AddHealthParts();
 
         var app = builder.Build();
         app.UseTrustedProxies(options);
@@ -82,16 +83,17 @@ internal static class RegistryApp
         var health = app.Services.GetRequiredService<HealthEndpoint>();
         app.Run(http => http.Request.Path.Value switch
         {
-            "/healthz/live" => HealthEndpoint.LiveAsync(http),
-            "/healthz/ready" => health.ReadyAsync(http),
+            HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(http),
+            HealthEndpoint.ReadyPath => health.ReadyAsync(http),
             _ => registry.HandleAsync(http),
         });
         return app;
     }
 
-    /// <summary>The client for the token server, which trusts its private CA where one is configured, and then no other.</summary>
-    internal static HttpClient CreateHttpClient(TokenServerLinkOptions link, TimeSpan timeout)
+    /// <summary>The client for the token server, which trusts its private CA where one is configured, and then no other, and shows a certificate where one is.</summary>
+    internal static HttpClient CreateHttpClient(TokenServerLinkOptions link, TimeSpan timeout, ILogger<CertificateFiles> log)
     {
+        if (link.ClientCertificateFile is null != link.ClientKeyFile is null) throw new OperatorException("registry.tokenServer needs both clientCertificateFile and clientKeyFile, or neither");
         var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), AllowAutoRedirect = false };
         if (link.CaFile is not null)
         {
@@ -103,6 +105,12 @@ internal static class RegistryApp
                 RevocationMode = X509RevocationMode.NoCheck, // a private CA publishes no revocations
             };
             handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
+        }
+
+        if (link.ClientCertificateFile is not null)
+        {
+            var shown = new CertificateFiles(link.ClientCertificateFile, link.ClientKeyFile!, null, log);
+            handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => shown.Current.Certificate;
         }
 
         return new HttpClient(handler) { Timeout = timeout };

@@ -58,7 +58,7 @@ internal sealed class TokenServerLinkOptions
     /// <summary>Where the registry itself reaches the token server, for its keys and its catalogue decisions.</summary>
     public Uri Url { get; set; } = new("http://127.0.0.1:5001");
 
-    /// <summary>The URL of <c>/token</c> as clients reach it; <see cref="Url"/> with <c>/token</c> when absent.</summary>
+    /// <summary>The URL of <c>/token</c> as clients reach it; the token server's public URL where the configuration has one, or else <see cref="Url"/>, with <c>/token</c> when absent.</summary>
     public Uri? Realm { get; set; }
 
     /// <summary>The issuer that tokens must name.</summary>
@@ -80,6 +80,14 @@ internal sealed class TokenServerLinkOptions
     [FilePath]
     public string? CaFile { get; set; }
 
+    /// <summary>The certificate that the registry shows the token server, in PEM, where that asks for one.</summary>
+    [FilePath]
+    public string? ClientCertificateFile { get; set; }
+
+    /// <summary>The key of <see cref="ClientCertificateFile"/>, in PEM.</summary>
+    [FilePath]
+    public string? ClientKeyFile { get; set; }
+
     /// <summary>The secret by which the token server knows this registry; <c>registry-credential</c> in the data directory when absent.</summary>
     [FilePath]
     public string? CredentialFile { get; set; }
@@ -94,6 +102,10 @@ internal sealed class TokenServerLinkOptions
     /// <summary>How long its answer about a token is remembered.</summary>
     [DurationRange("0s", "10m")]
     public TimeSpan IntrospectFor { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>One of the token server's paths, below that of <see cref="Url"/> where it has one.</summary>
+    /// <param name="path">The path, beginning with a slash.</param>
+    public Uri At(string path) => new(Url, Url.AbsolutePath.TrimEnd('/') + path);
 }
 
 /// <summary>The index's revocations.</summary>

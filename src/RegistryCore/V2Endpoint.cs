@@ -102,7 +102,7 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
     }
 
     private static bool IsHangUp(Exception e, HttpContext http) =>
-        e is ConnectionResetException or ConnectionAbortedException
+        e is ConnectionResetException or ConnectionAbortedException or OperationCanceledException { InnerException: ConnectionAbortedException } // the last: cut while stopping
         || (http.RequestAborted.IsCancellationRequested && e is OperationCanceledException or IOException);
 
     private static bool IsStorageFull(Exception e)

@@ -63,8 +63,11 @@ internal static class TokenServerApp
         services.AddSingleton(s => new HtpasswdFile(options.HtpasswdPath, time, s.GetRequiredService<ILogger<HtpasswdFile>>()));
         services.AddSingleton(_ => new PasswordThreads(Environment.ProcessorCount));
         services.AddSingleton<HtpasswdSource>();
+        services.AddSingleton(_ => new CertificateSource(options.Tls.ClientCertificates, time));
         services.AddSingleton(s => new LdapSources(options.Ldap, time, s.GetRequiredService<ILogger<LdapSource>>()));
-        services.AddSingleton(s => new IdentityChain([s.GetRequiredService<HtpasswdSource>(), .. s.GetRequiredService<LdapSources>().All], new RememberedCredentials(options.RememberPasswords, time), s.GetRequiredService<SuspendedAccounts>()));
+        services.AddSingleton(s => new IdentityChain(
+            [s.GetRequiredService<HtpasswdSource>(), s.GetRequiredService<CertificateSource>(), .. s.GetRequiredService<LdapSources>().All],
+            new RememberedCredentials(options.RememberPasswords, time), s.GetRequiredService<SuspendedAccounts>()));
         services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
         services.AddHostedService<PolicyWatcher>();
         services.AddSingleton<TokenMetrics>();
@@ -105,7 +108,7 @@ internal static class TokenServerApp
         services.AddHostedService(s => s.GetRequiredService<RevocationWatch>());
         services.AddSingleton<RevocationFeedEndpoint>();
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<IntrospectionEndpoint>(s, options.Issuer));
-        services.AddSingleton<HealthEndpoint>();
+        services.AddHealthParts();
         services.AddSingleton<TokenServerRoutes>();
     }
 

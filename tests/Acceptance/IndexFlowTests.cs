@@ -42,7 +42,7 @@ public sealed class IndexFlowTests
         using var answer = await http.DeleteAsync(new Uri($"/v2/{repository}/manifests/{tag}", UriKind.Relative), None);
         Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
         var status = await http.GetFromJsonAsync<JsonNode>(new Uri("/healthz/ready", UriKind.Relative), None);
-        Assert.Equal(1, (long)status!["index"]!["waiting"]!);
+        Assert.Equal(1, (long)status!["parts"]!["index"]!["waiting"]!);
         registry.Terminate();
         Assert.Equal(0, (await registry.ExitAsync(TimeSpan.FromMinutes(1))).ExitCode);
     }

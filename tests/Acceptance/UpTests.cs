@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using AuthIndex.TestKit;
 
 namespace AuthIndex.Acceptance;
@@ -67,6 +69,36 @@ public sealed class UpTests
 
         Assert.True(end.ExitCode == 0, end.ToString());
         Assert.DoesNotContain("error", end.Error, StringComparison.OrdinalIgnoreCase);
+        Assert.Empty(up.Processes());
+    }
+
+    [Fact]
+    public async Task A_signal_lets_a_pull_in_flight_come_to_its_end()
+    {
+        const int length = 64 << 20; // more than sockets and pipes hold
+        await using var up = await AuthIndexUp.StartAsync();
+        var none = TestContext.Current.CancellationToken;
+        using var http = new HttpClient { BaseAddress = up.Registry };
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", await up.TokenOfAdminAsync("repository:large/blob:pull,push"));
+        var blob = RandomNumberGenerator.GetBytes(length);
+        var digest = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(blob))}";
+        using var pushed = await http.PostAsync(new Uri($"/v2/large/blob/blobs/uploads/?digest={digest}", UriKind.Relative), new ByteArrayContent(blob), none);
+        Assert.Equal(HttpStatusCode.Created, pushed.StatusCode);
+
+        using var pulled = await http.GetAsync(new Uri($"/v2/large/blob/blobs/{digest}", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, none);
+        var end = up.TerminateAsync();
+        using var other = new HttpClient();
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                using var ready = await other.GetAsync(new Uri(up.Registry, "/healthz/ready"), none);
+                return ready.StatusCode == HttpStatusCode.ServiceUnavailable;
+            },
+            TimeSpan.FromSeconds(30),
+            () => up.Log);
+        Assert.False(end.IsCompleted);
+        Assert.Equal(digest, $"sha256:{Convert.ToHexStringLower(await SHA256.HashDataAsync(await pulled.Content.ReadAsStreamAsync(none), none))}");
+        Assert.Equal(0, (await end).ExitCode);
         Assert.Empty(up.Processes());
     }
 

@@ -1,3 +1,6 @@
+using System.Text;
+using System.Text.Json;
+
 namespace AuthIndex.TestKit;
 
 /// <summary>A running <c>./authindex up</c>: the real script, both servers, free ports, data of its own.</summary>
@@ -70,6 +73,15 @@ public sealed class AuthIndexUp : IAsyncDisposable
     {
         var result = await ChildProcess.RunAsync(Script, ["users", "add", name, "--data", Data], input: password);
         if (result.ExitCode != 0) throw new InvalidOperationException($"users add {name}: {result}");
+    }
+
+    /// <summary>A token of <c>admin</c>.</summary>
+    public async Task<string> TokenOfAdminAsync(string scope)
+    {
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Authorization = new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"admin:{AdminPassword}")));
+        using var json = JsonDocument.Parse(await http.GetStringAsync(new Uri(TokenServer, $"/token?service=registry&scope={scope}")));
+        return json.RootElement.GetProperty("token").GetString()!;
     }
 
     /// <summary>The processes whose command line names the data directory: the script and what it started.</summary>

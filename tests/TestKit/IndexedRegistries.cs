@@ -163,7 +163,7 @@ internal sealed class IndexedRegistries : IAsyncDisposable
 
     /// <summary>What a registry says of its reporting.</summary>
     public async Task<JsonNode> StatusAsync(string service = "registry") =>
-        (await Registry(service).Client.GetFromJsonAsync<JsonNode>(new Uri("/healthz/ready", UriKind.Relative)))!["index"]!;
+        (await Registry(service).Client.GetFromJsonAsync<JsonNode>(new Uri("/healthz/ready", UriKind.Relative)))!["parts"]!["index"]!;
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -71,6 +71,14 @@ public static class ConfigurationTree
         return (setting[..equals].Split('.'), new ScalarNode(at, setting[(equals + 1)..], IsQuoted: true));
     }
 
+    /// <summary>The text at a path such as <c>tokenServer.publicUrl</c>; null when there is none.</summary>
+    public static string? Find(MappingNode root, string path)
+    {
+        SourceNode? at = root;
+        foreach (var key in path.Split('.')) at = (at as MappingNode)?.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, key, StringComparison.OrdinalIgnoreCase)).Value;
+        return at is ScalarNode { IsNull: false } text ? text.Value : null;
+    }
+
     /// <summary>Whether something stands at the path; a key without a value names nothing, as it sets nothing.</summary>
     private static bool Names(SourceNode? node, ReadOnlySpan<string> path)
     {

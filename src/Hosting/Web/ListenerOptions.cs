@@ -19,7 +19,10 @@ public abstract class ListenerOptions
     /// <summary>The certificate; without one the server speaks plain HTTP.</summary>
     public TlsOptions Tls { get; set; } = new();
 
-    /// <summary>The proxies whose <c>X-Forwarded-For</c> is believed when the client's address is judged or logged.</summary>
+    /// <summary>
+    /// The proxies whose <c>X-Forwarded-For</c> is believed when the client's address is judged or logged. No other header of
+    /// theirs is: scheme, host and prefix come from <see cref="PublicUrl"/>, which no client can forge.
+    /// </summary>
     public List<IPNetwork> TrustedProxies { get; set; } = [];
 
     /// <summary>How long requests in flight may take to finish when the server is told to stop.</summary>
@@ -35,7 +38,7 @@ public abstract class ListenerOptions
     public string LogFormat { get; set; } = "console";
 }
 
-/// <summary>A server certificate in PEM files.</summary>
+/// <summary>A server certificate in PEM files, and whose clients' certificates are believed.</summary>
 public sealed class TlsOptions
 {
     /// <summary>The certificate, followed by its intermediate certificates.</summary>
@@ -45,4 +48,26 @@ public sealed class TlsOptions
     /// <summary>The private key.</summary>
     [FilePath]
     public string? KeyFile { get; set; }
+
+    /// <summary>The certificates that clients show.</summary>
+    public ClientCertificateOptions ClientCertificates { get; set; } = new();
+}
+
+/// <summary>Whether clients show certificates, and what these say.</summary>
+public sealed class ClientCertificateOptions
+{
+    /// <summary>The word of <see cref="AccountFrom"/> for certificates that sign nobody in.</summary>
+    public const string NoAccount = "none";
+
+    /// <summary>The authorities whose certificates are believed, in PEM; without it none is asked for.</summary>
+    [FilePath]
+    public string? CaFile { get; set; }
+
+    /// <summary>Whether a client without one is served: optional or required.</summary>
+    [AllowedValues("optional", "required")]
+    public string Mode { get; set; } = "optional";
+
+    /// <summary>What of the certificate is the account that it signs in, at the token server only: none, commonName or spiffe.</summary>
+    [AllowedValues(NoAccount, "commonName", "spiffe")]
+    public string AccountFrom { get; set; } = NoAccount;
 }

@@ -1,30 +1,35 @@
 using System.Net;
-using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Authentication;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
+using System.Runtime.InteropServices;
 using AuthIndex.Hosting.Configuration;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.Hosting.Web;
 
 /// <summary>What both servers do alike around their endpoints: listen, log, start, say that they are ready, stop.</summary>
 public static class ServerHost
 {
+    // What background work may take once the requests are done.
+    private static readonly TimeSpan LastWork = TimeSpan.FromSeconds(5);
+
     /// <summary>A builder with Kestrel on the configured address, logging to standard error, and nothing taken from the environment behind the configuration's back.</summary>
     /// <exception cref="OperatorException">The address would carry passwords in the clear, or the certificate cannot be used.</exception>
     public static WebApplicationBuilder CreateBuilder(ListenerOptions options, string name, Action<KestrelServerOptions> limits)
     {
-        var certificate = LoadCertificate(options.Tls);
-        if (certificate is null && !options.Listen.IsLoopback && !options.InsecureHttp)
+        Check(options.Tls);
+        var isTls = options.Tls.CertificateFile is not null;
+        if (!isTls && !options.Listen.IsLoopback && !options.InsecureHttp)
         {
             throw new OperatorException($"{name} would speak plain HTTP on {options.Listen}, where passwords and tokens travel readable: configure tls, listen on 127.0.0.1 behind a proxy, or allow it with insecureHttp: true (--insecure-http)");
         }
@@ -34,14 +39,24 @@ public static class ServerHost
         {
             kestrel.AddServerHeader = false;
             limits(kestrel);
-            Bind(kestrel, options.Listen, certificate);
+            Bind(kestrel, options.Listen, isTls ? kestrel.ApplicationServices.GetRequiredService<Handshake>() : null);
         });
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout);
+        var services = builder.Services;
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + LastWork);
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(s => new Draining(options, s.GetRequiredService<ILogger<Draining>>()));
+        services.AddSingleton<IStartupFilter>(s => s.GetRequiredService<Draining>());
+        services.AddHostedService(s => s.GetRequiredService<Draining>());
+        services.AddSingleton<HealthEndpoint>();
+        if (isTls) AddCertificate(services, options.Tls);
         AddLogging(builder.Logging, options);
         return builder;
     }
 
-    /// <summary>Believes <c>X-Forwarded-For</c> from the configured proxies, and only from them.</summary>
+    /// <summary>
+    /// Believes <c>X-Forwarded-For</c> from the configured proxies, and only from them. A certificate that a proxy itself shows is
+    /// taken off the request: it would sign in everybody behind it.
+    /// </summary>
     public static void UseTrustedProxies(this IApplicationBuilder app, ListenerOptions options)
     {
         if (options.TrustedProxies.Count == 0) return;
@@ -49,13 +64,34 @@ public static class ServerHost
         forwarded.KnownProxies.Clear();
         forwarded.KnownIPNetworks.Clear();
         foreach (var network in options.TrustedProxies) forwarded.KnownIPNetworks.Add(network);
+        if (options.Tls.ClientCertificates.CaFile is not null)
+        {
+            app.Use(rest => context =>
+            {
+                if (IsProxy(context.Connection.RemoteIpAddress, options)) context.Features.Set<ITlsConnectionFeature>(new TlsConnectionFeature());
+                return rest(context);
+            });
+        }
+
         app.UseForwardedHeaders(forwarded);
     }
 
-    /// <summary>Starts, writes the address to <paramref name="readyFile"/>, and runs until SIGTERM or SIGINT; requests in flight finish first.</summary>
+    /// <summary>
+    /// Starts, writes the address to <paramref name="readyFile"/>, and runs until SIGTERM or SIGINT; requests in flight finish first
+    /// (<see cref="Draining"/>). A second such signal ends the process at once, with the status of one that the signal killed.
+    /// </summary>
     /// <exception cref="OperatorException">The address cannot be listened on.</exception>
     public static async Task RunAsync(WebApplication app, ListenerOptions options, string? readyFile, CancellationToken cancellationToken)
     {
+        var signals = 0;
+        void OnSignal(PosixSignalContext signal)
+        {
+            // What has been acknowledged is on the disk, so nothing is lost by going.
+            if (Interlocked.Increment(ref signals) > 1) Environment.Exit(signal.Signal == PosixSignal.SIGTERM ? 143 : 130);
+        }
+
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         try
         {
             await app.StartAsync(cancellationToken);
@@ -75,24 +111,24 @@ public static class ServerHost
         await app.WaitForShutdownAsync(cancellationToken);
     }
 
-    private static void Bind(KestrelServerOptions kestrel, ListenAddress listen, SslStreamCertificateContext? certificate)
+    private static bool IsProxy(IPAddress? address, ListenerOptions options)
+    {
+        if (address is { IsIPv4MappedToIPv6: true }) address = address.MapToIPv4();
+        return address is not null && options.TrustedProxies.Exists(n => n.Contains(address));
+    }
+
+    private static void Bind(KestrelServerOptions kestrel, ListenAddress listen, Handshake? handshake)
     {
         void Configure(ListenOptions endpoint)
         {
-            if (certificate is null)
+            if (handshake is null)
             {
                 endpoint.Protocols = HttpProtocols.Http1;
                 return;
             }
 
-            endpoint.UseHttps(new TlsHandshakeCallbackOptions
-            {
-                OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
-                {
-                    ServerCertificateContext = certificate,
-                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-                }),
-            });
+            endpoint.Use(handshake.GuardAsync);
+            endpoint.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(handshake.Next()) }); // HTTP/2 by ALPN
         }
 
         // Port 0 cannot be bound on both localhost addresses at once.
@@ -114,21 +150,22 @@ public static class ServerHost
         }
     }
 
-    private static SslStreamCertificateContext? LoadCertificate(TlsOptions tls)
+    /// <summary>What the options cannot say of themselves; the files are looked at by <see cref="CertificateFiles"/>.</summary>
+    private static void Check(TlsOptions tls)
     {
-        if (tls.CertificateFile is null && tls.KeyFile is null) return null;
-        if (tls.CertificateFile is null || tls.KeyFile is null) throw new OperatorException("tls needs both certificateFile and keyFile");
-        try
-        {
-            var chain = new X509Certificate2Collection();
-            chain.ImportFromPemFile(tls.CertificateFile);
-            var certificate = X509Certificate2.CreateFromPemFile(tls.CertificateFile, tls.KeyFile);
-            return SslStreamCertificateContext.Create(certificate, chain, offline: true);
-        }
-        catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
-        {
-            throw new OperatorException($"the certificate {tls.CertificateFile} with key {tls.KeyFile} cannot be used: {e.Message}", e);
-        }
+        var clients = tls.ClientCertificates;
+        if (tls.CertificateFile is null != tls.KeyFile is null) throw new OperatorException("tls needs both certificateFile and keyFile");
+        if (clients.CaFile is null && (clients.Mode != "optional" || clients.AccountFrom != ClientCertificateOptions.NoAccount)) throw new OperatorException("tls.clientCertificates needs caFile: without it no client certificate is believed");
+        if (clients.CaFile is not null && tls.CertificateFile is null) throw new OperatorException("tls.clientCertificates needs certificateFile and keyFile: clients show certificates in TLS only");
+    }
+
+    private static void AddCertificate(IServiceCollection services, TlsOptions tls)
+    {
+        CertificateFiles Read(ILogger<CertificateFiles> log) => new(tls.CertificateFile!, tls.KeyFile!, tls.ClientCertificates.CaFile, log);
+        _ = Read(NullLogger<CertificateFiles>.Instance); // what is wrong with the files is told before anything else is made
+        services.AddSingleton(s => Read(s.GetRequiredService<ILogger<CertificateFiles>>()));
+        services.AddSingleton(s => new Handshake(s.GetRequiredService<CertificateFiles>(), tls.ClientCertificates, s.GetRequiredService<ILogger<Handshake>>()));
+        services.AddHealthPart(s => s.GetRequiredService<CertificateFiles>().Health(s.GetRequiredService<TimeProvider>().GetUtcNow()));
     }
 
     private static void AddLogging(ILoggingBuilder logging, ListenerOptions options)

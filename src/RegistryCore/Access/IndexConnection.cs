@@ -16,7 +16,7 @@ internal sealed class IndexConnection(RegistryOptions options, HttpClient http)
     public string CredentialFile { get; } = options.TokenServer.CredentialFile ?? Path.Combine(options.DataDirectory, "registry-credential");
 
     /// <summary>The URL of one of the index's paths.</summary>
-    public Uri Url(string path) => new(options.TokenServer.Url, path);
+    public Uri Url(string path) => options.TokenServer.At(path);
 
     /// <summary>Sends a JSON body.</summary>
     public Task<HttpResponseMessage> PostAsync<T>(string path, T body, CancellationToken cancellationToken) =>

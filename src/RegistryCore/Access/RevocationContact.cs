@@ -42,12 +42,14 @@ internal sealed class RevocationContact(RegistryOptions options, RevokedTokens r
         !lost ? 0 : HeardAt is { } at ? Math.Max(0, (long)(clock.GetUtcNow() - at).TotalSeconds) : null,
         revoked.All.Count);
 
-    /// <summary>The same as one of the parts of readiness.</summary>
-    public string Describe()
+    /// <summary>What is wrong; null when all is well.</summary>
+    public string? Problem
     {
-        if (!options.Revocations.Enabled) return "off";
-        if (!IsCut) return "ok";
-        var since = Status().AgeSeconds is { } age ? $"for {age} s" : "since the registry was made";
-        return $"the index has not been heard of {since}: {(Refuses ? "tokens are refused" : "tokens are believed without it")}";
+        get
+        {
+            if (!IsCut) return null;
+            var since = Status().AgeSeconds is { } age ? $"for {age} s" : "since the registry was made";
+            return $"the index has not been heard of {since}: {(Refuses ? "tokens are refused" : "tokens are believed without it")}";
+        }
     }
 }

@@ -36,7 +36,7 @@ internal sealed partial class TrustedKeys : BackgroundService
     {
         var link = options.TokenServer;
         certificatesFile = link.CertificatesFile;
-        if (link.KeysFile is null && (link.KeysUrl is not null || certificatesFile is null)) url = link.KeysUrl ?? new Uri(link.Url, "/.well-known/jwks.json");
+        if (link.KeysFile is null && (link.KeysUrl is not null || certificatesFile is null)) url = link.KeysUrl ?? link.At("/.well-known/jwks.json");
         file = url is null ? link.KeysFile : Path.Combine(options.Root, "trusted-keys.json");
         this.http = http;
         this.clock = clock;

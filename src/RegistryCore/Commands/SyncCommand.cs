@@ -2,6 +2,7 @@ using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Sqlite;
+using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Storage;
@@ -51,7 +52,7 @@ internal static class SyncCommand
     private static async Task RunHereAsync(RegistryOptions options, Outbox outbox, CancellationToken cancellationToken)
     {
         await outbox.SetReportingAsync(true);
-        using var http = RegistryApp.CreateHttpClient(options.TokenServer, TimeSpan.FromSeconds(10));
+        using var http = RegistryApp.CreateHttpClient(options.TokenServer, TimeSpan.FromSeconds(10), NullLogger<CertificateFiles>.Instance);
         var resync = new Resync(outbox, new ReportLine(new IndexConnection(options, http)), NullLogger<Resync>.Instance);
         switch (await resync.RunAsync(cancellationToken))
         {

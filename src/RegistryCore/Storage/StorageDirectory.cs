@@ -14,6 +14,7 @@ namespace AuthIndex.RegistryCore.Storage;
 ///   restoring                         there while a restore into the folder is not finished
 ///   trusted-keys.json                 the token server's keys as last fetched
 ///   revocations.json                  the index's revocations as last heard
+///   probe                             made and removed to see that files can be made
 ///   blobs/sha256/ab/ab12…             the bytes of a blob
 ///   blobs/sha512/cd/cd34…
 ///   reserve                           room for deletions on a full volume
@@ -76,6 +77,9 @@ internal sealed class StorageDirectory : IDisposable
 
     /// <summary>The folder of the upload sessions.</summary>
     public string Uploads => Path.Combine(held.Root, "uploads");
+
+    /// <summary>The file by which it is seen whether files can be made.</summary>
+    public string Probe => Path.Combine(held.Root, "probe");
 
     /// <summary>The file of a blob. A digest is hex of known length by its type, so no client can leave the folder.</summary>
     public string Blob(Digest digest) => BlobIn(held.Root, digest);

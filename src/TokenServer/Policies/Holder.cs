@@ -64,7 +64,7 @@ internal sealed record Holder(string Who, Rule AllowedBy, Rule? DeniedBy)
                 }
 
                 break;
-            case SubjectKind.User or SubjectKind.Robot:
+            case SubjectKind.User or SubjectKind.Robot or SubjectKind.Certificate or SubjectKind.Spiffe:
                 foreach (var groups in someGroup) yield return (subject.Key, subject.Kind == SubjectKind.User ? subject.Name : subject.Key, groups);
                 break;
             case SubjectKind.Ldap:

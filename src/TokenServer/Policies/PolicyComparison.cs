@@ -161,7 +161,7 @@ internal sealed class PolicyComparison
         foreach (var subject in named.Concat(members).DistinctBy(s => s.Key))
         {
             if (subject.Kind == SubjectKind.User) yield return (subject.Name, subject.Name, []);
-            else if (subject.Kind == SubjectKind.Robot) yield return (subject.Key, subject.Key, []);
+            else if (subject.Kind is SubjectKind.Robot or SubjectKind.Certificate or SubjectKind.Spiffe) yield return (subject.Key, subject.Key, []);
             else if (subject.Kind == SubjectKind.Ldap) yield return ($"the members of {subject.Key}", Stranger, [subject.Key]);
         }
     }

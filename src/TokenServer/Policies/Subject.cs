@@ -22,6 +22,12 @@ internal enum SubjectKind
 
     /// <summary>One robot account.</summary>
     Robot,
+
+    /// <summary>The holders of client certificates with one common name.</summary>
+    Certificate,
+
+    /// <summary>The holders of client certificates with one SPIFFE ID.</summary>
+    Spiffe,
 }
 
 /// <summary>One subject of a rule: whom it is about.</summary>
@@ -32,6 +38,7 @@ internal sealed record Subject(SubjectKind Kind, string Name)
     private static readonly (string Prefix, SubjectKind Kind)[] Prefixes =
     [
         ("user:", SubjectKind.User), ("group:", SubjectKind.Group), ("ldap:", SubjectKind.Ldap), ("robot:", SubjectKind.Robot),
+        ("cert:", SubjectKind.Certificate), ("spiffe:", SubjectKind.Spiffe),
     ];
 
     public static Subject Anyone { get; } = new(SubjectKind.Anyone, "");
@@ -46,6 +53,8 @@ internal sealed record Subject(SubjectKind Kind, string Name)
         SubjectKind.User => "user:" + Name,
         SubjectKind.Group => GroupKey(Name),
         SubjectKind.Ldap => LdapKey(Name),
+        SubjectKind.Certificate => "cert:" + Name,
+        SubjectKind.Spiffe => "spiffe:" + Name,
         _ => "robot:" + Name,
     };
 
@@ -55,11 +64,14 @@ internal sealed record Subject(SubjectKind Kind, string Name)
     /// <summary>The key of a directory's group.</summary>
     public static string LdapKey(string name) => "ldap:" + name.ToLowerInvariant();
 
-    /// <summary>The key of an account: a robot's account name carries its kind already, and no one can sign in with such a user name.</summary>
-    public static string AccountKey(string account) => IsRobot(account) ? account : "user:" + account;
+    /// <summary>The key of an account: that of a robot or a certificate carries its kind already, and no one can sign in with such a user name.</summary>
+    public static string AccountKey(string account) => IsRobot(account) || IsCertificate(account) ? account : "user:" + account;
 
     /// <summary>Whether the account is a robot's.</summary>
     public static bool IsRobot(string account) => account.StartsWith("robot:", StringComparison.Ordinal);
+
+    /// <summary>Whether the account is one that a client certificate signs in.</summary>
+    public static bool IsCertificate(string account) => account.StartsWith("cert:", StringComparison.Ordinal) || account.StartsWith("spiffe:", StringComparison.Ordinal);
 
     /// <summary>Reads a subject as rules write it.</summary>
     /// <returns>Null when the text is a subject; otherwise what is wrong with it.</returns>
@@ -104,7 +116,7 @@ internal sealed record Subject(SubjectKind Kind, string Name)
         if (name != name.Trim() || name.Any(char.IsControl)) return $"'{subject.Key}' has a space at its end or a control character in it";
         if (subject.Kind != SubjectKind.Ldap && name.Contains('*')) return $"'{subject.Key}': subjects are names, not patterns; write 'authenticated' for everybody who signed in";
         if (subject.Kind == SubjectKind.User && name is SignIn.Anonymous) return "no account is named 'anonymous'; write 'anyone'";
-        if (subject.Kind == SubjectKind.User && name.Contains(':')) return $"no account has a colon in its name{(IsRobot(name) ? $"; did you mean '{name}'?" : "")}";
+        if (subject.Kind == SubjectKind.User && name.Contains(':')) return $"no account has a colon in its name{(IsRobot(name) || IsCertificate(name) ? $"; did you mean '{name}'?" : "")}";
         return null;
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
@@ -11,7 +12,8 @@ namespace AuthIndex.TokenServer.Token;
 /// they are read and in the words of their answers. Whatever goes wrong on the way is an <see cref="ErrorAnswer"/>.
 /// </summary>
 internal sealed class TokenEndpoint(
-    IReadOnlyList<RegistryService> services, CallerSignIn callers, PolicyStore policies, TokenIssuer issuer, GrantMaker grants, GrantLimits limits, DecisionReport report, TimeProvider time)
+    IReadOnlyList<RegistryService> services, CallerSignIn callers, CertificateSource certificates, SuspendedAccounts suspended, PolicyStore policies, TokenIssuer issuer, GrantMaker grants,
+    GrantLimits limits, DecisionReport report, TimeProvider time)
 {
     /// <summary>Where tokens are asked for.</summary>
     public const string Path = "/token";
@@ -32,11 +34,11 @@ internal sealed class TokenEndpoint(
         // 2 authenticate
         var address = AddressOf(context);
         var result = request.Credentials is null
-            ? Anonymous
+            ? Recognise(context.Connection.ClientCertificate)
             : await callers.SignInAsync(request.Credentials, new SignInPlace(request.Service.Name, request.Client, address), context.RequestAborted);
         if (result.Outcome is not SignInOutcome.SignedIn who)
         {
-            var answer = report.NotSignedIn(result, request.Credentials!.User, address, request.Service.Name, time.GetUtcNow());
+            var answer = report.NotSignedIn(result, request.Credentials?.User ?? "", address, request.Service.Name, time.GetUtcNow());
             await (request.IsForm ? answer.AsInvalidGrant() : answer).SendAsync(context.Response);
             return;
         }
@@ -62,6 +64,9 @@ internal sealed class TokenEndpoint(
         // 5 write
         await TokenAnswer.SendAsync(context.Response, token, request.IsForm ? authorisation.Granted : null, refreshToken);
     }
+
+    private SignInResult Recognise(X509Certificate2? certificate) =>
+        certificates.Recognise(certificate) is { } outcome ? new SignInResult(suspended.Judge(outcome), null) : Anonymous;
 
     private async Task<(TokenRequest? Request, ErrorAnswer? Error)> ReadAsync(HttpContext context)
     {

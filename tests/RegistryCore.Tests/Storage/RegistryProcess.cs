@@ -96,8 +96,22 @@ internal sealed class RegistryProcess : IAsyncDisposable
     /// <summary>SIGTERM, and waits for the end.</summary>
     public async Task<int> StopAsync()
     {
+        await TerminateAsync();
+        return await EndAsync();
+    }
+
+    /// <summary>SIGTERM.</summary>
+    public async Task TerminateAsync()
+    {
         using var kill = Process.Start("kill", ["-TERM", $"{process.Id}"]);
-        await process.WaitForExitAsync();
+        await kill.WaitForExitAsync();
+    }
+
+    /// <summary>Waits for the end; its exit status.</summary>
+    public async Task<int> EndAsync()
+    {
+        using var deadline = new CancellationTokenSource(Deadline);
+        await process.WaitForExitAsync(deadline.Token);
         return process.ExitCode;
     }
 

@@ -133,7 +133,7 @@ internal sealed class PolicyLint
     {
         yield return subject;
         foreach (var group in groups.GroupsHolding(subject.Key)) yield return new Subject(SubjectKind.Group, group);
-        if (subject.Kind is SubjectKind.User or SubjectKind.Robot or SubjectKind.Group or SubjectKind.Ldap) yield return Subject.Authenticated;
+        if (subject.Kind is not (SubjectKind.Anyone or SubjectKind.Authenticated)) yield return Subject.Authenticated;
         if (subject.Kind != SubjectKind.Anyone) yield return Subject.Anyone;
     }
 

@@ -1,0 +1,77 @@
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+
+namespace AuthIndex.Hosting.Web;
+
+/// <summary>
+/// How each TLS handshake is made: TLS 1.2 or 1.3 with the certificate that is in force at that moment, and where clients show
+/// certificates, only ones of a configured authority, within their time and made for clients (RFC 5280 section 4.2.1.12). A
+/// certificate that is not believed ends the handshake, also where none would have been needed.
+/// </summary>
+internal sealed partial class Handshake(CertificateFiles files, ClientCertificateOptions clients, ILogger<Handshake> log)
+{
+    private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2"; // id-kp-clientAuth
+
+    private readonly bool isRequired = clients.Mode == "required";
+
+    /// <summary>The settings of the next one.</summary>
+    public SslServerAuthenticationOptions Next()
+    {
+        var current = files.Current;
+        var settings = new SslServerAuthenticationOptions
+        {
+            ServerCertificateContext = current.Context,
+            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        };
+        if (current.ClientAuthorities is not { } authorities) return settings;
+
+        settings.ClientCertificateRequired = true; // asked for; whether one comes is judged below
+        settings.AllowTlsResume = false; // a ticket would outlive the authority that it was given under
+        settings.RemoteCertificateValidationCallback = IsWelcome;
+        settings.CertificateChainPolicy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck, // a private CA publishes no revocations
+            DisableCertificateDownloads = true, // a client must not make the server fetch URLs
+            ApplicationPolicy = { new Oid(ClientAuthentication) },
+        };
+        settings.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
+        return settings;
+    }
+
+    /// <summary>
+    /// Takes what a peer causes that speaks TLS but does not begin with a hello: the runtime then never asks for a certificate and
+    /// says that there is none, which would stand in the log as an error of the server's own, as often as anybody likes.
+    /// </summary>
+    public async Task GuardAsync(ConnectionContext connection, Func<Task> rest)
+    {
+        try
+        {
+            await rest();
+        }
+        catch (NotSupportedException e)
+        {
+            LogNoHello(log, connection.ConnectionId, e.Message);
+        }
+    }
+
+    private bool IsWelcome(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
+    {
+        if (certificate is null) return !isRequired;
+        if (errors == SslPolicyErrors.None) return true;
+        var subject = LogText.Clean(certificate.Subject);
+        var reason = string.Join(", ", (chain?.ChainStatus ?? []).Select(s => s.Status).Distinct());
+        LogNotBelieved(log, subject, reason);
+        return false;
+    }
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The connection {Id} began with no TLS hello: {Reason}")]
+    private static partial void LogNoHello(ILogger log, string id, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The client certificate \"{Subject}\" is not believed: {Reason}")]
+    private static partial void LogNotBelieved(ILogger log, string subject, string reason);
+}

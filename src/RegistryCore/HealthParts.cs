@@ -1,0 +1,75 @@
+using System.Text.Json;
+using AuthIndex.Hosting.Web;
+using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.IndexSync;
+using AuthIndex.RegistryCore.Storage;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AuthIndex.RegistryCore;
+
+/// <summary>
+/// The parts of the registry's readiness. Only what keeps it from serving pulls makes it fail: a push that was sent elsewhere
+/// would find neither more room here nor another storage.
+/// </summary>
+internal static class HealthParts
+{
+    /// <summary>Registers them.</summary>
+    public static void AddHealthParts(this IServiceCollection services)
+    {
+        services.AddSingleton<StorageProbe>();
+        services.AddHealthPart(s => Keys(s.GetRequiredService<TrustedKeys>()));
+        services.AddHealthPart(s => Database(s.GetRequiredService<RegistryDatabase>()));
+        services.AddHealthPart(s => s.GetRequiredService<StorageProbe>().Failure is { } failure ? new HealthPart("storage", HealthStatus.Degraded, failure) : new HealthPart("storage", HealthStatus.Ok));
+        services.AddHealthPart(s => Space(s.GetRequiredService<FreeSpace>()));
+        services.AddHealthPart(s => Index(s.GetRequiredService<IndexReporter>()));
+        services.AddHealthPart(s => Revocations(s.GetRequiredService<RevocationContact>()));
+    }
+
+    private static HealthPart Keys(TrustedKeys keys) => keys.Any
+        ? new HealthPart("keys", HealthStatus.Ok)
+        : new HealthPart("keys", HealthStatus.Failed, "no key of the token server has been received yet");
+
+    private static HealthPart Database(RegistryDatabase database)
+    {
+        try
+        {
+            database.Read(db => db.ExecuteScalar<long>("SELECT count(*) FROM (SELECT 1 FROM repositories LIMIT 1)"));
+            return new HealthPart("database", HealthStatus.Ok);
+        }
+        catch (SqliteException e)
+        {
+            return new HealthPart("database", HealthStatus.Failed, $"it cannot be read (SQLite error {e.SqliteErrorCode})");
+        }
+    }
+
+    /// <summary>Pulls and deletions go on.</summary>
+    private static HealthPart Space(FreeSpace space) => space.Available is var available && available < space.Floor
+        ? new HealthPart("freeSpace", HealthStatus.Degraded, $"{available} bytes are free; pushes are refused below {space.Floor}")
+        : new HealthPart("freeSpace", HealthStatus.Ok);
+
+    /// <summary>Traffic should go elsewhere only where tokens are refused for it.</summary>
+    private static HealthPart Revocations(RevocationContact contact)
+    {
+        var details = JsonSerializer.SerializeToNode(contact.Status(), JsonSerializerOptions.Web)!.AsObject();
+        var status = contact.Refuses ? HealthStatus.Failed : contact.IsCut ? HealthStatus.Degraded : HealthStatus.Ok;
+        return new HealthPart("revocationFeed", status, contact.Problem, details);
+    }
+
+    /// <summary>Images come and go without the index, and it is told later.</summary>
+    private static HealthPart Index(IndexReporter reporter)
+    {
+        try
+        {
+            var status = reporter.Status();
+            var details = JsonSerializer.SerializeToNode(status, JsonSerializerOptions.Web)!.AsObject();
+            return status.Reporting && !status.IsReached
+                ? new HealthPart("index", HealthStatus.Degraded, "the index cannot be told of changes, as the log says; they are kept for it", details)
+                : new HealthPart("index", HealthStatus.Ok, Details: details);
+        }
+        catch (SqliteException e)
+        {
+            return new HealthPart("index", HealthStatus.Degraded, $"what it has still to be told cannot be read (SQLite error {e.SqliteErrorCode})");
+        }
+    }
+}

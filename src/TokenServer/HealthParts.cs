@@ -1,0 +1,74 @@
+using System.Text.Json.Nodes;
+using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.State;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AuthIndex.TokenServer;
+
+/// <summary>The parts of this server's readiness. Only what stops it from issuing tokens to everybody makes it fail.</summary>
+internal static class HealthParts
+{
+    /// <summary>Registers them.</summary>
+    public static void AddHealthParts(this IServiceCollection services)
+    {
+        services.AddHealthPart(s => Policy(s.GetRequiredService<PolicyStore>()));
+        services.AddHealthPart(s => Keys(s.GetRequiredService<KeyStore>(), s.GetRequiredService<IReadOnlyList<RegistryService>>()[0].Algorithm, s.GetRequiredService<TimeProvider>().GetUtcNow()));
+        services.AddHealthPart(s => Htpasswd(s.GetRequiredService<HtpasswdFile>()));
+        services.AddHealthPart(s => Database(s.GetRequiredService<StateDatabase>()));
+        services.AddHealthParts(s => s.GetRequiredService<LdapSources>().All.Select(Directory));
+    }
+
+    /// <summary>The last good policy serves on.</summary>
+    private static HealthPart Policy(PolicyStore policies)
+    {
+        var details = new JsonObject { ["revision"] = policies.Current.Revision };
+        return policies.Degraded is null
+            ? new HealthPart("policy", HealthStatus.Ok, Details: details)
+            : new HealthPart("policy", HealthStatus.Degraded, "the files were edited and cannot be used, as the log says; the policy before is in force", details);
+    }
+
+    /// <summary>The keys known before serve on.</summary>
+    private static HealthPart Keys(KeyStore keys, string algorithm, DateTimeOffset now)
+    {
+        var details = new JsonObject { ["kid"] = keys.Current.SignerOf(algorithm, now)!.Id };
+        return keys.Degraded is null
+            ? new HealthPart("keys", HealthStatus.Ok, Details: details)
+            : new HealthPart("keys", HealthStatus.Degraded, "the folder of keys cannot be used, as the log says; the keys known before are in force", details);
+    }
+
+    private static HealthPart Htpasswd(HtpasswdFile accounts) => accounts.Current.Content is null
+        ? new HealthPart("htpasswd", HealthStatus.Failed, "the file of accounts cannot be read")
+        : new HealthPart("htpasswd", HealthStatus.Ok);
+
+    /// <summary>Tokens are issued without it; nothing is gained by sending clients elsewhere.</summary>
+    private static HealthPart Database(StateDatabase database)
+    {
+        try
+        {
+            database.Read(db => db.ExecuteScalar<long>("SELECT count(*) FROM sqlite_master"));
+            return new HealthPart("database", HealthStatus.Ok);
+        }
+        catch (SqliteException e)
+        {
+            return new HealthPart("database", HealthStatus.Degraded, $"it cannot be read (SQLite error {e.SqliteErrorCode}); the catalogue is away, and so are refresh and access tokens");
+        }
+    }
+
+    /// <summary>Without its directories the server still serves everybody else.</summary>
+    private static HealthPart Directory(LdapSource directory)
+    {
+        var name = $"ldap:{directory.DirectoryName}";
+        return directory.Health switch
+        {
+            DirectoryHealth.Ok => new HealthPart(name, HealthStatus.Ok),
+            DirectoryHealth.Degraded => new HealthPart(name, HealthStatus.Degraded, "one of its servers does not answer"),
+            _ => new HealthPart(name, HealthStatus.Degraded, "none of its servers answers"),
+        };
+    }
+}

@@ -1,0 +1,46 @@
+using System.Security.Cryptography.X509Certificates;
+using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Policies;
+
+namespace AuthIndex.TokenServer.Identity;
+
+/// <summary>
+/// Accounts out of client certificates. That a certificate is of a configured authority, the handshake has seen to; groups are
+/// the policy's alone. No password leads here.
+/// </summary>
+internal sealed class CertificateSource(ClientCertificateOptions options, TimeProvider time) : IIdentitySource
+{
+    private static readonly SignInOutcome.UnknownAccount Unknown = new();
+
+    /// <inheritdoc/>
+    public string Name => SignIn.Certificate;
+
+    /// <inheritdoc/>
+    public long Version => 0;
+
+    /// <summary>Signs in whom the certificate of a connection names.</summary>
+    /// <returns>Null where there is none, or none that is to sign in anybody: the caller is anonymous.</returns>
+    public SignInOutcome? Recognise(X509Certificate2? certificate)
+    {
+        if (certificate is null || options.AccountFrom == ClientCertificateOptions.NoAccount) return null;
+
+        // A connection can outlive its certificate.
+        if (time.GetUtcNow() >= new DateTimeOffset(certificate.NotAfter)) return new SignInOutcome.Refused("the client certificate has expired since the connection was made");
+        return AccountOf(certificate) is { } account
+            ? new SignInOutcome.SignedIn(account, [], Name)
+            : new SignInOutcome.Refused($"the client certificate has no {options.AccountFrom} that is an account");
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken) => new(Unknown);
+
+    /// <inheritdoc/>
+    public ValueTask<SignInOutcome> RefuseUnknownAsync(string user, string password, CancellationToken cancellationToken) => new(Unknown);
+
+    /// <summary>Who has a token of such a name had the certificate when the token was issued.</summary>
+    public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) =>
+        new(options.AccountFrom != ClientCertificateOptions.NoAccount && Subject.IsCertificate(account) ? new SignInOutcome.SignedIn(account, [], Name) : Unknown);
+
+    private string? AccountOf(X509Certificate2 certificate) =>
+        options.AccountFrom == "spiffe" ? CertificateAccount.OfSpiffeId(certificate) : CertificateAccount.OfCommonName(certificate);
+}

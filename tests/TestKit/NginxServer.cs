@@ -1,0 +1,105 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace AuthIndex.TestKit;
+
+/// <summary>A real nginx of the tests' own, in front of what a test gives it.</summary>
+public sealed class NginxServer : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly TemporaryDirectory folder = new();
+    private readonly ChildProcess process;
+
+    private NginxServer(string http)
+    {
+        File.WriteAllText(folder["nginx.conf"], $$"""
+            daemon off;
+            pid {{folder["pid"]}};
+            error_log stderr;
+            {{(Environment.UserName == "root" ? "user root;" : "")}}
+            events {}
+            http {
+                access_log {{folder["access.log"]}};
+                client_body_temp_path {{folder["body"]}};
+                proxy_temp_path {{folder["proxy"]}};
+                fastcgi_temp_path {{folder["fastcgi"]}};
+                uwsgi_temp_path {{folder["uwsgi"]}};
+                scgi_temp_path {{folder["scgi"]}};
+            {{http}}
+            }
+            """);
+        process = ChildProcess.Start(Find()!, ["-c", folder["nginx.conf"], "-p", folder.Root, "-e", "stderr"]);
+    }
+
+    /// <summary>What it was asked, a line each.</summary>
+    public string AccessLog => File.ReadAllText(folder["access.log"]);
+
+    /// <summary>Why none can be started here; null when one can.</summary>
+    public static string? Obstacle() => Find() is null ? "nginx is not installed (Debian: nginx-light)" : null;
+
+    /// <summary>Starts one, and waits until its port answers.</summary>
+    /// <param name="http">What its http section holds.</param>
+    /// <param name="address">Where it listens by that.</param>
+    /// <exception cref="InvalidOperationException">It ended; the message holds its log.</exception>
+    public static async Task<NginxServer> StartAsync(string http, IPEndPoint address)
+    {
+        var server = new NginxServer(http);
+        try
+        {
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    if (server.process.HasExited) throw new InvalidOperationException($"nginx ended:\n{server.process.Error}");
+                    return await AnswersAsync(address);
+                },
+                Patience,
+                () => server.process.Error);
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A port that nobody uses at an address.</summary>
+    public static int FreePort(IPAddress address)
+    {
+        using var listener = new TcpListener(address, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited)
+        {
+            process.Terminate();
+            await process.ExitAsync(Patience);
+        }
+
+        await process.DisposeAsync();
+        folder.Dispose();
+    }
+
+    private static async Task<bool> AnswersAsync(IPEndPoint address)
+    {
+        try
+        {
+            using var tcp = new TcpClient();
+            await tcp.ConnectAsync(address);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    // Servers lie where the PATH of a user who is not root does not look.
+    private static string? Find() =>
+        $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin".Split(':').Select(p => Path.Combine(p, "nginx")).FirstOrDefault(File.Exists);
+}
