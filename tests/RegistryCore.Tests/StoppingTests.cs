@@ -9,7 +9,7 @@ namespace AuthIndex.RegistryCore.Tests;
 public sealed class StoppingTests : IDisposable
 {
     private const string Scope = "repository:a/b:pull,push";
-    private const string Quiet = "reporting.enabled=false";
+    private static readonly string[] Quiet = ["reporting.enabled=false", "revocations.enabled=false"]; // there is no index
     private const int Large = 64 << 20; // more than sockets and pipes hold
 
     private readonly TemporaryDirectory folder = new();
@@ -50,7 +50,7 @@ public sealed class StoppingTests : IDisposable
     {
         using var push = new SlowBody(RandomNumberGenerator.GetBytes(1 << 20));
         string location;
-        await using (var server = await RegistryProcess.ServeAsync(folder.Root, tokens, null, Quiet, "drainTimeout=300ms"))
+        await using (var server = await RegistryProcess.ServeAsync(folder.Root, tokens, null, [.. Quiet, "drainTimeout=300ms"]))
         {
             using var http = server.Client(tokens, Scope);
             (location, var patched) = await BeginAsync(http, push);
@@ -76,7 +76,7 @@ public sealed class StoppingTests : IDisposable
     [Fact]
     public async Task A_second_signal_ends_the_process_at_once()
     {
-        await using var server = await RegistryProcess.ServeAsync(folder.Root, tokens, null, Quiet, "drainTimeout=1h");
+        await using var server = await RegistryProcess.ServeAsync(folder.Root, tokens, null, [.. Quiet, "drainTimeout=1h"]);
         using var http = server.Client(tokens, Scope);
         using var push = new SlowBody(RandomNumberGenerator.GetBytes(1 << 20));
         var (_, patched) = await BeginAsync(http, push);

@@ -129,7 +129,7 @@ internal sealed class FollowedIndex : IAsyncDisposable
 
     /// <summary>Waits until a registry hears of the index, or until it does not.</summary>
     public Task ExpectReachedAsync(bool isReached = true, string service = "registry") => Eventually.TrueAsync(
-        async () => (bool)(await ReadyAsync(service)).Body["revocations"]!["isReached"]! == isReached, TimeSpan.FromSeconds(30), () => $"never {(isReached ? "reached" : "lost")}");
+        async () => (bool)(await ReadyAsync(service)).Body["parts"]!["revocationFeed"]!["isReached"]! == isReached, TimeSpan.FromSeconds(30), () => $"never {(isReached ? "reached" : "lost")}");
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

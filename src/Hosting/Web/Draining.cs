@@ -11,7 +11,7 @@ namespace AuthIndex.Hosting.Web;
 /// are answered, so that whoever balances load sees the one before meeting the other; what it answers meanwhile ends its
 /// connection. Then it listens no more and ends. What is not done within the time allowed is cut.
 /// </summary>
-public sealed partial class Draining(ListenerOptions options, ILogger<Draining> log) : IHostedLifecycleService, IStartupFilter, IDisposable
+public sealed partial class Draining(ListenerOptions options, IHostApplicationLifetime lifetime, ILogger<Draining> log) : IHostedLifecycleService, IStartupFilter, IDisposable
 {
     private readonly CancellationTokenSource limit = new();
     private readonly TaskCompletionSource idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -46,6 +46,10 @@ public sealed partial class Draining(ListenerOptions options, ILogger<Draining> 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         isDraining = true;
+
+        // Those who hold an answer until there is something to tell are among the requests in flight. A signal has told them
+        // already; a host that is stopped by a call would tell them only after this.
+        lifetime.StopApplication();
         LeaveOne();
         limit.CancelAfter(options.DrainTimeout);
         try

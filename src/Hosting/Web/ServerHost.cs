@@ -44,7 +44,7 @@ public static class ServerHost
         var services = builder.Services;
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + LastWork);
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton(s => new Draining(options, s.GetRequiredService<ILogger<Draining>>()));
+        services.AddSingleton(s => new Draining(options, s.GetRequiredService<IHostApplicationLifetime>(), s.GetRequiredService<ILogger<Draining>>()));
         services.AddSingleton<IStartupFilter>(s => s.GetRequiredService<Draining>());
         services.AddHostedService(s => s.GetRequiredService<Draining>());
         services.AddSingleton<HealthEndpoint>();

@@ -63,6 +63,25 @@ public sealed class RevocationFlowTests
     }
 
     [Fact]
+    public async Task What_was_issued_under_a_refresh_token_ends_with_it_and_what_was_issued_for_the_password_does_not()
+    {
+        await using var flow = await FollowedIndex.StartAsync();
+        var byPassword = await flow.TokenAsync();
+        using var login = await flow.Index.GetAsync("/token?service=registry&offline_token=true&client_id=docker", "alice", TokenServerHost.AlicePassword);
+        var refresh = (string)(await login.Content.ReadFromJsonAsync<JsonNode>(None))!["refresh_token"]!;
+        using var form = new FormUrlEncodedContent([new("grant_type", "refresh_token"), new("service", "registry"), new("client_id", "docker"), new("refresh_token", refresh)]);
+        using var refreshed = await flow.Index.Client.PostAsync("/token", form, None);
+        var token = (string)(await refreshed.Content.ReadFromJsonAsync<JsonNode>(None))!["access_token"]!;
+        await ExpectAsync(flow, token, HttpStatusCode.OK);
+
+        using var revoked = new FormUrlEncodedContent([new("token", refresh)]);
+        using (var answer = await flow.Index.Client.PostAsync("/revoke", revoked, None)) Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        await ExpectAsync(flow, token, HttpStatusCode.Unauthorized);
+        using var good = await flow.ShowAsync(byPassword);
+        Assert.Equal(HttpStatusCode.OK, good.StatusCode);
+    }
+
+    [Fact]
     public async Task One_token_is_revoked_and_the_next_of_the_same_account_is_not()
     {
         await using var flow = await FollowedIndex.StartAsync();
@@ -149,19 +168,19 @@ public sealed class RevocationFlowTests
         await ExpectAsync(flow, token, HttpStatusCode.OK);
         await flow.ExpectReachedAsync();
         var (status, body) = await flow.ReadyAsync();
-        Assert.Equal((200, "ready", "ok"), (status, (string)body["status"]!, (string)body["parts"]!["revocationFeed"]!));
+        Assert.Equal((200, "ok"), (status, (string)body["parts"]!["revocationFeed"]!["status"]!));
 
         flow.Disconnect();
         await flow.ExpectReachedAsync(false);
         flow.Clock.Advance(TimeSpan.FromMinutes(4));
         using (var believed = await flow.ShowAsync(token)) Assert.Equal(HttpStatusCode.OK, believed.StatusCode);
-        Assert.Equal("ok", (string)(await flow.ReadyAsync()).Body["parts"]!["revocationFeed"]!);
+        Assert.Equal("ok", (string)(await flow.ReadyAsync()).Body["parts"]!["revocationFeed"]!["status"]!);
 
         flow.Clock.Advance(TimeSpan.FromMinutes(2));
         (status, body) = await flow.ReadyAsync();
         Assert.Equal((200, "degraded"), (status, (string)body["status"]!));
-        Assert.Contains("believed without it", (string)body["parts"]!["revocationFeed"]!, StringComparison.Ordinal);
-        Assert.InRange((long)body["revocations"]!["ageSeconds"]!, 360, 420);
+        Assert.Contains("believed without it", (string)body["parts"]!["revocationFeed"]!["reason"]!, StringComparison.Ordinal);
+        Assert.InRange((long)body["parts"]!["revocationFeed"]!["ageSeconds"]!, 360, 420);
         using var anonymous = await flow.ShowAsync(await TokenWithoutIndexAsync(flow));
         Assert.Equal(HttpStatusCode.OK, anonymous.StatusCode);
     }
@@ -189,8 +208,8 @@ public sealed class RevocationFlowTests
         await flow.Registry().RestartAsync();
         using (var refused = await flow.ShowAsync(fresh)) Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
         var (status, body) = await flow.ReadyAsync();
-        Assert.Equal((503, "not ready"), (status, (string)body["status"]!));
-        Assert.Contains("tokens are refused", (string)body["parts"]!["revocationFeed"]!, StringComparison.Ordinal);
+        Assert.Equal((503, "failed"), (status, (string)body["status"]!));
+        Assert.Contains("tokens are refused", (string)body["parts"]!["revocationFeed"]!["reason"]!, StringComparison.Ordinal);
 
         flow.Connect();
         await ExpectAsync(flow, fresh, HttpStatusCode.OK);
@@ -221,7 +240,7 @@ public sealed class RevocationFlowTests
         var token = await flow.TokenAsync();
         await ExpectAsync(flow, token, HttpStatusCode.OK);
         var (status, body) = await flow.ReadyAsync();
-        Assert.Equal((200, "ready", "off"), (status, (string)body["status"]!, (string)body["parts"]!["revocationFeed"]!));
+        Assert.Equal((200, "ok", false), (status, (string)body["parts"]!["revocationFeed"]!["status"]!, (bool)body["parts"]!["revocationFeed"]!["following"]!));
     }
 
     private static Task ExpectAsync(FollowedIndex flow, string token, HttpStatusCode status, string service = "registry")

@@ -212,7 +212,7 @@ public sealed class AccessTokenTests
         }
 
         Assert.Equal("401", await FindAsync(host, new AuthenticationHeaderValue("Bearer", bearer)));
-        Assert.Equal("""{"repositories":["public/tool"]}""", await PullableAsync(host, bearer));
+        Assert.Contains("the token was revoked", await PullableAsync(host, bearer), StringComparison.Ordinal);
     }
 
     private static async Task<string> MakeAsync(TokenServerHost host, object request) => (await host.MakeAsync(request))["token"]!.ToString();
