@@ -39,10 +39,14 @@ internal sealed class CallerSignIn(IdentityChain identities, RememberedGrants gr
         return new SignInResult(outcome, grant);
     }
 
-    /// <summary>Who a grant's owner is now, as signed in by it; what else is found out of the grant itself is the caller's.</summary>
+    /// <summary>
+    /// Who a grant's owner is now. A refresh token goes on with the sign-in that it was given for, so that a rule for those who sign in
+    /// by a directory holds after docker's login, too; an access token is a way to sign in of its own. What else is found out of the
+    /// grant itself is the caller's.
+    /// </summary>
     public async ValueTask<SignInOutcome> OwnerAsync(Grant grant, CancellationToken cancellationToken) => await accounts.FindAsync(grant.Account, cancellationToken) switch
     {
-        SignInOutcome.SignedIn who when who.Account == grant.Account => who with { SignedInBy = SignIn.Token },
+        SignInOutcome.SignedIn who when who.Account == grant.Account => grant.Kind == TokenKind.Refresh ? who : who with { SignedInBy = SignIn.Token },
         SignInOutcome.Unavailable outage => outage,
         SignInOutcome.Refused { Reason: var reason } => new SignInOutcome.Refused($"the account of the {grant.KindName} may not sign in: {reason}") { Told = $"the account of the {grant.KindName} may not sign in any more" },
         _ => Refused($"the account of the {grant.KindName} is gone"),
