@@ -5,6 +5,7 @@ using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Blobs;
 using AuthIndex.RegistryCore.Catalog;
 using AuthIndex.RegistryCore.Commands;
+using AuthIndex.RegistryCore.Import;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Storage;
@@ -45,6 +46,7 @@ internal static class RegistryApp
         services.AddHostedService<TouchWriter>();
         services.AddHostedService<GarbageCollectionSchedule>();
         services.AddHostedService<ScrubSchedule>();
+        services.AddSingleton<DistributionImport>();
         services.AddSingleton<StorageTasks>();
         services.AddHostedService<ControlListener>();
 

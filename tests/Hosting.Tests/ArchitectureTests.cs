@@ -41,7 +41,8 @@ public sealed partial class ArchitectureTests
             ["Tags"] = ["Protocol", "Access", "Storage"],
             ["Catalog"] = ["Protocol", "Access", "Storage"],
             ["IndexSync"] = ["Protocol", "Access", "Storage"], // of Access only the line to the index
-            ["Commands"] = ["Protocol", "Access", "Storage", "Blobs", "Uploads", "Manifests", "Tags", "Catalog", "IndexSync"],
+            ["Import"] = ["Protocol", "Storage", "Manifests"], // of Manifests only what a manifest says
+            ["Commands"] = ["Protocol", "Access", "Storage", "Blobs", "Uploads", "Manifests", "Tags", "Catalog", "IndexSync", "Import"],
         },
     };
 

@@ -17,6 +17,7 @@ namespace AuthIndex.RegistryCore.Storage;
 ///   blobs/sha512/cd/cd34…
 ///   uploads/SESSION.json              an upload session: whose, where, since when
 ///   uploads/SESSION.data              the bytes received so far
+///   imports/HEX                       a blob that is being imported; there while an import runs
 /// </code>
 /// </summary>
 internal sealed class StorageDirectory : IDisposable
@@ -71,6 +72,9 @@ internal sealed class StorageDirectory : IDisposable
 
     /// <summary>The folder of the upload sessions.</summary>
     public string Uploads => Path.Combine(held.Root, "uploads");
+
+    /// <summary>The folder of what is being imported; made by an import.</summary>
+    public string Imports => Path.Combine(held.Root, "imports");
 
     /// <summary>The file of a blob. A digest is hex of known length by its type, so no client can leave the folder.</summary>
     public string Blob(Digest digest) => BlobIn(held.Root, digest);
