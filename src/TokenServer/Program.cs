@@ -9,6 +9,7 @@ root.Add(InitCommand.Create(line));
 root.Add(UsersCommand.Create(line));
 root.Add(KeysCommand.Create(line));
 root.Add(LdapCommand.Create(line));
+foreach (var command in BackupCommand.All(line)) root.Add(command);
 TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System, parsed => Options(parsed).Ldap);
 policy.Add(PolicyCommandReload.Create(Options, TimeProvider.System));

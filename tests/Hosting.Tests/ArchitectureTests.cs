@@ -26,9 +26,10 @@ public sealed partial class ArchitectureTests
             ["Policies"] = [],
             ["Identity"] = ["Policies"], // only the words for the ways to sign in, which rules name
             ["Keys"] = ["Protocol"],
+            ["Backup"] = ["Keys"], // only where they lie
             ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys"],
             ["Index"] = ["Protocol", "State", "Policies", "Identity", "Keys", "Token"],
-            ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Policies", "Identity", "Keys", "Token", "Index"],
+            ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Policies", "Identity", "Keys", "Token", "Index", "Backup"],
         },
         ["RegistryCore"] = new()
         {
