@@ -214,6 +214,10 @@ internal sealed class DistributionStorage
         {
             return [.. Directory.EnumerateDirectories(folder, "*", Entries).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal)];
         }
+        catch (DirectoryNotFoundException)
+        {
+            return []; // deleted meanwhile
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new OperatorException($"{folder} cannot be read: {e.Message}", e); // how much lies there is unknown, so it is no single defect

@@ -11,31 +11,31 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthIndex.RegistryCore.Tests.Import;
 
 /// <summary>The import of a storage of distribution: everything sound is taken, everything else is named, and nothing there is changed.</summary>
-public sealed class DistributionImportTests : IAsyncLifetime
+public sealed class DistributionImportTests : IClassFixture<DistributionImportTests.Target>, IDisposable
 {
-    private const string Repository = "team/app";
+    private static int tests;
 
+    private readonly int number = Interlocked.Increment(ref tests); // each test has content and repositories of its own
     private readonly TemporaryDirectory folder = new();
-    private readonly TestImage image = new(1);
-    private DistributionFolder source = null!;
-    private RegistryHost registry = null!;
+    private readonly RegistryHost registry;
+    private readonly DistributionFolder source;
+    private readonly TestImage image;
 
-    public async ValueTask InitializeAsync()
+    public DistributionImportTests(Target target)
     {
+        registry = target.Registry;
         source = new DistributionFolder(folder);
-        registry = await RegistryHost.StartAsync(o => o.Limits.ManifestSize = new ByteSize(4096));
+        image = Image(1);
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await registry.DisposeAsync();
-        folder.Dispose();
-    }
+    private string Repository => $"team{number}/app";
+
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public async Task Images_indexes_and_tags_are_taken_with_a_history_and_nothing_there_is_changed()
     {
-        var (other, child) = (new TestImage(2), new TestImage(3));
+        var (other, child) = (Image(2), Image(3));
         source.Push(Repository, image, "1.0", "latest");
         source.Push("library/deep/er/base", other, "1");
         source.Push(Repository, child);
@@ -61,7 +61,7 @@ public sealed class DistributionImportTests : IAsyncLifetime
     [Fact]
     public async Task A_second_run_takes_only_what_is_missing_and_follows_tags_that_moved_there()
     {
-        var next = new TestImage(2);
+        var next = Image(2);
         source.Push(Repository, image, "latest", "old");
         await ImportAsync();
         source.Push(Repository, next, "latest");
@@ -78,7 +78,7 @@ public sealed class DistributionImportTests : IAsyncLifetime
     [Fact]
     public async Task What_somebody_has_moved_or_deleted_here_since_stays_as_it_is()
     {
-        var pushed = new TestImage(2);
+        var pushed = Image(2);
         source.Push(Repository, image, "moved", "deleted");
         await ImportAsync();
         await pushed.PushAsync(Client(), Repository, "moved");
@@ -98,18 +98,19 @@ public sealed class DistributionImportTests : IAsyncLifetime
     [Fact]
     public async Task A_dry_run_finds_the_same_and_changes_nothing()
     {
-        var (broken, child) = (new TestImage(2), new TestImage(3));
+        var (broken, child) = (Image(2), Image(3));
         source.Push(Repository, image, "1");
-        source.Push("team/copy", image, "1");
-        source.Push("team/copy", child);
-        source.PushManifest("team/copy", TestImage.Index(image.Digest, child.Digest), "multi");
+        source.Push($"team{number}/copy", image, "1");
+        source.Push($"team{number}/copy", child);
+        source.PushManifest($"team{number}/copy", TestImage.Index(image.Digest, child.Digest), "multi");
         source.Push(Repository, broken, "broken");
         File.WriteAllBytes(source.Blob(TestImage.DigestOf(broken.Layer)), [1, 2, 3]);
 
+        var before = Blobs().ToList();
         var dry = await ImportAsync(dryRun: true);
         Assert.Equal(HttpStatusCode.NotFound, await StatusAsync("manifests/1"));
         Assert.False(Directory.Exists(Path.Combine(registry.Root, "imports")));
-        Assert.Empty(Directory.EnumerateFiles(Path.Combine(registry.Root, "blobs"), "*", SearchOption.AllDirectories));
+        Assert.Equal(before, Blobs());
 
         var real = await ImportAsync();
         Assert.Equal((dry.Manifests, dry.Tags, dry.BlobBytes), (real.Manifests, real.Tags, real.BlobBytes));
@@ -124,24 +125,24 @@ public sealed class DistributionImportTests : IAsyncLifetime
     public async Task Blobs_are_shared_or_copied_as_was_asked(string transfer, bool isShared)
     {
         source.Push(Repository, image, "1");
-        source.Push("team/other", image, "1");
+        source.Push($"team{number}/other", image, "1");
         var report = await ImportAsync(transfer: Enum.Parse<BlobTransfer>(transfer));
 
         Assert.Equal((2, isShared ? 2 : 0), (report.Blobs, report.Linked));
         var digest = TestImage.DigestOf(image.Layer);
         Assert.Equal(isShared, Hosting.Files.FileStamp.Of(source.Blob(digest))!.Value.Inode == Hosting.Files.FileStamp.Of(Path.Combine(registry.Root, "blobs", "sha256", digest[7..9], digest[7..]))!.Value.Inode);
         Directory.Delete(source.Root, recursive: true);
-        await image.AssertPullableAsync(Client("team/other"), "team/other", "1");
+        await image.AssertPullableAsync(Client($"team{number}/other"), $"team{number}/other", "1");
     }
 
     [Fact]
     public async Task Only_repositories_that_match_are_taken()
     {
-        foreach (var name in (string[])["team/app", "team/app/deep", "other"]) source.Push(name, image, "1");
+        foreach (var name in (string[])[$"team{number}/app", $"team{number}/app/deep", "other"]) source.Push(name, image, "1");
 
-        Assert.Equal(1, (await ImportAsync(repositories: ["team/*"])).Repositories);
-        Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(Client("team/app/deep"), HttpMethod.Head, "/v2/team/app/deep/manifests/1"));
-        Assert.Equal(3, (await ImportAsync(repositories: ["team/**", "other"])).Repositories);
+        Assert.Equal(1, (await ImportAsync(repositories: [$"team{number}/*"])).Repositories);
+        Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(Client($"team{number}/app/deep"), HttpMethod.Head, $"/v2/team{number}/app/deep/manifests/1"));
+        Assert.Equal(3, (await ImportAsync(repositories: [$"team{number}/**", "other"])).Repositories);
         var nothing = await Assert.ThrowsAsync<OperatorException>(() => ImportAsync(repositories: ["teem/*", "a.her"]));
         Assert.Contains("no repository that matches teem/* or a.her", nothing.Message, StringComparison.Ordinal);
     }
@@ -156,7 +157,7 @@ public sealed class DistributionImportTests : IAsyncLifetime
     [Fact]
     public async Task Deleted_manifests_and_tags_and_blobs_that_no_manifest_needs_are_left()
     {
-        var deleted = new TestImage(2);
+        var deleted = Image(2);
         source.Push(Repository, image, "1", "gone");
         source.Push(Repository, deleted);
         File.Delete(source.Revision(Repository, deleted.Digest));
@@ -190,7 +191,7 @@ public sealed class DistributionImportTests : IAsyncLifetime
     [Fact]
     public async Task A_layer_that_another_repository_holds_is_not_given_to_this_one()
     {
-        source.Push("team/secret", image, "1");
+        source.Push($"team{number}/secret", image, "1");
         source.Link(Repository, image.Config);
         source.PushManifest(Repository, image.Manifest, "stolen");
 
@@ -210,7 +211,7 @@ public sealed class DistributionImportTests : IAsyncLifetime
         await registry.Services.GetRequiredService<Scrubber>().RunAsync(long.MaxValue, withManifests: true, null, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.NotFound, await StatusAsync($"blobs/{digest}"));
 
-        source.PushManifest(Repository, new TestImage(1, subject: image.Digest).Manifest); // needs the same blobs
+        source.PushManifest(Repository, new TestImage((100 * number) + 1, subject: image.Digest).Manifest); // needs the same blobs
         Assert.Empty((await ImportAsync()).Problems);
         await image.AssertPullableAsync(Client(), Repository, "1");
     }
@@ -251,7 +252,7 @@ public sealed class DistributionImportTests : IAsyncLifetime
     [MemberData(nameof(Defects))]
     public async Task A_defect_is_named_and_everything_sound_is_taken(string defect, string what, string reason)
     {
-        var bad = new TestImage(2);
+        var bad = Image(2);
         var (layer, other) = (TestImage.DigestOf(bad.Layer), "");
         source.Push(Repository, image, "good");
         source.Push(Repository, bad, "bad");
@@ -315,12 +316,26 @@ public sealed class DistributionImportTests : IAsyncLifetime
             Assert.Equal(HttpStatusCode.NotFound, await StatusAsync("manifests/bad"));
         }
 
-        Assert.All(Directory.EnumerateFiles(Path.Combine(registry.Root, "blobs"), "*", SearchOption.AllDirectories), file =>
+        Assert.All(Blobs(), file =>
         {
             Assert.Null(new FileInfo(file).LinkTarget);
             Assert.Equal(Path.GetFileName(file), TestImage.DigestOf(File.ReadAllBytes(file))[7..]);
         });
     }
+
+    /// <summary>The registry that all tests import into.</summary>
+    public sealed class Target : IAsyncLifetime
+    {
+        public RegistryHost Registry { get; private set; } = null!;
+
+        public async ValueTask InitializeAsync() => Registry = await RegistryHost.StartAsync(o => o.Limits.ManifestSize = new ByteSize(4096));
+
+        public ValueTask DisposeAsync() => Registry.DisposeAsync();
+    }
+
+    private TestImage Image(int seed) => new((100 * number) + seed);
+
+    private IEnumerable<string> Blobs() => Directory.EnumerateFiles(Path.Combine(registry.Root, "blobs"), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
 
     private ManifestStore Manifests => registry.Services.GetRequiredService<ManifestStore>();
 
@@ -330,7 +345,7 @@ public sealed class DistributionImportTests : IAsyncLifetime
         registry.Services.GetRequiredService<DistributionImport>().RunAsync(
             new ImportRequest(source.Root, transfer, repositories, dryRun), _ => ValueTask.CompletedTask, TestContext.Current.CancellationToken);
 
-    private HttpClient Client(string repository = Repository) => registry.As($"repository:{repository}:pull,push,delete");
+    private HttpClient Client(string? repository = null) => registry.As($"repository:{repository ?? Repository}:pull,push,delete");
 
     private Task<HttpStatusCode> StatusAsync(string tail) => TestImage.StatusAsync(Client(), HttpMethod.Get, $"/v2/{Repository}/{tail}");
 }

@@ -24,7 +24,7 @@ public sealed class ImportCommandTests
         var data = folder.Folder("data");
 
         foreach (var fault in ((FaultPoint, int)[])
-            [(FaultPoint.ImportBlobVerified, 1), (FaultPoint.BlobMoved, 1), (FaultPoint.DirectorySynced, 2), (FaultPoint.BeforeCommit, 2), (FaultPoint.Committed, 3), (FaultPoint.ImportBlobVerified, 2), (FaultPoint.BeforeCommit, 4), (FaultPoint.Committed, 3)])
+            [(FaultPoint.ImportBlobVerified, 1), (FaultPoint.BlobMoved, 1), (FaultPoint.DirectorySynced, 2), (FaultPoint.BeforeCommit, 2), (FaultPoint.Committed, 3)])
         {
             Assert.NotEqual(0, (await RegistryProcess.RunAsync(fault, "import", "distribution", source.Root, "--data", data)).Status);
             Assert.Equal(0, (await RegistryProcess.RunAsync(null, "scrub", "--data", data)).Status);
