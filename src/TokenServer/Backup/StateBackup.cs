@@ -62,39 +62,44 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
         return new BackupFile(path, size, digest, BackupFolder.Digits(File.GetUnixFileMode(options.DatabaseFile)));
     }
 
-    /// <summary>Copies a file as it is at one moment, trying again when it is written meanwhile; null when it has gone.</summary>
+    /// <summary>
+    /// Copies a file as it is at one moment; null when it has gone. One that is exchanged meanwhile was copied as it was before,
+    /// one that is written in place is copied again.
+    /// </summary>
     private static BackupFile? Copy(string file, string copy, string path, bool isGrowing)
     {
         BackupFolder.Make(Path.GetDirectoryName(copy)!);
-        for (var attempt = 1; ; attempt++)
+        for (var attempt = 0; attempt < Attempts; attempt++)
         {
-            if (FileStamp.Of(file) is not { } before) return null;
             try
             {
-                var mode = File.GetUnixFileMode(file);
-                var (digest, size) = Write(file, copy, isGrowing ? WholeLines(file, (long)before.Length) : (long)before.Length);
-                if (isGrowing || FileStamp.Of(file) == before) return new BackupFile(path, size, digest, BackupFolder.Digits(mode));
+                using var source = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+                var mode = File.GetUnixFileMode(source.SafeFileHandle);
+                var before = State(source);
+                var (digest, size) = Write(source, copy, isGrowing ? WholeLines(source, before.Length) : before.Length);
+                if (isGrowing || State(source) == before) return new BackupFile(path, size, digest, BackupFolder.Digits(mode));
             }
             catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
             {
-                File.Delete(copy);
                 return null; // removed, as a key by a rotation
             }
             catch (EndOfStreamException)
             {
                 // cut meanwhile: once more
             }
-
-            if (attempt == Attempts) throw new OperatorException($"{file} is written all the time; it cannot be copied as it is at one moment");
         }
+
+        throw new OperatorException($"{file} is written all the time; it cannot be copied as it is at one moment");
     }
 
-    private static (string Digest, long Size) Write(string file, string copy, long length)
+    private static (long Length, DateTime Written) State(FileStream file) => (file.Length, File.GetLastWriteTimeUtc(file.SafeFileHandle));
+
+    private static (string Digest, long Size) Write(FileStream source, string copy, long length)
     {
-        using var source = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         using var target = new FileStream(copy, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = DurableFile.OwnerOnly });
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[80 * 1024];
+        source.Position = 0;
         for (var left = length; left > 0;)
         {
             var part = buffer.AsSpan(0, (int)Math.Min(buffer.Length, left));
@@ -109,10 +114,9 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
     }
 
     /// <summary>How much of a log there is up to the end of a line.</summary>
-    private static long WholeLines(string file, long length)
+    private static long WholeLines(FileStream log, long length)
     {
-        using var log = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        for (var end = Math.Min(length, log.Length); end > 0; end--)
+        for (var end = length; end > 0; end--)
         {
             log.Position = end - 1;
             if (log.ReadByte() == '\n') return end;

@@ -77,10 +77,23 @@ internal sealed class StateFiles(TokenServerOptions options)
             {
                 foreach (var file in Below(entry, depth + 1)) yield return file;
             }
-            else if (FileStamp.IsRegularFile(File.ResolveLinkTarget(entry, returnFinalTarget: true)?.FullName ?? entry))
+            else if (IsFile(entry))
             {
                 yield return entry; // no socket, no pipe
             }
+        }
+    }
+
+    private static bool IsFile(string entry)
+    {
+        if (FileStamp.IsRegularFile(entry)) return true;
+        try
+        {
+            return File.ResolveLinkTarget(entry, returnFinalTarget: true) is { } target && FileStamp.IsRegularFile(target.FullName);
+        }
+        catch (FileNotFoundException)
+        {
+            return false; // a file on its way to another name
         }
     }
 

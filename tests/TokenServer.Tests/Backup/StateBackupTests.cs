@@ -97,14 +97,19 @@ public sealed class StateBackupTests : IDisposable
         {
             for (var i = 0; !enough.IsCancellationRequested; i++) Hosting.Files.DurableFile.Replace(server.HtpasswdPath, System.Text.Encoding.ASCII.GetBytes(states[i % 2]));
         }, None);
-        for (var i = 0; i < 5; i++)
+        try
         {
-            var content = new StateBackup(server.Options, clock).Run(folder["backup"], withAuditLog: false);
-            Assert.Contains(await File.ReadAllTextAsync(Path.Combine(folder["backup"], content.State, "data/htpasswd"), None), states);
+            for (var i = 0; i < 20; i++)
+            {
+                var content = new StateBackup(server.Options, clock).Run(folder["backup"], withAuditLog: false);
+                Assert.Contains(await File.ReadAllTextAsync(Path.Combine(folder["backup"], content.State, "data/htpasswd"), None), states);
+            }
         }
-
-        await enough.CancelAsync();
-        await editing;
+        finally
+        {
+            await enough.CancelAsync();
+            await editing;
+        }
     }
 
     [Fact]
