@@ -5,6 +5,7 @@ using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Blobs;
 using AuthIndex.RegistryCore.Catalog;
 using AuthIndex.RegistryCore.Commands;
+using AuthIndex.RegistryCore.Import;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Revocation;
@@ -50,6 +51,7 @@ internal static class RegistryApp
         services.AddHostedService<TouchWriter>();
         services.AddHostedService<GarbageCollectionSchedule>();
         services.AddHostedService<ScrubSchedule>();
+        services.AddSingleton<DistributionImport>();
         services.AddSingleton<StorageTasks>();
         services.AddHostedService<ControlListener>();
 

@@ -11,6 +11,7 @@ root.Add(AccountsCommand.Create(line, TimeProvider.System));
 root.Add(KeysCommand.Create(line, TimeProvider.System));
 root.Add(LdapCommand.Create(line));
 root.Add(TokensCommand.Create(line));
+foreach (var command in BackupCommand.All(line)) root.Add(command);
 TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System, parsed => Options(parsed).Ldap);
 policy.Add(PolicyCommandReload.Create(Options, TimeProvider.System));

@@ -2,6 +2,7 @@ using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Account;
 using AuthIndex.TokenServer.Audit;
+using AuthIndex.TokenServer.Backup;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Index;
@@ -30,6 +31,7 @@ internal static class TokenServerApp
     /// <exception cref="Hosting.OperatorException">Something it needs is missing or wrong.</exception>
     public static WebApplication Create(TokenServerOptions options, TimeProvider time)
     {
+        RestoreNote.DemandNone(options);
         var builder = ServerHost.CreateBuilder(options, "TokenServer", kestrel =>
         {
             kestrel.Limits.MaxRequestLineSize = MaxRequestLineBytes;

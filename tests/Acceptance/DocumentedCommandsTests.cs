@@ -7,7 +7,7 @@ namespace AuthIndex.Acceptance;
 /// <summary>Every command in the README and in <c>docs</c> is one that there is, with options that it has.</summary>
 public sealed partial class DocumentedCommandsTests
 {
-    private static readonly string[] OfTheScript = ["up", "test", "bench", "help"];
+    private static readonly string[] OfTheScript = ["up", "test", "bench", "backup", "restore", "help"];
 
     private readonly ConcurrentDictionary<string, string> help = new(StringComparer.Ordinal);
 

@@ -26,13 +26,14 @@ public sealed partial class ArchitectureTests
             ["Policies"] = [],
             ["Identity"] = ["Protocol", "Policies"], // only how a token begins, and the words for the ways to sign in, which rules name
             ["Keys"] = ["Protocol"],
+            ["Backup"] = ["Keys"], // only where they lie
             ["Revocation"] = ["Protocol", "State", "Identity"],
             ["Tokens"] = ["Protocol", "State", "Policies", "Identity", "Revocation"],
             ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Tokens"],
             ["Account"] = ["Protocol", "Identity", "Token", "Tokens"],
             ["Introspection"] = ["Protocol", "Identity", "Keys", "Tokens", "Token", "Revocation"],
             ["Index"] = ["Protocol", "State", "Policies", "Identity", "Keys", "Tokens", "Token", "Revocation"],
-            ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Policies", "Identity", "Keys", "Revocation", "Tokens", "Token", "Account", "Index"],
+            ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Policies", "Identity", "Keys", "Backup", "Revocation", "Tokens", "Token", "Account", "Index"],
         },
         ["RegistryCore"] = new()
         {
@@ -46,7 +47,8 @@ public sealed partial class ArchitectureTests
             ["Tags"] = ["Protocol", "Access", "Storage"],
             ["Catalog"] = ["Protocol", "Access", "Storage"],
             ["IndexSync"] = ["Protocol", "Access", "Storage"], // of Access only the line to the index
-            ["Commands"] = ["Protocol", "Access", "Storage", "Blobs", "Uploads", "Manifests", "Tags", "Catalog", "IndexSync", "Revocation"],
+            ["Import"] = ["Protocol", "Storage", "Manifests"], // of Manifests only what a manifest says
+            ["Commands"] = ["Protocol", "Access", "Storage", "Blobs", "Uploads", "Manifests", "Tags", "Catalog", "IndexSync", "Revocation", "Import"],
         },
     };
 

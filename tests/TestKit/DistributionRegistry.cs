@@ -3,25 +3,28 @@ using System.Net.Sockets;
 
 namespace AuthIndex.TestKit;
 
-/// <summary>A real distribution 2.8 (Debian's docker-registry) as it comes, which takes the tokens of a token server by its bundle of certificates.</summary>
+/// <summary>A real distribution 2.8 (Debian's docker-registry) as it comes, on a port of its own.</summary>
 public sealed class DistributionRegistry : IAsyncDisposable
 {
     private readonly TemporaryDirectory folder = new();
     private readonly ChildProcess process;
 
-    private DistributionRegistry(Uri tokenServer, string service, string issuer, string bundle)
+    private DistributionRegistry(string access)
     {
+        Storage = folder.Folder("data");
         Host = $"127.0.0.1:{FreePort()}";
         File.WriteAllText(folder["config.yml"], $$"""
             version: 0.1
             log: { level: info, accesslog: { disabled: true } }
-            storage: { filesystem: { rootdirectory: "{{folder["data"]}}" } }
+            storage: { filesystem: { rootdirectory: "{{Storage}}" }, delete: { enabled: true } }
             http: { addr: "{{Host}}" }
-            auth:
-              token: { realm: "{{new Uri(tokenServer, "/token")}}", service: "{{service}}", issuer: "{{issuer}}", rootcertbundle: "{{bundle}}" }
+            {{access}}
             """);
         process = ChildProcess.Start("docker-registry", ["serve", folder["config.yml"]]);
     }
+
+    /// <summary>Its <c>rootdirectory</c>.</summary>
+    public string Storage { get; }
 
     /// <summary>The registry as image names begin: host and port.</summary>
     public string Host { get; }
@@ -33,19 +36,36 @@ public sealed class DistributionRegistry : IAsyncDisposable
     public static string? Obstacle() =>
         Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(p => File.Exists(Path.Combine(p, "docker-registry"))) ? null : "docker-registry is not installed (Debian: docker-registry)";
 
-    /// <summary>Starts one and waits until it asks for a token.</summary>
+    /// <summary>Starts one without access control and waits until it answers.</summary>
+    public static Task<DistributionRegistry> StartOpenAsync() => StartAsync("", HttpStatusCode.OK);
+
+    /// <summary>Starts one that takes the tokens of a token server by its bundle of certificates, and waits until it asks for a token.</summary>
     /// <param name="tokenServer">Where clients get tokens.</param>
     /// <param name="service">Its name there.</param>
     /// <param name="issuer">The issuer that it believes.</param>
     /// <param name="bundle">The certificates that it believes.</param>
-    public static async Task<DistributionRegistry> StartAsync(Uri tokenServer, string service, string issuer, string bundle)
+    public static Task<DistributionRegistry> StartAsync(Uri tokenServer, string service, string issuer, string bundle) => StartAsync(
+        $$"""
+        auth:
+          token: { realm: "{{new Uri(tokenServer, "/token")}}", service: "{{service}}", issuer: "{{issuer}}", rootcertbundle: "{{bundle}}" }
+        """,
+        HttpStatusCode.Unauthorized);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
     {
-        var registry = new DistributionRegistry(tokenServer, service, issuer, bundle);
+        await process.DisposeAsync();
+        folder.Dispose();
+    }
+
+    private static async Task<DistributionRegistry> StartAsync(string access, HttpStatusCode ready)
+    {
+        var registry = new DistributionRegistry(access);
         try
         {
             using var http = new HttpClient();
             await Eventually.TrueAsync(
-                async () => registry.process.HasExited ? throw new InvalidOperationException($"docker-registry ended:\n{registry.Log}") : await AsksForTokenAsync(http, registry.Host),
+                async () => registry.process.HasExited ? throw new InvalidOperationException($"docker-registry ended:\n{registry.Log}") : await StatusAsync(http, registry.Host) == ready,
                 TimeSpan.FromSeconds(30),
                 () => registry.Log);
             return registry;
@@ -57,26 +77,20 @@ public sealed class DistributionRegistry : IAsyncDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        await process.DisposeAsync();
-        folder.Dispose();
-    }
-
-    private static async Task<bool> AsksForTokenAsync(HttpClient http, string host)
+    private static async Task<HttpStatusCode?> StatusAsync(HttpClient http, string host)
     {
         try
         {
             using var response = await http.GetAsync(new Uri($"http://{host}/v2/"));
-            return response.StatusCode == HttpStatusCode.Unauthorized;
+            return response.StatusCode;
         }
         catch (HttpRequestException)
         {
-            return false; // not listening yet
+            return null; // not listening yet
         }
     }
 
+    // Its own port cannot be asked for. Between the two it is anybody's; then it ends, and the test says why.
     private static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -15,6 +15,8 @@ public readonly partial record struct FileStamp(ulong Inode, ulong Length, long 
 {
     private const int CurrentDirectory = -100; // AT_FDCWD
     private const uint BasicStatistics = 0x7ff; // STATX_BASIC_STATS
+    private const int NoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
+    private const int TypeMask = 0xf000, Regular = 0x8000; // S_IFMT, S_IFREG
 
     /// <summary>The stamp of a file, links followed; null when there is none to be had.</summary>
     public static FileStamp? Of(string path)
@@ -27,6 +29,13 @@ public readonly partial record struct FileStamp(ulong Inode, ulong Length, long 
             MemoryMarshal.Read<ulong>(about[40..]),
             Nanoseconds(about[112..]),
             Nanoseconds(about[96..]));
+    }
+
+    /// <summary>Whether the path itself is a file of bytes: no link, no folder, no pipe or device, which would be read for ever.</summary>
+    public static bool IsRegularFile(string path)
+    {
+        Span<byte> about = stackalloc byte[256];
+        return StatX(CurrentDirectory, path, NoFollow, BasicStatistics, about) == 0 && (MemoryMarshal.Read<ushort>(about[28..]) & TypeMask) == Regular;
     }
 
     /// <summary>

@@ -82,6 +82,15 @@ public sealed class Database : IAsyncDisposable
     /// <summary>The last committed state, to read more than once.</summary>
     public Snapshot OpenSnapshot() => new(Connect(path, SqliteOpenMode.ReadWrite));
 
+    /// <summary>Writes a copy of a whole database as it is at this moment, beside readers and a writer in any process. Not yet durable.</summary>
+    /// <exception cref="SqliteException">The database cannot be read, or the copy not be written.</exception>
+    public static void CopyFile(string path, string copy)
+    {
+        SqliteDriver.Initialise();
+        using var connection = Connect(path, SqliteOpenMode.ReadWrite);
+        connection.Execute("VACUUM INTO @copy", new { copy });
+    }
+
     /// <summary>Finishes what is queued and closes the file.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text.Json;
 using AuthIndex.Hosting;
+using AuthIndex.RegistryCore.Import;
 using AuthIndex.RegistryCore.Storage;
 using Microsoft.Data.Sqlite;
 
@@ -22,25 +23,33 @@ internal static class ControlClient
         await using var stream = new NetworkStream(server);
         await stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(task, JsonSerializerOptions.Web), (byte)'\n'], cancellationToken);
         using var reader = new StreamReader(stream);
-        var text = await reader.ReadToEndAsync(cancellationToken);
-        if (text.Length == 0) throw new OperatorException("the server ended before the command was done; it can be given again");
-        var answer = JsonSerializer.Deserialize<ControlAnswer>(text, JsonSerializerOptions.Web)!;
-        return answer.Report ?? throw new OperatorException(answer.Error!);
+        while (await reader.ReadLineAsync(cancellationToken) is { } line)
+        {
+            var answer = JsonSerializer.Deserialize<ControlAnswer>(line, JsonSerializerOptions.Web)!;
+            if (answer.Progress is { } progress) await TellAsync(progress);
+            else return answer.Report ?? throw new OperatorException(answer.Error!);
+        }
+
+        throw new OperatorException("the server ended before the command was done; it can be given again");
     }
+
+    private static async ValueTask TellAsync(string progress) => await Console.Error.WriteLineAsync(progress);
 
     private static async Task<TaskReport> RunHereAsync(RegistryOptions options, StorageTask task, CancellationToken cancellationToken)
     {
-        if (!File.Exists(StorageDirectory.DatabaseIn(options.Root))) throw new OperatorException($"there is no registry in {options.Root}; --data names the data directory");
+        // An import is what a new registry may begin with.
+        if (task is not StorageTask.Import && !File.Exists(StorageDirectory.DatabaseIn(options.Root))) throw new OperatorException($"there is no registry in {options.Root}; --data names the data directory");
         await using var services = new ServiceCollection()
             .AddSingleton(options)
             .AddSingleton(TimeProvider.System)
             .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace))
             .AddRegistryStorage(options)
+            .AddSingleton<DistributionImport>()
             .AddSingleton<StorageTasks>()
             .BuildServiceProvider();
         try
         {
-            return await services.GetRequiredService<StorageTasks>().RunAsync(task, cancellationToken);
+            return await services.GetRequiredService<StorageTasks>().RunAsync(task, TellAsync, cancellationToken);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
         {

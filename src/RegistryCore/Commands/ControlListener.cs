@@ -5,8 +5,8 @@ using AuthIndex.RegistryCore.Storage;
 
 namespace AuthIndex.RegistryCore.Commands;
 
-/// <summary>What goes back over the control socket: a report, or why there is none.</summary>
-internal sealed record ControlAnswer(TaskReport? Report, string? Error);
+/// <summary>What goes back over the control socket, a line each: how far it is, any number of times, then a report or why there is none.</summary>
+internal sealed record ControlAnswer(TaskReport? Report, string? Error, string? Progress = null);
 
 /// <summary>Serves the control socket: one task for each connection. A caller who hangs up ends its task.</summary>
 internal sealed partial class ControlListener(StorageDirectory directory, StorageTasks tasks, TimeProvider clock, ILogger<ControlListener> log) : BackgroundService
@@ -64,10 +64,11 @@ internal sealed partial class ControlListener(StorageDirectory directory, Storag
             using var reader = new StreamReader(stream);
             if (await reader.ReadLineAsync(ending.Token) is not { } line) return;
             var watch = WatchAsync(reader, ending);
-            var answer = await AnswerAsync(line, ending.Token);
-            await stream.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(answer, JsonSerializerOptions.Web), ending.Token);
+            await TellAsync(await AnswerAsync(line, progress => TellAsync(new ControlAnswer(null, null, progress)), ending.Token));
             stream.Socket.Shutdown(SocketShutdown.Send);
             await watch;
+
+            ValueTask TellAsync(ControlAnswer answer) => stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(answer, JsonSerializerOptions.Web), (byte)'\n'], ending.Token);
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or SocketException)
         {
@@ -75,13 +76,13 @@ internal sealed partial class ControlListener(StorageDirectory directory, Storag
         }
     }
 
-    private async Task<ControlAnswer> AnswerAsync(string line, CancellationToken cancellationToken)
+    private async Task<ControlAnswer> AnswerAsync(string line, Func<string, ValueTask> tell, CancellationToken cancellationToken)
     {
         try
         {
             var task = JsonSerializer.Deserialize<StorageTask>(line, JsonSerializerOptions.Web)!;
             LogTask(log, task);
-            return new ControlAnswer(await tasks.RunAsync(task, cancellationToken), null);
+            return new ControlAnswer(await tasks.RunAsync(task, tell, cancellationToken), null);
         }
         catch (OperatorException e)
         {

@@ -5,7 +5,7 @@ namespace AuthIndex.RegistryCore.Commands;
 
 /// <summary>
 /// The socket in the registry's folder through which a command reaches the server that holds the folder. Mode 600: who may
-/// connect may already read and write everything beside it. Each way goes one line of JSON.
+/// connect may already read and write everything beside it. There goes one line of JSON, back come one or more.
 /// </summary>
 internal static class ControlSocket
 {

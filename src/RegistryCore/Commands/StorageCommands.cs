@@ -1,15 +1,16 @@
 using System.CommandLine;
 using System.Text.Json;
 using AuthIndex.Hosting;
+using AuthIndex.RegistryCore.Import;
 
 namespace AuthIndex.RegistryCore.Commands;
 
-/// <summary>The commands on the registry's folder: <c>gc</c>, <c>scrub</c>, <c>backup</c>, <c>tags</c>. They work beside a running server and without one.</summary>
+/// <summary>The commands on the registry's folder: <c>gc</c>, <c>scrub</c>, <c>backup</c>, <c>tags</c>, <c>import</c>. They work beside a running server and without one.</summary>
 internal static class StorageCommands
 {
     private static readonly JsonSerializerOptions Indented = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static IEnumerable<Command> All(CommandLine shared) => [Gc(shared), Scrub(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared)];
+    public static IEnumerable<Command> All(CommandLine shared) => [Gc(shared), Scrub(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared), Import(shared)];
 
     private static Command Gc(CommandLine shared)
     {
@@ -41,6 +42,30 @@ internal static class StorageCommands
                 [repository, tag, digest],
                 r => new StorageTask.TagsRollback(r.GetRequiredValue(repository), r.GetRequiredValue(tag), r.GetValue(digest), $"operator {Environment.UserName}")),
         };
+    }
+
+    private static Command Import(CommandLine shared)
+    {
+        var directory = new Argument<DirectoryInfo>("DIR") { Description = "The rootdirectory of its configuration." };
+        var link = new Option<bool>("--link") { Description = "Share the files of blobs with it, or fail; by default they are shared where that can be and copied otherwise." };
+        var copy = new Option<bool>("--copy") { Description = "Copy all blobs." };
+        var repositories = new Option<string[]>("--repository") { Description = "Import only repositories of this name; * stands for anything within a segment, ** across; repeatable.", DefaultValueFactory = _ => [] };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Read and check everything, and change nothing." };
+        var distribution = Make(
+            shared,
+            "distribution",
+            "Take over the file system storage of a distribution registry (docker-registry, registry:2, registry:3).",
+            [directory, link, copy, repositories, dryRun],
+            r => new StorageTask.Import(new ImportRequest(
+                r.GetRequiredValue(directory).FullName,
+                r.GetValue(link) ? BlobTransfer.Link : r.GetValue(copy) ? BlobTransfer.Copy : BlobTransfer.Any,
+                r.GetValue(repositories)!,
+                r.GetValue(dryRun))));
+        distribution.Validators.Add(r =>
+        {
+            if (r.GetValue(link) && r.GetValue(copy)) r.AddError("--link and --copy exclude each other");
+        });
+        return new Command("import", "Take over what another registry holds.") { distribution };
     }
 
     private static Command Make(CommandLine shared, string name, string description, IEnumerable<Symbol> parameters, Func<ParseResult, StorageTask> task)

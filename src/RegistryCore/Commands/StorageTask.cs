@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using AuthIndex.RegistryCore.Import;
 
 namespace AuthIndex.RegistryCore.Commands;
 
@@ -9,6 +10,7 @@ namespace AuthIndex.RegistryCore.Commands;
 [JsonDerivedType(typeof(Backup), "backup")]
 [JsonDerivedType(typeof(TagsHistory), "tags history")]
 [JsonDerivedType(typeof(TagsRollback), "tags rollback")]
+[JsonDerivedType(typeof(Import), "import")]
 internal abstract record StorageTask
 {
     /// <summary>Removes what nothing leads to.</summary>
@@ -26,6 +28,9 @@ internal abstract record StorageTask
 
     /// <summary>Points a tag at what it pointed at before.</summary>
     internal sealed record TagsRollback(string Repository, string Tag, string? Digest, string By) : StorageTask;
+
+    /// <summary>Takes over the storage of distribution.</summary>
+    internal sealed record Import(ImportRequest Request) : StorageTask;
 }
 
 /// <summary>What came of a task.</summary>

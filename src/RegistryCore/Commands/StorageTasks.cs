@@ -1,5 +1,6 @@
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.RegistryCore.Import;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.TokenContract;
@@ -7,17 +8,21 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.RegistryCore.Commands;
 
 /// <summary>Does the operator's tasks on the stores.</summary>
-internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber, Backup backup, ManifestStore manifests)
+internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber, Backup backup, ManifestStore manifests, DistributionImport import)
 {
     /// <summary>Does a task.</summary>
+    /// <param name="task">What.</param>
+    /// <param name="tell">Takes lines of progress of what lasts long.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="OperatorException">It cannot be done; the message says why.</exception>
-    public Task<TaskReport> RunAsync(StorageTask task, CancellationToken cancellationToken) => task switch
+    public Task<TaskReport> RunAsync(StorageTask task, Func<string, ValueTask> tell, CancellationToken cancellationToken) => task switch
     {
         StorageTask.Gc gc => CollectAsync(gc, cancellationToken),
         StorageTask.Scrub => ScrubAsync(cancellationToken),
         StorageTask.Backup renewal => BackUpAsync(renewal, cancellationToken),
         StorageTask.TagsHistory history => Task.FromResult(History(history)),
         StorageTask.TagsRollback rollback => RollBackAsync(rollback),
+        StorageTask.Import { Request: var request } => ImportAsync(request, tell, cancellationToken),
         _ => throw new InvalidOperationException($"No such task: {task}."),
     };
 
@@ -46,6 +51,20 @@ internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber
         var report = await backup.RunAsync(task.Directory, cancellationToken);
         var text = $"the backup {task.Directory} holds {report.Blobs} blobs, {report.Copied} of them new; {report.Missing.Count} are missing from the registry itself";
         return TaskReport.Of(report.Missing.Count == 0, WithList(text, report.Missing), report);
+    }
+
+    private async Task<TaskReport> ImportAsync(ImportRequest request, Func<string, ValueTask> tell, CancellationToken cancellationToken)
+    {
+        var report = await import.RunAsync(request, tell, cancellationToken);
+        var lines = new List<string>
+        {
+            $"{(report.DryRun ? "would import" : "imported")} from {report.Repositories} repositories {report.Manifests} manifests, {report.Blobs} blobs ({new ByteSize(report.BlobBytes)}, {report.Linked} shared with the other registry) and {report.Tags} tags",
+            $"  {report.ManifestsBefore} manifests were here already",
+        };
+        lines.AddRange(report.Kept.Select(tag => $"  kept {tag} as it is here: it was moved or deleted here since"));
+        if (report.Problems.Count > 0) lines.Add($"not imported ({report.Problems.Count}):");
+        lines.AddRange(report.Problems.Select(p => $"  {p.Repository}: {p.What}: {p.Reason}"));
+        return TaskReport.Of(report.Problems.Count == 0, string.Join('\n', lines), report);
     }
 
     private static string WithList(string text, IReadOnlyList<string> digests) => string.Join("\n  ", digests.Prepend(text));

@@ -72,6 +72,19 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
         cache.Invalidate(repository.Value);
     }
 
+    /// <summary>Links a blob that some repository holds; false when none does. Only for who may read them all: an import.</summary>
+    public async Task<bool> LinkAsync(RepositoryName repository, Digest digest)
+    {
+        var linked = await database.WriteAsync(db =>
+        {
+            if (!db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = @digest AND damaged_at IS NULL)", new { digest = digest.Value })) return false;
+            Link(db, repository, digest);
+            return true;
+        });
+        if (linked) cache.Invalidate(repository.Value);
+        return linked;
+    }
+
     /// <summary>Links a blob of another repository; false when that one does not hold it.</summary>
     public async Task<bool> MountAsync(RepositoryName source, RepositoryName repository, Digest digest, string account)
     {

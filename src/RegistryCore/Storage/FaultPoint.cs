@@ -21,6 +21,7 @@ internal enum FaultPoint
     BackupBlobsSynced,
     RestoreBlobCopied,
     RestoreDatabaseCopied,
+    ImportBlobVerified,
 }
 
 /// <summary>

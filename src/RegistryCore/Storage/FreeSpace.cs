@@ -21,9 +21,10 @@ internal sealed class FreeSpace(StorageDirectory directory, RegistryOptions opti
     public bool IsLow => Available < Floor;
 
     /// <summary>Refuses a push while space is low.</summary>
-    /// <exception cref="StorageFullException">Space is low.</exception>
-    public void Demand()
+    /// <param name="size">How many bytes are about to be written.</param>
+    /// <exception cref="StorageFullException">Space is low, or would be.</exception>
+    public void Demand(long size = 0)
     {
-        if (Available is var available && available < Floor) throw new StorageFullException($"{available} bytes are free, fewer than the floor of {Floor}");
+        if (Available - size is var left && left < Floor) throw new StorageFullException($"{left} bytes {(size > 0 ? "would be" : "are")} free, fewer than the floor of {Floor}");
     }
 }

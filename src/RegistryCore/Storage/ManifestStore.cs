@@ -62,6 +62,22 @@ internal enum DeleteOutcome
     TagMoved,
 }
 
+/// <summary>What became of a tag of another registry.</summary>
+internal enum TagImportOutcome
+{
+    /// <summary>It points there now.</summary>
+    Set,
+
+    /// <summary>It pointed there already.</summary>
+    Unchanged,
+
+    /// <summary>Somebody has moved or deleted it here; that stays.</summary>
+    Kept,
+
+    /// <summary>The manifest is not here; nothing was changed.</summary>
+    NoManifest,
+}
+
 /// <summary>A manifest that refers to another, as the referrers list shows it.</summary>
 internal sealed record ReferrerRecord(string Digest, string MediaType, long Size, string? ArtifactType, string? Annotations);
 
@@ -168,6 +184,40 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
         cache.Invalidate(repository.Value);
         return outcome;
     }
+
+    /// <summary>Whether the repository holds the manifest, and its bytes are not known to be damaged.</summary>
+    public bool Holds(RepositoryName repository, Digest digest) => database.Read(db => db.ExecuteScalar<bool>(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM repositories r JOIN manifests m ON m.repository = r.id JOIN manifest_contents c ON c.digest = m.digest AND c.damaged_at IS NULL
+            WHERE r.name = @name AND m.digest = @digest)
+        """,
+        new { name = repository.Value, digest = digest.Value }));
+
+    /// <summary>Whether the last who moved or deleted a tag is another account; false when it never was.</summary>
+    public bool IsMovedByOthers(RepositoryName repository, string tag, string account) => database.Read(db => IsMovedByOthers(History(db, repository, tag), account));
+
+    /// <summary>Points a tag where it points in another registry, unless somebody here has moved or deleted it since the last import.</summary>
+    /// <param name="repository">Where.</param>
+    /// <param name="tag">The tag.</param>
+    /// <param name="digest">Its manifest.</param>
+    /// <param name="account">The account in whose name all imports go.</param>
+    public async Task<TagImportOutcome> ImportTagAsync(RepositoryName repository, string tag, Digest digest, string account)
+    {
+        var outcome = await database.WriteAsync(db =>
+        {
+            if (RegistryDatabase.FindRepository(db, repository) is not { } id || !Exists(db, id, digest)) return TagImportOutcome.NoManifest;
+            var current = TagDigest(db, id, tag);
+            if (current == digest) return TagImportOutcome.Unchanged;
+            if (IsMovedByOthers(History(db, repository, tag), account)) return TagImportOutcome.Kept;
+            MoveTag(db, id, tag, current, digest, account);
+            return TagImportOutcome.Set;
+        });
+        if (outcome == TagImportOutcome.Set) cache.Invalidate(repository.Value);
+        return outcome;
+    }
+
+    private static bool IsMovedByOthers(IReadOnlyList<TagMove> history, string account) => history is [{ By: var last }, ..] && last != account;
 
     /// <summary>Removes a manifest that no tag points at, and tells the index. Only inside a write.</summary>
     /// <param name="db">The writer's connection.</param>

@@ -75,11 +75,7 @@ internal sealed class RegistryDatabase(StorageDirectory directory, SpaceReserve 
     public T Read<T>(Func<SqliteConnection, T> query) => database.Read(query);
 
     /// <summary>Writes a copy of the whole database as it is at this moment, beside readers and the writer.</summary>
-    public void CopyTo(string path)
-    {
-        using var connection = Connect(SqliteOpenMode.ReadOnly);
-        connection.Execute("VACUUM INTO @path", new { path });
-    }
+    public void CopyTo(string path) => Database.CopyFile(directory.DatabaseFile, path);
 
     /// <summary>The repository's row, or null.</summary>
     public static long? FindRepository(SqliteConnection db, RepositoryName name) =>

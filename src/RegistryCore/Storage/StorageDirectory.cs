@@ -20,6 +20,7 @@ namespace AuthIndex.RegistryCore.Storage;
 ///   reserve                           room for deletions on a full volume
 ///   uploads/SESSION.json              an upload session: whose, where, since when
 ///   uploads/SESSION.data              the bytes received so far
+///   imports/HEX                       a blob that is being imported; there while an import runs
 /// </code>
 /// </summary>
 internal sealed class StorageDirectory : IDisposable
@@ -80,6 +81,9 @@ internal sealed class StorageDirectory : IDisposable
 
     /// <summary>The file by which it is seen whether files can be made.</summary>
     public string Probe => Path.Combine(held.Root, "probe");
+
+    /// <summary>The folder of what is being imported; made by an import.</summary>
+    public string Imports => Path.Combine(held.Root, "imports");
 
     /// <summary>The file of a blob. A digest is hex of known length by its type, so no client can leave the folder.</summary>
     public string Blob(Digest digest) => BlobIn(held.Root, digest);

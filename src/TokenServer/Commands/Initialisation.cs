@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
+using AuthIndex.TokenServer.Backup;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Keys;
 
@@ -28,6 +29,7 @@ internal sealed class Initialisation(TokenServerOptions options, TimeProvider ti
     {
         MakeDirectory(options.DataDirectory);
         using var held = await FileLock.TakeAsync(options.InitLockPath, Patience, cancellationToken);
+        RestoreNote.DemandNone(options);
         try
         {
             Step(EnsureSigningKey, output, cancellationToken);

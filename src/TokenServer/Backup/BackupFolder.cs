@@ -1,0 +1,113 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
+
+namespace AuthIndex.TokenServer.Backup;
+
+/// <summary>One file of a backup.</summary>
+/// <param name="Path">Its path in the state: <c>data/…</c>, <c>keys/…</c>, <c>htpasswd</c> or <c>policies/…</c>.</param>
+/// <param name="Size">In bytes.</param>
+/// <param name="Sha256">The digest of its bytes, in lower-case hex.</param>
+/// <param name="Mode">Its mode where it came from, in octal digits.</param>
+internal sealed record BackupFile(string Path, long Size, string Sha256, string Mode);
+
+/// <summary>What a backup holds.</summary>
+/// <param name="Format">1.</param>
+/// <param name="State">The folder of the files.</param>
+/// <param name="MadeAt">When it was begun.</param>
+/// <param name="Files">The files.</param>
+internal sealed record BackupContent(int Format, string State, DateTimeOffset MadeAt, IReadOnlyList<BackupFile> Files);
+
+/// <summary>
+/// The layout of a backup, everything in it for its owner alone:
+/// <code>
+/// authindex-token-server-backup    says what the folder is
+/// backup.json                      names the state folder and every file in it with its digest and mode; absent until the first backup is whole
+/// state-…/data/…                   the data directory without the registry's part
+/// state-…/keys/…, htpasswd         signing keys and accounts, where the configuration has them elsewhere
+/// state-…/policies/…               a copy of the policies for people; no restore touches policies
+/// </code>
+/// </summary>
+internal static class BackupFolder
+{
+    public const string Data = "data", Keys = "keys", Htpasswd = "htpasswd", Policies = "policies";
+
+    private const string StatePrefix = "state-";
+    private const UnixFileMode ForOwner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode AllBits = (UnixFileMode)0xfff;
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+
+    /// <summary>Whether the folder is that of a backup, finished or not.</summary>
+    public static bool Is(string root) => File.Exists(Marker(root));
+
+    /// <summary>Says what the folder is.</summary>
+    public static void Mark(string root) => DurableFile.Create(Marker(root), "A backup of an AuthIndex token server, secrets included; restore it with: authindex restore\n"u8);
+
+    /// <summary>Makes a new state folder.</summary>
+    public static string NewState(string root, DateTimeOffset now)
+    {
+        var name = $"{StatePrefix}{now:yyyyMMdd'T'HHmmss'Z'}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
+        Make(Path.Combine(root, name));
+        return name;
+    }
+
+    /// <summary>Makes a folder for its owner alone, and those on the way to it, which .NET would make for everybody.</summary>
+    public static void Make(string folder)
+    {
+        if (Directory.Exists(folder)) return;
+        Make(Path.GetDirectoryName(folder)!);
+        Directory.CreateDirectory(folder, ForOwner);
+    }
+
+    /// <summary>Removes every state folder but one: those of older backups, and of one that was interrupted.</summary>
+    public static void RemoveStatesBut(string root, string? kept)
+    {
+        foreach (var state in Directory.GetDirectories(root, StatePrefix + "*").Where(s => Path.GetFileName(s) != kept)) Directory.Delete(state, recursive: true);
+    }
+
+    /// <summary>Makes a state the backup's content, from one moment to the next.</summary>
+    public static void Commit(string root, BackupContent content) => DurableFile.Replace(ContentPath(root), JsonSerializer.SerializeToUtf8Bytes(content, Json));
+
+    /// <summary>The state that the backup holds; null before the first one is whole.</summary>
+    /// <exception cref="OperatorException">It cannot be understood.</exception>
+    public static BackupContent? Read(string root)
+    {
+        if (!Is(root) || !File.Exists(ContentPath(root))) return null;
+        try
+        {
+            var content = JsonSerializer.Deserialize<BackupContent>(File.ReadAllBytes(ContentPath(root)), Json);
+            if (content is { Format: 1 } && content.State.StartsWith(StatePrefix, StringComparison.Ordinal) && !content.State.Contains('/', StringComparison.Ordinal) && content.Files.All(IsSound)) return content;
+        }
+        catch (JsonException)
+        {
+            // told below
+        }
+
+        throw new OperatorException($"{ContentPath(root)} is damaged, or was written by a newer program");
+    }
+
+    /// <summary>The mode in digits.</summary>
+    public static string Digits(UnixFileMode mode) => Convert.ToString((int)(mode & AllBits), 8);
+
+    /// <summary>The mode that the digits say.</summary>
+    public static UnixFileMode Mode(BackupFile file) => (UnixFileMode)Convert.ToInt32(file.Mode, 8);
+
+    /// <summary>The digest and size of a file, read to its end.</summary>
+    public static (string Sha256, long Size) Hash(string path)
+    {
+        using var file = File.OpenRead(path);
+        return (Convert.ToHexStringLower(SHA256.HashData(file)), file.Position);
+    }
+
+    /// <summary>No path that leads elsewhere, no mode that is none: the file may have been edited.</summary>
+    private static bool IsSound(BackupFile file) =>
+        file.Path.Split('/') is [Data or Keys or Htpasswd or Policies, ..] parts
+        && !parts.Any(p => p is "" or "." or "..") && !file.Path.Contains('\0', StringComparison.Ordinal)
+        && file.Mode.Length is > 0 and < 5 && file.Mode.All(c => c is >= '0' and <= '7');
+
+    private static string Marker(string root) => Path.Combine(root, "authindex-token-server-backup");
+
+    private static string ContentPath(string root) => Path.Combine(root, "backup.json");
+}
