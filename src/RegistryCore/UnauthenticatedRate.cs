@@ -1,5 +1,5 @@
-using System.Buffers.Binary;
 using System.Net;
+using AuthIndex.Hosting.Web;
 
 namespace AuthIndex.RegistryCore;
 
@@ -16,7 +16,7 @@ internal sealed class UnauthenticatedRate(RegistryOptions options, TimeProvider 
     private const int BurstSeconds = 10;
 
     private static readonly TimeSpan SweepPause = TimeSpan.FromSeconds(1);
-    private static readonly UInt128 Shared = UInt128.MaxValue; // no address: it is multicast
+    private static readonly UInt128 Shared = ClientNetwork.Unknown.Number;
 
     private readonly long interval = options.Limits.UnauthenticatedPerSecond == 0 ? 0 : TimeSpan.TicksPerSecond / options.Limits.UnauthenticatedPerSecond;
     private readonly Dictionary<UInt128, long> refilledAt = []; // in ticks of UTC
@@ -42,7 +42,7 @@ internal sealed class UnauthenticatedRate(RegistryOptions options, TimeProvider 
 
     private UInt128 KeyOf(IPAddress? address, long now)
     {
-        var key = Number(address);
+        var key = ClientNetwork.Of(address).Number;
         if (refilledAt.Count < MaxAddresses || refilledAt.ContainsKey(key)) return key;
         if (now >= nextSweep)
         {
@@ -51,13 +51,5 @@ internal sealed class UnauthenticatedRate(RegistryOptions options, TimeProvider 
         }
 
         return refilledAt.Count < MaxAddresses ? key : Shared;
-    }
-
-    private static UInt128 Number(IPAddress? address)
-    {
-        if (address is null) return Shared;
-        var bytes = address.MapToIPv6().GetAddressBytes();
-        var number = BinaryPrimitives.ReadUInt128BigEndian(bytes);
-        return new IPAddress(bytes).IsIPv4MappedToIPv6 ? number : number >> 64 << 64;
     }
 }

@@ -64,12 +64,13 @@ internal static class TokenServerApp
         services.AddSingleton(_ => RegistryService.Load(options));
         services.AddSingleton(s => new HtpasswdFile(options.HtpasswdPath, time, s.GetRequiredService<ILogger<HtpasswdFile>>()));
         services.AddSingleton(_ => new PasswordThreads(Environment.ProcessorCount));
+        services.AddSingleton(_ => new SignInLimits(options.SignInLimits, time));
         services.AddSingleton<HtpasswdSource>();
         services.AddSingleton(_ => new CertificateSource(options.Tls.ClientCertificates, time));
         services.AddSingleton(s => new LdapSources(options.Ldap, time, s.GetRequiredService<ILogger<LdapSource>>()));
         services.AddSingleton(s => new IdentityChain(
             [s.GetRequiredService<HtpasswdSource>(), s.GetRequiredService<CertificateSource>(), .. s.GetRequiredService<LdapSources>().All],
-            new RememberedCredentials(options.RememberPasswords, time), s.GetRequiredService<SuspendedAccounts>()));
+            new RememberedCredentials(options.RememberPasswords, time), s.GetRequiredService<SuspendedAccounts>(), s.GetRequiredService<SignInLimits>()));
         services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
         services.AddHostedService<PolicyWatcher>();
         services.AddSingleton<TokenMetrics>();

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Keys;
 
@@ -50,6 +51,9 @@ internal sealed class TokenServerOptions : ListenerOptions
     /// <summary>How long a verified password is remembered, so that it need not be hashed again; 0s remembers none.</summary>
     [DurationRange("0s", "24h")]
     public TimeSpan RememberPasswords { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How many sign-ins may fail.</summary>
+    public SignInLimitsOptions SignInLimits { get; set; } = new();
 
     /// <summary>Whether a client that asks for a refresh token gets one; without, docker keeps the password.</summary>
     public bool RefreshTokens { get; set; } = true;

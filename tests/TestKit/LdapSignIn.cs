@@ -18,7 +18,7 @@ internal sealed class LdapSignIn : IDisposable
     public LdapSignIn(IIdentitySource[] before, params LdapDirectoryOptions[] directories)
     {
         sources = [.. DirectorySettings.Read(directories).Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), Clock, Log.For<LdapSource>()))];
-        chain = new IdentityChain([.. before, .. sources], new RememberedCredentials(TimeSpan.FromHours(1), Clock), new SuspendedAccounts());
+        chain = new IdentityChain([.. before, .. sources], new RememberedCredentials(TimeSpan.FromHours(1), Clock), new SuspendedAccounts(), new SignInLimits(new SignInLimitsOptions(), Clock));
     }
 
     /// <summary>The clock of everything but the connections themselves.</summary>
@@ -30,7 +30,7 @@ internal sealed class LdapSignIn : IDisposable
     /// <summary>How the first directory is.</summary>
     public DirectoryHealth Health => sources[0].Health;
 
-    public async Task<SignInOutcome> AsAsync(string user, string password) => await chain.SignInAsync(user, password, CancellationToken.None);
+    public async Task<SignInOutcome> AsAsync(string user, string password) => await chain.SignInAsync(user, password, null, CancellationToken.None);
 
     public async Task<SignInOutcome> FindAsync(string account) => await chain.FindAsync(account, CancellationToken.None);
 

@@ -17,12 +17,15 @@ internal enum AuditOutcome
 
     /// <summary>Whether the credentials are right could not be found out.</summary>
     Unavailable,
+
+    /// <summary>So many sign-ins had failed that the credentials were not looked at.</summary>
+    Limited,
 }
 
 /// <summary>The words that stand for outcomes in the log.</summary>
 internal static class AuditOutcomes
 {
-    private static readonly string[] Words = ["granted", "partly", "refused", "sign-in-failed", "unavailable"];
+    private static readonly string[] Words = ["granted", "partly", "refused", "sign-in-failed", "unavailable", "limited"];
 
     /// <summary>The outcome's word.</summary>
     public static string Word(this AuditOutcome outcome) => Words[(int)outcome];

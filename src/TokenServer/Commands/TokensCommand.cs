@@ -158,7 +158,7 @@ internal static class TokensCommand
         using var passwords = new PasswordThreads(1);
         using var directories = new LdapSources(options.Ldap, Time, NullLogger<LdapSource>.Instance);
         var file = new HtpasswdSource(new HtpasswdFile(options.HtpasswdPath, Time, NullLogger<HtpasswdFile>.Instance), passwords);
-        var identities = new IdentityChain([file, .. directories.All], new RememberedCredentials(TimeSpan.Zero, Time), new SuspendedAccounts()); // who is suspended may come back
+        var identities = new IdentityChain([file, .. directories.All], new RememberedCredentials(TimeSpan.Zero, Time), new SuspendedAccounts(), new SignInLimits(options.SignInLimits, Time)); // who is suspended may come back
         return await identities.FindAsync(account, cancellationToken) switch
         {
             SignInOutcome.SignedIn who => who.Account,

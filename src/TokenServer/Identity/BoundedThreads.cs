@@ -1,17 +1,24 @@
-using System.Collections.Concurrent;
-
 namespace AuthIndex.TokenServer.Identity;
+
+/// <summary>What became of something queued.</summary>
+/// <param name="Came">Whether its turn came; false when too many wait, and nothing was done.</param>
+/// <param name="Value">What came of it then.</param>
+internal readonly record struct Turn<T>(bool Came, T Value);
 
 /// <summary>
 /// Threads for work that blocks or computes for long, so that it waits for its like and never for the thread pool that serves
-/// everybody else. The queue is bounded: beyond it the caller is told at once to come back later.
+/// everybody else. The queue is fair and bounded (<see cref="FairQueue{T}"/>): who has no room in it is told at once to come back
+/// later.
 /// </summary>
 /// <typeparam name="TTool">What each thread works with, made and disposed of on it.</typeparam>
 internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposable
 {
-    private readonly BlockingCollection<Job> queue;
+    private readonly Lock gate = new();
+    private readonly SemaphoreSlim waiting = new(0);
+    private readonly FairQueue<Job> queue;
     private readonly Thread[] threads;
     private readonly Func<TTool> make;
+    private bool isOver;
 
     /// <summary>Starts the threads.</summary>
     /// <param name="name">Their name, to which a number is added.</param>
@@ -21,36 +28,61 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
     public BoundedThreads(string name, int count, int queueLength, Func<TTool> make)
     {
         this.make = make;
-        queue = new BlockingCollection<Job>(queueLength);
+        queue = new FairQueue<Job>(queueLength);
         threads = [.. Enumerable.Range(1, count).Select(i => new Thread(Work) { IsBackground = true, Name = $"{name} {i}" })];
         foreach (var thread in threads) thread.Start();
     }
 
     /// <summary>Queues something to be done.</summary>
+    /// <param name="by">For whom: each gets a fair share.</param>
     /// <param name="work">What is to be done.</param>
-    /// <param name="result">What came of it; cancelled when the token is before its turn comes.</param>
-    /// <param name="cancellationToken">Takes it out of the queue.</param>
-    /// <returns>False when the queue is full: nothing will be done.</returns>
-    public bool TryRun<T>(Func<TTool, T> work, out Task<T> result, CancellationToken cancellationToken)
+    /// <param name="cancellationToken">Takes it out of the queue; what came of it is cancelled then.</param>
+    public Task<Turn<T>> RunAsync<T>(Requester by, Func<TTool, T> work, CancellationToken cancellationToken)
     {
         var job = new Job<T>(work, cancellationToken);
-        result = job.Result;
-        return queue.TryAdd(job);
+        Job? turnedAway;
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(isOver, this);
+            turnedAway = queue.Add(by, job);
+        }
+
+        turnedAway?.TurnAway();
+        if (turnedAway != job) waiting.Release();
+        return job.Result;
     }
 
     /// <summary>Ends the threads; what still waits is cancelled, what is under way finishes.</summary>
     public void Dispose()
     {
-        queue.CompleteAdding();
-        while (queue.TryTake(out var job)) job.Cancel();
+        lock (gate)
+        {
+            if (isOver) return;
+            isOver = true;
+            while (queue.Take() is { } job) job.Cancel();
+        }
+
+        if (threads.Length > 0) waiting.Release(threads.Length);
         foreach (var thread in threads) thread.Join();
-        queue.Dispose();
+        waiting.Dispose();
     }
 
     private void Work()
     {
         using var tool = make();
-        foreach (var job in queue.GetConsumingEnumerable()) job.Run(tool);
+        while (true)
+        {
+            waiting.Wait();
+            Job? job;
+            lock (gate)
+            {
+                if (isOver) return;
+                job = queue.Take();
+            }
+
+            // There is none for the turn of one that was turned away.
+            job?.Run(tool);
+        }
     }
 
     private abstract class Job
@@ -58,14 +90,16 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
         public abstract void Run(TTool tool);
 
         public abstract void Cancel();
+
+        public abstract void TurnAway();
     }
 
     private sealed class Job<T>(Func<TTool, T> work, CancellationToken cancellation) : Job
     {
         // Continuations run elsewhere: a request must not be served on one of these threads.
-        private readonly TaskCompletionSource<T> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource<Turn<T>> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public Task<T> Result => done.Task;
+        public Task<Turn<T>> Result => done.Task;
 
         public override void Run(TTool tool)
         {
@@ -77,7 +111,7 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
 
             try
             {
-                done.TrySetResult(work(tool));
+                done.TrySetResult(new Turn<T>(true, work(tool)));
             }
             catch (Exception e)
             {
@@ -87,5 +121,7 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
         }
 
         public override void Cancel() => done.TrySetCanceled();
+
+        public override void TurnAway() => done.TrySetResult(default);
     }
 }

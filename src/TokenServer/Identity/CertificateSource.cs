@@ -32,10 +32,10 @@ internal sealed class CertificateSource(ClientCertificateOptions options, TimePr
     }
 
     /// <inheritdoc/>
-    public ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken) => new(Unknown);
+    public ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken) => new(Unknown);
 
     /// <inheritdoc/>
-    public ValueTask<SignInOutcome> RefuseUnknownAsync(string user, string password, CancellationToken cancellationToken) => new(Unknown);
+    public ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) => new(Unknown);
 
     /// <summary>Who has a token of such a name had the certificate when the token was issued.</summary>
     public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) =>

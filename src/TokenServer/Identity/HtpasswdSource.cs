@@ -16,26 +16,25 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
     public long Version => file.Current.Version;
 
     /// <inheritdoc/>
-    public async ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken)
+    public async ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken)
     {
         var state = file.Current;
         if (state.Content is not { } content) return new SignInOutcome.Unavailable(Outage, state.Failure!);
         if (content.Find(user) is not { } account) return new SignInOutcome.UnknownAccount();
 
-        if (!threads.TryVerify(password, account.Hash ?? content.DecoyFor(user), out var verification, cancellationToken)) return Overloaded();
-        var right = await verification;
+        var (came, right) = await threads.VerifyAsync(by, password, account.Hash ?? content.DecoyFor(user), cancellationToken);
+        if (!came) return Overloaded();
         if (account.Hash is null) return new SignInOutcome.Refused("the account's line in htpasswd has no hash that can be used");
         return right ? Known(account) : new SignInOutcome.WrongPassword();
     }
 
     /// <inheritdoc/>
-    public async ValueTask<SignInOutcome> RefuseUnknownAsync(string user, string password, CancellationToken cancellationToken)
+    public async ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken)
     {
         var state = file.Current;
         if (state.Content is not { } content) return new SignInOutcome.Unavailable(Outage, state.Failure!);
-        if (!threads.TryVerify(password, content.DecoyFor(user), out var verification, cancellationToken)) return Overloaded();
-        _ = await verification;
-        return new SignInOutcome.UnknownAccount();
+        var (came, _) = await threads.VerifyAsync(by, password, content.DecoyFor(user), cancellationToken);
+        return came ? new SignInOutcome.UnknownAccount() : Overloaded();
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using AuthIndex.TokenServer.Protocol;
 
@@ -5,9 +6,10 @@ namespace AuthIndex.TokenServer.Identity;
 
 /// <summary>
 /// Finds out who somebody is: sources in order, an account unknown to one being asked of the next, a wrong password ending the
-/// search. What was found out a moment ago is remembered. Whoever is suspended is refused at the end of every way.
+/// search. What was found out a moment ago is remembered, and how often it may be tried is limited. Whoever is suspended is refused
+/// at the end of every way.
 /// </summary>
-internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, RememberedCredentials remembered, SuspendedAccounts suspended)
+internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, RememberedCredentials remembered, SuspendedAccounts suspended, SignInLimits limits)
 {
     /// <summary>The longest user name looked at, in characters.</summary>
     public const int MaxUserLength = AccountName.MaxLength;
@@ -29,13 +31,20 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
     }
 
     /// <summary>Checks a user name and password.</summary>
-    public async ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken)
+    /// <param name="user">The user name.</param>
+    /// <param name="password">The password.</param>
+    /// <param name="address">Where the request came from; null when unknown.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public async ValueTask<SignInOutcome> SignInAsync(string user, string password, IPAddress? address, CancellationToken cancellationToken)
     {
         // Before any I/O: an empty password makes a directory's bind succeed, a NUL ends a C string early.
         if (Impossible(user, password) is { } reason) return new SignInOutcome.Refused(reason);
 
+        var attempt = limits.Begin(user, address);
         // Judged last: what is remembered may be older than a suspension, and a directory may have taken its time.
-        return suspended.Judge(await remembered.GetAsync(user, password, Version, AskAsync, cancellationToken));
+        var outcome = suspended.Judge(await RememberedAsync(user, password, attempt, cancellationToken));
+        if (outcome is SignInOutcome.SignedIn) attempt.SignedIn();
+        return outcome;
     }
 
     /// <summary>What is known of an account now, without a password.</summary>
@@ -62,26 +71,48 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
         return password.Contains('\0', StringComparison.Ordinal) ? "the password holds a NUL byte" : null;
     }
 
-    private async Task<SignInOutcome> AskAsync(string user, string password, CancellationToken cancellationToken)
+    private ValueTask<SignInOutcome> RememberedAsync(string user, string password, SignInLimits.SignInAttempt attempt, CancellationToken cancellationToken)
     {
+        var version = Version;
+        if (attempt.Obstacle(out var mayRecall) is not { } limited) return remembered.GetAsync(user, password, version, CheckAsync, cancellationToken, attempt.Take);
+        if (mayRecall)
+        {
+            var known = remembered.Find(remembered.KeyOf(user, password), version);
+            if (known is SignInOutcome.SignedIn) return new(known);
+            if (known is null) attempt.Missed();
+        }
+
+        return new(limited);
+
+        async Task<SignInOutcome> CheckAsync(string user, string password, CancellationToken cancel)
+        {
+            var outcome = await AskAsync(attempt.By, user, password, cancel);
+            attempt.Checked(suspended.Judge(outcome), remembered.KeyOf(user, password));
+            return outcome;
+        }
+    }
+
+    private async Task<SignInOutcome> AskAsync(Requester by, string user, string password, CancellationToken cancellationToken)
+    {
+        IIdentitySource? last = null;
+        SignInOutcome outcome = Unknown;
         foreach (var source in sources)
         {
-            var outcome = await source.SignInAsync(user, password, cancellationToken);
+            outcome = await source.SignInAsync(by, user, password, cancellationToken);
+            if (outcome is SignInOutcome.SignedIn or SignInOutcome.Unavailable) return outcome;
             if (outcome is SignInOutcome.UnknownAccount) continue;
-            return outcome is SignInOutcome.SignedIn or SignInOutcome.Unavailable ? outcome : await EvenOutAsync(outcome, sources.TakeWhile(s => s != source));
+            last = source;
+            break;
         }
 
-        return await EvenOutAsync(Unknown, sources);
-
-        // Every failure takes as long as a wrong password at each source that was asked, so that time does not tell which one knows the account.
-        async Task<SignInOutcome> EvenOutAsync(SignInOutcome failure, IEnumerable<IIdentitySource> asked)
+        // Every failure takes as long as an account that is unknown to all, so that neither time nor an outage tells which source knows it.
+        var wasAsked = true;
+        foreach (var source in sources)
         {
-            foreach (var source in asked)
-            {
-                if (await source.RefuseUnknownAsync(user, password, cancellationToken) is SignInOutcome.Unavailable outage) return outage;
-            }
-
-            return failure;
+            if (source == last) wasAsked = false;
+            else if (await source.RefuseUnknownAsync(by, user, password, wasAsked, cancellationToken) is SignInOutcome.Unavailable outage) return outage;
         }
+
+        return outcome;
     }
 }

@@ -20,19 +20,18 @@ internal sealed partial class PasswordThreads : IDisposable
     public long Verified => Interlocked.Read(ref verified);
 
     /// <summary>Queues a verification.</summary>
+    /// <param name="by">For whom: each gets a fair share.</param>
     /// <param name="password">What was typed.</param>
     /// <param name="hash">What it is compared with.</param>
-    /// <param name="verification">Whether the password is right; cancelled when the token is before the password's turn comes.</param>
-    /// <param name="cancellationToken">Takes the password out of the queue.</param>
-    /// <returns>False when the queue is full: nothing will be verified.</returns>
-    public bool TryVerify(string password, string hash, out Task<bool> verification, CancellationToken cancellationToken) =>
-        threads.TryRun(
+    /// <param name="cancellationToken">Takes the password out of the queue; the verification is cancelled then.</param>
+    public Task<Turn<bool>> VerifyAsync(Requester by, string password, string hash, CancellationToken cancellationToken) =>
+        threads.RunAsync(
+            by,
             scratch =>
             {
                 Interlocked.Increment(ref verified);
                 return scratch.Verify(password, hash);
             },
-            out verification,
             cancellationToken);
 
     /// <summary>Ends the threads; what still waits is cancelled.</summary>

@@ -31,35 +31,57 @@ internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time
     /// <summary>Asks one question of whoever knows.</summary>
     internal delegate Task<SignInOutcome> Ask(string user, string password, CancellationToken cancellationToken);
 
+    /// <summary>The key under which credentials are remembered: a keyed hash.</summary>
+    public UInt256 KeyOf(string user, string password) => Hash(user, password);
+
+    /// <summary>The remembered outcome, or null.</summary>
+    /// <param name="credentials">The credentials' key.</param>
+    /// <param name="sourcesVersion">The state of the sources; another than last time forgets everything.</param>
+    public SignInOutcome? Find(UInt256 credentials, long sourcesVersion)
+    {
+        lock (gate) return Known(credentials, sourcesVersion);
+    }
+
     /// <summary>The remembered outcome, or that of asking.</summary>
     /// <param name="user">The user name.</param>
     /// <param name="password">The password.</param>
     /// <param name="sourcesVersion">The state of the sources; another than last time forgets everything.</param>
     /// <param name="ask">Finds out.</param>
     /// <param name="cancellationToken">Ends this caller's waiting; the asking ends when nobody waits any more.</param>
-    public ValueTask<SignInOutcome> GetAsync(string user, string password, long sourcesVersion, Ask ask, CancellationToken cancellationToken)
+    /// <param name="bar">Asked before anything is asked that nobody is asking already: what stands against it, or null.</param>
+    public ValueTask<SignInOutcome> GetAsync(string user, string password, long sourcesVersion, Ask ask, CancellationToken cancellationToken, Func<SignInOutcome?>? bar = null)
     {
         var question = new Question(Hash(user, password), sourcesVersion);
         Flight flight;
         bool isFirst;
         lock (gate)
         {
-            // Versions only grow; a caller that looked before the change must not bring the old state back.
-            if (sourcesVersion > version)
+            if (Known(question.Credentials, sourcesVersion) is { } known) return new(known);
+            isFirst = !flights.TryGetValue(question, out flight!);
+            if (isFirst)
             {
-                version = sourcesVersion;
-                right.Clear();
-                wrong.Clear();
+                if (bar?.Invoke() is { } obstacle) return new(obstacle);
+                flights[question] = flight = new Flight();
             }
 
-            if (sourcesVersion == version && (right.Find(question.Credentials) ?? wrong.Find(question.Credentials)) is { } known) return new(known);
-            isFirst = !flights.TryGetValue(question, out flight!);
-            if (isFirst) flights[question] = flight = new Flight();
             flight.Waiting++;
         }
 
         if (isFirst) _ = FlyAsync(question, flight, ask, user, password);
         return WaitAsync(question, flight, cancellationToken);
+    }
+
+    private SignInOutcome? Known(UInt256 credentials, long sourcesVersion)
+    {
+        // Versions only grow; a caller that looked before the change must not bring the old state back.
+        if (sourcesVersion > version)
+        {
+            version = sourcesVersion;
+            right.Clear();
+            wrong.Clear();
+        }
+
+        return sourcesVersion == version ? right.Find(credentials) ?? wrong.Find(credentials) : null;
     }
 
     private async Task FlyAsync(Question question, Flight flight, Ask ask, string user, string password)

@@ -41,4 +41,9 @@ internal abstract record SignInOutcome
     /// <param name="RetryAfter">When it is worth asking again.</param>
     /// <param name="Reason">Why; for the log.</param>
     public sealed record Unavailable(TimeSpan RetryAfter, string Reason) : SignInOutcome;
+
+    /// <summary>Too many sign-ins have failed: the credentials were not looked at.</summary>
+    /// <param name="RetryAfter">When they will be.</param>
+    /// <param name="Reason">Which limit it is; for the log.</param>
+    public sealed record Limited(TimeSpan RetryAfter, string Reason) : SignInOutcome;
 }

@@ -90,6 +90,11 @@ internal sealed record ErrorAnswer
     public static ErrorAnswer Unavailable(TimeSpan retryAfter, string? decision = null) =>
         new(StatusCodes.Status503ServiceUnavailable, "temporarily_unavailable", "UNAVAILABLE", $"sign-in is not possible at the moment; try again later{(decision is null ? "" : $" (decision {decision})")}") { RetryAfter = retryAfter };
 
+    /// <summary>So many sign-ins have failed that this one was not looked at (RFC 6585 section 4). Docker prints the code in small letters and the message.</summary>
+    /// <param name="retryAfter">When it is worth trying again.</param>
+    public static ErrorAnswer TooManySignIns(TimeSpan retryAfter) =>
+        new(StatusCodes.Status429TooManyRequests, "temporarily_unavailable", "TOOMANYREQUESTS", string.Create(CultureInfo.InvariantCulture, $"too many failed sign-ins; try again in {Math.Ceiling(retryAfter.TotalSeconds)} s")) { RetryAfter = retryAfter };
+
     /// <summary>
     /// The answer in a place where credentials come in the body: what would be 401 is 400 with <c>invalid_grant</c> there (RFC 6749
     /// section 5.2).

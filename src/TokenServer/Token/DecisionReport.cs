@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Audit;
@@ -10,8 +11,13 @@ using AuthIndex.TokenServer.Tokens;
 namespace AuthIndex.TokenServer.Token;
 
 /// <summary>Tells of every decision, each under its id: to the log, to the audit log, to the metrics, and to the candidate policy.</summary>
-internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, ShadowPolicy shadow, ILogger<DecisionReport> log)
+internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, ShadowPolicy shadow, TimeProvider time, ILogger<DecisionReport> log)
 {
+    /// <summary>How often a sign-in that was not looked at is told of in the logs; the others are counted there.</summary>
+    public static readonly TimeSpan TellLimitedEvery = TimeSpan.FromSeconds(10);
+
+    private readonly Occasionally limited = new(TellLimitedEvery, time);
+
     /// <summary>A request of somebody known, or of an anonymous caller, was decided.</summary>
     public void Decided(Caller caller, Grant? grant, IReadOnlyList<Scope> asked, Authorisation authorisation, Policy policy, DateTimeOffset now)
     {
@@ -48,6 +54,7 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
         var (outcome, grant) = result;
         // Some type the token where the name belongs: it must not come into a log.
         var user = grant?.Account ?? (TokenSecret.IsMeant(typed) ? "a token for a user name" : typed);
+        if (outcome is SignInOutcome.Limited tooMany) return Limited(tooMany, user, address, service, now);
         var id = DecisionId.New();
         var outage = outcome as SignInOutcome.Unavailable;
         var reason = outcome switch
@@ -66,6 +73,21 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
         audit.Add(new AuditEntry(now, id, kind, user, null, [], address?.ToString(), service, [], [], [], [], null, reason) { Grant = grant?.Id, GrantName = grant?.Name });
         if (outage is not null) return ErrorAnswer.Unavailable(outage.RetryAfter, id);
         return outcome is SignInOutcome.Refused { Told: { } told } ? ErrorAnswer.Unauthorized($"sign-in failed: {told} (decision {id})") : ErrorAnswer.SignInFailed(id);
+    }
+
+    // A flood must fill neither log nor disk: what is told stands for those before it that were not.
+    private ErrorAnswer Limited(SignInOutcome.Limited outcome, string user, IPAddress? address, string service, DateTimeOffset now)
+    {
+        metrics.SignedIn("none", AuditOutcome.Limited.Word());
+        if (limited.IsTime(out var untold))
+        {
+            var id = DecisionId.New();
+            var reason = string.Create(CultureInfo.InvariantCulture, $"{outcome.Reason}; not looked at for {Math.Ceiling(outcome.RetryAfter.TotalSeconds)} s{(untold == 0 ? "" : $" ({untold} more sign-ins were not looked at since the last line like this)")}");
+            TokenLog.Limited(log, id, user, address, reason);
+            audit.Add(new AuditEntry(now, id, AuditOutcome.Limited, user, null, [], address?.ToString(), service, [], [], [], [], null, reason));
+        }
+
+        return ErrorAnswer.TooManySignIns(outcome.RetryAfter);
     }
 
     private static IReadOnlyList<string> Texts(IReadOnlyList<Scope> scopes) => [.. scopes.Select(s => s.ToString())];

@@ -20,7 +20,7 @@ internal sealed record SignInResult(SignInOutcome Outcome, Grant? Grant);
 /// Finds out who shows a user name and a secret: a password, or a token of ours in a password's place. Tokens are told by how
 /// they begin, before anything else is done with them, so that none ever reaches a directory or a password's hash.
 /// </summary>
-internal sealed class CallerSignIn(IdentityChain identities, RememberedGrants grants, AccountFinder accounts, GrantKeeper keeper, GrantLimits limits, TimeProvider time)
+internal sealed class CallerSignIn(IdentityChain identities, RememberedGrants grants, AccountFinder accounts, GrantKeeper keeper, GrantLimits limits, SignInLimits signIns, TimeProvider time)
 {
     /// <summary>What clients put for the user name beside a token.</summary>
     private const string NoUser = "<token>";
@@ -28,9 +28,9 @@ internal sealed class CallerSignIn(IdentityChain identities, RememberedGrants gr
     /// <summary>Checks credentials.</summary>
     public async ValueTask<SignInResult> SignInAsync(BasicCredentials credentials, SignInPlace place, CancellationToken cancellationToken)
     {
-        if (!TokenSecret.IsMeant(credentials.Password)) return new SignInResult(await identities.SignInAsync(credentials.User, credentials.Password, cancellationToken), null);
-        if (TokenSecret.Parse(credentials.Password) is not { } secret) return new SignInResult(Refused("the token is not whole: its checksum is wrong"), null);
-        if (grants.Find(secret) is not { } grant) return new SignInResult(Refused("the token is not known: it was revoked, or expired"), null);
+        if (!TokenSecret.IsMeant(credentials.Password)) return new SignInResult(await identities.SignInAsync(credentials.User, credentials.Password, place.Address, cancellationToken), null);
+        if (TokenSecret.Parse(credentials.Password) is not { } secret) return Unknown("the token is not whole: its checksum is wrong", place);
+        if (grants.Find(secret) is not { } grant) return Unknown("the token is not known: it was revoked, or expired", place);
 
         var now = time.GetUtcNow();
         if (Problem(grant, credentials.User, place, now) is { } problem) return new SignInResult(Refused(problem), grant);
@@ -51,6 +51,8 @@ internal sealed class CallerSignIn(IdentityChain identities, RememberedGrants gr
         SignInOutcome.Refused { Reason: var reason } => new SignInOutcome.Refused($"the account of the {grant.KindName} may not sign in: {reason}") { Told = $"the account of the {grant.KindName} may not sign in any more" },
         _ => Refused($"the account of the {grant.KindName} is gone"),
     };
+
+    private SignInResult Unknown(string reason, SignInPlace place) => new(signIns.UnknownToken(place.Address) ?? (SignInOutcome)Refused(reason), null);
 
     private static SignInOutcome.Refused Refused(string reason) => new(reason) { Told = reason };
 

@@ -28,7 +28,7 @@ public sealed class IdentityChainTests
     public async Task What_cannot_be_a_sign_in_is_refused_before_any_source_is_asked(string user, string password)
     {
         var source = new Source(Known);
-        Assert.IsType<SignInOutcome.Refused>(await Chain(source).SignInAsync(user, password, CancellationToken.None));
+        Assert.IsType<SignInOutcome.Refused>(await Chain(source).SignInAsync(user, password, null, CancellationToken.None));
         Assert.Equal(0, source.Asked);
     }
 
@@ -36,7 +36,7 @@ public sealed class IdentityChainTests
     public async Task An_account_unknown_to_one_source_is_asked_of_the_next()
     {
         var (first, second) = (new Source(new SignInOutcome.UnknownAccount()), new Source(Known));
-        Assert.Equal(Known, await Chain(first, second).SignInAsync("alice", "pw", CancellationToken.None));
+        Assert.Equal(Known, await Chain(first, second).SignInAsync("alice", "pw", null, CancellationToken.None));
         Assert.Equal(0, first.Spent);
     }
 
@@ -46,7 +46,7 @@ public sealed class IdentityChainTests
     {
         var outcome = (SignInOutcome)expected;
         var (first, second) = (new Source(outcome), new Source(Known));
-        Assert.Equal(outcome, await Chain(first, second).SignInAsync("alice", "pw", CancellationToken.None));
+        Assert.Equal(outcome, await Chain(first, second).SignInAsync("alice", "pw", null, CancellationToken.None));
         Assert.Equal(0, second.Asked);
     }
 
@@ -61,7 +61,7 @@ public sealed class IdentityChainTests
     public async Task An_account_that_nobody_knows_costs_the_time_of_a_wrong_password()
     {
         var source = new Source(new SignInOutcome.UnknownAccount());
-        Assert.IsType<SignInOutcome.UnknownAccount>(await Chain(source).SignInAsync("nobody", "pw", CancellationToken.None));
+        Assert.IsType<SignInOutcome.UnknownAccount>(await Chain(source).SignInAsync("nobody", "pw", null, CancellationToken.None));
         Assert.Equal(1, source.Spent);
     }
 
@@ -69,7 +69,7 @@ public sealed class IdentityChainTests
     public async Task A_failure_at_a_later_source_costs_that_time_at_the_earlier_ones_too()
     {
         var (first, second) = (new Source(new SignInOutcome.UnknownAccount()), new Source(new SignInOutcome.WrongPassword()));
-        Assert.IsType<SignInOutcome.WrongPassword>(await Chain(first, second).SignInAsync("alice", "pw", CancellationToken.None));
+        Assert.IsType<SignInOutcome.WrongPassword>(await Chain(first, second).SignInAsync("alice", "pw", null, CancellationToken.None));
         Assert.Equal((1, 0), (first.Spent, second.Spent));
     }
 
@@ -78,16 +78,16 @@ public sealed class IdentityChainTests
     {
         var source = new Source(Known);
         var chain = Chain(source);
-        await chain.SignInAsync("alice", "pw", CancellationToken.None);
-        await chain.SignInAsync("alice", "pw", CancellationToken.None);
+        await chain.SignInAsync("alice", "pw", null, CancellationToken.None);
+        await chain.SignInAsync("alice", "pw", null, CancellationToken.None);
         Assert.Equal(1, source.Asked);
         source.Version++;
-        await chain.SignInAsync("alice", "pw", CancellationToken.None);
+        await chain.SignInAsync("alice", "pw", null, CancellationToken.None);
         Assert.Equal(2, source.Asked);
     }
 
     private static IdentityChain Chain(params IIdentitySource[] sources) =>
-        new(sources, new RememberedCredentials(TimeSpan.FromMinutes(5), new ManualClock()), new SuspendedAccounts());
+        new(sources, new RememberedCredentials(TimeSpan.FromMinutes(5), new ManualClock()), new SuspendedAccounts(), new SignInLimits(new SignInLimitsOptions(), new ManualClock()));
 
     private sealed class Source(SignInOutcome outcome) : IIdentitySource
     {
@@ -99,13 +99,13 @@ public sealed class IdentityChainTests
 
         public int Spent { get; private set; }
 
-        public ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken)
+        public ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken)
         {
             Asked++;
             return new(outcome);
         }
 
-        public ValueTask<SignInOutcome> RefuseUnknownAsync(string user, string password, CancellationToken cancellationToken)
+        public ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken)
         {
             Spent++;
             return new(new SignInOutcome.UnknownAccount());

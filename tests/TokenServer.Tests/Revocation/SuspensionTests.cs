@@ -57,8 +57,8 @@ public sealed class SuspensionTests
     public async Task A_suspension_while_a_sign_in_is_under_way_ends_it()
     {
         var suspended = new SuspendedAccounts();
-        var chain = new IdentityChain([new SlowSource(() => suspended.Replace([new Suspension("alice", DateTimeOffset.UnixEpoch, "root", "")]))], new RememberedCredentials(TimeSpan.FromMinutes(5), new ManualClock()), suspended);
-        var outcome = Assert.IsType<SignInOutcome.Refused>(await chain.SignInAsync("alice", "pw", None));
+        var chain = new IdentityChain([new SlowSource(() => suspended.Replace([new Suspension("alice", DateTimeOffset.UnixEpoch, "root", "")]))], new RememberedCredentials(TimeSpan.FromMinutes(5), new ManualClock()), suspended, new SignInLimits(new SignInLimitsOptions(), new ManualClock()));
+        var outcome = Assert.IsType<SignInOutcome.Refused>(await chain.SignInAsync("alice", "pw", null, None));
         Assert.Equal("the account is suspended since 1970-01-01 00:00:00Z by root", outcome.Reason);
         Assert.IsType<SignInOutcome.Refused>(await chain.FindAsync("alice", None));
 
@@ -132,13 +132,13 @@ public sealed class SuspensionTests
 
         public long Version => 0;
 
-        public ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken)
+        public ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken)
         {
             meanwhile();
             return new(new SignInOutcome.SignedIn(user, [], "test"));
         }
 
-        public ValueTask<SignInOutcome> RefuseUnknownAsync(string user, string password, CancellationToken cancellationToken) => new(new SignInOutcome.UnknownAccount());
+        public ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) => new(new SignInOutcome.UnknownAccount());
 
         public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) => new(new SignInOutcome.SignedIn(account, [], "test"));
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using AuthIndex.Hosting;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
@@ -31,11 +32,18 @@ internal sealed class LdapDirectory
     public SignInOutcome SignIn(DirectorySession session, Deadline deadline, string user, string password)
     {
         if (settings.BindsDirectly) return SignInDirectly(session, deadline, user, password);
-        if (FindOne(session, deadline, accounts.ByTyped(user), user, out var entry) is { } outcome) return outcome;
-        if (Refusal(entry!, session, deadline, out var obstacles) is { } refusal) return refusal;
+        if (FindOne(session, deadline, accounts.ByTyped(user), user, out var entry) is { } outcome) return outcome is SignInOutcome.Refused ? BindForNobody(outcome) : outcome;
+        if (Refusal(entry!, session, deadline, out var obstacles) is { } refusal) return BindForNobody(refusal);
 
-        var checkedPassword = Guarded(user, password, entry!.Dn, () => session.Run(deadline, c => c.Bind(entry.Dn, password)), obstacles);
+        var checkedPassword = Guarded(user, password, entry!.Dn, () => session.Run(deadline, c => c.Bind(entry.Dn, password)), refused => BindForNobody(refused), obstacles);
         return checkedPassword ?? Admit(entry, question => session.Run(deadline, c => c.Search(question)));
+
+        // Who is refused without a bind waits for one all the same: time does not tell that the account exists.
+        SignInOutcome BindForNobody(SignInOutcome refused)
+        {
+            RefuseUnknown(session, deadline, user);
+            return refused;
+        }
     }
 
     /// <summary>What the right password would give.</summary>
@@ -48,13 +56,28 @@ internal sealed class LdapDirectory
         return Admit(entry!, question => session.Run(deadline, c => c.Search(question)));
     }
 
-    /// <summary>Does for nobody what is done for a wrong password.</summary>
-    public SignInOutcome RefuseUnknown(DirectorySession session, Deadline deadline, string user, string password)
+    /// <summary>Does for nobody what is done for a wrong password, once the account was looked for. No password is sent but a random one.</summary>
+    public SignInOutcome RefuseUnknown(DirectorySession session, Deadline deadline, string user)
     {
         if (settings.BindsDirectly) return Unknown;
-        session.Run(deadline, c => c.Bind($"cn={DistinguishedName.Escape(user)},cn=no-such-account,{settings.Options.BaseDn}", password));
+        session.Run(deadline, c => c.Bind($"cn={DistinguishedName.Escape(user)},cn=no-such-account,{settings.Options.BaseDn}", NobodysPassword()));
         return Unknown;
     }
+
+    /// <summary>Does all that is done for an account that is unknown, where another source has answered already.</summary>
+    public SignInOutcome PretendToAsk(DirectorySession session, Deadline deadline, string user)
+    {
+        if (settings.BindsDirectly)
+        {
+            session.Run(deadline, c => c.Bind(Template.Name(settings.Options.UserDnTemplate!, RandomNumberGenerator.GetHexString(16)), NobodysPassword()));
+            return Unknown;
+        }
+
+        session.Run(deadline, c => c.Search(accounts.ByTyped(user)));
+        return RefuseUnknown(session, deadline, user);
+    }
+
+    private static string NobodysPassword() => RandomNumberGenerator.GetHexString(32);
 
     private SignInOutcome SignInDirectly(DirectorySession session, Deadline deadline, string user, string password)
     {
@@ -62,10 +85,16 @@ internal sealed class LdapDirectory
         return session.Run(deadline, c =>
         {
             // The entry can be read, and the groups found, only as the account itself.
-            if (Guarded(user, password, dn, () => c.Bind(dn, password), []) is { } outcome) return outcome;
+            if (Guarded(user, password, dn, () => c.Bind(dn, password), BindForNobody, []) is { } outcome) return outcome;
             if (c.SearchAsAccount(accounts.ByName(dn)).Entries is not [var entry]) return new SignInOutcome.Refused($"{dn} may not read its own entry");
             if (accounts.Refusal(dn) is { } question && c.SearchAsAccount(question).Entries.Count > 0) return RefusedByFilter(dn);
             return AccountState.Read(entry, time.GetUtcNow()) is [{ IsCertain: true } obstacle, ..] ? new SignInOutcome.Refused(obstacle.Reason) : Admit(entry, c.SearchAsAccount);
+
+            SignInOutcome BindForNobody(SignInOutcome refused)
+            {
+                c.Bind(Template.Name(settings.Options.UserDnTemplate!, RandomNumberGenerator.GetHexString(16)), NobodysPassword());
+                return refused;
+            }
         });
     }
 
@@ -93,14 +122,14 @@ internal sealed class LdapDirectory
 
     /// <summary>Binds within the budget of wrong passwords. A password that was right lately is worth a bind however many others are guessed.</summary>
     /// <returns>Null when the password is right.</returns>
-    private SignInOutcome? Guarded(string user, string password, string dn, Func<BindAnswer> bind, IReadOnlyList<AccountObstacle> obstacles)
+    private SignInOutcome? Guarded(string user, string password, string dn, Func<BindAnswer> bind, Func<SignInOutcome, SignInOutcome> unasked, IReadOnlyList<AccountObstacle> obstacles)
     {
         var account = DistinguishedName.Key(dn);
         var lockout = settings.Options.Lockout;
         var isTaken = budget.TryTake(account, out var wait, out var isLast);
         if (!isTaken && verified.Find(user, password, out _) is null)
         {
-            return new SignInOutcome.Refused(string.Create(CultureInfo.InvariantCulture, $"{lockout.Failures} wrong passwords within {lockout.Within}: the directory is not asked again for {wait.TotalSeconds:0} s, so that it does not lock {dn}"));
+            return unasked(new SignInOutcome.Refused(string.Create(CultureInfo.InvariantCulture, $"{lockout.Failures} wrong passwords within {lockout.Within}: the directory is not asked again for {wait.TotalSeconds:0} s, so that it does not lock {dn}")));
         }
 
         var outcome = Ask();

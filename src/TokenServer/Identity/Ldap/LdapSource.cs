@@ -1,3 +1,5 @@
+using AuthIndex.Hosting.Web;
+
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>Accounts out of one directory. Everything that waits for the directory does so on the directory's own threads.</summary>
@@ -48,9 +50,9 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     public long Version => 0;
 
     /// <inheritdoc/>
-    public async ValueTask<SignInOutcome> SignInAsync(string user, string password, CancellationToken cancellationToken)
+    public async ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken)
     {
-        var outcome = await AskAsync((session, deadline) => directory.SignIn(session, deadline, user, password), cancellationToken);
+        var outcome = await AskAsync(by, (session, deadline) => directory.SignIn(session, deadline, user, password), cancellationToken);
         if (outcome is SignInOutcome.SignedIn who)
         {
             outcome = who = who with { IsFoundByPasswordOnly = settings.BindsDirectly };
@@ -62,8 +64,8 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask<SignInOutcome> RefuseUnknownAsync(string user, string password, CancellationToken cancellationToken) =>
-        AskAsync((session, deadline) => directory.RefuseUnknown(session, deadline, user, password), cancellationToken);
+    public ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) =>
+        AskAsync(by, (session, deadline) => wasAsked ? directory.RefuseUnknown(session, deadline, user) : directory.PretendToAsk(session, deadline, user), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
@@ -72,7 +74,7 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
         if (settings.BindsDirectly) return (age < settings.Options.RememberFor ? known : null) ?? (SignInOutcome)new SignInOutcome.Refused($"the directory {settings.Name} can be asked for an account only with its password (userDnTemplate), and that was too long ago");
         if (known is not null && age < FoundFor) return known;
 
-        var outcome = await AskAsync((session, deadline) => directory.Find(session, deadline, account), cancellationToken);
+        var outcome = await AskAsync(new Requester(ClientNetwork.Unknown, account), (session, deadline) => directory.Find(session, deadline, account), cancellationToken);
         if (outcome is SignInOutcome.SignedIn who) found.Set(account, who);
         return outcome is SignInOutcome.Unavailable && known is not null && age < settings.Options.OutageGrace ? Restricted(known, age) : outcome;
     }
@@ -80,13 +82,14 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     /// <inheritdoc/>
     public void Dispose() => threads.Dispose();
 
-    private async ValueTask<SignInOutcome> AskAsync(Func<DirectorySession, Deadline, SignInOutcome> ask, CancellationToken cancellationToken)
+    private async ValueTask<SignInOutcome> AskAsync(Requester by, Func<DirectorySession, Deadline, SignInOutcome> ask, CancellationToken cancellationToken)
     {
         // Not even the queue is entered for a directory that is known to be away.
         if (servers.Servers.All(s => s.Remaining > TimeSpan.Zero)) return Unavailable(servers.Unavailable(null));
         var deadline = new Deadline(settings.Options.Timeouts.SignIn, time);
-        return threads.TryRun(session => Answer(session, deadline, ask), out var result, cancellationToken)
-            ? await result
+        var (came, outcome) = await threads.RunAsync(by, session => Answer(session, deadline, ask), cancellationToken);
+        return came
+            ? outcome
             : new SignInOutcome.Unavailable(Busy, $"directory {settings.Name}: more sign-ins are waiting than it can be asked for");
     }
 

@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Ldap;
 
@@ -88,6 +90,47 @@ public sealed class LdapChainTests : IAsyncDisposable
         Assert.Contains(@"uid=alice\,dc\=first,dc=first", first.Binds);
         Assert.Equal("alice", Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync("alice")).Account);
         Assert.IsType<SignInOutcome.Refused>(await signIn.FindAsync("bob"));
+    }
+
+    [Theory]
+    [InlineData("local")]
+    [InlineData("alice")]
+    [InlineData("bob")]
+    public async Task Whoever_knows_the_account_a_failure_asks_all_the_same_so_that_time_does_not_tell(string account)
+    {
+        using var folder = new TemporaryDirectory();
+        using var threads = new PasswordThreads(1);
+        await File.WriteAllTextAsync(folder["htpasswd"], TokenServerHost.Accounts.Replace("alice:", "local:", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        var htpasswd = new HtpasswdSource(new HtpasswdFile(folder["htpasswd"], TimeProvider.System, NullLogger<HtpasswdFile>.Instance), threads);
+        using var signIn = new LdapSignIn([htpasswd], Options("first", first), Options("second", second));
+        var passwords = new ConcurrentQueue<string>();
+        foreach (var directory in (FakeDirectory[])[first, second])
+        {
+            var answer = directory.OnBind;
+            directory.OnBind = (dn, password) =>
+            {
+                passwords.Enqueue(password);
+                return answer(dn, password);
+            };
+        }
+
+        // Connections are made.
+        await signIn.AsAsync("nobody at all", "guess");
+        var unknown = await CostAsync(signIn, threads, "nobody", "secret");
+        Assert.All(unknown, cost => Assert.NotEqual(0, cost));
+        passwords.Clear();
+
+        // More often than is passed on to a directory.
+        for (var i = 0; i < 5; i++) Assert.Equal(unknown, await CostAsync(signIn, threads, account, $"secret {i}"));
+        if (account == "local") Assert.DoesNotContain(passwords, p => p.StartsWith("secret", StringComparison.Ordinal));
+    }
+
+    private async Task<int[]> CostAsync(LdapSignIn signIn, PasswordThreads threads, string user, string password)
+    {
+        int[] Now() => [(int)threads.Verified, first.Searches.Count, first.Binds.Count, second.Searches.Count, second.Binds.Count];
+        var before = Now();
+        Assert.True(await signIn.AsAsync(user, password) is SignInOutcome.WrongPassword or SignInOutcome.UnknownAccount or SignInOutcome.Refused);
+        return [.. Now().Zip(before, (after, earlier) => after - earlier)];
     }
 
     private static LdapDirectoryOptions Options(string name, FakeDirectory directory) =>

@@ -1,0 +1,165 @@
+using System.Globalization;
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using AuthIndex.Hosting.Web;
+
+namespace AuthIndex.TokenServer.Identity;
+
+/// <summary>
+/// How many sign-ins may fail: of one account from one address, of one account from everywhere, of one address for any accounts.
+/// Where an account signed in lately only the first holds for it, so that nobody elsewhere locks it out by guessing. All counts
+/// are of this process, and gone when it ends.
+/// </summary>
+internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider time)
+{
+    // Where an account signed in lately, what is remembered is compared with so many more guesses than are checked.
+    private const int ShieldFactor = 100;
+
+    private const int MaxFailedCredentials = 10_000;
+
+    private readonly Lock gate = new();
+    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
+    private readonly FailureCounts pairs = new(options.PerAccountAndAddress, options.Within, time);
+    private readonly FailureCounts compared = new(options.PerAccountAndAddress * ShieldFactor, options.Within, time);
+    private readonly FailureCounts accounts = new(options.PerAccount, options.Within, time);
+    private readonly FailureCounts networks = new(options.PerAddress, options.Within, time);
+    private readonly KnownPlaces places = new(time);
+    private readonly ExpiringOutcomes failed = new(MaxFailedCredentials, options.Within, time);
+
+    private SignInLimitsOptions Options => options;
+
+    /// <summary>Somebody shows a user name and a password.</summary>
+    /// <param name="user">The user name.</param>
+    /// <param name="address">Where the request came from; null when unknown.</param>
+    public SignInAttempt Begin(string user, IPAddress? address) => new(this, new Requester(ClientNetwork.Of(address), user.Trim()), IsOneClient(address));
+
+    /// <summary>
+    /// A token was shown that there is none of. It cannot be guessed, so tokens are always looked at; but whoever shows many is told
+    /// to go away.
+    /// </summary>
+    /// <returns>Null, or what the address is to be told instead.</returns>
+    public SignInOutcome.Limited? UnknownToken(IPAddress? address)
+    {
+        if (!IsOneClient(address)) return null;
+        var network = ClientNetwork.Of(address);
+        var hash = Hash(new Requester(network, ""), Kind.Network);
+        lock (gate)
+        {
+            if (networks.Wait(hash) is var wait && wait > TimeSpan.Zero) return Limited(wait, options.PerAddress, "from this address");
+            networks.Take(hash);
+            return null;
+        }
+    }
+
+    // Behind loopback there is a proxy that does not say for whom it asks, or everybody on this machine.
+    private static bool IsOneClient(IPAddress? address) => address is not null && !IPAddress.IsLoopback(address);
+
+    private SignInOutcome.Limited Limited(TimeSpan wait, int most, string of) =>
+        new(wait, string.Create(CultureInfo.InvariantCulture, $"{most} sign-ins {of} have failed within {options.Within}"));
+
+    private UInt256 Hash(Requester who, Kind kind)
+    {
+        var account = who.Account.ToUpperInvariant();
+        Span<byte> text = stackalloc byte[17 + Encoding.UTF8.GetMaxByteCount(IdentityChain.MaxUserLength)];
+        text[0] = (byte)kind;
+        MemoryMarshal.Write(text[1..], who.Network.Number);
+        var length = 17 + Encoding.UTF8.GetBytes(account, text[17..]);
+        Span<byte> hash = stackalloc byte[32];
+        HMACSHA256.HashData(key, text[..length], hash);
+        return MemoryMarshal.Read<UInt256>(hash);
+    }
+
+    private enum Kind : byte
+    {
+        Pair,
+        Account,
+        Network,
+    }
+
+    /// <summary>One sign-in and what the limits say to it.</summary>
+    internal sealed class SignInAttempt(SignInLimits limits, Requester by, bool isOneClient)
+    {
+        private readonly UInt256 pair = limits.Hash(by, Kind.Pair);
+        private readonly UInt256 account = limits.Hash(by with { Network = default }, Kind.Account);
+        private readonly UInt256 network = limits.Hash(by with { Account = "" }, Kind.Network);
+
+        // Where the account is known it may be tried although an address has no try left: none is given back then.
+        private bool isOfAccount;
+        private bool isOfNetwork;
+
+        /// <summary>Who it is that waits.</summary>
+        public Requester By => by;
+
+        /// <summary>What stands against looking at the credentials at all; null when nothing does.</summary>
+        /// <param name="mayRecall">Whether they may be compared with what is remembered all the same, and <see cref="Missed"/> be called when that does not help.</param>
+        public SignInOutcome.Limited? Obstacle(out bool mayRecall)
+        {
+            lock (limits.gate)
+            {
+                var obstacle = Obstacle();
+                mayRecall = obstacle is not null && limits.places.Has(by) && limits.compared.Wait(pair) == TimeSpan.Zero;
+                return obstacle;
+            }
+        }
+
+        /// <summary>The credentials were compared with what is remembered, and are others.</summary>
+        public void Missed()
+        {
+            lock (limits.gate) limits.compared.Take(pair);
+        }
+
+        /// <summary>Takes a try before the credentials are checked: many at once are no way around. Null when there was one.</summary>
+        public SignInOutcome? Take()
+        {
+            lock (limits.gate)
+            {
+                if (Obstacle() is { } obstacle) return obstacle;
+                limits.pairs.Take(pair);
+                isOfAccount = limits.accounts.Take(account);
+                isOfNetwork = isOneClient && limits.networks.Take(network);
+                return null;
+            }
+        }
+
+        /// <summary>The credentials were checked after a try was taken.</summary>
+        /// <param name="outcome">What came of it.</param>
+        /// <param name="credentials">Their key.</param>
+        public void Checked(SignInOutcome outcome, UInt256 credentials)
+        {
+            lock (limits.gate)
+            {
+                // The same wrong password again is no other guess: a client that was left with an old one harms nobody around it.
+                var isGuess = outcome is not (SignInOutcome.SignedIn or SignInOutcome.Unavailable) && limits.failed.Find(credentials) is null;
+                if (isGuess)
+                {
+                    limits.failed.Add(credentials, outcome);
+                    return;
+                }
+
+                limits.pairs.GiveBack(pair);
+                if (isOfAccount) limits.accounts.GiveBack(account);
+                if (isOfNetwork) limits.networks.GiveBack(network);
+                if (outcome is SignInOutcome.SignedIn) limits.pairs.Clear(pair);
+            }
+        }
+
+        /// <summary>Somebody is signed in.</summary>
+        public void SignedIn()
+        {
+            lock (limits.gate)
+            {
+                if (!limits.places.Has(by)) limits.places.Add(by);
+            }
+        }
+
+        private SignInOutcome.Limited? Obstacle()
+        {
+            if (limits.pairs.Wait(pair) is var ofPair && ofPair > TimeSpan.Zero) return limits.Limited(ofPair, limits.Options.PerAccountAndAddress, "of this account from this address");
+            if (limits.places.Has(by)) return null;
+            if (isOneClient && limits.networks.Wait(network) is var ofNetwork && ofNetwork > TimeSpan.Zero) return limits.Limited(ofNetwork, limits.Options.PerAddress, "from this address");
+            return limits.accounts.Wait(account) is var ofAccount && ofAccount > TimeSpan.Zero ? limits.Limited(ofAccount, limits.Options.PerAccount, "of this account from all addresses") : null;
+        }
+    }
+}
