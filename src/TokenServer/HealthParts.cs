@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
@@ -22,6 +23,7 @@ internal static class HealthParts
         services.AddHealthPart(s => Htpasswd(s.GetRequiredService<HtpasswdFile>()));
         services.AddHealthPart(s => Database(s.GetRequiredService<StateDatabase>()));
         services.AddHealthParts(s => s.GetRequiredService<LdapSources>().All.Select(Directory));
+        services.AddHealthParts(s => s.GetRequiredService<OidcIssuers>().All.Select(Issuer));
     }
 
     /// <summary>The last good policy serves on.</summary>
@@ -58,6 +60,14 @@ internal static class HealthParts
         {
             return new HealthPart("database", HealthStatus.Degraded, $"it cannot be read (SQLite error {e.SqliteErrorCode}); the catalogue is away, and so are refresh and access tokens");
         }
+    }
+
+    /// <summary>The keys known before serve on; without any, everybody else is served.</summary>
+    private static HealthPart Issuer(OidcIssuer issuer)
+    {
+        var name = $"oidc:{issuer.Name}";
+        if (issuer.Keys.Failure is null) return new HealthPart(name, HealthStatus.Ok);
+        return new HealthPart(name, HealthStatus.Degraded, issuer.Keys.Any ? "its keys cannot be had, as the log says; those known before are in force" : "its keys are not known yet, as the log says");
     }
 
     /// <summary>Without its directories the server still serves everybody else.</summary>

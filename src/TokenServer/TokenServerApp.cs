@@ -5,6 +5,7 @@ using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Backup;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
@@ -68,8 +69,11 @@ internal static class TokenServerApp
         services.AddSingleton<HtpasswdSource>();
         services.AddSingleton(_ => new CertificateSource(options.Tls.ClientCertificates, time));
         services.AddSingleton(s => new LdapSources(options.Ldap, time, s.GetRequiredService<ILogger<LdapSource>>()));
+        services.AddSingleton(s => new OidcIssuers(options.Oidc, options.OidcPath, time, s.GetRequiredService<ILogger<OidcIssuers>>()));
+        services.AddHostedService(s => s.GetRequiredService<OidcIssuers>());
+        services.AddSingleton<OidcSource>();
         services.AddSingleton(s => new IdentityChain(
-            [s.GetRequiredService<HtpasswdSource>(), s.GetRequiredService<CertificateSource>(), .. s.GetRequiredService<LdapSources>().All],
+            [s.GetRequiredService<HtpasswdSource>(), s.GetRequiredService<CertificateSource>(), s.GetRequiredService<OidcSource>(), .. s.GetRequiredService<LdapSources>().All],
             new RememberedCredentials(options.RememberPasswords, time), s.GetRequiredService<SuspendedAccounts>(), s.GetRequiredService<SignInLimits>()));
         services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
         services.AddHostedService<PolicyWatcher>();
@@ -82,7 +86,7 @@ internal static class TokenServerApp
         services.AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyStore>(), options.Issuer, options.TokenLifetime));
         services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyStore>(), s.GetRequiredService<Revocations>(), options.Issuer));
         services.AddSingleton<JwksEndpoint>();
-        services.AddSingleton(new MetadataEndpoint(options.Issuer, options.PublicUrl));
+        services.AddSingleton(new MetadataEndpoint(options.Issuer, options.PublicUrl, options.Oidc.Count > 0));
         services.AddSingleton(GrantLimits.Of(options));
         services.AddSingleton<GrantStore>();
         services.AddSingleton<RememberedGrants>();

@@ -4,6 +4,7 @@ using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Keys;
 
 namespace AuthIndex.TokenServer;
@@ -81,6 +82,9 @@ internal sealed class TokenServerOptions : ListenerOptions
     /// <summary>The directories whose accounts may sign in, asked in order after the accounts of the htpasswd file.</summary>
     public List<LdapDirectoryOptions> Ldap { get; set; } = [];
 
+    /// <summary>The issuers whose tokens sign in machines, such as CI jobs.</summary>
+    public List<OidcIssuerOptions> Oidc { get; set; } = [];
+
     /// <summary>The registries that tokens are issued for.</summary>
     public List<ServiceOptions> Services { get; set; } = [];
 
@@ -99,6 +103,8 @@ internal sealed class TokenServerOptions : ListenerOptions
     internal string DatabaseFile => Path.Combine(StatePath, "index.db");
 
     internal string AuditPath => Path.Combine(StatePath, "audit.jsonl");
+
+    internal string OidcPath => Path.Combine(StatePath, "oidc");
 
     internal string ProcessIdPath => Path.Combine(StatePath, "pid");
 

@@ -95,6 +95,7 @@ public static class OptionsBinder
     private static object? Convert(SourceNode node, Type type, PropertyInfo property, string path, ICollection<SourceProblem> problems)
     {
         if (ItemType(type) is { } item) return ConvertList(node, item, property, path, problems);
+        if (type == typeof(Dictionary<string, List<string>>)) return ConvertTable(node, property, path, problems);
         if (IsOptions(type))
         {
             var nested = Activator.CreateInstance(type)!;
@@ -120,6 +121,20 @@ public static class OptionsBinder
         }
 
         return list;
+    }
+
+    /// <summary>A mapping whose keys are free, each with a text or a list of them.</summary>
+    private static Dictionary<string, List<string>>? ConvertTable(SourceNode node, PropertyInfo property, string path, ICollection<SourceProblem> problems)
+    {
+        if (node is not MappingNode mapping)
+        {
+            problems.Add(new SourceProblem(node.At, $"{path}: expected a mapping of keys, found {node.Kind}"));
+            return null;
+        }
+
+        var table = new Dictionary<string, List<string>>(StringComparer.Ordinal);
+        foreach (var (key, value) in mapping.Entries) table[key.Value] = (List<string>)ConvertList(value, typeof(string), property, $"{path}.{key.Value}", problems);
+        return table;
     }
 
     private static object? ConvertScalar(ScalarNode scalar, Type type, PropertyInfo property)

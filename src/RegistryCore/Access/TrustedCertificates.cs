@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using AuthIndex.Hosting.Keys;
 using AuthIndex.TokenContract;
 using Microsoft.IdentityModel.Tokens;
 

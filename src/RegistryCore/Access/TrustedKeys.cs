@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Keys;
 using Microsoft.IdentityModel.Tokens;
 
 namespace AuthIndex.RegistryCore.Access;

@@ -125,7 +125,7 @@ internal sealed class AccountTokensEndpoint(
     {
         if (who.PullOnly is not null) return ErrorAnswer.Unavailable(Outage);
         return who.IsFoundByPasswordOnly
-            ? ErrorAnswer.Forbidden("your directory finds accounts with their passwords only (userDnTemplate), so no token can stand for yours")
+            ? ErrorAnswer.Forbidden("the account is found with its password or OIDC token only, so no token of this server can stand for it")
             : null;
     }
 

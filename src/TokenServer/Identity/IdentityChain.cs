@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Identity;
@@ -67,7 +68,7 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
         if (password.Length > MaxPasswordBytes || Encoding.UTF8.GetByteCount(password) > MaxPasswordBytes) return $"the password is longer than {MaxPasswordBytes} bytes";
         if (user.Contains('\0', StringComparison.Ordinal)) return "the user name holds a NUL byte";
         if (user.Contains(':', StringComparison.Ordinal)) return "the user name holds a colon"; // only robots' names do
-        if (TokenSecret.IsMeant(user) || TokenSecret.IsMeant(password)) return "a token is shown where none is taken";
+        if (TokenSecret.IsMeant(user) || TokenSecret.IsMeant(password) || CompactJwt.IsMeant(user) || OidcSource.IsMeant(password)) return "a token is shown where none is taken";
         return password.Contains('\0', StringComparison.Ordinal) ? "the password holds a NUL byte" : null;
     }
 

@@ -19,6 +19,9 @@ internal abstract record SignInOutcome
         /// <summary>Why nothing but pulling may be granted; null when the policy alone decides.</summary>
         public string? PullOnly { get; init; }
 
+        /// <summary>When tokens that are issued for this must end; null leaves that to their lifetime.</summary>
+        public DateTimeOffset? TokensEnd { get; init; }
+
         /// <summary>Whether the source finds the account with its password only, so that nothing can stand for the password later.</summary>
         public bool IsFoundByPasswordOnly { get; init; }
     }

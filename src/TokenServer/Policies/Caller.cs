@@ -3,7 +3,7 @@ using System.Net;
 namespace AuthIndex.TokenServer.Policies;
 
 /// <summary>Who asks, as the policy sees them: the result of signing in together with the circumstances of the request.</summary>
-/// <param name="Account">The canonical account name; "" for an anonymous caller, <c>robot:name</c> for a robot, <c>cert:name</c> or <c>spiffe://…</c> for a client certificate.</param>
+/// <param name="Account">The canonical account name; "" for an anonymous caller, <c>robot:name</c> for a robot, <c>cert:name</c> or <c>spiffe://…</c> for a client certificate, <c>issuer:…</c> for a token of an OIDC issuer.</param>
 /// <param name="Groups">The groups as the identity gave them: <c>ldap:name</c> or <c>ldap:dn</c> from a directory, a bare name for a local group.</param>
 /// <param name="Address">Where the request came from; null when unknown, which meets no allow rule's <c>ip</c> and every deny rule's.</param>
 /// <param name="Service">The service that a token is asked for.</param>
@@ -18,7 +18,8 @@ internal static class SignIn
     public const string Ldap = "ldap";
     public const string Token = "token";
     public const string Certificate = "certificate";
+    public const string Oidc = "oidc";
 
     /// <summary>Every word that <c>signedInBy</c> may hold.</summary>
-    public static IReadOnlyList<string> Kinds { get; } = [Anonymous, Htpasswd, Ldap, Token, Certificate];
+    public static IReadOnlyList<string> Kinds { get; } = [Anonymous, Htpasswd, Ldap, Token, Certificate, Oidc];
 }

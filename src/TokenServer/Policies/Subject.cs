@@ -70,6 +70,12 @@ internal sealed record Subject(SubjectKind Kind, string Name)
     /// <summary>Whether the account is a robot's.</summary>
     public static bool IsRobot(string account) => account.StartsWith("robot:", StringComparison.Ordinal);
 
+    /// <summary>Whether an OIDC issuer cannot have the name, because before a colon it means something else.</summary>
+    public static bool IsReserved(string name) => Prefixes.Any(p => p.Prefix == name + ":") || name is "anyone" or "authenticated" or SignIn.Anonymous;
+
+    /// <summary>Whether the account or group is of an OIDC issuer, whose name stands before the colon; no other has one.</summary>
+    public static bool IsOfIssuer(string name) => name.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon && colon < name.Length - 1 && name[..colon].All(IsIssuerCharacter) && !IsReserved(name[..colon]);
+
     /// <summary>Whether the account is one that a client certificate signs in.</summary>
     public static bool IsCertificate(string account) => account.StartsWith("cert:", StringComparison.Ordinal) || account.StartsWith("spiffe:", StringComparison.Ordinal);
 
@@ -103,11 +109,14 @@ internal sealed record Subject(SubjectKind Kind, string Name)
             return $"'{text}' is no subject{(near.Contains("mean", StringComparison.Ordinal) ? near : $"; did you mean 'user:{text}' or 'group:{text}'?")}";
         }
 
+        if (IsOfIssuer(text) && Suggestion.For(text[..(colon + 1)], Prefixes.Select(p => p.Prefix)) is var meant && !meant.Contains("mean", StringComparison.Ordinal)) return $"'{text}' is no subject; an account of an OIDC issuer is written 'user:{text}', a group of it 'group:{text}'";
         return $"'{text}' is no subject{Suggestion.For(text[..(colon + 1)], Prefixes.Select(p => p.Prefix))}";
     }
 
     /// <inheritdoc/>
     public override string ToString() => Key;
+
+    private static bool IsIssuerCharacter(char c) => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-';
 
     private static string? Check(Subject subject)
     {
@@ -116,7 +125,7 @@ internal sealed record Subject(SubjectKind Kind, string Name)
         if (name != name.Trim() || name.Any(char.IsControl)) return $"'{subject.Key}' has a space at its end or a control character in it";
         if (subject.Kind != SubjectKind.Ldap && name.Contains('*')) return $"'{subject.Key}': subjects are names, not patterns; write 'authenticated' for everybody who signed in";
         if (subject.Kind == SubjectKind.User && name is SignIn.Anonymous) return "no account is named 'anonymous'; write 'anyone'";
-        if (subject.Kind == SubjectKind.User && name.Contains(':')) return $"no account has a colon in its name{(IsRobot(name) || IsCertificate(name) ? $"; did you mean '{name}'?" : "")}";
+        if (subject.Kind == SubjectKind.User && name.Contains(':') && !IsOfIssuer(name)) return $"no account has a colon in its name{(IsRobot(name) || IsCertificate(name) ? $"; did you mean '{name}'?" : "")}";
         return null;
     }
 }

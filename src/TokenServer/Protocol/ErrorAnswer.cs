@@ -61,7 +61,7 @@ internal sealed record ErrorAnswer
     public static ErrorAnswer InvalidScope(string message) => new(StatusCodes.Status400BadRequest, "invalid_scope", "UNSUPPORTED", message);
 
     /// <summary>The <c>grant_type</c> is none that is known here (RFC 6749 section 5.2).</summary>
-    public static ErrorAnswer UnsupportedGrantType { get; } = new(StatusCodes.Status400BadRequest, "unsupported_grant_type", "UNSUPPORTED", "the grant_type is neither password nor refresh_token");
+    public static ErrorAnswer UnsupportedGrantType { get; } = new(StatusCodes.Status400BadRequest, "unsupported_grant_type", "UNSUPPORTED", "the grant_type is neither password, refresh_token nor that of a token exchange (RFC 8693)");
 
     /// <summary>A token of that kind is not revoked here (RFC 7009 section 2.2.1).</summary>
     public static ErrorAnswer UnsupportedTokenType { get; } =
@@ -100,6 +100,12 @@ internal sealed record ErrorAnswer
     /// section 5.2).
     /// </summary>
     public ErrorAnswer AsInvalidGrant() => Status == StatusCodes.Status401Unauthorized ? new(StatusCodes.Status400BadRequest, "invalid_grant", Code, Message) : this;
+
+    /// <summary>The answer to a token exchange: a subject token that is not accepted is an invalid request (RFC 8693 section 2.2.2).</summary>
+    public ErrorAnswer AsInvalidSubject() => Status == StatusCodes.Status401Unauthorized ? new(StatusCodes.Status400BadRequest, "invalid_request", Code, Message) : this;
+
+    /// <summary>What a token is to be exchanged for is no registry of this server (RFC 8693 section 2.2.2).</summary>
+    public static ErrorAnswer InvalidTarget(string message) => new(StatusCodes.Status400BadRequest, "invalid_target", "UNSUPPORTED", message);
 
     /// <summary>Sends the answer.</summary>
     public Task SendAsync(HttpResponse response)

@@ -7,12 +7,12 @@ namespace AuthIndex.TokenServer.Token;
 /// GET /.well-known/oauth-authorization-server: what there is and where (RFC 8414 section 3). The URLs begin with the configured public
 /// URL; without one with the address that the client itself used, and then nobody may keep the answer for others.
 /// </summary>
-internal sealed class MetadataEndpoint(string issuer, Uri? publicUrl)
+internal sealed class MetadataEndpoint(string issuer, Uri? publicUrl, bool exchangesTokens)
 {
     /// <summary>Where the document is found.</summary>
     public const string Path = "/.well-known/oauth-authorization-server";
 
-    private readonly byte[]? known = publicUrl is null ? null : Write(issuer, publicUrl.AbsoluteUri.TrimEnd('/'));
+    private readonly byte[]? known = publicUrl is null ? null : Write(issuer, publicUrl.AbsoluteUri.TrimEnd('/'), exchangesTokens);
 
     /// <summary>Answers GET and HEAD.</summary>
     public Task HandleAsync(HttpContext context)
@@ -20,10 +20,10 @@ internal sealed class MetadataEndpoint(string issuer, Uri? publicUrl)
         var request = context.Request;
         if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method)) return ErrorAnswer.MethodNotAllowed("GET, HEAD").SendAsync(context.Response);
         context.Response.Headers.CacheControl = known is null ? "no-store" : "public, max-age=300";
-        return JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, known ?? Write(issuer, $"{request.Scheme}://{request.Host}"));
+        return JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, known ?? Write(issuer, $"{request.Scheme}://{request.Host}", exchangesTokens));
     }
 
-    private static byte[] Write(string issuer, string at) => JsonBytes.Write((issuer, at), static (json, server) =>
+    private static byte[] Write(string issuer, string at, bool exchangesTokens) => JsonBytes.Write((issuer, at, exchangesTokens), static (json, server) =>
     {
         json.WriteStartObject();
         json.WriteString("issuer"u8, server.issuer);
@@ -32,7 +32,7 @@ internal sealed class MetadataEndpoint(string issuer, Uri? publicUrl)
         json.WriteString("revocation_endpoint"u8, server.at + "/revoke");
         json.WriteString("introspection_endpoint"u8, server.at + "/introspect");
         WriteList(json, "response_types_supported", []); // required by section 2; there is no authorisation endpoint
-        WriteList(json, "grant_types_supported", ["password", "refresh_token"]);
+        WriteList(json, "grant_types_supported", server.exchangesTokens ? ["password", "refresh_token", TokenRequest.ExchangeGrant] : ["password", "refresh_token"]);
         WriteList(json, "token_endpoint_auth_methods_supported", ["none"]); // clients are not known here, people are
         json.WriteEndObject();
     });

@@ -12,15 +12,17 @@ internal static class TokenAnswer
     /// <param name="token">The token.</param>
     /// <param name="granted">What it grants, where RFC 6749 wants that told; null elsewhere.</param>
     /// <param name="refreshToken">The refresh token that goes with it; null for none.</param>
-    public static Task SendAsync(HttpResponse response, IssuedToken token, IReadOnlyList<Scope>? granted, string? refreshToken)
+    /// <param name="isExchanged">Whether RFC 8693 section 2.2.1 wants the token's type told.</param>
+    public static Task SendAsync(HttpResponse response, IssuedToken token, IReadOnlyList<Scope>? granted, string? refreshToken, bool isExchanged)
     {
         response.Headers.CacheControl = "no-store";
-        return JsonBytes.SendAsync(response, StatusCodes.Status200OK, JsonBytes.Write((token, granted, refreshToken), static (json, answer) =>
+        return JsonBytes.SendAsync(response, StatusCodes.Status200OK, JsonBytes.Write((token, granted, refreshToken, isExchanged), static (json, answer) =>
         {
-            var (token, granted, refreshToken) = answer;
+            var (token, granted, refreshToken, isExchanged) = answer;
             json.WriteStartObject();
             json.WriteString("token"u8, token.Text);
             json.WriteString("access_token"u8, token.Text);
+            if (isExchanged) json.WriteString("issued_token_type"u8, TokenRequest.AccessTokenType);
             if (granted is not null) json.WriteString("token_type"u8, "Bearer"u8);
             json.WriteNumber("expires_in"u8, (long)token.Lifetime.TotalSeconds);
             json.WriteString("issued_at"u8, token.IssuedAt.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));

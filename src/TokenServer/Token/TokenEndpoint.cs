@@ -8,7 +8,7 @@ using AuthIndex.TokenServer.Tokens;
 namespace AuthIndex.TokenServer.Token;
 
 /// <summary>
-/// GET and POST /token (Docker token specification; RFC 6749): parse, authenticate, authorise, issue, write. The two differ in how
+/// GET and POST /token (Docker token specification; RFC 6749, RFC 8693): parse, authenticate, authorise, issue, write. The two differ in how
 /// they are read and in the words of their answers. Whatever goes wrong on the way is an <see cref="ErrorAnswer"/>.
 /// </summary>
 internal sealed class TokenEndpoint(
@@ -39,7 +39,7 @@ internal sealed class TokenEndpoint(
         if (result.Outcome is not SignInOutcome.SignedIn who)
         {
             var answer = report.NotSignedIn(result, request.Credentials?.User ?? "", address, request.Service.Name, time.GetUtcNow());
-            await (request.IsForm ? answer.AsInvalidGrant() : answer).SendAsync(context.Response);
+            await (request.IsExchange ? answer.AsInvalidSubject() : request.IsForm ? answer.AsInvalidGrant() : answer).SendAsync(context.Response);
             return;
         }
 
@@ -53,7 +53,7 @@ internal sealed class TokenEndpoint(
         report.Decided(caller, result.Grant, request.Scopes, authorisation, policy, now);
 
         // 4 issue
-        if (issuer.Issue(request.Service, who.Account, authorisation, now, result.Grant?.Id) is not { } token)
+        if (issuer.Issue(request.Service, who.Account, authorisation, now, result.Grant?.Id, who.TokensEnd) is not { } token)
         {
             await ErrorAnswer.InvalidRequest("so many scopes make a token that clients cannot carry: ask for fewer at once").SendAsync(context.Response);
             return;
@@ -62,7 +62,7 @@ internal sealed class TokenEndpoint(
         var refreshToken = request.WantsRefreshToken ? await RefreshTokenAsync(request, who, result.Grant) : null;
 
         // 5 write
-        await TokenAnswer.SendAsync(context.Response, token, request.IsForm ? authorisation.Granted : null, refreshToken);
+        await TokenAnswer.SendAsync(context.Response, token, request.IsForm ? authorisation.Granted : null, refreshToken, request.IsExchange);
     }
 
     private SignInResult Recognise(X509Certificate2? certificate) =>

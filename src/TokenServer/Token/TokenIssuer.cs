@@ -37,11 +37,13 @@ internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan default
     /// <param name="authorisation">What it grants.</param>
     /// <param name="now">The time of issue.</param>
     /// <param name="grant">The public id of the refresh token or access token that it is issued under; null for a password or nobody.</param>
+    /// <param name="end">When it must end, however long tokens last otherwise; null for no such bound.</param>
     /// <returns>The token; null when so much was asked for that no client could carry it.</returns>
-    public IssuedToken? Issue(RegistryService service, string account, Authorisation authorisation, DateTimeOffset now, string? grant = null)
+    public IssuedToken? Issue(RegistryService service, string account, Authorisation authorisation, DateTimeOffset now, string? grant = null, DateTimeOffset? end = null)
     {
         var issuedAt = DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds());
         var lifetime = service.TokenLifetime ?? defaultLifetime;
+        if (end is { } bound && bound - issuedAt < lifetime) lifetime = TimeSpan.FromSeconds(Math.Max(1, Math.Floor((bound - issuedAt).TotalSeconds)));
         var payload = JsonBytes.Write((issuer, service, account, authorisation, issuedAt, lifetime, grant), static (json, token) =>
         {
             var at = token.issuedAt.ToUnixTimeSeconds();

@@ -1,4 +1,5 @@
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Tokens;
 using Microsoft.AspNetCore.WebUtilities;
@@ -7,7 +8,7 @@ namespace AuthIndex.TokenServer.Token;
 
 /// <summary>
 /// What a client asks for, in either form: the query of a GET (Docker token specification, "Requesting a token") or the form of a
-/// POST (Docker token specification, "OAuth2"; RFC 6749 sections 4.3 and 6). <c>account</c> is read past: who somebody is comes
+/// POST (Docker token specification, "OAuth2"; RFC 6749 sections 4.3 and 6; RFC 8693 section 2.1). <c>account</c> is read past: who somebody is comes
 /// from credentials only.
 /// </summary>
 /// <param name="Service">The registry.</param>
@@ -18,11 +19,23 @@ namespace AuthIndex.TokenServer.Token;
 /// <param name="IsForm">Whether it is a form, which is answered in the words of RFC 6749.</param>
 internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope> Scopes, string? Client, BasicCredentials? Credentials, bool WantsRefreshToken, bool IsForm)
 {
+    /// <summary>The grant type of a token exchange (RFC 8693 section 2.1).</summary>
+    public const string ExchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+    /// <summary>The type of the tokens issued here (RFC 8693 section 3).</summary>
+    public const string AccessTokenType = TokenTypes + "access_token";
+
+    private const string TokenTypes = "urn:ietf:params:oauth:token-type:";
+
     /// <summary>The largest form read, in bytes: as many scopes as are read at all.</summary>
     public const int MaxFormBytes = 64 * 1024;
 
     private static readonly string[] QuerySingles = ["service", "client_id", "offline_token"];
-    private static readonly string[] FormSingles = ["grant_type", "service", "client_id", "access_type", "username", "password", "refresh_token"];
+    private static readonly string[] ExchangeSingles = ["subject_token", "subject_token_type", "requested_token_type", "actor_token", "actor_token_type", "audience", "resource"];
+    private static readonly string[] FormSingles = ["grant_type", "service", "client_id", "access_type", "username", "password", "refresh_token", .. ExchangeSingles];
+
+    /// <summary>Whether a token of another issuer is exchanged for one of this server (RFC 8693).</summary>
+    public bool IsExchange { get; private init; }
 
     /// <summary>Reads the query of a GET.</summary>
     /// <param name="query">The query, with its question mark.</param>
@@ -53,8 +66,10 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
         if (Credential(found!, out var credentials) is { } unusable) return unusable;
         if (header is not null && !IsSame(header, credentials!, found!["grant_type"] == "password")) return ErrorAnswer.InvalidRequest("the Authorization header and the form hold different credentials");
         if (ScopeSet.Parse(found!.Scopes, out var scopes) is { } malformed) return ErrorAnswer.InvalidScope(malformed);
-        if (Common(found, services, out var service) is { } wrong) return wrong;
-        request = new TokenRequest(service!, scopes, found["client_id"], credentials, found["access_type"] == "offline", IsForm: true);
+        var isExchange = found["grant_type"] == ExchangeGrant;
+        RegistryService? service;
+        if ((isExchange ? Target(found, services, out service) : Common(found, services, out service)) is { } wrong) return wrong;
+        request = new TokenRequest(service!, scopes, found["client_id"], credentials, found["access_type"] == "offline", IsForm: true) { IsExchange = isExchange };
         return null;
     }
 
@@ -64,7 +79,7 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
         switch (found["grant_type"])
         {
             case null:
-                return ErrorAnswer.InvalidRequest("the parameter grant_type is missing: password or refresh_token");
+                return ErrorAnswer.InvalidRequest("the parameter grant_type is missing: password, refresh_token or that of a token exchange");
             case "password" when found["username"] is { } user && found["password"] is { } password:
                 credentials = new BasicCredentials(user, password);
                 return null;
@@ -76,6 +91,8 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
                 return null;
             case "refresh_token":
                 return ErrorAnswer.InvalidRequest("the parameter refresh_token is missing");
+            case ExchangeGrant:
+                return Subject(found, out credentials);
             default:
                 return ErrorAnswer.UnsupportedGrantType;
         }
@@ -85,12 +102,41 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
     private static bool IsSame(BasicCredentials header, BasicCredentials form, bool isUserMeant) =>
         header.Password == form.Password && (!isUserMeant || header.User == form.User);
 
+    private static ErrorAnswer? Subject(Parameters found, out BasicCredentials? credentials)
+    {
+        credentials = null;
+        if (found["subject_token"] is not { } token) return ErrorAnswer.InvalidRequest("the parameter subject_token is missing");
+        if (found["subject_token_type"] is not (TokenTypes + "jwt" or TokenTypes + "id_token")) return ErrorAnswer.InvalidRequest($"the subject_token_type must be {TokenTypes}jwt or {TokenTypes}id_token");
+        if (found["requested_token_type"] is not (null or AccessTokenType)) return ErrorAnswer.InvalidRequest($"the requested_token_type can be {AccessTokenType} only");
+        if (found["actor_token"] is not null || found["actor_token_type"] is not null) return ErrorAnswer.InvalidRequest("nobody can act for the subject: leave actor_token out");
+        if (!CompactJwt.IsMeant(token)) return ErrorAnswer.InvalidRequest("the subject_token is no JWT");
+
+        // Of the form that is told from passwords, so that it is never taken for one.
+        credentials = new BasicCredentials("", token);
+        return null;
+    }
+
+    /// <summary>The registry that an exchange is for: the one of which all that is named is true (RFC 8693 section 2.1, "resource" and "audience").</summary>
+    private static ErrorAnswer? Target(Parameters found, IReadOnlyList<RegistryService> services, out RegistryService? service)
+    {
+        var (audience, resource) = (found["audience"], found["resource"]);
+        if (audience is null && resource is null) return Common(found, services, out service);
+        var meant = services.Where(s => found["service"] is not { } name || s.Name == name)
+            .Where(s => audience is null || s.Name == audience || s.Audience == audience)
+            .Where(s => resource is null || (s.Url is not null && Uri.TryCreate(resource, UriKind.Absolute, out var url) && url == s.Url))
+            .ToList();
+        service = meant is [var only] ? only : null;
+        return service is null ? ErrorAnswer.InvalidTarget("service, audience and resource do not name one registry that this server issues tokens for") : ClientProblem(found);
+    }
+
     private static ErrorAnswer? Common(Parameters found, IReadOnlyList<RegistryService> services, out RegistryService? service)
     {
         service = null;
-        if (found["client_id"]?.Length > Grant.MaxNameLength) return ErrorAnswer.InvalidRequest($"the client_id has more than {Grant.MaxNameLength} characters");
-        return ServiceOf(found["service"], services, out service);
+        return ClientProblem(found) ?? ServiceOf(found["service"], services, out service);
     }
+
+    private static ErrorAnswer? ClientProblem(Parameters found) =>
+        found["client_id"]?.Length > Grant.MaxNameLength ? ErrorAnswer.InvalidRequest($"the client_id has more than {Grant.MaxNameLength} characters") : null;
 
     private static ErrorAnswer? ServiceOf(string? name, IReadOnlyList<RegistryService> services, out RegistryService? service)
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
 
@@ -17,10 +18,11 @@ internal sealed record SignInPlace(string? Service, string? Client, IPAddress? A
 internal sealed record SignInResult(SignInOutcome Outcome, Grant? Grant);
 
 /// <summary>
-/// Finds out who shows a user name and a secret: a password, or a token of ours in a password's place. Tokens are told by how
+/// Finds out who shows a user name and a secret: a password, or in its place a token of ours or of an OIDC issuer. Tokens are told by how
 /// they begin, before anything else is done with them, so that none ever reaches a directory or a password's hash.
 /// </summary>
-internal sealed class CallerSignIn(IdentityChain identities, RememberedGrants grants, AccountFinder accounts, GrantKeeper keeper, GrantLimits limits, SignInLimits signIns, TimeProvider time)
+internal sealed class CallerSignIn(
+    IdentityChain identities, OidcSource oidc, RememberedGrants grants, AccountFinder accounts, GrantKeeper keeper, GrantLimits limits, SignInLimits signIns, TimeProvider time)
 {
     /// <summary>What clients put for the user name beside a token.</summary>
     private const string NoUser = "<token>";
@@ -28,6 +30,12 @@ internal sealed class CallerSignIn(IdentityChain identities, RememberedGrants gr
     /// <summary>Checks credentials.</summary>
     public async ValueTask<SignInResult> SignInAsync(BasicCredentials credentials, SignInPlace place, CancellationToken cancellationToken)
     {
+        if (OidcSource.IsMeant(credentials.Password))
+        {
+            var recognised = await oidc.RecogniseAsync(credentials.User, credentials.Password, cancellationToken);
+            return new SignInResult((recognised is SignInOutcome.Refused ? signIns.UnknownToken(place.Address) : null) ?? recognised, null);
+        }
+
         if (!TokenSecret.IsMeant(credentials.Password)) return new SignInResult(await identities.SignInAsync(credentials.User, credentials.Password, place.Address, cancellationToken), null);
         if (TokenSecret.Parse(credentials.Password) is not { } secret) return Unknown("the token is not whole: its checksum is wrong", place);
         if (grants.Find(secret) is not { } grant) return Unknown("the token is not known: it was revoked, or expired", place);

@@ -2,7 +2,7 @@ using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
-using AuthIndex.RegistryCore.Access;
+using AuthIndex.Hosting.Keys;
 using AuthIndex.TestKit;
 using FsCheck.Fluent;
 using Microsoft.IdentityModel.Tokens;

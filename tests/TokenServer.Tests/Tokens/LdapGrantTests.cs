@@ -119,7 +119,7 @@ public sealed class LdapGrantTests : IAsyncDisposable
         using var answer = await host.GetAsync("/token?service=registry&offline_token=true", "carol", Password);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.False((await answer.JsonAsync()).ContainsKey("refresh_token"));
-        Assert.StartsWith("403 access_denied: your directory finds accounts with their passwords only", await host.AccountAsync(HttpMethod.Post, "", "carol", Password, """{"name":"x"}""").ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("403 access_denied: the account is found with its password or OIDC token only", await host.AccountAsync(HttpMethod.Post, "", "carol", Password, """{"name":"x"}""").ErrorAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -56,7 +56,7 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
             if (ReadMember(document, item) is not { } member) continue;
             if (found.Exists(m => m.Key == member.Key)) document.Warn(item, $"'{member.Key}' is twice in the group '{name.Value}'");
             found.Add(member);
-            if (member.Kind == SubjectKind.Group) references.Add((member, item.At));
+            if (member.Kind == SubjectKind.Group && !Subject.IsOfIssuer(member.Name)) references.Add((member, item.At));
         }
 
         return found;

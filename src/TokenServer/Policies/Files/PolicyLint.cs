@@ -68,7 +68,7 @@ internal sealed class PolicyLint
             Complain(rule, $"rule '{rule.Id}' can never match: robots sign in by {SignIn.Token} only");
         }
 
-        if (!rule.To.Contains(Subject.Anyone) && !rule.To.Contains(Subject.Authenticated) && rule.To.All(s => s.Kind == SubjectKind.Group && groups.AllMembersOf(s.Name).Count == 0))
+        if (!rule.To.Contains(Subject.Anyone) && !rule.To.Contains(Subject.Authenticated) && rule.To.All(s => s.Kind == SubjectKind.Group && !Subject.IsOfIssuer(s.Name) && groups.AllMembersOf(s.Name).Count == 0))
         {
             Warn(rule, $"rule '{rule.Id}' matches nobody as yet: {string.Join(", ", rule.To)} has no members");
         }

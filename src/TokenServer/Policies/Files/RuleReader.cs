@@ -46,7 +46,7 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
             {
                 rule.Complain(text, groups.Names.Contains(text.Value) ? $"'{text.Value}' is no subject; did you mean 'group:{text.Value}'?" : problem);
             }
-            else if (subject.Kind == SubjectKind.Group && !groups.Names.Contains(subject.Name))
+            else if (subject.Kind == SubjectKind.Group && !groups.Names.Contains(subject.Name) && !Subject.IsOfIssuer(subject.Name))
             {
                 rule.Complain(text, $"there is no group '{subject.Name}'{Suggestion.For(subject.Name, groups.Names)}");
             }

@@ -76,7 +76,7 @@ internal sealed class TestReader(GroupDirectory groups, IReadOnlyDictionary<stri
     {
         if (text.Value.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase)) return text.Value;
         var name = text.Value.StartsWith("group:", StringComparison.Ordinal) ? text.Value[6..] : text.Value;
-        if (groups.Names.Contains(name)) return name;
+        if (groups.Names.Contains(name) || Subject.IsOfIssuer(name)) return name;
         test.Complain(text, $"there is no group '{name}'{Suggestion.For(name, [.. groups.Names, "ldap:" + name])}");
         return null;
     }

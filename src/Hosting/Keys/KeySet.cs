@@ -2,13 +2,12 @@ using System.Buffers.Text;
 using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Text.Json;
-using AuthIndex.TokenContract;
 using Microsoft.IdentityModel.Tokens;
 
-namespace AuthIndex.RegistryCore.Access;
+namespace AuthIndex.Hosting.Keys;
 
 /// <summary>Reads a JWK set (RFC 7517 section 5): the P-256 and RSA signing keys in it; others are passed over, as section 5 asks.</summary>
-internal static class KeySet
+public static class KeySet
 {
     /// <summary>The shortest modulus of an RSA key that is believed (RFC 7518 section 3.3).</summary>
     public const int MinRsaBits = 2048;
@@ -62,7 +61,7 @@ internal static class KeySet
     public static void Prepare(SecurityKey key)
     {
         key.CryptoProviderFactory = new CryptoProviderFactory();
-        key.CryptoProviderFactory.CreateForVerifying(key, key is RsaSecurityKey ? TokenProfile.Rs256 : TokenProfile.Es256);
+        key.CryptoProviderFactory.CreateForVerifying(key, key is RsaSecurityKey ? SecurityAlgorithms.RsaSha256 : SecurityAlgorithms.EcdsaSha256);
     }
 
     private static ECDsaSecurityKey? EllipticCurve(JsonElement jwk)

@@ -1,0 +1,115 @@
+using System.Text;
+using System.Text.Json;
+
+namespace AuthIndex.TokenServer.Identity.Oidc;
+
+/// <summary>
+/// Makes a name out of claims: text with claims in braces. Two different sets of claims never make one name: a claim must not
+/// hold the character that ends it in the template. For groups, <c>{claim?}</c> makes none when the claim is absent, and
+/// <c>{claim[]}</c> one for each text of a list.
+/// </summary>
+internal sealed class ClaimTemplate
+{
+    private readonly string beginning;
+    private readonly List<Part> parts;
+
+    private ClaimTemplate(string beginning, List<Part> parts)
+    {
+        this.beginning = beginning;
+        this.parts = parts;
+    }
+
+    /// <summary>Reads a template.</summary>
+    /// <param name="text">The template.</param>
+    /// <param name="ofGroups">Whether claims may be optional, and one a list.</param>
+    /// <param name="template">The template, when the answer is null.</param>
+    /// <returns>Null when it is one; otherwise what is wrong with it.</returns>
+    public static string? Parse(string text, bool ofGroups, out ClaimTemplate? template)
+    {
+        template = null;
+        var pieces = text.Split('{');
+        if (pieces.Length == 1) return "it has no claim in braces";
+        if (NameProblem(pieces[0] + "x") is not null || pieces[0].Contains('}', StringComparison.Ordinal)) return "it begins with what no name can begin with";
+
+        var read = new List<Part>();
+        for (var i = 1; i < pieces.Length; i++)
+        {
+            var close = pieces[i].IndexOf('}', StringComparison.Ordinal);
+            if (close < 0 || pieces[i].LastIndexOf('}') != close) return "its braces are no pairs";
+            var (claim, after) = (pieces[i][..close], pieces[i][(close + 1)..]);
+            if (after.Length == 0 && i < pieces.Length - 1) return "two claims stand side by side, so that nobody could tell where one ends";
+            if (after.Any(char.IsControl)) return "it holds a control character";
+            var isOptional = ofGroups && claim.EndsWith('?');
+            if (isOptional) claim = claim[..^1];
+            var isList = ofGroups && claim.EndsWith("[]", StringComparison.Ordinal);
+            if (isList) claim = claim[..^2];
+            if (!ClaimPath.TryParse(claim, out var path)) return $"'{claim}' is no claim";
+            read.Add(new Part(path!, after, isOptional, isList));
+        }
+
+        if (read.Count(p => p.IsList) > 1) return "more than one claim is a list";
+        template = new ClaimTemplate(pieces[0], read);
+        return null;
+    }
+
+    /// <summary>Makes the names of a token: exactly one, unless a claim is optional or a list.</summary>
+    /// <returns>Null when they are made; otherwise what is wrong with a claim.</returns>
+    public string? Fill(JsonElement claims, out IReadOnlyList<string> names)
+    {
+        names = [];
+        List<StringBuilder> made = [new StringBuilder(beginning)];
+        for (var i = 0; i < parts.Count; i++)
+        {
+            var part = parts[i];
+            if (part.Claim.Find(claims) is not { } claim)
+            {
+                if (part.IsOptional) return null;
+                return $"the claim {part.Claim.Text} is missing";
+            }
+
+            if (Values(part, claim, out var values) is { } wrong) return wrong;
+            foreach (var value in values)
+            {
+                if (value.Length == 0) return $"the claim {part.Claim.Text} is empty";
+                if (part.After.Length > 0 && value.Contains(part.After[0], StringComparison.Ordinal)) return $"the claim {part.Claim.Text} holds '{part.After[0]}', which ends it in the name";
+            }
+
+            made = part.IsList
+                ? [.. made.SelectMany(m => values.Select(v => new StringBuilder(m.ToString()).Append(v).Append(part.After)))]
+                : [.. made.Select(m => m.Append(values[0]).Append(part.After))];
+        }
+
+        var found = made.ConvertAll(m => m.ToString());
+        names = found;
+        return found.Select(NameProblem).FirstOrDefault(p => p is not null);
+    }
+
+    private static string? Values(Part part, JsonElement claim, out List<string> values)
+    {
+        values = [];
+        if (!part.IsList)
+        {
+            if (ClaimPath.TextOf(claim) is not { } text) return $"the claim {part.Claim.Text} is no text";
+            values.Add(text);
+            return null;
+        }
+
+        if (claim.ValueKind != JsonValueKind.Array) return $"the claim {part.Claim.Text} is no list";
+        foreach (var item in claim.EnumerateArray())
+        {
+            if (ClaimPath.TextOf(item) is not { } text) return $"the claim {part.Claim.Text} is no list of texts";
+            values.Add(text);
+        }
+
+        return null;
+    }
+
+    /// <summary>What stands against a name: the rules of <see cref="AccountName"/>, except that colons are no matter behind the issuer's.</summary>
+    private static string? NameProblem(string name) => AccountName.Problem("x" + name.Replace(':', '-')) is { } problem ? $"what the claims make is no name: {problem}" : null;
+
+    /// <param name="Claim">The claim.</param>
+    /// <param name="After">The text between it and the next.</param>
+    /// <param name="IsOptional">Whether its absence is no fault.</param>
+    /// <param name="IsList">Whether it is a list.</param>
+    private sealed record Part(ClaimPath Claim, string After, bool IsOptional, bool IsList);
+}

@@ -1,0 +1,203 @@
+using System.Collections.Frozen;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Keys;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AuthIndex.TokenServer.Identity.Oidc;
+
+/// <summary>
+/// The keys of one issuer, by <c>kid</c>: asked of it (OpenID Connect Discovery section 4) at the start, every few minutes and, at a
+/// bounded rate, when a token names one not seen yet. The last good set is kept on disk and holds while the issuer is away. A
+/// configured file is read again when it changes.
+/// </summary>
+internal sealed partial class IssuerKeys : IDisposable
+{
+    /// <summary>The longest answer read, in bytes.</summary>
+    public const int MaxAnswerBytes = 512 * 1024;
+
+    /// <summary>How old the keys may become before they are asked for again.</summary>
+    public static readonly TimeSpan RefreshEvery = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long an issuer is left alone after it was asked about a key not seen yet, or did not answer.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
+
+    private readonly OidcIssuerOptions options;
+    private readonly string file;
+    private readonly HttpClient http;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+    private readonly SemaphoreSlim refreshing = new(1, 1);
+    private readonly Lock asking = new();
+    private volatile FrozenDictionary<string, SecurityKey> keys = FrozenDictionary<string, SecurityKey>.Empty;
+    private byte[]? last;
+    private FileStamp? stamp;
+    private Task<bool> asked = Task.FromResult(true);
+    private long? askedAt;
+    private long? lookedAt;
+    private long generation;
+    private volatile string? failure = "it was not asked yet";
+
+    /// <summary>Takes the file's keys: those of the configured one, or those last fetched.</summary>
+    /// <param name="options">The issuer.</param>
+    /// <param name="copy">Where fetched keys are kept.</param>
+    /// <param name="http">Asks.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="log">Takes what goes wrong.</param>
+    /// <exception cref="OperatorException">The configured file is no set of keys.</exception>
+    public IssuerKeys(OidcIssuerOptions options, string copy, HttpClient http, TimeProvider time, ILogger log)
+    {
+        this.options = options;
+        this.http = http;
+        this.time = time;
+        this.log = log;
+        file = options.KeysFile ?? copy;
+        try
+        {
+            if (options.KeysFile is not null || File.Exists(file)) TakeFile();
+        }
+        catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
+        {
+            // The copy is replaced by the next answer; a file that the operator names must be right.
+            if (options.KeysFile is not null) throw new OperatorException($"tokenServer.oidc: keysFile of {options.Name}: {file}: {e.Message}", e);
+            LogFailure(log, options.Name!, $"{file}: {e.Message}", 0);
+        }
+    }
+
+    /// <summary>Grows whenever the keys have changed.</summary>
+    public long Generation => Interlocked.Read(ref generation);
+
+    /// <summary>Why the keys could not be had when they were last asked for; null when they could.</summary>
+    public string? Failure => failure;
+
+    /// <summary>Whether any key is known.</summary>
+    public bool Any => keys.Count > 0;
+
+    /// <summary>The key of a name, or null; may ask the issuer when it is new.</summary>
+    public async ValueTask<SecurityKey?> FindAsync(string keyId, CancellationToken cancellationToken)
+    {
+        if (keys.GetValueOrDefault(keyId) is { } known) return known;
+        await AskOnce().WaitAsync(cancellationToken);
+        return keys.GetValueOrDefault(keyId);
+    }
+
+    /// <summary>Reads the keys anew if it is time to.</summary>
+    public async Task LookAsync(CancellationToken cancellationToken)
+    {
+        if (options.KeysFile is not null)
+        {
+            if (failure is null && stamp is { IsSettled: true } && FileStamp.Of(file) == stamp) return;
+        }
+        else if (lookedAt is { } since && time.GetElapsedTime(since) < (failure is null ? RefreshEvery : Pause))
+        {
+            return;
+        }
+
+        lookedAt = time.GetTimestamp();
+        await RefreshAsync(cancellationToken);
+    }
+
+    /// <summary>Reads the keys anew; on failure the last good ones stay in force. True when they are fresh.</summary>
+    public async Task<bool> RefreshAsync(CancellationToken cancellationToken)
+    {
+        await refreshing.WaitAsync(cancellationToken);
+        try
+        {
+            if (options.KeysFile is not null) TakeFile();
+            else Take(await FetchAsync(cancellationToken), isFetched: true);
+            failure = null;
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException or FormatException or JsonException or InvalidOperationException
+            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            if (failure != e.Message) LogFailure(log, options.Name!, LogText.Clean(e.Message), keys.Count);
+            failure = e.Message;
+        }
+        finally
+        {
+            refreshing.Release();
+        }
+
+        return failure is null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        refreshing.Dispose();
+        http.Dispose();
+    }
+
+    /// <summary>One question for all requests that come while it runs, and no other for a while; nobody's own, so that a client that hangs up does not end it.</summary>
+    private Task<bool> AskOnce()
+    {
+        lock (asking)
+        {
+            var now = time.GetTimestamp();
+            if (asked.IsCompleted && (askedAt is not { } since || time.GetElapsedTime(since, now) >= Pause))
+            {
+                askedAt = now;
+                asked = RefreshAsync(CancellationToken.None);
+            }
+
+            return asked;
+        }
+    }
+
+    private void TakeFile()
+    {
+        stamp = FileStamp.Of(file);
+        Take(File.ReadAllBytes(file), isFetched: false);
+        if (options.KeysFile is not null) failure = null;
+    }
+
+    private void Take(byte[] set, bool isFetched)
+    {
+        if (last is not null && set.AsSpan().SequenceEqual(last)) return;
+        var fresh = KeySet.Parse(set);
+        if (fresh.Count == 0) throw new FormatException("the key set holds no usable signing key");
+        if (isFetched) DurableFile.Replace(file, set);
+        last = set;
+        keys = fresh;
+        Interlocked.Increment(ref generation);
+        LogKeys(log, options.Name!, fresh.Count);
+    }
+
+    private async Task<byte[]> FetchAsync(CancellationToken cancellationToken)
+    {
+        if (options.KeysUrl is { } configured) return await GetAsync(configured, isConfigured: true, cancellationToken);
+
+        // OpenID Connect Discovery section 4.1: a stroke at the issuer's end is not doubled.
+        var discovery = new Uri(options.Issuer!.TrimEnd('/') + "/.well-known/openid-configuration");
+        using var document = JsonDocument.Parse(await GetAsync(discovery, isConfigured: true, cancellationToken), new JsonDocumentOptions { AllowDuplicateProperties = false });
+        if (Member(document, "issuer") != options.Issuer) throw new FormatException($"{discovery} is the document of another issuer"); // section 4.3
+        if (!Uri.TryCreate(Member(document, "jwks_uri"), UriKind.Absolute, out var url) || !KeysUrlAttribute.IsSafe(url)) throw new FormatException($"the jwks_uri in {discovery} is no URL beginning with https://");
+        return await GetAsync(url, url.Host == discovery.Host && url.Port == discovery.Port && url.Scheme == discovery.Scheme, cancellationToken);
+    }
+
+    /// <summary>Asks for a document, with the bearer token only where the configuration leads: a document must not send it elsewhere.</summary>
+    private async Task<byte[]> GetAsync(Uri url, bool isConfigured, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, url);
+        if (isConfigured && options.BearerTokenFile is { } token)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(token, cancellationToken)).Trim());
+        }
+
+        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
+        if (response.StatusCode != HttpStatusCode.OK) throw new HttpRequestException($"{url} answered {(int)response.StatusCode}");
+        return await response.Content.ReadAsByteArrayAsync(cancellationToken);
+    }
+
+    private static string? Member(JsonDocument document, string name) =>
+        document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty(name, out var member) ? ClaimPath.TextOf(member) : null;
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "oidc {Issuer}: {Count} signing keys are known")]
+    private static partial void LogKeys(ILogger log, string issuer, int count);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "oidc {Issuer}: the signing keys could not be read ({Reason}); going on with the {Count} known ones and trying again")]
+    private static partial void LogFailure(ILogger log, string issuer, string reason, int count);
+}

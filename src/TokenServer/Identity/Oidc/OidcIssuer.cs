@@ -1,0 +1,148 @@
+using System.Text.Json;
+using AuthIndex.Hosting;
+using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Policies;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AuthIndex.TokenServer.Identity.Oidc;
+
+/// <summary>
+/// Judges the tokens of one issuer: algorithm, key, signature, issuer, audience, times (RFC 7519, RFC 8725), required claims; and
+/// says which account and groups a good one stands for. Fails closed.
+/// </summary>
+internal sealed class OidcIssuer : IDisposable
+{
+    private readonly JsonWebTokenHandler handler = new();
+    private readonly OidcIssuerOptions options;
+    private readonly ClaimTemplate account;
+    private readonly List<ClaimTemplate> groups;
+    private readonly List<ClaimRequirement> requirements;
+    private readonly TimeProvider time;
+
+    /// <param name="options">Its settings, validated.</param>
+    /// <param name="keys">Its keys.</param>
+    /// <param name="time">The clock.</param>
+    public OidcIssuer(OidcIssuerOptions options, IssuerKeys keys, TimeProvider time)
+    {
+        this.options = options;
+        this.time = time;
+        Keys = keys;
+        account = Template(options.Account!, ofGroups: false);
+        groups = options.Groups.ConvertAll(g => Template(g, ofGroups: true));
+        requirements = [.. options.Require.Select(r => new ClaimRequirement(r.Key, r.Value))];
+    }
+
+    /// <summary>What its accounts and groups begin with.</summary>
+    public string Name => options.Name!;
+
+    /// <summary>Its <c>iss</c>.</summary>
+    public string Issuer => options.Issuer!;
+
+    /// <summary>Its keys.</summary>
+    public IssuerKeys Keys { get; }
+
+    /// <summary>Judges a token whose <c>iss</c> says that it is of this issuer.</summary>
+    /// <param name="text">The token.</param>
+    /// <param name="token">What can be read in it.</param>
+    /// <param name="cancellationToken">Ends the wait for the issuer.</param>
+    /// <returns>Signed in, refused or unavailable.</returns>
+    public async ValueTask<SignInOutcome> JudgeAsync(string text, CompactJwt token, CancellationToken cancellationToken)
+    {
+        if (ReadHeader(token.Header, out var algorithm, out var keyId) is { } unfit) return Refuse(unfit);
+        if (await Keys.FindAsync(keyId, cancellationToken) is not { } key)
+        {
+            return Keys.Failure is { } failure
+                ? new SignInOutcome.Unavailable(IssuerKeys.Pause, $"oidc {Name}: the key of the token is not known, and the issuer's keys cannot be had: {LogText.Clean(failure)}")
+                : Refuse($"the issuer has no key '{LogText.Clean(keyId)}'");
+        }
+
+        if (key is RsaSecurityKey != (algorithm == TokenProfile.Rs256)) return Refuse($"the key is not one for {algorithm}");
+        var result = handler.ValidateToken(text, Parameters(key));
+        if (!result.IsValid) return Refuse(Explain(result.Exception));
+        return ReadTimes(token.Claims, out var expires) is { } untimely ? Refuse(untimely) : Admit(token.Claims, expires);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Keys.Dispose();
+
+    private SignInOutcome Admit(JsonElement claims, DateTimeOffset expires)
+    {
+        foreach (var requirement in requirements)
+        {
+            if (requirement.Problem(claims) is { } unmet) return Refuse(unmet);
+        }
+
+        if (account.Fill(claims, out var accounts) is { } nameless) return Refuse(nameless);
+        var found = new List<string>();
+        foreach (var template in groups)
+        {
+            if (template.Fill(claims, out var names) is { } unfit) return Refuse(unfit);
+            found.AddRange(names.Select(n => $"{Name}:{n}"));
+        }
+
+        var who = $"{Name}:{accounts[0]}";
+        if (who.Length > AccountName.MaxLength) return Refuse($"its account would have more than {AccountName.MaxLength} characters");
+        var end = expires + options.Leeway;
+        return new SignInOutcome.SignedIn(who, found, SignIn.Oidc)
+        {
+            RememberFor = end - time.GetUtcNow(),
+            TokensEnd = end + options.Outlive,
+            IsFoundByPasswordOnly = true,
+        };
+    }
+
+    /// <summary>Null when the header is acceptable. Keys that a token brings along or points to (jwk, x5c, jku, x5u) are never looked at.</summary>
+    private string? ReadHeader(JsonElement header, out string algorithm, out string keyId)
+    {
+        (algorithm, keyId) = (Text(header, "alg") ?? "", Text(header, "kid") ?? "");
+        if (!options.Algorithms.Contains(algorithm, StringComparer.Ordinal)) return $"its algorithm is '{LogText.Clean(algorithm)}', not {string.Join(" or ", options.Algorithms)}";
+        if (header.TryGetProperty("crit", out _) || header.TryGetProperty("zip", out _)) return "its header demands an extension";
+        return keyId.Length == 0 ? "it names no key" : null;
+    }
+
+    private TokenValidationParameters Parameters(SecurityKey key) => new()
+    {
+        IssuerSigningKey = key,
+        ValidIssuer = Issuer,
+        ValidAudiences = options.Audience,
+        RequireSignedTokens = true,
+        RequireExpirationTime = true,
+        ValidateLifetime = false, // by ReadTimes, with our own clock
+    };
+
+    private string? ReadTimes(JsonElement claims, out DateTimeOffset expires)
+    {
+        var now = time.GetUtcNow();
+        if (!TryTime(claims, "exp", out expires)) return "its exp is missing or no time";
+        if (!TryTime(claims, "iat", out var issued)) return "its iat is missing or no time";
+        var start = issued;
+        if (claims.TryGetProperty("nbf", out _) && !TryTime(claims, "nbf", out start)) return "its nbf is no time";
+        if (now >= expires + options.Leeway) return $"it expired at {expires:yyyy-MM-dd HH:mm:ss}Z";
+        if (now < start - options.Leeway) return $"it is not valid before {start:yyyy-MM-dd HH:mm:ss}Z";
+        return issued > now + options.Leeway || issued > expires ? "its iat lies in the future or after its end" : null;
+    }
+
+    private SignInOutcome.Refused Refuse(string reason) => OidcSource.Refuse($"oidc {Name}: {reason}");
+
+    private static ClaimTemplate Template(string text, bool ofGroups) =>
+        ClaimTemplate.Parse(text, ofGroups, out var template) is { } problem ? throw new OperatorException($"tokenServer.oidc: '{text}': {problem}") : template!;
+
+    private static string? Text(JsonElement header, string member) => header.TryGetProperty(member, out var value) ? ClaimPath.TextOf(value) : null;
+
+    private static bool TryTime(JsonElement claims, string name, out DateTimeOffset at)
+    {
+        at = default;
+        if (!claims.TryGetProperty(name, out var value) || value.ValueKind != JsonValueKind.Number || !value.TryGetInt64(out var seconds) || seconds is < 0 or > 253_402_000_000) return false;
+        at = DateTimeOffset.FromUnixTimeSeconds(seconds);
+        return true;
+    }
+
+    private static string Explain(Exception failure) => failure switch
+    {
+        SecurityTokenInvalidAudienceException => "it is for another audience",
+        SecurityTokenInvalidIssuerException => "it is of another issuer",
+        SecurityTokenInvalidSignatureException => "its signature is wrong",
+        _ => "it is not acceptable",
+    };
+}

@@ -1,0 +1,108 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
+using AuthIndex.TokenServer.Policies;
+
+namespace AuthIndex.TokenServer.Identity.Oidc;
+
+/// <summary>The issuers of the configuration. Their keys are looked after in the background, so that one that is away does not keep the server from starting.</summary>
+internal sealed class OidcIssuers : BackgroundService
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5); // docker gives up after 15
+
+    private readonly TimeProvider time;
+
+    /// <param name="issuers">Their settings.</param>
+    /// <param name="folder">Where fetched keys are kept.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="log">Takes what goes wrong with keys.</param>
+    /// <exception cref="OperatorException">The settings do not fit together, or a file that they name cannot be used.</exception>
+    public OidcIssuers(IReadOnlyList<OidcIssuerOptions> issuers, string folder, TimeProvider time, ILogger<OidcIssuers> log)
+    {
+        this.time = time;
+        foreach (var issuer in issuers)
+        {
+            if (Problem(issuer, issuers) is { } problem) throw new OperatorException($"tokenServer.oidc: {issuer.Name}: {problem}");
+        }
+
+        if (issuers.Any(i => i.KeysFile is null)) DataDirectory.Ensure(folder);
+        All = [.. issuers.Select(i => new OidcIssuer(i, new IssuerKeys(i, CopyOf(i, folder), Client(i), time, log), time))];
+    }
+
+    /// <summary>Each issuer.</summary>
+    public IReadOnlyList<OidcIssuer> All { get; }
+
+    /// <summary>Grows whenever keys of an issuer have changed.</summary>
+    public long Version
+    {
+        get
+        {
+            long version = 0;
+            foreach (var issuer in All) version += issuer.Keys.Generation;
+            return version;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        foreach (var issuer in All) issuer.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (All.Count == 0) return;
+        do await Task.WhenAll(All.Select(i => i.Keys.LookAsync(stoppingToken)));
+        while (await DelayAsync(stoppingToken));
+    }
+
+    private async Task<bool> DelayAsync(CancellationToken stoppingToken)
+    {
+        await Task.Delay(LookEvery, time, stoppingToken);
+        return true;
+    }
+
+    private static string? Problem(OidcIssuerOptions issuer, IReadOnlyList<OidcIssuerOptions> all)
+    {
+        if (Subject.IsReserved(issuer.Name!)) return "the name has another meaning in policies; take another";
+        if (all.Count(i => i.Name == issuer.Name) > 1) return "the name stands there more than once";
+        if (all.Count(i => i.Issuer == issuer.Issuer) > 1) return $"the issuer {issuer.Issuer} stands there more than once";
+        if (issuer.KeysFile is null) return null;
+        return issuer.KeysUrl is not null || issuer.CaFile is not null || issuer.BearerTokenFile is not null ? "with keysFile nobody is asked: leave keysUrl, caFile and bearerTokenFile out" : null;
+    }
+
+    // Of a name that now stands for another issuer, the keys of the former must not be believed.
+    private static string CopyOf(OidcIssuerOptions issuer, string folder) =>
+        Path.Combine(folder, $"{issuer.Name}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{issuer.Issuer}\n{issuer.KeysUrl}")))[..16]}.json");
+
+    private static HttpClient Client(OidcIssuerOptions issuer)
+    {
+        var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), AllowAutoRedirect = false, UseCookies = false };
+        if (issuer.CaFile is { } file)
+        {
+            var authorities = new X509Certificate2Collection();
+            try
+            {
+                authorities.ImportFromPemFile(file);
+            }
+            catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
+            {
+                throw new OperatorException($"tokenServer.oidc: {issuer.Name}: caFile {file}: {e.Message}", e);
+            }
+
+            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck, // a private CA publishes no revocations
+            };
+            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
+        }
+
+        return new HttpClient(handler) { Timeout = Timeout, MaxResponseContentBufferSize = IssuerKeys.MaxAnswerBytes };
+    }
+}
