@@ -12,6 +12,7 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
     private readonly BlockingCollection<Job> queue;
     private readonly Thread[] threads;
     private readonly Func<TTool> make;
+    private int busy;
 
     /// <summary>Starts the threads.</summary>
     /// <param name="name">Their name, to which a number is added.</param>
@@ -25,6 +26,15 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
         threads = [.. Enumerable.Range(1, count).Select(i => new Thread(Work) { IsBackground = true, Name = $"{name} {i}" })];
         foreach (var thread in threads) thread.Start();
     }
+
+    /// <summary>How many threads there are.</summary>
+    public int Count => threads.Length;
+
+    /// <summary>How many of them are at work.</summary>
+    public int Busy => Volatile.Read(ref busy);
+
+    /// <summary>How many jobs wait.</summary>
+    public int Waiting => queue.IsAddingCompleted ? 0 : queue.Count;
 
     /// <summary>Queues something to be done.</summary>
     /// <param name="work">What is to be done.</param>
@@ -50,7 +60,12 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
     private void Work()
     {
         using var tool = make();
-        foreach (var job in queue.GetConsumingEnumerable()) job.Run(tool);
+        foreach (var job in queue.GetConsumingEnumerable())
+        {
+            Interlocked.Increment(ref busy);
+            job.Run(tool); // throws nothing
+            Interlocked.Decrement(ref busy);
+        }
     }
 
     private abstract class Job

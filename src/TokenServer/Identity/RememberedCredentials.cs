@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using AuthIndex.TokenServer.Metrics;
 
 namespace AuthIndex.TokenServer.Identity;
 
@@ -11,7 +12,7 @@ namespace AuthIndex.TokenServer.Identity;
 /// right or wrong. Only a keyed hash is kept, never a password. Requests with the same credentials at the same time share one
 /// verification. When a source changes, everything is forgotten.
 /// </summary>
-internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time)
+internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time, TokenMetrics? metrics = null)
 {
     /// <summary>How many outcomes of each kind are kept; the oldest go first.</summary>
     public const int Capacity = 10_000;
@@ -30,6 +31,15 @@ internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time
 
     /// <summary>Asks one question of whoever knows.</summary>
     internal delegate Task<SignInOutcome> Ask(string user, string password, CancellationToken cancellationToken);
+
+    /// <summary>How many outcomes are remembered, expired ones not yet swept among them.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (gate) return right.Count + wrong.Count;
+        }
+    }
 
     /// <summary>The remembered outcome, or that of asking.</summary>
     /// <param name="user">The user name.</param>
@@ -52,12 +62,18 @@ internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time
                 wrong.Clear();
             }
 
-            if (sourcesVersion == version && (right.Find(question.Credentials) ?? wrong.Find(question.Credentials)) is { } known) return new(known);
+            if (sourcesVersion == version && (right.Find(question.Credentials) ?? wrong.Find(question.Credentials)) is { } known)
+            {
+                metrics?.PasswordShown(isRemembered: true);
+                return new(known);
+            }
+
             isFirst = !flights.TryGetValue(question, out flight!);
             if (isFirst) flights[question] = flight = new Flight();
             flight.Waiting++;
         }
 
+        metrics?.PasswordShown(isRemembered: !isFirst);
         if (isFirst) _ = FlyAsync(question, flight, ask, user, password);
         return WaitAsync(question, flight, cancellationToken);
     }

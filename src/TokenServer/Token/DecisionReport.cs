@@ -1,4 +1,5 @@
 using System.Net;
+using AuthIndex.Hosting.Telemetry;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Identity;
@@ -16,6 +17,7 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
     public void Decided(Caller caller, Grant? grant, IReadOnlyList<Scope> asked, Authorisation authorisation, Policy policy, DateTimeOffset now)
     {
         var outcome = authorisation.Refused.Count == 0 ? AuditOutcome.Granted : authorisation.Granted.Count == 0 ? AuditOutcome.Refused : AuditOutcome.Partly;
+        Note(authorisation.DecisionId, caller.Account);
         TokenLog.Decided(log, caller, grant, asked, authorisation);
         metrics.Decided(caller.Service, outcome.Word());
         if (caller.SignedInBy != SignIn.Anonymous) metrics.SignedIn(caller.SignedInBy, "signed-in");
@@ -49,6 +51,7 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
         // Some type the token where the name belongs: it must not come into a log.
         var user = grant?.Account ?? (TokenSecret.IsMeant(typed) ? "a token for a user name" : typed);
         var id = DecisionId.New();
+        Note(id, null);
         var outage = outcome as SignInOutcome.Unavailable;
         var reason = outcome switch
         {
@@ -66,6 +69,11 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
         audit.Add(new AuditEntry(now, id, kind, user, null, [], address?.ToString(), service, [], [], [], [], null, reason) { Grant = grant?.Id, GrantName = grant?.Name });
         if (outage is not null) return ErrorAnswer.Unavailable(outage.RetryAfter, id);
         return outcome is SignInOutcome.Refused { Told: { } told } ? ErrorAnswer.Unauthorized($"sign-in failed: {told} (decision {id})") : ErrorAnswer.SignInFailed(id);
+    }
+
+    private static void Note(string decision, string? account)
+    {
+        if (RequestRecord.Current is { } request) (request.Decision, request.Account) = (decision, account);
     }
 
     private static IReadOnlyList<string> Texts(IReadOnlyList<Scope> scopes) => [.. scopes.Select(s => s.ToString())];
