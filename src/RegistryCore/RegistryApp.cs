@@ -1,5 +1,6 @@
 using System.Security.Cryptography.X509Certificates;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Telemetry;
 using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Blobs;
@@ -47,6 +48,8 @@ internal static class RegistryApp
         services.AddSingleton<IndexClient>();
 
         services.AddRegistryStorage(options);
+        services.AddSingleton<StorageFigures>();
+        services.AddHostedService(s => s.GetRequiredService<StorageFigures>());
         services.AddHostedService<UploadSweeper>();
         services.AddHostedService<TouchWriter>();
         services.AddHostedService<GarbageCollectionSchedule>();
@@ -83,13 +86,24 @@ internal static class RegistryApp
         app.UseTrustedProxies(options);
         var registry = app.Services.GetRequiredService<V2Endpoint>();
         var health = app.Services.GetRequiredService<HealthEndpoint>();
-        app.Run(http => http.Request.Path.Value switch
+        var metrics = app.Services.GetRequiredService<MetricsEndpoint>();
+        app.Services.ObserveRegistry();
+        app.Run(http => Named(http) switch
         {
             HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(http),
             HealthEndpoint.ReadyPath => health.ReadyAsync(http),
+            MetricsPage.Path => metrics.HandleAsync(http),
             _ => registry.HandleAsync(http),
         });
         return app;
+    }
+
+    /// <summary>The path, which is the name of the route too where it is one of the few outside <c>/v2/</c>.</summary>
+    private static string? Named(HttpContext http)
+    {
+        var path = http.Request.Path.Value;
+        if (path is HealthEndpoint.LivePath or HealthEndpoint.ReadyPath or MetricsPage.Path && RequestRecord.Current is { } record) record.Route = path;
+        return path;
     }
 
     /// <summary>The client for the token server, which trusts its private CA where one is configured, and then no other, and shows a certificate where one is.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AuthIndex.Hosting.Telemetry;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Uploads;
@@ -39,7 +40,7 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
         catch (Exception e) when (IsStorageFull(e))
         {
             LogFull(log, http.TraceIdentifier, http.Request.Method, http.Request.Path.Value, e.Message);
-            error = OciError.NoSpace();
+            error = OciError.NoSpace(http.TraceIdentifier);
         }
         catch (Exception e)
         {
@@ -54,6 +55,7 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
     {
         var (match, mismatch) = path.Find(http.Request.Method, RawPath(http));
         if (match is null) return mismatch;
+        if (RequestRecord.Current is { } record) (record.Route, record.Repository) = (match.Route.Name, match.Route.HasRepository ? match.Repository.Value : null);
 
         var required = match.Route.Needs.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Needs);
         var asked = match.Route.Tail == "_catalog" ? Scope.Catalog : match.Route.Asks.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Asks);
@@ -77,6 +79,7 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
         var keep = (string?)response.Headers["Docker-Distribution-Api-Version"];
         response.Clear();
         response.Headers["Docker-Distribution-Api-Version"] = keep;
+        RequestId.Tell(http);
         response.StatusCode = error.Status;
         foreach (var (name, value) in error.Headers) response.Headers[name] = value;
 

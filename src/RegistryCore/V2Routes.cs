@@ -20,6 +20,9 @@ internal sealed record V2Route(string[] Methods, string Tail, ActionSet Needs, A
     /// <summary>The tail's segments.</summary>
     public string[] Segments { get; } = Tail.Split('/');
 
+    /// <summary>The name that metrics and logs know the route by.</summary>
+    public string Name { get; } = Tail is "" or "_catalog" ? $"/v2/{Tail}" : $"/v2/{{name}}/{Tail}";
+
     /// <summary>Whether the path begins with a repository's name.</summary>
     public bool HasRepository { get; } = Tail is not ("" or "_catalog");
 }

@@ -45,6 +45,7 @@ internal static class TokenServerApp
         {
             app.UseTrustedProxies(options);
             _ = app.Services.GetRequiredService<DataDirectory>();
+            app.Services.ObserveTokenServer();
             app.Run(app.Services.GetRequiredService<TokenServerRoutes>().HandleAsync);
             return app;
         }
@@ -68,13 +69,14 @@ internal static class TokenServerApp
         services.AddSingleton(_ => new SignInLimits(options.SignInLimits, time));
         services.AddSingleton<HtpasswdSource>();
         services.AddSingleton(_ => new CertificateSource(options.Tls.ClientCertificates, time));
-        services.AddSingleton(s => new LdapSources(options.Ldap, time, s.GetRequiredService<ILogger<LdapSource>>()));
+        services.AddSingleton(s => new LdapSources(options.Ldap, time, s.GetRequiredService<ILogger<LdapSource>>(), s.GetRequiredService<TokenMetrics>()));
         services.AddSingleton(s => new OidcIssuers(options.Oidc, options.OidcPath, time, s.GetRequiredService<ILogger<OidcIssuers>>()));
         services.AddHostedService(s => s.GetRequiredService<OidcIssuers>());
         services.AddSingleton<OidcSource>();
+        services.AddSingleton(s => new RememberedCredentials(options.RememberPasswords, time, s.GetRequiredService<TokenMetrics>()));
         services.AddSingleton(s => new IdentityChain(
             [s.GetRequiredService<HtpasswdSource>(), s.GetRequiredService<CertificateSource>(), s.GetRequiredService<OidcSource>(), .. s.GetRequiredService<LdapSources>().All],
-            new RememberedCredentials(options.RememberPasswords, time), s.GetRequiredService<SuspendedAccounts>(), s.GetRequiredService<SignInLimits>()));
+            s.GetRequiredService<RememberedCredentials>(), s.GetRequiredService<SuspendedAccounts>(), s.GetRequiredService<SignInLimits>()));
         services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
         services.AddHostedService<PolicyWatcher>();
         services.AddSingleton<TokenMetrics>();
@@ -82,7 +84,6 @@ internal static class TokenServerApp
         services.AddSingleton(s => new AuditLog(options.AuditPath, s.GetRequiredService<TokenMetrics>(), time, s.GetRequiredService<ILogger<AuditLog>>()));
         services.AddHostedService(s => s.GetRequiredService<AuditLog>());
         services.AddSingleton<DecisionReport>();
-        services.AddSingleton<MetricsEndpoint>();
         services.AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyStore>(), options.Issuer, options.TokenLifetime));
         services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyStore>(), s.GetRequiredService<Revocations>(), options.Issuer));
         services.AddSingleton<JwksEndpoint>();

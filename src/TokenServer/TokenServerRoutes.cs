@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+using AuthIndex.Hosting.Telemetry;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Account;
 using AuthIndex.TokenServer.Index;
@@ -19,6 +21,24 @@ internal sealed partial class TokenServerRoutes(
     AccountTokensEndpoint accountTokens, RevokeEndpoint revoke, RevocationFeedEndpoint revocations, IntrospectionEndpoint introspection,
     ILogger<TokenServerRoutes> log)
 {
+    private readonly FrozenDictionary<string, (string Route, RequestDelegate Handler)> rows = new Dictionary<string, RequestDelegate>(StringComparer.Ordinal)
+    {
+        [TokenEndpoint.Path] = token.HandleAsync,
+        [JwksEndpoint.Path] = jwks.HandleAsync,
+        [MetadataEndpoint.Path] = metadata.HandleAsync,
+        [PullableEndpoint.Path] = pullable.HandleAsync,
+        [ReportEndpoint.EventsPath] = reports.HandleEventsAsync,
+        [ReportEndpoint.SnapshotPath] = reports.HandleSnapshotAsync,
+        [RevocationFeedEndpoint.Path] = revocations.HandleAsync,
+        [IntrospectionEndpoint.Path] = introspection.HandleAsync,
+        [CatalogueEndpoint.Path] = catalogue.HandleAsync, // and what lies below
+        [RevokeEndpoint.Path] = revoke.HandleAsync,
+        [AccountTokensEndpoint.Path] = accountTokens.HandleAsync, // and what lies below
+        [HealthEndpoint.LivePath] = HealthEndpoint.LiveAsync,
+        [HealthEndpoint.ReadyPath] = health.ReadyAsync,
+        [MetricsPage.Path] = metrics.HandleAsync,
+    }.ToFrozenDictionary(row => row.Key, row => (row.Key, row.Value), StringComparer.Ordinal);
+
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
     {
@@ -37,31 +57,30 @@ internal sealed partial class TokenServerRoutes(
         }
         catch (Exception e) when (!context.Response.HasStarted)
         {
-            Broken(log, context.Request.Method, context.Request.Path, e);
+            var (method, path) = (Hosting.LogText.Clean(context.Request.Method), Hosting.LogText.Clean(context.Request.Path));
+            Broken(log, method, path, e);
             context.Response.Clear();
-            await ErrorAnswer.Broken.SendAsync(context.Response);
+            RequestId.Tell(context);
+            await ErrorAnswer.Broken(context.TraceIdentifier).SendAsync(context.Response);
         }
     }
 
-    private Task RouteAsync(HttpContext context) => context.Request.Path.Value switch
+    private Task RouteAsync(HttpContext context)
     {
-        TokenEndpoint.Path => token.HandleAsync(context),
-        JwksEndpoint.Path => jwks.HandleAsync(context),
-        MetadataEndpoint.Path => metadata.HandleAsync(context),
-        PullableEndpoint.Path => pullable.HandleAsync(context),
-        ReportEndpoint.EventsPath => reports.HandleEventsAsync(context),
-        ReportEndpoint.SnapshotPath => reports.HandleSnapshotAsync(context),
-        RevocationFeedEndpoint.Path => revocations.HandleAsync(context),
-        IntrospectionEndpoint.Path => introspection.HandleAsync(context),
-        { } path when CatalogueEndpoint.Answers(path) => catalogue.HandleAsync(context),
-        RevokeEndpoint.Path => revoke.HandleAsync(context),
-        { } path when AccountTokensEndpoint.Answers(path) => accountTokens.HandleAsync(context),
-        HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(context),
-        HealthEndpoint.ReadyPath => health.ReadyAsync(context),
-        MetricsPage.Path => metrics.HandleAsync(context),
-        _ => ErrorAnswer.NotFound.SendAsync(context.Response),
-    };
+        var (route, answer) = Find(context.Request.Path.Value ?? "");
+        if (RequestRecord.Current is { } record) record.Route = route;
+        return answer(context);
+    }
+
+    /// <summary>The row of a path: the name that metrics and logs know it by, and who answers.</summary>
+    private (string Route, RequestDelegate Answer) Find(string path)
+    {
+        var row = CatalogueEndpoint.Answers(path) ? CatalogueEndpoint.Path : AccountTokensEndpoint.Answers(path) ? AccountTokensEndpoint.Path : path;
+        return rows.TryGetValue(row, out var answer) ? (answer.Route, answer.Handler) : (RequestRecord.NoRoute, NotFoundAsync);
+    }
+
+    private static Task NotFoundAsync(HttpContext context) => ErrorAnswer.NotFound.SendAsync(context.Response);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} ended in an exception")]
-    private static partial void Broken(ILogger log, string method, PathString path, Exception exception);
+    private static partial void Broken(ILogger log, string method, string path, Exception exception);
 }

@@ -54,7 +54,7 @@ public sealed class SkopeoTests(RealParts parts)
         Assert.Contains("manifest unknown", gone.Error, StringComparison.OrdinalIgnoreCase);
     }
 
-    private static async Task<string> LoginAsync(AuthIndexUp up, TemporaryDirectory folder)
+    internal static async Task<string> LoginAsync(AuthIndexUp up, TemporaryDirectory folder)
     {
         var login = await ChildProcess.RunAsync(
             "skopeo", ["login", "--tls-verify=false", "--authfile", folder["auth.json"], "--username", "admin", "--password-stdin", up.Host], input: up.AdminPassword);
@@ -62,7 +62,7 @@ public sealed class SkopeoTests(RealParts parts)
         return folder["auth.json"];
     }
 
-    private static async Task<string> SkopeoAsync(params string[] arguments)
+    internal static async Task<string> SkopeoAsync(params string[] arguments)
     {
         // Signatures are not the matter here, and a machine need not have a policy on them.
         var result = await ChildProcess.RunAsync("skopeo", ["--insecure-policy", .. arguments]);
@@ -71,7 +71,7 @@ public sealed class SkopeoTests(RealParts parts)
     }
 
     /// <summary>Writes an image in the layout of skopeo's <c>dir:</c>: manifest.json beside blobs that are named by their digests.</summary>
-    private static string WriteImage(string folder)
+    internal static string WriteImage(string folder)
     {
         var (layer, unpacked) = Layer();
         var config = JsonSerializer.SerializeToUtf8Bytes(new

@@ -24,7 +24,7 @@ public sealed partial class ArchitectureTests
             ["Metrics"] = [],
             ["Audit"] = ["Metrics"],
             ["Policies"] = [],
-            ["Identity"] = ["Protocol", "Policies"], // only how a token begins, and the words for the ways to sign in, which rules name
+            ["Identity"] = ["Protocol", "Metrics", "Policies"], // of Protocol and Policies only how a token begins, and the words for the ways to sign in, which rules name
             ["Keys"] = ["Protocol"],
             ["Backup"] = ["Keys"], // only where they lie
             ["Revocation"] = ["Protocol", "State", "Identity"],
@@ -38,22 +38,23 @@ public sealed partial class ArchitectureTests
         ["RegistryCore"] = new()
         {
             ["Protocol"] = [],
-            ["Access"] = ["Protocol"],
-            ["Storage"] = ["Protocol"],
+            ["Metrics"] = [],
+            ["Access"] = ["Protocol", "Metrics"],
+            ["Storage"] = ["Protocol", "Metrics"],
             ["Revocation"] = ["Access"], // of Access the line to the index, and where it leaves what it learns
-            ["Blobs"] = ["Protocol", "Access", "Storage"],
+            ["Blobs"] = ["Protocol", "Metrics", "Access", "Storage"],
             ["Uploads"] = ["Protocol", "Access", "Storage"],
-            ["Manifests"] = ["Protocol", "Access", "Storage", "IndexSync"], // a pull is noted where it is answered
+            ["Manifests"] = ["Protocol", "Metrics", "Access", "Storage", "IndexSync"], // a pull is noted where it is answered
             ["Tags"] = ["Protocol", "Access", "Storage"],
             ["Catalog"] = ["Protocol", "Access", "Storage"],
             ["IndexSync"] = ["Protocol", "Access", "Storage"], // of Access only the line to the index
             ["Import"] = ["Protocol", "Storage", "Manifests"], // of Manifests only what a manifest says
-            ["Commands"] = ["Protocol", "Access", "Storage", "Blobs", "Uploads", "Manifests", "Tags", "Catalog", "IndexSync", "Revocation", "Import"],
+            ["Commands"] = ["Protocol", "Metrics", "Access", "Storage", "Blobs", "Uploads", "Manifests", "Tags", "Catalog", "IndexSync", "Revocation", "Import"],
         },
     };
 
     // What endpoints answer with, and what carries the request from the gate to them.
-    private static readonly string[] RequestCarriers = ["V2Request", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument", "FormBody"];
+    private static readonly string[] RequestCarriers = ["V2Request", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument", "FormBody", "RequestTelemetry", "RequestId"];
 
     [Fact]
     public void Projects_refer_only_to_those_they_may()

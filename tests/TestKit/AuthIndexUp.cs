@@ -40,6 +40,9 @@ public sealed class AuthIndexUp : IAsyncDisposable
     /// <summary>The log of both servers so far.</summary>
     public string Log => process.Error;
 
+    /// <summary>What must never come into the log. Those that the servers make themselves are added at the end.</summary>
+    public Secrets Secrets { get; } = new();
+
     /// <summary>Starts with options, which win over the ports and the data chosen here, and waits until it says that it is ready.</summary>
     /// <exception cref="InvalidOperationException">It ended instead.</exception>
     public static async Task<AuthIndexUp> StartAsync(params string[] options)
@@ -73,6 +76,7 @@ public sealed class AuthIndexUp : IAsyncDisposable
     {
         var result = await ChildProcess.RunAsync(Script, ["users", "add", name, "--data", Data], input: password);
         if (result.ExitCode != 0) throw new InvalidOperationException($"users add {name}: {result}");
+        Secrets.AddPassword(name, password);
     }
 
     /// <summary>A token of <c>admin</c>.</summary>
@@ -81,7 +85,9 @@ public sealed class AuthIndexUp : IAsyncDisposable
         using var http = new HttpClient();
         http.DefaultRequestHeaders.Authorization = new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"admin:{AdminPassword}")));
         using var json = JsonDocument.Parse(await http.GetStringAsync(new Uri(TokenServer, $"/token?service=registry&scope={scope}")));
-        return json.RootElement.GetProperty("token").GetString()!;
+        var token = json.RootElement.GetProperty("token").GetString()!;
+        Secrets.Add("a token of admin", token);
+        return token;
     }
 
     /// <summary>The processes whose command line names the data directory: the script and what it started.</summary>
@@ -108,11 +114,30 @@ public sealed class AuthIndexUp : IAsyncDisposable
     public Task<ProcessResult> EndAsync() => process.ExitAsync(TimeSpan.FromMinutes(1));
 
     /// <summary>Stops it and removes its data.</summary>
+    /// <exception cref="InvalidOperationException">A secret stands in the log or in the audit log.</exception>
     public async ValueTask DisposeAsync()
     {
         if (!process.HasExited) await TerminateAsync();
+        var told = ToldSecrets();
         await process.DisposeAsync();
         folder.Dispose();
+        if (told.Count > 0) throw new InvalidOperationException($"the logs tell {string.Join(", ", told)}");
+    }
+
+    /// <summary>The secrets that the logs tell, by what they are; none, if all is well.</summary>
+    public IReadOnlyList<string> ToldSecrets()
+    {
+        foreach (var (what, file) in ((string, string)[])[("the registry's credential", "registry-credential"), .. Files("keys"), .. Files("certs")])
+        {
+            if (File.Exists(Path.Combine(Data, file)) && File.ReadAllText(Path.Combine(Data, file)) is var content && (what == "the registry's credential" || content.Contains("PRIVATE KEY", StringComparison.Ordinal))) Secrets.Add(what, content.Trim());
+        }
+
+        if (File.Exists(Path.Combine(Data, "initial-admin-password"))) Secrets.AddPassword("admin", AdminPassword);
+        var audit = Path.Combine(Data, "token-server", "audit.jsonl");
+        return Secrets.ToldBy(Log + (File.Exists(audit) ? File.ReadAllText(audit) : ""));
+
+        IEnumerable<(string, string)> Files(string name) => Directory.Exists(Path.Combine(Data, name))
+            ? Directory.EnumerateFiles(Path.Combine(Data, name)).Select(f => ("a private key", Path.Combine(name, Path.GetFileName(f)))) : [];
     }
 
     private static string Repository()

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.Hosting.Telemetry;
 
 namespace AuthIndex.Hosting.Web;
 
@@ -36,6 +37,12 @@ public abstract class ListenerOptions
     /// <summary>The form of log lines on standard error: console (for people) or json.</summary>
     [AllowedValues("console", "json")]
     public string LogFormat { get; set; } = "console";
+
+    /// <summary>Whether the log has a line for every request.</summary>
+    public bool AccessLog { get; set; }
+
+    /// <summary>Where traces and metrics are sent.</summary>
+    public TelemetryOptions Telemetry { get; set; } = new();
 }
 
 /// <summary>A server certificate in PEM files, and whose clients' certificates are believed.</summary>

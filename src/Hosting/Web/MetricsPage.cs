@@ -7,7 +7,8 @@ namespace AuthIndex.Hosting.Web;
 
 /// <summary>
 /// The page at <c>/metrics</c> in Prometheus' text form, version 0.0.4: everything that one meter has counted.
-/// An instrument's name has its points as underscores, its unit and, for a counter, <c>_total</c> behind it.
+/// An instrument's name has its points as underscores, its unit and, for a counter, <c>_total</c> behind it. Counting what has
+/// been counted under the same labels before allocates nothing.
 /// </summary>
 public sealed class MetricsPage : IDisposable
 {
@@ -17,13 +18,9 @@ public sealed class MetricsPage : IDisposable
     /// <summary>The Content-Type of the page.</summary>
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-    // Only instruments with a bounded set of labels are made; this holds should one ever not be.
-    private const int MaxSeries = 2000;
-
-    private static readonly double[] DefaultBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-
     private readonly MeterListener listener = new();
-    private readonly ConcurrentDictionary<Instrument, ConcurrentDictionary<string, Series>> instruments = new();
+    private readonly ConcurrentBag<MetricFamily> families = [];
+    private readonly Lock rendering = new();
 
     /// <summary>Begins to count what the meter reports.</summary>
     public MetricsPage(Meter meter)
@@ -31,58 +28,88 @@ public sealed class MetricsPage : IDisposable
         listener.InstrumentPublished = (instrument, all) =>
         {
             if (instrument.Meter != meter) return;
-            instruments[instrument] = new(StringComparer.Ordinal);
-            all.EnableMeasurementEvents(instrument);
+            var family = new MetricFamily(instrument);
+            families.Add(family);
+            all.EnableMeasurementEvents(instrument, family);
         };
-        listener.SetMeasurementEventCallback<int>((i, value, labels, _) => Record(i, value, labels));
-        listener.SetMeasurementEventCallback<long>((i, value, labels, _) => Record(i, value, labels));
-        listener.SetMeasurementEventCallback<double>((i, value, labels, _) => Record(i, value, labels));
+        listener.SetMeasurementEventCallback<int>(static (_, value, labels, family) => ((MetricFamily)family!).Record(value, labels));
+        listener.SetMeasurementEventCallback<long>(static (_, value, labels, family) => ((MetricFamily)family!).Record(value, labels));
+        listener.SetMeasurementEventCallback<double>(static (_, value, labels, family) => ((MetricFamily)family!).Record(value, labels));
         listener.Start();
     }
 
     /// <summary>The page as it is now.</summary>
     public string Render()
     {
-        // Observed ones are told anew, so that a label that is gone does not stay.
-        foreach (var (instrument, series) in instruments)
+        lock (rendering)
         {
-            if (instrument.IsObservable) series.Clear();
+            foreach (var family in families) family.BeginPage();
+            listener.RecordObservableInstruments();
+            var page = new StringBuilder();
+            foreach (var family in families.OrderBy(f => f.Name, StringComparer.Ordinal)) family.Append(page);
+            return page.ToString();
         }
-
-        listener.RecordObservableInstruments();
-        var page = new StringBuilder();
-        foreach (var (instrument, series) in instruments.OrderBy(i => i.Key.Name, StringComparer.Ordinal)) Append(page, instrument, series);
-        return page.ToString();
     }
 
     /// <inheritdoc/>
     public void Dispose() => listener.Dispose();
+}
 
-    private void Record(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> labels)
+/// <summary>The series of one instrument.</summary>
+internal sealed class MetricFamily
+{
+    // Only instruments with a bounded set of labels are made; this holds should one ever not be.
+    private const int MaxSeries = 2000;
+
+    private static readonly double[] DefaultBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+    private readonly ConcurrentDictionary<KeyValuePair<string, object?>[], MetricSeries> series = new(LabelComparer.Instance);
+    private readonly ConcurrentDictionary<KeyValuePair<string, object?>[], MetricSeries>.AlternateLookup<ReadOnlySpan<KeyValuePair<string, object?>>> byLabels;
+    private readonly bool isObserved;
+    private readonly double[] bounds;
+    private readonly MetricKind kind;
+    private readonly string head;
+
+    public MetricFamily(Instrument instrument)
     {
-        var series = instruments[instrument];
-        var key = Labels(labels);
-        if (!series.TryGetValue(key, out var found))
+        byLabels = series.GetAlternateLookup<ReadOnlySpan<KeyValuePair<string, object?>>>();
+        kind = KindOf(instrument);
+        isObserved = instrument.IsObservable;
+        bounds = kind != MetricKind.Histogram ? [] : instrument is Histogram<double> { Advice.HistogramBucketBoundaries: { } advised } ? [.. advised] : DefaultBuckets;
+        Name = instrument.Name.Replace('.', '_') + Unit(instrument.Unit) + (kind == MetricKind.Counter ? "_total" : "");
+        head = $"# HELP {Name} {instrument.Description}\n# TYPE {Name} {kind.ToString().ToLowerInvariant()}\n";
+    }
+
+    /// <summary>The name that Prometheus knows it by.</summary>
+    public string Name { get; }
+
+    /// <summary>Observed ones are told anew for every page, so that a label that is gone does not stay.</summary>
+    public void BeginPage()
+    {
+        if (isObserved) series.Clear();
+    }
+
+    /// <summary>Takes a measurement.</summary>
+    public void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> labels)
+    {
+        if (!byLabels.TryGetValue(labels, out var found))
         {
             if (series.Count >= MaxSeries) return;
-            found = series.GetOrAdd(key, _ => new Series(IsHistogram(instrument) ? Buckets(instrument) : []));
+            found = series.GetOrAdd(labels.ToArray(), all => new MetricSeries(Text(all), bounds, kind));
         }
 
-        found.Record(value, KindOf(instrument));
+        found.Record(value);
     }
 
-    private static void Append(StringBuilder page, Instrument instrument, ConcurrentDictionary<string, Series> series)
+    /// <summary>Writes it.</summary>
+    public void Append(StringBuilder page)
     {
-        if (series.IsEmpty) return;
-        var kind = KindOf(instrument);
-        var name = instrument.Name.Replace('.', '_') + Unit(instrument.Unit) + (kind == Kind.Counter ? "_total" : "");
-        page.Append(CultureInfo.InvariantCulture, $"# HELP {name} {instrument.Description}\n# TYPE {name} {kind.ToString().ToLowerInvariant()}\n");
-        foreach (var (labels, values) in series.OrderBy(s => s.Key, StringComparer.Ordinal)) values.Append(page, name, labels, kind);
+        page.Append(head);
+        foreach (var one in series.Values.OrderBy(s => s.Labels, StringComparer.Ordinal)) one.Append(page, Name);
     }
 
-    private static string Labels(ReadOnlySpan<KeyValuePair<string, object?>> labels)
+    private static string Text(KeyValuePair<string, object?>[] labels)
     {
-        if (labels.IsEmpty) return "";
         var text = new StringBuilder();
         foreach (var (key, value) in labels)
         {
@@ -95,63 +122,105 @@ public sealed class MetricsPage : IDisposable
 
     private static string Unit(string? unit) => unit switch { "s" => "_seconds", "By" => "_bytes", _ => "" };
 
-    private static double[] Buckets(Instrument instrument) =>
-        instrument is Histogram<double> { Advice.HistogramBucketBoundaries: { } advised } ? [.. advised] : DefaultBuckets;
-
-    private static bool IsHistogram(Instrument instrument) => instrument is Histogram<double> or Histogram<long> or Histogram<int>;
-
-    private static Kind KindOf(Instrument instrument) => instrument switch
+    private static MetricKind KindOf(Instrument instrument) => instrument switch
     {
-        Histogram<double> or Histogram<long> or Histogram<int> => Kind.Histogram,
-        Counter<long> or Counter<int> or Counter<double> or ObservableCounter<long> or ObservableCounter<double> => Kind.Counter,
-        _ => Kind.Gauge,
+        Histogram<double> or Histogram<long> or Histogram<int> => MetricKind.Histogram,
+        Counter<long> or Counter<int> or Counter<double> or ObservableCounter<long> or ObservableCounter<double> => MetricKind.Counter,
+        _ => MetricKind.Gauge,
     };
 
-    private enum Kind
+    /// <summary>Compares labels in the order in which they are given, which is always the same for an instrument.</summary>
+    private sealed class LabelComparer : IEqualityComparer<KeyValuePair<string, object?>[]>, IAlternateEqualityComparer<ReadOnlySpan<KeyValuePair<string, object?>>, KeyValuePair<string, object?>[]>
     {
-        Counter,
-        Gauge,
-        Histogram,
-    }
+        public static readonly LabelComparer Instance = new();
 
-    private sealed class Series(double[] bounds)
-    {
-        private readonly Lock gate = new();
-        private readonly long[] counts = new long[bounds.Length];
-        private double value;
-        private long count;
+        public bool Equals(KeyValuePair<string, object?>[]? x, KeyValuePair<string, object?>[]? y) => x is not null && y is not null && Equals(x.AsSpan(), y);
 
-        public void Record(double measured, Kind kind)
+        public int GetHashCode(KeyValuePair<string, object?>[] labels) => GetHashCode(labels.AsSpan());
+
+        public bool Equals(ReadOnlySpan<KeyValuePair<string, object?>> alternate, KeyValuePair<string, object?>[] other)
         {
-            lock (gate)
+            if (alternate.Length != other.Length) return false;
+            for (var i = 0; i < other.Length; i++)
             {
-                count++;
-                value = kind == Kind.Gauge ? measured : value + measured;
-                for (var i = 0; i < bounds.Length; i++)
-                {
-                    if (measured <= bounds[i]) counts[i]++;
-                }
+                if (alternate[i].Key != other[i].Key || !Equals(alternate[i].Value, other[i].Value)) return false;
             }
+
+            return true;
         }
 
-        public void Append(StringBuilder page, string name, string labels, Kind kind)
+        public int GetHashCode(ReadOnlySpan<KeyValuePair<string, object?>> alternate)
         {
-            lock (gate)
-            {
-                if (kind != Kind.Histogram)
-                {
-                    page.Append(CultureInfo.InvariantCulture, $"{name}{Braced(labels)} {value}\n");
-                    return;
-                }
-
-                for (var i = 0; i < bounds.Length; i++) page.Append(CultureInfo.InvariantCulture, $"{name}_bucket{Braced(Joined(labels, $"le=\"{bounds[i].ToString(CultureInfo.InvariantCulture)}\""))} {counts[i]}\n");
-                page.Append(CultureInfo.InvariantCulture, $"{name}_bucket{Braced(Joined(labels, "le=\"+Inf\""))} {count}\n");
-                page.Append(CultureInfo.InvariantCulture, $"{name}_sum{Braced(labels)} {value}\n{name}_count{Braced(labels)} {count}\n");
-            }
+            var hash = 0;
+            foreach (var (_, value) in alternate) hash = HashCode.Combine(hash, value);
+            return hash;
         }
 
-        private static string Joined(string labels, string last) => labels.Length == 0 ? last : $"{labels},{last}";
-
-        private static string Braced(string labels) => labels.Length == 0 ? "" : $"{{{labels}}}";
+        public KeyValuePair<string, object?>[] Create(ReadOnlySpan<KeyValuePair<string, object?>> alternate) => alternate.ToArray();
     }
+}
+
+/// <summary>What a series tells.</summary>
+internal enum MetricKind
+{
+    /// <summary>What only grows.</summary>
+    Counter,
+
+    /// <summary>What comes and goes.</summary>
+    Gauge,
+
+    /// <summary>How values are distributed.</summary>
+    Histogram,
+}
+
+/// <summary>What one instrument has counted under one set of labels.</summary>
+/// <param name="labels">The labels as the page writes them.</param>
+/// <param name="bounds">The upper bounds of a histogram's buckets.</param>
+/// <param name="kind">What it tells.</param>
+internal sealed class MetricSeries(string labels, double[] bounds, MetricKind kind)
+{
+    private readonly Lock gate = new();
+    private readonly long[] counts = new long[bounds.Length + 1];
+    private double value;
+
+    /// <summary>The labels as the page writes them, without braces.</summary>
+    public string Labels => labels;
+
+    /// <summary>Takes a measurement.</summary>
+    public void Record(double measured)
+    {
+        var bucket = 0;
+        while (bucket < bounds.Length && measured > bounds[bucket]) bucket++;
+        lock (gate)
+        {
+            counts[bucket]++;
+            value = kind == MetricKind.Gauge ? measured : value + measured;
+        }
+    }
+
+    /// <summary>Writes it.</summary>
+    public void Append(StringBuilder page, string name)
+    {
+        lock (gate)
+        {
+            if (kind != MetricKind.Histogram)
+            {
+                page.Append(CultureInfo.InvariantCulture, $"{name}{Braced(labels)} {value}\n");
+                return;
+            }
+
+            var total = 0L;
+            for (var i = 0; i < counts.Length; i++)
+            {
+                var bound = i < bounds.Length ? bounds[i].ToString(CultureInfo.InvariantCulture) : "+Inf";
+                page.Append(CultureInfo.InvariantCulture, $"{name}_bucket{Braced(Joined(labels, $"le=\"{bound}\""))} {total += counts[i]}\n");
+            }
+
+            page.Append(CultureInfo.InvariantCulture, $"{name}_sum{Braced(labels)} {value}\n{name}_count{Braced(labels)} {total}\n");
+        }
+    }
+
+    private static string Joined(string labels, string last) => labels.Length == 0 ? last : $"{labels},{last}";
+
+    private static string Braced(string labels) => labels.Length == 0 ? "" : $"{{{labels}}}";
 }

@@ -1,7 +1,10 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.Hosting.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -14,6 +17,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Console;
 
 namespace AuthIndex.Hosting.Web;
 
@@ -44,6 +48,7 @@ public static class ServerHost
         var services = builder.Services;
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + LastWork);
         services.TryAddSingleton(TimeProvider.System);
+        AddTelemetry(services, options, name);
         services.AddSingleton(s => new Draining(options, s.GetRequiredService<IHostApplicationLifetime>(), s.GetRequiredService<ILogger<Draining>>()));
         services.AddSingleton<IStartupFilter>(s => s.GetRequiredService<Draining>());
         services.AddHostedService(s => s.GetRequiredService<Draining>());
@@ -168,6 +173,33 @@ public static class ServerHost
         services.AddHealthPart(s => s.GetRequiredService<CertificateFiles>().Health(s.GetRequiredService<TimeProvider>().GetUtcNow()));
     }
 
+    /// <summary>First of all, so that it sees every request.</summary>
+    private static void AddTelemetry(IServiceCollection services, ListenerOptions options, string name)
+    {
+        services.AddSingleton(s =>
+        {
+            var meter = new Meter($"AuthIndex.{name}");
+            ProcessMetrics.Observe(meter);
+            var files = s.GetService<CertificateFiles>(); // none in plain HTTP
+            meter.CreateObservableGauge(
+                "authindex.certificate.expiry.time",
+                () => files is null ? (Measurement<long>[])[] : [new(new DateTimeOffset(files.Current.Certificate.NotAfter).ToUnixTimeSeconds())],
+                "s", "When the server's certificate expires, in Unix seconds.");
+            return meter;
+        });
+        services.AddSingleton(s => new MetricsPage(s.GetRequiredService<Meter>()));
+        services.AddSingleton<MetricsEndpoint>();
+        services.AddSingleton<RequestMetrics>();
+        services.AddSingleton(s => new AccessLog(options, s.GetRequiredService<Meter>(), s.GetRequiredService<ILoggerFactory>()));
+        services.AddHostedService(s => s.GetRequiredService<AccessLog>());
+        services.AddSingleton<IStartupFilter>(s => ActivatorUtilities.CreateInstance<RequestTelemetry>(s, options));
+        if (options.Telemetry.OtlpEndpoint is not null) AddExport(services, options.Telemetry, name);
+    }
+
+    // Apart, so that nothing of it is even loaded where nothing is sent.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void AddExport(IServiceCollection services, TelemetryOptions options, string name) => services.AddHostedService(_ => new OtlpExport(options, name));
+
     private static void AddLogging(ILoggingBuilder logging, ListenerOptions options)
     {
         logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.LogLevel, ignoreCase: true));
@@ -175,23 +207,13 @@ public static class ServerHost
         logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Error);
         // It would log a failed start with its stack trace, which RunAsync tells in one line.
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
-        logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        if (options.LogFormat == "json")
+        logging.AddFilter(AccessLog.Category, LogLevel.Information); // it is on or off, at any level
+        logging.AddConsole(console =>
         {
-            logging.AddJsonConsole(json =>
-            {
-                json.UseUtcTimestamp = true;
-                json.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ";
-            });
-        }
-        else
-        {
-            logging.AddSimpleConsole(line =>
-            {
-                line.SingleLine = true;
-                line.UseUtcTimestamp = true;
-                line.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            });
-        }
+            console.LogToStandardErrorThreshold = LogLevel.Trace;
+            console.FormatterName = options.LogFormat == "json" ? JsonLogLine.FormName : ConsoleLogLine.FormName;
+        });
+        logging.AddConsoleFormatter<ConsoleLogLine, ConsoleFormatterOptions>();
+        logging.AddConsoleFormatter<JsonLogLine, ConsoleFormatterOptions>();
     }
 }

@@ -1,3 +1,5 @@
+using AuthIndex.Hosting.Telemetry;
+using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.TokenContract;
 using Microsoft.Extensions.Primitives;
@@ -5,7 +7,7 @@ using Microsoft.Extensions.Primitives;
 namespace AuthIndex.RegistryCore.Access;
 
 /// <summary>The one gate of the registry: from an <c>Authorization</c> header and a required scope to a verified token or an error.</summary>
-internal sealed class AccessCheck(BearerValidator validator, Challenge challenge)
+internal sealed class AccessCheck(BearerValidator validator, Challenge challenge, RegistryMetrics metrics)
 {
     private const string Scheme = "Bearer ";
 
@@ -19,20 +21,30 @@ internal sealed class AccessCheck(BearerValidator validator, Challenge challenge
     public async ValueTask<(VerifiedToken? Token, OciError? Error)> CheckAsync(
         StringValues authorization, Scope? required, Scope? asked, Scope? source, CancellationToken cancellationToken)
     {
-        if (authorization.Count > 1) return (null, OciError.BadRequest("more than one Authorization header"));
-        if (authorization is not [{ } header] || !header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return (null, challenge.TokenRequired(asked, source));
+        if (authorization.Count > 1) return Refuse("malformed", OciError.BadRequest("more than one Authorization header"));
+        if (authorization is not [{ } header] || !header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return Refuse("missing", challenge.TokenRequired(asked, source));
 
+        using var span = RegistryMetrics.Traces.StartActivity("check token");
         switch (await validator.ValidateAsync(header[Scheme.Length..].Trim(), cancellationToken))
         {
             case TokenOutcome.Valid { Token: var token }:
-                return required is null || token.Grants(required) ? (token, null) : (null, challenge.ScopeInsufficient(asked!, Explain(token, required), source));
+                if (RequestRecord.Current is { } request) (request.Account, request.TokenId) = (token.Subject, token.Id);
+                if (required is not null && !token.Grants(required)) return Refuse("insufficient", challenge.ScopeInsufficient(asked!, Explain(token, required), source));
+                metrics.TokenChecked("good");
+                return (token, null);
             case TokenOutcome.Invalid { Reason: var reason }:
-                return (null, challenge.TokenInvalid(asked, reason, source));
+                return Refuse("invalid", challenge.TokenInvalid(asked, reason, source));
             case TokenOutcome.Unjudged { Reason: var reason }:
-                return (null, OciError.Unavailable(reason));
+                return Refuse("unjudged", OciError.Unavailable(reason));
             default:
                 throw new InvalidOperationException("A token is valid, invalid or unjudged.");
         }
+    }
+
+    private (VerifiedToken? Token, OciError? Error) Refuse(string outcome, OciError error)
+    {
+        metrics.TokenChecked(outcome);
+        return (null, error);
     }
 
     /// <summary>Why the token is not enough: the index's own words where it left some.</summary>

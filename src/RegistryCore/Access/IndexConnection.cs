@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using System.Text;
+using AuthIndex.Hosting.Telemetry;
 
 namespace AuthIndex.RegistryCore.Access;
 
@@ -37,6 +38,7 @@ internal sealed class IndexConnection(RegistryOptions options, HttpClient http)
             Content = content,
             Headers = { Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Service}:{credential}"))) },
         };
+        if (RequestRecord.Current is { } asking) request.Headers.Add(RequestId.Header, asking.Id);
         return await http.SendAsync(request, cancellationToken);
     }
 }

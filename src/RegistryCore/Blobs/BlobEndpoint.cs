@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
 using Microsoft.Win32.SafeHandles;
@@ -8,7 +9,7 @@ using Microsoft.Win32.SafeHandles;
 namespace AuthIndex.RegistryCore.Blobs;
 
 /// <summary>Blobs: read them, whole or in parts, and take them out (OCI distribution-spec 1.1, "Pulling blobs", "Deleting blobs").</summary>
-internal sealed class BlobEndpoint(BlobStore blobs, RegistryOptions options)
+internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, RegistryOptions options)
 {
     /// <summary>GET and HEAD of a blob, with ranges (RFC 9110 section 14).</summary>
     public async Task<OciError?> GetAsync(V2Request request)
@@ -48,6 +49,7 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryOptions options)
     {
         if (!Digest.TryParse(request.Argument, out var digest)) return OciError.DigestInvalid(request.Argument);
         if (!await blobs.RemoveAsync(request.Repository, digest, request.Token.Subject)) return OciError.BlobUnknown(digest);
+        metrics.Deleted();
         request.Http.Response.StatusCode = StatusCodes.Status202Accepted;
         return null;
     }

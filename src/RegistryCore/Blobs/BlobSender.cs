@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using AuthIndex.Hosting.Telemetry;
 using AuthIndex.RegistryCore.Protocol;
 using Microsoft.Win32.SafeHandles;
 
@@ -14,6 +15,8 @@ internal static class BlobSender
     /// <exception cref="IOException">The file is shorter than the range.</exception>
     public static async Task SendAsync(PipeWriter body, SafeFileHandle file, ByteRange range, CancellationToken cancellationToken)
     {
+        var record = RequestRecord.Current;
+        record?.Sent ??= 0;
         var at = range.First;
         while (at <= range.Last)
         {
@@ -23,6 +26,7 @@ internal static class BlobSender
             body.Advance(read);
             at += read;
             var flushed = await body.FlushAsync(cancellationToken);
+            record?.Sent += read;
             if (flushed.IsCompleted) return;
         }
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net.Sockets;
 using System.Text.Json;
 using AuthIndex.Hosting;
@@ -43,6 +44,7 @@ internal static class ControlClient
             .AddSingleton(options)
             .AddSingleton(TimeProvider.System)
             .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace))
+            .AddSingleton(_ => new Meter("AuthIndex.RegistryCore"))
             .AddRegistryStorage(options)
             .AddSingleton<DistributionImport>()
             .AddSingleton<StorageTasks>()

@@ -2,13 +2,14 @@ using System.Buffers;
 using System.Security.Cryptography;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
+using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
 
 namespace AuthIndex.RegistryCore.Manifests;
 
 /// <summary>Manifests: push, pull, delete, by tag and by digest (OCI distribution-spec 1.1, "Pushing manifests" and around).</summary>
-internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pulls, FreeSpace space, RegistryOptions options)
+internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pulls, FreeSpace space, RegistryMetrics metrics, RegistryOptions options)
 {
     /// <summary>GET and HEAD.</summary>
     public async Task<OciError?> GetAsync(V2Request request)
@@ -17,7 +18,12 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pull
         if (await manifests.FindToKeepAsync(request.Repository, reference) is not { } manifest) return OciError.ManifestUnknown(reference);
 
         var (http, headers) = (request.Http, request.Http.Response.Headers);
-        if (HttpMethods.IsGet(http.Request.Method)) pulls.Note(request.Repository, manifest.Digest);
+        if (HttpMethods.IsGet(http.Request.Method))
+        {
+            pulls.Note(request.Repository, manifest.Digest);
+            metrics.Pulled();
+        }
+
         headers.ETag = Precondition.EntityTag(manifest.Digest);
         headers["Docker-Content-Digest"] = manifest.Digest.Value;
         if (new Precondition(null, http.Request.Headers.IfNoneMatch).IsNotModified(manifest.Digest))
@@ -54,6 +60,7 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pull
             case PutOutcome.TagMoved { Tag: var tag }: return OciError.TagMoved(tag);
             case PutOutcome.TooDeep: return OciError.ManifestInvalid($"more than {options.Limits.IndexDepth} indexes lie in one another");
             default:
+                metrics.Pushed();
                 Describe(request, reference, manifest, tags);
                 return null;
         }
@@ -69,6 +76,7 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pull
             case DeleteOutcome.NotFound: return OciError.ManifestUnknown(reference);
             case DeleteOutcome.TagMoved: return OciError.TagMoved(reference.Value);
             default:
+                metrics.Deleted();
                 request.Http.Response.StatusCode = StatusCodes.Status202Accepted;
                 return null;
         }

@@ -81,7 +81,7 @@ internal sealed record OciError(int Status, string Code, string Message)
 
     public static OciError BadRequest(string reason) => new(400, "UNSUPPORTED", reason);
 
-    public static OciError NoSpace() => new(507, "UNAVAILABLE", "the registry's storage is full; nothing of this request was kept");
+    public static OciError NoSpace(string requestId) => new(507, "UNAVAILABLE", $"the registry's storage is full; nothing of this request was kept (request id {requestId})");
 
     /// <summary>More requests without a known account than an address may make.</summary>
     public static OciError TooManyRequests(TimeSpan wait) =>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.TokenContract;
 
@@ -24,6 +25,7 @@ internal sealed partial class GarbageCollector(
     DigestLocks locks,
     Touches touches,
     Housekeeping housekeeping,
+    RegistryMetrics metrics,
     RegistryOptions options,
     TimeProvider clock,
     ILogger<GarbageCollector> log)
@@ -34,6 +36,21 @@ internal sealed partial class GarbageCollector(
 
     /// <summary>Runs one collection, after the one that is running.</summary>
     public async Task<CollectionReport> RunAsync(bool isDryRun, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var report = await CollectAsync(isDryRun, cancellationToken);
+            if (!isDryRun) metrics.Collected(report.Manifests, report.Links, report.Blobs, report.Leftovers, report.BlobBytes + report.LeftoverBytes);
+            return report;
+        }
+        catch (Exception e) when (!isDryRun && e is not OperationCanceledException)
+        {
+            metrics.CollectionFailed();
+            throw;
+        }
+    }
+
+    private async Task<CollectionReport> CollectAsync(bool isDryRun, CancellationToken cancellationToken)
     {
         using var turn = await housekeeping.EnterAsync(cancellationToken);
         var started = clock.GetTimestamp();

@@ -1,9 +1,10 @@
+using AuthIndex.RegistryCore.Metrics;
 using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Storage;
 
 /// <summary>Has every blob checked once in the configured time, at a bounded rate; where it stands is in the database.</summary>
-internal sealed partial class ScrubSchedule(Scrubber scrubber, RegistryOptions options, RegistryDatabase database, TimeProvider clock, ILogger<ScrubSchedule> log)
+internal sealed partial class ScrubSchedule(Scrubber scrubber, RegistryOptions options, RegistryDatabase database, RegistryMetrics metrics, TimeProvider clock, ILogger<ScrubSchedule> log)
     : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
@@ -25,6 +26,7 @@ internal sealed partial class ScrubSchedule(Scrubber scrubber, RegistryOptions o
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
             {
+                metrics.ScrubFailed();
                 LogFailed(log, e);
             }
         }

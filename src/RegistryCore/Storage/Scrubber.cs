@@ -1,4 +1,4 @@
-using System.Diagnostics.Metrics;
+using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
 using Dapper;
 
@@ -11,12 +11,9 @@ internal sealed record ScrubReport(int Blobs, long Bytes, int Manifests, IReadOn
 /// Compares what is stored with its digests. What no longer matches is marked and shown to nobody: then a client finds it
 /// missing and pushes it again, which heals it, in place of building on what is broken. What matches again loses its mark.
 /// </summary>
-internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatabase database, ReadCache cache, DigestLocks locks, TimeProvider clock, ILogger<Scrubber> log)
+internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatabase database, ReadCache cache, DigestLocks locks, RegistryMetrics metrics, TimeProvider clock, ILogger<Scrubber> log)
 {
     private const int PageSize = 100;
-
-    private static readonly Meter Meter = new("AuthIndex.RegistryCore");
-    private static readonly Counter<long> Damages = Meter.CreateCounter<long>("authindex.registry.damaged", description: "Blobs and manifests found damaged.");
 
     /// <summary>Checks blobs that were last checked before a time, and all manifests if <paramref name="withManifests"/>.</summary>
     /// <param name="checkedBefore">Unix seconds.</param>
@@ -47,11 +44,14 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
     private async Task<ScrubReport> CheckBlobAsync(ScrubReport report, BlobRow row, List<string> intact, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken)
     {
         var digest = Parse(row.Digest);
+        metrics.Scrubbed(row.Size);
         report = report with { Blobs = report.Blobs + 1, Bytes = report.Bytes + row.Size };
         if (await BlobFile.IsIntactAsync(directory.Blob(digest), digest, row.Size, pace, cancellationToken))
         {
             intact.Add(row.Digest);
-            return row.IsDamaged ? report with { Healed = report.Healed + 1 } : report;
+            if (!row.IsDamaged) return report;
+            metrics.Healed();
+            return report with { Healed = report.Healed + 1 };
         }
 
         // It may have been collected or pushed anew while it was read: the verdict is given while nobody can do either.
@@ -65,12 +65,18 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
     {
         var digest = Parse(row.Digest);
         report = report with { Manifests = report.Manifests + 1 };
+        metrics.Scrubbed(0);
         var isIntact = Digest.Compute(digest.Algorithm, row.Bytes) == digest;
         if (isIntact && !row.IsDamaged) return report;
         var marked = await database.WriteAsync(db => db.Execute(
             "UPDATE manifest_contents SET damaged_at = @at WHERE digest = @digest AND bytes = @bytes",
             new { at = isIntact ? (long?)null : database.Now, digest = row.Digest, bytes = row.Bytes }));
-        if (isIntact) return report with { Healed = report.Healed + 1 };
+        if (isIntact)
+        {
+            metrics.Healed();
+            return report with { Healed = report.Healed + 1 };
+        }
+
         return marked == 0 ? report : Note(report, row.Digest, row.IsDamaged, "SELECT r.name FROM repositories r JOIN manifests m ON m.repository = r.id WHERE m.digest = @digest");
     }
 
@@ -80,7 +86,7 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
         foreach (var repository in repositories) cache.Invalidate(repository);
         if (!wasKnown)
         {
-            Damages.Add(1);
+            metrics.Damaged();
             var names = string.Join(", ", repositories);
             LogDamaged(log, digest, names);
         }

@@ -1,3 +1,5 @@
+using AuthIndex.RegistryCore.Metrics;
+
 namespace AuthIndex.RegistryCore.Storage;
 
 /// <summary>Everything that stands on the registry's folder: the same for a server and for a command that works on the folder alone.</summary>
@@ -5,6 +7,7 @@ internal static class StorageServices
 {
     /// <summary>Adds the stores and their housekeeping.</summary>
     public static IServiceCollection AddRegistryStorage(this IServiceCollection services, RegistryOptions options) => services
+        .AddSingleton<RegistryMetrics>()
         .AddSingleton<StorageDirectory>()
         .AddSingleton<SpaceReserve>()
         .AddSingleton<RegistryDatabase>()

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Security.Cryptography;
+using AuthIndex.Hosting.Telemetry;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.TokenContract;
 using Microsoft.Win32.SafeHandles;
@@ -54,6 +55,8 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
         using var handle = OpenFile();
         var running = await EnsureHashAsync(handle, cancellationToken);
         var start = Offset;
+        var record = RequestRecord.Current;
+        record?.Received ??= 0;
         while (true)
         {
             var read = await body.ReadAtLeastAsync(WriteSize, cancellationToken);
@@ -69,6 +72,7 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
                 throw;
             }
 
+            record?.Received += read.Buffer.Length;
             body.AdvanceTo(read.Buffer.End);
             if (!read.IsCompleted) continue;
             Fault.Pass(FaultPoint.UploadAppended);

@@ -37,6 +37,9 @@ internal sealed class UploadStore
         }
     }
 
+    /// <summary>How many sessions are open.</summary>
+    public int Count => sessions.Count;
+
     /// <summary>Begins a session; null when the account has as many as it may. One of its own that lay untouched for an hour gives way.</summary>
     public UploadSession? Create(RepositoryName repository, string account, HashAlgorithmName algorithm)
     {

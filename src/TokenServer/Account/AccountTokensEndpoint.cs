@@ -16,7 +16,8 @@ namespace AuthIndex.TokenServer.Account;
 internal sealed class AccountTokensEndpoint(
     CallerSignIn callers, GrantStore store, GrantMaker maker, RememberedGrants remembered, GrantKeeper keeper, GrantLimits limits, DecisionReport report, TimeProvider time, ILogger<AccountTokensEndpoint> log)
 {
-    private const string Path = "/account/v1/tokens";
+    /// <summary>Where it is.</summary>
+    public const string Path = "/account/v1/tokens";
     private const string NoService = ""; // an account is one for all registries
     private const int MaxBodyBytes = 64 * 1024;
 

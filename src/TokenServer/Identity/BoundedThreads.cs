@@ -18,6 +18,7 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
     private readonly FairQueue<Job> queue;
     private readonly Thread[] threads;
     private readonly Func<TTool> make;
+    private int busy;
     private bool isOver;
 
     /// <summary>Starts the threads.</summary>
@@ -31,6 +32,21 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
         queue = new FairQueue<Job>(queueLength);
         threads = [.. Enumerable.Range(1, count).Select(i => new Thread(Work) { IsBackground = true, Name = $"{name} {i}" })];
         foreach (var thread in threads) thread.Start();
+    }
+
+    /// <summary>How many threads there are.</summary>
+    public int Count => threads.Length;
+
+    /// <summary>How many of them are at work.</summary>
+    public int Busy => Volatile.Read(ref busy);
+
+    /// <summary>How many jobs wait.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (gate) return queue.Count;
+        }
     }
 
     /// <summary>Queues something to be done.</summary>
@@ -81,7 +97,10 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
             }
 
             // There is none for the turn of one that was turned away.
-            job?.Run(tool);
+            if (job is null) continue;
+            Interlocked.Increment(ref busy);
+            job.Run(tool); // throws nothing
+            Interlocked.Decrement(ref busy);
         }
     }
 

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using AuthIndex.TokenServer.Metrics;
 
 namespace AuthIndex.TokenServer.Identity;
 
@@ -11,7 +12,7 @@ namespace AuthIndex.TokenServer.Identity;
 /// right or wrong. Only a keyed hash is kept, never a password. Requests with the same credentials at the same time share one
 /// verification. When a source changes, everything is forgotten.
 /// </summary>
-internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time)
+internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time, TokenMetrics? metrics = null)
 {
     /// <summary>How many outcomes of each kind are kept; the oldest go first.</summary>
     public const int Capacity = 10_000;
@@ -30,6 +31,15 @@ internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time
 
     /// <summary>Asks one question of whoever knows.</summary>
     internal delegate Task<SignInOutcome> Ask(string user, string password, CancellationToken cancellationToken);
+
+    /// <summary>How many outcomes are remembered, expired ones not yet swept among them.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (gate) return right.Count + wrong.Count;
+        }
+    }
 
     /// <summary>The key under which credentials are remembered: a keyed hash.</summary>
     public UInt256 KeyOf(string user, string password) => Hash(user, password);
@@ -56,7 +66,12 @@ internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time
         bool isFirst;
         lock (gate)
         {
-            if (Known(question.Credentials, sourcesVersion) is { } known) return new(known);
+            if (Known(question.Credentials, sourcesVersion) is { } known)
+            {
+                metrics?.PasswordShown(isRemembered: true);
+                return new(known);
+            }
+
             isFirst = !flights.TryGetValue(question, out flight!);
             if (isFirst)
             {
@@ -67,6 +82,7 @@ internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time
             flight.Waiting++;
         }
 
+        metrics?.PasswordShown(isRemembered: !isFirst);
         if (isFirst) _ = FlyAsync(question, flight, ask, user, password);
         return WaitAsync(question, flight, cancellationToken);
     }

@@ -7,6 +7,17 @@ internal abstract record SignInOutcome
     {
     }
 
+    /// <summary>The outcome in a word, for metrics.</summary>
+    public string Word => this switch
+    {
+        SignedIn => "signed-in",
+        UnknownAccount => "unknown-account",
+        WrongPassword => "wrong-password",
+        Refused => "refused",
+        Limited => "limited",
+        _ => "unavailable",
+    };
+
     /// <summary>They are who they say.</summary>
     /// <param name="Account">The source's own spelling of the account, not what was typed.</param>
     /// <param name="Groups">The groups that the source knows of; local groups are the policy's.</param>

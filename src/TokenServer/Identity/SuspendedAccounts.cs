@@ -17,6 +17,9 @@ internal sealed class SuspendedAccounts
 {
     private volatile FrozenDictionary<string, Suspension> suspended = FrozenDictionary<string, Suspension>.Empty;
 
+    /// <summary>How many there are.</summary>
+    public int Count => suspended.Count;
+
     /// <summary>The suspension of an account; null when it is not suspended.</summary>
     public Suspension? Find(string account) => suspended.GetValueOrDefault(account);
 

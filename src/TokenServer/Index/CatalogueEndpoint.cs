@@ -12,7 +12,8 @@ namespace AuthIndex.TokenServer.Index;
 /// </summary>
 internal sealed class CatalogueEndpoint(CatalogueSignIn signIn, CatalogueReader catalogue)
 {
-    private const string Path = "/index/v1/repositories";
+    /// <summary>Where it is.</summary>
+    public const string Path = "/index/v1/repositories";
     private const string TagsTail = "/tags";
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };

@@ -43,7 +43,9 @@ internal sealed record ErrorAnswer
     public static ErrorAnswer SignInFailed(string decision) => Unauthorized($"sign-in failed: no such account or wrong password (decision {decision})");
 
     /// <summary>A bug or a broken machine; the log has the details.</summary>
-    public static ErrorAnswer Broken { get; } = new(StatusCodes.Status500InternalServerError, "server_error", "UNKNOWN", "the server met an unexpected condition; its log says more");
+    /// <param name="requestId">The request's name in the log.</param>
+    public static ErrorAnswer Broken(string requestId) =>
+        new(StatusCodes.Status500InternalServerError, "server_error", "UNKNOWN", $"the server met an unexpected condition; its log says more under the request id {requestId}");
 
     /// <summary>There is nothing at this path.</summary>
     public static ErrorAnswer NotFound { get; } = new(StatusCodes.Status404NotFound, "invalid_request", "UNSUPPORTED", "there is nothing here: tokens are at /token, keys at /.well-known/jwks.json");

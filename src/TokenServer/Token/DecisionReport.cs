@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using AuthIndex.Hosting.Telemetry;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Identity;
@@ -23,6 +24,7 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
     public void Decided(Caller caller, Grant? grant, IReadOnlyList<Scope> asked, Authorisation authorisation, Policy policy, DateTimeOffset now)
     {
         var outcome = authorisation.Refused.Count == 0 ? AuditOutcome.Granted : authorisation.Granted.Count == 0 ? AuditOutcome.Refused : AuditOutcome.Partly;
+        Note(authorisation.DecisionId, caller.Account);
         TokenLog.Decided(log, caller, grant, asked, authorisation);
         metrics.Decided(caller.Service, outcome.Word());
         if (caller.SignedInBy != SignIn.Anonymous) metrics.SignedIn(caller.SignedInBy, "signed-in");
@@ -57,6 +59,7 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
         var user = grant?.Account ?? (TokenSecret.IsMeant(typed) || CompactJwt.IsMeant(typed) ? "a token for a user name" : typed);
         if (outcome is SignInOutcome.Limited tooMany) return Limited(tooMany, user, address, service, now);
         var id = DecisionId.New();
+        Note(id, null);
         var outage = outcome as SignInOutcome.Unavailable;
         var reason = outcome switch
         {
@@ -74,6 +77,11 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
         audit.Add(new AuditEntry(now, id, kind, user, null, [], address?.ToString(), service, [], [], [], [], null, reason) { Grant = grant?.Id, GrantName = grant?.Name });
         if (outage is not null) return ErrorAnswer.Unavailable(outage.RetryAfter, id);
         return outcome is SignInOutcome.Refused { Told: { } told } ? ErrorAnswer.Unauthorized($"sign-in failed: {told} (decision {id})") : ErrorAnswer.SignInFailed(id);
+    }
+
+    private static void Note(string decision, string? account)
+    {
+        if (RequestRecord.Current is { } request) (request.Decision, request.Account) = (decision, account);
     }
 
     // A flood must fill neither log nor disk: what is told stands for those before it that were not.

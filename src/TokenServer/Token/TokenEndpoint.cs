@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Tokens;
@@ -32,10 +33,13 @@ internal sealed class TokenEndpoint(
         }
 
         // 2 authenticate
+        var span = TokenTraces.Source.StartActivity("sign in");
         var address = AddressOf(context);
         var result = request.Credentials is null
             ? Recognise(context.Connection.ClientCertificate)
             : await callers.SignInAsync(request.Credentials, new SignInPlace(request.Service.Name, request.Client, address), context.RequestAborted);
+        span?.SetTag("authindex.outcome", result.Outcome.Word);
+        span?.Dispose();
         if (result.Outcome is not SignInOutcome.SignedIn who)
         {
             var answer = report.NotSignedIn(result, request.Credentials?.User ?? "", address, request.Service.Name, time.GetUtcNow());
@@ -44,12 +48,14 @@ internal sealed class TokenEndpoint(
         }
 
         // 3 authorise
+        span = TokenTraces.Source.StartActivity("decide");
         var now = time.GetUtcNow();
         var caller = new Caller(who.Account, who.Groups, address, request.Service.Name, who.SignedInBy);
         var policy = policies.Current;
         var authorisation = Authorisation.Decide(policy, caller, request.Scopes, now);
         if (who.PullOnly is { } reason) authorisation = authorisation.WithoutChanges(reason);
         if (result.Grant is { } narrow) authorisation = authorisation.Keep(narrow.Narrowing.LeavesOf, $"the access token {narrow.Id} is not good for it");
+        span?.Dispose();
         report.Decided(caller, result.Grant, request.Scopes, authorisation, policy, now);
 
         // 4 issue

@@ -1,5 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using System.Text;
+using AuthIndex.Hosting.Telemetry;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
@@ -78,6 +80,7 @@ internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan default
         RandomNumberGenerator.Fill(random);
         Base64Url.EncodeToUtf8(random, id);
         json.WriteString("jti"u8, id);
+        if (RequestRecord.Current is { } request) request.TokenId = Encoding.ASCII.GetString(id);
     }
 
     private static List<Refusal> Fitting(IReadOnlyList<Refusal> refusals)

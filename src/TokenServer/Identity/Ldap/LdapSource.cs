@@ -1,4 +1,5 @@
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Metrics;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
@@ -9,7 +10,7 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
 
     // Longer and a token refreshed would not tell of an account that is gone; without, each page of a catalogue costs a search.
     private static readonly TimeSpan FoundFor = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan Busy = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan BusyFor = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan GraceFor = TimeSpan.FromSeconds(10);
 
     private readonly DirectorySettings settings;
@@ -21,11 +22,12 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     private readonly Recent<string, SignInOutcome.SignedIn> found;
     private readonly TimeProvider time;
     private readonly ILogger log;
+    private readonly TokenMetrics? metrics;
     private long outageSignIns;
 
-    public LdapSource(DirectorySettings settings, IDirectoryConnector connector, TimeProvider time, ILogger<LdapSource> log)
+    public LdapSource(DirectorySettings settings, IDirectoryConnector connector, TimeProvider time, ILogger<LdapSource> log, TokenMetrics? metrics = null)
     {
-        (this.settings, this.time, this.log) = (settings, time, log);
+        (this.settings, this.time, this.log, this.metrics) = (settings, time, log, metrics);
         verified = new VerifiedCredentials(time);
         var kept = settings.Options.OutageGrace > settings.Options.RememberFor ? settings.Options.OutageGrace : settings.Options.RememberFor;
         found = new Recent<string, SignInOutcome.SignedIn>(RememberedAccounts, kept, time);
@@ -42,6 +44,18 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
 
     /// <summary>How the directory is.</summary>
     public DirectoryHealth Health => servers.Health;
+
+    /// <summary>How many of its servers do not answer.</summary>
+    public int FailedServers => servers.Servers.Count(s => s.Failure is not null);
+
+    /// <summary>How many connections there may be.</summary>
+    public int Connections => threads.Count;
+
+    /// <summary>How many of them are at work.</summary>
+    public int Busy => threads.Busy;
+
+    /// <summary>How many questions wait for one.</summary>
+    public int Waiting => threads.Waiting;
 
     /// <summary>How often somebody was let in during an outage by what was known from before it.</summary>
     public long OutageSignIns => Interlocked.Read(ref outageSignIns);
@@ -84,13 +98,23 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
 
     private async ValueTask<SignInOutcome> AskAsync(Requester by, Func<DirectorySession, Deadline, SignInOutcome> ask, CancellationToken cancellationToken)
     {
+        using var span = TokenTraces.Source.StartActivity("ask directory");
+        span?.SetTag("authindex.directory", DirectoryName);
+        var started = time.GetTimestamp();
+        var outcome = await AskInTurnAsync(by, ask, cancellationToken);
+        metrics?.DirectoryAsked(DirectoryName, outcome.Word, time.GetElapsedTime(started));
+        return outcome;
+    }
+
+    private async ValueTask<SignInOutcome> AskInTurnAsync(Requester by, Func<DirectorySession, Deadline, SignInOutcome> ask, CancellationToken cancellationToken)
+    {
         // Not even the queue is entered for a directory that is known to be away.
         if (servers.Servers.All(s => s.Remaining > TimeSpan.Zero)) return Unavailable(servers.Unavailable(null));
         var deadline = new Deadline(settings.Options.Timeouts.SignIn, time);
         var (came, outcome) = await threads.RunAsync(by, session => Answer(session, deadline, ask), cancellationToken);
         return came
             ? outcome
-            : new SignInOutcome.Unavailable(Busy, $"directory {settings.Name}: more sign-ins are waiting than it can be asked for");
+            : new SignInOutcome.Unavailable(BusyFor, $"directory {settings.Name}: more sign-ins are waiting than it can be asked for");
     }
 
     private SignInOutcome Answer(DirectorySession session, Deadline deadline, Func<DirectorySession, Deadline, SignInOutcome> ask)

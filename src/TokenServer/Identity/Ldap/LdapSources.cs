@@ -1,5 +1,6 @@
 using AuthIndex.Hosting.Files;
 using AuthIndex.TokenServer.Identity.Ldap.Native;
+using AuthIndex.TokenServer.Metrics;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
@@ -8,12 +9,12 @@ internal sealed class LdapSources : IDisposable
 {
     /// <summary>Makes them; none is asked yet, since a directory that is away must not keep the server from starting.</summary>
     /// <exception cref="Hosting.OperatorException">The configuration is at fault, or something that only an operator can mend is missing.</exception>
-    public LdapSources(IReadOnlyList<LdapDirectoryOptions> directories, TimeProvider time, ILogger<LdapSource> log)
+    public LdapSources(IReadOnlyList<LdapDirectoryOptions> directories, TimeProvider time, ILogger<LdapSource> log, TokenMetrics? metrics = null)
     {
         var settings = DirectorySettings.Read(directories);
         if (settings.Count > 0) LibLdap.Demand();
         foreach (var file in settings.Select(s => s.Options.BindPasswordFile).OfType<string>()) _ = SecretFile.Read(file, ServerConnections.Password, ServerConnections.Remedy);
-        All = [.. settings.Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), time, log))];
+        All = [.. settings.Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), time, log, metrics))];
     }
 
     /// <summary>Each directory.</summary>

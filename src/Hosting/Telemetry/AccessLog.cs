@@ -1,0 +1,83 @@
+using System.Diagnostics.Metrics;
+using System.Net;
+using System.Threading.Channels;
+using AuthIndex.Hosting.Web;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace AuthIndex.Hosting.Telemetry;
+
+/// <summary>One line of the access log.</summary>
+/// <param name="Record">What the server found out.</param>
+/// <param name="Method">The method, fit for a log.</param>
+/// <param name="Status">The status; 0 when the client hung up.</param>
+/// <param name="Received">Bytes of the request's body.</param>
+/// <param name="Sent">Bytes of the answer's body.</param>
+/// <param name="Duration">How long it took.</param>
+/// <param name="Address">The client's address, behind trusted proxies the one they tell.</param>
+public sealed record AccessLine(RequestRecord Record, string Method, int Status, long Received, long Sent, TimeSpan Duration, IPAddress? Address);
+
+/// <summary>
+/// One line for each request, where the configuration wants that, among the other lines of the log. They are written off the
+/// requests' path; what does not fit in the queue is counted and lost, since no request waits for a log.
+/// </summary>
+public sealed partial class AccessLog : BackgroundService
+{
+    /// <summary>The lines' category.</summary>
+    public const string Category = "AuthIndex.AccessLog";
+
+    /// <summary>How many lines may wait to be written.</summary>
+    public const int Waiting = 10_000;
+
+    private readonly Channel<AccessLine> queue = Channel.CreateBounded<AccessLine>(new BoundedChannelOptions(Waiting) { SingleReader = true });
+    private readonly Counter<long> lost;
+    private readonly ILogger log;
+
+    public AccessLog(ListenerOptions options, Meter meter, ILoggerFactory logs)
+    {
+        IsOn = options.AccessLog;
+        log = logs.CreateLogger(Category);
+        lost = meter.CreateCounter<long>("authindex.access.log.lost", description: "Lines of the access log that could not be written fast enough.");
+        if (IsOn) lost.Add(0);
+    }
+
+    /// <summary>Whether there is one.</summary>
+    public bool IsOn { get; }
+
+    /// <summary>Takes a line; never waits.</summary>
+    public void Add(AccessLine line)
+    {
+        if (!queue.Writer.TryWrite(line)) lost.Add(1);
+    }
+
+    /// <inheritdoc/>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        // What waits is written before the end.
+        queue.Writer.TryComplete();
+        if (ExecuteTask is { } running) await running.WaitAsync(cancellationToken);
+        await base.StopAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (!IsOn) return;
+        await foreach (var line in queue.Reader.ReadAllAsync(CancellationToken.None))
+        {
+            var record = line.Record;
+            RequestRecord.Current = record; // so that the line names its request as every other does
+            var account = record.Account is null ? "-" : record.Account.Length == 0 ? "anonymous" : LogText.Clean(record.Account);
+            var tokenId = record.TokenId is null ? "-" : LogText.Clean(record.TokenId);
+            var address = line.Address?.ToString() ?? "-";
+            Answered(log, line.Method, record.Route, record.Repository ?? "-", line.Status, line.Received, line.Sent, line.Duration.TotalMilliseconds, account, address, tokenId, record.Decision ?? "-");
+        }
+    }
+
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        SkipEnabledCheck = true,
+        Message = "{Method} {Route} repository={Repository} status={Status} received={Received} sent={Sent} ms={Milliseconds:0.###} account={Account} address={Address} token={TokenId} decision={Decision}")]
+    private static partial void Answered(
+        ILogger log, string method, string route, string repository, int status, long received, long sent, double milliseconds, string account, string address, string tokenId, string decision);
+}

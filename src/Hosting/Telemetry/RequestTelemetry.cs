@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using System.Net;
+using AuthIndex.Hosting.Web;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+
+namespace AuthIndex.Hosting.Telemetry;
+
+/// <summary>Around every request: gives it its name, and tells the metrics, the trace and the access log of it when it is over.</summary>
+public sealed class RequestTelemetry(ListenerOptions options, RequestMetrics metrics, AccessLog accessLog, TimeProvider time) : IStartupFilter
+{
+    private readonly bool isTraced = options.Telemetry.OtlpEndpoint is not null;
+
+    /// <inheritdoc/>
+    public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+    {
+        app.Use(rest => context => RunAsync(rest, context));
+        next(app);
+    };
+
+    private async Task RunAsync(RequestDelegate rest, HttpContext context)
+    {
+        var started = time.GetTimestamp();
+        var record = new RequestRecord(RequestId.Of(context.Request.Headers[RequestId.Header]));
+        RequestRecord.Current = record;
+        context.TraceIdentifier = record.Id;
+        RequestId.Tell(context);
+        metrics.Begin();
+        var isBroken = true;
+        try
+        {
+            await rest(context);
+            isBroken = false;
+        }
+        finally
+        {
+            Finish(context, record, isBroken, time.GetElapsedTime(started));
+        }
+    }
+
+    private void Finish(HttpContext context, RequestRecord record, bool isBroken, TimeSpan duration)
+    {
+        var (request, response) = (context.Request, context.Response);
+        var status = context.RequestAborted.IsCancellationRequested ? 0 : isBroken && !response.HasStarted ? StatusCodes.Status500InternalServerError : response.StatusCode;
+        var received = record.Received ?? request.ContentLength ?? 0;
+        var sent = record.Sent ?? (HttpMethods.IsHead(request.Method) ? 0 : response.ContentLength ?? 0);
+        metrics.End(record.Route, request.Method, status, duration, received, sent);
+        if (isTraced && Activity.Current is { IsAllDataRequested: true } span) Describe(span, request.Method, record, status);
+        if (accessLog.IsOn) accessLog.Add(new AccessLine(record, LogText.Clean(request.Method), status, received, sent, duration, AddressOf(context)));
+    }
+
+    // The names are those of OpenTelemetry's semantic conventions, where they have one.
+    private static void Describe(Activity span, string method, RequestRecord record, int status)
+    {
+        span.DisplayName = $"{method} {record.Route}";
+        span.SetTag("http.request.method", method);
+        span.SetTag("http.route", record.Route);
+        if (status > 0) span.SetTag("http.response.status_code", status);
+        if (status >= StatusCodes.Status500InternalServerError) span.SetStatus(ActivityStatusCode.Error);
+        span.SetTag("authindex.request_id", record.Id);
+        if (record.Repository is not null) span.SetTag("authindex.repository", record.Repository);
+        if (record.Decision is not null) span.SetTag("authindex.decision", record.Decision);
+        if (record.TokenId is not null) span.SetTag("authindex.token_id", record.TokenId);
+    }
+
+    private static IPAddress? AddressOf(HttpContext context) =>
+        context.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : context.Connection.RemoteIpAddress;
+}

@@ -1,0 +1,73 @@
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AuthIndex.RegistryCore.Storage;
+
+/// <summary>How much is stored.</summary>
+internal sealed record StorageSize
+{
+    /// <summary>Blobs, each counted once however many repositories hold it.</summary>
+    public long Blobs { get; init; }
+
+    /// <summary>Their bytes.</summary>
+    public long BlobBytes { get; init; }
+
+    /// <summary>Blobs and manifests that are known to be damaged.</summary>
+    public long Damaged { get; init; }
+
+    /// <summary>Manifests, of all repositories.</summary>
+    public long Manifests { get; init; }
+
+    /// <summary>Tags, of all repositories.</summary>
+    public long Tags { get; init; }
+
+    /// <summary>Repositories.</summary>
+    public long Repositories { get; init; }
+}
+
+/// <summary>Adds up what is stored, now and then in the background: who reads the figures costs the database nothing.</summary>
+internal sealed partial class StorageFigures(RegistryDatabase database, TimeProvider clock, ILogger<StorageFigures> log) : BackgroundService
+{
+    /// <summary>How old the figures become.</summary>
+    public static readonly TimeSpan Every = TimeSpan.FromMinutes(1);
+
+    // Adding up a million blobs takes a moment; no more than this part of the time is spent on it.
+    private const int PauseForEachMoment = 50;
+
+    /// <summary>The last figures; null before the first.</summary>
+    public StorageSize? Current { get; private set; }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield(); // the server need not wait for it
+        while (true)
+        {
+            var started = clock.GetTimestamp();
+            try
+            {
+                Current = database.Read(Read);
+            }
+            catch (SqliteException e)
+            {
+                LogFailed(log, e.Message);
+            }
+
+            var pause = clock.GetElapsedTime(started) * PauseForEachMoment;
+            await Task.Delay(pause > Every ? pause : Every, clock, stoppingToken);
+        }
+    }
+
+    private static StorageSize Read(SqliteConnection db) => db.QuerySingle<StorageSize>(
+        """
+        SELECT (SELECT count(*) FROM blobs) AS Blobs,
+               (SELECT coalesce(sum(size), 0) FROM blobs) AS BlobBytes,
+               (SELECT count(*) FROM blobs WHERE damaged_at IS NOT NULL) + (SELECT count(*) FROM manifest_contents WHERE damaged_at IS NOT NULL) AS Damaged,
+               (SELECT count(*) FROM manifests) AS Manifests,
+               (SELECT count(*) FROM tags) AS Tags,
+               (SELECT count(*) FROM repositories) AS Repositories
+        """);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What is stored cannot be added up for the metrics: {Reason}")]
+    private static partial void LogFailed(ILogger log, string reason);
+}
