@@ -51,9 +51,9 @@ public sealed class ContainerTests(RealParts parts)
             Assert.Equal("1", status["NoNewPrivs"]);
 
             var container = await servers.ContainerAsync(server);
-            foreach (var place in (string[])["/app/new", "/etc/new", "/tmp", "/var/lib/authindex-credential/new"])
+            foreach (var place in (string[])["/new", "/app/new", "/etc/new", "/var/lib/authindex-credential/new"])
             {
-                var refused = await servers.Docker.RunAsync("exec", "--user", "0", container, "mkdir", place);
+                var refused = await servers.Docker.RunAsync("exec", container, "mkdir", place);
                 Assert.Contains("Read-only file system", refused.All, StringComparison.Ordinal);
             }
         }
