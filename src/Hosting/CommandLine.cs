@@ -13,7 +13,14 @@ public sealed record DerivedUrl(string Key, string From, string Path);
 /// <summary>What the command lines of both programs share: the options that find the configuration, and how a failure is told.</summary>
 public sealed class CommandLine
 {
-    private readonly Option<FileInfo?> config = new("--config") { Description = "The configuration file (authindex.yaml).", Recursive = true };
+    /// <summary>The environment variable that names the configuration file where <c>--config</c> does not.</summary>
+    public const string ConfigVariable = "AUTHINDEX_CONFIG";
+
+    private readonly Option<FileInfo?> config = new("--config")
+    {
+        Description = $"The configuration file (authindex.yaml); the one that {ConfigVariable} names when absent.",
+        Recursive = true,
+    };
 
     private readonly Option<DirectoryInfo> data = new("--data")
     {
@@ -53,7 +60,7 @@ public sealed class CommandLine
         var settings = command.GetValue(set)!.ToList();
         var explicitData = command.GetResult(data) is { Implicit: false };
         if (explicitData) settings.Insert(0, $"{section}.dataDirectory={command.GetValue(data)!.FullName}");
-        var tree = ConfigurationTree.Read(command.GetValue(config)?.FullName, Environment.GetEnvironmentVariables(), settings, problems);
+        var tree = ConfigurationTree.Read(ConfigurationFile(command), Environment.GetEnvironmentVariables(), settings, problems);
         var configured = tree;
         tree = ConfigurationTree.WithDefaults(tree, derived.Select(d => Derive(configured, d)).OfType<string>(), problems);
         tree = ConfigurationTree.WithDefaults(tree, command.GetValue(fallback)!, problems);
@@ -70,6 +77,9 @@ public sealed class CommandLine
         OptionsBinder.Bind(tree.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, section, StringComparison.OrdinalIgnoreCase)).Value, options, section, problems);
         return problems.Any(p => !p.IsWarning) ? throw new OperatorException(problems) : options;
     }
+
+    private string? ConfigurationFile(ParseResult command) =>
+        command.GetValue(config)?.FullName ?? (Environment.GetEnvironmentVariable(ConfigVariable) is { Length: > 0 } named ? Path.GetFullPath(named) : null);
 
     /// <summary>The setting; null when there is nothing to derive it from. What is wrong there is told by the section's own server.</summary>
     private static string? Derive(MappingNode tree, DerivedUrl derived) =>

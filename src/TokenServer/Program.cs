@@ -1,4 +1,5 @@
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer;
 using AuthIndex.TokenServer.Commands;
 
@@ -12,6 +13,7 @@ root.Add(KeysCommand.Create(line, TimeProvider.System));
 root.Add(LdapCommand.Create(line));
 root.Add(TokensCommand.Create(line));
 foreach (var command in BackupCommand.All(line)) root.Add(command);
+root.Add(HealthCheckCommand.Create(Options));
 TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System, parsed => Options(parsed).Ldap);
 policy.Add(PolicyCommandReload.Create(Options, TimeProvider.System));

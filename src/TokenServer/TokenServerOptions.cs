@@ -33,6 +33,10 @@ internal sealed class TokenServerOptions : ListenerOptions
     [FilePath]
     public string? HtpasswdFile { get; set; }
 
+    /// <summary>Where init puts the credential of the registry that is served when <see cref="Services"/> names none, and where it is read.</summary>
+    [FilePath]
+    public string? RegistryCredentialFile { get; set; }
+
     /// <summary>The folder of policy files.</summary>
     [FilePath]
     public string PoliciesDirectory { get; set; } = "policies";
@@ -94,7 +98,7 @@ internal sealed class TokenServerOptions : ListenerOptions
 
     internal string CertificatesPath => InData("certs");
 
-    internal string CredentialPath => InData("registry-credential");
+    internal string CredentialPath => RegistryCredentialFile ?? InData("registry-credential");
 
     internal string InitialPasswordPath => InData("initial-admin-password");
 

@@ -9,6 +9,9 @@ public sealed class RealParts : IAsyncDisposable
 {
     private readonly Lazy<Task<DockerEngine>> engine = new(DockerEngine.StartAsync);
     private readonly Lazy<Task<AuthIndexUp>> up = new(() => AuthIndexUp.StartAsync());
+    private readonly Lazy<Task<ComposedServers>> composed;
+
+    public RealParts() => composed = new(async () => await ComposedServers.StartAsync(await engine.Value));
 
     /// <summary>The shared AuthIndex, with the policy it comes with.</summary>
     public Task<AuthIndexUp> UpAsync() => up.Value;
@@ -16,13 +19,24 @@ public sealed class RealParts : IAsyncDisposable
     /// <summary>A docker command line that is logged in nowhere. Where no engine can be had the test is skipped, in continuous integration it fails.</summary>
     public async Task<DockerClient> DockerAsync()
     {
-        if (DockerEngine.Obstacle() is { } obstacle)
-        {
-            if (Environment.GetEnvironmentVariable("CI") is null) Assert.Skip(obstacle);
-            Assert.Fail(obstacle);
-        }
-
+        Require(DockerEngine.Obstacle());
         return (await engine.Value).NewClient();
+    }
+
+    /// <summary>Both servers in containers of the shared engine.</summary>
+    public Task<ComposedServers> ComposedAsync()
+    {
+        Require(DockerEngine.Obstacle());
+        Require(ComposedServers.Obstacle());
+        return composed.Value;
+    }
+
+    /// <summary>Skips the test where something stands in its way; in continuous integration it fails.</summary>
+    public static void Require(string? obstacle)
+    {
+        if (obstacle is null) return;
+        if (Environment.GetEnvironmentVariable("CI") is null) Assert.Skip(obstacle);
+        Assert.Fail(obstacle);
     }
 
     /// <summary>A docker command line that is logged in to the shared AuthIndex as <c>admin</c>.</summary>
@@ -39,6 +53,7 @@ public sealed class RealParts : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (up.IsValueCreated && up.Value.IsCompletedSuccessfully) await (await up.Value).DisposeAsync();
+        if (composed.IsValueCreated && composed.Value.IsCompletedSuccessfully) await (await composed.Value).DisposeAsync();
         if (engine.IsValueCreated && engine.Value.IsCompletedSuccessfully) await (await engine.Value).DisposeAsync();
     }
 }

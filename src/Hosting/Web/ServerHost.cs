@@ -82,7 +82,7 @@ public static class ServerHost
     }
 
     /// <summary>
-    /// Starts, writes the address to <paramref name="readyFile"/>, and runs until SIGTERM or SIGINT; requests in flight finish first
+    /// Starts, writes the address to <paramref name="readyFile"/>, tells systemd where that asks, and runs until SIGTERM or SIGINT; requests in flight finish first
     /// (<see cref="Draining"/>). A second such signal ends the process at once, with the status of one that the signal killed.
     /// </summary>
     /// <exception cref="OperatorException">The address cannot be listened on.</exception>
@@ -111,6 +111,12 @@ public static class ServerHost
             var unfinished = readyFile + ".tmp";
             await File.WriteAllTextAsync(unfinished, app.Urls.First() + "\n", cancellationToken);
             File.Move(unfinished, readyFile, overwrite: true);
+        }
+
+        if (ServiceManager.Socket is { } manager)
+        {
+            app.Lifetime.ApplicationStopping.Register(() => ServiceManager.Notify(manager, ServiceManager.Stopping));
+            ServiceManager.Notify(manager, ServiceManager.Ready);
         }
 
         await app.WaitForShutdownAsync(cancellationToken);

@@ -36,6 +36,16 @@ public sealed class InitialisationTests : IDisposable
         Assert.Equal(before, Snapshot());
     }
 
+    [Fact]
+    public async Task The_credential_lies_where_the_registry_alone_can_be_given_it()
+    {
+        options.RegistryCredentialFile = Path.Combine(directory.Folder("shared"), "credential");
+        await RunAsync();
+        Assert.Equal(FileMode, File.GetUnixFileMode(options.RegistryCredentialFile));
+        Assert.False(File.Exists(Path.Combine(options.DataDirectory, "registry-credential")));
+        Assert.Equal(options.RegistryCredentialFile, Assert.Single(options.EffectiveServices).CredentialFile);
+    }
+
     /// <summary>Every state that a crash between two files, or a removal, can leave.</summary>
     [Fact]
     public async Task Whatever_is_missing_is_made_and_what_is_there_stays()

@@ -1,0 +1,172 @@
+using System.Globalization;
+using AuthIndex.Hosting.Web;
+using AuthIndex.Hosting.Yaml;
+using AuthIndex.TestKit;
+
+namespace AuthIndex.Acceptance;
+
+/// <summary>The objects of <c>deploy/kubernetes</c>: what they say of each other, and what they give to the servers.</summary>
+public sealed class KubernetesTests
+{
+    private static readonly string Repository = Path.GetDirectoryName(AuthIndexUp.Script)!;
+    private static readonly IReadOnlyList<MappingNode> Objects = [.. Directory.GetFiles(Path.Combine(Repository, "deploy", "kubernetes"), "*.yaml").Order(StringComparer.Ordinal).Select(Read)];
+
+    [Fact]
+    public void There_is_one_of_each_name_and_all_lie_in_the_namespace_that_is_made()
+    {
+        var space = Name(Assert.Single(Objects, o => Text(o, "kind") == "Namespace"));
+        Assert.All(Objects.Where(o => Text(o, "kind") != "Namespace"), o => Assert.Equal(space, Text(o, "metadata", "namespace")));
+        Assert.Equal(Objects.Count, Objects.Select(o => $"{Text(o, "kind")} {Name(o)}").Distinct(StringComparer.Ordinal).Count());
+    }
+
+    [Fact]
+    public void Every_volume_is_mounted_and_everything_mounted_is_there()
+    {
+        var guide = File.ReadAllText(Path.Combine(Repository, "docs", "deployment.md"));
+        foreach (var owner in Workloads())
+        {
+            var pod = Pod(owner);
+            var volumes = Items(pod, "volumes");
+            foreach (var volume in volumes)
+            {
+                if (Find(volume, "configMap", "name") is ScalarNode map) Assert.Contains(Objects, o => Text(o, "kind") == "ConfigMap" && Name(o) == map.Value);
+                if (Find(volume, "persistentVolumeClaim", "claimName") is ScalarNode claim) Assert.Contains(Objects, o => Text(o, "kind") == "PersistentVolumeClaim" && Name(o) == claim.Value);
+                // Secrets do not lie in git: the guide tells how to make them, with these very keys.
+                if (Find(volume, "secret", "secretName") is not ScalarNode secret) continue;
+                Assert.Contains($"create secret generic {secret.Value} ", guide, StringComparison.Ordinal);
+                Assert.All(Items(volume, "secret", "items"), i => Assert.Contains($"--from-literal={Text(i, "key")}=", guide, StringComparison.Ordinal));
+            }
+
+            var names = volumes.Select(v => Text(v, "name")).Concat(Items(owner, "spec", "volumeClaimTemplates").Select(Name));
+            var mounts = Containers(pod).SelectMany(c => Items(c, "volumeMounts")).ToList();
+            Assert.Equal(names.Order(StringComparer.Ordinal), mounts.Select(m => Text(m, "name")).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+            foreach (var mount in mounts.Where(m => Find(m, "subPath") is not null))
+            {
+                var map = Text(volumes.Single(v => Text(v, "name") == Text(mount, "name")), "configMap", "name");
+                Assert.NotNull(Find(Config(map), "data", Text(mount, "subPath")));
+            }
+        }
+
+        Assert.Contains($"create secret tls {Text(Kind("Ingress"), "spec", "tls", "0", "secretName")} ", guide, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Requests_find_their_way_from_the_ingress_to_the_ports_that_the_servers_listen_on()
+    {
+        var (token, registry) = Configuration();
+        var ports = new Dictionary<string, int>(StringComparer.Ordinal) { ["token-server"] = token.Listen.Port, ["registry"] = registry.Listen.Port };
+        foreach (var service in Objects.Where(o => Text(o, "kind") == "Service"))
+        {
+            var owner = Assert.Single(Workloads(), w => Text(w, "spec", "template", "metadata", "labels", "app") == Text(service, "spec", "selector", "app"));
+            Assert.Equal(Text(owner, "spec", "selector", "matchLabels", "app"), Text(service, "spec", "selector", "app"));
+            var port = Assert.Single(Items(Pod(owner), "containers").SelectMany(c => Items(c, "ports")), p => Text(p, "name") == Text(service, "spec", "ports", "0", "targetPort"));
+            Assert.Equal(ports[Name(service)], Number(port, "containerPort"));
+            Assert.Equal(ports[Name(service)], Number(service, "spec", "ports", "0", "port"));
+        }
+
+        foreach (var (rule, url) in Items(Kind("Ingress"), "spec", "rules").Zip([registry.PublicUrl!, token.PublicUrl!]))
+        {
+            Assert.Equal(url.Host, Text(rule, "host"));
+            Assert.Contains(Items(Kind("Ingress"), "spec", "tls", "0", "hosts"), h => ((ScalarNode)h).Value == url.Host);
+            var backend = Find(rule, "http", "paths", "0", "backend", "service")!;
+            Assert.Contains(Objects, o => Text(o, "kind") == "Service" && Name(o) == Text(backend, "name") && Text(o, "spec", "ports", "0", "name") == Text(backend, "port", "name"));
+        }
+
+        Assert.Equal($"token-server.{Name(Kind("Namespace"))}.svc", registry.TokenServer.Url.Host);
+        Assert.Equal(token.Listen.Port, registry.TokenServer.Url.Port);
+        Assert.Equal(Text(Kind("StatefulSet"), "spec", "serviceName"), Name(Objects.Single(o => Text(o, "kind") == "Service" && Name(o) == "registry")));
+    }
+
+    [Fact]
+    public void The_ingress_takes_layers_of_any_size() =>
+        Assert.Equal("0", Text(Kind("Ingress"), "metadata", "annotations", "nginx.ingress.kubernetes.io/proxy-body-size"));
+
+    [Fact]
+    public void The_servers_are_probed_stopped_in_time_and_confined()
+    {
+        var (token, registry) = Configuration();
+        foreach (var (owner, options) in Workloads().Select(w => (w, Name(w) == "registry" ? (ListenerOptions)registry : token)))
+        {
+            var pod = Pod(owner);
+            var server = Assert.Single(Items(pod, "containers"));
+            Assert.Equal(HealthEndpoint.LivePath, Text(server, "livenessProbe", "httpGet", "path"));
+            Assert.Equal(HealthEndpoint.ReadyPath, Text(server, "readinessProbe", "httpGet", "path"));
+            var pause = Number(server, "lifecycle", "preStop", "sleep", "seconds");
+            Assert.True(Number(pod, "terminationGracePeriodSeconds") >= pause + options.DrainTimeout.TotalSeconds + 5);
+
+            Assert.Equal("true", Text(pod, "securityContext", "runAsNonRoot"));
+            Assert.Contains($"USER {Text(pod, "securityContext", "runAsUser")}:{Text(pod, "securityContext", "runAsGroup")}", File.ReadLines(Path.Combine(Repository, "deploy", "Dockerfile")));
+            Assert.All(Containers(pod), c =>
+            {
+                Assert.Equal("true", Text(c, "securityContext", "readOnlyRootFilesystem"));
+                Assert.Equal("false", Text(c, "securityContext", "allowPrivilegeEscalation"));
+                Assert.Equal("ALL", Text(c, "securityContext", "capabilities", "drop", "0"));
+            });
+
+            // What the configuration names is what is mounted.
+            string[] places = [.. Items(server, "volumeMounts").Select(m => Text(m, "mountPath"))];
+            Assert.Contains(options is TokenServer.TokenServerOptions t ? t.DataDirectory : registry.DataDirectory, places);
+            Assert.Contains(Path.GetDirectoryName(options is TokenServer.TokenServerOptions s ? s.RegistryCredentialFile : registry.TokenServer.CredentialFile), places);
+        }
+
+        Assert.Contains(Items(Assert.Single(Items(Pod(Kind("Deployment")), "containers")), "volumeMounts"), m => Text(m, "mountPath") == token.PoliciesDirectory && Find(m, "subPath") is null);
+    }
+
+    /// <summary>As the kubelet mounts it: a hidden folder, a link to it, and links through that.</summary>
+    [Fact]
+    public async Task The_mounted_policies_pass_the_check()
+    {
+        using var folder = new TemporaryDirectory();
+        Directory.CreateDirectory(folder["..2026"]);
+        File.CreateSymbolicLink(folder["..data"], "..2026");
+        foreach (var (key, value) in ((MappingNode)Find(Config("authindex-policies"), "data")!).Entries)
+        {
+            await File.WriteAllTextAsync(folder[$"..2026/{key.Value}"], ((ScalarNode)value).Value, TestContext.Current.CancellationToken);
+            File.CreateSymbolicLink(folder[key.Value], $"..data/{key.Value}");
+        }
+
+        var result = await AuthIndexUp.RunAsync("policy", "check", folder.Root);
+        Assert.True(result.ExitCode == 0, result.ToString());
+        Assert.Contains("3 rules", result.All, StringComparison.Ordinal);
+    }
+
+    private static (TokenServer.TokenServerOptions TokenServer, RegistryCore.RegistryOptions Registry) Configuration()
+    {
+        using var folder = new TemporaryDirectory();
+        File.WriteAllText(folder["authindex.yaml"], Text(Config("authindex"), "data", "authindex.yaml"));
+        return Bound.From(folder["authindex.yaml"]);
+    }
+
+    private static MappingNode Read(string file)
+    {
+        var problems = new List<SourceProblem>();
+        var node = YamlSource.ReadFile(file, problems);
+        Assert.Empty(problems);
+        return Assert.IsType<MappingNode>(node);
+    }
+
+    private static MappingNode Kind(string kind) => Assert.Single(Objects, o => Text(o, "kind") == kind);
+
+    private static MappingNode Config(string name) => Assert.Single(Objects, o => Text(o, "kind") == "ConfigMap" && Name(o) == name);
+
+    private static IEnumerable<MappingNode> Workloads() => [Kind("Deployment"), Kind("StatefulSet")];
+
+    private static SourceNode Pod(SourceNode workload) => Find(workload, "spec", "template", "spec")!;
+
+    private static IEnumerable<SourceNode> Containers(SourceNode pod) => Items(pod, "initContainers").Concat(Items(pod, "containers"));
+
+    private static string Name(SourceNode node) => Text(node, "metadata", "name");
+
+    private static IReadOnlyList<SourceNode> Items(SourceNode node, params string[] path) => (Find(node, path) as SequenceNode)?.Items ?? [];
+
+    private static string Text(SourceNode node, params string[] path) => Assert.IsType<ScalarNode>(Find(node, path)).Value;
+
+    private static int Number(SourceNode node, params string[] path) => int.Parse(Text(node, path), CultureInfo.InvariantCulture);
+
+    private static SourceNode? Find(SourceNode node, params string[] path)
+    {
+        SourceNode? at = node;
+        foreach (var key in path) at = at is SequenceNode list ? list.Items[int.Parse(key, CultureInfo.InvariantCulture)] : (at as MappingNode)?[key];
+        return at;
+    }
+}

@@ -1,0 +1,120 @@
+using System.Net;
+
+namespace AuthIndex.TestKit;
+
+/// <summary>Both servers in containers, as <c>compose.yml</c> of the repository starts them, on <see cref="StandInImages"/>.</summary>
+public sealed class ComposedServers : IAsyncDisposable
+{
+    private static readonly string[] Services = ["init", "token-server", "registry"];
+
+    private readonly TemporaryDirectory folder = new();
+    private readonly Dictionary<string, string> environment;
+
+    private ComposedServers(DockerClient docker, string engine)
+    {
+        Docker = docker;
+        var (token, registry) = (NginxServer.FreePort(IPAddress.Loopback), NginxServer.FreePort(IPAddress.Loopback));
+        Host = $"127.0.0.1:{registry}";
+        Realm = $"http://127.0.0.1:{token}/token";
+        environment = new(StringComparer.Ordinal)
+        {
+            ["DOCKER_HOST"] = engine,
+            ["AUTHINDEX_TOKEN_PORT"] = $"{token}",
+            ["AUTHINDEX_REGISTRY_PORT"] = $"{registry}",
+            ["AUTHINDEX_REALM"] = Realm,
+        };
+        var mounts = Services.Select(s => $"  {s}: {{ volumes: [\"{StandInImages.DotNet}:{StandInImages.DotNet}:ro\"] }}");
+        File.WriteAllLines(folder["dotnet.yml"], ["services:", .. mounts]);
+    }
+
+    /// <summary>The repository's <c>compose.yml</c>.</summary>
+    public static string ComposeFile { get; } = Path.Combine(Path.GetDirectoryName(AuthIndexUp.Script)!, "compose.yml");
+
+    /// <summary>The engine's command line.</summary>
+    public DockerClient Docker { get; }
+
+    /// <summary>The registry as image names begin.</summary>
+    public string Host { get; }
+
+    /// <summary>Where clients get tokens.</summary>
+    public string Realm { get; }
+
+    /// <summary>The password of <c>admin</c>, as the first start told it.</summary>
+    public string AdminPassword { get; private set; } = "";
+
+    /// <summary>Why composing cannot be done here; null when it can.</summary>
+    public static string? Obstacle() =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(p => File.Exists(Path.Combine(p, "docker-compose"))) ? null : "docker-compose is not installed (Debian: docker-compose)";
+
+    /// <summary>Builds both images and starts everything.</summary>
+    /// <exception cref="InvalidOperationException">A part did not come up; the message says what was written.</exception>
+    public static async Task<ComposedServers> StartAsync(DockerEngine engine)
+    {
+        var servers = new ComposedServers(engine.NewClient(), engine.Host);
+        try
+        {
+            await servers.BuildAsync();
+            await servers.ComposeAsync("up", "--detach", "--no-build");
+            var said = await servers.ComposeAsync("logs", "--no-color", "init");
+            servers.AdminPassword = said.Split("user admin, password ") is [_, var told] ? told.Split(' ')[0] : throw new InvalidOperationException($"init told no password:\n{said}");
+            await servers.HealthyAsync("registry");
+            return servers;
+        }
+        catch
+        {
+            await servers.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Runs docker-compose, which must succeed, and gives what it wrote.</summary>
+    public async Task<string> ComposeAsync(params string[] arguments)
+    {
+        var result = await ChildProcess.RunAsync("docker-compose", ["--project-name", "authindex-test", "--file", ComposeFile, "--file", folder["dotnet.yml"], .. arguments], environment);
+        return result.ExitCode == 0 ? result.Output : throw new InvalidOperationException($"docker-compose {string.Join(' ', arguments)}: {result}");
+    }
+
+    /// <summary>The id of a service's container.</summary>
+    public async Task<string> ContainerAsync(string service) => (await ComposeAsync("ps", "--quiet", service)).Trim();
+
+    /// <summary>What the engine knows of a service's container.</summary>
+    /// <param name="service">The service.</param>
+    /// <param name="format">What to tell, in docker's template language.</param>
+    public async Task<string> InspectAsync(string service, string format) => await Docker.MustAsync("inspect", "--format", format, await ContainerAsync(service));
+
+    /// <summary>Waits until a service's own health check is content.</summary>
+    public Task HealthyAsync(string service)
+    {
+        var health = "";
+        return Eventually.TrueAsync(
+            async () => (health = await InspectAsync(service, "{{.State.Health.Status}}{{range .State.Health.Log}} {{.Output}}{{end}}")).StartsWith("healthy", StringComparison.Ordinal),
+            TimeSpan.FromMinutes(1),
+            () => $"{service}: {health}");
+    }
+
+    /// <summary>Runs one of the images on its own, to its end.</summary>
+    public Task<ProcessResult> RunAsync(string image, string[] options, params string[] arguments) =>
+        Docker.RunAsync(["run", "--rm", "--network", "none", "--read-only", "--volume", $"{StandInImages.DotNet}:{StandInImages.DotNet}:ro", .. options, image, .. arguments]);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await ChildProcess.RunAsync("docker-compose", ["--project-name", "authindex-test", "--file", ComposeFile, "--file", folder["dotnet.yml"], "down", "--volumes", "--timeout", "5"], environment);
+        folder.Dispose();
+    }
+
+    private async Task BuildAsync()
+    {
+        // Any verb builds what is not built.
+        var built = await AuthIndexUp.RunAsync("policy", "check");
+        if (built.ExitCode != 0) throw new InvalidOperationException($"{built}");
+        var repository = Path.GetDirectoryName(ComposeFile)!;
+        await StandInImages.ImportAsync(Docker, new[] { "TokenServer", "RegistryCore" }.ToDictionary(p => $"src/{p}", p => $"{repository}/artifacts/bin/{p}/release", StringComparer.Ordinal));
+        foreach (var target in (string[])["token-server", "registry"])
+        {
+            await Docker.MustAsync(
+                "build", "--quiet", "--network", "none", "--file", $"{repository}/deploy/Dockerfile", "--target", target, "--tag", $"authindex/{target}",
+                "--build-arg", $"SDK_IMAGE={StandInImages.Sdk}", "--build-arg", $"RUNTIME_IMAGE={StandInImages.Runtime}", repository);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+namespace AuthIndex.TestKit;
+
+/// <summary>
+/// Base images made of this machine's own files, for machines that no image registry can be reached from. What they stand in for
+/// stays apart from what is tested: every line of <c>deploy/Dockerfile</c> runs on them as it is. .NET itself is not in them but is
+/// mounted into their containers, since the engine would copy it for each layer.
+/// </summary>
+public static class StandInImages
+{
+    /// <summary>The name of the image that stands in for .NET's SDK: its <c>dotnet publish</c> gives what the release build has made.</summary>
+    public const string Sdk = "stand-in/sdk";
+
+    /// <summary>The name of the image that stands in for .NET's runtime, with the libraries that the servers call.</summary>
+    public const string Runtime = "stand-in/runtime";
+
+    /// <summary>Where .NET lies, here and in the containers.</summary>
+    public static string DotNet { get; } = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "../../.."));
+
+    // glibc loads them by these names; what they need besides comes with them. The first libldap there is, is the one that .NET takes.
+    private static readonly string[] Libraries = ["libcrypt.so.1", "libsqlite3.so.0", "libssl.so.3"];
+    private static readonly string[] LdapLibraries = ["libldap.so.2", "libldap-2.6.so.0", "libldap-2.5.so.0", "libldap-2.4.so.2"];
+    private static readonly string[] Programs = ["/bin/sh", "/bin/cp", "/bin/mkdir", "/bin/chown", "/bin/rm"];
+
+    /// <summary>Makes both and gives them to an engine.</summary>
+    /// <param name="docker">The engine's command line.</param>
+    /// <param name="built">The folders of the release build, by project: <c>src/TokenServer</c> and so on.</param>
+    public static async Task ImportAsync(DockerClient docker, IReadOnlyDictionary<string, string> built)
+    {
+        using var folder = new TemporaryDirectory();
+        await ImportAsync(docker, Runtime, folder.Folder("runtime"), async root =>
+        {
+            Directory.CreateDirectory(root + DotNet);
+            Directory.CreateDirectory(root + "/var/lib");
+            Script(root, "apt-get", "exit 0 # the libraries are there");
+            var known = (await MustAsync("/sbin/ldconfig", "-p")).Split('\n').Where(l => l.Contains("x86-64", StringComparison.Ordinal) || l.Contains("AArch64", StringComparison.Ordinal)).Select(l => (Name: l.Trim().Split(' ')[0], Path: l.Split("=> ")[^1])).ToList();
+            var ldap = LdapLibraries.First(l => known.Exists(k => k.Name == l));
+            var libraries = Libraries.Append(ldap).Select(l => known.First(k => k.Name == l).Path);
+            await CopyAsync(root, [.. libraries, .. Directory.EnumerateFiles(DotNet, "*.so", SearchOption.AllDirectories).Where(f => !f.Contains("/sdk/", StringComparison.Ordinal))]);
+        });
+        await ImportAsync(docker, Sdk, folder.Folder("sdk"), async root =>
+        {
+            foreach (var (project, output) in built)
+            {
+                Directory.CreateDirectory($"{root}/built/{project}");
+                await MustAsync("cp", "-r", $"{output}/.", $"{root}/built/{project}");
+            }
+
+            Script(root, "dotnet", """
+                set -eu
+                [ "$1 $3 $4 $5" = "publish --configuration Release --output" ]
+                [ -e "$2/packages.lock.json" ] && [ -e Directory.Build.props ] && [ -e global.json ]
+                mkdir -p "$6"
+                cp -r "/built/$2/." "$6"
+                """);
+        });
+    }
+
+    private static async Task ImportAsync(DockerClient docker, string name, string root, Func<string, Task> fill)
+    {
+        foreach (var place in (string[])["bin", "usr/bin", "etc", "proc", "sys", "dev"]) Directory.CreateDirectory(Path.Combine(root, place));
+        await CopyAsync(root, Programs);
+        await fill(root);
+        await MustAsync("chmod", "-R", "a+rX", root);
+        var archive = root + ".tar";
+        await MustAsync("tar", "-c", "-f", archive, "-C", root, ".");
+        await docker.MustAsync("import", "--change", "ENV PATH=/usr/bin:/bin", archive, name);
+    }
+
+    /// <summary>Copies programs and libraries (those of .NET excepted), and the libraries that they need, to the places where they lie here.</summary>
+    private static async Task CopyAsync(string root, string[] files)
+    {
+        var needed = await MustAsync("ldd", files);
+        var all = files.Concat(needed.Split([' ', '\t', '\n', '\r']).Where(w => w.StartsWith('/') && !w.EndsWith(':')));
+        foreach (var file in all.Distinct(StringComparer.Ordinal).Where(f => !f.StartsWith(DotNet, StringComparison.Ordinal)))
+        {
+            var target = root + file;
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target, overwrite: true);
+        }
+    }
+
+    private static void Script(string root, string name, string body)
+    {
+        var path = Path.Combine(root, "usr/bin", name);
+        File.WriteAllText(path, $"#!/bin/sh\n{body}\n");
+        File.SetUnixFileMode(path, (UnixFileMode)0b111_101_101);
+    }
+
+    private static async Task<string> MustAsync(string program, params string[] arguments)
+    {
+        var result = await ChildProcess.RunAsync(program, arguments);
+        return result.ExitCode == 0 ? result.Output : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {result}");
+    }
+}
