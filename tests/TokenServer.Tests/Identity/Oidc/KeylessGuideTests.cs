@@ -35,7 +35,7 @@ public sealed class KeylessGuideTests
     [Fact]
     public void Every_policy_in_the_guide_is_sound_and_its_tests_hold()
     {
-        var policies = Examples.Where(e => e.StartsWith("version: 1", StringComparison.Ordinal)).Select(PolicyText.Compile).ToList();
+        var policies = Examples.Where(e => e.StartsWith("version: 1", StringComparison.Ordinal)).Select(e => PolicyText.Compile(e)).ToList();
         Assert.NotEmpty(policies);
         Assert.All(policies, p => Assert.Empty(p.Problems));
         Assert.All(policies, p => Assert.NotEmpty(p.Tests));
