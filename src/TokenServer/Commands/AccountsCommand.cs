@@ -36,7 +36,7 @@ internal static class AccountsCommand
             await using var database = Open(options);
             var existing = await new Suspensions(database).SuspendAsync(account, WhoAmI(), why, time.GetUtcNow());
             if (existing is not null) throw new OperatorException($"the account is suspended already: {Describe(existing)}");
-            if (options.Ldap.Count == 0 && !IsLocal(options, account)) await Console.Error.WriteLineAsync($"warning: there is no account '{LogText.Clean(account)}' in {options.HtpasswdPath} yet");
+            if (options.Ldap.Count == 0 && !account.Contains(':', StringComparison.Ordinal) && !IsLocal(options, account)) await Console.Error.WriteLineAsync($"warning: there is no account '{LogText.Clean(account)}' in {options.HtpasswdPath} yet");
             return Done($"suspended {account}; registries refuse its tokens from the next moment on");
         });
         return command;
