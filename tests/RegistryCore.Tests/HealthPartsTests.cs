@@ -12,7 +12,7 @@ public sealed class HealthPartsTests
         await using var host = await RegistryHost.StartAsync();
         var before = await ReadyAsync(host);
         Assert.Equal("ok", (string?)before["status"]);
-        Assert.Equal(["keys", "database", "storage", "freeSpace", "index"], before["parts"]!.AsObject().Select(p => p.Key));
+        Assert.Equal(["keys", "database", "storage", "freeSpace", "index", "revocationFeed"], before["parts"]!.AsObject().Select(p => p.Key));
 
         Directory.CreateDirectory(Path.Combine(host.Root, "probe")); // where the file should go
         host.Clock.Advance(TimeSpan.FromSeconds(1));
