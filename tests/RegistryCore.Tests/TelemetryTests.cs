@@ -35,7 +35,7 @@ public sealed class TelemetryTests
     [Fact]
     public async Task Uploads_storage_collections_and_bytes_are_told()
     {
-        await using var registry = await RegistryHost.StartAsync(o => o.GarbageCollection.Grace = TimeSpan.Zero);
+        await using var registry = await RegistryHost.StartAsync(o => o.GarbageCollection.Every = TimeSpan.Zero);
         using var alice = registry.As("repository:team/app:pull,push");
         using var started = await alice.PostAsync(new Uri("/v2/team/app/blobs/uploads/", UriKind.Relative), null, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.Accepted, started.StatusCode);
