@@ -119,6 +119,19 @@ public sealed class ContainerTests(RealParts parts)
     }
 
     [Fact]
+    public void The_sample_directorys_configuration_is_that_of_the_images_with_the_directory()
+    {
+        var folder = Path.Combine(Path.GetDirectoryName(ComposedServers.ComposeFile)!, "deploy");
+        var (token, registry) = Bound.From(Path.Combine(folder, "authindex.yaml"));
+        var (sample, sampleRegistry) = Bound.From(Path.Combine(folder, "ldap", "authindex.yaml"));
+        Assert.Empty(token.Ldap);
+        Assert.Equal("sample", Assert.Single(sample.Ldap).Name);
+        sample.Ldap.Clear();
+        Assert.Equivalent(token, sample, strict: true);
+        Assert.Equivalent(registry, sampleRegistry, strict: true);
+    }
+
+    [Fact]
     public async Task A_container_is_given_longer_to_stop_than_its_server_takes()
     {
         var servers = await parts.ComposedAsync();
