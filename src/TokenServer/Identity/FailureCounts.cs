@@ -61,8 +61,12 @@ internal sealed class FailureCounts(int most, TimeSpan within, TimeProvider time
 
     private static int Second(UInt256 key) => (int)(key.High % Slots);
 
-    // The clock may be turned back: nobody is out of tries for longer than they take to come back.
-    private long Full(UInt256 key, long now) => Math.Clamp(Math.Min(first[First(key)], second[Second(key)]), now, now + within.Ticks);
+    // What lies further ahead than all tries take to come back was written before the clock was turned back: nobody is locked out by it.
+    private long Full(UInt256 key, long now)
+    {
+        var full = Math.Min(first[First(key)], second[Second(key)]);
+        return full > now + within.Ticks ? now : Math.Max(full, now);
+    }
 
     private long Now() => time.GetElapsedTime(start).Ticks;
 }
