@@ -25,6 +25,7 @@ public sealed class MetricsPage : IDisposable
     /// <summary>Begins to count what the meter reports.</summary>
     public MetricsPage(Meter meter)
     {
+        Meter = meter;
         listener.InstrumentPublished = (instrument, all) =>
         {
             if (instrument.Meter != meter) return;
@@ -37,6 +38,9 @@ public sealed class MetricsPage : IDisposable
         listener.SetMeasurementEventCallback<double>(static (_, value, labels, family) => ((MetricFamily)family!).Record(value, labels));
         listener.Start();
     }
+
+    /// <summary>What is counted by.</summary>
+    public Meter Meter { get; }
 
     /// <summary>The page as it is now.</summary>
     public string Render()

@@ -191,9 +191,11 @@ public static class ServerHost
                 "authindex.certificate.expiry.time",
                 () => files is null ? (Measurement<long>[])[] : [new(new DateTimeOffset(files.Current.Certificate.NotAfter).ToUnixTimeSeconds())],
                 "s", "When the server's certificate expires, in Unix seconds.");
-            return meter;
+            return new MetricsPage(meter);
         });
-        services.AddSingleton(s => new MetricsPage(s.GetRequiredService<Meter>()));
+
+        // By way of the page, which so hears of all that is ever counted.
+        services.AddSingleton(s => s.GetRequiredService<MetricsPage>().Meter);
         services.AddSingleton<MetricsEndpoint>();
         services.AddSingleton<RequestMetrics>();
         services.AddSingleton(s => new AccessLog(options, s.GetRequiredService<Meter>(), s.GetRequiredService<ILoggerFactory>()));
