@@ -21,6 +21,7 @@ public sealed class TokensTests(RealParts parts)
 
         var kept = JsonNode.Parse(await File.ReadAllTextAsync(folder["docker/config.json"], TestContext.Current.CancellationToken))!["auths"]![up.Host]!;
         Assert.StartsWith("air_", kept["identitytoken"]!.ToString(), StringComparison.Ordinal);
+        up.Secrets.Add("docker's refresh token", kept["identitytoken"]!.ToString());
         Assert.DoesNotContain(Password, Encoding.UTF8.GetString(Convert.FromBase64String(kept["auth"]!.ToString())), StringComparison.Ordinal);
 
         var image = $"{up.Host}/users/carol/app:1";
@@ -57,6 +58,7 @@ public sealed class TokensTests(RealParts parts)
         }
 
         var made = JsonNode.Parse(await MustAsync("tokens", "create", "--account", "admin", "--repository", "tokens/**", "--action", "pull", "--json", "--data", up.Data))!;
+        up.Secrets.Add("skopeo's access token", made["token"]!.ToString());
         string[] there = ["--tls-verify=false", "--authfile", folder["auth.json"]];
         var login = await ChildProcess.RunAsync("skopeo", ["login", .. there, "--username", "ci", "--password-stdin", up.Host], input: made["token"]!.ToString());
         Assert.True(login.ExitCode == 0, login.All);

@@ -55,7 +55,15 @@ public sealed partial class AccessLog : BackgroundService
     {
         // What waits is written before the end.
         queue.Writer.TryComplete();
-        if (ExecuteTask is { } running) await running.WaitAsync(cancellationToken);
+        try
+        {
+            if (ExecuteTask is { } running) await running.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // The server was told to stop before it had begun, or the time to stop in is over.
+        }
+
         await base.StopAsync(cancellationToken);
     }
 

@@ -36,7 +36,15 @@ internal sealed partial class AuditLog(string path, TokenMetrics metrics, TimePr
     {
         // What waits is written before the end.
         queue.Writer.TryComplete();
-        if (ExecuteTask is { } running) await running.WaitAsync(cancellationToken);
+        try
+        {
+            if (ExecuteTask is { } running) await running.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // The server was told to stop before it had begun, or the time to stop in is over.
+        }
+
         await base.StopAsync(cancellationToken);
     }
 
