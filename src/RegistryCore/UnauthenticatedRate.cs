@@ -6,6 +6,7 @@ namespace AuthIndex.RegistryCore;
 /// <summary>
 /// How many requests an address may make without proving who it is: answered with a challenge, or made with an anonymous token.
 /// Each address has a budget that refills evenly and saves up for ten seconds; an IPv6 network of 64 bits counts as one address.
+/// Loopback has no budget: behind it is a proxy that does not say for whom it asks, or everybody on this machine.
 /// Memory is bounded: beyond a number of addresses the new ones share one budget until others have refilled.
 /// </summary>
 internal sealed class UnauthenticatedRate(RegistryOptions options, TimeProvider clock)
@@ -26,7 +27,7 @@ internal sealed class UnauthenticatedRate(RegistryOptions options, TimeProvider 
     /// <summary>Takes one request from the address's budget; null when there was one, otherwise how long until there is.</summary>
     public TimeSpan? Take(IPAddress? address)
     {
-        if (interval == 0) return null;
+        if (interval == 0 || (address is not null && IPAddress.IsLoopback(address))) return null;
         var now = clock.GetUtcNow().Ticks;
         var most = now + (BurstSeconds * TimeSpan.TicksPerSecond);
         lock (gate)

@@ -36,7 +36,7 @@ public sealed class UnauthenticatedRateTests
     public void Beyond_so_many_addresses_the_new_ones_share_a_budget_until_others_have_refilled()
     {
         var rate = Create(1);
-        for (var i = 0; i < UnauthenticatedRate.MaxAddresses; i++) Assert.Null(rate.Take(new IPAddress(i + 1)));
+        for (var i = 0; i < UnauthenticatedRate.MaxAddresses; i++) Assert.Null(rate.Take(new IPAddress(((i + 1) << 8) | 10)));
         Assert.Equal(10, TakeAll(rate, "198.51.100.1"));
         Assert.Equal(0, TakeAll(rate, "198.51.100.2"));
         clock.Advance(TimeSpan.FromSeconds(2));
@@ -55,13 +55,25 @@ public sealed class UnauthenticatedRateTests
     }
 
     [Fact]
+    public void Everybody_on_this_machine_is_no_one_address()
+    {
+        var rate = Create(1);
+        foreach (var address in new[] { "127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1" }) Assert.Equal(100, TakeAll(rate, address, 100));
+    }
+
+    [Fact]
     public void None_means_no_limit() => Assert.Equal(20_000, TakeAll(Create(0), "192.0.2.1", 20_000));
 
     [Fact]
     public async Task Who_asks_too_often_without_signing_in_gets_429_while_others_from_there_go_on()
     {
-        await using var host = await RegistryHost.StartAsync(o => o.Limits.UnauthenticatedPerSecond = 2);
-        var anonymous = new Repository(host, "some/repo", account: "");
+        await using var host = await RegistryHost.StartAsync(o =>
+        {
+            o.Limits.UnauthenticatedPerSecond = 2;
+            o.TrustedProxies = [IPNetwork.Parse("127.0.0.0/8")];
+        });
+        var (anonymous, alice) = (new Repository(host, "some/repo", account: ""), new Repository(host, "some/repo"));
+        foreach (var client in new[] { host.Client, anonymous.Client, alice.Client }) client.DefaultRequestHeaders.Add("X-Forwarded-For", "192.0.2.1");
         for (var i = 0; i < 10; i++)
         {
             using var challenged = await host.Client.GetAsync("/v2/", TestContext.Current.CancellationToken);
@@ -73,7 +85,7 @@ public sealed class UnauthenticatedRateTests
         var answer = (await Answer.ReadAsync(refused)).MustBe(HttpStatusCode.TooManyRequests, "TOOMANYREQUESTS");
         Assert.Equal("1", answer["Retry-After"]);
         (await anonymous.GetAsync("manifests/latest")).MustBe(HttpStatusCode.TooManyRequests, "TOOMANYREQUESTS");
-        (await new Repository(host, "some/repo").GetAsync("manifests/latest")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
+        (await alice.GetAsync("manifests/latest")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
 
         host.Clock.Advance(TimeSpan.FromSeconds(1));
         (await anonymous.GetAsync("manifests/latest")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
