@@ -82,8 +82,10 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     internal sealed class SignInAttempt(SignInLimits limits, Requester by, bool isOneClient)
     {
         private readonly UInt256 pair = limits.Hash(by, Kind.Pair);
-        private readonly UInt256 account = limits.Hash(by with { Network = default }, Kind.Account);
-        private readonly UInt256 network = limits.Hash(by with { Account = "" }, Kind.Network);
+
+        // Made when they are first needed, which they are not where the account signed in lately and is remembered.
+        private UInt256? account;
+        private UInt256? network;
 
         // Where the account is known it may be tried although an address has no try left: none is given back then.
         private bool isOfAccount;
@@ -91,6 +93,10 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
 
         /// <summary>Who it is that waits.</summary>
         public Requester By => by;
+
+        private UInt256 Account => account ??= limits.Hash(by with { Network = default }, Kind.Account);
+
+        private UInt256 Network => network ??= limits.Hash(by with { Account = "" }, Kind.Network);
 
         /// <summary>What stands against looking at the credentials at all; null when nothing does.</summary>
         /// <param name="mayRecall">Whether they may be compared with what is remembered all the same, and <see cref="Missed"/> be called when that does not help.</param>
@@ -117,8 +123,8 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
             {
                 if (Obstacle() is { } obstacle) return obstacle;
                 limits.pairs.Take(pair);
-                isOfAccount = limits.accounts.Take(account);
-                isOfNetwork = isOneClient && limits.networks.Take(network);
+                isOfAccount = limits.accounts.Take(Account);
+                isOfNetwork = isOneClient && limits.networks.Take(Network);
                 return null;
             }
         }
@@ -139,8 +145,8 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
                 }
 
                 limits.pairs.GiveBack(pair);
-                if (isOfAccount) limits.accounts.GiveBack(account);
-                if (isOfNetwork) limits.networks.GiveBack(network);
+                if (isOfAccount) limits.accounts.GiveBack(Account);
+                if (isOfNetwork) limits.networks.GiveBack(Network);
                 if (outcome is SignInOutcome.SignedIn) limits.pairs.Clear(pair);
             }
         }
@@ -158,8 +164,8 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
         {
             if (limits.pairs.Wait(pair) is var ofPair && ofPair > TimeSpan.Zero) return limits.Limited(ofPair, limits.Options.PerAccountAndAddress, "of this account from this address");
             if (limits.places.Has(by)) return null;
-            if (isOneClient && limits.networks.Wait(network) is var ofNetwork && ofNetwork > TimeSpan.Zero) return limits.Limited(ofNetwork, limits.Options.PerAddress, "from this address");
-            return limits.accounts.Wait(account) is var ofAccount && ofAccount > TimeSpan.Zero ? limits.Limited(ofAccount, limits.Options.PerAccount, "of this account from all addresses") : null;
+            if (isOneClient && limits.networks.Wait(Network) is var ofNetwork && ofNetwork > TimeSpan.Zero) return limits.Limited(ofNetwork, limits.Options.PerAddress, "from this address");
+            return limits.accounts.Wait(Account) is var ofAccount && ofAccount > TimeSpan.Zero ? limits.Limited(ofAccount, limits.Options.PerAccount, "of this account from all addresses") : null;
         }
     }
 }

@@ -1,5 +1,6 @@
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer.Token;
 
@@ -29,7 +30,7 @@ internal sealed class MetadataEndpoint(string issuer, Uri? publicUrl, bool excha
         json.WriteString("issuer"u8, server.issuer);
         json.WriteString("token_endpoint"u8, server.at + TokenEndpoint.Path);
         json.WriteString("jwks_uri"u8, server.at + JwksEndpoint.Path);
-        json.WriteString("revocation_endpoint"u8, server.at + "/revoke");
+        json.WriteString("revocation_endpoint"u8, server.at + RevokeEndpoint.Path);
         json.WriteString("introspection_endpoint"u8, server.at + "/introspect");
         WriteList(json, "response_types_supported", []); // required by section 2; there is no authorisation endpoint
         WriteList(json, "grant_types_supported", server.exchangesTokens ? ["password", "refresh_token", TokenRequest.ExchangeGrant] : ["password", "refresh_token"]);
