@@ -42,7 +42,7 @@ public sealed class LdapOutageTests(SlapdParts parts) : IClassFixture<SlapdParts
         using var signIn = new LdapSignIn(options);
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user1", "password 1"));
 
-        slapd.Freeze();
+        await slapd.FreezeAsync();
         try
         {
             for (var i = 2; i < 6; i++) Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync($"user{i}", $"password {i}").WaitAsync(Patience, TestContext.Current.CancellationToken));

@@ -31,6 +31,15 @@ internal sealed class RawConnection : IDisposable
     /// <summary>Reads an answer as long as its Content-Length says.</summary>
     public async Task<Answer> ReadAnswerAsync()
     {
+        var (status, headers) = await ReadHeadAsync();
+        var body = new byte[headers.TryGetValue("Content-Length", out var length) ? int.Parse(length[0]) : 0];
+        await tcp.GetStream().ReadExactlyAsync(body, TestContext.Current.CancellationToken);
+        return new Answer(status, headers, body);
+    }
+
+    /// <summary>Reads the status line and the headers of an answer, and nothing of its body.</summary>
+    public async Task<(HttpStatusCode Status, Dictionary<string, string[]> Headers)> ReadHeadAsync()
+    {
         var head = new StringBuilder();
         var one = new byte[1];
         while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
@@ -42,9 +51,7 @@ internal sealed class RawConnection : IDisposable
         var lines = head.ToString().Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
         var headers = lines.Skip(1).Select(line => line.Split(": ", 2)).GroupBy(h => h[0], h => h[1], StringComparer.OrdinalIgnoreCase)
             .ToDictionary(g => g.Key, g => g.ToArray(), StringComparer.OrdinalIgnoreCase);
-        var body = new byte[headers.TryGetValue("Content-Length", out var length) ? int.Parse(length[0]) : 0];
-        await tcp.GetStream().ReadExactlyAsync(body, TestContext.Current.CancellationToken);
-        return new Answer((HttpStatusCode)int.Parse(lines[0].Split(' ')[1]), headers, body);
+        return ((HttpStatusCode)int.Parse(lines[0].Split(' ')[1]), headers);
     }
 
     /// <summary>Hangs up at once, without the closing handshake.</summary>

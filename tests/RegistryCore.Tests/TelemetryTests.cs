@@ -46,13 +46,42 @@ public sealed class TelemetryTests
         await registry.Service<GarbageCollector>().RunAsync(isDryRun: true, TestContext.Current.CancellationToken);
         await registry.Service<GarbageCollector>().RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
 
-        var page = await PageAsync(registry);
+        var page = await Eventually.MetricsAsync(registry.Client, registry.Client.BaseAddress!, @"\nauthindex_http_received_bytes_total\{route=""/v2/\{name\}/blobs/uploads/\{\}""\} 1000\n");
         Assert.Contains("authindex_upload_sessions 1\n", page, StringComparison.Ordinal);
-        Assert.Contains("authindex_http_received_bytes_total{route=\"/v2/{name}/blobs/uploads/{}\"} 1000\n", page, StringComparison.Ordinal);
         Assert.Contains("authindex_gc_runs_total{outcome=\"succeeded\"} 1\n", page, StringComparison.Ordinal);
         Assert.Contains("authindex_gc_runs_total{outcome=\"failed\"} 0\n", page, StringComparison.Ordinal);
         Assert.Matches("\nauthindex_storage_free_bytes [1-9]", page);
         Assert.Contains("authindex_outbox_depth 0\n", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Who_hangs_up_on_the_last_byte_had_the_blob_and_who_hangs_up_before_did_not()
+    {
+        const int size = 20_000_000, whole = 100; // more than the buffers between server and client hold
+        await using var registry = await RegistryHost.StartAsync();
+        var repository = new Repository(registry, "team/app");
+        var (small, large) = (await repository.PushBlobAsync(), await repository.PushBlobAsync(Content.Random(size)));
+        for (var i = 0; i < whole; i++)
+        {
+            using var connection = await AskAsync(repository, small);
+            Assert.Equal(small.Bytes, (await connection.ReadAnswerAsync()).Body);
+            connection.HangUp();
+        }
+
+        using (var connection = await AskAsync(repository, large))
+        {
+            await connection.ReadHeadAsync();
+            connection.HangUp();
+        }
+
+        const string route = @"\{route=""/v2/\{name\}/blobs/\{\}""";
+        var page = await Eventually.MetricsAsync(
+            registry.Client,
+            registry.Client.BaseAddress!,
+            $@"\nauthindex_http_requests_total{route},method=""GET"",status=""2xx""\}} {whole}\n",
+            $@"\nauthindex_http_requests_total{route},method=""GET"",status=""aborted""\}} 1\n");
+        var sent = page.Split('\n').Single(l => l.StartsWith("authindex_http_sent_bytes_total{route=\"/v2/{name}/blobs/{}\"}", StringComparison.Ordinal));
+        Assert.InRange(long.Parse(sent.Split(' ')[1]), whole * small.Bytes.Length, size - 1);
     }
 
     [Fact]
@@ -61,6 +90,14 @@ public sealed class TelemetryTests
         await using var registry = await RegistryHost.StartAsync();
         using var refused = await registry.Client.PostAsync(new Uri("/metrics", UriKind.Relative), null, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, refused.StatusCode);
+    }
+
+    private static async Task<RawConnection> AskAsync(Repository repository, Content blob)
+    {
+        var connection = await RawConnection.OpenAsync(repository.Client);
+        var token = repository.Host.Tokens.Make("alice", $"repository:{repository.Name}:pull");
+        await connection.WriteAsync($"GET {repository.PathOf($"blobs/{blob.Digest}")} HTTP/1.1\r\nHost: registry\r\nAuthorization: Bearer {token}\r\n\r\n");
+        return connection;
     }
 
     private static Task<string> PageAsync(RegistryHost registry) => registry.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);

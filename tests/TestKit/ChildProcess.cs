@@ -94,8 +94,15 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>Sends it SIGINT, as Ctrl-C does.</summary>
     public void Interrupt() => Send(2);
 
-    /// <summary>Holds it still, as a machine that hangs does: its connections stay open and nothing answers.</summary>
-    public void Freeze() => Send(19);
+    /// <summary>Holds it still, as a machine that hangs does: its connections stay open and nothing answers. Waits until all of its threads stand.</summary>
+    public async Task FreezeAsync()
+    {
+        Send(19);
+        await Eventually.TrueAsync(
+            () => Directory.GetDirectories($"/proc/{Id}/task").All(thread => File.ReadLines(Path.Combine(thread, "status")).Any(l => l.StartsWith("State:\tT", StringComparison.Ordinal))),
+            TimeSpan.FromSeconds(20),
+            () => $"{name} goes on");
+    }
 
     /// <summary>Lets it go on.</summary>
     public void Thaw() => Send(18);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 
 namespace AuthIndex.TestKit;
 
@@ -23,4 +24,23 @@ public static class Eventually
     /// <exception cref="TimeoutException">It was not true within the time.</exception>
     public static Task TrueAsync(Func<bool> condition, TimeSpan within, Func<string> otherwise) =>
         TrueAsync(() => Task.FromResult(condition()), within, otherwise);
+
+    /// <summary>
+    /// Asks a server for its metrics until they match every pattern, and gives that page. What is counted of a request is counted
+    /// when it is over, a moment after its client has the answer.
+    /// </summary>
+    /// <exception cref="TimeoutException">They did not match within 20 seconds.</exception>
+    public static async Task<string> MetricsAsync(HttpClient http, Uri server, params string[] patterns)
+    {
+        var page = "";
+        await TrueAsync(
+            async () =>
+            {
+                page = await http.GetStringAsync(new Uri(server, "/metrics"));
+                return patterns.All(p => Regex.IsMatch(page, p, RegexOptions.None, TimeSpan.FromSeconds(1)));
+            },
+            TimeSpan.FromSeconds(20),
+            () => $"no match for {string.Join(", ", patterns.Where(p => !Regex.IsMatch(page, p, RegexOptions.None, TimeSpan.FromSeconds(1))))} in:\n{page}");
+        return page;
+    }
 }

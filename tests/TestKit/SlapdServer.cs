@@ -89,7 +89,7 @@ public sealed class SlapdServer : IAsyncDisposable
     }
 
     /// <summary>Holds it still.</summary>
-    public void Freeze() => process!.Freeze();
+    public Task FreezeAsync() => process!.FreezeAsync();
 
     /// <summary>Lets it go on.</summary>
     public void Thaw() => process!.Thaw();

@@ -10,7 +10,7 @@ namespace AuthIndex.Hosting.Telemetry;
 /// <summary>One line of the access log.</summary>
 /// <param name="Record">What the server found out.</param>
 /// <param name="Method">The method, fit for a log.</param>
-/// <param name="Status">The status; 0 when the client hung up.</param>
+/// <param name="Status">The status; 0 when the answer was broken off, as when the client hung up.</param>
 /// <param name="Received">Bytes of the request's body.</param>
 /// <param name="Sent">Bytes of the answer's body.</param>
 /// <param name="Duration">How long it took.</param>

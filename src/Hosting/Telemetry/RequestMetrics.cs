@@ -15,7 +15,7 @@ public sealed class RequestMetrics
 
     public RequestMetrics(Meter meter)
     {
-        requests = meter.CreateCounter<long>("authindex.http.requests", description: "Requests answered, by route, method and class of status (aborted: the client hung up).");
+        requests = meter.CreateCounter<long>("authindex.http.requests", description: "Requests answered, by route, method and class of status (aborted: broken off, as when the client hung up).");
         durations = meter.CreateHistogram<double>("authindex.http.request.duration", "s", "How long requests took, the sending of their answers included.");
         received = meter.CreateCounter<long>("authindex.http.received", "By", "Bytes of the bodies of requests.");
         sent = meter.CreateCounter<long>("authindex.http.sent", "By", "Bytes of the bodies of answers.");
@@ -28,7 +28,7 @@ public sealed class RequestMetrics
     /// <summary>A request is over.</summary>
     /// <param name="route">Its route, of the server's table.</param>
     /// <param name="method">Its method, as the client wrote it.</param>
-    /// <param name="status">The status; 0 when the client hung up.</param>
+    /// <param name="status">The status; 0 when the answer was broken off, as when the client hung up.</param>
     /// <param name="duration">How long it took.</param>
     /// <param name="bytesReceived">Bytes of its body.</param>
     /// <param name="bytesSent">Bytes of the answer's.</param>

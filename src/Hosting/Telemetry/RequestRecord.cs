@@ -39,6 +39,6 @@ public sealed class RequestRecord(string id)
     /// <summary>The bytes of the body received, where its length was not told beforehand.</summary>
     public long? Received { get; set; }
 
-    /// <summary>The bytes of the answer's body sent, where that may be fewer than promised.</summary>
+    /// <summary>The bytes of the answer's body handed to the connection, where that may be fewer than promised.</summary>
     public long? Sent { get; set; }
 }

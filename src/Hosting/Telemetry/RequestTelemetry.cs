@@ -42,12 +42,20 @@ public sealed class RequestTelemetry(ListenerOptions options, RequestMetrics met
     private void Finish(HttpContext context, RequestRecord record, bool isBroken, TimeSpan duration)
     {
         var (request, response) = (context.Request, context.Response);
-        var status = context.RequestAborted.IsCancellationRequested ? 0 : isBroken && !response.HasStarted ? StatusCodes.Status500InternalServerError : response.StatusCode;
+        var status = IsBrokenOff(context, record) ? 0 : isBroken && !response.HasStarted ? StatusCodes.Status500InternalServerError : response.StatusCode;
         var received = record.Received ?? request.ContentLength ?? 0;
         var sent = record.Sent ?? (HttpMethods.IsHead(request.Method) ? 0 : response.ContentLength ?? 0);
         metrics.End(record.Route, request.Method, status, duration, received, sent);
         if (isTraced && Activity.Current is { IsAllDataRequested: true } span) Describe(span, request.Method, record, status);
         if (accessLog.IsOn) accessLog.Add(new AccessLine(record, LogText.Clean(request.Method), status, received, sent, duration, AddressOf(context)));
+    }
+
+    // Who hangs up on the last byte has had the whole answer; and who hung up before may be known by what was not sent only,
+    // since Kestrel tells of it on another thread.
+    private static bool IsBrokenOff(HttpContext context, RequestRecord record)
+    {
+        if (!context.Response.HasStarted) return context.RequestAborted.IsCancellationRequested;
+        return record.Sent is { } sent && sent < context.Response.ContentLength;
     }
 
     // The names are those of OpenTelemetry's semantic conventions, where they have one.

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using AuthIndex.Hosting.Telemetry;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
@@ -89,6 +90,7 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Reg
         response.ContentType = $"multipart/byteranges; boundary={boundary}";
         response.ContentLength = heads.Sum(h => (long)h.Length) + ranges.Sum(r => r.Length) + end.Length;
         if (HttpMethods.IsHead(request.Http.Request.Method)) return;
+        RequestRecord.Current?.Sent = response.ContentLength - ranges.Sum(r => r.Length); // what stands around the ranges
         for (var i = 0; i < ranges.Count; i++)
         {
             await response.BodyWriter.WriteAsync(heads[i], request.Aborted);
