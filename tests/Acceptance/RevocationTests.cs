@@ -39,7 +39,7 @@ public sealed class RevocationTests(RealParts parts)
             Assert.Contains("sign-in failed", result.Error, StringComparison.Ordinal);
         }
 
-        Assert.Contains("left the company", up.Log, StringComparison.Ordinal);
+        await Eventually.TrueAsync(() => up.Log.Contains("left the company", StringComparison.Ordinal), TimeSpan.FromSeconds(20), () => up.Log);
         await MustAsync("accounts", "resume", "carol", "--data", up.Data);
         await Eventually.TrueAsync(async () => (await docker.RunAsync("push", image)).ExitCode == 0, TimeSpan.FromSeconds(30), () => up.Log);
         await docker.MustAsync("rmi", image);
