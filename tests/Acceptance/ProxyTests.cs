@@ -24,7 +24,7 @@ public sealed partial class ProxyTests(RealParts parts)
         // On 127.0.0.0/8 docker would take any certificate.
         var address = NetworkAddress();
         if (address is null) Assert.Skip("this machine has no network address but the loopback's");
-        var port = NginxServer.FreePort(address);
+        var port = FreePort.At(address);
         var host = $"{address}:{port}";
 
         using var folder = new TemporaryDirectory();
@@ -67,7 +67,7 @@ public sealed partial class ProxyTests(RealParts parts)
     public async Task Whoever_follows_the_answers_stays_below_a_path_prefix_from_challenge_to_pull()
     {
         RealParts.Require(NginxServer.Obstacle());
-        var address = new IPEndPoint(IPAddress.Loopback, NginxServer.FreePort(IPAddress.Loopback));
+        var address = new IPEndPoint(IPAddress.Loopback, FreePort.At(IPAddress.Loopback));
         var (registry, tokenServer) = ($"https://{DocumentedName}:{address.Port}/registry/", $"https://{DocumentedName}:{address.Port}/auth/");
         using var folder = new TemporaryDirectory();
         await File.WriteAllTextAsync(

@@ -13,7 +13,7 @@ public sealed class ComposedServers : IAsyncDisposable
     private ComposedServers(DockerClient docker, string engine)
     {
         Docker = docker;
-        var (token, registry) = (NginxServer.FreePort(IPAddress.Loopback), NginxServer.FreePort(IPAddress.Loopback));
+        var (token, registry) = (FreePort.At(IPAddress.Loopback), FreePort.At(IPAddress.Loopback));
         Host = $"127.0.0.1:{registry}";
         Realm = $"http://127.0.0.1:{token}/token";
         environment = new(StringComparer.Ordinal)

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 
 namespace AuthIndex.TestKit;
 
@@ -12,7 +11,7 @@ public sealed class DistributionRegistry : IAsyncDisposable
     private DistributionRegistry(string access)
     {
         Storage = folder.Folder("data");
-        Host = $"127.0.0.1:{FreePort()}";
+        Host = $"127.0.0.1:{FreePort.At(IPAddress.Loopback)}";
         File.WriteAllText(folder["config.yml"], $$"""
             version: 0.1
             log: { level: info, accesslog: { disabled: true } }
@@ -88,13 +87,5 @@ public sealed class DistributionRegistry : IAsyncDisposable
         {
             return null; // not listening yet
         }
-    }
-
-    // Its own port cannot be asked for. Between the two it is anybody's; then it ends, and the test says why.
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

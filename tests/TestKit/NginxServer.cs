@@ -64,14 +64,6 @@ public sealed class NginxServer : IAsyncDisposable
         }
     }
 
-    /// <summary>A port that nobody uses at an address.</summary>
-    public static int FreePort(IPAddress address)
-    {
-        using var listener = new TcpListener(address, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 
 namespace AuthIndex.TestKit;
 
@@ -25,8 +24,8 @@ public sealed class SlapdServer : IAsyncDisposable
     {
         this.isLogging = isLogging;
         Certificates = new LdapCertificates(folder["certs"]);
-        Port = FreePort();
-        TlsPort = FreePort();
+        Port = FreePort.At(IPAddress.Loopback);
+        TlsPort = FreePort.At(IPAddress.Loopback);
     }
 
     /// <summary>The port for plain text and StartTLS.</summary>
@@ -119,13 +118,6 @@ public sealed class SlapdServer : IAsyncDisposable
         }
 
         folder.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     // Servers lie where the PATH of a user who is not root does not look.
