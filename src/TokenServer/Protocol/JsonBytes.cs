@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace AuthIndex.TokenServer.Protocol;
@@ -8,6 +9,9 @@ internal static class JsonBytes
 {
     // A body of this size or more is rare; its buffer is not kept.
     private const int KeptBuffer = 64 * 1024;
+
+    // None of it is ever part of a page, where what HTML means something by would have to be escaped.
+    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     [ThreadStatic]
     private static ArrayBufferWriter<byte>? buffer;
@@ -22,7 +26,7 @@ internal static class JsonBytes
         var (into, json) = (buffer ?? new ArrayBufferWriter<byte>(1024), writer);
         (buffer, writer) = (null, null);
         into.ResetWrittenCount();
-        if (json is null) json = new Utf8JsonWriter(into);
+        if (json is null) json = new Utf8JsonWriter(into, Options);
         else json.Reset(into);
 
         write(json, value);

@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Text;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Keys;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -16,9 +15,12 @@ internal static class TokenSigner
     /// <param name="key">The key that signs.</param>
     /// <param name="payload">The claims: a JSON object in UTF-8.</param>
     /// <param name="withCertificate">Whether the key's certificate goes along (RFC 7515 section 4.1.6).</param>
-    public static string Sign(SigningKey key, ReadOnlySpan<byte> payload, bool withCertificate = false) => withCertificate
-        ? Handler.CreateToken(Encoding.UTF8.GetString(payload), key.Credentials, key.CertificateHeader)
-        : Handler.CreateToken(Encoding.UTF8.GetString(payload), key.Credentials);
+    public static string Sign(SigningKey key, ReadOnlySpan<byte> payload, bool withCertificate = false)
+    {
+        // Not by the handler, which would read the claims and write them again: a quarter of the whole request.
+        var signed = $"{(withCertificate ? key.CertificateHeader : null) ?? key.Header}.{Base64Url.EncodeToString(payload)}";
+        return $"{signed}.{JwtTokenUtilities.CreateEncodedSignature(signed, key.Credentials)}";
+    }
 
     /// <summary>
     /// The claims of a token that one of these keys signed; null for any other text. Whose they are, for whom and until when is the

@@ -1,5 +1,7 @@
+using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
 using AuthIndex.Hosting;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Keys;
@@ -39,7 +41,8 @@ public sealed class TokenAuthorityTests : IDisposable
         foreach (var key in new[] { new SigningKey(SigningKey.Generate()), new SigningKey(rsa.ExportParameters(includePrivateParameters: true)) })
         {
             key.Certify(TokenAuthority.Load(directory.Root, clock));
-            using var leaf = X509CertificateLoader.LoadCertificate(Convert.FromBase64String(((string[])key.CertificateHeader!["x5c"])[0]));
+            using var header = JsonDocument.Parse(Base64Url.DecodeFromChars(key.CertificateHeader));
+            using var leaf = X509CertificateLoader.LoadCertificate(Assert.Single(header.RootElement.GetProperty("x5c").EnumerateArray()).GetBytesFromBase64());
             foreach (var at in new[] { clock.GetUtcNow(), clock.GetUtcNow().AddYears(19) })
             {
                 using var chain = new X509Chain { ChainPolicy = { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, VerificationTime = at.UtcDateTime } };
