@@ -9,10 +9,12 @@ public sealed class ComposedServers : IAsyncDisposable
 
     private readonly TemporaryDirectory folder = new();
     private readonly Dictionary<string, string> environment;
+    private readonly string[] options;
 
-    private ComposedServers(DockerClient docker, string engine)
+    private ComposedServers(DockerClient docker, string engine, string project, params string[] more)
     {
         Docker = docker;
+        options = ["--project-name", project, "--file", ComposeFile, "--file", folder["dotnet.yml"], .. more];
         var (token, registry) = (FreePort.At(IPAddress.Loopback), FreePort.At(IPAddress.Loopback));
         Host = $"127.0.0.1:{registry}";
         Realm = $"http://127.0.0.1:{token}/token";
@@ -50,27 +52,27 @@ public sealed class ComposedServers : IAsyncDisposable
     /// <exception cref="InvalidOperationException">A part did not come up; the message says what was written.</exception>
     public static async Task<ComposedServers> StartAsync(DockerEngine engine)
     {
-        var servers = new ComposedServers(engine.NewClient(), engine.Host);
-        try
-        {
-            await servers.BuildAsync();
-            await servers.ComposeAsync("up", "--detach", "--no-build");
-            var said = await servers.ComposeAsync("logs", "--no-color", "init");
-            servers.AdminPassword = said.Split("user admin, password ") is [_, var told] ? told.Split(' ')[0] : throw new InvalidOperationException($"init told no password:\n{said}");
-            await servers.HealthyAsync("registry");
-            return servers;
-        }
-        catch
-        {
-            await servers.DisposeAsync();
-            throw;
-        }
+        var servers = new ComposedServers(engine.NewClient(), engine.Host, "authindex-test");
+        await servers.UpAsync(servers.BuildAsync);
+        return servers;
+    }
+
+    /// <summary>Starts another composition of the same images, with the profile <c>ldap</c> and the configuration for it.</summary>
+    /// <param name="policies">The folder of its policy.</param>
+    /// <exception cref="InvalidOperationException">A part did not come up; the message says what was written.</exception>
+    public async Task<ComposedServers> WithDirectoryAsync(string policies)
+    {
+        var servers = new ComposedServers(Docker, environment["DOCKER_HOST"], "authindex-test-ldap", "--profile", "ldap");
+        servers.environment["AUTHINDEX_CONFIGURATION"] = "./deploy/ldap/authindex.yaml";
+        servers.environment["AUTHINDEX_POLICIES"] = policies;
+        await servers.UpAsync(servers.BuildDirectoryAsync);
+        return servers;
     }
 
     /// <summary>Runs docker-compose, which must succeed, and gives what it wrote.</summary>
     public async Task<string> ComposeAsync(params string[] arguments)
     {
-        var result = await ChildProcess.RunAsync("docker-compose", ["--project-name", "authindex-test", "--file", ComposeFile, "--file", folder["dotnet.yml"], .. arguments], environment);
+        var result = await ChildProcess.RunAsync("docker-compose", [.. options, .. arguments], environment);
         return result.ExitCode == 0 ? result.Output : throw new InvalidOperationException($"docker-compose {string.Join(' ', arguments)}: {result}");
     }
 
@@ -99,8 +101,32 @@ public sealed class ComposedServers : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await ChildProcess.RunAsync("docker-compose", ["--project-name", "authindex-test", "--file", ComposeFile, "--file", folder["dotnet.yml"], "down", "--volumes", "--timeout", "5"], environment);
+        await ChildProcess.RunAsync("docker-compose", [.. options, "down", "--volumes", "--timeout", "5"], environment);
         folder.Dispose();
+    }
+
+    private async Task UpAsync(Func<Task> build)
+    {
+        try
+        {
+            await build();
+            await ComposeAsync("up", "--detach", "--no-build");
+            var said = await ComposeAsync("logs", "--no-color", "init");
+            AdminPassword = said.Split("user admin, password ") is [_, var told] ? told.Split(' ')[0] : throw new InvalidOperationException($"init told no password:\n{said}");
+            await HealthyAsync("registry");
+        }
+        catch
+        {
+            await DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task BuildDirectoryAsync()
+    {
+        await StandInImages.ImportOpenLdapAsync(Docker);
+        await Docker.MustAsync(
+            "build", "--quiet", "--network", "none", "--tag", "authindex/sample-directory", "--build-arg", $"BASE_IMAGE={StandInImages.OpenLdap}", $"{Path.GetDirectoryName(ComposeFile)}/deploy/ldap");
     }
 
     private async Task BuildAsync()

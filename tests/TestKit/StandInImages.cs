@@ -2,7 +2,7 @@ namespace AuthIndex.TestKit;
 
 /// <summary>
 /// Base images made of this machine's own files, for machines that no image registry can be reached from. What they stand in for
-/// stays apart from what is tested: every line of <c>deploy/Dockerfile</c> runs on them as it is. .NET itself is not in them but is
+/// stays apart from what is tested: every line of the Dockerfiles in <c>deploy</c> runs on them as it is. .NET itself is not in them but is
 /// mounted into their containers, since the engine would copy it for each layer.
 /// </summary>
 public static class StandInImages
@@ -13,6 +13,9 @@ public static class StandInImages
     /// <summary>The name of the image that stands in for .NET's runtime, with the libraries that the servers call.</summary>
     public const string Runtime = "stand-in/runtime";
 
+    /// <summary>The name of the image that stands in for Debian with its OpenLDAP.</summary>
+    public const string OpenLdap = "stand-in/openldap";
+
     /// <summary>Where .NET lies, here and in the containers.</summary>
     public static string DotNet { get; } = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "../../.."));
 
@@ -20,8 +23,9 @@ public static class StandInImages
     private static readonly string[] Libraries = ["libcrypt.so.1", "libsqlite3.so.0", "libssl.so.3"];
     private static readonly string[] LdapLibraries = ["libldap.so.2", "libldap-2.6.so.0", "libldap-2.5.so.0", "libldap-2.4.so.2"];
     private static readonly string[] Programs = ["/bin/sh", "/bin/cp", "/bin/mkdir", "/bin/chown", "/bin/rm"];
+    private static readonly string[] OpenLdapPrograms = ["/usr/sbin/slapd", "/usr/sbin/slapadd", "/usr/sbin/slappasswd", "/usr/bin/ldapsearch", "/usr/bin/awk", "/usr/bin/base64", "/usr/bin/head", "/usr/bin/tr"];
 
-    /// <summary>Makes both and gives them to an engine.</summary>
+    /// <summary>Makes those of .NET and gives them to an engine.</summary>
     /// <param name="docker">The engine's command line.</param>
     /// <param name="built">The folders of the release build, by project: <c>src/TokenServer</c> and so on.</param>
     public static async Task ImportAsync(DockerClient docker, IReadOnlyDictionary<string, string> built)
@@ -31,8 +35,8 @@ public static class StandInImages
         {
             Directory.CreateDirectory(root + DotNet);
             Directory.CreateDirectory(root + "/var/lib");
-            Script(root, "apt-get", "exit 0 # the libraries are there");
-            var known = (await MustAsync("/sbin/ldconfig", "-p")).Split('\n').Where(l => l.Contains("x86-64", StringComparison.Ordinal) || l.Contains("AArch64", StringComparison.Ordinal)).Select(l => (Name: l.Trim().Split(' ')[0], Path: l.Split("=> ")[^1])).ToList();
+            NothingToInstall(root);
+            var known = await LibrariesAsync();
             var ldap = LdapLibraries.First(l => known.Exists(k => k.Name == l));
             var libraries = Libraries.Append(ldap).Select(l => known.First(k => k.Name == l).Path);
             await CopyAsync(root, [.. libraries, .. Directory.EnumerateFiles(DotNet, "*.so", SearchOption.AllDirectories).Where(f => !f.Contains("/sdk/", StringComparison.Ordinal))]);
@@ -55,6 +59,20 @@ public static class StandInImages
         });
     }
 
+    /// <summary>Makes that of OpenLDAP and gives it to an engine.</summary>
+    public static async Task ImportOpenLdapAsync(DockerClient docker)
+    {
+        using var folder = new TemporaryDirectory();
+        await ImportAsync(docker, OpenLdap, folder.Folder("openldap"), async root =>
+        {
+            NothingToInstall(root);
+            Directory.CreateDirectory(root + "/run");
+            // Threads end with what glibc loads by this name; in Debian it belongs to glibc.
+            await CopyAsync(root, [.. OpenLdapPrograms, (await LibrariesAsync()).First(l => l.Name == "libgcc_s.so.1").Path]);
+            await MustAsync("cp", "-r", "--parents", "/usr/lib/ldap", "/etc/ldap/schema", root);
+        });
+    }
+
     private static async Task ImportAsync(DockerClient docker, string name, string root, Func<string, Task> fill)
     {
         foreach (var place in (string[])["bin", "usr/bin", "etc", "proc", "sys", "dev"]) Directory.CreateDirectory(Path.Combine(root, place));
@@ -65,6 +83,10 @@ public static class StandInImages
         await MustAsync("tar", "-c", "-f", archive, "-C", root, ".");
         await docker.MustAsync("import", "--change", "ENV PATH=/usr/bin:/bin", archive, name);
     }
+
+    /// <summary>The libraries that the loader knows here, the first of a name being the one that it takes.</summary>
+    private static async Task<List<(string Name, string Path)>> LibrariesAsync() =>
+        (await MustAsync("/sbin/ldconfig", "-p")).Split('\n').Where(l => l.Contains("x86-64", StringComparison.Ordinal) || l.Contains("AArch64", StringComparison.Ordinal)).Select(l => (Name: l.Trim().Split(' ')[0], Path: l.Split("=> ")[^1])).ToList();
 
     /// <summary>Copies programs and libraries (those of .NET excepted), and the libraries that they need, to the places where they lie here.</summary>
     private static async Task CopyAsync(string root, string[] files)
@@ -78,6 +100,8 @@ public static class StandInImages
             File.Copy(file, target, overwrite: true);
         }
     }
+
+    private static void NothingToInstall(string root) => Script(root, "apt-get", "exit 0 # it is there");
 
     private static void Script(string root, string name, string body)
     {
