@@ -83,9 +83,14 @@ public sealed partial class RestoreDrillTests(RealParts parts)
             Assert.True(saved.ExitCode == 0, saved.All);
         }
 
-        // The token server's part is done when the registry's fails.
+        // The registry's folder is taken before anything of the token server's is there.
         var database = Directory.EnumerateFiles(Path.Combine(backup, "registry"), "*.db").Single();
         var content = await File.ReadAllBytesAsync(database, None);
+        File.Delete(database);
+        Assert.Equal(1, (await AuthIndexUp.RunAsync("restore", backup, "--data", data)).ExitCode);
+        Assert.False(Directory.Exists(Path.Combine(data, "keys")));
+
+        // The token server's part is done when the registry's fails.
         await File.WriteAllTextAsync(database, "not a database, however long one looks at it", None);
         var failed = await AuthIndexUp.RunAsync("restore", backup, "--data", data);
         Assert.Contains("run it again", failed.Error, StringComparison.Ordinal);
