@@ -39,7 +39,7 @@ internal static class RegistryApp
         services.AddSingleton<TrustedKeys>();
         services.AddHostedService(s => s.GetRequiredService<TrustedKeys>());
         services.AddSingleton<BearerValidator>();
-        services.AddSingleton(new Challenge((options.TokenServer.Realm ?? options.TokenServer.At("/token")).AbsoluteUri, options.Service));
+        services.AddSingleton(new Challenge((options.TokenServer.Realm ?? options.TokenServer.At(TokenServerLinkOptions.TokenPath)).AbsoluteUri, options.Service));
         services.AddSingleton<RevokedTokens>();
         services.AddSingleton<RevocationContact>();
         services.AddSingleton<Introspection>();

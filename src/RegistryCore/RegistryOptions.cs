@@ -55,6 +55,9 @@ internal sealed class RegistryOptions : ListenerOptions
 /// <summary>The registry's view of the token server.</summary>
 internal sealed class TokenServerLinkOptions
 {
+    /// <summary>The token server's path for tokens.</summary>
+    public const string TokenPath = "/token";
+
     /// <summary>Where the registry itself reaches the token server, for its keys and its catalogue decisions.</summary>
     public Uri Url { get; set; } = new("http://127.0.0.1:5001");
 

@@ -1,10 +1,10 @@
 using System.Text.Json;
 using AuthIndex.Hosting.Telemetry;
+using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Uploads;
 using AuthIndex.TokenContract;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Data.Sqlite;
 
@@ -27,7 +27,7 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
         {
             error = await RunAsync(http);
         }
-        catch (Exception e) when (IsHangUp(e, http))
+        catch (Exception e) when (HangUp.Is(e, http))
         {
             LogHangUp(log, http.Request.Method, http.Request.Path.Value);
             http.Abort();
@@ -103,10 +103,6 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
         var query = target.IndexOf('?', StringComparison.Ordinal);
         return query < 0 ? target : target[..query];
     }
-
-    private static bool IsHangUp(Exception e, HttpContext http) =>
-        e is ConnectionResetException or ConnectionAbortedException or OperationCanceledException { InnerException: ConnectionAbortedException } // the last: cut while stopping
-        || (http.RequestAborted.IsCancellationRequested && e is OperationCanceledException or IOException);
 
     private static bool IsStorageFull(Exception e)
     {

@@ -9,6 +9,7 @@ using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Metadata;
 using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;

@@ -5,6 +5,7 @@ using AuthIndex.TokenServer.Account;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Metadata;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Token;
@@ -21,6 +22,8 @@ internal sealed partial class TokenServerRoutes(
     AccountTokensEndpoint accountTokens, RevokeEndpoint revoke, RevocationFeedEndpoint revocations, IntrospectionEndpoint introspection,
     ILogger<TokenServerRoutes> log)
 {
+    private static readonly ErrorAnswer NotFound = ErrorAnswer.NotFound($"there is nothing here: tokens are at {TokenEndpoint.Path}, keys at {JwksEndpoint.Path}");
+
     private readonly FrozenDictionary<string, (string Route, RequestDelegate Handler)> rows = new Dictionary<string, RequestDelegate>(StringComparer.Ordinal)
     {
         [TokenEndpoint.Path] = token.HandleAsync,
@@ -46,9 +49,9 @@ internal sealed partial class TokenServerRoutes(
         {
             await RouteAsync(context);
         }
-        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (HangUp.Is(e, context))
         {
-            // The client hung up; there is nobody to answer, and nothing is wrong.
+            context.Abort();
         }
         catch (BadHttpRequestException e) when (!context.Response.HasStarted)
         {
@@ -79,7 +82,7 @@ internal sealed partial class TokenServerRoutes(
         return rows.TryGetValue(row, out var answer) ? (answer.Route, answer.Handler) : (RequestRecord.NoRoute, NotFoundAsync);
     }
 
-    private static Task NotFoundAsync(HttpContext context) => ErrorAnswer.NotFound.SendAsync(context.Response);
+    private static Task NotFoundAsync(HttpContext context) => NotFound.SendAsync(context.Response);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} ended in an exception")]
     private static partial void Broken(ILogger log, string method, string path, Exception exception);

@@ -70,6 +70,44 @@ public sealed partial class RestoreDrillTests(RealParts parts)
             () => again.Log);
     }
 
+    [Fact]
+    public async Task A_restore_that_ends_between_its_parts_keeps_up_away_and_goes_on()
+    {
+        using var folder = new TemporaryDirectory();
+        var (data, backup) = (folder["data"], folder["backup"]);
+        string password;
+        await using (var up = await AuthIndexUp.StartAsync("--data", folder["before"]))
+        {
+            password = up.AdminPassword;
+            var saved = await AuthIndexUp.RunAsync("backup", backup, "--data", folder["before"]);
+            Assert.True(saved.ExitCode == 0, saved.All);
+        }
+
+        // The registry's folder is taken before anything of the token server's is there.
+        var database = Directory.EnumerateFiles(Path.Combine(backup, "registry"), "*.db").Single();
+        var content = await File.ReadAllBytesAsync(database, None);
+        File.Delete(database);
+        Assert.Equal(1, (await AuthIndexUp.RunAsync("restore", backup, "--data", data)).ExitCode);
+        Assert.False(Directory.Exists(Path.Combine(data, "keys")));
+
+        // The token server's part is done when the registry's fails.
+        await File.WriteAllTextAsync(database, "not a database, however long one looks at it", None);
+        var failed = await AuthIndexUp.RunAsync("restore", backup, "--data", data);
+        Assert.Contains("run it again", failed.Error, StringComparison.Ordinal);
+        Assert.Equal(1, failed.ExitCode);
+
+        await using var starting = AuthIndexUp.Launch(["--data", data, "--registry", "127.0.0.1:0", "--token", "127.0.0.1:0"]);
+        var early = await starting.ExitAsync(TimeSpan.FromMinutes(2));
+        Assert.Equal(1, early.ExitCode);
+        Assert.Contains("a restore into", early.Error, StringComparison.Ordinal);
+
+        await File.WriteAllBytesAsync(database, content, None);
+        var restored = await AuthIndexUp.RunAsync("restore", backup, "--data", data);
+        Assert.True(restored.ExitCode == 0, restored.All);
+        await using var again = await AuthIndexUp.StartAsync("--data", data);
+        Assert.Equal(password, again.AdminPassword);
+    }
+
     /// <summary>The commands of the drill by what they do, with folders of the test's own in place of the document's.</summary>
     private static Dictionary<string, string> Commands(string data, string backup)
     {

@@ -32,6 +32,7 @@ public sealed partial class ArchitectureTests
             ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Tokens"],
             ["Account"] = ["Protocol", "Identity", "Token", "Tokens"],
             ["Introspection"] = ["Protocol", "Identity", "Keys", "Tokens", "Token", "Revocation"],
+            ["Metadata"] = ["Protocol", "Keys", "Tokens", "Token", "Introspection"], // only where they are found
             ["Index"] = ["Protocol", "State", "Policies", "Identity", "Keys", "Tokens", "Token", "Revocation"],
             ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Policies", "Identity", "Keys", "Backup", "Revocation", "Tokens", "Token", "Account", "Index"],
         },
@@ -54,7 +55,7 @@ public sealed partial class ArchitectureTests
     };
 
     // What endpoints answer with, and what carries the request from the gate to them.
-    private static readonly string[] RequestCarriers = ["V2Request", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument", "FormBody", "RequestTelemetry", "RequestId"];
+    private static readonly string[] RequestCarriers = ["V2Request", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument", "FormBody", "RequestTelemetry", "RequestId", "HangUp"];
 
     [Fact]
     public void Projects_refer_only_to_those_they_may()

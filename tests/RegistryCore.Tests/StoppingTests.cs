@@ -107,28 +107,4 @@ public sealed class StoppingTests : IDisposable
         using var ready = await http.GetAsync(new Uri(server.Address!, "/healthz/ready"), Stop);
         return ready.StatusCode == HttpStatusCode.ServiceUnavailable;
     }
-
-    /// <summary>A body whose second half comes when it is let.</summary>
-    private sealed class SlowBody(byte[] bytes) : HttpContent
-    {
-        private readonly TaskCompletionSource isLet = new();
-
-        public byte[] Bytes => bytes;
-
-        public void GoOn() => isLet.SetResult();
-
-        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
-        {
-            await stream.WriteAsync(bytes.AsMemory(0, bytes.Length / 2));
-            await stream.FlushAsync();
-            await isLet.Task;
-            await stream.WriteAsync(bytes.AsMemory(bytes.Length / 2));
-        }
-
-        protected override bool TryComputeLength(out long length)
-        {
-            length = bytes.Length;
-            return true;
-        }
-    }
 }

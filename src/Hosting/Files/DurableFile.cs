@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace AuthIndex.Hosting.Files;
 
@@ -67,17 +68,17 @@ public static partial class DurableFile
     /// <exception cref="IOException">The directory cannot be opened or synced.</exception>
     public static void SyncDirectory(string directory)
     {
+        using var folder = OpenDirectory(directory);
+        if (FSync(folder) != 0) throw Failure("sync", directory);
+    }
+
+    /// <summary>Opens a directory itself, which .NET does not.</summary>
+    /// <exception cref="IOException">It cannot be opened.</exception>
+    internal static SafeFileHandle OpenDirectory(string directory)
+    {
         const int readOnlyDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
-        var descriptor = Open(directory, readOnlyDirectory);
-        if (descriptor < 0) throw Failure("open", directory);
-        try
-        {
-            if (FSync(descriptor) != 0) throw Failure("sync", directory);
-        }
-        finally
-        {
-            _ = Close(descriptor);
-        }
+        var folder = Open(directory, readOnlyDirectory);
+        return folder.IsInvalid ? throw Failure("open", directory) : folder;
     }
 
     private static void WriteNew(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
@@ -101,17 +102,15 @@ public static partial class DurableFile
         return Marshal.GetLastPInvokeError() == exists ? false : throw Failure("link", name);
     }
 
-    private static IOException Failure(string verb, string path) =>
+    /// <summary>What the system says of the call just made.</summary>
+    internal static IOException Failure(string verb, string path) =>
         new($"Could not {verb} '{path}': {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}", Marshal.GetLastPInvokeError());
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Open(string path, int flags);
+    private static partial SafeFileHandle Open(string path, int flags);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
-    private static partial int FSync(int descriptor);
-
-    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
-    private static partial int Close(int descriptor);
+    private static partial int FSync(SafeFileHandle file);
 
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Link(string existing, string name);

@@ -1,7 +1,10 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
 namespace AuthIndex.Hosting.Files;
 
 /// <summary>A file that one process at a time holds; the hold ends with the process in any case. The file itself stays.</summary>
-public static class FileLock
+public static partial class FileLock
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
@@ -45,4 +48,20 @@ public static class FileLock
             await Task.Delay(Pause, cancellationToken);
         }
     }
+
+    /// <summary>
+    /// Takes the lock of a folder, waiting for as long as another has it. No file is made: one made by the superuser could be
+    /// locked by nobody else.
+    /// </summary>
+    /// <exception cref="IOException">The folder cannot be opened or locked.</exception>
+    public static IDisposable TakeFolder(string path)
+    {
+        const int exclusive = 2; // LOCK_EX
+        var folder = DurableFile.OpenDirectory(path);
+        if (FLock(folder, exclusive) == 0) return folder;
+        using (folder) throw DurableFile.Failure("lock", path);
+    }
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int FLock(SafeFileHandle file, int operation);
 }

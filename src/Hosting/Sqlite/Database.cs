@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Reflection;
+using AuthIndex.Hosting.Files;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
@@ -40,6 +41,8 @@ public sealed class Database : IAsyncDisposable
         SqliteConnection? connection = null;
         try
         {
+            // One after another: who came upon a file half made would take it for one to upgrade, and two copying it would meet in the copy.
+            using var alone = FileLock.TakeFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
             connection = Connect(path, SqliteOpenMode.ReadWriteCreate);
             // The first has an effect on a new file only: room of removed rows can then be given back a part at a time.
             connection.Execute("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;");
@@ -49,7 +52,7 @@ public sealed class Database : IAsyncDisposable
         catch (Exception e)
         {
             connection?.Dispose();
-            if (e is SqliteException) throw new OperatorException($"the database {path} cannot be opened: {e.Message}", e);
+            if (e is SqliteException or IOException) throw new OperatorException($"the database {path} cannot be opened: {e.Message}", e);
             throw;
         }
     }
@@ -133,8 +136,7 @@ public sealed class Database : IAsyncDisposable
         {
             using var script = new StreamReader(migrations.GetManifestResourceStream(scripts[version])!);
             connection.Execute("BEGIN IMMEDIATE");
-            // Another process may have done it since: a command beside a server that starts.
-            if (connection.ExecuteScalar<int>("PRAGMA user_version") < version) connection.Execute($"{script.ReadToEnd()}\nPRAGMA user_version={version};");
+            connection.Execute($"{script.ReadToEnd()}\nPRAGMA user_version={version};");
             connection.Execute("COMMIT");
         }
     }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
 using AuthIndex.RegistryCore.Storage;
 using Microsoft.Data.Sqlite;
 
@@ -13,11 +14,14 @@ internal static class RestoreCommand
     {
         var directory = new Argument<DirectoryInfo>("DIR") { Description = "The backup." };
         var json = new Option<bool>("--json") { Description = "Answer in JSON." };
-        var command = new Command("restore", "Make a registry from a backup, every digest checked.") { directory, json };
+        var begin = new Option<bool>("--begin") { Description = "Only take the folder: no server starts on it until the restore is run to its end." };
+        var command = new Command("restore", "Make a registry from a backup, every digest checked.") { directory, json, begin };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             var options = shared.Bind<RegistryOptions>(arguments, "registry");
-            var report = await RunAsync(arguments.GetRequiredValue(directory).FullName, options.Root, cancellationToken);
+            var backup = arguments.GetRequiredValue(directory).FullName;
+            DataDirectory.Ensure(options.DataDirectory); // for its owner alone, as the token server's part is
+            if (await RunAsync(backup, options.Root, arguments.GetValue(begin), cancellationToken) is not { } report) return 0;
             var text = $"restored {report.Blobs} blobs to {options.Root}; {report.Damaged.Count} blobs or manifests are missing from the backup or damaged in it";
             await Console.Out.WriteLineAsync(arguments.GetValue(json) ? JsonSerializer.Serialize(report, JsonSerializerOptions.Web) : string.Join("\n  ", report.Damaged.Prepend(text)));
             return report.Damaged.Count == 0 ? 0 : 1;
@@ -25,10 +29,17 @@ internal static class RestoreCommand
         return command;
     }
 
-    private static async Task<RestoreReport> RunAsync(string backup, string root, CancellationToken cancellationToken)
+    /// <summary>Restores; null when the restore was only begun.</summary>
+    private static async Task<RestoreReport?> RunAsync(string backup, string root, bool onlyBegin, CancellationToken cancellationToken)
     {
         try
         {
+            if (onlyBegin)
+            {
+                Restore.Begin(backup, root).Dispose();
+                return null;
+            }
+
             return await Restore.RunAsync(backup, root, TimeProvider.System, cancellationToken);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)

@@ -13,7 +13,7 @@ internal static class ServeCommand
         var command = new Command("serve", "Run the registry.") { readyFile };
         command.SetAction(async (arguments, cancellationToken) =>
         {
-            var options = shared.Bind<RegistryOptions>(arguments, "registry", new DerivedUrl("registry.tokenServer.realm", "tokenServer.publicUrl", "/token"));
+            var options = shared.Bind<RegistryOptions>(arguments, "registry", new DerivedUrl("registry.tokenServer.realm", "tokenServer.publicUrl", TokenServerLinkOptions.TokenPath));
             await using var app = RegistryApp.Create(options, TimeProvider.System);
             await ServerHost.RunAsync(app, options, arguments.GetValue(readyFile)?.FullName, cancellationToken);
             return 0;

@@ -14,19 +14,28 @@ internal sealed record RestoreReport(int Blobs, IReadOnlyList<string> Damaged);
 /// </summary>
 internal static class Restore
 {
-    /// <summary>Restores into a folder that holds nothing.</summary>
+    /// <summary>Takes a folder that holds nothing for a restore, or one in which a restore was begun; until it is finished no server starts there.</summary>
     /// <exception cref="OperatorException">There is no backup, or the target is in use.</exception>
-    public static async Task<RestoreReport> RunAsync(string backup, string root, TimeProvider clock, CancellationToken cancellationToken)
+    public static DataDirectory Begin(string backup, string root)
     {
         if (!BackupFolder.Is(backup) || !File.Exists(BackupFolder.Database(backup))) throw new OperatorException($"{backup} holds no finished backup");
-        using var target = DataDirectory.Hold(root);
+        var target = DataDirectory.Hold(root);
         var note = StorageDirectory.RestoreNoteIn(target.Root);
         if (!File.Exists(note) && Directory.EnumerateFileSystemEntries(target.Root).Any(e => Path.GetFileName(e) != "lock"))
         {
+            target.Dispose();
             throw new OperatorException($"{target.Root} is not empty: a restore never replaces a registry; move it away, or name another --data");
         }
 
         DurableFile.Create(note, "A restore into this folder is not finished; run it again.\n"u8);
+        return target;
+    }
+
+    /// <summary>Restores into a folder that holds nothing, or goes on where it was begun.</summary>
+    /// <exception cref="OperatorException">There is no backup, or the target is in use.</exception>
+    public static async Task<RestoreReport> RunAsync(string backup, string root, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        using var target = Begin(backup, root);
         foreach (var (folder, _) in StorageDirectory.BlobFoldersIn(target.Root)) Directory.CreateDirectory(folder);
         var unfinished = StorageDirectory.DatabaseIn(target.Root) + ".partial";
         File.Copy(BackupFolder.Database(backup), unfinished, overwrite: true);
@@ -36,7 +45,7 @@ internal static class Restore
         Fault.Pass(FaultPoint.RestoreDatabaseCopied);
         File.Move(unfinished, StorageDirectory.DatabaseIn(target.Root), overwrite: true);
         DurableFile.SyncDirectory(target.Root);
-        File.Delete(note);
+        File.Delete(StorageDirectory.RestoreNoteIn(target.Root));
         DurableFile.SyncDirectory(target.Root);
         return report;
     }

@@ -28,5 +28,13 @@ internal static class RestoreNote
         if (IsThere(options)) throw new OperatorException($"a restore into {Path.GetFullPath(options.DataDirectory)} is not finished: run it again");
     }
 
+    /// <summary>Refuses to make up state while a restore of the registry beside it is not finished: the server's own part may be still to come.</summary>
+    /// <exception cref="OperatorException">It is not.</exception>
+    public static void DemandNoneOfRegistry(TokenServerOptions options)
+    {
+        var registry = Path.Combine(Path.GetFullPath(options.DataDirectory), "registry");
+        if (File.Exists(Path.Combine(registry, Name))) throw new OperatorException($"a restore into {registry} is not finished: run it again");
+    }
+
     private static string PathIn(TokenServerOptions options) => Path.Combine(Path.GetFullPath(options.DataDirectory), Name);
 }

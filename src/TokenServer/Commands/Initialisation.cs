@@ -30,6 +30,7 @@ internal sealed class Initialisation(TokenServerOptions options, TimeProvider ti
         MakeDirectory(options.DataDirectory);
         using var held = await FileLock.TakeAsync(options.InitLockPath, Patience, cancellationToken);
         RestoreNote.DemandNone(options);
+        RestoreNote.DemandNoneOfRegistry(options);
         try
         {
             Step(EnsureSigningKey, output, cancellationToken);

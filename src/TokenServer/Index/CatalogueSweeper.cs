@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.TokenServer.Index;
@@ -5,27 +6,18 @@ namespace AuthIndex.TokenServer.Index;
 /// <summary>Clears away, in the background, what resyncs have replaced or left unfinished.</summary>
 internal sealed partial class CatalogueSweeper(CatalogueWriter catalogue, ILogger<CatalogueSweeper> log) : BackgroundService
 {
-    private readonly SemaphoreSlim work = new(1, 1); // what an earlier run left waits already
+    private readonly Channel<bool> wakes = Channel.CreateBounded<bool>(1); // one says as much as many
 
     /// <summary>Tells that there is something to clear away.</summary>
-    public void Wake()
-    {
-        if (work.CurrentCount == 0) work.Release();
-    }
-
-    /// <inheritdoc/>
-    public override void Dispose()
-    {
-        work.Dispose();
-        base.Dispose();
-    }
+    public void Wake() => wakes.Writer.TryWrite(true);
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        Wake(); // what an earlier run left waits already
         while (true)
         {
-            await work.WaitAsync(stoppingToken);
+            await wakes.Reader.ReadAsync(stoppingToken);
             try
             {
                 while (!stoppingToken.IsCancellationRequested && await catalogue.SweepAsync())

@@ -47,8 +47,8 @@ internal sealed record ErrorAnswer
     public static ErrorAnswer Broken(string requestId) =>
         new(StatusCodes.Status500InternalServerError, "server_error", "UNKNOWN", $"the server met an unexpected condition; its log says more under the request id {requestId}");
 
-    /// <summary>There is nothing at this path.</summary>
-    public static ErrorAnswer NotFound { get; } = new(StatusCodes.Status404NotFound, "invalid_request", "UNSUPPORTED", "there is nothing here: tokens are at /token, keys at /.well-known/jwks.json");
+    /// <summary>There is nothing at this path; the message says where there is something.</summary>
+    public static ErrorAnswer NotFound(string message) => new(StatusCodes.Status404NotFound, "invalid_request", "UNSUPPORTED", message);
 
     /// <summary>The catalogue holds no such repository that the caller may see: one text, so that nobody finds out which exist.</summary>
     public static ErrorAnswer RepositoryUnknown { get; } = new(StatusCodes.Status404NotFound, "invalid_request", "NAME_UNKNOWN", "there is no such repository, or you may not pull from it");

@@ -41,5 +41,28 @@ public sealed class FileLockTests : IDisposable
     public void A_lock_that_cannot_be_made_is_not_taken_for_one_that_is_held() =>
         Assert.Throws<OperatorException>(() => FileLock.TryTake(directory["missing/lock"]));
 
+    [Fact]
+    public async Task A_folder_is_held_by_one_at_a_time_and_nothing_is_left_in_it()
+    {
+        var (inside, most) = (0, 0);
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(
+            () =>
+            {
+                for (var i = 0; i < 500; i++)
+                {
+                    using var held = FileLock.TakeFolder(directory.Path);
+                    most = Math.Max(most, Interlocked.Increment(ref inside));
+                    Thread.Yield();
+                    Interlocked.Decrement(ref inside);
+                }
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default)));
+        Assert.Equal(1, most);
+        Assert.Empty(directory.Names);
+        Assert.Throws<IOException>(() => FileLock.TakeFolder(directory["missing"]));
+    }
+
     public void Dispose() => directory.Dispose();
 }

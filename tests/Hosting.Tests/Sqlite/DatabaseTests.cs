@@ -45,6 +45,22 @@ public sealed class DatabaseTests : IDisposable
     }
 
     [Fact]
+    public async Task A_file_that_is_not_there_yet_may_be_opened_by_many_at_once()
+    {
+        for (var i = 0; i < 30; i++)
+        {
+            var path = folder[$"new-{i}.db"];
+            using var together = new Barrier(8);
+            await Task.WhenAll(Enumerable.Range(0, together.ParticipantCount).Select(opener => OnThread(async () =>
+            {
+                together.SignalAndWait();
+                await using var database = Database.Open(path, typeof(DatabaseTests).Assembly);
+                await database.WriteAsync(Insert($"{opener}"));
+            })));
+        }
+    }
+
+    [Fact]
     public async Task A_write_that_fails_takes_nobody_with_it()
     {
         await using var database = Open();
@@ -200,6 +216,8 @@ public sealed class DatabaseTests : IDisposable
 
     private static Func<SqliteConnection, int> InsertLarge(string name) =>
         connection => connection.Execute("INSERT INTO item (name, content) VALUES (@name, zeroblob(100000))", new { name });
+
+    private static Task OnThread(Func<Task> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
 
     private static int Count(SqliteConnection connection) => connection.ExecuteScalar<int>("SELECT COUNT(*) FROM item");
 

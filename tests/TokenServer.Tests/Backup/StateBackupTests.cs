@@ -174,6 +174,21 @@ public sealed class StateBackupTests : IDisposable
     }
 
     [Fact]
+    public async Task Nothing_is_made_up_while_a_restore_of_the_registry_is_not_finished()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        var restored = Elsewhere(server.Options);
+        Directory.CreateDirectory(Path.Combine(restored.DataDirectory, "registry"));
+        var note = Path.Combine(restored.DataDirectory, "registry", "restoring");
+        await File.WriteAllTextAsync(note, "", None);
+
+        Assert.Contains("is not finished", (await Assert.ThrowsAsync<OperatorException>(() => new Initialisation(restored, clock).RunAsync(null, TextWriter.Null, None))).Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(restored.KeysPath));
+        File.Delete(note);
+        await new Initialisation(restored, clock).RunAsync(null, TextWriter.Null, None);
+    }
+
+    [Fact]
     public async Task A_restore_replaces_nothing_and_needs_the_server_stopped()
     {
         await using var server = await TokenServerHost.StartAsync();

@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json;
 using AuthIndex.TestKit;
 
-namespace AuthIndex.TokenServer.Tests.Token;
+namespace AuthIndex.TokenServer.Tests.Metadata;
 
 public sealed class MetadataEndpointTests
 {

@@ -1,8 +1,10 @@
+using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Token;
 using AuthIndex.TokenServer.Tokens;
 
-namespace AuthIndex.TokenServer.Token;
+namespace AuthIndex.TokenServer.Metadata;
 
 /// <summary>
 /// GET /.well-known/oauth-authorization-server: what there is and where (RFC 8414 section 3). The URLs begin with the configured public
@@ -31,7 +33,7 @@ internal sealed class MetadataEndpoint(string issuer, Uri? publicUrl, bool excha
         json.WriteString("token_endpoint"u8, server.at + TokenEndpoint.Path);
         json.WriteString("jwks_uri"u8, server.at + JwksEndpoint.Path);
         json.WriteString("revocation_endpoint"u8, server.at + RevokeEndpoint.Path);
-        json.WriteString("introspection_endpoint"u8, server.at + "/introspect");
+        json.WriteString("introspection_endpoint"u8, server.at + IntrospectionEndpoint.Path);
         WriteList(json, "response_types_supported", []); // required by section 2; there is no authorisation endpoint
         WriteList(json, "grant_types_supported", server.exchangesTokens ? ["password", "refresh_token", TokenRequest.ExchangeGrant] : ["password", "refresh_token"]);
         WriteList(json, "token_endpoint_auth_methods_supported", ["none"]); // clients are not known here, people are
