@@ -1,8 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Net;
-using System.Threading.Channels;
 using AuthIndex.Hosting.Web;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace AuthIndex.Hosting.Telemetry;
@@ -21,7 +19,7 @@ public sealed record AccessLine(RequestRecord Record, string Method, int Status,
 /// One line for each request, where the configuration wants that, among the other lines of the log. They are written off the
 /// requests' path; what does not fit in the queue is counted and lost, since no request waits for a log.
 /// </summary>
-public sealed partial class AccessLog : BackgroundService
+public sealed partial class AccessLog : QueuedWriter<AccessLine>
 {
     /// <summary>The lines' category.</summary>
     public const string Category = "AuthIndex.AccessLog";
@@ -29,11 +27,11 @@ public sealed partial class AccessLog : BackgroundService
     /// <summary>How many lines may wait to be written.</summary>
     public const int Waiting = 10_000;
 
-    private readonly Channel<AccessLine> queue = Channel.CreateBounded<AccessLine>(new BoundedChannelOptions(Waiting) { SingleReader = true });
     private readonly Counter<long> lost;
     private readonly ILogger log;
 
     public AccessLog(ListenerOptions options, Meter meter, ILoggerFactory logs)
+        : base(Waiting)
     {
         IsOn = options.AccessLog;
         log = logs.CreateLogger(Category);
@@ -44,34 +42,14 @@ public sealed partial class AccessLog : BackgroundService
     /// <summary>Whether there is one.</summary>
     public bool IsOn { get; }
 
-    /// <summary>Takes a line; never waits.</summary>
-    public void Add(AccessLine line)
-    {
-        if (!queue.Writer.TryWrite(line)) lost.Add(1);
-    }
-
     /// <inheritdoc/>
-    public override async Task StopAsync(CancellationToken cancellationToken)
-    {
-        // What waits is written before the end.
-        queue.Writer.TryComplete();
-        try
-        {
-            if (ExecuteTask is { } running) await running.WaitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException)
-        {
-            // The server was told to stop before it had begun, or the time to stop in is over.
-        }
-
-        await base.StopAsync(cancellationToken);
-    }
+    protected override void CountLost() => lost.Add(1);
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (!IsOn) return;
-        await foreach (var line in queue.Reader.ReadAllAsync(CancellationToken.None))
+        await foreach (var line in Queue.ReadAllAsync(CancellationToken.None))
         {
             var record = line.Record;
             RequestRecord.Current = record; // so that the line names its request as every other does

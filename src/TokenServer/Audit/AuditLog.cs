@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
-using System.Threading.Channels;
 using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Telemetry;
 using AuthIndex.TokenServer.Metrics;
 
 namespace AuthIndex.TokenServer.Audit;
@@ -12,41 +12,17 @@ namespace AuthIndex.TokenServer.Audit;
 /// <see cref="Waiting"/>; at a loss of power also what the system had not yet written; while the disk refuses, everything beyond
 /// the waiting ones, which is counted and told in the log.
 /// </summary>
-internal sealed partial class AuditLog(string path, TokenMetrics metrics, TimeProvider time, ILogger<AuditLog> log) : BackgroundService
+internal sealed partial class AuditLog(string path, TokenMetrics metrics, TimeProvider time, ILogger<AuditLog> log) : QueuedWriter<AuditEntry>(Waiting)
 {
     /// <summary>How many lines may wait to be written.</summary>
     public const int Waiting = 10_000;
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    private readonly Channel<AuditEntry> queue = Channel.CreateBounded<AuditEntry>(new BoundedChannelOptions(Waiting) { SingleReader = true });
     private readonly ArrayBufferWriter<byte> batch = new();
     private FileStream? file;
     private FileStamp? stamp;
     private bool isFailing;
-
-    /// <summary>Takes a decision; never waits.</summary>
-    public void Add(AuditEntry entry)
-    {
-        if (!queue.Writer.TryWrite(entry)) metrics.AuditLost();
-    }
-
-    /// <inheritdoc/>
-    public override async Task StopAsync(CancellationToken cancellationToken)
-    {
-        // What waits is written before the end.
-        queue.Writer.TryComplete();
-        try
-        {
-            if (ExecuteTask is { } running) await running.WaitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException)
-        {
-            // The server was told to stop before it had begun, or the time to stop in is over.
-        }
-
-        await base.StopAsync(cancellationToken);
-    }
 
     /// <inheritdoc/>
     public override void Dispose()
@@ -56,12 +32,15 @@ internal sealed partial class AuditLog(string path, TokenMetrics metrics, TimePr
     }
 
     /// <inheritdoc/>
+    protected override void CountLost() => metrics.AuditLost();
+
+    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var json = new Utf8JsonWriter(batch);
-        while (await queue.Reader.WaitToReadAsync(CancellationToken.None))
+        while (await Queue.WaitToReadAsync(CancellationToken.None))
         {
-            while (batch.WrittenCount < 256 * 1024 && queue.Reader.TryRead(out var entry))
+            while (batch.WrittenCount < 256 * 1024 && Queue.TryRead(out var entry))
             {
                 json.Reset();
                 entry.Write(json);
@@ -71,7 +50,7 @@ internal sealed partial class AuditLog(string path, TokenMetrics metrics, TimePr
 
             while (!TryAppend())
             {
-                if (queue.Reader.Completion.IsCompleted || stoppingToken.IsCancellationRequested) return;
+                if (Queue.Completion.IsCompleted || stoppingToken.IsCancellationRequested) return;
                 await Task.Delay(Pause, time, stoppingToken);
             }
 
