@@ -64,6 +64,16 @@ internal sealed class Repository
         return answer["Location"];
     }
 
+    /// <summary>Begins a PATCH that is in the session when this returns: the server asks for its body.</summary>
+    public async Task<RawConnection> BeginPatchAsync(string location, int length)
+    {
+        var connection = await RawConnection.OpenAsync(Client);
+        var token = Host.Tokens.Make("alice", $"repository:{Name}:push");
+        await connection.WriteAsync($"PATCH {location} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n");
+        Assert.Equal(HttpStatusCode.Continue, (await connection.ReadAnswerAsync()).Status);
+        return connection;
+    }
+
     /// <summary>Pushes a blob whole.</summary>
     public async Task<Content> PushBlobAsync(Content? blob = null)
     {

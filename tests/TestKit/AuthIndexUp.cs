@@ -66,7 +66,8 @@ public sealed class AuthIndexUp : IAsyncDisposable
     }
 
     /// <summary>Starts <c>up</c> with exactly these options, for a test that follows it itself.</summary>
-    public static ChildProcess Launch(IEnumerable<string> options) => ChildProcess.Start(Script, ["up", .. options]);
+    public static ChildProcess Launch(IEnumerable<string> options) =>
+        ChildProcess.Start("env", ["--default-signal=INT", Script, "up", .. options]); // a shell ignores it for what it runs in the background, and so would all that is started there
 
     /// <summary>Runs one of the script's verbs.</summary>
     public static Task<ProcessResult> RunAsync(params string[] arguments) => ChildProcess.RunAsync(Script, arguments, timeout: TimeSpan.FromMinutes(5));

@@ -25,12 +25,10 @@ internal sealed partial class TrustedKeys : BackgroundService
     private readonly TimeProvider clock;
     private readonly ILogger<TrustedKeys> log;
     private readonly SemaphoreSlim refreshing = new(1, 1);
+    private readonly SharedQuestion unknown;
     private volatile Trust trust = new(FrozenDictionary<string, SecurityKey>.Empty, null, 0);
     private byte[]? lastSet;
     private string? lastBundle;
-    private readonly Lock asking = new();
-    private Task<bool> asked = Task.FromResult(true);
-    private long? askedAt;
     private string? failure;
 
     public TrustedKeys(RegistryOptions options, HttpClient http, TimeProvider clock, ILogger<TrustedKeys> log)
@@ -42,6 +40,7 @@ internal sealed partial class TrustedKeys : BackgroundService
         this.http = http;
         this.clock = clock;
         this.log = log;
+        unknown = new SharedQuestion(() => RefreshAsync(CancellationToken.None), UnknownKeyPause, clock);
         if (file is not null && File.Exists(file)) TakeLastGood(link.KeysFile is not null);
         if (certificatesFile is not null) TakeFirstBundle(certificatesFile);
     }
@@ -59,7 +58,7 @@ internal sealed partial class TrustedKeys : BackgroundService
     public async ValueTask<SecurityKey?> FindAsync(string? keyId, IReadOnlyList<byte[]> chain, CancellationToken cancellationToken)
     {
         if (Find(keyId, chain) is { } known) return known;
-        await AskOnce().WaitAsync(cancellationToken);
+        await unknown.AskAsync().WaitAsync(cancellationToken);
         return Find(keyId, chain);
     }
 
@@ -159,25 +158,6 @@ internal sealed partial class TrustedKeys : BackgroundService
         certificates is null ? set : set.Concat(certificates.Keys.Where(k => !set.ContainsKey(k.Key))).ToFrozenDictionary(StringComparer.Ordinal),
         certificates,
         trust.Generation + 1);
-
-    /// <summary>
-    /// The question to the token server about keys not seen yet: one for all requests that come while it runs, and no other for a
-    /// while. It is nobody's own, so that a client that hangs up does not end it; the HTTP client's time-out does.
-    /// </summary>
-    private Task<bool> AskOnce()
-    {
-        lock (asking)
-        {
-            var now = clock.GetTimestamp();
-            if (asked.IsCompleted && (askedAt is not { } last || clock.GetElapsedTime(last, now) >= UnknownKeyPause))
-            {
-                askedAt = now;
-                asked = RefreshAsync(CancellationToken.None);
-            }
-
-            return asked;
-        }
-    }
 
     private void TakeLastGood(bool configured)
     {

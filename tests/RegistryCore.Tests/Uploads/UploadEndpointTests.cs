@@ -287,7 +287,7 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         var repository = registry.New();
         var blob = Content.Random(2000);
         var location = await repository.StartUploadAsync();
-        using var slow = await BeginPatchAsync(repository, location, length: 1000);
+        using var slow = await repository.BeginPatchAsync(location, length: 1000);
         await slow.WriteAsync(blob.Bytes[..500]);
         (await repository.PatchAsync(location, [])).MustBe(HttpStatusCode.Conflict, "BLOB_UPLOAD_INVALID");
         (await repository.PatchAsync(location, blob.Bytes)).MustBe(HttpStatusCode.Conflict, "BLOB_UPLOAD_INVALID");
@@ -306,7 +306,7 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         var repository = registry.New();
         var blob = Content.Random(2_000_000);
         var location = await repository.StartUploadAsync();
-        using (var lost = await BeginPatchAsync(repository, location, blob.Bytes.Length))
+        using (var lost = await repository.BeginPatchAsync(location, blob.Bytes.Length))
         {
             await lost.WriteAsync(blob.Bytes[..1_200_000]);
             await Eventually(async () => await OffsetAsync(repository, location) > 0);
@@ -376,16 +376,6 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
     }
 
     private static PushedContent Chunked(byte[] bytes) => new PushedContent(bytes);
-
-    /// <summary>Begins a PATCH that is in the session when this returns: the server asks for its body.</summary>
-    private async Task<RawConnection> BeginPatchAsync(Repository repository, string location, int length)
-    {
-        var connection = await RawConnection.OpenAsync(registry.Host.Client);
-        var token = registry.Host.Tokens.Make("alice", $"repository:{repository.Name}:push");
-        await connection.WriteAsync($"PATCH {location} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n");
-        Assert.Equal(HttpStatusCode.Continue, (await connection.ReadAnswerAsync()).Status);
-        return connection;
-    }
 
     private static async Task<int> OffsetAsync(Repository repository, string location)
     {

@@ -31,12 +31,10 @@ internal sealed partial class IssuerKeys : IDisposable
     private readonly TimeProvider time;
     private readonly ILogger log;
     private readonly SemaphoreSlim refreshing = new(1, 1);
-    private readonly Lock asking = new();
+    private readonly SharedQuestion unknown;
     private volatile FrozenDictionary<string, SecurityKey> keys = FrozenDictionary<string, SecurityKey>.Empty;
     private byte[]? last;
     private FileStamp? stamp;
-    private Task<bool> asked = Task.FromResult(true);
-    private long? askedAt;
     private long? lookedAt;
     private long generation;
     private volatile string? failure = "it was not asked yet";
@@ -54,6 +52,7 @@ internal sealed partial class IssuerKeys : IDisposable
         this.http = http;
         this.time = time;
         this.log = log;
+        unknown = new SharedQuestion(() => RefreshAsync(CancellationToken.None), Pause, time);
         file = options.KeysFile ?? copy;
         try
         {
@@ -80,7 +79,7 @@ internal sealed partial class IssuerKeys : IDisposable
     public async ValueTask<SecurityKey?> FindAsync(string keyId, CancellationToken cancellationToken)
     {
         if (keys.GetValueOrDefault(keyId) is { } known) return known;
-        await AskOnce().WaitAsync(cancellationToken);
+        await unknown.AskAsync().WaitAsync(cancellationToken);
         return keys.GetValueOrDefault(keyId);
     }
 
@@ -129,22 +128,6 @@ internal sealed partial class IssuerKeys : IDisposable
     {
         refreshing.Dispose();
         http.Dispose();
-    }
-
-    /// <summary>One question for all requests that come while it runs, and no other for a while; nobody's own, so that a client that hangs up does not end it.</summary>
-    private Task<bool> AskOnce()
-    {
-        lock (asking)
-        {
-            var now = time.GetTimestamp();
-            if (asked.IsCompleted && (askedAt is not { } since || time.GetElapsedTime(since, now) >= Pause))
-            {
-                askedAt = now;
-                asked = RefreshAsync(CancellationToken.None);
-            }
-
-            return asked;
-        }
     }
 
     private void TakeFile()
