@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Yaml;
 
@@ -88,9 +89,14 @@ public sealed class CommandLine
     /// <summary>The sections of a configuration file.</summary>
     public static IReadOnlyList<string> Sections { get; } = ["tokenServer", "registry"];
 
+    // Longer ones come in parts.
+    private const int LongestLine = 32 * 1024;
+
     /// <summary>Runs the command; an <see cref="OperatorException"/> is told in plain lines on standard error, with exit status 1.</summary>
     public static async Task<int> RunAsync(RootCommand root, string[] arguments)
     {
+        // A line at a time: .NET's own writer lets go of 256 characters at a time, and both servers under `authindex up` tell the same pipe.
+        Console.SetError(new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), LongestLine) { AutoFlush = true });
         try
         {
             // The signals are the host's: System.CommandLine would give a stopping server two seconds and then end the process.
