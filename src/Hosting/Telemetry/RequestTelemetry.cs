@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using AuthIndex.Hosting.Web;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -47,7 +46,7 @@ public sealed class RequestTelemetry(ListenerOptions options, RequestMetrics met
         var sent = record.Sent ?? (HttpMethods.IsHead(request.Method) ? 0 : response.ContentLength ?? 0);
         metrics.End(record.Route, request.Method, status, duration, received, sent);
         if (isTraced && Activity.Current is { IsAllDataRequested: true } span) Describe(span, request.Method, record, status);
-        if (accessLog.IsOn) accessLog.Add(new AccessLine(record, LogText.Clean(request.Method), status, received, sent, duration, AddressOf(context)));
+        if (accessLog.IsOn) accessLog.Add(new AccessLine(record, LogText.Clean(request.Method), status, received, sent, duration, ClientAddress.Of(context.Connection)));
     }
 
     // Who hangs up on the last byte has had the whole answer; and who hung up before may be known by what was not sent only,
@@ -71,7 +70,4 @@ public sealed class RequestTelemetry(ListenerOptions options, RequestMetrics met
         if (record.Decision is not null) span.SetTag("authindex.decision", record.Decision);
         if (record.TokenId is not null) span.SetTag("authindex.token_id", record.TokenId);
     }
-
-    private static IPAddress? AddressOf(HttpContext context) =>
-        context.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : context.Connection.RemoteIpAddress;
 }

@@ -73,7 +73,7 @@ public static class ServerHost
         {
             app.Use(rest => context =>
             {
-                if (IsProxy(context.Connection.RemoteIpAddress, options)) context.Features.Set<ITlsConnectionFeature>(new TlsConnectionFeature());
+                if (IsProxy(ClientAddress.Of(context.Connection), options)) context.Features.Set<ITlsConnectionFeature>(new TlsConnectionFeature());
                 return rest(context);
             });
         }
@@ -122,11 +122,7 @@ public static class ServerHost
         await app.WaitForShutdownAsync(cancellationToken);
     }
 
-    private static bool IsProxy(IPAddress? address, ListenerOptions options)
-    {
-        if (address is { IsIPv4MappedToIPv6: true }) address = address.MapToIPv4();
-        return address is not null && options.TrustedProxies.Exists(n => n.Contains(address));
-    }
+    private static bool IsProxy(IPAddress? address, ListenerOptions options) => address is not null && options.TrustedProxies.Exists(n => n.Contains(address));
 
     private static void Bind(KestrelServerOptions kestrel, ListenAddress listen, Handshake? handshake)
     {

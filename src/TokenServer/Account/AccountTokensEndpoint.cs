@@ -1,4 +1,4 @@
-using System.Net;
+using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Token;
@@ -51,7 +51,7 @@ internal sealed class AccountTokensEndpoint(
     {
         if (BasicCredentials.Read(context.Request.Headers.Authorization, out var credentials) is { } malformed) return (null, null, malformed);
         if (credentials is null) return (null, null, ErrorAnswer.Unauthorized("sign in with the account's name and password"));
-        var address = AddressOf(context);
+        var address = ClientAddress.Of(context.Connection);
         var result = await callers.SignInAsync(credentials, new SignInPlace(null, null, address), context.RequestAborted);
         return result.Outcome is SignInOutcome.SignedIn who
             ? (who, result.Grant, null)
@@ -135,7 +135,4 @@ internal sealed class AccountTokensEndpoint(
         context.Response.Headers.CacheControl = "no-store";
         return JsonBytes.SendAsync(context.Response, status, body);
     }
-
-    private static IPAddress? AddressOf(HttpContext context) =>
-        context.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : context.Connection.RemoteIpAddress;
 }

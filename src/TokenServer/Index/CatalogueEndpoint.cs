@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Protocol;
 
@@ -31,9 +32,7 @@ internal sealed class CatalogueEndpoint(CatalogueSignIn signIn, CatalogueReader 
             return;
         }
 
-        var address = context.Connection.RemoteIpAddress;
-        if (address is { IsIPv4MappedToIPv6: true }) address = address.MapToIPv4();
-        var (view, error) = await signIn.ReadAsync(request.Headers.Authorization, address, context.RequestAborted);
+        var (view, error) = await signIn.ReadAsync(request.Headers.Authorization, ClientAddress.Of(context.Connection), context.RequestAborted);
         var wrongPage = CataloguePage.Read(request.Query, out var page);
         if ((error ?? wrongPage) is { } wrong)
         {

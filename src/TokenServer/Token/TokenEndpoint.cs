@@ -1,5 +1,5 @@
-using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
@@ -34,7 +34,7 @@ internal sealed class TokenEndpoint(
 
         // 2 authenticate
         var span = TokenTraces.Source.StartActivity("sign in");
-        var address = AddressOf(context);
+        var address = ClientAddress.Of(context.Connection);
         var result = request.Credentials is null
             ? Recognise(context.Connection.ClientCertificate)
             : await callers.SignInAsync(request.Credentials, new SignInPlace(request.Service.Name, request.Client, address), context.RequestAborted);
@@ -98,7 +98,4 @@ internal sealed class TokenEndpoint(
         if (!limits.GivesRefreshTokens || request.Credentials is null || who.PullOnly is not null || who.IsFoundByPasswordOnly) return null;
         return (await grants.GiveRefreshAsync(who.Account, request.Service.Name, request.Client)).Text;
     }
-
-    private static IPAddress? AddressOf(HttpContext context) =>
-        context.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : context.Connection.RemoteIpAddress;
 }
