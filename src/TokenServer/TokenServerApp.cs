@@ -2,7 +2,6 @@ using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Account;
 using AuthIndex.TokenServer.Audit;
-using AuthIndex.TokenServer.Backup;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Identity.Oidc;
@@ -33,7 +32,7 @@ internal static class TokenServerApp
     /// <exception cref="Hosting.OperatorException">Something it needs is missing or wrong.</exception>
     public static WebApplication Create(TokenServerOptions options, TimeProvider time)
     {
-        RestoreNote.DemandNone(options);
+        RestoreNote.DemandNone(options.DataDirectory);
         var builder = ServerHost.CreateBuilder(options, "TokenServer", kestrel =>
         {
             kestrel.Limits.MaxRequestLineSize = MaxRequestLineBytes;

@@ -20,14 +20,13 @@ internal static class Restore
     {
         if (!BackupFolder.Is(backup) || !File.Exists(BackupFolder.Database(backup))) throw new OperatorException($"{backup} holds no finished backup");
         var target = DataDirectory.Hold(root);
-        var note = StorageDirectory.RestoreNoteIn(target.Root);
-        if (!File.Exists(note) && Directory.EnumerateFileSystemEntries(target.Root).Any(e => Path.GetFileName(e) != "lock"))
+        if (!RestoreNote.IsIn(target.Root) && Directory.EnumerateFileSystemEntries(target.Root).Any(e => Path.GetFileName(e) != "lock"))
         {
             target.Dispose();
             throw new OperatorException($"{target.Root} is not empty: a restore never replaces a registry; move it away, or name another --data");
         }
 
-        DurableFile.Create(note, "A restore into this folder is not finished; run it again.\n"u8);
+        RestoreNote.Write(target.Root);
         return target;
     }
 
@@ -45,8 +44,7 @@ internal static class Restore
         Fault.Pass(FaultPoint.RestoreDatabaseCopied);
         File.Move(unfinished, StorageDirectory.DatabaseIn(target.Root), overwrite: true);
         DurableFile.SyncDirectory(target.Root);
-        File.Delete(StorageDirectory.RestoreNoteIn(target.Root));
-        DurableFile.SyncDirectory(target.Root);
+        RestoreNote.Remove(target.Root);
         return report;
     }
 

@@ -35,10 +35,14 @@ internal sealed class StorageDirectory : IDisposable
     {
         var missing = Missing(options.Root);
         held = DataDirectory.Hold(options.Root);
-        if (File.Exists(RestoreNoteIn(held.Root)))
+        try
+        {
+            RestoreNote.DemandNone(held.Root);
+        }
+        catch (OperatorException)
         {
             held.Dispose();
-            throw new OperatorException($"a restore into {held.Root} is not finished: run it again");
+            throw;
         }
 
         foreach (var made in missing) DurableFile.SyncDirectory(Path.GetDirectoryName(made)!);
@@ -60,9 +64,6 @@ internal sealed class StorageDirectory : IDisposable
 
     /// <summary>The database file of a registry's folder.</summary>
     public static string DatabaseIn(string root) => Path.Combine(root, "registry.db");
-
-    /// <summary>The note in a registry's folder that a restore into it is not finished.</summary>
-    public static string RestoreNoteIn(string root) => Path.Combine(root, "restoring");
 
     /// <summary>The folders of the blobs, each with the beginning of the digests in it.</summary>
     public IEnumerable<(string Folder, string Prefix)> BlobFolders => BlobFoldersIn(held.Root);

@@ -23,7 +23,7 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
     {
         var files = new StateFiles(options);
         if (KeyDirectory.List(options.KeysPath).Count == 0) throw new OperatorException($"there is no token server in {Path.GetFullPath(options.DataDirectory)}: {options.KeysPath} holds no signing key; --data names the data directory");
-        RestoreNote.DemandNone(options);
+        RestoreNote.DemandNone(options.DataDirectory);
         if (files.IsInData(target) || target == Path.GetFullPath(options.DataDirectory)) throw new OperatorException($"{target} lies in the data directory, which it is to save");
         if (Directory.Exists(target) && !BackupFolder.Is(target) && Directory.EnumerateFileSystemEntries(target).Any())
         {

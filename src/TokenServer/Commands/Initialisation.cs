@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
-using AuthIndex.TokenServer.Backup;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Keys;
 
@@ -29,8 +28,8 @@ internal sealed class Initialisation(TokenServerOptions options, TimeProvider ti
     {
         MakeDirectory(options.DataDirectory);
         using var held = await FileLock.TakeAsync(options.InitLockPath, Patience, cancellationToken);
-        RestoreNote.DemandNone(options);
-        RestoreNote.DemandNoneOfRegistry(options);
+        RestoreNote.DemandNone(options.DataDirectory);
+        RestoreNote.DemandNone(Path.Combine(options.DataDirectory, "registry")); // the server's own part may be still to come
         try
         {
             Step(EnsureSigningKey, output, cancellationToken);

@@ -1,3 +1,4 @@
+using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Backup;
@@ -43,7 +44,7 @@ public sealed class StateBackupTests : IDisposable
         await using var database = new StateDatabase(restored.DatabaseFile);
         Assert.Equal([1], database.Read(db => db.Query<long>("SELECT pulled_at FROM pulls")));
         Assert.Empty(Directory.EnumerateFiles(restored.DataDirectory, "*.tmp", SearchOption.AllDirectories));
-        Assert.False(RestoreNote.IsThere(restored));
+        Assert.False(RestoreNote.IsIn(restored.DataDirectory));
     }
 
     [Fact]
@@ -158,7 +159,7 @@ public sealed class StateBackupTests : IDisposable
         new StateRestore(restored).Run(folder["backup"], withKeys: true);
 
         // As a crash leaves it: the note, a part of the files, and half of one.
-        RestoreNote.Write(restored);
+        RestoreNote.Write(restored.DataDirectory);
         File.Delete(restored.DatabaseFile);
         File.Move(restored.HtpasswdPath, restored.HtpasswdPath + ".tmp");
         foreach (var begin in (Action[])[() => TokenServerApp.Create(restored, clock), () => new Initialisation(restored, clock).RunAsync(null, TextWriter.Null, None).GetAwaiter().GetResult(), () => new StateBackup(restored, clock).Run(folder["of-half"], false)])
