@@ -15,7 +15,7 @@ root.Add(TokensCommand.Create(line));
 foreach (var command in BackupCommand.All(line)) root.Add(command);
 root.Add(HealthCheckCommand.Create(Options));
 TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
-var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System, parsed => Options(parsed).Ldap);
+var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System, Options);
 policy.Add(PolicyCommandReload.Create(Options, TimeProvider.System));
 root.Add(policy);
 return await CommandLine.RunAsync(root, args);

@@ -70,6 +70,8 @@ internal static class TokenServerApp
         services.AddSingleton<HtpasswdSource>();
         services.AddSingleton(_ => new CertificateSource(options.Tls.ClientCertificates, time));
         services.AddSingleton(s => new LdapSources(options.Ldap, time, s.GetRequiredService<ILogger<LdapSource>>(), s.GetRequiredService<TokenMetrics>()));
+        services.AddSingleton(s => ActivatorUtilities.CreateInstance<SharedNamesCheck>(s, options));
+        services.AddHostedService(s => s.GetRequiredService<SharedNamesCheck>());
         services.AddSingleton(s => new OidcIssuers(options.Oidc, options.OidcPath, time, s.GetRequiredService<ILogger<OidcIssuers>>()));
         services.AddHostedService(s => s.GetRequiredService<OidcIssuers>());
         services.AddSingleton<OidcSource>();

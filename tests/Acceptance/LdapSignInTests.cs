@@ -1,5 +1,6 @@
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.Acceptance;
 
@@ -15,6 +16,30 @@ public sealed class LdapSignInTests(SlapdParts parts) : IClassFixture<SlapdParts
         using var signIn = new LdapSignIn(await parts.OptionsAsync());
 
         Assert.Equal("Alice", Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync(typed, "alice's password")).Account);
+    }
+
+    [Theory]
+    [InlineData("alice", true)]
+    [InlineData("ALICE", false)]
+    [InlineData("alice ", false)]
+    [InlineData(" Alice", false)]
+    [InlineData("alice@example.org", false)]
+    [InlineData("ALICE@example.org", false)]
+    public async Task A_local_account_cannot_be_taken_over(string typed, bool isLocal)
+    {
+        using var folder = new TemporaryDirectory();
+        using var threads = new PasswordThreads(1);
+        await File.WriteAllTextAsync(folder["htpasswd"], TokenServerHost.Accounts, TestContext.Current.CancellationToken);
+        var local = new HtpasswdSource(new HtpasswdFile(folder["htpasswd"], TimeProvider.System, NullLogger<HtpasswdFile>.Instance), threads);
+        using var signIn = new LdapSignIn([local], await parts.OptionsAsync());
+
+        var byDirectory = await signIn.AsAsync(typed, "alice's password");
+        if (isLocal) Assert.IsType<SignInOutcome.WrongPassword>(byDirectory);
+        else Assert.Contains("htpasswd", Assert.IsType<SignInOutcome.Refused>(byDirectory).Reason, StringComparison.Ordinal);
+        Assert.Equal("htpasswd", Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", TokenServerHost.AlicePassword)).SignedInBy);
+        Assert.Equal("htpasswd", Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync("alice")).SignedInBy);
+        Assert.IsType<SignInOutcome.Refused>(await signIn.FindAsync("Alice"));
+        Assert.Equal("bob", Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("BOB", "bob's password")).Account);
     }
 
     [Fact]

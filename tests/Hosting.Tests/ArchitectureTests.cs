@@ -24,7 +24,7 @@ public sealed partial class ArchitectureTests
             ["Metrics"] = [],
             ["Audit"] = ["Metrics"],
             ["Policies"] = [],
-            ["Identity"] = ["Protocol", "Metrics", "Policies"], // of Protocol and Policies only how a token begins, and the words for the ways to sign in, which rules name
+            ["Identity"] = ["Protocol", "Metrics", "Policies"], // of Protocol and Policies only credentials, what a token looks like, how names are compared, and the words for the ways to sign in, which rules name
             ["Keys"] = ["Protocol"],
             ["Backup"] = ["Keys"], // only where they lie
             ["Revocation"] = ["Protocol", "State", "Identity"],

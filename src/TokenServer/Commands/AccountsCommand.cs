@@ -1,6 +1,7 @@
 using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
@@ -26,17 +27,18 @@ internal static class AccountsCommand
     {
         var name = Name();
         var reason = new Option<string>("--reason") { Description = "Why; for the logs and for 'accounts list', not for the account's owner.", DefaultValueFactory = _ => "" };
-        var command = new Command("suspend", "Keeps an account from signing in, and voids the tokens it has.") { name, reason };
-        command.SetAction(async (parsed, _) =>
+        var force = NamedAccount.Force();
+        var command = new Command("suspend", "Keeps an account from signing in, and voids the tokens it has.") { name, reason, force };
+        command.SetAction(async (parsed, cancellationToken) =>
         {
-            var (options, account, why) = (OptionsOf(line, parsed), parsed.GetValue(name)!, parsed.GetValue(reason)!);
-            if (account.Length is 0 or > AccountName.MaxLength) throw new OperatorException($"an account name has 1 to {AccountName.MaxLength} characters");
+            var (options, typed, why) = (OptionsOf(line, parsed), parsed.GetValue(name)!, parsed.GetValue(reason)!);
+            if (typed.Length is 0 or > AccountName.MaxLength) throw new OperatorException($"an account name has 1 to {AccountName.MaxLength} characters");
             if (why.Length > MaxReasonLength || why.Any(char.IsControl)) throw new OperatorException($"--reason: at most {MaxReasonLength} characters, on one line");
 
             await using var database = Open(options);
+            var account = parsed.GetValue(force) ? typed : await NamedAccount.ResolveAsync(options, typed, time, cancellationToken);
             var existing = await new Suspensions(database).SuspendAsync(account, WhoAmI(), why, time.GetUtcNow());
             if (existing is not null) throw new OperatorException($"the account is suspended already: {Describe(existing)}");
-            if (options.Ldap.Count == 0 && !account.Contains(':', StringComparison.Ordinal) && !IsLocal(options, account)) await Console.Error.WriteLineAsync($"warning: there is no account '{LogText.Clean(account)}' in {options.HtpasswdPath} yet");
             return Done($"suspended {account}; registries refuse its tokens from the next moment on");
         });
         return command;
@@ -48,9 +50,11 @@ internal static class AccountsCommand
         var command = new Command("resume", "Lets a suspended account sign in again; the tokens that it had stay void.") { name };
         command.SetAction(async (parsed, _) =>
         {
-            var account = parsed.GetValue(name)!;
+            var typed = parsed.GetValue(name)!;
             await using var database = Open(OptionsOf(line, parsed));
-            if (!await new Suspensions(database).ResumeAsync(account)) throw new OperatorException($"the account '{LogText.Clean(account)}' is not suspended");
+            var suspensions = new Suspensions(database);
+            string[] suspended = [.. suspensions.All().Select(s => s.Account)];
+            if (NamedAccount.Among(suspended, typed) is not { } account || !await suspensions.ResumeAsync(account)) throw new OperatorException($"the account '{LogText.Clean(typed)}' is not suspended{Suggestion.For(typed, suspended)}");
             return Done($"resumed {account}");
         });
         return command;
@@ -90,7 +94,7 @@ internal static class AccountsCommand
         return command;
     }
 
-    private static Argument<string> Name() => new("NAME") { Description = "The account's name, as 'sub' in its tokens: in the spelling of its source." };
+    private static Argument<string> Name() => new("NAME") { Description = "The account's name, in any spelling that signs it in." };
 
     private static TokenServerOptions OptionsOf(CommandLine line, ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 
@@ -101,9 +105,6 @@ internal static class AccountsCommand
         DataDirectory.Ensure(options.StatePath);
         return new StateDatabase(options.DatabaseFile);
     }
-
-    private static bool IsLocal(TokenServerOptions options, string account) =>
-        File.Exists(options.HtpasswdPath) && HtpasswdEdit.Names(File.ReadAllBytes(options.HtpasswdPath)).Contains(account, StringComparer.Ordinal);
 
     private static string WhoAmI() => Environment.GetEnvironmentVariable("SUDO_USER") is { Length: > 0 } person ? person : Environment.UserName;
 

@@ -50,7 +50,7 @@ internal sealed class DecisionReplay(Policy before, Policy after, DateTimeOffset
         if (entry.Address is not null && !IPAddress.TryParse(entry.Address, out address)) return $"'{entry.Address}' is no address";
         if (ScopeSet.Parse(entry.Asked, out var asked) is { } problem) return problem;
 
-        var caller = new Caller(entry.Account, entry.Groups, address, entry.Service, entry.SignedInBy);
+        var caller = new Caller(entry.Account, entry.Groups, address, entry.Service, entry.SignedInBy, entry.SignedInBy is SignIn.Ldap);
         var differs = false;
         foreach (var scope in asked)
         {

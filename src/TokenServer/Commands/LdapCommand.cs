@@ -6,6 +6,7 @@ using AuthIndex.TokenServer.Identity.Ldap.Doctor;
 using AuthIndex.TokenServer.Identity.Ldap.Native;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Commands;
 
@@ -62,8 +63,18 @@ internal static class LdapCommand
                 if (who is not null) TellPolicy(who);
             }
 
+            await TellSharedNamesAsync(directories, cancellationToken);
             Console.Out.WriteLine(isWell ? "all is well" : "something is wrong");
             return isWell;
+        }
+
+        private async Task TellSharedNamesAsync(IReadOnlyList<DirectorySettings> directories, CancellationToken cancellationToken)
+        {
+            if (!isWell || !File.Exists(options.HtpasswdPath)) return; // what cannot be asked is told already
+            var local = HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken));
+            using var sources = new LdapSources(options.Ldap, TimeProvider.System, NullLogger<LdapSource>.Instance);
+            var chosen = sources.All.Where(s => directories.Any(d => d.Name == s.DirectoryName)).ToList();
+            await foreach (var shared in SharedNames.FindAsync(options.HtpasswdPath, local, chosen, cancellationToken)) Tell(new Finding("names", Verdict.Warning, TimeSpan.Zero, shared.Message));
         }
 
         private void Tell(Finding finding)
@@ -82,7 +93,7 @@ internal static class LdapCommand
                 return;
             }
 
-            var caller = new CallerSubjects(who.Account, who.Groups, policy.Groups);
+            var caller = new CallerSubjects(who.Account, who.Groups, policy.Groups, who.IgnoresCase);
             var rules = policy.Rules.Where(r => caller.IsAmong(r.To) && !caller.IsAmong(r.Except)).ToList();
             Console.Out.WriteLine(rules.Count == 0 ? " policy: no rule is about this account" : " policy: the rules about this account");
             foreach (var rule in rules)

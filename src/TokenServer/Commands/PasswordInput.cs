@@ -1,7 +1,6 @@
 using System.Text;
 using AuthIndex.Hosting;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Commands;
 
@@ -11,13 +10,18 @@ internal static class PasswordInput
     // A line without end must not fill the memory; any password that is taken is far shorter.
     private const int MaxBytes = IdentityChain.MaxPasswordBytes;
 
-    /// <summary>The password.</summary>
+    // NIST SP 800-63B section 3.1.1.2 asks for at least 8 characters beside another factor, and 15 without.
+    private const int ShortPassword = 8;
+
+    /// <summary>The password. A short one is taken with a warning: what a password is worth is for the administrator to say.</summary>
     /// <exception cref="OperatorException">It cannot be used.</exception>
     public static string Read(string account)
     {
         var password = Console.IsInputRedirected ? ReadLine(Console.OpenStandardInput()) : ReadTwice(account);
-        if (TokenSecret.IsMeant(password)) throw new OperatorException("the password begins as access tokens and refresh tokens do, and would be taken for one");
-        return PasswordHash.NewPasswordProblem(password) is { } problem ? throw new OperatorException(problem) : password;
+        if (TokenText.IsIn(password)) throw new OperatorException("the password holds what access tokens, refresh tokens or JWTs look like, and would be taken for one");
+        if (PasswordHash.NewPasswordProblem(password) is { } problem) throw new OperatorException(problem);
+        if (password.Length < ShortPassword) Console.Error.WriteLine($"warning: the password has fewer than {ShortPassword} characters and is easily guessed; 15 or more are advised");
+        return password;
     }
 
     /// <summary>A password that exists already.</summary>

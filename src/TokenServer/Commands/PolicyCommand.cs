@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
 
@@ -16,15 +15,15 @@ internal static class PolicyCommand
     /// <param name="directory">The directory of the policy files that the configuration names.</param>
     /// <param name="auditLog">The audit log that the configuration names.</param>
     /// <param name="time">The clock that rules with dates are held against.</param>
-    /// <param name="ldap">The directories that the configuration names; none are asked without it.</param>
-    public static Command Create(Func<ParseResult, string> directory, Func<ParseResult, string> auditLog, TimeProvider time, Func<ParseResult, IReadOnlyList<LdapDirectoryOptions>>? ldap = null)
+    /// <param name="server">The server's configuration, whose accounts and directories the check asks; none are asked without it.</param>
+    public static Command Create(Func<ParseResult, string> directory, Func<ParseResult, string> auditLog, TimeProvider time, Func<ParseResult, TokenServerOptions>? server = null)
     {
         var shared = new PolicyOptions(directory);
         return new Command("policy", "Check, test and explain the policy files, and what was decided by them.")
         {
             shared.Directory,
             shared.Json,
-            PolicyCommandCheck.Create(shared, time, ldap ?? (_ => [])),
+            PolicyCommandCheck.Create(shared, time, server),
             PolicyCommandTest.Create(shared, time),
             PolicyCommandExplain.Create(shared, time),
             PolicyCommandWhoCan.Create(shared, time),

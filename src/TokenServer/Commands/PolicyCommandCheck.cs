@@ -1,5 +1,4 @@
 using System.CommandLine;
-using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Policies.Files;
 
 namespace AuthIndex.TokenServer.Commands;
@@ -7,18 +6,23 @@ namespace AuthIndex.TokenServer.Commands;
 /// <summary><c>policy check [DIR]</c>: is everything sound? Status 0 when it is, warnings or not.</summary>
 internal static class PolicyCommandCheck
 {
-    public static Command Create(PolicyOptions shared, TimeProvider time, Func<ParseResult, IReadOnlyList<LdapDirectoryOptions>> ldap)
+    public static Command Create(PolicyOptions shared, TimeProvider time, Func<ParseResult, TokenServerOptions>? server)
     {
         var directory = PolicyOptions.DirectoryArgument();
-        var command = new Command("check", "Check the files: language, references, contradictions, the tests in them, and whether the configured directories have the groups that rules name.") { directory };
-        command.SetAction(parsed => Run(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), ldap(parsed), time));
+        var command = new Command("check", "Check the files: language, references, contradictions, the tests in them, and whether the accounts and groups that rules name exist.") { directory };
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), server?.Invoke(parsed), time, cancellationToken));
         return command;
     }
 
-    private static int Run(ParseResult parsed, string directory, bool json, IReadOnlyList<LdapDirectoryOptions> ldap, TimeProvider time)
+    private static async Task<int> RunAsync(ParseResult parsed, string directory, bool json, TokenServerOptions? server, TimeProvider time, CancellationToken cancellationToken)
     {
         var compiled = PolicyCompiler.Compile(new PolicyDirectory(directory), time.GetUtcNow());
-        var problems = compiled.Policy is { } sound ? [.. compiled.Problems, .. PolicyCommandGroups.Check(sound, ldap, time)] : compiled.Problems;
+        var problems = compiled.Problems;
+        if (compiled.Policy is { } sound && server is not null)
+        {
+            problems = [.. problems, .. PolicyCommandGroups.Check(sound, server.Ldap, time), .. await PolicyCommandAccounts.CheckAsync(sound, server, time, cancellationToken)];
+        }
+
         var errors = compiled.Errors.Count();
         var warnings = problems.Count - errors;
         var output = parsed.InvocationConfiguration.Output;

@@ -37,7 +37,7 @@ internal static class PolicyCommandExplain
             }
 
             var way = account.Length == 0 ? SignIn.Anonymous : parsed.GetValue(signedInBy) ?? (Subject.IsRobot(account) ? SignIn.Token : null);
-            var caller = new CallerSubjects(account, parsed.GetValue(groups)!, policy.Groups);
+            var caller = new CallerSubjects(account, parsed.GetValue(groups)!, policy.Groups, way is SignIn.Ldap);
             var circumstances = new Circumstances(address, parsed.GetValue(service), way, now, UnknownIsMet: true);
             var decision = policy.Decide(caller, circumstances, requested!);
             var nearest = decision.Refused.IsEmpty ? [] : NearRule.Find(policy, caller, circumstances, requested! with { Actions = decision.Refused });

@@ -11,7 +11,7 @@ internal static class PolicyCommandGroups
     /// <summary>The warnings; one alone when a directory does not answer, since then nothing can be said.</summary>
     public static IReadOnlyList<SourceProblem> Check(Policy policy, IReadOnlyList<LdapDirectoryOptions> directories, TimeProvider time)
     {
-        var named = Named(policy).DistinctBy(n => n.Subject.Key, StringComparer.Ordinal).ToList();
+        var named = Named(policy, SubjectKind.Ldap).DistinctBy(n => n.Subject.Key, StringComparer.Ordinal).ToList();
         if (directories.Count == 0 || named.Count == 0) return [];
         LibLdap.Demand();
         var asked = DirectorySettings.Read(directories).Select(s => new GroupExistence(s, new ProtocolsConnector(s.Options.CaFile), time)).ToList();
@@ -36,11 +36,11 @@ internal static class PolicyCommandGroups
     private static SourceProblem Missing(Subject subject, SourcePosition at, List<GroupExistence> asked) =>
         new(at, $"no directory has the group 'ldap:{subject.Name}' (asked: {string.Join(", ", asked.Select(d => d.DirectoryName))})", IsWarning: true);
 
-    /// <summary>The directory groups that a rule is about, itself or through a local group, each with the rule's place.</summary>
-    private static IEnumerable<(Subject Subject, SourcePosition At)> Named(Policy policy) =>
+    /// <summary>The subjects of one kind that a rule is about, itself or through a local group, each with the rule's place.</summary>
+    public static IEnumerable<(Subject Subject, SourcePosition At)> Named(Policy policy, SubjectKind kind) =>
         from rule in policy.Rules
         from subject in rule.To.Concat(rule.Except)
         from named in subject.Kind == SubjectKind.Group ? policy.Groups.AllMembersOf(subject.Name) : [subject]
-        where named.Kind == SubjectKind.Ldap
+        where named.Kind == kind
         select (named, rule.At);
 }

@@ -4,7 +4,6 @@ using AuthIndex.Hosting.Files;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Policies;
-using AuthIndex.TokenServer.Policies.Files;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.State;
 using AuthIndex.TokenServer.Tokens;
@@ -81,13 +80,15 @@ internal static class TokensCommand
         var account = new Option<string?>("--account") { Description = "Only the tokens of one account.", HelpName = "NAME" };
         var json = Json();
         var command = new Command("list", "Lists the tokens, the newest first; never their secrets.") { account, json };
-        command.SetAction(async (parsed, _) =>
+        command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = Bind(line, parsed);
             var limits = GrantLimits.Of(options);
             await using var database = Open(options);
             var now = Time.GetUtcNow();
-            var grants = new GrantStore(database, Time).List(parsed.GetValue(account)).Where(g => now < limits.EndOf(g)).ToList();
+            var store = new GrantStore(database, Time);
+            var owner = parsed.GetValue(account) is { } typed ? await NamedAsync(options, store, typed, cancellationToken) : null;
+            var grants = store.List(owner).Where(g => now < limits.EndOf(g)).ToList();
             if (parsed.GetValue(json))
             {
                 CommandOutput.WriteJson((grants, limits), static (writer, list) =>
@@ -114,15 +115,18 @@ internal static class TokensCommand
     {
         var ids = new Argument<string[]>("ID") { Description = "The ids of tokens, as 'tokens list' shows them.", Arity = ArgumentArity.ZeroOrMore };
         var account = new Option<string?>("--account") { Description = "All tokens of one account instead.", HelpName = "NAME" };
-        var command = new Command("revoke", "Ends tokens at once. Of several ids, all or none.") { ids, account };
-        command.SetAction(async (parsed, _) =>
+        var force = NamedAccount.Force();
+        var command = new Command("revoke", "Ends tokens at once. Of several ids, all or none.") { ids, account, force };
+        command.SetAction(async (parsed, cancellationToken) =>
         {
-            var (named, owner) = (parsed.GetValue(ids)!, parsed.GetValue(account));
-            if (named.Length > 0 == owner is not null) throw new OperatorException("tokens revoke takes either ids or --account NAME");
-            await using var database = Open(Bind(line, parsed));
+            var (named, typed) = (parsed.GetValue(ids)!, parsed.GetValue(account));
+            if (named.Length > 0 == typed is not null) throw new OperatorException("tokens revoke takes either ids or --account NAME");
+            var options = Bind(line, parsed);
+            await using var database = Open(options);
             var store = new GrantStore(database, Time);
-            if (owner is not null)
+            if (typed is not null)
             {
+                var owner = parsed.GetValue(force) ? typed : await NamedAsync(options, store, typed, cancellationToken);
                 Console.Out.WriteLine($"revoked {await store.EndAllAsync(owner)} tokens of {LogText.Clean(owner)}");
                 return 0;
             }
@@ -145,16 +149,22 @@ internal static class TokensCommand
         return new StateDatabase(options.DatabaseFile);
     }
 
+    /// <summary>The true name of an account that has tokens, or that there is: tokens outlive their account.</summary>
+    private static async Task<string> NamedAsync(TokenServerOptions options, GrantStore store, string typed, CancellationToken cancellationToken)
+    {
+        string[] owners = [.. store.List(null).Select(g => g.Account).Distinct(StringComparer.Ordinal)];
+        return NamedAccount.Among(owners, typed) ?? await NamedAccount.ResolveAsync(options, typed, Time, cancellationToken);
+    }
+
     /// <summary>The account's one true name, as it signs in; a token of somebody who cannot sign in would never work.</summary>
     private static async Task<string> OwnerAsync(TokenServerOptions options, string account, CancellationToken cancellationToken)
     {
         if (Robot.NameIn(account) is { } robot)
         {
-            var compiled = PolicyCompiler.Compile(new PolicyDirectory(options.PoliciesDirectory), Time.GetUtcNow());
-            if (compiled.Policy is not { } policy) throw new PolicyException(compiled.Problems);
-            return RobotsReader.Problem(new Subject(SubjectKind.Robot, robot), policy.Robots) is { } undeclared ? throw new OperatorException(undeclared) : account;
+            return NamedAccount.RobotProblem(options, robot, Time) is { } undeclared ? throw new OperatorException(undeclared) : account;
         }
 
+        account = await NamedAccount.ResolveAsync(options, account, Time, cancellationToken);
         using var passwords = new PasswordThreads(1);
         using var directories = new LdapSources(options.Ldap, Time, NullLogger<LdapSource>.Instance);
         var file = new HtpasswdSource(new HtpasswdFile(options.HtpasswdPath, Time, NullLogger<HtpasswdFile>.Instance), passwords);

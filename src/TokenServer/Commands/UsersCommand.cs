@@ -1,6 +1,7 @@
 using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Protocol;
 
@@ -29,9 +30,11 @@ internal static class UsersCommand
         {
             var (path, account) = (PathOf(line, parsed), parsed.GetValue(name)!);
             if (AccountName.Problem(account) is { } problem) throw new OperatorException(problem);
+            var taken = $"the account '{account}' exists already; 'users passwd' gives it another password";
+            if (HtpasswdEdit.Names(Read(path)).Contains(account, StringComparer.Ordinal)) throw new OperatorException(taken);
             if (AccountName.Caution(account) is { } caution) await Console.Error.WriteLineAsync($"warning: {caution}");
             var hash = PasswordHash.Make(PasswordInput.Read(account));
-            await ChangeAsync(path, file => HtpasswdEdit.Add(file, account, hash), $"the account '{account}' exists already; 'users passwd' gives it another password", cancellationToken);
+            await ChangeAsync(path, file => HtpasswdEdit.Add(file, account, hash), taken, cancellationToken);
             return Done($"added {account}");
         });
         return command;
@@ -45,9 +48,9 @@ internal static class UsersCommand
         {
             var options = OptionsOf(line, parsed);
             var (path, account) = (options.HtpasswdPath, parsed.GetValue(name)!);
-            if (!HtpasswdEdit.Names(Read(path)).Contains(account, StringComparer.Ordinal)) throw new OperatorException(NoSuch(account));
+            if (!HtpasswdEdit.Names(Read(path)).Contains(account, StringComparer.Ordinal)) throw new OperatorException(NoSuch(path, account));
             var hash = PasswordHash.Make(PasswordInput.Read(account));
-            await ChangeAsync(path, file => HtpasswdEdit.Replace(file, account, hash), NoSuch(account), cancellationToken);
+            await ChangeAsync(path, file => HtpasswdEdit.Replace(file, account, hash), NoSuch(path, account), cancellationToken);
             // They were given for the old password; access tokens were made apart from it.
             var ended = await TokensCommand.EndAllAsync(options, account, TokenKind.Refresh);
             return Done($"changed the password of {account}{(ended > 0 ? $"; its {ended} refresh tokens ended" : "")}");
@@ -63,7 +66,7 @@ internal static class UsersCommand
         {
             var options = OptionsOf(line, parsed);
             var (path, account) = (options.HtpasswdPath, parsed.GetValue(name)!);
-            await ChangeAsync(path, file => HtpasswdEdit.Remove(file, account), NoSuch(account), cancellationToken);
+            await ChangeAsync(path, file => HtpasswdEdit.Remove(file, account), NoSuch(path, account), cancellationToken);
             // Whoever gets the name later must not find them.
             var ended = await TokensCommand.EndAllAsync(options, account, null);
             return Done($"removed {account}{(ended > 0 ? $" and its {ended} tokens" : "")}");
@@ -90,6 +93,7 @@ internal static class UsersCommand
                         writer.WriteStartObject();
                         writer.WriteString("name"u8, account.Name);
                         writer.WriteBoolean("canSignIn"u8, account.Hash is not null);
+                        if (account.Problem is not null) writer.WriteString("problem"u8, account.Problem);
                         writer.WriteEndObject();
                     }
 
@@ -98,7 +102,7 @@ internal static class UsersCommand
                 return 0;
             }
 
-            foreach (var account in accounts) Console.Out.WriteLine(account.Hash is null ? $"{account.Name}  (cannot sign in: its hash cannot be used)" : account.Name);
+            foreach (var account in accounts) Console.Out.WriteLine(account.Problem is null ? account.Name : $"{account.Name}  (cannot sign in, its hash cannot be used: {account.Problem})");
             return 0;
         });
         return command;
@@ -106,7 +110,8 @@ internal static class UsersCommand
 
     private static Argument<string> Name() => new("NAME") { Description = "The account's name." };
 
-    private static string NoSuch(string account) => $"there is no account '{LogText.Clean(account)}'";
+    private static string NoSuch(string path, string account) =>
+        $"there is no account '{LogText.Clean(account)}'{Suggestion.For(account, HtpasswdContent.Parse(path, Read(path)).Accounts.Select(a => a.Name))}";
 
     private static TokenServerOptions OptionsOf(CommandLine line, ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 

@@ -41,6 +41,10 @@ internal sealed class CertificateSource(ClientCertificateOptions options, TimePr
     public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) =>
         new(options.AccountFrom != ClientCertificateOptions.NoAccount && Subject.IsCertificate(account) ? new SignInOutcome.SignedIn(account, [], Name) : Unknown);
 
+    /// <inheritdoc/>
+    public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) =>
+        new(options.AccountFrom != ClientCertificateOptions.NoAccount && Subject.IsCertificate(name) ? new NamesFound([name]) : NamesFound.None);
+
     private string? AccountOf(X509Certificate2 certificate) =>
         options.AccountFrom == "spiffe" ? CertificateAccount.OfSpiffeId(certificate) : CertificateAccount.OfCommonName(certificate);
 }

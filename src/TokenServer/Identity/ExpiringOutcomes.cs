@@ -40,6 +40,9 @@ internal sealed class ExpiringOutcomes(int capacity, TimeSpan lifetime, TimeProv
         }
     }
 
+    /// <summary>Forgets the outcome of a key.</summary>
+    public void Remove(UInt256 key) => entries.Remove(key);
+
     /// <summary>Forgets everything.</summary>
     public void Clear()
     {

@@ -9,6 +9,8 @@ namespace AuthIndex.TokenServer.Identity;
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct HtpasswdLine(Range Text, Range Whole, bool IsNoAccount)
 {
+    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
+
     /// <summary>The lines in order; together they are all the bytes.</summary>
     public static List<HtpasswdLine> Split(ReadOnlySpan<byte> bytes)
     {
@@ -19,8 +21,10 @@ internal readonly record struct HtpasswdLine(Range Text, Range Whole, bool IsNoA
             var end = length < 0 ? bytes.Length : start + length;
             var next = length < 0 ? end : end + 1;
             if (end > start && bytes[end - 1] == '\r') end--;
-            var text = bytes[start..end].Trim(" \t"u8);
-            lines.Add(new HtpasswdLine(start..end, start..next, text.IsEmpty || text[0] == '#'));
+            // Some editors begin a file of UTF-8 with a mark that is no part of the first name.
+            var first = start == 0 && bytes.StartsWith(ByteOrderMark) ? ByteOrderMark.Length : start;
+            var text = bytes[first..end].Trim(" \t"u8);
+            lines.Add(new HtpasswdLine(first..end, start..next, text.IsEmpty || text[0] == '#'));
             start = next;
         }
 

@@ -20,7 +20,13 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
     {
         var state = file.Current;
         if (state.Content is not { } content) return new SignInOutcome.Unavailable(Outage, state.Failure!);
-        if (content.Find(user) is not { } account) return new SignInOutcome.UnknownAccount();
+        if (content.Find(user) is not { } account)
+        {
+            if (content.Alike(user) is not [var other, ..]) return new SignInOutcome.UnknownAccount();
+            // A directory may take the name as typed for that account's, and would be sent its owner's password.
+            var (checkedForNobody, _) = await threads.VerifyAsync(by, password, content.DecoyFor(user), cancellationToken);
+            return checkedForNobody ? Alike(other) : Overloaded();
+        }
 
         var (came, right) = await threads.VerifyAsync(by, password, account.Hash ?? content.DecoyFor(user), cancellationToken);
         if (!came) return Overloaded();
@@ -44,11 +50,21 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
         if (state.Content is not { } content) return new(new SignInOutcome.Unavailable(Outage, state.Failure!));
         return new(content.Find(account) switch
         {
-            null => new SignInOutcome.UnknownAccount(),
+            null => content.Alike(account) is [var other, ..] ? Alike(other) : new SignInOutcome.UnknownAccount(),
             { Hash: null } => new SignInOutcome.Refused("the account's line in htpasswd has no hash that can be used"),
             { } known => Known(known),
         });
     }
+
+    /// <inheritdoc/>
+    public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken)
+    {
+        var state = file.Current;
+        return new(state.Content is { } content ? new NamesFound(content.Alike(name)) : new NamesFound([], new SignInOutcome.Unavailable(Outage, state.Failure!)));
+    }
+
+    private static SignInOutcome.Refused Alike(string account) =>
+        new($"the name differs only in letter case or spaces from the account '{account}' in htpasswd, and must be written as it stands there");
 
     private static SignInOutcome.Unavailable Overloaded() => new(Busy, "more sign-ins are waiting than can be checked");
 

@@ -1,13 +1,12 @@
 using System.Net;
 using System.Text;
-using AuthIndex.TokenServer.Identity.Oidc;
-using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Identity;
 
 /// <summary>
 /// Finds out who somebody is: sources in order, an account unknown to one being asked of the next, a wrong password ending the
-/// search. What was found out a moment ago is remembered, and how often it may be tried is limited. Whoever is suspended is refused
+/// search. An account of one source never stands for that of an earlier one whose name is the same but for spelling: it is refused,
+/// since by their names they would share rights and tokens. What was found out a moment ago is remembered, and how often it may be tried is limited. Whoever is suspended is refused
 /// at the end of every way.
 /// </summary>
 internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, RememberedCredentials remembered, SuspendedAccounts suspended, SignInLimits limits)
@@ -54,7 +53,7 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
         foreach (var source in sources)
         {
             var outcome = await source.FindAsync(account, cancellationToken);
-            if (outcome is not SignInOutcome.UnknownAccount) return suspended.Judge(outcome);
+            if (outcome is not SignInOutcome.UnknownAccount) return suspended.Judge(await UnlessTakenAsync(outcome, source, cancellationToken));
         }
 
         return Unknown;
@@ -68,7 +67,7 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
         if (password.Length > MaxPasswordBytes || Encoding.UTF8.GetByteCount(password) > MaxPasswordBytes) return $"the password is longer than {MaxPasswordBytes} bytes";
         if (user.Contains('\0', StringComparison.Ordinal)) return "the user name holds a NUL byte";
         if (user.Contains(':', StringComparison.Ordinal)) return "the user name holds a colon"; // only robots' names do
-        if (TokenSecret.IsMeant(user) || TokenSecret.IsMeant(password) || CompactJwt.IsMeant(user) || OidcSource.IsMeant(password)) return "a token is shown where none is taken";
+        if (TokenText.IsIn(user) || TokenText.IsIn(password)) return "a token is shown where none is taken";
         return password.Contains('\0', StringComparison.Ordinal) ? "the password holds a NUL byte" : null;
     }
 
@@ -78,8 +77,11 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
         if (attempt.Obstacle(out var mayRecall) is not { } limited) return remembered.GetAsync(user, password, version, CheckAsync, cancellationToken, attempt.Take);
         if (mayRecall)
         {
-            var known = remembered.Find(remembered.KeyOf(user, password), version);
+            var credentials = remembered.KeyOf(user, password);
+            var known = remembered.Find(credentials, version);
             if (known is SignInOutcome.SignedIn) return new(known);
+            // It was right before a source changed: that costs one look more, and is no guess.
+            if (known is null && remembered.WasRight(credentials)) return remembered.GetAsync(user, password, version, CheckAsync, cancellationToken);
             if (known is null) attempt.Missed();
         }
 
@@ -87,10 +89,33 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
 
         async Task<SignInOutcome> CheckAsync(string user, string password, CancellationToken cancel)
         {
-            var outcome = await AskAsync(attempt.By, user, password, cancel);
-            attempt.Checked(suspended.Judge(outcome), remembered.KeyOf(user, password));
-            return outcome;
+            try
+            {
+                var outcome = await AskAsync(attempt.By, user, password, cancel);
+                attempt.Checked(suspended.Judge(outcome), remembered.KeyOf(user, password));
+                return outcome;
+            }
+            catch
+            {
+                // Nobody was told anything, so nothing was guessed.
+                attempt.GiveBack();
+                throw;
+            }
         }
+    }
+
+    /// <summary>The outcome; or that an earlier source has an account of that name, or cannot say whether it has.</summary>
+    private async ValueTask<SignInOutcome> UnlessTakenAsync(SignInOutcome outcome, IIdentitySource by, CancellationToken cancellationToken)
+    {
+        if (outcome is not SignInOutcome.SignedIn who) return outcome;
+        foreach (var earlier in sources.TakeWhile(s => s != by))
+        {
+            var found = await earlier.NamesAsync(who.Account, asTyped: false, cancellationToken);
+            if (found.Outage is { } outage) return outage;
+            if (found.Accounts is [var taken, ..]) return new SignInOutcome.Refused($"'{who.Account}' of {by.Title} has the name of the account '{taken}' of {earlier.Title}, which comes first: give one of them another name");
+        }
+
+        return outcome;
     }
 
     private async Task<SignInOutcome> AskAsync(Requester by, string user, string password, CancellationToken cancellationToken)
@@ -99,7 +124,7 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
         SignInOutcome outcome = Unknown;
         foreach (var source in sources)
         {
-            outcome = await source.SignInAsync(by, user, password, cancellationToken);
+            outcome = await UnlessTakenAsync(await source.SignInAsync(by, user, password, cancellationToken), source, cancellationToken);
             if (outcome is SignInOutcome.SignedIn or SignInOutcome.Unavailable) return outcome;
             if (outcome is SignInOutcome.UnknownAccount) continue;
             last = source;

@@ -27,6 +27,9 @@ internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time
     // Apart, so that guesses cannot push out those who signed in.
     private readonly ExpiringOutcomes right = new(Capacity, rightFor, time);
     private readonly ExpiringOutcomes wrong = new(Capacity, WrongFor, time);
+
+    // Which credentials were right lately, under whatever version of the sources: not what came of them.
+    private readonly ExpiringOutcomes wereRight = new(Capacity, rightFor, time);
     private long version = -1;
 
     /// <summary>Asks one question of whoever knows.</summary>
@@ -50,6 +53,12 @@ internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time
     public SignInOutcome? Find(UInt256 credentials, long sourcesVersion)
     {
         lock (gate) return Known(credentials, sourcesVersion);
+    }
+
+    /// <summary>Whether credentials were right lately and have not been wrong since, though a source may have changed: they are worth being checked.</summary>
+    public bool WasRight(UInt256 credentials)
+    {
+        lock (gate) return wereRight.Find(credentials) is not null;
     }
 
     /// <summary>The remembered outcome, or that of asking.</summary>
@@ -108,6 +117,8 @@ internal sealed class RememberedCredentials(TimeSpan rightFor, TimeProvider time
             lock (gate)
             {
                 Land(question, flight);
+                if (outcome is SignInOutcome.SignedIn) wereRight.Add(question.Credentials, outcome);
+                else if (outcome is not SignInOutcome.Unavailable) wereRight.Remove(question.Credentials);
                 if (question.Version == version) Remember(question.Credentials, outcome);
             }
 

@@ -28,6 +28,10 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     private readonly KnownPlaces places = new(time);
     private readonly ExpiringOutcomes failed = new(MaxFailedCredentials, options.Within, time);
 
+    // Apart from passwords: a script that was left with tokens that ended must not keep people around it from signing in.
+    private readonly FailureCounts deadTokens = new(options.PerAddress, options.Within, time);
+    private readonly ExpiringOutcomes failedTokens = new(MaxFailedCredentials, options.Within, time);
+
     private SignInLimitsOptions Options => options;
 
     /// <summary>Somebody shows a user name and a password.</summary>
@@ -36,19 +40,24 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     public SignInAttempt Begin(string user, IPAddress? address) => new(this, new Requester(ClientNetwork.Of(address), user.Trim()), IsOneClient(address));
 
     /// <summary>
-    /// A token was shown that there is none of. It cannot be guessed, so tokens are always looked at; but whoever shows many is told
-    /// to go away.
+    /// A token was shown that there is none of. It cannot be guessed, so tokens are always looked at; but whoever shows many different
+    /// ones is told to go away. The same one again is no further one.
     /// </summary>
+    /// <param name="address">Where the request came from; null when unknown.</param>
+    /// <param name="token">The token; only a keyed hash of it is kept.</param>
+    /// <param name="outcome">What was found of it.</param>
     /// <returns>Null, or what the address is to be told instead.</returns>
-    public SignInOutcome.Limited? UnknownToken(IPAddress? address)
+    public SignInOutcome.Limited? UnknownToken(IPAddress? address, string token, SignInOutcome outcome)
     {
         if (!IsOneClient(address)) return null;
-        var network = ClientNetwork.Of(address);
-        var hash = Hash(new Requester(network, ""), Kind.Network);
+        var network = Hash(new Requester(ClientNetwork.Of(address), ""), Kind.Network);
+        var credentials = Hash(token);
         lock (gate)
         {
-            if (networks.Wait(hash) is var wait && wait > TimeSpan.Zero) return Limited(wait, options.PerAddress, "from this address");
-            networks.Take(hash);
+            if (failedTokens.Find(credentials) is not null) return null;
+            if (deadTokens.Wait(network) is var wait && wait > TimeSpan.Zero) return Limited(wait, options.PerAddress, "with tokens from this address");
+            deadTokens.Take(network);
+            failedTokens.Add(credentials, outcome);
             return null;
         }
     }
@@ -58,6 +67,13 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
 
     private SignInOutcome.Limited Limited(TimeSpan wait, int most, string of) =>
         new(wait, string.Create(CultureInfo.InvariantCulture, $"{most} sign-ins {of} have failed within {options.Within}"));
+
+    private UInt256 Hash(string secret)
+    {
+        Span<byte> hash = stackalloc byte[32];
+        HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(secret), hash);
+        return MemoryMarshal.Read<UInt256>(hash);
+    }
 
     private UInt256 Hash(Requester who, Kind kind)
     {
@@ -87,7 +103,8 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
         private UInt256? account;
         private UInt256? network;
 
-        // Where the account is known it may be tried although an address has no try left: none is given back then.
+        // None is given back that was not taken: where the account is known it may be tried although an address has no try left.
+        private bool isOfPair;
         private bool isOfAccount;
         private bool isOfNetwork;
 
@@ -122,7 +139,7 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
             lock (limits.gate)
             {
                 if (Obstacle() is { } obstacle) return obstacle;
-                limits.pairs.Take(pair);
+                isOfPair = limits.pairs.Take(pair);
                 isOfAccount = limits.accounts.Take(Account);
                 isOfNetwork = isOneClient && limits.networks.Take(Network);
                 return null;
@@ -144,11 +161,15 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
                     return;
                 }
 
-                limits.pairs.GiveBack(pair);
-                if (isOfAccount) limits.accounts.GiveBack(Account);
-                if (isOfNetwork) limits.networks.GiveBack(Network);
+                Return();
                 if (outcome is SignInOutcome.SignedIn) limits.pairs.Clear(pair);
             }
+        }
+
+        /// <summary>The credentials were not checked to the end after a try was taken, and nobody was told anything of them.</summary>
+        public void GiveBack()
+        {
+            lock (limits.gate) Return();
         }
 
         /// <summary>Somebody is signed in.</summary>
@@ -158,6 +179,14 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
             {
                 if (!limits.places.Has(by)) limits.places.Add(by);
             }
+        }
+
+        private void Return()
+        {
+            if (isOfPair) limits.pairs.GiveBack(pair);
+            if (isOfAccount) limits.accounts.GiveBack(Account);
+            if (isOfNetwork) limits.networks.GiveBack(Network);
+            isOfPair = isOfAccount = isOfNetwork = false;
         }
 
         private SignInOutcome.Limited? Obstacle()

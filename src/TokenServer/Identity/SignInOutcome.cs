@@ -33,6 +33,9 @@ internal abstract record SignInOutcome
         /// <summary>When tokens that are issued for this must end; null leaves that to their lifetime.</summary>
         public DateTimeOffset? TokensEnd { get; init; }
 
+        /// <summary>Whether the source compares names without regard to letter case, so that rules and suspensions do so too for this account.</summary>
+        public bool IgnoresCase { get; init; }
+
         /// <summary>Whether the source finds the account with its password only, so that nothing can stand for the password later.</summary>
         public bool IsFoundByPasswordOnly { get; init; }
     }

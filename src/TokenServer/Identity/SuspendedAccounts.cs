@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using AuthIndex.TokenServer.Policies;
 
 namespace AuthIndex.TokenServer.Identity;
 
@@ -16,19 +17,24 @@ internal sealed record Suspension(string Account, DateTimeOffset Since, string B
 internal sealed class SuspendedAccounts
 {
     private volatile FrozenDictionary<string, Suspension> suspended = FrozenDictionary<string, Suspension>.Empty;
+    private volatile FrozenDictionary<string, Suspension> inAnyCase = FrozenDictionary<string, Suspension>.Empty;
 
     /// <summary>How many there are.</summary>
     public int Count => suspended.Count;
 
-    /// <summary>The suspension of an account; null when it is not suspended.</summary>
-    public Suspension? Find(string account) => suspended.GetValueOrDefault(account);
-
     /// <summary>Takes what holds from now on.</summary>
-    public void Replace(IEnumerable<Suspension> all) => suspended = all.ToFrozenDictionary(s => s.Account, StringComparer.Ordinal);
+    public void Replace(IReadOnlyCollection<Suspension> all)
+    {
+        suspended = all.ToFrozenDictionary(s => s.Account, StringComparer.Ordinal);
+        inAnyCase = all.GroupBy(s => AccountSpelling.Key(s.Account), StringComparer.Ordinal).ToFrozenDictionary(same => same.Key, same => same.First(), StringComparer.Ordinal);
+    }
 
     /// <summary>The outcome, or that the account is suspended. The client is told what it is told of every refused sign-in.</summary>
     public SignInOutcome Judge(SignInOutcome outcome) =>
-        outcome is SignInOutcome.SignedIn who && Find(who.Account) is { } suspension
+        outcome is SignInOutcome.SignedIn who && Find(who) is { } suspension
             ? new SignInOutcome.Refused($"the account is suspended since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z by {suspension.By}{(suspension.Reason.Length == 0 ? "" : $": {suspension.Reason}")}")
             : outcome;
+
+    // A directory may spell an account in another way tomorrow.
+    private Suspension? Find(SignInOutcome.SignedIn who) => who.IgnoresCase ? inAnyCase.GetValueOrDefault(AccountSpelling.Key(who.Account)) : suspended.GetValueOrDefault(who.Account);
 }

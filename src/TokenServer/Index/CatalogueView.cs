@@ -19,7 +19,7 @@ internal sealed class CatalogueView
     {
         this.policy = policy;
         this.narrowing = narrowing;
-        subjects = new CallerSubjects(who.Account, who.Groups, policy.Groups);
+        subjects = new CallerSubjects(who.Account, who.Groups, policy.Groups, who.IgnoresCase);
         this.services = services.ToDictionary(
             s => s.Name,
             s => (s, new Circumstances(address, s.Name, who.SignedInBy, now, UnknownIsMet: false)),

@@ -58,7 +58,7 @@ internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, 
 
         // Whoever has lost the account or the grant since sees what everybody sees.
         var caller = result.Outcome is SignInOutcome.SignedIn who
-            ? new Caller(who.Account, who.Groups, request.Address, service.Name, who.SignedInBy)
+            ? new Caller(who.Account, who.Groups, request.Address, service.Name, who.SignedInBy, who.IgnoresCase)
             : Anonymous with { Address = request.Address, Service = service.Name };
         await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Pullable(policies.Current, caller, result.Grant?.Narrowing ?? Narrowing.None, request.Repositories, now));
     }

@@ -8,7 +8,8 @@ namespace AuthIndex.TokenServer.Policies;
 /// <param name="Address">Where the request came from; null when unknown, which meets no allow rule's <c>ip</c> and every deny rule's.</param>
 /// <param name="Service">The service that a token is asked for.</param>
 /// <param name="SignedInBy">How the caller proved who they are: one of <see cref="SignIn.Kinds"/>.</param>
-internal sealed record Caller(string Account, IReadOnlyList<string> Groups, IPAddress? Address, string Service, string SignedInBy);
+/// <param name="IgnoresCase">Whether the account's source compares names without regard to letter case.</param>
+internal sealed record Caller(string Account, IReadOnlyList<string> Groups, IPAddress? Address, string Service, string SignedInBy, bool IgnoresCase = false);
 
 /// <summary>The words for how a caller proved who they are.</summary>
 internal static class SignIn

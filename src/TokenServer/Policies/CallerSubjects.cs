@@ -9,13 +9,14 @@ internal sealed class CallerSubjects
     /// <param name="account">The canonical account name; "" for an anonymous caller.</param>
     /// <param name="groups">The groups as the identity gave them.</param>
     /// <param name="directory">The local groups.</param>
-    public CallerSubjects(string account, IReadOnlyList<string> groups, GroupDirectory directory)
+    /// <param name="ignoresCase">Whether the account's source compares names without regard to letter case, as directories do; rules then mean the account in any spelling.</param>
+    public CallerSubjects(string account, IReadOnlyList<string> groups, GroupDirectory directory, bool ignoresCase = false)
     {
         Account = account;
         if (account.Length > 0)
         {
             keys.Add(Subject.Authenticated.Key);
-            AddWithGroups(Subject.AccountKey(account), directory);
+            AddWithGroups(ignoresCase ? Subject.AnyCaseAccountKey(account) : Subject.AccountKey(account), directory);
         }
 
         foreach (var group in groups)
@@ -47,7 +48,7 @@ internal sealed class CallerSubjects
     {
         foreach (var subject in subjects)
         {
-            if (keys.Contains(subject.Key)) return true;
+            if (keys.Contains(subject.Key) || (subject.AnyCaseKey is { } any && keys.Contains(any))) return true;
         }
 
         return false;

@@ -14,10 +14,16 @@ internal sealed class GroupDirectory
         {
             foreach (var member in list)
             {
-                if (!groupsOf.TryGetValue(member.Key, out var groups)) groupsOf.Add(member.Key, groups = []);
-                groups.Add(group);
+                Add(member.Key, group);
+                if (member.AnyCaseKey is { } any) Add(any, group);
             }
         }
+    }
+
+    private void Add(string key, string group)
+    {
+        if (!groupsOf.TryGetValue(key, out var groups)) groupsOf.Add(key, groups = []);
+        groups.Add(group);
     }
 
     /// <summary>The groups' names.</summary>

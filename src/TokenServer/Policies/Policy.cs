@@ -37,7 +37,7 @@ internal sealed class Policy
     /// <summary>Decides a request. Pure: the same arguments always give the same decision.</summary>
     public Decision Decide(Caller caller, Scope requested, DateTimeOffset now) =>
         Decide(
-            new CallerSubjects(caller.Account, caller.Groups, Groups),
+            new CallerSubjects(caller.Account, caller.Groups, Groups, caller.IgnoresCase),
             new Circumstances(caller.Address, caller.Service, caller.SignedInBy, now, UnknownIsMet: false),
             requested);
 

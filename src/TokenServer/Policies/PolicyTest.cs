@@ -21,7 +21,7 @@ internal sealed record PolicyTest(
     /// <summary>What the policy does otherwise than the test says; null when the test holds.</summary>
     public SourceProblem? Run(Policy policy)
     {
-        var caller = new CallerSubjects(Account, Groups, policy.Groups);
+        var caller = new CallerSubjects(Account, Groups, policy.Groups, Circumstances.SignedInBy is SignIn.Ldap);
         foreach (var scope in Scopes)
         {
             var decision = policy.Decide(caller, Circumstances, scope);

@@ -18,9 +18,8 @@ internal sealed class RuleIndex
             {
                 foreach (var pattern in rule.On)
                 {
-                    var key = (subject.Key, pattern.Type);
-                    if (!tables.TryGetValue(key, out var table)) tables.Add(key, table = new PrefixTable());
-                    table.Add(rule, pattern);
+                    Add(subject.Key, rule, pattern);
+                    if (subject.AnyCaseKey is { } any) Add(any, rule, pattern);
                 }
             }
         }
@@ -42,6 +41,13 @@ internal sealed class RuleIndex
     /// <summary>Beginnings of names on a type, one of which every name has that any rule allows the caller anything on.</summary>
     public IEnumerable<string> AllowedPrefixes(CallerSubjects caller, string type) =>
         caller.Keys.SelectMany(key => tables.TryGetValue((key, type), out var table) ? table.AllowedPrefixes : []);
+
+    private void Add(string subject, Rule rule, ResourcePattern pattern)
+    {
+        var key = (subject, pattern.Type);
+        if (!tables.TryGetValue(key, out var table)) tables.Add(key, table = new PrefixTable());
+        table.Add(rule, pattern);
+    }
 
     /// <summary>The patterns of one subject's rules on one type, by their literal beginnings.</summary>
     private sealed class PrefixTable

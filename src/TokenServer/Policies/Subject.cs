@@ -58,6 +58,9 @@ internal sealed record Subject(SubjectKind Kind, string Name)
         _ => "robot:" + Name,
     };
 
+    /// <summary>For an account, the text under which it is looked up for callers whose source compares names without regard to letter case; null otherwise.</summary>
+    public string? AnyCaseKey { get; } = Kind == SubjectKind.User ? AnyCaseAccountKey(Name) : null;
+
     /// <summary>The key of a local group.</summary>
     public static string GroupKey(string name) => "group:" + name;
 
@@ -66,6 +69,9 @@ internal sealed record Subject(SubjectKind Kind, string Name)
 
     /// <summary>The key of an account: that of a robot or a certificate carries its kind already, and no one can sign in with such a user name.</summary>
     public static string AccountKey(string account) => IsRobot(account) || IsCertificate(account) ? account : "user:" + account;
+
+    /// <summary>The key of an account whose source compares names without regard to letter case: no subject's <see cref="Key"/>.</summary>
+    public static string AnyCaseAccountKey(string account) => "user~" + AccountSpelling.Key(account);
 
     /// <summary>Whether the account is a robot's.</summary>
     public static bool IsRobot(string account) => account.StartsWith("robot:", StringComparison.Ordinal);

@@ -4,7 +4,6 @@ using AuthIndex.Hosting.Telemetry;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
@@ -56,7 +55,7 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
     {
         var (outcome, grant) = result;
         // Some type the token where the name belongs: it must not come into a log.
-        var user = grant?.Account ?? (TokenSecret.IsMeant(typed) || CompactJwt.IsMeant(typed) ? "a token for a user name" : typed);
+        var user = grant?.Account ?? (TokenText.IsIn(typed) ? "a token for a user name" : typed);
         if (outcome is SignInOutcome.Limited tooMany) return Limited(tooMany, user, address, service, now);
         var id = DecisionId.New();
         Note(id, null);

@@ -50,7 +50,7 @@ internal sealed class TokenEndpoint(
         // 3 authorise
         span = TokenTraces.Source.StartActivity("decide");
         var now = time.GetUtcNow();
-        var caller = new Caller(who.Account, who.Groups, address, request.Service.Name, who.SignedInBy);
+        var caller = new Caller(who.Account, who.Groups, address, request.Service.Name, who.SignedInBy, who.IgnoresCase);
         var policy = policies.Current;
         var authorisation = Authorisation.Decide(policy, caller, request.Scopes, now);
         if (who.PullOnly is { } reason) authorisation = authorisation.WithoutChanges(reason);

@@ -18,8 +18,8 @@ internal sealed record SignInPlace(string? Service, string? Client, IPAddress? A
 internal sealed record SignInResult(SignInOutcome Outcome, Grant? Grant);
 
 /// <summary>
-/// Finds out who shows a user name and a secret: a password, or in its place a token of ours or of an OIDC issuer. Tokens are told by how
-/// they begin, before anything else is done with them, so that none ever reaches a directory or a password's hash.
+/// Finds out who shows a user name and a secret: a password, or in its place a token of ours or of an OIDC issuer. Tokens are found by
+/// their form, whatever surrounds them, before anything else is done, so that none ever reaches a directory or a password's hash.
 /// </summary>
 internal sealed class CallerSignIn(
     IdentityChain identities, OidcSource oidc, RememberedGrants grants, AccountFinder accounts, GrantKeeper keeper, GrantLimits limits, SignInLimits signIns, TimeProvider time)
@@ -30,18 +30,18 @@ internal sealed class CallerSignIn(
     /// <summary>Checks credentials.</summary>
     public async ValueTask<SignInResult> SignInAsync(BasicCredentials credentials, SignInPlace place, CancellationToken cancellationToken)
     {
-        if (OidcSource.IsMeant(credentials.Password))
+        if (TokenText.Reveal(credentials) is not var (user, token)) return new SignInResult(await identities.SignInAsync(credentials.User, credentials.Password, place.Address, cancellationToken), null);
+        if (!TokenSecret.IsMeant(token))
         {
-            var recognised = await oidc.RecogniseAsync(credentials.User, credentials.Password, cancellationToken);
-            return new SignInResult((recognised is SignInOutcome.Refused ? signIns.UnknownToken(place.Address) : null) ?? recognised, null);
+            var recognised = await oidc.RecogniseAsync(user, token, cancellationToken);
+            return new SignInResult(recognised is SignInOutcome.Refused ? Unknown(recognised, token, place) : recognised, null);
         }
 
-        if (!TokenSecret.IsMeant(credentials.Password)) return new SignInResult(await identities.SignInAsync(credentials.User, credentials.Password, place.Address, cancellationToken), null);
-        if (TokenSecret.Parse(credentials.Password) is not { } secret) return Unknown("the token is not whole: its checksum is wrong", place);
-        if (grants.Find(secret) is not { } grant) return Unknown("the token is not known: it was revoked, or expired", place);
+        if (TokenSecret.Parse(token) is not { } secret) return new SignInResult(Unknown(Refused("the token is not whole: its checksum is wrong"), token, place), null);
+        if (grants.Find(secret) is not { } grant) return new SignInResult(Unknown(Refused("the token is not known: it was revoked, or expired"), token, place), null);
 
         var now = time.GetUtcNow();
-        if (Problem(grant, credentials.User, place, now) is { } problem) return new SignInResult(Refused(problem), grant);
+        if (Problem(grant, user, place, now) is { } problem) return new SignInResult(Refused(problem), grant);
         var outcome = await OwnerAsync(grant, cancellationToken);
         if (outcome is SignInOutcome.SignedIn) keeper.Note(grant, place.Address, now);
         return new SignInResult(outcome, grant);
@@ -60,7 +60,7 @@ internal sealed class CallerSignIn(
         _ => Refused($"the account of the {grant.KindName} is gone"),
     };
 
-    private SignInResult Unknown(string reason, SignInPlace place) => new(signIns.UnknownToken(place.Address) ?? (SignInOutcome)Refused(reason), null);
+    private SignInOutcome Unknown(SignInOutcome refused, string token, SignInPlace place) => signIns.UnknownToken(place.Address, token, refused) ?? refused;
 
     private static SignInOutcome.Refused Refused(string reason) => new(reason) { Told = reason };
 

@@ -31,7 +31,8 @@ public sealed class CommandTests : IDisposable
             Assert.True(scratch.Verify("other password", changed[(changed.IndexOf("alice:", StringComparison.Ordinal) + 6)..].TrimEnd('\n')));
         }
 
-        Assert.Equal("""[{"name":"admin","canSignIn":true},{"name":"alice","canSignIn":true},{"name":"old","canSignIn":false}]""" + "\n", (await OkAsync("", "users", "list", "--json")).Output);
+        Assert.Equal("""[{"name":"admin","canSignIn":true},{"name":"alice","canSignIn":true},{"name":"old","canSignIn":false,"problem":"it is unsalted SHA-1 ({SHA}), which is too weak"}]""" + "\n", (await OkAsync("", "users", "list", "--json")).Output);
+        Assert.Contains("old  (cannot sign in, its hash cannot be used: it is unsalted SHA-1 ({SHA}), which is too weak)\n", (await OkAsync("", "users", "list")).Output, StringComparison.Ordinal);
         await OkAsync("", "users", "remove", "alice");
         Assert.Equal(before, await File.ReadAllTextAsync(Htpasswd, TestContext.Current.CancellationToken));
         Assert.StartsWith("[{\"kid\":", (await OkAsync("", "keys", "list", "--json")).Output, StringComparison.Ordinal);
@@ -114,7 +115,76 @@ public sealed class CommandTests : IDisposable
         Assert.StartsWith("error: the account is suspended already: admin  since ", twice.Error, StringComparison.Ordinal);
         await OkAsync("", "accounts", "resume", "admin");
         Assert.Equal("[]\n", (await OkAsync("", "accounts", "list", "--json")).Output);
-        Assert.Contains("warning: there is no account 'nobody'", (await OkAsync("", "accounts", "suspend", "nobody")).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Accounts_are_named_in_any_spelling_that_is_clear_and_nobody_is_suspended_in_vain()
+    {
+        await OkAsync("", "init");
+        await using var people = new FakeDirectory { OnSearch = s => s.Filter.Contains("=jgross", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=JGross,dc=org", ("uid", ["JGross"]))] : [] };
+        await File.WriteAllTextAsync(Path.Combine(directory.Folder("policies"), "p.yaml"), "version: 1\n", TestContext.Current.CancellationToken);
+        string[] corp =
+        [
+            "--set", "tokenServer.ldap.0.name=corp", "--set", $"tokenServer.ldap.0.servers.0={people.Url}", "--set", "tokenServer.ldap.0.anonymousSearch=true",
+            "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.userFilter=(|(uid={account})(mail={account}))",
+        ];
+        foreach (var (typed, account) in new[] { ("jgross@example.org", "JGross"), ("ADMIN", "admin") })
+        {
+            Assert.StartsWith($"suspended {account};", (await OkAsync("", ["accounts", "suspend", typed, .. corp])).Output, StringComparison.Ordinal);
+        }
+
+        Assert.Equal("resumed JGross\n", (await OkAsync("", "accounts", "resume", "jgross")).Output);
+        foreach (var (typed, reason) in new[]
+        {
+            ("amdin", "there is no account 'amdin'; did you mean 'admin'?; --force"), ("nobody", "there is no account 'nobody'"), ("robot:ci", "there is no robot 'ci'"), ("github:example/app", "no OIDC issuer is named 'github'"),
+        })
+        {
+            var refused = await RunAsync("", ["accounts", "suspend", typed, .. corp, "--set", $"tokenServer.policiesDirectory={directory["policies"]}"]);
+            Assert.Equal(1, refused.ExitCode);
+            Assert.Contains(reason, refused.Error, StringComparison.Ordinal);
+            await OkAsync("", "accounts", "suspend", typed, "--force");
+        }
+
+        Assert.Contains("did you mean 'amdin'?", (await RunAsync("", "accounts", "resume", "amdn")).Error, StringComparison.Ordinal);
+        Assert.Contains("there is no account 'nobodyelse'", (await RunAsync("", "tokens", "revoke", "--account", "nobodyelse")).Error, StringComparison.Ordinal);
+        Assert.Equal("revoked 0 tokens of admin\n", (await OkAsync("", "tokens", "revoke", "--account", "Admin")).Output);
+
+        await people.DisposeAsync();
+        Assert.Contains("cannot tell whether there is an account 'jgross'", (await RunAsync("", ["accounts", "suspend", "jgross", .. corp])).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_policys_check_warns_of_accounts_that_nobody_has_or_has_otherwise_and_of_names_that_exist_twice()
+    {
+        await OkAsync("", "init");
+        await File.WriteAllTextAsync(Path.Combine(directory.Folder("policies"), "p.yaml"), """
+            version: 1
+            groups:
+              team: [user:Admin]
+            rules:
+              - { id: out, to: [user:jgross@example.org, user:jgross, user:frank, "user:github:example/app"], deny: [pull], on: ["uc/**"] }
+              - { id: all, to: [group:team, user:admin], allow: [pull], on: ["uc/**"] }
+
+            """, TestContext.Current.CancellationToken);
+        await using var people = new FakeDirectory
+        {
+            OnSearch = s => s.Filter.Contains("=jgross", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=JGross,dc=org", ("uid", ["JGross"]))]
+                : s.Filter.Contains("(uid=admin)", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=Admin,dc=org", ("uid", ["Admin"]))] : [],
+        };
+        string[] check =
+        [
+            "policy", "check", "--set", $"tokenServer.policiesDirectory={directory["policies"]}", "--set", "tokenServer.ldap.0.name=corp", "--set", $"tokenServer.ldap.0.servers.0={people.Url}",
+            "--set", "tokenServer.ldap.0.anonymousSearch=true", "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.userFilter=(|(uid={account})(mail={account}))",
+        ];
+
+        var told = (await OkAsync("", check)).Output;
+
+        Assert.Contains("no account is named 'jgross@example.org': whoever signs in by it at ldap:corp is the account 'JGross'; write 'user:JGross'", told, StringComparison.Ordinal);
+        Assert.Contains("there is no account 'frank' (asked: htpasswd, ldap:corp)", told, StringComparison.Ordinal);
+        Assert.Contains("no account is named 'Admin': htpasswd has 'admin', and letter case counts there", told, StringComparison.Ordinal);
+        Assert.Contains("'admin' is an account of htpasswd and 'Admin' one of ldap:corp", told, StringComparison.Ordinal);
+        Assert.Contains(", 4 warnings)", told, StringComparison.Ordinal);
+        Assert.DoesNotContain("$2y$", told, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -140,6 +210,16 @@ public sealed class CommandTests : IDisposable
     {
         await OkAsync("", "init");
         Assert.Contains("warning: 'Bob'", (await OkAsync("pw\n", "users", "add", "Bob")).Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("x", true)]
+    [InlineData("seven 7", true)]
+    [InlineData("eight  8", false)]
+    public async Task A_password_that_is_easily_guessed_is_taken_with_a_warning(string password, bool isWarned)
+    {
+        await OkAsync("", "init");
+        Assert.Equal(isWarned, (await OkAsync(password + "\n", "users", "add", "bob")).Error.Contains("warning: the password has fewer than 8 characters", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -46,6 +46,28 @@ public sealed class HtpasswdContentTests
     }
 
     [Theory]
+    [InlineData("\uFEFFalice:{0}\nbob:{0}\n")]
+    [InlineData("alice:{0}   \nbob: {0}\t\n")]
+    [InlineData("alice:{0} \r\nbob:{0}\r\n")]
+    public void What_editors_leave_in_a_file_unseen_locks_nobody_out(string file)
+    {
+        var content = Parse(file.Replace("{0}", Good, StringComparison.Ordinal));
+        Assert.Empty(content.Problems);
+        Assert.Equal([("alice", Good), ("bob", Good)], content.Accounts.Select(a => (a.Name, a.Hash!)));
+    }
+
+    [Fact]
+    public void Accounts_that_differ_only_in_case_are_two_and_warned_about()
+    {
+        var content = Parse($"alice:{Good}\nbob:{Good}\nAlice:{Good}\n");
+        Assert.Equal(3, content.Count);
+        var told = Assert.Single(content.Problems);
+        Assert.StartsWith("file:1:1: warning: the account 'alice' differs only in letter case or spaces from 'Alice'", told.ToString(), StringComparison.Ordinal);
+        Assert.Equal(["Alice", "alice"], content.Alike("ALICE "));
+        Assert.Empty(content.Alike("carol"));
+    }
+
+    [Theory]
     [InlineData("no colon at all")]
     [InlineData(":$2y$04$x5kF9136iFfqmFGSjeiZ/uBP8hnHe1krJjamuEJF083tVC.TxvHpq")]
     [InlineData("\u001b[31mred:x")]

@@ -68,4 +68,14 @@ public sealed class HtpasswdEditTests
 
         return lines;
     }
+
+    [Fact]
+    public void A_byte_order_mark_stays_where_it_is_and_is_no_part_of_the_first_name()
+    {
+        byte[] file = [0xEF, 0xBB, 0xBF, .. "alice:x\nbob:y\n"u8];
+        Assert.Equal(["alice", "bob"], HtpasswdEdit.Names(file));
+        Assert.Null(HtpasswdEdit.Add(file, "alice", "z"));
+        Assert.Equal("\uFEFFalice:z\nbob:y\n", Encoding.UTF8.GetString(HtpasswdEdit.Replace(file, "alice", "z")!));
+        Assert.Equal("bob:y\n", Encoding.UTF8.GetString(HtpasswdEdit.Remove(file, "alice")!));
+    }
 }

@@ -86,6 +86,36 @@ public sealed class IdentityChainTests
         Assert.Equal(2, source.Asked);
     }
 
+    [Fact]
+    public async Task An_account_that_bears_a_name_of_an_earlier_source_is_refused_after_the_same_work_as_any_failure()
+    {
+        var (first, second, third) = (new Source(new SignInOutcome.UnknownAccount()) { Names = new(["Alice"]) }, new Source(Known), new Source(Known) { Names = new(["alice"]) });
+        var chain = Chain(first, second, third);
+
+        var refused = Assert.IsType<SignInOutcome.Refused>(await chain.SignInAsync("alice@example.com", "pw", null, CancellationToken.None));
+        Assert.Contains("'Alice' of test, which comes first", refused.Reason, StringComparison.Ordinal);
+        Assert.Null(refused.Told);
+        Assert.Equal((1, 0, 1), (first.Spent, second.Spent, third.Spent));
+        Assert.IsType<SignInOutcome.Refused>(await chain.FindAsync("alice", CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task An_earlier_source_that_cannot_tell_whether_it_has_the_name_is_an_outage()
+    {
+        var outage = new SignInOutcome.Unavailable(TimeSpan.FromSeconds(1), "down");
+        var chain = Chain(new Source(new SignInOutcome.UnknownAccount()) { Names = new([], outage) }, new Source(Known));
+        Assert.Equal(outage, await chain.SignInAsync("alice", "pw", null, CancellationToken.None));
+        Assert.Equal(outage, await chain.FindAsync("alice", CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_later_source_with_the_name_changes_nothing()
+    {
+        var chain = Chain(new Source(Known), new Source(Known) { Names = new(["alice"]) });
+        Assert.Equal(Known, await chain.SignInAsync("alice", "pw", null, CancellationToken.None));
+        Assert.Equal(Known, await chain.FindAsync("alice", CancellationToken.None));
+    }
+
     private static IdentityChain Chain(params IIdentitySource[] sources) =>
         new(sources, new RememberedCredentials(TimeSpan.FromMinutes(5), new ManualClock()), new SuspendedAccounts(), new SignInLimits(new SignInLimitsOptions(), new ManualClock()));
 
@@ -98,6 +128,8 @@ public sealed class IdentityChainTests
         public int Asked { get; private set; }
 
         public int Spent { get; private set; }
+
+        public NamesFound Names { get; init; } = NamesFound.None;
 
         public ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken)
         {
@@ -112,5 +144,7 @@ public sealed class IdentityChainTests
         }
 
         public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) => new(outcome);
+
+        public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) => new(Names);
     }
 }

@@ -154,6 +154,44 @@ public sealed class SignInLimitsTests
     }
 
     [Fact]
+    public async Task A_remembered_password_goes_on_beside_guesses_although_a_source_changed_in_between()
+    {
+        await SignInAsync("alice", "right", Here);
+        await GuessAsync("alice", Here, 3);
+        source.Version++;
+        Assert.IsType<SignInOutcome.SignedIn>(await SignInAsync("alice", "right", Here));
+
+        // One that is right no more is looked at once, and from elsewhere never.
+        await GuessAsync("alice", Here, 3, "more");
+        (source.Version, source.Right) = (source.Version + 1, "new");
+        var asked = source.Asked;
+        Assert.IsType<SignInOutcome.WrongPassword>(await SignInAsync("alice", "right", Here));
+        source.Version++;
+        Assert.IsType<SignInOutcome.Limited>(await SignInAsync("alice", "right", Here));
+        Assert.Equal(asked + 1, source.Asked);
+    }
+
+    [Fact]
+    public async Task A_sign_in_that_is_given_up_gives_its_try_back()
+    {
+        source.Gate = new TaskCompletionSource();
+        for (var i = 0; i < 3; i++)
+        {
+            using var cancel = new CancellationTokenSource();
+            var guess = chain.Value.SignInAsync("alice", $"guess {i}", Here, cancel.Token).AsTask();
+            await cancel.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => guess);
+        }
+
+        source.Gate = null;
+        await Eventually.TrueAsync(async () => await SignInAsync("alice", "right", Here) is SignInOutcome.SignedIn, TimeSpan.FromSeconds(30), () => "the tries did not come back");
+
+        // No more of them than were taken.
+        await GuessAsync("bob", Here, 3);
+        Assert.IsType<SignInOutcome.Limited>(await SignInAsync("bob", "guess", Here));
+    }
+
+    [Fact]
     public async Task Zero_sets_no_limit()
     {
         (options.PerAccount, options.PerAccountAndAddress, options.PerAddress) = (0, 0, 0);
@@ -174,7 +212,9 @@ public sealed class SignInLimitsTests
 
         public string Name => "test";
 
-        public long Version => 0;
+        public long Version { get; set; }
+
+        public string Right { get; set; } = "right";
 
         public int Asked => asked;
 
@@ -185,14 +225,16 @@ public sealed class SignInLimitsTests
         public async ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken)
         {
             Interlocked.Increment(ref asked);
-            if (Gate is not null) await Gate.Task;
+            if (Gate is not null) await Gate.Task.WaitAsync(cancellationToken);
             if (IsDown) return new SignInOutcome.Unavailable(TimeSpan.FromSeconds(1), "down");
             if (user is not ("alice" or "bob")) return new SignInOutcome.UnknownAccount();
-            return password == "right" ? new SignInOutcome.SignedIn(user, [], Name) : new SignInOutcome.WrongPassword();
+            return password == Right ? new SignInOutcome.SignedIn(user, [], Name) : new SignInOutcome.WrongPassword();
         }
 
         public ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) => new(new SignInOutcome.UnknownAccount());
 
         public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) => new(new SignInOutcome.UnknownAccount());
+
+        public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) => new(NamesFound.None);
     }
 }

@@ -1,7 +1,43 @@
+using AuthIndex.TokenServer.Policies;
+
 namespace AuthIndex.TokenServer.Tests.Policies;
 
 public sealed class PolicyTests
 {
+    [Theory]
+    [InlineData("JGross", true, "")]
+    [InlineData("jgross", true, "")]
+    [InlineData("JGROSS", true, "")]
+    [InlineData("jgross", false, "")]
+    [InlineData("JGross", false, "pull")] // htpasswd: another account
+    [InlineData("other", true, "pull")]
+    public void An_account_of_a_directory_is_meant_by_its_name_in_any_case_in_rules_groups_and_exceptions(string account, bool ignoresCase, string granted)
+    {
+        foreach (var rule in (string[])["to: [user:jgross], deny: [pull]", "to: [group:out], deny: [pull]", "to: [group:outer], deny: [pull]"])
+        {
+            var policy = PolicyText.Policy($$"""
+                version: 1
+                groups: { out: [user:jgross], outer: [group:out] }
+                rules:
+                  - { id: all, to: [authenticated], allow: [pull], on: ["**"] }
+                  - { id: out, {{rule}}, on: ["**"] }
+
+                """);
+            Assert.Equal(granted, Decide(policy));
+        }
+
+        var except = PolicyText.Policy("""
+            version: 1
+            rules:
+              - { id: all, to: [authenticated], except: [user:jgross], allow: [pull], on: ["**"] }
+
+            """);
+        Assert.Equal(granted, Decide(except));
+
+        string Decide(Policy policy) =>
+            policy.Decide(new Caller(account, [], null, "registry", SignIn.Token, ignoresCase), PolicyText.Scope("team/app:pull"), DateTimeOffset.UnixEpoch).Granted.Actions.ToString();
+    }
+
     [Fact]
     public void Nothing_is_allowed_that_no_rule_allows()
     {

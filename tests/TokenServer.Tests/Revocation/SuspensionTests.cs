@@ -44,6 +44,16 @@ public sealed class SuspensionTests
         Assert.Contains("The account alice may sign in again", server.Log.Text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    public void An_account_of_a_directory_stays_suspended_in_whatever_case_the_directory_spells_it(bool ignoresCase, bool isSuspended)
+    {
+        var suspended = new SuspendedAccounts();
+        suspended.Replace([new Suspension("jgross", DateTimeOffset.UnixEpoch, "root", "")]);
+        Assert.Equal(isSuspended, suspended.Judge(new SignInOutcome.SignedIn("JGross", [], "test") { IgnoresCase = ignoresCase }) is SignInOutcome.Refused);
+    }
+
     [Fact]
     public async Task Who_was_suspended_while_the_server_was_down_does_not_get_in_with_the_first_request()
     {
@@ -141,5 +151,7 @@ public sealed class SuspensionTests
         public ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) => new(new SignInOutcome.UnknownAccount());
 
         public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) => new(new SignInOutcome.SignedIn(account, [], "test"));
+
+        public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) => new(NamesFound.None);
     }
 }

@@ -51,6 +51,25 @@ public sealed class AccessTokenTests
         Assert.Equal(verified, host.Service<PasswordThreads>().Verified);
     }
 
+    [Theory]
+    [InlineData("ci", " {0}")]
+    [InlineData("ci", "{0}\n")]
+    [InlineData("ci", "Bearer {0}")]
+    [InlineData("ci", "\"{0}\"")]
+    [InlineData("robot", "ci:{0}")]
+    [InlineData("robot", "ci: Bearer {0}\r\n")]
+    public async Task It_is_recognised_whatever_surrounds_it_and_whatever_a_colon_made_of_the_user_name(string user, string shown)
+    {
+        await using var host = await TokenServerHost.StartAsync(policy: WithRobots);
+        await host.ReplaceAccountsAsync(TokenServerHost.Accounts.Replace("alice:", "robot:", StringComparison.Ordinal));
+        var (_, secret) = (await host.Service<GrantMaker>().MakeAccessAsync("robot:ci", "x", TimeSpan.FromDays(1), Narrowing.None))!.Value;
+
+        var claims = await host.GetAsync("/token?service=registry", user, string.Format(System.Globalization.CultureInfo.InvariantCulture, shown, secret.Text)).ClaimsAsync();
+
+        Assert.Equal("robot:ci", claims["sub"]!.ToString());
+        Assert.Equal(0, host.Service<PasswordThreads>().Verified);
+    }
+
     [Fact]
     public async Task It_is_taken_in_either_grant_of_a_form_and_never_exchanged_for_a_refresh_token()
     {

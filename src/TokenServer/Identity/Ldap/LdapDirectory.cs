@@ -10,6 +10,9 @@ namespace AuthIndex.TokenServer.Identity.Ldap;
 /// </summary>
 internal sealed class LdapDirectory
 {
+    // Enough to see that a name is not clear.
+    private const int MaxNames = 3;
+
     private static readonly SignInOutcome.UnknownAccount Unknown = new();
 
     private readonly DirectorySettings settings;
@@ -54,6 +57,17 @@ internal sealed class LdapDirectory
         // Without a bind the entry is all there is to go by.
         if (obstacles is [var obstacle, ..]) return new SignInOutcome.Refused(obstacle.Reason);
         return Admit(entry!, question => session.Run(deadline, c => c.Search(question)));
+    }
+
+    /// <summary>The accounts that a name may mean, whatever keeps them out.</summary>
+    public IReadOnlyList<string> Names(DirectorySession session, Deadline deadline, string name, bool asTyped)
+    {
+        var found = Search(accounts.ByAccount(name));
+        return found.Count == 0 && asTyped ? Search(accounts.ByTyped(name)) : found;
+
+        // Also an entry whose name cannot be read is one that bears it.
+        IReadOnlyList<string> Search(SearchQuestion question) =>
+            [.. session.Run(deadline, c => c.Search(question with { Limit = MaxNames })).Entries.Select(e => accounts.Name(e, out var account) is null ? account : name)];
     }
 
     /// <summary>Does for nobody what is done for a wrong password, once the account was looked for. No password is sent but a random one.</summary>
@@ -177,6 +191,6 @@ internal sealed class LdapDirectory
 
         var found = groups.Read(entry, entry.Value(settings.Options.AccountAttribute)!, search);
         if (Admission.Bar(settings, found) is { } bar) return new SignInOutcome.Refused(bar);
-        return new SignInOutcome.SignedIn(account, [.. found.Groups.SelectMany(g => g.Spellings()).Distinct(StringComparer.OrdinalIgnoreCase)], Policies.SignIn.Ldap) { RememberFor = settings.Options.RememberFor };
+        return new SignInOutcome.SignedIn(account, [.. found.Groups.SelectMany(g => g.Spellings()).Distinct(StringComparer.OrdinalIgnoreCase)], Policies.SignIn.Ldap) { RememberFor = settings.Options.RememberFor, IgnoresCase = true };
     }
 }

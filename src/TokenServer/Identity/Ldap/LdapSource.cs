@@ -39,8 +39,14 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     /// <inheritdoc/>
     public string Name => Policies.SignIn.Ldap;
 
+    /// <inheritdoc/>
+    public string Title => $"{Name}:{DirectoryName}";
+
     /// <summary>The directory's name.</summary>
     public string DirectoryName => settings.Name;
+
+    /// <summary>Whether accounts bind at once, so that the directory can be asked for none without its password.</summary>
+    public bool BindsDirectly => settings.BindsDirectly;
 
     /// <summary>How the directory is.</summary>
     public DirectoryHealth Health => servers.Health;
@@ -62,6 +68,8 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
 
     /// <summary>Always the same: what changes in a directory is seen when what is remembered of it has run out.</summary>
     public long Version => 0;
+
+    private string OnlyByPassword => $"the directory {settings.Name} can be asked for an account only with its password (userDnTemplate)";
 
     /// <inheritdoc/>
     public async ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken)
@@ -85,12 +93,29 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     public async ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
     {
         var known = found.Find(account, out var age);
-        if (settings.BindsDirectly) return (age < settings.Options.RememberFor ? known : null) ?? (SignInOutcome)new SignInOutcome.Refused($"the directory {settings.Name} can be asked for an account only with its password (userDnTemplate), and that was too long ago");
+        if (settings.BindsDirectly) return (age < settings.Options.RememberFor ? known : null) ?? (SignInOutcome)new SignInOutcome.Refused($"{OnlyByPassword}, and that was too long ago");
         if (known is not null && age < FoundFor) return known;
 
         var outcome = await AskAsync(new Requester(ClientNetwork.Unknown, account), (session, deadline) => directory.Find(session, deadline, account), cancellationToken);
         if (outcome is SignInOutcome.SignedIn who) found.Set(account, who);
         return outcome is SignInOutcome.Unavailable && known is not null && age < settings.Options.OutageGrace ? Restricted(known, age) : outcome;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken)
+    {
+        // Such a directory is the last of its chain, so no other one's accounts are ever held against it.
+        if (settings.BindsDirectly) return new NamesFound([], new SignInOutcome.Unavailable(settings.Options.Timeouts.Retry, OnlyByPassword));
+        IReadOnlyList<string> names = [];
+        var outcome = await AskAsync(
+            new Requester(ClientNetwork.Unknown, name),
+            (session, deadline) =>
+            {
+                names = directory.Names(session, deadline, name, asTyped);
+                return new SignInOutcome.UnknownAccount();
+            },
+            cancellationToken);
+        return outcome is SignInOutcome.Unavailable outage ? new NamesFound([], outage) : new NamesFound(names);
     }
 
     /// <inheritdoc/>

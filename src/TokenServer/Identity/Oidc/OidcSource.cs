@@ -25,17 +25,12 @@ internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspende
     /// <inheritdoc/>
     public long Version => 0;
 
-    /// <summary>Whether a password is a token of some issuer, or what was typed before it and a token.</summary>
-    public static bool IsMeant(string password) => CompactJwt.IsMeant(password.AsSpan(password.LastIndexOf(':') + 1));
-
     /// <summary>Signs in whom a token stands for.</summary>
-    /// <param name="user">What was given for the user name: nothing that says something else than the token.</param>
-    /// <param name="password">The token. HTTP's Basic credentials end the user name at its first colon, so an account's rest may stand before.</param>
+    /// <param name="name">What was given for the user name: nothing that says something else than the token.</param>
+    /// <param name="token">The token.</param>
     /// <param name="cancellationToken">Ends this caller's waiting.</param>
-    public async ValueTask<SignInOutcome> RecogniseAsync(string user, string password, CancellationToken cancellationToken)
+    public async ValueTask<SignInOutcome> RecogniseAsync(string name, string token, CancellationToken cancellationToken)
     {
-        var cut = password.LastIndexOf(':');
-        var (name, token) = cut < 0 ? (user, password) : ($"{user}:{password[..cut]}", password[(cut + 1)..]);
         var outcome = await remembered.GetAsync("", token, issuers.Version, (_, text, cancel) => JudgeAsync(text, cancel), cancellationToken);
         if (outcome is not SignInOutcome.SignedIn who) return outcome;
         if (!IsNameOf(name, who.Account)) return Refuse($"the token is of {who.Account}, and shown with another user name");
@@ -51,7 +46,7 @@ internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspende
     /// <summary>What the last token of the account said, as long as a registry's token for it may be good.</summary>
     public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
     {
-        if (!issuers.All.Any(i => account.StartsWith(i.Name + ":", StringComparison.Ordinal))) return new(Unknown);
+        if (!IsOfIssuer(account)) return new(Unknown);
         lock (gate)
         {
             return new(latest.TryGetValue(account, out var who) && time.GetUtcNow() < who.TokensEnd
@@ -60,8 +55,13 @@ internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspende
         }
     }
 
+    /// <inheritdoc/>
+    public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) => new(IsOfIssuer(name) ? new NamesFound([name]) : NamesFound.None);
+
     /// <summary>A refusal with its true reason for the logs, and one text for every client.</summary>
     public static SignInOutcome.Refused Refuse(string reason) => new(reason) { Told = Told };
+
+    private bool IsOfIssuer(string account) => issuers.All.Any(i => account.StartsWith(i.Name + ":", StringComparison.Ordinal));
 
     private static bool IsNameOf(string user, string account) =>
         user is "" or "<token>" or SignIn.Oidc || user == account || account.AsSpan(0, account.IndexOf(':')).SequenceEqual(user);

@@ -159,7 +159,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         }
 
         tell(new Finding("admission", Verdict.Good, TimeSpan.Zero, "may sign in"));
-        return new SignInOutcome.SignedIn(account, [.. all.Groups.SelectMany(g => g.Spellings())], Policies.SignIn.Ldap);
+        return new SignInOutcome.SignedIn(account, [.. all.Groups.SelectMany(g => g.Spellings())], Policies.SignIn.Ldap) { IgnoresCase = true };
 
         GroupFindings? Groups(string step, int? depth)
         {

@@ -1,0 +1,78 @@
+using System.CommandLine;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Files;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace AuthIndex.TokenServer.Commands;
+
+/// <summary>
+/// Finds the account that an administrator names: its true name in htpasswd or a directory, from any spelling that signs it in. A
+/// name that nobody has is refused, so that no command seems to have done what it did to nobody.
+/// </summary>
+internal static class NamedAccount
+{
+    /// <summary>The option that takes a name as it stands.</summary>
+    public static Option<bool> Force() => new("--force") { Description = "Take the name as it stands, without looking it up: for an account that exists only elsewhere, or no more." };
+
+    /// <summary>The true name of an account.</summary>
+    /// <param name="options">The configuration.</param>
+    /// <param name="typed">What the administrator typed.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends the asking.</param>
+    /// <exception cref="OperatorException">Nobody has the name, several have, or a directory cannot be asked.</exception>
+    public static async Task<string> ResolveAsync(TokenServerOptions options, string typed, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (typed.Length is 0 or > AccountName.MaxLength) throw new OperatorException($"an account name has 1 to {AccountName.MaxLength} characters");
+        if (Robot.NameIn(typed) is { } robot) return RobotProblem(options, robot, time) is { } undeclared ? throw new OperatorException(undeclared) : typed;
+        if (typed.IndexOf(':', StringComparison.Ordinal) is >= 0 and var colon)
+        {
+            if (Subject.IsCertificate(typed) || options.Oidc.Any(i => i.Name == typed[..colon])) return typed;
+            throw new OperatorException($"no OIDC issuer is named '{LogText.Clean(typed[..colon])}'{Suggestion.For(typed[..colon], options.Oidc.Select(i => i.Name!))}; --force takes the name as it stands");
+        }
+
+        return await AmongPeopleAsync(options, typed, time, cancellationToken);
+    }
+
+    /// <summary>Why there is no robot of a name; null when the policy files declare it.</summary>
+    /// <exception cref="PolicyException">The policy files are not sound.</exception>
+    public static string? RobotProblem(TokenServerOptions options, string robot, TimeProvider time)
+    {
+        var compiled = PolicyCompiler.Compile(new PolicyDirectory(options.PoliciesDirectory), time.GetUtcNow());
+        if (compiled.Policy is not { } policy) throw new PolicyException(compiled.Problems);
+        return RobotsReader.Problem(new Subject(SubjectKind.Robot, robot), policy.Robots);
+    }
+
+    /// <summary>The one of some names that is meant: that very one, or the only one in another spelling; null when none or several are.</summary>
+    public static string? Among(IReadOnlyCollection<string> names, string typed)
+    {
+        if (names.Contains(typed, StringComparer.Ordinal)) return typed;
+        var key = AccountSpelling.Key(typed);
+        return names.Where(n => AccountSpelling.Key(n) == key).Take(2).ToList() is [var only] ? only : null;
+    }
+
+    private static async Task<string> AmongPeopleAsync(TokenServerOptions options, string typed, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var local = File.Exists(options.HtpasswdPath) ? HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken)) : null;
+        var alike = local?.Alike(typed) ?? [];
+        if (Among(alike, typed) is { } found) return found;
+        if (alike.Count > 0) throw Ambiguous(typed, alike);
+
+        using var directories = new LdapSources(options.Ldap, time, NullLogger<LdapSource>.Instance);
+        foreach (var directory in directories.All)
+        {
+            var names = await directory.NamesAsync(typed, asTyped: true, cancellationToken);
+            if (names.Outage is { } outage) throw new OperatorException($"cannot tell whether there is an account '{LogText.Clean(typed)}': {outage.Reason}; --force takes the name as it stands");
+            if (names.Accounts is [var only]) return only;
+            if (names.Accounts.Count > 0) throw Ambiguous(typed, names.Accounts);
+        }
+
+        throw new OperatorException($"there is no account '{LogText.Clean(typed)}'{Suggestion.For(typed, local?.Accounts.Select(a => a.Name) ?? [])}; --force takes the name as it stands");
+    }
+
+    private static OperatorException Ambiguous(string typed, IReadOnlyList<string> accounts) =>
+        new($"'{LogText.Clean(typed)}' may mean {string.Join(" or ", accounts.Select(a => $"'{LogText.Clean(a)}'"))}: name one of them as it stands");
+}
