@@ -10,6 +10,7 @@ using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Token;
 using AuthIndex.TokenServer.Tokens;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace AuthIndex.TokenServer;
 
@@ -47,15 +48,16 @@ internal sealed partial class TokenServerRoutes(
     {
         try
         {
+            CountBody(context);
             await RouteAsync(context);
         }
         catch (Exception e) when (HangUp.Is(e, context))
         {
-            context.Abort();
+            HangUp.Abort(context);
         }
-        catch (BadHttpRequestException e) when (!context.Response.HasStarted)
+        catch (Exception e) when (!context.Response.HasStarted && MalformedBody.StatusOf(e) is { } status)
         {
-            var answer = e.StatusCode == StatusCodes.Status413PayloadTooLarge ? ErrorAnswer.TooLarge : ErrorAnswer.InvalidRequest("the request cannot be read");
+            var answer = status == StatusCodes.Status413PayloadTooLarge ? ErrorAnswer.TooLarge : ErrorAnswer.InvalidRequest("the request cannot be read");
             await answer.SendAsync(context.Response);
         }
         catch (Exception e) when (!context.Response.HasStarted)
@@ -66,6 +68,13 @@ internal sealed partial class TokenServerRoutes(
             RequestId.Tell(context);
             await ErrorAnswer.Broken(context.TraceIdentifier).SendAsync(context.Response);
         }
+    }
+
+    /// <summary>Has the body counted where its length is not known: registries send theirs in chunks.</summary>
+    private static void CountBody(HttpContext context)
+    {
+        if (context.Request.ContentLength is not null || RequestRecord.Current is not { } record) return;
+        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true }) context.Request.Body = new CountedBodyStream(context.Request.Body, record);
     }
 
     private Task RouteAsync(HttpContext context)

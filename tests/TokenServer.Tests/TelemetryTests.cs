@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using AuthIndex.Hosting.Telemetry;
 using AuthIndex.TestKit;
 
@@ -49,6 +52,30 @@ public sealed class TelemetryTests
         Assert.Matches(@"account=- address=127\.0\.0\.1 token=- decision=[0-9A-Z]{8}$", refused);
         Assert.DoesNotContain(TokenServerHost.AlicePassword, server.Log.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("a wrong password", server.Log.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Bytes_of_a_body_that_does_not_tell_its_length_are_counted()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        const string report = """{"after":{"sequence":0,"id":""},"events":[],"pulled":[]}""";
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/index/v1/events") { Content = new StringContent(report) };
+        request.Headers.TransferEncodingChunked = true; // as registries send reports
+        request.Headers.Authorization = TokenServerHost.Basic("registry", TokenServerHost.Credential);
+        (await server.Client.SendAsync(request, TestContext.Current.CancellationToken)).Dispose();
+        await Eventually.MetricsAsync(server.Client, server.Client.BaseAddress!, $@"\nauthindex_http_received_bytes_total\{{route=""/index/v1/events""\}} {report.Length}\n");
+    }
+
+    [Fact]
+    public async Task A_chunk_of_a_size_that_nobody_can_send_is_the_clients_fault()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        using var tcp = new TcpClient();
+        await tcp.ConnectAsync(IPAddress.Loopback, server.Address.Port, TestContext.Current.CancellationToken);
+        const string request = "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n80000000\r\nabc";
+        await tcp.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request), TestContext.Current.CancellationToken);
+        using var answer = new StreamReader(tcp.GetStream());
+        Assert.Equal("HTTP/1.1 400 Bad Request", await answer.ReadLineAsync(TestContext.Current.CancellationToken));
     }
 
     [Fact]

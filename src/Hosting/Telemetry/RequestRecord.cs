@@ -36,6 +36,9 @@ public sealed class RequestRecord(string id)
     /// <summary>The <c>jti</c> of the token that was issued or shown; null where there is none.</summary>
     public string? TokenId { get; set; }
 
+    /// <summary>Whether the client went away before it was answered, or the request was cut.</summary>
+    public bool IsBrokenOff { get; set; }
+
     /// <summary>The bytes of the body received, where its length was not told beforehand.</summary>
     public long? Received { get; set; }
 

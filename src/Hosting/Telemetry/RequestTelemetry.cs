@@ -53,7 +53,7 @@ public sealed class RequestTelemetry(ListenerOptions options, RequestMetrics met
     // since Kestrel tells of it on another thread.
     private static bool IsBrokenOff(HttpContext context, RequestRecord record)
     {
-        if (!context.Response.HasStarted) return context.RequestAborted.IsCancellationRequested;
+        if (!context.Response.HasStarted) return record.IsBrokenOff || context.RequestAborted.IsCancellationRequested;
         return record.Sent is { } sent && sent < context.Response.ContentLength;
     }
 

@@ -27,6 +27,22 @@ public sealed class ServerHostTests : IDisposable
     }
 
     [Fact]
+    public async Task A_connection_whose_other_side_is_gone_without_a_word_is_noticed_by_the_system()
+    {
+        await using var server = await SampleServer.StartAsync();
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, server.Url("/").Port, TestContext.Current.CancellationToken);
+        await client.GetStream().WriteAsync("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"u8.ToArray(), TestContext.Current.CancellationToken);
+        await server.Arrived.Task.WaitAsync(TestContext.Current.CancellationToken);
+
+        // proc(5), /proc/net/tcp: the server's end, established, with the keepalive timer (02) running.
+        var (local, remote) = ($"{server.Url("/").Port:X4}", $"{((IPEndPoint)client.Client.LocalEndPoint!).Port:X4}");
+        var lines = await File.ReadAllLinesAsync("/proc/net/tcp", TestContext.Current.CancellationToken);
+        var connection = Assert.Single(lines, line => line.Contains($" 0100007F:{local} 0100007F:{remote} 01 ", StringComparison.Ordinal));
+        Assert.StartsWith("02:", connection.Split(' ', StringSplitOptions.RemoveEmptyEntries)[5], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Plain_HTTP_beyond_this_machine_can_be_allowed()
     {
         await using var app = Build(new SampleOptions { Listen = new ListenAddress("0.0.0.0", 0), InsecureHttp = true });

@@ -1,0 +1,15 @@
+using Microsoft.AspNetCore.Http;
+
+namespace AuthIndex.Hosting.Web;
+
+/// <summary>Tells a request whose body cannot be read, which is the client's fault, from something broken.</summary>
+public static class MalformedBody
+{
+    /// <summary>The status to answer with; null when the exception comes from something else.</summary>
+    public static int? StatusOf(Exception e) => e switch
+    {
+        BadHttpRequestException bad => bad.StatusCode,
+        IOException { InnerException: OverflowException } => StatusCodes.Status400BadRequest, // Kestrel's word for a chunk of 2 GiB and more
+        _ => null,
+    };
+}
