@@ -64,7 +64,7 @@ internal sealed class CatalogueEndpoint(CatalogueSignIn signIn, CatalogueReader 
 
     private Task PlacesAsync(HttpContext context, CatalogueView view, RepositoryName? asked)
     {
-        if (asked is not { } name || catalogue.Places(name, view.ServicesFor(name)) is not { Count: > 0 } places) return ErrorAnswer.RepositoryUnknown.SendAsync(context.Response);
+        if (asked is not { } name || PlacesOf(name, view.ServicesFor(name)) is not { Count: > 0 } places) return ErrorAnswer.RepositoryUnknown.SendAsync(context.Response);
         return AnswerAsync(context, new
         {
             name = name.Value,
@@ -84,7 +84,7 @@ internal sealed class CatalogueEndpoint(CatalogueSignIn signIn, CatalogueReader 
     {
         if (asked is not { } name) return ErrorAnswer.RepositoryUnknown.SendAsync(context.Response);
         var services = view.ServicesFor(name);
-        if (catalogue.Places(name, services).Count == 0) return ErrorAnswer.RepositoryUnknown.SendAsync(context.Response);
+        if (PlacesOf(name, services).Count == 0) return ErrorAnswer.RepositoryUnknown.SendAsync(context.Response);
 
         var tags = catalogue.Tags(name, services, page.After, page.Count + 1).GroupBy(t => t.Name, StringComparer.Ordinal).Take(page.Count + 1).ToList();
         if (tags.Count > page.Count && page.Count > 0) context.Response.Headers.Link = page.NextLink($"{Path}/{name.Value.Replace("/", "%2F", StringComparison.Ordinal)}{TagsTail}", tags[page.Count - 1].Key);
@@ -98,6 +98,9 @@ internal sealed class CatalogueEndpoint(CatalogueSignIn signIn, CatalogueReader 
             }),
         });
     }
+
+    /// <summary>Where the caller may find a repository. One that they may pull nowhere is not looked for: the time of the answer would tell that it exists.</summary>
+    private IReadOnlyList<RepositoryPlace> PlacesOf(RepositoryName name, IReadOnlyList<string> services) => services.Count == 0 ? [] : catalogue.Places(name, services);
 
     private static string? Time(long? seconds) =>
         seconds is { } s ? DateTimeOffset.FromUnixTimeSeconds(s).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) : null;

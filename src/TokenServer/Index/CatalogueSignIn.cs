@@ -10,7 +10,8 @@ namespace AuthIndex.TokenServer.Index;
 
 /// <summary>
 /// Who searches the catalogue: somebody with a user name and password or access token, with a token of ours for any registry, or
-/// anonymous. A registry's token says only who its holder is; groups are looked up anew, since tokens carry none.
+/// anonymous. A registry's token says who its holder is, and shows that registry only; groups are looked up again, since tokens carry
+/// none.
 /// </summary>
 internal sealed class CatalogueSignIn(
     CallerSignIn callers, IssuedUnder issued, TokenSubject subjects, IReadOnlyList<RegistryService> services, PolicyStore policies, DecisionReport report, TimeProvider time)
@@ -25,10 +26,11 @@ internal sealed class CatalogueSignIn(
         var now = time.GetUtcNow();
         var result = Anonymous;
         var user = "";
+        var shown = services;
         if (authorization is [{ } header] && header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
         {
-            if (SubjectOf(header[Bearer.Length..].Trim(), now, out var grant) is not { } subject) return (null, ErrorAnswer.Unauthorized("the token is not one of this server, or has expired"));
-            user = subject;
+            shown = [.. ServicesOf(header[Bearer.Length..].Trim(), now, out user, out var grant)];
+            if (shown.Count == 0) return (null, ErrorAnswer.Unauthorized("the token is not one of this server, or has expired"));
             if (user.Length > 0) result = await issued.FindAsync(user, grant, now, cancellationToken);
         }
         else if (BasicCredentials.Read(authorization, out var credentials) is { } error)
@@ -42,18 +44,19 @@ internal sealed class CatalogueSignIn(
         }
 
         return result.Outcome is SignInOutcome.SignedIn who
-            ? (new CatalogueView(policies.Current, who, result.Grant?.Narrowing ?? Narrowing.None, address, services, now), null)
+            ? (new CatalogueView(policies.Current, who, result.Grant?.Narrowing ?? Narrowing.None, address, shown, now), null)
             : (null, report.NotSignedIn(result, user, address, AllServices, now));
     }
 
-    private string? SubjectOf(string token, DateTimeOffset now, out string? grant)
+    /// <summary>The services that a token was issued for; none when it is not a good token of this server.</summary>
+    private IEnumerable<RegistryService> ServicesOf(string token, DateTimeOffset now, out string account, out string? grant)
     {
-        grant = null;
+        (account, grant) = ("", null);
         foreach (var service in services)
         {
-            if (subjects.Read(token, service.Audience, now, out var account, out grant) is null) return account;
+            if (subjects.Read(token, service.Audience, now, out account, out grant) is null) return services.Where(s => s.Audience == service.Audience);
         }
 
-        return null;
+        return [];
     }
 }

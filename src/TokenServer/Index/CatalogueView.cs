@@ -7,7 +7,10 @@ using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer.Index;
 
-/// <summary>The catalogue as one caller may see it: what they may pull, registry by registry, by one policy from start to end.</summary>
+/// <summary>
+/// The catalogue as one caller may see it: what they may pull, registry by registry, by one policy from start to end. Registries
+/// that are not among the given services are not there.
+/// </summary>
 internal sealed class CatalogueView
 {
     private readonly Policy policy;
@@ -29,7 +32,7 @@ internal sealed class CatalogueView
     /// <summary>The beginnings of all names that the caller may see, in byte order, none beginning with another: the rest need not be looked at.</summary>
     public IReadOnlyList<string> Prefixes => policy.RepositoryPrefixes(subjects);
 
-    /// <summary>Whether the caller may pull a repository from a registry; never from one that is not configured any more.</summary>
+    /// <summary>Whether the caller may pull a repository from a registry; never from one that is not shown, or not configured any more.</summary>
     public bool Shows(string service, RepositoryName name) =>
         services.TryGetValue(service, out var known)
         && narrowing.LeavesOf(policy.Decide(subjects, known.Circumstances, Scope.Repository(name, ActionSet.Pull)).Granted).Covers(ActionSet.Pull);

@@ -9,7 +9,8 @@ namespace AuthIndex.TokenServer.Index;
 /// <summary>
 /// POST /index/v1/pullable: a registry asks which repositories of its catalogue a caller may pull. It shows its own credential
 /// as HTTP Basic and the caller's token and address in the body; groups are looked up anew, since tokens carry none. The address is
-/// believed: whoever has the credential is the registry that the caller talks to.
+/// believed: whoever has the credential is the registry that the caller talks to. On request the answer also has the beginnings of
+/// all names that the caller may pull, so that a registry need not ask about a catalog that the caller may not see.
 /// </summary>
 internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, TokenSubject subjects, IssuedUnder issued, PolicyStore policies, TimeProvider time)
 {
@@ -60,21 +61,29 @@ internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, 
         var caller = result.Outcome is SignInOutcome.SignedIn who
             ? new Caller(who.Account, who.Groups, request.Address, service.Name, who.SignedInBy, who.IgnoresCase)
             : Anonymous with { Address = request.Address, Service = service.Name };
-        await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Pullable(policies.Current, caller, result.Grant?.Narrowing ?? Narrowing.None, request.Repositories, now));
+        await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Pullable(policies.Current, caller, result.Grant?.Narrowing ?? Narrowing.None, request, now));
     }
 
-    private static byte[] Pullable(Policy policy, Caller caller, Narrowing narrowing, IReadOnlyList<RepositoryName> names, DateTimeOffset now) =>
-        JsonBytes.Write((policy, caller, narrowing, names, now), static (json, question) =>
+    private static byte[] Pullable(Policy policy, Caller caller, Narrowing narrowing, PullableRequest request, DateTimeOffset now) =>
+        JsonBytes.Write((policy, caller, narrowing, request, now), static (json, question) =>
         {
             json.WriteStartObject();
             json.WriteStartArray("repositories"u8);
-            foreach (var name in question.names)
+            foreach (var name in question.request.Repositories)
             {
                 var decision = question.policy.Decide(question.caller, Scope.Repository(name, ActionSet.Pull), question.now);
                 if (question.narrowing.LeavesOf(decision.Granted).Covers(ActionSet.Pull)) json.WriteStringValue(name.Value);
             }
 
             json.WriteEndArray();
+            if (question.request.WantsPrefixes)
+            {
+                json.WriteStartArray("prefixes"u8);
+                var caller = new CallerSubjects(question.caller.Account, question.caller.Groups, question.policy.Groups);
+                foreach (var prefix in question.policy.RepositoryPrefixes(caller)) json.WriteStringValue(prefix);
+                json.WriteEndArray();
+            }
+
             json.WriteEndObject();
         });
 }

@@ -8,12 +8,13 @@ namespace AuthIndex.TokenServer.Index;
 /// <param name="Token">The caller's token.</param>
 /// <param name="Address">Where the registry says the caller's request comes from; null when it does not say.</param>
 /// <param name="Repositories">The repositories.</param>
-internal sealed record PullableRequest(string Token, IPAddress? Address, IReadOnlyList<RepositoryName> Repositories)
+/// <param name="WantsPrefixes">Whether the registry also asks where in its sorted catalogue anything may be that the caller can pull.</param>
+internal sealed record PullableRequest(string Token, IPAddress? Address, IReadOnlyList<RepositoryName> Repositories, bool WantsPrefixes)
 {
     /// <summary>The most repositories in one question.</summary>
     public const int MaxRepositories = 1000;
 
-    /// <summary>Reads the body: an object with <c>token</c>, <c>repositories</c> and, where it is known, <c>address</c>; other members are passed over.</summary>
+    /// <summary>Reads the body: an object with <c>token</c>, <c>repositories</c> and, where they are known or wanted, <c>address</c> and <c>prefixes</c>; other members are passed over.</summary>
     /// <returns>Null when it is well formed; otherwise what is wrong.</returns>
     public static string? Read(ReadOnlyMemory<byte> body, out PullableRequest? request)
     {
@@ -35,7 +36,8 @@ internal sealed record PullableRequest(string Token, IPAddress? Address, IReadOn
                 names.Add(name);
             }
 
-            request = new PullableRequest(token.GetString()!, address, names);
+            var wantsPrefixes = root.TryGetProperty("prefixes"u8, out var prefixes) && prefixes.ValueKind == JsonValueKind.True;
+            request = new PullableRequest(token.GetString()!, address, names, wantsPrefixes);
             return null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)

@@ -153,6 +153,36 @@ public sealed class CatalogueEndpointTests
     }
 
     [Fact]
+    public async Task A_registrys_token_shows_that_registry_alone_and_a_password_all()
+    {
+        await using var server = await TokenServerHost.StartAsync(o => o.Services =
+        [
+            new() { Name = "north", CredentialFile = o.CredentialPath },
+            new() { Name = "south", Audience = "south.example.com", CredentialFile = o.CredentialPath },
+        ]);
+        foreach (var service in new[] { "north", "south" })
+        {
+            await Reports.MustAsync(server, Reports.Snapshot("e", 0, true, 0, [Reports.Push(0, "public/tool", "1"), Reports.Push(0, $"public/{service}", "1"), Reports.Tag(0, $"public/{service}", "latest", "1")]), service);
+        }
+
+        Assert.Equal(["public/north", "public/south", "public/tool"], await FindAsync(server, Search, "alice"));
+        foreach (var (service, other) in new[] { ("north", "south"), ("south", "north") })
+        {
+            using var issued = await server.GetAsync($"/token?service={service}", "alice", TokenServerHost.AlicePassword);
+            var token = (string)(await issued.Content.ReadFromJsonAsync<JsonNode>(None))!["token"]!;
+            using var found = await SendAsync(server, token);
+            var repositories = (await found.Content.ReadFromJsonAsync<JsonNode>(None))!["repositories"]!.AsArray();
+            Assert.Equal([$"public/{service} {service}", $"public/tool {service}"], repositories.Select(r => $"{r!["name"]} {string.Join(' ', r["registries"]!.AsArray())}"));
+            foreach (var tail in new[] { "", "/tags" })
+            {
+                using var own = await SendAsync(server, token, $"{Search}/public/{service}{tail}");
+                using var others = await SendAsync(server, token, $"{Search}/public/{other}{tail}");
+                Assert.Equal((HttpStatusCode.OK, HttpStatusCode.NotFound), (own.StatusCode, others.StatusCode));
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_wrong_password_is_refused_and_never_taken_for_anonymous()
     {
         await using var server = await FilledAsync("public/tool");
@@ -194,9 +224,9 @@ public sealed class CatalogueEndpointTests
         return Reports.Names(await answer.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonNode>(None), "repositories");
     }
 
-    private static async Task<HttpResponseMessage> SendAsync(TokenServerHost server, string token)
+    private static async Task<HttpResponseMessage> SendAsync(TokenServerHost server, string token, string path = Search)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, Search);
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         return await server.Client.SendAsync(request, None);
     }

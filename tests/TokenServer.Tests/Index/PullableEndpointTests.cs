@@ -23,6 +23,19 @@ public sealed class PullableEndpointTests
         Assert.Equal(pullable, string.Join(' ', body.RootElement.GetProperty("repositories").EnumerateArray().Select(r => r.GetString())));
     }
 
+    [Theory]
+    [InlineData("alice", TokenServerHost.AlicePassword, "public/ users/")]
+    [InlineData("admin", TokenServerHost.AdminPassword, "")]
+    [InlineData(null, null, "public/")]
+    public async Task A_registry_that_asks_learns_how_all_names_begin_that_the_caller_may_pull(string? user, string? password, string prefixes)
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        var question = JsonSerializer.Serialize(new { token = await TokenAsync(host, user, password), repositories = Array.Empty<string>(), prefixes = true });
+        using var answer = await PostAsync(host, question, "registry", TokenServerHost.Credential);
+        using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Cancel));
+        Assert.Equal(prefixes, string.Join(' ', body.RootElement.GetProperty("prefixes").EnumerateArray().Select(p => p.GetString())));
+    }
+
     [Fact]
     public async Task Whoever_lost_the_account_since_sees_what_everybody_sees()
     {

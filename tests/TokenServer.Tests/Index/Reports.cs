@@ -54,14 +54,13 @@ internal static class Reports
     /// <summary>Makes the registry known, with nothing in it.</summary>
     public static Task BeginAsync(TokenServerHost server) => MustAsync(server, Snapshot("begin", 0, true, 0));
 
-    public static async Task MustAsync(TokenServerHost server, string report)
+    public static async Task MustAsync(TokenServerHost server, string report, string service = "registry")
     {
-        using var answer = await SendAsync(server, report);
+        using var answer = await SendAsync(server, PathOf(report), report, service);
         Assert.True(answer.StatusCode == HttpStatusCode.OK, $"{answer.StatusCode}: {await TextAsync(answer)}");
     }
 
-    public static Task<HttpResponseMessage> SendAsync(TokenServerHost server, string report) =>
-        SendAsync(server, report.StartsWith("{\"epoch", StringComparison.Ordinal) ? SnapshotPath : EventsPath, report);
+    public static Task<HttpResponseMessage> SendAsync(TokenServerHost server, string report) => SendAsync(server, PathOf(report), report);
 
     public static async Task<HttpResponseMessage> SendAsync(TokenServerHost server, string path, string body, string service = "registry", string credential = TokenServerHost.Credential)
     {
@@ -69,6 +68,8 @@ internal static class Reports
         request.Headers.Authorization = TokenServerHost.Basic(service, credential);
         return await server.Client.SendAsync(request, None);
     }
+
+    private static string PathOf(string report) => report.StartsWith("{\"epoch", StringComparison.Ordinal) ? SnapshotPath : EventsPath;
 
     public static Task<string> TextAsync(HttpResponseMessage answer) => answer.Content.ReadAsStringAsync(None);
 
