@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Storage;
 
@@ -70,7 +71,21 @@ internal sealed class ReportLine(IndexConnection connection)
         }
     }
 
-    // Into the log, so no more of it than fits there.
-    private static async Task<string> ReasonAsync(HttpResponseMessage response, CancellationToken cancellationToken) =>
-        Hosting.LogText.Clean(await response.Content.ReadAsStringAsync(cancellationToken));
+    // Into the log, so no more of it than fits there: the sentence in it, or the whole of what is not the index's form of an error.
+    private static async Task<string> ReasonAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        var body = await response.Content.ReadAsStringAsync(cancellationToken);
+        try
+        {
+            return Hosting.LogText.Clean(JsonSerializer.Deserialize<Refusal>(body, JsonSerializerOptions.Web)?.Errors is [{ Message: { } message }, ..] ? message : body);
+        }
+        catch (JsonException)
+        {
+            return Hosting.LogText.Clean(body);
+        }
+    }
+
+    private sealed record Refusal(IReadOnlyList<RefusalEntry>? Errors);
+
+    private sealed record RefusalEntry(string? Message);
 }
