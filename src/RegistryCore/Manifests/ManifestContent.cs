@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text.Json;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
@@ -6,8 +7,9 @@ namespace AuthIndex.RegistryCore.Manifests;
 
 /// <summary>
 /// Reads what a pushed manifest says: its type and everything it refers to (OCI image-spec 1.1, Docker image manifest v2
-/// schema 2). Strict where two readers could understand different things: duplicate members, both layers and manifests, a media
-/// type that disagrees with the Content-Type.
+/// schema 2). Strict where two readers could understand different things: duplicate members, members whose names differ from known
+/// ones in case only (Go programs read them as those), both layers and manifests, a media type that disagrees with the Content-Type.
+/// Lists without entries may be null, as Go programs write them.
 /// </summary>
 internal static class ManifestContent
 {
@@ -41,6 +43,17 @@ internal static class ManifestContent
         }
     }
 
+    private static readonly FrozenDictionary<string, string> ManifestMembers =
+        ByFold("schemaVersion", "mediaType", "artifactType", "config", "layers", "blobs", "manifests", "subject", "annotations");
+
+    private static readonly FrozenDictionary<string, string> DescriptorMembers =
+        ByFold("mediaType", "digest", "size", "urls", "annotations", "data", "artifactType", "platform");
+
+    private static FrozenDictionary<string, string> ByFold(params string[] members) => members.ToFrozenDictionary(Fold, StringComparer.Ordinal);
+
+    /// <summary>The name as Go's encoding/json compares names: without case, the long s and the Kelvin sign included.</summary>
+    private static string Fold(string name) => name.ToLowerInvariant().Replace('\u017f', 's').Replace('\u212a', 'k');
+
     private sealed class InvalidManifestException(string message) : Exception(message);
 
     private sealed class Reader(JsonElement root, int maxReferences)
@@ -56,17 +69,27 @@ internal static class ManifestContent
             var isIndex = type is MediaTypes.OciIndex or MediaTypes.DockerList;
             var isArtifact = type == MediaTypes.OciArtifact;
             if (!isArtifact) Require(root.TryGetProperty("schemaVersion", out var version) && version.ValueKind == JsonValueKind.Number && version.TryGetInt32(out var two) && two == 2, "schemaVersion must be 2");
-            Require(!(root.TryGetProperty("layers", out _) && root.TryGetProperty("manifests", out _)), "a manifest has layers or manifests, not both");
+            RequireCase(root, ManifestMembers, "the manifest");
+            Require(!(Has("layers") && Has("manifests")), "a manifest has layers or manifests, not both");
 
             string? configType = null;
-            if (isIndex) ReadList("manifests", isRequired: true, AddChild);
-            else if (isArtifact) ReadList("blobs", isRequired: false, AddBlob);
+            if (isIndex)
+            {
+                Require(root.TryGetProperty("manifests", out _), "manifests is missing");
+                Require(!Has("layers") && (Has("manifests") || !Has("config")), "an index has manifests, and neither config nor layers");
+                ReadList("manifests", AddChild);
+            }
+            else if (isArtifact)
+            {
+                ReadList("blobs", AddBlob);
+            }
             else
             {
+                Require(!Has("manifests"), "an image manifest has layers, not manifests");
                 Require(root.TryGetProperty("config", out var config), "an image manifest needs a config");
                 configType = ReadDescriptor(config, "config").MediaType;
                 AddBlob(config, "config");
-                ReadList("layers", isRequired: true, AddLayer);
+                ReadList("layers", AddLayer);
             }
 
             return new NewManifest(
@@ -89,14 +112,12 @@ internal static class ManifestContent
             return type!;
         }
 
-        private void ReadList(string member, bool isRequired, Action<JsonElement, string> add)
-        {
-            if (!root.TryGetProperty(member, out var list) || list.ValueKind == JsonValueKind.Null)
-            {
-                Require(!isRequired, $"{member} is missing");
-                return;
-            }
+        private bool Has(string member) => root.TryGetProperty(member, out var value) && value.ValueKind != JsonValueKind.Null;
 
+        private void ReadList(string member, Action<JsonElement, string> add)
+        {
+            if (!Has(member)) return;
+            var list = root.GetProperty(member);
             Require(list.ValueKind == JsonValueKind.Array, $"{member} is not a list");
             Require(list.GetArrayLength() <= maxReferences, $"{member} has {list.GetArrayLength()} entries; at most {maxReferences} are allowed");
             var i = 0;
@@ -117,6 +138,7 @@ internal static class ManifestContent
         private static (Digest Digest, string MediaType) ReadDescriptor(JsonElement descriptor, string where)
         {
             Require(descriptor.ValueKind == JsonValueKind.Object, $"{where} is not a descriptor");
+            RequireCase(descriptor, DescriptorMembers, where);
             Require(Digest.TryParse(Text(descriptor, "digest"), out var digest), $"{where}.digest is not a sha256 or sha512 digest");
             Require(Text(descriptor, "mediaType") is { Length: > 0 }, $"{where}.mediaType is missing");
             Require(descriptor.TryGetProperty("size", out var size) && size.ValueKind == JsonValueKind.Number && size.TryGetInt64(out var bytes) && bytes >= 0, $"{where}.size is not a number of bytes");
@@ -137,6 +159,16 @@ internal static class ManifestContent
             if (!element.TryGetProperty(member, out var value) || value.ValueKind == JsonValueKind.Null) return null;
             Require(value.ValueKind == JsonValueKind.String, $"{member} is not a text");
             return value.GetString() is { Length: > 0 } text ? text : null;
+        }
+
+        /// <summary>Refuses members that Go programs read as others, since they compare names without case.</summary>
+        private static void RequireCase(JsonElement element, FrozenDictionary<string, string> known, string where)
+        {
+            foreach (var member in element.EnumerateObject())
+            {
+                var name = member.Name;
+                if (known.TryGetValue(Fold(name), out var exact) && exact != name) throw new InvalidManifestException($"{where} has a member '{name}', which some clients read as '{exact}'");
+            }
         }
 
         private static void Require(bool condition, string problem)

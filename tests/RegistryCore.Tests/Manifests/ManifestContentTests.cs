@@ -29,6 +29,11 @@ public sealed class ManifestContentTests
     [InlineData(Manifest.Image, $$"""{"schemaVersion":2,"config":{{Config}},"layers":[]}""", D1, "")]
     [InlineData(Manifest.Image, $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{{Layer}},{{Layer}},{{Config}}]}""", $"{D1} {D2}", "")]
     [InlineData(Manifest.Index, """{"schemaVersion":2,"manifests":[]}""", "", "")]
+    [InlineData(Manifest.Image, $$"""{"schemaVersion":2,"config":{{Config}},"layers":null}""", D1, "")] // as Go programs write a list of nothing
+    [InlineData(Manifest.Image, $$"""{"schemaVersion":2,"config":{{Config}}}""", D1, "")]
+    [InlineData(Manifest.Image, $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{{Layer}}],"manifests":null}""", $"{D1} {D2}", "")]
+    [InlineData(Manifest.Index, """{"schemaVersion":2,"manifests":null}""", "", "")]
+    [InlineData(Manifest.Index, $$"""{"schemaVersion":2,"manifests":[{{Child}}],"layers":null}""", "", D3)]
     public void Every_type_names_what_it_refers_to(string type, string json, string blobs, string children)
     {
         var manifest = Accepted(json, type);
@@ -100,8 +105,6 @@ public sealed class ManifestContentTests
     [InlineData("config", """{"schemaVersion":2,"layers":[]}""")]
     [InlineData("config", """{"schemaVersion":2,"config":null,"layers":[]}""")]
     [InlineData("config", """{"schemaVersion":2,"config":[],"layers":[]}""")]
-    [InlineData("layers", $$"""{"schemaVersion":2,"config":{{Config}}}""")]
-    [InlineData("layers", $$"""{"schemaVersion":2,"config":{{Config}},"layers":null}""")]
     [InlineData("layers", $$"""{"schemaVersion":2,"config":{{Config}},"layers":{} }""")]
     [InlineData("layers[0]", $$"""{"schemaVersion":2,"config":{{Config}},"layers":["x"]}""")]
     [InlineData("layers[1]", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{{Layer}},null]}""")]
@@ -114,7 +117,8 @@ public sealed class ManifestContentTests
     [InlineData("layers[0].size", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","digest":"{{D1}}","size":"1"}]}""")]
     [InlineData("layers[0].size", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","digest":"{{D1}}","size":1e99}]}""")]
     [InlineData("not both", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"manifests":[]}""")]
-    [InlineData("not both", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{{Layer}}],"manifests":null}""")]
+    [InlineData("not manifests", $$"""{"schemaVersion":2,"config":{{Config}},"manifests":[{{Child}}]}""")]
+    [InlineData("not manifests", $$"""{"schemaVersion":2,"config":{{Config}},"layers":null,"manifests":[]}""")]
     [InlineData("subject", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"subject":"{{D1}}"}""")]
     [InlineData("subject.digest", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"subject":{"mediaType":"x","size":1} }""")]
     [InlineData("artifactType", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"artifactType":{} }""")]
@@ -127,6 +131,8 @@ public sealed class ManifestContentTests
     [InlineData("manifests", """{"schemaVersion":2,"manifests":7}""")]
     [InlineData("manifests[0]", """{"schemaVersion":2,"manifests":[[]]}""")]
     [InlineData("not both", """{"schemaVersion":2,"manifests":[],"layers":[]}""")]
+    [InlineData("neither config nor layers", """{"schemaVersion":2,"manifests":null,"layers":[]}""")]
+    [InlineData("neither config nor layers", $$"""{"schemaVersion":2,"manifests":null,"config":{{Config}}}""")]
     public void A_malformed_index_is_told_what_is_wrong(string said, string json) => Assert.Contains(said, Refused(json, Manifest.Index), StringComparison.Ordinal);
 
     [Theory]
@@ -136,6 +142,22 @@ public sealed class ManifestContentTests
     [InlineData($$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","size":1,"digest":"{{D1}}","digest":"{{D2}}"}]}""")]
     [InlineData($$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"annotations":{"a":"1","a":"2"} }""")]
     public void A_member_that_stands_twice_is_refused(string json) => Refused(json);
+
+    [Theory]
+    [InlineData("Layers", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"Layers":[{{Layer}}]}""")]
+    [InlineData("LAYERS", $$"""{"schemaVersion":2,"config":{{Config}},"LAYERS":[{{Layer}}]}""")]
+    [InlineData("layer\u017f", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"layer\u017f":[{{Layer}}]}""")] // a long s, which Go takes for an s
+    [InlineData("MediaType", $$"""{"schemaVersion":2,"MediaType":"{{Manifest.Index}}","config":{{Config}},"layers":[]}""")]
+    [InlineData("Manifests", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"Manifests":[{{Child}}]}""")]
+    [InlineData("Subject", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"Subject":{{Child}}}""")]
+    [InlineData("Digest", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","size":1,"digest":"{{D1}}","Digest":"{{D2}}"}]}""")]
+    [InlineData("Urls", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","size":1,"digest":"{{D1}}","Urls":[]}]}""")]
+    public void A_member_that_differs_from_a_known_one_in_case_only_is_refused(string member, string json) =>
+        Assert.Contains($"'{member}'", Refused(json), StringComparison.Ordinal);
+
+    [Fact]
+    public void Members_that_nobody_knows_and_the_keys_of_annotations_have_any_case() =>
+        Accepted($$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"Vendor":1,"Size":2,"annotations":{"Layers":"a","layers":"b"} }""");
 
     [Theory]
     [InlineData($$"""{"schemaVersion":2,"mediaType":"\ud800","config":{{Config}},"layers":[]}""")]
