@@ -11,10 +11,7 @@ internal static class PingEndpoint
     /// <summary>GET and HEAD.</summary>
     public static async Task<OciError?> GetAsync(V2Request request)
     {
-        var response = request.Http.Response;
-        response.ContentType = "application/json";
-        response.ContentLength = Body.Length;
-        if (request.Http.Request.Method != "HEAD") await response.BodyWriter.WriteAsync(Body, request.Aborted);
+        await request.SendAsync("application/json", Body);
         return null;
     }
 }

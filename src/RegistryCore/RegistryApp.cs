@@ -72,6 +72,8 @@ internal static class RegistryApp
 
         services.AddSingleton<CatalogEndpoint>();
         services.AddSingleton<TagsEndpoint>();
+        services.AddSingleton<BodyBudget>();
+        services.AddSingleton<ManifestReceiver>();
         services.AddSingleton<ManifestEndpoint>();
         services.AddSingleton<ReferrersEndpoint>();
         services.AddSingleton<BlobEndpoint>();

@@ -227,6 +227,9 @@ internal sealed class LimitOptions
     /// <summary>The largest manifest.</summary>
     public ByteSize ManifestSize { get; set; } = new(4 * 1024 * 1024);
 
+    /// <summary>The most memory for manifests that are being received, at least twice <see cref="ManifestSize"/>; one account gets half of it.</summary>
+    public ByteSize ManifestsInFlight { get; set; } = new(128 * 1024 * 1024);
+
     /// <summary>The most descriptors in one manifest.</summary>
     [Range(1, 100_000)]
     public int ManifestReferences { get; set; } = 10_000;

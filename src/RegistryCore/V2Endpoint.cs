@@ -30,17 +30,17 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
         catch (Exception e) when (HangUp.Is(e, http))
         {
             LogHangUp(log, http.Request.Method, http.Request.Path.Value);
-            http.Abort();
+            HangUp.Abort(http);
             return;
         }
-        catch (BadHttpRequestException e)
+        catch (Exception e) when (MalformedBody.StatusOf(e) is { } status)
         {
-            error = new OciError(e.StatusCode, "UNSUPPORTED", e.Message);
+            error = new OciError(status, "UNSUPPORTED", e.Message);
         }
         catch (Exception e) when (IsStorageFull(e))
         {
             LogFull(log, http.TraceIdentifier, http.Request.Method, http.Request.Path.Value, e.Message);
-            error = OciError.NoSpace(http.TraceIdentifier);
+            error = OciError.NoSpace(http.TraceIdentifier, IsRead(http));
         }
         catch (Exception e)
         {
@@ -53,13 +53,17 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
 
     private async Task<OciError?> RunAsync(HttpContext http)
     {
+        // A plus in a query is a plus (RFC 3986), as in media types that end in +json, and not the space of HTML forms.
+        if (http.Request.QueryString.Value is { } query && query.Contains('+', StringComparison.Ordinal)) http.Request.QueryString = new(query.Replace("+", "%2B", StringComparison.Ordinal));
+
         var (match, mismatch) = path.Find(http.Request.Method, RawPath(http));
         if (match is null) return mismatch;
         if (RequestRecord.Current is { } record) (record.Route, record.Repository) = (match.Route.Name, match.Route.HasRepository ? match.Repository.Value : null);
 
         var required = match.Route.Needs.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Needs);
         var asked = match.Route.Tail == "_catalog" ? Scope.Catalog : match.Route.Asks.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Asks);
-        var (token, refused) = await access.CheckAsync(http.Request.Headers.Authorization, required, asked, UploadEndpoint.MountSource(http.Request, match.Route.Tail), http.RequestAborted);
+        var source = UploadEndpoint.MountSource(http.Request, match.Route.Tail);
+        var (token, refused) = await access.CheckAsync(http.Request.Headers.Authorization, required, asked, source, IsRead(http), http.RequestAborted);
         if ((token is null || token.Subject.Length == 0) && rate.Take(http.Connection.RemoteIpAddress) is { } wait) return OciError.TooManyRequests(wait);
         if (token is null) return refused;
 
@@ -103,6 +107,8 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
         var query = target.IndexOf('?', StringComparison.Ordinal);
         return query < 0 ? target : target[..query];
     }
+
+    private static bool IsRead(HttpContext http) => HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method);
 
     private static bool IsStorageFull(Exception e)
     {

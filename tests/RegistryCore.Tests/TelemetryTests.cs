@@ -85,6 +85,28 @@ public sealed class TelemetryTests
     }
 
     [Fact]
+    public async Task An_upload_whose_client_goes_away_is_counted_as_aborted_and_leaves_no_error_in_the_log()
+    {
+        const int uploads = 40;
+        await using var registry = await RegistryHost.StartAsync();
+        var log = registry.RecordLog();
+        var repository = new Repository(registry, "team/app");
+        for (var i = 0; i < uploads; i++)
+        {
+            var location = await repository.StartUploadAsync();
+            using var lost = await repository.BeginPatchAsync(location, 2_000_000);
+            await lost.WriteAsync(new byte[100_000 + (i * 20_000)]);
+            if (i % 2 == 0) lost.HangUp();
+        }
+
+        await Eventually.MetricsAsync(
+            registry.Client,
+            registry.Client.BaseAddress!,
+            $@"\nauthindex_http_requests_total\{{route=""/v2/\{{name\}}/blobs/uploads/\{{\}}"",method=""PATCH"",status=""aborted""\}} {uploads}\n");
+        Assert.Empty(log.Lines);
+    }
+
+    [Fact]
     public async Task Only_reading_the_page_is_allowed()
     {
         await using var registry = await RegistryHost.StartAsync();

@@ -14,7 +14,7 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
     private static readonly V2Path Paths = new(new V2Routes(
         new CatalogEndpoint(null!, null!, null!),
         new TagsEndpoint(null!, null!),
-        new ManifestEndpoint(null!, null!, null!, null!, null!),
+        new ManifestEndpoint(null!, null!, null!, null!, null!, null!, null!),
         new ReferrersEndpoint(null!, null!),
         new BlobEndpoint(null!, null!, null!),
         new UploadEndpoint(null!, null!, null!, null!, null!)));
@@ -128,13 +128,13 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
 
     [Theory]
     [InlineData("POST", "/v2/", "GET, HEAD")]
-    [InlineData("DELETE", "/v2/_catalog", "GET")]
-    [InlineData("PUT", "/v2/a/tags/list", "GET")]
+    [InlineData("DELETE", "/v2/_catalog", "GET, HEAD")]
+    [InlineData("PUT", "/v2/a/tags/list", "GET, HEAD")]
     [InlineData("PATCH", "/v2/a/manifests/v1", "GET, HEAD, PUT, DELETE")]
     [InlineData("PUT", "/v2/a/blobs/x", "GET, HEAD, DELETE")]
     [InlineData("GET", "/v2/a/blobs/uploads/", "POST")]
     [InlineData("GET", "/v2/a/blobs/uploads", "POST")]
-    [InlineData("POST", "/v2/a/blobs/uploads/id", "GET, PATCH, PUT, DELETE")]
+    [InlineData("POST", "/v2/a/blobs/uploads/id", "GET, HEAD, PATCH, PUT, DELETE")]
     [InlineData("get", "/v2/", "GET, HEAD")]
     [InlineData("OPTIONS", "/v2/a/manifests/v1", "GET, HEAD, PUT, DELETE")]
     public void Another_method_is_told_which_are_allowed(string method, string path, string allow)
@@ -173,6 +173,6 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
     public async Task A_405_over_the_wire_carries_Allow()
     {
         var answer = await RawConnection.SendAsync(registry.Host.Client, "PATCH /v2/some/repo/tags/list");
-        Assert.Equal("GET", answer.MustBe(HttpStatusCode.MethodNotAllowed, "UNSUPPORTED")["Allow"]);
+        Assert.Equal("GET, HEAD", answer.MustBe(HttpStatusCode.MethodNotAllowed, "UNSUPPORTED")["Allow"]);
     }
 }

@@ -18,7 +18,7 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
         var table = new V2Routes(
             new CatalogEndpoint(null!, null!, null!),
             new TagsEndpoint(null!, null!),
-            new ManifestEndpoint(null!, null!, null!, null!, null!),
+            new ManifestEndpoint(null!, null!, null!, null!, null!, null!, null!),
             new ReferrersEndpoint(null!, null!),
             new BlobEndpoint(null!, null!, null!),
             new UploadEndpoint(null!, null!, null!, null!, null!));
@@ -73,6 +73,12 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
         using var request = new HttpRequestMessage(new HttpMethod(method), PathOf(tail));
         using var response = await shared.Host.As(row.Needs.IsEmpty ? [] : [$"repository:some/repo:{row.Needs}"]).SendAsync(request, TestContext.Current.CancellationToken);
         Assert.NotEqual(HttpStatusCode.Unauthorized, response.StatusCode);
+    }
+
+    [Fact]
+    public void HEAD_works_wherever_GET_does()
+    {
+        Assert.All(shared.Host.Services.GetRequiredService<V2Routes>().All, row => Assert.Equal(row.Methods.Contains("GET"), row.Methods.Contains("HEAD")));
     }
 
     private V2Route Row(string method, string tail) =>

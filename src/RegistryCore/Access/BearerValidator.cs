@@ -11,12 +11,15 @@ namespace AuthIndex.RegistryCore.Access;
 
 /// <summary>
 /// Decides whether a token is good: form, algorithm, key, signature, issuer, audience, times (RFC 7519, RFC 8725). A good one is
-/// remembered until it expires, so that a pull verifies its signature once. Whether it was revoked is looked at each time. Fails
-/// closed.
+/// remembered until it expires, so that a pull verifies its signature once; how many are depends on their size, since memory is
+/// bounded. Whether one was revoked is looked at each time. Fails closed.
 /// </summary>
 internal sealed class BearerValidator : IDisposable
 {
-    private const int MostRemembered = 20_000;
+    private const long MaxRememberedBytes = 64 * 1024 * 1024;
+
+    // What a token takes in memory once it is read, at most: the entry itself, and its texts and scopes by the length of the token.
+    private const long BytesPerEntry = 1024, BytesPerCharacter = 3;
 
     // A leaf and what lies between it and an authority; nobody has more.
     private const int LongestChain = 5;
@@ -32,11 +35,11 @@ internal sealed class BearerValidator : IDisposable
     private readonly Introspection introspection;
     private readonly TimeProvider clock;
 
-    /// <summary>Makes one that remembers at most so many tokens.</summary>
+    /// <summary>Makes one that remembers tokens of at most so many bytes in memory.</summary>
     public BearerValidator(
-        RegistryOptions options, TrustedKeys keys, RevokedTokens revoked, RevocationContact contact, Introspection introspection, TimeProvider clock, int mostRemembered = MostRemembered)
+        RegistryOptions options, TrustedKeys keys, RevokedTokens revoked, RevocationContact contact, Introspection introspection, TimeProvider clock, long maxRememberedBytes = MaxRememberedBytes)
     {
-        verified = new MemoryCache(new MemoryCacheOptions { SizeLimit = mostRemembered });
+        verified = new MemoryCache(new MemoryCacheOptions { SizeLimit = maxRememberedBytes, TrackStatistics = true });
         this.options = options;
         this.keys = keys;
         this.revoked = revoked;
@@ -45,8 +48,8 @@ internal sealed class BearerValidator : IDisposable
         this.clock = clock;
     }
 
-    /// <summary>How many tokens are remembered.</summary>
-    public int RememberedCount => verified.Count;
+    /// <summary>How much memory the remembered tokens take, in bytes, at most.</summary>
+    public long RememberedBytes => verified.GetCurrentStatistics()!.CurrentEstimatedSize!.Value;
 
     /// <summary>Judges a token.</summary>
     public async ValueTask<TokenOutcome> ValidateAsync(string token, CancellationToken cancellationToken)
@@ -61,7 +64,8 @@ internal sealed class BearerValidator : IDisposable
         // First seen, or the keys have changed since: the one that signed it may be withdrawn.
         var outcome = await VerifyAsync(token, cancellationToken);
         if (outcome is not TokenOutcome.Valid { Token: var fresh }) return outcome;
-        verified.Set(name, new Entry(fresh, generation), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpiration = fresh.Expires + options.TokenServer.Leeway });
+        var size = BytesPerEntry + (BytesPerCharacter * token.Length);
+        verified.Set(name, new Entry(fresh, generation), new MemoryCacheEntryOptions { Size = size, AbsoluteExpiration = fresh.Expires + options.TokenServer.Leeway });
         return await JudgeAsync(fresh, name, token, cancellationToken);
     }
 
@@ -83,7 +87,7 @@ internal sealed class BearerValidator : IDisposable
 
         var result = handler.ValidateToken(token, Parameters(key));
         if (!result.IsValid) return new TokenOutcome.Invalid(Explain(result.Exception));
-        return ReadPart(token, 1) is { } payload && ReadClaims(token, payload) is { } claims
+        return ReadPart(token, 1) is { } payload && ReadClaims(payload) is { } claims
             ? new TokenOutcome.Valid(claims)
             : new TokenOutcome.Invalid("the token's claims are not those of a registry token");
     }
@@ -152,7 +156,7 @@ internal sealed class BearerValidator : IDisposable
         return chain;
     }
 
-    private static VerifiedToken? ReadClaims(string token, JsonElement claims)
+    private static VerifiedToken? ReadClaims(JsonElement claims)
     {
         if (claims.ValueKind != JsonValueKind.Object
             || Text(claims, "sub") is not { } subject
@@ -165,7 +169,7 @@ internal sealed class BearerValidator : IDisposable
         var notBefore = DateTimeOffset.MinValue.AddDays(1);
         if (claims.TryGetProperty("nbf", out var nbf) && !TryTime(nbf, out notBefore)) return null;
         var refusals = claims.TryGetProperty(TokenProfile.Refused, out var refused) ? RefusedClaim.Read(refused) : [];
-        return new VerifiedToken(token, subject, granted, refusals, notBefore, expires)
+        return new VerifiedToken(subject, granted, refusals, notBefore, expires)
         {
             Id = Text(claims, "jti"),
             Grant = Text(claims, TokenProfile.Grant),

@@ -20,7 +20,12 @@ internal sealed record Challenge(string Realm, string Service)
     public const string InsufficientScope = "insufficient_scope";
 
     /// <summary>The 401 for a request without a token.</summary>
-    public OciError TokenRequired(Scope? scope, Scope? source = null) => Answer(scope, source, null, "UNAUTHORIZED", "authentication required");
+    /// <param name="scope">The scope to ask a token for.</param>
+    /// <param name="source">A second one, for a mount.</param>
+    /// <param name="isPassword">Whether the request came with a user name and password, as of <c>curl -u</c>: then the message says what to do with them.</param>
+    public OciError TokenRequired(Scope? scope, Scope? source = null, bool isPassword = false) => Answer(scope, source, null, "UNAUTHORIZED", isPassword
+        ? $"this registry takes tokens, not passwords: get a token with them from {Realm}?service={Uri.EscapeDataString(Service)}{(scope is null ? "" : $"&scope={scope}")}, and send it as 'Authorization: Bearer TOKEN'"
+        : "authentication required");
 
     /// <summary>The 401 for a token that is not good.</summary>
     public OciError TokenInvalid(Scope? scope, string reason, Scope? source = null) => Answer(scope, source, InvalidToken, "UNAUTHORIZED", reason);

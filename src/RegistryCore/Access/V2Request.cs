@@ -1,3 +1,5 @@
+using System.Text.Json;
+using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Access;
@@ -13,8 +15,26 @@ internal sealed record V2Request(HttpContext Http, RepositoryName Repository, st
     /// <summary>Ends when the client hangs up.</summary>
     public CancellationToken Aborted => Http.RequestAborted;
 
+    /// <summary>The caller's token as it was sent: to show to the index and to nobody else.</summary>
+    public string TokenText => AccessCheck.TokenIn(Http.Request.Headers.Authorization)!;
+
     /// <summary>The value of a query parameter; null when it is absent, the first when it is repeated.</summary>
     public string? Query(string name) => Http.Request.Query[name] is [var first, ..] ? first : null;
+
+    /// <summary>Answers 200 with JSON; to a HEAD with its length alone.</summary>
+    public async Task<OciError?> AnswerAsync<T>(T answer)
+    {
+        await SendAsync("application/json; charset=utf-8", JsonSerializer.SerializeToUtf8Bytes(answer, JsonSerializerOptions.Web));
+        return null;
+    }
+
+    /// <summary>Answers 200 with bytes of a media type; to a HEAD with their length alone.</summary>
+    public async Task SendAsync(string mediaType, ReadOnlyMemory<byte> body)
+    {
+        Http.Response.ContentType = mediaType;
+        Http.Response.ContentLength = body.Length;
+        if (!HttpMethods.IsHead(Http.Request.Method)) await Http.Response.BodyWriter.WriteAsync(body, Aborted);
+    }
 
     /// <summary>A Location for a path of this repository.</summary>
     public string Location(string tail) => $"{BasePath}/v2/{Repository}/{tail}";

@@ -2,15 +2,13 @@ using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Access;
 
-/// <summary>A token whose signature, issuer, audience and times were found right.</summary>
-/// <param name="Raw">The token as the client sent it.</param>
+/// <summary>What a token says whose signature, issuer, audience and times were found right; not its text, since it is remembered.</summary>
 /// <param name="Subject">The account; empty for an anonymous caller.</param>
 /// <param name="Access">What it grants.</param>
 /// <param name="Refusals">Why it does not grant what was asked besides.</param>
 /// <param name="NotBefore">When it begins to be valid.</param>
 /// <param name="Expires">When it ends to be valid.</param>
 internal sealed record VerifiedToken(
-    string Raw,
     string Subject,
     IReadOnlyList<Scope> Access,
     IReadOnlyList<Refusal> Refusals,

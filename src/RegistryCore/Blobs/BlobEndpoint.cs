@@ -12,7 +12,7 @@ namespace AuthIndex.RegistryCore.Blobs;
 /// <summary>Blobs: read them, whole or in parts, and take them out (OCI distribution-spec 1.1, "Pulling blobs", "Deleting blobs").</summary>
 internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, RegistryOptions options)
 {
-    /// <summary>GET and HEAD of a blob, with ranges (RFC 9110 section 14).</summary>
+    /// <summary>GET of a blob, with ranges (RFC 9110 section 14), and HEAD, for which a Range means nothing (section 14.2).</summary>
     public async Task<OciError?> GetAsync(V2Request request)
     {
         if (!Digest.TryParse(request.Argument, out var digest)) return OciError.DigestInvalid(request.Argument);
@@ -30,14 +30,14 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Reg
         }
 
         headers.ContentType = "application/octet-stream";
-        var ranges = RangesOf(http.Request, digest, blob.Size);
-        if (ranges is { Count: 0 }) return OciError.RangeNotSatisfiable(blob.Size);
-        if (ranges is null && HttpMethods.IsHead(http.Request.Method))
+        if (HttpMethods.IsHead(http.Request.Method))
         {
             http.Response.ContentLength = blob.Size;
             return null;
         }
 
+        var ranges = RangesOf(http.Request, digest, blob.Size);
+        if (ranges is { Count: 0 }) return OciError.RangeNotSatisfiable(blob.Size);
         using var file = blobs.Open(request.Repository, digest);
         if (file is null) return OciError.BlobUnknown(digest);
         if (RandomAccess.GetLength(file) is var length && length != blob.Size) throw new IOException($"The file of blob {digest} has {length} bytes, its record says {blob.Size}.");
@@ -74,7 +74,6 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Reg
     private static async Task SendOneAsync(V2Request request, SafeFileHandle file, ByteRange range)
     {
         request.Http.Response.ContentLength = range.Length;
-        if (HttpMethods.IsHead(request.Http.Request.Method)) return;
         await BlobSender.SendAsync(request.Http.Response.BodyWriter, file, range, request.Aborted);
     }
 
@@ -89,7 +88,6 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Reg
 
         response.ContentType = $"multipart/byteranges; boundary={boundary}";
         response.ContentLength = heads.Sum(h => (long)h.Length) + ranges.Sum(r => r.Length) + end.Length;
-        if (HttpMethods.IsHead(request.Http.Request.Method)) return;
         RequestRecord.Current?.Sent = response.ContentLength - ranges.Sum(r => r.Length); // what stands around the ranges
         for (var i = 0; i < ranges.Count; i++)
         {

@@ -11,7 +11,7 @@ namespace AuthIndex.RegistryCore.Catalog;
 /// </summary>
 internal sealed class CatalogEndpoint(ManifestStore manifests, IndexClient index, RegistryOptions options)
 {
-    /// <summary>GET: sorted by bytes, paged by <c>n</c> and <c>last</c>.</summary>
+    /// <summary>GET and HEAD: sorted by bytes, paged by <c>n</c> and <c>last</c>.</summary>
     public async Task<OciError?> ListAsync(V2Request request)
     {
         if (Page.Parse(request.Query("n"), request.Query("last"), options.Limits.PageSize) is not { } page) return OciError.PageInvalid(request.Query("n")!);
@@ -22,25 +22,42 @@ internal sealed class CatalogEndpoint(ManifestStore manifests, IndexClient index
         if (names is null) return OciError.Unavailable("the index cannot be asked which repositories you may see");
 
         if (names.Count > page.Count && page.Count > 0) request.Http.Response.Headers.Link = page.NextLink($"{request.BasePath}/v2/_catalog", names[page.Count - 1]);
-        await request.Http.Response.WriteAsJsonAsync(new RepositoryList(names.Take(page.Count)), request.Aborted);
-        return null;
+        return await request.AnswerAsync(new RepositoryList(names.Take(page.Count)));
     }
 
-    /// <summary>One more name than the page holds, if there is one; null when the index does not answer.</summary>
+    /// <summary>
+    /// One more name than the page holds, if there is one; null when the index does not answer. The first question is no larger than
+    /// the page, and after it only names are asked about that begin as the index says: a listing costs what it shows.
+    /// </summary>
     private async Task<IReadOnlyList<string>?> PullableAsync(V2Request request, Page page)
     {
-        var found = new List<string>();
-        var after = page.After;
+        var (found, after, count) = (new List<string>(), page.After, page.Count + 1);
+        IReadOnlyList<string>? prefixes = null;
         while (found.Count <= page.Count)
         {
-            var candidates = manifests.Repositories(after, IndexClient.MaxNames);
+            var candidates = Candidates(prefixes ?? [""], after, Math.Min(count, IndexClient.MaxNames));
             if (candidates.Count == 0) break;
-            if (await index.PullableAsync(request.Token, request.Http.Connection.RemoteIpAddress, candidates, request.Aborted) is not { } pullable) return null;
-            found.AddRange(candidates.Where(pullable.Contains));
+            if (await index.PullableAsync(request.TokenText, request.Http.Connection.RemoteIpAddress, candidates, request.Aborted, wantsPrefixes: prefixes is null) is not { } pullable) return null;
+            found.AddRange(candidates.Where(pullable.Repositories.Contains));
+            prefixes ??= pullable.Prefixes ?? [""];
             after = candidates[^1];
+            count = Math.Min(count, IndexClient.MaxNames) * 4; // few answers for many questions when most within the prefixes is denied
         }
 
         return found;
+    }
+
+    /// <summary>The next names that begin with one of the prefixes, which are in byte order and of which none begins with another.</summary>
+    private List<string> Candidates(IReadOnlyList<string> prefixes, string after, int count)
+    {
+        var names = new List<string>();
+        foreach (var prefix in prefixes)
+        {
+            if (names.Count == count) break;
+            names.AddRange(manifests.Repositories(after, count - names.Count, prefix));
+        }
+
+        return names;
     }
 
     private sealed record RepositoryList(IEnumerable<string> Repositories);

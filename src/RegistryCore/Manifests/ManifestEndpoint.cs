@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Security.Cryptography;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
@@ -9,7 +8,8 @@ using AuthIndex.RegistryCore.Storage;
 namespace AuthIndex.RegistryCore.Manifests;
 
 /// <summary>Manifests: push, pull, delete, by tag and by digest (OCI distribution-spec 1.1, "Pushing manifests" and around).</summary>
-internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pulls, FreeSpace space, RegistryMetrics metrics, RegistryOptions options)
+internal sealed class ManifestEndpoint(
+    ManifestStore manifests, ManifestReceiver receiver, BodyBudget budget, RecentPulls pulls, FreeSpace space, RegistryMetrics metrics, RegistryOptions options)
 {
     /// <summary>GET and HEAD.</summary>
     public async Task<OciError?> GetAsync(V2Request request)
@@ -32,9 +32,7 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pull
             return null;
         }
 
-        headers.ContentType = manifest.MediaType;
-        http.Response.ContentLength = manifest.Bytes.Length;
-        if (!HttpMethods.IsHead(http.Request.Method)) await http.Response.BodyWriter.WriteAsync(manifest.Bytes, request.Aborted);
+        await request.SendAsync(manifest.MediaType, manifest.Bytes);
         return null;
     }
 
@@ -46,7 +44,9 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pull
         if (tagProblem is not null) return tagProblem;
 
         var http = request.Http;
-        if (await ReadBodyAsync(request) is not { } bytes) return OciError.ManifestTooLarge(options.Limits.ManifestSize.Bytes);
+        using var memory = budget.Open(request.Token.Subject);
+        var (bytes, refused) = await receiver.ReceiveAsync(request, memory);
+        if (bytes is null) return refused;
         var digest = ChooseDigest(request, reference, bytes, out var digestProblem);
         if (digestProblem is not null) return digestProblem;
 
@@ -133,31 +133,5 @@ internal sealed class ManifestEndpoint(ManifestStore manifests, RecentPulls pull
         if (manifest.Manifest.MediaType == MediaTypes.OciArtifact) warnings.Add(Warnings.ArtifactManifest());
         if (space.Available is var available && available < 2 * space.Floor) warnings.Add(Warnings.SpaceIsShort(available - space.Floor));
         return [.. warnings];
-    }
-
-    /// <summary>The body; null when it is larger than a manifest may be. Never more than that is held in memory.</summary>
-    private async Task<byte[]?> ReadBodyAsync(V2Request request)
-    {
-        var limit = options.Limits.ManifestSize.Bytes;
-        if (request.Http.Request.ContentLength > limit) return null;
-        var reader = request.Http.Request.BodyReader;
-        while (true)
-        {
-            var read = await reader.ReadAsync(request.Aborted);
-            if (read.Buffer.Length > limit)
-            {
-                reader.AdvanceTo(read.Buffer.End);
-                return null;
-            }
-
-            if (read.IsCompleted)
-            {
-                var bytes = read.Buffer.ToArray();
-                reader.AdvanceTo(read.Buffer.End);
-                return bytes;
-            }
-
-            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-        }
     }
 }

@@ -15,7 +15,7 @@ internal sealed class ReferrersEndpoint(ManifestStore manifests, RegistryOptions
     private const int MaxPage = 1000;
     private const int MaxPageBytes = 4 * 1024 * 1024; // as much as one manifest: annotations alone may fill one
 
-    /// <summary>GET: always an index, empty for a digest or a repository that nobody refers to.</summary>
+    /// <summary>GET and HEAD: always an index, empty for a digest or a repository that nobody refers to.</summary>
     public async Task<OciError?> GetAsync(V2Request request)
     {
         if (!Digest.TryParse(request.Argument, out var subject)) return OciError.DigestInvalid(request.Argument);
@@ -25,7 +25,6 @@ internal sealed class ReferrersEndpoint(ManifestStore manifests, RegistryOptions
         var (rows, isMore) = ReadPage(request, subject, filter, page);
 
         var response = request.Http.Response;
-        response.ContentType = MediaTypes.OciIndex;
         if (filter is not null) response.Headers["OCI-Filters-Applied"] = "artifactType";
         if (isMore)
         {
@@ -33,9 +32,7 @@ internal sealed class ReferrersEndpoint(ManifestStore manifests, RegistryOptions
             response.Headers.Link = page.NextLink(request.Location($"referrers/{subject}"), rows[^1].Digest, extra);
         }
 
-        var body = Render(rows);
-        response.ContentLength = body.WrittenCount;
-        await response.BodyWriter.WriteAsync(body.WrittenMemory, request.Aborted);
+        await request.SendAsync(MediaTypes.OciIndex, Render(rows).WrittenMemory);
         return null;
     }
 

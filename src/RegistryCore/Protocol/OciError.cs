@@ -53,7 +53,12 @@ internal sealed record OciError(int Status, string Code, string Message)
 
     public static OciError TagMoved(string tag) => new(412, "PRECONDITION_FAILED", $"the tag {tag} is not what the request's precondition says");
 
-    public static OciError UploadUnknown() => new(404, "BLOB_UPLOAD_UNKNOWN", "no such upload session; it ended, expired, or belongs to somebody else");
+    /// <summary>The code of <see cref="UploadUnknown"/>.</summary>
+    public const string UploadUnknownCode = "BLOB_UPLOAD_UNKNOWN";
+
+    public static OciError UploadUnknown() => new(404, UploadUnknownCode, "no such upload session; it ended, expired, or belongs to somebody else");
+
+    public static OciError UploadTakenOver() => new(409, "BLOB_UPLOAD_INVALID", "a newer request has taken over this upload session, after this one had sent nothing for a while");
 
     public static OciError UploadBusy() => new(409, "BLOB_UPLOAD_INVALID", "another request is writing to this upload session");
 
@@ -81,7 +86,29 @@ internal sealed record OciError(int Status, string Code, string Message)
 
     public static OciError BadRequest(string reason) => new(400, "UNSUPPORTED", reason);
 
-    public static OciError NoSpace(string requestId) => new(507, "UNAVAILABLE", $"the registry's storage is full; nothing of this request was kept (request id {requestId})");
+    /// <summary>
+    /// There is no room. A push is answered with 403: clients show its text at once, where they try a 507 again and again and show nothing
+    /// of it. Programs know it by the <c>reason</c> in the detail.
+    /// </summary>
+    /// <param name="requestId">The request's name in the log.</param>
+    /// <param name="isRead">Whether the request is a GET or HEAD.</param>
+    public static OciError NoSpace(string requestId, bool isRead) =>
+        new(isRead ? 507 : 403, isRead ? "UNAVAILABLE" : "DENIED", $"the registry's storage is full; nothing of this request was kept (request id {requestId})")
+        {
+            Detail = new Dictionary<string, string>(StringComparer.Ordinal) { ["reason"] = "storage-full" },
+        };
+
+    /// <summary>The index refused the action when the token was asked for, so another token would not help.</summary>
+    public static OciError Denied(string reason) => new(403, "DENIED", reason);
+
+    /// <summary>The bodies that are being read take all the memory they may; nothing of this one was kept.</summary>
+    public static OciError TooManyBodies() => new(503, "UNAVAILABLE", "the registry is receiving as many manifests as it can at once: try again") { Headers = [new("Retry-After", "5")] };
+
+    /// <summary>The bodies of one account that are being read take all the memory they may.</summary>
+    public static OciError TooManyBodiesOfAccount() =>
+        new(429, "TOOMANYREQUESTS", "the registry is receiving as many manifests of this account as it may send at once: try again") { Headers = [new("Retry-After", "5")] };
+
+    public static OciError ManifestTooSlow(TimeSpan limit) => new(408, "MANIFEST_INVALID", $"the manifest did not arrive within {(long)limit.TotalSeconds} seconds");
 
     /// <summary>More requests without a known account than an address may make.</summary>
     public static OciError TooManyRequests(TimeSpan wait) =>

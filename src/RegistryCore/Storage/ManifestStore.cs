@@ -84,6 +84,9 @@ internal sealed record ReferrerRecord(string Digest, string MediaType, long Size
 /// <summary>The manifests of all repositories, their tags, and what refers to what. A push is one commit.</summary>
 internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, Touches touches, FreeSpace space, RegistryOptions options)
 {
+    // Greater than every text that a name goes on with.
+    private const string Greatest = "\U0010ffff";
+
     private readonly bool keepsUntagged = options.GarbageCollection.Untagged.RemoveAfter is null;
 
     /// <summary>The manifest under a tag or digest.</summary>
@@ -158,11 +161,18 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
             """,
             new { name = repository.Value, digest = digest.Value }));
 
-    /// <summary>The names of repositories that hold a manifest, in byte order.</summary>
-    public IReadOnlyList<string> Repositories(string after, int count) => database.Read(db =>
+    /// <summary>The names of repositories that hold a manifest and begin with a prefix, in byte order.</summary>
+    /// <param name="after">The name, which need not exist, that all of them come after.</param>
+    /// <param name="count">The most names.</param>
+    /// <param name="prefix">How they begin.</param>
+    public IReadOnlyList<string> Repositories(string after, int count, string prefix = "") => database.Read(db =>
         db.Query<string>(
-            "SELECT name FROM repositories r WHERE name > @after AND EXISTS (SELECT 1 FROM manifests m WHERE m.repository = r.id) ORDER BY name LIMIT @count",
-            new { after, count }).AsList());
+            """
+            SELECT name FROM repositories r
+            WHERE name > @after AND name >= @prefix AND name < @end AND EXISTS (SELECT 1 FROM manifests m WHERE m.repository = r.id)
+            ORDER BY name LIMIT @count
+            """,
+            new { after, prefix, end = prefix + Greatest, count }).AsList());
 
     /// <summary>Every move of a tag, the newest first.</summary>
     public IReadOnlyList<TagMove> History(RepositoryName repository, string tag) => database.Read(db => History(db, repository, tag));

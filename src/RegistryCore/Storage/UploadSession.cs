@@ -10,17 +10,22 @@ namespace AuthIndex.RegistryCore.Storage;
 
 /// <summary>
 /// An upload session: bytes that arrive in order into one file, hashed while they are written. It belongs to one repository and
-/// one account, and to one request at a time. The hash lives in memory; after a restart it is computed again from the file.
+/// one account, and to one request at a time; from one whose client has fallen silent a newer request takes it over. The hash lives
+/// in memory; after a restart it is computed again from the file.
 /// </summary>
-internal sealed class UploadSession(UploadId id, RepositoryName repository, string account, HashAlgorithmName algorithm, string file, FreeSpace space) : IDisposable
+internal sealed class UploadSession(
+    UploadId id, RepositoryName repository, string account, HashAlgorithmName algorithm, string file, FreeSpace space, TimeProvider clock) : IDisposable
 {
     private const int WriteSize = 256 * 1024;
     private const long SpaceCheckInterval = 4 * 1024 * 1024;
 
-    private const int Free = 0, Taken = 1, Over = 2;
+    // Longer than two wakes of the reading request, so that it has been seen to bring nothing.
+    private static readonly TimeSpan SilentAfter = TimeSpan.FromSeconds(3);
 
+    private readonly Lock gate = new();
+    private Turn? holder; // this and the next under the gate
+    private bool isOver;
     private IncrementalHash? hash;
-    private int state;
     private long nextSpaceCheck;
 
     /// <summary>Its name.</summary>
@@ -39,27 +44,62 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
     public long Offset { get; private set; } = File.Exists(file) ? new FileInfo(file).Length : 0;
 
     /// <summary>Whether it has ended: a request that found it before may not write to it any more.</summary>
-    public bool IsOver => Volatile.Read(ref state) == Over;
+    public bool IsOver
+    {
+        get
+        {
+            lock (gate) return isOver;
+        }
+    }
 
     /// <summary>Takes the session for one request; null while another has it and once it is over. Disposing gives it back.</summary>
-    public IDisposable? TryEnter() => Interlocked.CompareExchange(ref state, Taken, Free) == Free ? new Turn(this) : null;
+    public IDisposable? TryEnter()
+    {
+        lock (gate) return isOver || holder is not null ? null : holder = new Turn(this);
+    }
+
+    /// <summary>
+    /// Takes the session for one request as <see cref="TryEnter"/> does; but one that another request is about to leave is waited for,
+    /// and one whose request has brought nothing for a while, as when its client lost the network, is taken over.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<IDisposable?> EnterAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Turn other;
+            lock (gate)
+            {
+                if (isOver) return null;
+                if (holder is null) return holder = new Turn(this);
+                other = holder;
+            }
+
+            if (!other.Leaves(clock)) return null;
+            await other.Ended.WaitAsync(cancellationToken);
+        }
+    }
 
     /// <summary>
     /// Appends a body. When the client hangs up, what has arrived stays and can be resumed from; when the disk is full, nothing of
-    /// this body is kept.
+    /// this body is kept. What has come is written each second, however little it is.
     /// </summary>
-    /// <returns>How many bytes were appended.</returns>
-    /// <exception cref="IOException">The disk is full or broken.</exception>
-    public async Task<long> AppendAsync(PipeReader body, CancellationToken cancellationToken)
+    /// <returns>How many bytes were appended; null when a newer request takes the session over, and what has come stays.</returns>
+    /// <exception cref="IOException">The disk is full or broken, or the client went away.</exception>
+    public async Task<long?> AppendAsync(PipeReader body, CancellationToken cancellationToken)
     {
+        Turn? turn; // none for a session that lasts one request
+        lock (gate) turn = holder;
         using var handle = OpenFile();
         var running = await EnsureHashAsync(handle, cancellationToken);
         var start = Offset;
         var record = RequestRecord.Current;
         record?.Received ??= 0;
+        turn?.Receive(body, clock.GetTimestamp());
+        await using var wakes = BodyWait.WakeEverySecond(body, clock);
         while (true)
         {
-            var read = await body.ReadAtLeastAsync(WriteSize, cancellationToken);
+            var read = await body.ReadAtLeastAsync(WriteSize, CancellationToken.None);
             try
             {
                 if (!read.Buffer.IsEmpty && Offset >= nextSpaceCheck) CheckSpace();
@@ -73,10 +113,16 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
             }
 
             record?.Received += read.Buffer.Length;
+            if (!read.Buffer.IsEmpty) turn?.Hear(clock.GetTimestamp());
             body.AdvanceTo(read.Buffer.End);
-            if (!read.IsCompleted) continue;
-            Fault.Pass(FaultPoint.UploadAppended);
-            return Offset - start;
+            if (read.IsCompleted)
+            {
+                turn?.Close();
+                Fault.Pass(FaultPoint.UploadAppended);
+                return Offset - start;
+            }
+
+            if (turn is { IsGivenUp: true }) return null;
         }
     }
 
@@ -109,7 +155,7 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
     /// <summary>Ends the session for good.</summary>
     public void Dispose()
     {
-        Interlocked.Exchange(ref state, Over);
+        lock (gate) isOver = true;
         hash?.Dispose();
     }
 
@@ -179,8 +225,64 @@ internal sealed class UploadSession(UploadId id, RepositoryName repository, stri
 
     private SafeFileHandle OpenFile() => File.OpenHandle(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
 
+    /// <summary>What one request does with the session while it has it.</summary>
     private sealed class Turn(UploadSession session) : IDisposable
     {
-        public void Dispose() => Interlocked.CompareExchange(ref session.state, Free, Taken);
+        private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly Lock changing = new();
+        private PipeReader? body; // while it is being received
+        private long heardAt;
+        private bool hasBody; // all of it: what is left to do is short
+
+        public Task Ended => ended.Task;
+
+        public bool IsGivenUp
+        {
+            get
+            {
+                lock (changing) return field;
+            }
+
+            private set;
+        }
+
+        public void Receive(PipeReader source, long now)
+        {
+            lock (changing) (body, heardAt) = (source, now);
+        }
+
+        public void Hear(long now)
+        {
+            lock (changing) heardAt = now;
+        }
+
+        public void Close()
+        {
+            lock (changing) (body, hasBody) = (null, true);
+        }
+
+        /// <summary>Whether the request is about to leave; one that has brought nothing for a while is made to.</summary>
+        public bool Leaves(TimeProvider clock)
+        {
+            lock (changing)
+            {
+                if (hasBody || IsGivenUp) return true;
+                if (body is null || clock.GetElapsedTime(heardAt) < SilentAfter) return false;
+                IsGivenUp = true;
+                body.CancelPendingRead();
+                return true;
+            }
+        }
+
+        public void Dispose()
+        {
+            lock (changing) body = null; // its connection may serve another request from now on
+            lock (session.gate)
+            {
+                if (session.holder == this) session.holder = null;
+            }
+
+            ended.TrySetResult();
+        }
     }
 }

@@ -12,6 +12,8 @@ namespace AuthIndex.RegistryCore.Storage;
 /// </summary>
 internal sealed class UploadStore
 {
+    private const int MaxFinished = 10_000;
+
     private static readonly TimeSpan GivesWayAfter = TimeSpan.FromHours(1);
 
     private readonly StorageDirectory directory;
@@ -22,6 +24,8 @@ internal sealed class UploadStore
     private readonly ConcurrentDictionary<UploadId, UploadSession> sessions = new();
     private readonly Dictionary<string, HashSet<UploadId>> owned = new(StringComparer.Ordinal); // by account
     private readonly Lock counting = new();
+    private readonly Dictionary<UploadId, Finished> finished = []; // the newest; this and the next under a lock of their own
+    private readonly Queue<UploadId> finishedInOrder = new();
 
     /// <summary>Finds the sessions that an earlier server left.</summary>
     public UploadStore(StorageDirectory directory, BlobStore blobs, FreeSpace space, RegistryOptions options, TimeProvider clock)
@@ -32,7 +36,7 @@ internal sealed class UploadStore
         {
             if (!UploadId.TryParse(Path.GetFileNameWithoutExtension(file), out var id)) continue;
             if (ReadRecord(id) is not { } record || !RepositoryName.TryParse(record.Repository, out var repository)) continue;
-            sessions[id] = new UploadSession(id, repository, record.Account, new HashAlgorithmName(record.Algorithm), directory.UploadData(id), space);
+            sessions[id] = new UploadSession(id, repository, record.Account, new HashAlgorithmName(record.Algorithm), directory.UploadData(id), space, clock);
             Owned(record.Account).Add(id);
         }
     }
@@ -48,7 +52,7 @@ internal sealed class UploadStore
         if (!TryCount(id, account)) return null;
         WriteRecord(id, new SessionRecord(repository.Value, account, algorithm.Name!));
         Fault.Pass(FaultPoint.UploadRecorded);
-        return sessions[id] = new UploadSession(id, repository, account, algorithm, directory.UploadData(id), space);
+        return sessions[id] = new UploadSession(id, repository, account, algorithm, directory.UploadData(id), space, clock);
     }
 
     /// <summary>A session that lasts one request and leaves no record: for a blob that comes whole.</summary>
@@ -56,7 +60,7 @@ internal sealed class UploadStore
     {
         space.Demand();
         var id = UploadId.Create();
-        return new UploadSession(id, repository, account, algorithm, directory.UploadData(id), space);
+        return new UploadSession(id, repository, account, algorithm, directory.UploadData(id), space, clock);
     }
 
     /// <summary>The session, if it is of this repository and this account; nobody else learns that it exists.</summary>
@@ -82,6 +86,7 @@ internal sealed class UploadStore
                 session.Flush();
                 Fault.Pass(FaultPoint.BlobSynced);
                 await blobs.AddAsync(session.Repository, expected, session.DataFile, session.Offset);
+                Remember(session, expected);
             }
         }
         finally
@@ -91,6 +96,15 @@ internal sealed class UploadStore
 
         Fault.Pass(FaultPoint.UploadEnded);
         return actual;
+    }
+
+    /// <summary>
+    /// Whether a session of this repository and this account became this blob, as far as that is remembered: of the newest, and until the
+    /// server is restarted. Whoever lost the answer to the closing request asks again.
+    /// </summary>
+    public bool HasFinished(string? text, RepositoryName repository, string account, Digest digest)
+    {
+        lock (finished) return UploadId.TryParse(text, out var id) && finished.TryGetValue(id, out var known) && known == new Finished(repository, account, digest);
     }
 
     /// <summary>Ends a session and gives its bytes back.</summary>
@@ -125,6 +139,15 @@ internal sealed class UploadStore
         }
 
         return removed;
+    }
+
+    private void Remember(UploadSession session, Digest digest)
+    {
+        lock (finished)
+        {
+            if (finishedInOrder.Count == MaxFinished) finished.Remove(finishedInOrder.Dequeue());
+            if (finished.TryAdd(session.Id, new Finished(session.Repository, session.Account, digest))) finishedInOrder.Enqueue(session.Id);
+        }
     }
 
     private bool TryCount(UploadId id, string account)
@@ -196,6 +219,8 @@ internal sealed class UploadStore
             return null; // no such session, or one whose beginning was cut off by a crash
         }
     }
+
+    private readonly record struct Finished(RepositoryName Repository, string Account, Digest Digest);
 
     private sealed record SessionRecord(string Repository, string Account, string Algorithm);
 }

@@ -7,15 +7,14 @@ namespace AuthIndex.RegistryCore.Tags;
 /// <summary>The tags of a repository (OCI distribution-spec 1.1, "Listing tags").</summary>
 internal sealed class TagsEndpoint(ManifestStore manifests, RegistryOptions options)
 {
-    /// <summary>GET: sorted by bytes, paged by <c>n</c> and <c>last</c>.</summary>
+    /// <summary>GET and HEAD: sorted by bytes, paged by <c>n</c> and <c>last</c>.</summary>
     public async Task<OciError?> ListAsync(V2Request request)
     {
         if (Page.Parse(request.Query("n"), request.Query("last"), options.Limits.PageSize) is not { } page) return OciError.PageInvalid(request.Query("n")!);
         if (manifests.Tags(request.Repository, page.After, page.Count + 1) is not { } tags) return OciError.NameUnknown(request.Repository);
 
         if (tags.Count > page.Count && page.Count > 0) request.Http.Response.Headers.Link = page.NextLink(request.Location("tags/list"), tags[page.Count - 1]);
-        await request.Http.Response.WriteAsJsonAsync(new TagList(request.Repository.Value, tags.Take(page.Count)), request.Aborted);
-        return null;
+        return await request.AnswerAsync(new TagList(request.Repository.Value, tags.Take(page.Count)));
     }
 
     private sealed record TagList(string Name, IEnumerable<string> Tags);

@@ -40,16 +40,23 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
         return null;
     });
 
-    /// <summary>PUT: appends what is left, if anything, and makes the session a blob when the digest is right.</summary>
-    public Task<OciError?> FinishAsync(V2Request request) => InTurnAsync(request, async session =>
+    /// <summary>
+    /// PUT: appends what is left, if anything, and makes the session a blob when the digest is right. Sent again, because the answer was
+    /// lost, it is answered again (RFC 9110 section 9.2.2).
+    /// </summary>
+    public async Task<OciError?> FinishAsync(V2Request request)
     {
-        var text = request.Query("digest") ?? "";
-        if (!Digest.TryParse(text, out var digest)) return OciError.DigestInvalid(text);
-        if (await TakeBodyAsync(request, session) is { } error) return error;
-        return await StoreAsync(request, session, digest);
-    });
+        var error = await InTurnAsync(request, async session =>
+        {
+            var text = request.Query("digest") ?? "";
+            if (!Digest.TryParse(text, out var digest)) return OciError.DigestInvalid(text);
+            if (await TakeBodyAsync(request, session) is { } error) return error;
+            return await StoreAsync(request, session, digest);
+        });
+        return error is { Code: OciError.UploadUnknownCode } && await HasFinishedAsync(request) ? null : error;
+    }
 
-    /// <summary>GET: where the session stands.</summary>
+    /// <summary>GET and HEAD: where the session stands.</summary>
     public Task<OciError?> StatusAsync(V2Request request)
     {
         if (uploads.Find(request.Argument, request.Repository, request.Token.Subject) is not { } session) return Task.FromResult<OciError?>(OciError.UploadUnknown());
@@ -84,12 +91,15 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
             : null;
     }
 
-    /// <summary>The scope that the token lacks to mount from the repository named, if that one holds the blob and the index says that the caller may pull from it.</summary>
+    /// <summary>
+    /// The scope that the token lacks to mount from the repository named, if the index says that the caller may pull from it and it
+    /// holds the blob. The right is asked for first: otherwise the time of the answer would tell whether a private repository holds a blob.
+    /// </summary>
     private async Task<Scope?> MissingSourceAsync(V2Request request, Digest digest)
     {
         if (!options.Reporting.Enabled || MountSource(request.Http.Request, "blobs/uploads") is not { } scope || request.Token.Grants(scope)) return null;
-        if (!RepositoryName.TryParse(scope.Name, out var source) || blobs.Find(source, digest) is null) return null;
-        return await index.PullableAsync(request.Token, request.Http.Connection.RemoteIpAddress, [scope.Name], request.Aborted) is { } pullable && pullable.Contains(scope.Name) ? scope : null;
+        if (await index.PullableAsync(request.TokenText, request.Http.Connection.RemoteIpAddress, [scope.Name], request.Aborted) is not { } answer || !answer.Repositories.Contains(scope.Name)) return null;
+        return RepositoryName.TryParse(scope.Name, out var source) && blobs.Find(source, digest) is not null ? scope : null;
     }
 
     /// <summary>The repositories a mount may come from: the one named, or every one that the token can pull from.</summary>
@@ -124,7 +134,7 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
     private async Task<OciError?> InTurnAsync(V2Request request, Func<UploadSession, Task<OciError?>> work)
     {
         if (uploads.Find(request.Argument, request.Repository, request.Token.Subject) is not { } session) return OciError.UploadUnknown();
-        using var turn = session.TryEnter();
+        using var turn = await session.EnterAsync(request.Aborted);
         if (turn is not null) return await work(session);
         return session.IsOver ? OciError.UploadUnknown() : OciError.UploadBusy();
     }
@@ -140,7 +150,7 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
             declared = range;
         }
 
-        var received = await session.AppendAsync(request.Http.Request.BodyReader, request.Aborted);
+        if (await session.AppendAsync(request.Http.Request.BodyReader, request.Aborted) is not { } received) return OciError.UploadTakenOver();
         if (declared is null || declared.Value.Length == received) return null;
         session.TruncateTo(start);
         return OciError.SizeInvalid(declared.Value.Length, received);
@@ -152,6 +162,21 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
         if (actual != digest) return OciError.DigestMismatch(digest, actual);
         DescribeBlob(request, digest);
         return null;
+    }
+
+    /// <summary>Answers as the request that made the session a blob was answered, if one did and the blob is still there.</summary>
+    private async Task<bool> HasFinishedAsync(V2Request request)
+    {
+        if (!Digest.TryParse(request.Query("digest"), out var digest)
+            || !uploads.HasFinished(request.Argument, request.Repository, request.Token.Subject, digest)
+            || await blobs.FindToKeepAsync(request.Repository, digest) is null)
+        {
+            return false;
+        }
+
+        await request.Http.Request.Body.CopyToAsync(Stream.Null, CancellationToken.None); // many clients read no answer before they have sent all
+        DescribeBlob(request, digest);
+        return true;
     }
 
     private static void DescribeBlob(V2Request request, Digest digest)

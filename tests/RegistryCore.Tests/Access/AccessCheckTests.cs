@@ -46,10 +46,39 @@ public sealed class AccessCheckTests(SharedRegistry registry) : IClassFixture<Sh
     }
 
     [Fact]
-    public async Task The_reason_of_the_index_reaches_the_message_and_the_challenge()
+    public async Task What_the_index_refused_is_denied_with_its_reason_and_no_challenge()
     {
         var answer = await WithRefusals(Refusal("some/repo", "push", "rule release-freeze forbids it"));
-        Assert.Equal("push on some/repo refused: rule release-freeze forbids it (decision d1)", answer.MustBe(HttpStatusCode.Unauthorized, "DENIED").ErrorMessage);
+        Assert.Equal("push on some/repo refused: rule release-freeze forbids it (decision d1)", answer.MustBe(HttpStatusCode.Forbidden, "DENIED").ErrorMessage);
+        Assert.Equal("", answer["WWW-Authenticate"]);
+    }
+
+    [Theory]
+    [InlineData("GET")]
+    [InlineData("HEAD")]
+    public async Task A_read_that_the_index_refused_is_challenged_with_the_reason(string method)
+    {
+        var answer = await SendAsync(new JsonArray(Refusal("other/repo", "pull", "rule secret forbids it")), null, method, "/v2/other/repo/manifests/v1");
+        Assert.Equal(HttpStatusCode.Unauthorized, answer.Status);
+        Assert.EndsWith("error=\"insufficient_scope\",error_description=\"pull on other/repo refused: rule secret forbids it (decision d1)\"", answer["WWW-Authenticate"], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("PUT", "manifests/v1", "push")]
+    [InlineData("DELETE", "manifests/v1", "delete")]
+    [InlineData("POST", "blobs/uploads/?mount=sha256:0000000000000000000000000000000000000000000000000000000000000000&from=other/repo", "push")]
+    [InlineData("PATCH", "blobs/uploads/00000000000000000000000000000000", "push")]
+    public async Task Every_write_that_the_index_refused_is_denied(string method, string tail, string action)
+    {
+        var answer = await SendAsync(new JsonArray(Refusal("some/repo", "push,delete", "rule freeze forbids it")), null, method, $"/v2/some/repo/{tail}");
+        Assert.Equal($"{action} on some/repo refused: rule freeze forbids it (decision d1)", answer.MustBe(HttpStatusCode.Forbidden, "DENIED").ErrorMessage);
+    }
+
+    [Fact]
+    public async Task A_write_that_the_token_was_never_asked_for_is_challenged()
+    {
+        var answer = await WithRefusals(Refusal("some/repo", "delete", "rule freeze forbids it"));
+        Assert.Equal("the token does not grant push on some/repo", answer.MustBe(HttpStatusCode.Unauthorized, "DENIED").ErrorMessage);
         Assert.EndsWith($"error=\"insufficient_scope\",error_description=\"{answer.ErrorMessage}\"", answer["WWW-Authenticate"], StringComparison.Ordinal);
     }
 
@@ -63,9 +92,20 @@ public sealed class AccessCheckTests(SharedRegistry registry) : IClassFixture<Sh
     [Fact]
     public async Task A_reason_cannot_break_out_of_the_header()
     {
-        var answer = await WithRefusals(Refusal("some/repo", "push", "\",scope=\"x\"\r\nX-Evil: yes"));
+        var answer = await SendAsync(new JsonArray(Refusal("other/repo", "pull", "\",scope=\"x\"\r\nX-Evil: yes")), null, "GET", "/v2/other/repo/manifests/v1");
         Assert.Equal("", answer["X-Evil"]);
         Assert.Contains("refused: \\\",scope=\\\"x\\\"??X-Evil: yes (decision d1)\"", answer["WWW-Authenticate"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_user_name_and_password_are_told_that_tokens_are_taken_here_and_where_to_get_one()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v2/some/repo/tags/list");
+        request.Headers.Authorization = new("Basic", "YWxpY2U6c2VjcmV0");
+        using var response = await registry.Host.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        var answer = (await Answer.ReadAsync(response)).MustBe(HttpStatusCode.Unauthorized, "UNAUTHORIZED");
+        Assert.Contains("get a token with them from http://127.0.0.1:5001/token?service=registry&scope=repository:some/repo:pull,", answer.ErrorMessage, StringComparison.Ordinal);
+        Assert.DoesNotContain("error=", answer["WWW-Authenticate"], StringComparison.Ordinal);
     }
 
     [Theory]
@@ -85,13 +125,16 @@ public sealed class AccessCheckTests(SharedRegistry registry) : IClassFixture<Sh
 
     private Task<Answer> WithRefusals(params JsonObject[] refusals) => WithRefusals(new JsonArray([.. refusals]), null);
 
-    private async Task<Answer> WithRefusals(JsonNode claim, string? raw)
+    private Task<Answer> WithRefusals(JsonNode claim, string? raw) => SendAsync(claim, raw, "POST", "/v2/some/repo/blobs/uploads/");
+
+    private async Task<Answer> SendAsync(JsonNode claim, string? raw, string method, string path)
     {
         var tokens = registry.Host.Tokens;
         var payload = tokens.Payload("alice", "repository:some/repo:pull");
         payload["refused"] = claim;
         using var client = registry.Host.With(tokens.Sign(tokens.Header().ToJsonString(), payload.ToJsonString().Replace("\"CLAIM\"", raw, StringComparison.Ordinal)));
-        using var response = await client.PostAsync("/v2/some/repo/blobs/uploads/", null, TestContext.Current.CancellationToken);
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        using var response = await client.SendAsync(request, TestContext.Current.CancellationToken);
         return await Answer.ReadAsync(response);
     }
 }

@@ -215,8 +215,9 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
     }
 
     [Fact]
-    public async Task No_more_than_a_bounded_number_of_tokens_is_remembered()
+    public async Task The_memory_for_remembered_tokens_is_bounded_whatever_their_size()
     {
+        const long MaxBytes = 100 * 1024;
         using var folder = new TemporaryDirectory();
         using var tokens = new TokenMaker(TimeProvider.System);
         await File.WriteAllTextAsync(folder["keys.json"], tokens.Jwks, TestContext.Current.CancellationToken);
@@ -225,14 +226,18 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         using var keys = new TrustedKeys(options, http, TimeProvider.System, NullLogger<TrustedKeys>.Instance);
         var revoked = new RevokedTokens(TimeProvider.System);
         using var introspection = new Introspection(new IndexConnection(options, http), options, TimeProvider.System, NullLogger<Introspection>.Instance);
-        using var validator = new BearerValidator(options, keys, revoked, new RevocationContact(options, revoked, TimeProvider.System), introspection, TimeProvider.System, mostRemembered: 10);
-        foreach (var _ in Enumerable.Range(0, 50))
+        using var validator = new BearerValidator(options, keys, revoked, new RevocationContact(options, revoked, TimeProvider.System), introspection, TimeProvider.System, maxRememberedBytes: MaxBytes);
+        foreach (var scopes in Enumerable.Range(0, 50).Select(i => i % 2 == 0 ? 1 : 200))
         {
-            var token = tokens.Make("alice", Scope);
+            var token = tokens.Make("alice", [.. Enumerable.Repeat(Scope, scopes)]);
             for (var use = 0; use < 2; use++) Assert.IsType<TokenOutcome.Valid>(await validator.ValidateAsync(token, TestContext.Current.CancellationToken));
         }
 
-        Assert.InRange(validator.RememberedCount, 1, 10);
+        Assert.InRange(validator.RememberedBytes, 1, MaxBytes);
+
+        // A token that alone takes more is judged all the same.
+        Assert.IsType<TokenOutcome.Valid>(await validator.ValidateAsync(tokens.Make("alice", [.. Enumerable.Repeat(Scope, 500)]), TestContext.Current.CancellationToken));
+        Assert.InRange(validator.RememberedBytes, 1, MaxBytes);
     }
 
     [Fact]

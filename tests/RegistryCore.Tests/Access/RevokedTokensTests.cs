@@ -102,5 +102,5 @@ public sealed class RevokedTokensTests
     }
 
     private VerifiedToken Token(long issuedAt) =>
-        new("raw", "alice", [], [], clock.GetUtcNow(), clock.GetUtcNow()) { Grant = "grant-1", Id = "id-1", IssuedAt = issuedAt };
+        new("alice", [], [], clock.GetUtcNow(), clock.GetUtcNow()) { Grant = "grant-1", Id = "id-1", IssuedAt = issuedAt };
 }

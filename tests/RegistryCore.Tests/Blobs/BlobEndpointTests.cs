@@ -49,8 +49,19 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
         var blob = await repository.PushBlobAsync();
         var get = (await repository.GetAsync($"blobs/{blob.Digest}", ("Range", range))).MustBe(HttpStatusCode.PartialContent);
         Assert.Equal(blob.Bytes[first..(last + 1)], get.Body);
-        var head = (await repository.HeadAsync($"blobs/{blob.Digest}", ("Range", range))).MustBe(HttpStatusCode.PartialContent);
-        foreach (var answer in (Answer[])[get, head]) Assert.Equal(($"bytes {first}-{last}/1000", $"{last - first + 1}"), (answer["Content-Range"], answer["Content-Length"]));
+        Assert.Equal(($"bytes {first}-{last}/1000", $"{last - first + 1}"), (get["Content-Range"], get["Content-Length"]));
+    }
+
+    [Theory]
+    [InlineData("bytes=0-9")]
+    [InlineData("bytes=0-0,5-9")]
+    [InlineData("bytes=5000-")]
+    public async Task A_range_means_nothing_for_HEAD(string range)
+    {
+        var repository = registry.New();
+        var blob = await repository.PushBlobAsync();
+        var head = (await repository.HeadAsync($"blobs/{blob.Digest}", ("Range", range))).MustBe(HttpStatusCode.OK);
+        Assert.Equal(("", "1000"), (head["Content-Range"], head["Content-Length"]));
     }
 
     [Theory]
@@ -97,8 +108,6 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
             Assert.Equal(("application/octet-stream", $"bytes {ends[0]}-{ends[1]}/1000"), (type, range));
             Assert.Equal(blob.Bytes[ends[0]..(ends[1] + 1)], bytes);
         }
-
-        Assert.Equal(answer.Body.Length, (await repository.HeadAsync($"blobs/{blob.Digest}", ("Range", header))).Headers["Content-Length"].Select(int.Parse).Single());
     }
 
     [Fact]

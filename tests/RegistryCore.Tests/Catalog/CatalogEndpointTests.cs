@@ -82,6 +82,23 @@ public sealed class CatalogEndpointTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_listing_asks_about_the_names_of_its_page_and_then_only_about_what_the_index_says_may_be_pulled()
+    {
+        foreach (var i in Enumerable.Range(0, 20)) await new Repository(host, $"hidden/{i:00}").PushManifestAsync(Manifest.Empty(), "v1");
+        Allow(["c/", "z"], "c/x/y", "z");
+        var first = (await ListAsync("repository:b:pull", "/v2/_catalog?n=1")).MustBe(HttpStatusCode.OK);
+        Assert.Equal(["c/x/y"], Names(first));
+        var second = (await ListAsync("repository:b:pull", Links.Next(first)!)).MustBe(HttpStatusCode.OK);
+        Assert.Equal(["z"], Names(second));
+        Assert.Null(Links.Next(second));
+        Assert.Equal(["a/one a/two", "c/x/y z", "hidden/00 hidden/01", "z"], questions.Select(q => string.Join(' ', q.Question.GetProperty("repositories").EnumerateArray())));
+
+        Allow(prefixes: []);
+        Assert.Empty(Names((await ListAsync("repository:b:pull", "/v2/_catalog?n=1")).MustBe(HttpStatusCode.OK)));
+        Assert.Equal(5, questions.Count);
+    }
+
+    [Fact]
     public async Task Who_may_pull_nothing_sees_an_empty_list()
     {
         Allow();
@@ -156,11 +173,13 @@ public sealed class CatalogEndpointTests : IAsyncLifetime
         Assert.Contains("scope=\"registry:catalog:*\"", (await Answer.ReadAsync(response)).MustBe(HttpStatusCode.Unauthorized, "UNAUTHORIZED")["WWW-Authenticate"], StringComparison.Ordinal);
     }
 
-    private void Allow(params string[] names) => index.Answer = async http =>
+    private void Allow(params string[] names) => Allow(null, names);
+
+    private void Allow(string[]? prefixes, params string[] names) => index.Answer = async http =>
     {
         using var body = new StreamReader(http.Request.Body, Encoding.UTF8);
         questions.Add((http.Request.Headers.Authorization.ToString(), JsonDocument.Parse(await body.ReadToEndAsync()).RootElement));
-        await http.Response.WriteAsJsonAsync(new { repositories = names });
+        await http.Response.WriteAsJsonAsync(new { repositories = names, prefixes });
     };
 
     private async Task<Answer> ListAsync(string scope, string path = "/v2/_catalog")

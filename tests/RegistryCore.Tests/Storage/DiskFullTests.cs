@@ -34,10 +34,10 @@ public sealed class DiskFullTests
             if (status == HttpStatusCode.Created) pushed.Add(image);
         }
 
-        Assert.Equal(HttpStatusCode.InsufficientStorage, status);
+        Assert.Equal(HttpStatusCode.Forbidden, status);
         Assert.True(pushed.Count > 3);
-        Assert.Equal(HttpStatusCode.InsufficientStorage, await TestImage.StatusAsync(http, HttpMethod.Post, $"/v2/{Repository}/blobs/uploads/"));
-        Assert.Equal(HttpStatusCode.InsufficientStorage, await TestImage.PushManifestAsync(http, Repository, "other", kept.Manifest));
+        Assert.Equal(HttpStatusCode.Forbidden, await TestImage.StatusAsync(http, HttpMethod.Post, $"/v2/{Repository}/blobs/uploads/"));
+        Assert.Equal(HttpStatusCode.Forbidden, await TestImage.PushManifestAsync(http, Repository, "other", kept.Manifest));
         Assert.Contains("bytes are free; pushes are refused", await ReadinessAsync(registry, "degraded"), StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(Path.Combine(volume.Root, "registry", "uploads")));
 
@@ -62,10 +62,10 @@ public sealed class DiskFullTests
         var session = await BeginAsync(http);
         volume.Fill();
 
-        Assert.Equal(HttpStatusCode.InsufficientStorage, await TestImage.PushBlobAsync(http, Repository, new TestImage(2, 2 * Megabyte).Layer));
-        Assert.Equal(HttpStatusCode.InsufficientStorage, await PatchAsync(http, session, new byte[Megabyte]));
-        Assert.Equal(HttpStatusCode.InsufficientStorage, await TestImage.StatusAsync(http, HttpMethod.Post, $"/v2/{Repository}/blobs/uploads/"));
-        Assert.Equal(HttpStatusCode.InsufficientStorage, await TestImage.PushManifestAsync(http, Repository, "moved", kept.Manifest));
+        Assert.Equal(HttpStatusCode.Forbidden, await TestImage.PushBlobAsync(http, Repository, new TestImage(2, 2 * Megabyte).Layer));
+        Assert.Equal(HttpStatusCode.Forbidden, await PatchAsync(http, session, new byte[Megabyte]));
+        Assert.Equal(HttpStatusCode.Forbidden, await TestImage.StatusAsync(http, HttpMethod.Post, $"/v2/{Repository}/blobs/uploads/"));
+        Assert.Equal(HttpStatusCode.Forbidden, await TestImage.PushManifestAsync(http, Repository, "moved", kept.Manifest));
         await kept.AssertPullableAsync(http, Repository, "kept");
         Assert.Equal(HttpStatusCode.Accepted, await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/kept"));
         Assert.Equal(0, Directory.GetFiles(Path.Combine(volume.Root, "registry", "uploads"), "*.data").Sum(f => new FileInfo(f).Length));
@@ -93,7 +93,7 @@ public sealed class DiskFullTests
             volume.Fill();
             registry.Clock.Advance(TimeSpan.FromHours(2));
             using var http = registry.As(Scope);
-            Assert.Equal(HttpStatusCode.InsufficientStorage, await TestImage.PushManifestAsync(http, Repository, "other", images[^1].Manifest));
+            Assert.Equal(HttpStatusCode.Forbidden, await TestImage.PushManifestAsync(http, Repository, "other", images[^1].Manifest));
             foreach (var image in images[..6])
             {
                 Assert.Equal(HttpStatusCode.Accepted, await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/{image.Digest}"));
@@ -121,7 +121,7 @@ public sealed class DiskFullTests
         Assert.Equal(HttpStatusCode.Accepted, await PatchAsync(http, session, blob));
         volume.Fill();
 
-        Assert.Equal(HttpStatusCode.InsufficientStorage, await TestImage.StatusAsync(http, HttpMethod.Put, $"{session}?digest={TestImage.DigestOf(blob)}"));
+        Assert.Equal(HttpStatusCode.Forbidden, await TestImage.StatusAsync(http, HttpMethod.Put, $"{session}?digest={TestImage.DigestOf(blob)}"));
         volume.Clear();
         Assert.Empty(StoredBlobs.Files(volume.Root));
         Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Put, $"{session}?digest={TestImage.DigestOf(blob)}"));
@@ -163,7 +163,7 @@ public sealed class DiskFullTests
         if (!response.IsSuccessStatusCode)
         {
             using var json = JsonDocument.Parse(await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken));
-            Assert.Equal("UNAVAILABLE", json.RootElement.GetProperty("errors")[0].GetProperty("code").GetString());
+            Assert.Equal("DENIED", json.RootElement.GetProperty("errors")[0].GetProperty("code").GetString());
         }
 
         return response.StatusCode;

@@ -69,12 +69,22 @@ public sealed class MountSourceTests : IAsyncLifetime
     {
         pullable = "team/source";
         (await target.PostAsync($"blobs/uploads/?mount={Content.Random().Digest}&from=team/source")).MustBe(HttpStatusCode.Accepted);
-        Assert.DoesNotContain("/index/v1/pullable", index.Asked);
 
         var blob = await source.PushBlobAsync();
         await index.StopAsync();
         (await target.PostAsync($"blobs/uploads/?mount={blob.Digest}&from=team/source")).MustBe(HttpStatusCode.Accepted);
         await index.StartAgainAsync();
+    }
+
+    [Fact]
+    public async Task Whether_a_private_source_holds_the_blob_is_not_looked_at_before_the_right_to_it()
+    {
+        var held = await source.PushBlobAsync();
+        foreach (var (digest, asked) in new[] { (held.Digest, 1), (Content.Random().Digest, 2) })
+        {
+            (await target.PostAsync($"blobs/uploads/?mount={digest}&from=team/source")).MustBe(HttpStatusCode.Accepted);
+            Assert.Equal(asked, index.Asked.Count(path => path == "/index/v1/pullable"));
+        }
     }
 
     private async Task<string> ChallengeAsync(string path)
