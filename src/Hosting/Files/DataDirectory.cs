@@ -3,6 +3,9 @@ namespace AuthIndex.Hosting.Files;
 /// <summary>The folder that a program owns: made with mode 700, proven writable, and held by one process at a time.</summary>
 public sealed class DataDirectory : IDisposable
 {
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const int MostLinks = 40; // as the system itself
+
     private readonly IDisposable held;
 
     private DataDirectory(string path, IDisposable held)
@@ -18,11 +21,10 @@ public sealed class DataDirectory : IDisposable
     /// <exception cref="OperatorException">It cannot be made or written.</exception>
     public static string Ensure(string path)
     {
-        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
         try
         {
             path = Path.GetFullPath(path);
-            Directory.CreateDirectory(path, ownerOnly);
+            Directory.CreateDirectory(path, OwnerOnly);
             var probe = Path.Combine(path, $".writable-{Environment.ProcessId}");
             File.WriteAllBytes(probe, []);
             File.Delete(probe);
@@ -42,6 +44,34 @@ public sealed class DataDirectory : IDisposable
         return FileLock.TryTake(Path.Combine(path, "lock")) is { } held
             ? new DataDirectory(path, held)
             : throw new OperatorException($"the data directory {path} is in use by another process");
+    }
+
+    /// <summary>Makes a folder with mode 700, and likewise those on the way to it, which .NET would make for everybody.</summary>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    public static void MakeForOwner(string folder)
+    {
+        if (Directory.Exists(folder)) return;
+        MakeForOwner(Path.GetDirectoryName(folder)!);
+        Directory.CreateDirectory(folder, OwnerOnly);
+    }
+
+    /// <summary>Refuses a backup's folder within the data directory: each backup would save the ones before it.</summary>
+    /// <param name="target">The folder, which need not exist.</param>
+    /// <param name="data">The data directory.</param>
+    /// <exception cref="OperatorException">It is the data directory or lies in it, by its name or by way of a link.</exception>
+    public static void DemandOutside(string target, string data)
+    {
+        var (real, around) = (RealPath(target, MostLinks), RealPath(data, MostLinks));
+        if (real == around || real.StartsWith(around.TrimEnd('/') + "/", StringComparison.Ordinal)) throw new OperatorException($"{target} is in the data directory {data}, which it is to save: name a folder elsewhere");
+    }
+
+    /// <summary>The path with links followed, as far as there is anything.</summary>
+    private static string RealPath(string path, int links)
+    {
+        path = Path.GetFullPath(path).TrimEnd('/');
+        if (Path.GetDirectoryName(path) is not { } parent) return "/";
+        var here = Path.Combine(RealPath(parent, links), Path.GetFileName(path));
+        return links > 0 && new FileInfo(here).LinkTarget is { } target ? RealPath(Path.Combine(Path.GetDirectoryName(here)!, target), links - 1) : here;
     }
 
     /// <summary>Gives the folder free.</summary>

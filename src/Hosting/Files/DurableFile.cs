@@ -64,6 +64,13 @@ public static partial class DurableFile
         return Marshal.GetLastPInvokeError() is notPermitted or otherVolume or tooManyLinks or notSupported ? false : throw Failure("link", name);
     }
 
+    /// <summary>Whether a failure to read says that the bytes themselves are lost; others, as of a volume that is away, say nothing about them.</summary>
+    public static bool TellsDamage(IOException e)
+    {
+        const int inputOutputError = 5, badMessage = 74, structureNeedsCleaning = 117; // EIO, EBADMSG, EUCLEAN: how file systems tell of damage
+        return e.HResult is inputOutputError or badMessage or structureNeedsCleaning;
+    }
+
     /// <summary>Makes the names in a directory durable: files created, renamed or removed in it.</summary>
     /// <exception cref="IOException">The directory cannot be opened or synced.</exception>
     public static void SyncDirectory(string directory)

@@ -49,7 +49,7 @@ internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber
     private async Task<TaskReport> BackUpAsync(StorageTask.Backup task, CancellationToken cancellationToken)
     {
         var report = await backup.RunAsync(task.Directory, cancellationToken);
-        var text = $"the backup {task.Directory} holds {report.Blobs} blobs, {report.Copied} of them new; {report.Missing.Count} are missing from the registry itself";
+        var text = $"the backup {task.Directory} holds {report.Blobs} blobs, {report.Copied} of them new; {report.Missing.Count} are missing from the registry itself or damaged in it";
         return TaskReport.Of(report.Missing.Count == 0, WithList(text, report.Missing), report);
     }
 
@@ -83,7 +83,7 @@ internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber
         return await manifests.RollBackAsync(ParseRepository(task.Repository), ParseTag(task.Tag), target, task.By) switch
         {
             RollbackOutcome.Moved moved => TaskReport.Of(true, $"{task.Repository}:{task.Tag} is {moved.To}, it was {moved.From ?? "deleted"}", moved),
-            RollbackOutcome.ManifestGone gone => throw new OperatorException($"the manifest {gone.Digest} is gone from {task.Repository}: it can only be pushed again"),
+            RollbackOutcome.ManifestGone gone => throw new OperatorException($"the manifest {gone.Digest} is gone from {task.Repository} or damaged: it can only be pushed again"),
             _ => throw new OperatorException($"the tag {task.Tag} of {task.Repository} {(task.Digest is null ? "has nothing before its last move" : $"never pointed at {task.Digest}")}"),
         };
     }

@@ -6,13 +6,13 @@ namespace AuthIndex.RegistryCore.Storage;
 /// <summary>What a backup holds.</summary>
 /// <param name="Blobs">Blobs that the copied database names and the backup holds.</param>
 /// <param name="Copied">Those of them that this run copied or linked.</param>
-/// <param name="Missing">Those that the database names and nobody has any more.</param>
+/// <param name="Missing">Those that the database names and whose bytes neither the registry nor the backup has any more: missing, damaged or not to be read.</param>
 internal sealed record BackupReport(int Blobs, int Copied, IReadOnlyList<string> Missing);
 
 /// <summary>
 /// Copies the registry's folder while it is served: first the database, in one moment, then every blob that this copy names. No
 /// blob's file goes meanwhile, because the collector waits. The copied database gets its name last: until then the folder holds
-/// the backup that it held before, or none. Run again, it copies only what is missing.
+/// the backup that it held before, or none. Run again, it copies only what is missing or was pushed again since.
 /// </summary>
 internal sealed class Backup(StorageDirectory directory, RegistryDatabase database, Housekeeping housekeeping)
 {
@@ -34,15 +34,16 @@ internal sealed class Backup(StorageDirectory directory, RegistryDatabase databa
             foreach (var blob in copy.Blobs())
             {
                 var path = BackupFolder.Blob(target, blob.Digest);
-                if (!IsThere(path, blob.Size))
+                var outcome = await TakeAsync(path, blob, cancellationToken);
+                if (outcome == Outcome.Lost)
                 {
-                    if (!await TakeAsync(directory.Blob(blob.Digest), path, blob, cancellationToken))
-                    {
-                        copy.MarkDamaged(blob.Digest, database.Now);
-                        missing.Add(blob.Digest.Value);
-                        continue;
-                    }
+                    copy.MarkDamaged(blob.Digest, database.Now);
+                    missing.Add(blob.Digest.Value);
+                    continue;
+                }
 
+                if (outcome == Outcome.New)
+                {
                     copied++;
                     Fault.Pass(FaultPoint.BackupBlobCopied);
                 }
@@ -62,7 +63,7 @@ internal sealed class Backup(StorageDirectory directory, RegistryDatabase databa
 
     private void Prepare(string target)
     {
-        if (target == directory.Root || target.StartsWith(directory.Root + "/", StringComparison.Ordinal)) throw new OperatorException($"{target} lies in the registry's own folder");
+        DataDirectory.DemandOutside(target, Path.GetDirectoryName(directory.Root)!);
         if (Directory.Exists(target) && !BackupFolder.Is(target) && Directory.EnumerateFileSystemEntries(target).Any())
         {
             throw new OperatorException($"{target} is not empty and holds no backup: name a new folder, or that of an earlier backup");
@@ -70,6 +71,7 @@ internal sealed class Backup(StorageDirectory directory, RegistryDatabase databa
 
         try
         {
+            DataDirectory.MakeForOwner(target);
             DataDirectory.Ensure(target);
             BackupFolder.Create(target);
         }
@@ -81,14 +83,65 @@ internal sealed class Backup(StorageDirectory directory, RegistryDatabase databa
 
     private static bool IsThere(string path, long size) => new FileInfo(path) is { Exists: true } file && file.Length == size;
 
-    /// <summary>
-    /// A second name for the same file where the volume is the same, since a blob's file is never written again; otherwise a copy.
-    /// False when the registry itself has lost it.
-    /// </summary>
-    private static async Task<bool> TakeAsync(string source, string target, BlobRecord blob, CancellationToken cancellationToken)
+    /// <summary>Whether the registry's own file will do, as far as is known.</summary>
+    private async Task<bool> IsSoundAsync(CopiedBlob blob, CancellationToken cancellationToken)
     {
-        if (!IsThere(source, blob.Size)) return false;
-        File.Delete(target);
-        return DurableFile.TryLinkOnSameVolume(source, target) || await BlobFile.CopyAsync(source, target, blob.Digest, cancellationToken);
+        var path = directory.Blob(blob.Digest);
+        return blob.IsDamaged ? await IsIntactAsync(path, blob, cancellationToken) : IsThere(path, blob.Size);
+    }
+
+    /// <summary>
+    /// Has the backup hold a blob: by a second name for the registry's own file where the volume is the same, since a blob's file is
+    /// never written again, and otherwise by a copy. What was taken from a file that rotted and was pushed again since has the right
+    /// length too: so only the same file will do, or a copy that was found right and has had its file's time since.
+    /// </summary>
+    private async Task<Outcome> TakeAsync(string path, CopiedBlob blob, CancellationToken cancellationToken)
+    {
+        var source = directory.Blob(blob.Digest);
+        var isThere = IsThere(path, blob.Size);
+        if (!await IsSoundAsync(blob, cancellationToken)) // then the backup may have the last good copy
+        {
+            return isThere && await IsIntactAsync(path, blob, cancellationToken) ? Outcome.Had : Outcome.Lost;
+        }
+
+        if (isThere && FileStamp.Of(path) == FileStamp.Of(source)) return Outcome.Had;
+        if (TryLink(source, path)) return Outcome.New;
+        if (isThere && File.GetLastWriteTimeUtc(path) == File.GetLastWriteTimeUtc(source)) return Outcome.Had;
+        var wasRight = isThere && await IsIntactAsync(path, blob, cancellationToken);
+        if (!wasRight && !await BlobFile.CopyAsync(source, path, blob.Digest, cancellationToken)) return Outcome.Lost;
+        KeepTime(source, path);
+        return wasRight ? Outcome.Had : Outcome.New;
+    }
+
+    /// <summary>Gives the registry's file its name in the backup, in one step: what the backup had is there until then.</summary>
+    private static bool TryLink(string source, string target)
+    {
+        var unfinished = target + ".partial";
+        File.Delete(unfinished);
+        if (!DurableFile.TryLinkOnSameVolume(source, unfinished)) return false;
+        File.Move(unfinished, target, overwrite: true);
+        return true;
+    }
+
+    private static void KeepTime(string source, string copy)
+    {
+        try
+        {
+            File.SetLastWriteTimeUtc(copy, File.GetLastWriteTimeUtc(source));
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // another user's: it is compared again the next time
+        }
+    }
+
+    private static Task<bool> IsIntactAsync(string path, CopiedBlob blob, CancellationToken cancellationToken) =>
+        BlobFile.IsIntactAsync(path, blob.Digest, blob.Size, BlobFile.NoPace, cancellationToken);
+
+    private enum Outcome
+    {
+        Had,
+        New,
+        Lost,
     }
 }

@@ -10,35 +10,27 @@ namespace AuthIndex.RegistryCore.Storage;
 internal static class BlobFile
 {
     private const int ReadSize = 256 * 1024;
-    private const int InputOutputError = 5, BadMessage = 74, StructureNeedsCleaning = 117; // EIO, EBADMSG, EUCLEAN: how file systems tell of damage
 
     /// <summary>Whether the file is there, readable, and of the digest and size.</summary>
     public static async Task<bool> IsIntactAsync(string path, Digest digest, long size, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken)
     {
-        try
-        {
-            using var file = Open(path);
-            if (RandomAccess.GetLength(file) != size) return false;
-            return await HashAsync(file, digest.Algorithm, _ => { }, pace, cancellationToken) == digest;
-        }
-        catch (IOException e) when (e is FileNotFoundException || e.HResult is InputOutputError or StructureNeedsCleaning or BadMessage)
-        {
-            return false; // missing, or its sectors cannot be read; other failures, as of a volume that is away, say nothing about the bytes
-        }
+        using var file = TryOpen(path);
+        if (file is null || RandomAccess.GetLength(file) != size) return false;
+        return await HashAsync(file, digest.Algorithm, _ => { }, pace, cancellationToken) == digest;
     }
 
     /// <summary>
-    /// Copies a blob, durably, under its name only when the bytes are right; false when the source is missing or damaged. The
-    /// caller syncs the folder.
+    /// Copies a blob, durably, under its name only when the bytes are right; false when the source is missing, damaged or cannot be
+    /// read. The caller syncs the folder.
     /// </summary>
     /// <exception cref="IOException">The target cannot be written.</exception>
     public static async Task<bool> CopyAsync(string source, string target, Digest digest, CancellationToken cancellationToken)
     {
-        if (!File.Exists(source)) return false;
         var unfinished = target + ".partial";
-        using (var from = Open(source))
-        using (var to = File.OpenHandle(unfinished, FileMode.Create, FileAccess.Write))
+        using (var from = TryOpen(source))
         {
+            if (from is null) return false;
+            using var to = File.OpenHandle(unfinished, FileMode.Create, FileAccess.Write);
             var at = 0L;
             var actual = await HashAsync(from, digest.Algorithm, bytes => RandomAccess.Write(to, bytes.Span, (at += bytes.Length) - bytes.Length), NoPace, cancellationToken);
             if (actual != digest)
@@ -64,21 +56,33 @@ internal static class BlobFile
         DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
     }
 
-    private static SafeFileHandle Open(string path) => File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
+    /// <summary>Opens a file to read all of it; null when it is missing or the disk cannot give it.</summary>
+    private static SafeFileHandle? TryOpen(string path)
+    {
+        try
+        {
+            return File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
+        }
+        catch (IOException e) when (e is FileNotFoundException || DurableFile.TellsDamage(e))
+        {
+            return null;
+        }
+    }
 
-    private static async Task<Digest> HashAsync(
+    /// <summary>The digest of all bytes; null when some of them cannot be read.</summary>
+    private static async Task<Digest?> HashAsync(
         SafeFileHandle file, HashAlgorithmName algorithm, Action<ReadOnlyMemory<byte>> use, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(algorithm);
         var buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
         try
         {
-            int read;
-            for (var at = 0L; (read = await RandomAccess.ReadAsync(file, buffer.AsMemory(0, ReadSize), at, cancellationToken)) > 0; at += read)
+            for (var at = 0L; await TryReadAsync(file, buffer.AsMemory(0, ReadSize), at, cancellationToken) is var read && read != 0; at += read.Value)
             {
-                hash.AppendData(buffer, 0, read);
-                use(buffer.AsMemory(0, read));
-                await pace(read, cancellationToken);
+                if (read is null) return null;
+                hash.AppendData(buffer, 0, read.Value);
+                use(buffer.AsMemory(0, read.Value));
+                await pace(read.Value, cancellationToken);
             }
 
             return Digest.Of(algorithm, hash.GetCurrentHash());
@@ -86,6 +90,19 @@ internal static class BlobFile
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>How many bytes were read; null when the disk cannot give them.</summary>
+    private static async ValueTask<int?> TryReadAsync(SafeFileHandle file, Memory<byte> buffer, long at, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await RandomAccess.ReadAsync(file, buffer, at, cancellationToken);
+        }
+        catch (IOException e) when (DurableFile.TellsDamage(e))
+        {
+            return null;
         }
     }
 }

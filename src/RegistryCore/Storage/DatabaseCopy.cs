@@ -4,6 +4,12 @@ using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Storage;
 
+/// <summary>A blob that a copy of the database names.</summary>
+/// <param name="Digest">Its digest.</param>
+/// <param name="Size">Its size in bytes.</param>
+/// <param name="IsDamaged">Whether its bytes are known to be damaged.</param>
+internal sealed record CopiedBlob(Digest Digest, long Size, bool IsDamaged);
+
 /// <summary>A copy of a registry's database that nobody serves.</summary>
 internal sealed class DatabaseCopy : IDisposable
 {
@@ -18,8 +24,11 @@ internal sealed class DatabaseCopy : IDisposable
     }
 
     /// <summary>The blobs that it names.</summary>
-    public IReadOnlyList<BlobRecord> Blobs() =>
-        [.. db.Query<(string Digest, long Size)>("SELECT digest, size FROM blobs ORDER BY digest").Select(row => new BlobRecord(Parse(row.Digest), row.Size))];
+    public IReadOnlyList<CopiedBlob> Blobs() =>
+    [
+        .. db.Query<(string Digest, long Size, bool IsDamaged)>("SELECT digest, size, damaged_at IS NOT NULL FROM blobs ORDER BY digest")
+            .Select(row => new CopiedBlob(Parse(row.Digest), row.Size, row.IsDamaged)),
+    ];
 
     /// <summary>The manifests whose bytes are not those of their digest.</summary>
     public IReadOnlyList<Digest> DamagedManifests() =>

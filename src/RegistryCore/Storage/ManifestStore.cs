@@ -33,7 +33,8 @@ internal sealed record NewManifest(
 internal abstract record PutOutcome
 {
     /// <summary>It is stored, and the tags point at it.</summary>
-    internal sealed record Stored : PutOutcome;
+    /// <param name="Healed">Whether other bytes were stored under its digest before.</param>
+    internal sealed record Stored(bool Healed) : PutOutcome;
 
     /// <summary>It refers to what the repository does not hold; nothing was changed.</summary>
     internal sealed record Missing(IReadOnlyList<Digest> Digests) : PutOutcome;
@@ -115,6 +116,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
         if (manifest.Children.Count > 0 && database.Read(db => IsTooDeep(db, repository, manifest.Children))) return new PutOutcome.TooDeep();
         var outcome = await database.WriteAsync(db => Put(db, repository, manifest, tags, precondition, account));
         if (outcome is PutOutcome.Stored) cache.Invalidate(repository.Value);
+        if (outcome is PutOutcome.Stored { Healed: true }) cache.InvalidateAll(); // other repositories hold the same bytes
         return outcome;
     }
 
@@ -186,7 +188,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
             var wanted = target?.Value ?? history.FirstOrDefault()?.OldDigest;
             if (wanted is null || !history.Any(move => move.OldDigest == wanted || move.NewDigest == wanted)) return new RollbackOutcome.NeverThere();
             var id = RegistryDatabase.FindRepository(db, repository)!.Value;
-            if (!Digest.TryParse(wanted, out var digest) || !Exists(db, id, digest)) return new RollbackOutcome.ManifestGone(wanted);
+            if (!Digest.TryParse(wanted, out var digest) || !IsShown(db, id, digest)) return new RollbackOutcome.ManifestGone(wanted);
             var current = TagDigest(db, id, tag);
             if (current != digest) MoveTag(db, id, tag, current, digest, account);
             return new RollbackOutcome.Moved(current?.Value, wanted);
@@ -196,13 +198,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
     }
 
     /// <summary>Whether the repository holds the manifest, and its bytes are not known to be damaged.</summary>
-    public bool Holds(RepositoryName repository, Digest digest) => database.Read(db => db.ExecuteScalar<bool>(
-        """
-        SELECT EXISTS (
-            SELECT 1 FROM repositories r JOIN manifests m ON m.repository = r.id JOIN manifest_contents c ON c.digest = m.digest AND c.damaged_at IS NULL
-            WHERE r.name = @name AND m.digest = @digest)
-        """,
-        new { name = repository.Value, digest = digest.Value }));
+    public bool Holds(RepositoryName repository, Digest digest) => database.Read(db => RegistryDatabase.FindRepository(db, repository) is { } id && IsShown(db, id, digest));
 
     /// <summary>Whether the last who moved or deleted a tag is another account; false when it never was.</summary>
     public bool IsMovedByOthers(RepositoryName repository, string tag, string account) => database.Read(db => IsMovedByOthers(History(db, repository, tag), account));
@@ -216,7 +212,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
     {
         var outcome = await database.WriteAsync(db =>
         {
-            if (RegistryDatabase.FindRepository(db, repository) is not { } id || !Exists(db, id, digest)) return TagImportOutcome.NoManifest;
+            if (RegistryDatabase.FindRepository(db, repository) is not { } id || !IsShown(db, id, digest)) return TagImportOutcome.NoManifest;
             var current = TagDigest(db, id, tag);
             if (current == digest) return TagImportOutcome.Unchanged;
             if (IsMovedByOthers(History(db, repository, tag), account)) return TagImportOutcome.Kept;
@@ -247,7 +243,9 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
     private static List<TagMove> History(SqliteConnection db, RepositoryName repository, string tag) => db.Query<TagMove>(
         """
         SELECT h.at, h.by, h.old_digest AS OldDigest, h.new_digest AS NewDigest,
-            EXISTS (SELECT 1 FROM manifests m WHERE m.repository = h.repository AND m.digest = h.new_digest) AS IsPresent
+            EXISTS (
+                SELECT 1 FROM manifests m JOIN manifest_contents c ON c.digest = m.digest AND c.damaged_at IS NULL
+                WHERE m.repository = h.repository AND m.digest = h.new_digest) AS IsPresent
         FROM tag_history h JOIN repositories r ON r.id = h.repository
         WHERE r.name = @name AND h.name = @tag ORDER BY h.id DESC
         """,
@@ -260,20 +258,20 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
 
         var digest = manifest.Manifest.Digest;
         var current = tags.Select(tag => id is null ? null : TagDigest(db, id.Value, tag)).ToList();
-        if (tags.Count == 0 && !precondition.Allows(id is not null && Exists(db, id.Value, digest) ? digest : null)) return new PutOutcome.TagMoved(digest.Value);
+        if (tags.Count == 0 && !precondition.Allows(id is not null && IsShown(db, id.Value, digest) ? digest : null)) return new PutOutcome.TagMoved(digest.Value);
         for (var i = 0; i < tags.Count; i++)
         {
             if (!precondition.Allows(current[i])) return new PutOutcome.TagMoved(tags[i]);
         }
 
         id ??= database.EnsureRepository(db, repository);
-        Insert(db, id.Value, manifest, account);
+        var healed = Insert(db, id.Value, manifest, account);
         for (var i = 0; i < tags.Count; i++)
         {
             if (current[i] != digest) MoveTag(db, id.Value, tags[i], current[i], digest, account);
         }
 
-        return new PutOutcome.Stored();
+        return new PutOutcome.Stored(healed);
     }
 
     /// <summary>Whether an index with these children would lie too deep. A stored manifest never changes, so a look before the write will do.</summary>
@@ -300,19 +298,17 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
     private static List<Digest> FindMissing(SqliteConnection db, long? repository, NewManifest manifest)
     {
         var missing = manifest.Blobs.Where(d => repository is null || !HoldsBlob(db, repository.Value, d)).ToList();
-        missing.AddRange(manifest.Children.Where(d => repository is null || !(Exists(db, repository.Value, d) || HoldsBlob(db, repository.Value, d))));
+        missing.AddRange(manifest.Children.Where(d => repository is null || !(IsShown(db, repository.Value, d) || HoldsBlob(db, repository.Value, d))));
         return missing;
     }
 
-    private void Insert(SqliteConnection db, long repository, NewManifest manifest, string account)
+    /// <summary>Whether other bytes were stored under the digest: damage, which the bytes that were pushed mend whether or not a scrub has met it.</summary>
+    private bool Insert(SqliteConnection db, long repository, NewManifest manifest, string account)
     {
         var digest = manifest.Manifest.Digest.Value;
-        db.Execute(
-            """
-            INSERT INTO manifest_contents (digest, bytes) VALUES (@digest, @bytes)
-            ON CONFLICT DO UPDATE SET bytes = excluded.bytes, damaged_at = NULL WHERE damaged_at IS NOT NULL
-            """,
-            new { digest, bytes = manifest.Manifest.Bytes });
+        var content = new { digest, bytes = manifest.Manifest.Bytes };
+        db.Execute("INSERT INTO manifest_contents (digest, bytes) VALUES (@digest, @bytes) ON CONFLICT DO NOTHING", content);
+        var healed = db.Execute("UPDATE manifest_contents SET bytes = @bytes, damaged_at = NULL WHERE digest = @digest AND (bytes <> @bytes OR damaged_at IS NOT NULL)", content) > 0;
         db.Execute(
             """
             INSERT INTO manifests (repository, digest, media_type, size, artifact_type, subject, annotations, pushed_at, pushed_by, touched_at)
@@ -343,6 +339,8 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
                 "INSERT INTO manifest_references (repository, manifest, target) VALUES (@repository, @digest, @target) ON CONFLICT DO NOTHING",
                 new { repository, digest, target = target.Value });
         }
+
+        return healed;
     }
 
     private DeleteOutcome DeleteTag(SqliteConnection db, long repository, string tag, Precondition precondition, string account)
@@ -408,6 +406,16 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
 
     private static bool Exists(SqliteConnection db, long repository, Digest digest) =>
         db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM manifests WHERE repository = @repository AND digest = @digest)", new { repository, digest = digest.Value });
+
+    /// <summary>Whether the repository holds the manifest, and its bytes are not known to be damaged: a client would be answered with it.</summary>
+    private static bool IsShown(SqliteConnection db, long repository, Digest digest) =>
+        db.ExecuteScalar<bool>(
+            """
+            SELECT EXISTS (
+                SELECT 1 FROM manifests m JOIN manifest_contents c ON c.digest = m.digest AND c.damaged_at IS NULL
+                WHERE m.repository = @repository AND m.digest = @digest)
+            """,
+            new { repository, digest = digest.Value });
 
     private static bool HoldsBlob(SqliteConnection db, long repository, Digest digest) =>
         db.ExecuteScalar<bool>(

@@ -29,6 +29,12 @@ internal sealed class ReadCache(long sizeLimit) : IDisposable
     /// <summary>Forgets what was read of a repository. Call after the commit and before the answer.</summary>
     public void Invalidate(string repository) => Interlocked.Increment(ref Generation(repository));
 
+    /// <summary>Forgets everything that was read.</summary>
+    public void InvalidateAll()
+    {
+        foreach (ref var generation in generations.AsSpan()) Interlocked.Increment(ref generation);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => cache.Dispose();
 

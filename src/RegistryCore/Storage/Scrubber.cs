@@ -9,26 +9,64 @@ internal sealed record ScrubReport(int Blobs, long Bytes, int Manifests, IReadOn
 
 /// <summary>
 /// Compares what is stored with its digests. What no longer matches is marked and shown to nobody: then a client finds it
-/// missing and pushes it again, which heals it, in place of building on what is broken. What matches again loses its mark.
+/// missing and pushes it again, which heals it, in place of building on what is broken. What matches again loses the mark that
+/// was seen when it was read, and no other. One scrub runs at a time.
 /// </summary>
 internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatabase database, ReadCache cache, DigestLocks locks, RegistryMetrics metrics, TimeProvider clock, ILogger<Scrubber> log)
+    : IDisposable
 {
     private const int PageSize = 100;
+
+    private readonly SemaphoreSlim turn = new(1);
+    private int waiting;
 
     /// <summary>Checks blobs that were last checked before a time, and all manifests if <paramref name="withManifests"/>.</summary>
     /// <param name="checkedBefore">Unix seconds.</param>
     /// <param name="withManifests">Whether manifests are checked as well.</param>
-    /// <param name="bytesPerSecond">The most bytes of blobs read in a second; null for no bound.</param>
+    /// <param name="bytesPerSecond">The most bytes of blobs read in a second: such a scrub ends with the blob at hand when another waits. Null for no bound.</param>
     /// <param name="cancellationToken">Ends the scrub; what was checked stays checked.</param>
     public async Task<ScrubReport> RunAsync(long checkedBefore, bool withManifests, long? bytesPerSecond, CancellationToken cancellationToken)
     {
+        await EnterAsync(cancellationToken);
+        try
+        {
+            return await CheckAsync(checkedBefore, withManifests, bytesPerSecond, cancellationToken);
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => turn.Dispose();
+
+    private async Task EnterAsync(CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref waiting);
+        try
+        {
+            await turn.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref waiting);
+        }
+    }
+
+    private async Task<ScrubReport> CheckAsync(long checkedBefore, bool withManifests, long? bytesPerSecond, CancellationToken cancellationToken)
+    {
         var pace = Pace(bytesPerSecond);
         var report = new ScrubReport(0, 0, 0, [], 0);
+        bool GivesWay() => bytesPerSecond is not null && Volatile.Read(ref waiting) > 0;
         for (var after = ""; BlobPage(after, checkedBefore) is { Count: > 0 } page; after = page[^1].Digest)
         {
             var intact = new List<string>(PageSize);
-            foreach (var row in page) report = await CheckBlobAsync(report, row, intact, pace, cancellationToken);
-            await database.WriteAsync(db => db.Execute("UPDATE blobs SET verified_at = @now, damaged_at = NULL WHERE digest IN @intact", new { now = database.Now, intact }));
+            foreach (var row in page.TakeWhile(_ => !GivesWay())) report = await CheckBlobAsync(report, row, intact, pace, cancellationToken);
+
+            // Written together, which spares a commit for each; no mark goes by this, since one may have come since the blob was read.
+            await database.WriteAsync(db => db.Execute("UPDATE blobs SET verified_at = @now WHERE digest IN @intact AND damaged_at IS NULL", new { now = database.Now, intact }));
+            if (GivesWay()) return report;
         }
 
         if (!withManifests) return report;
@@ -48,10 +86,9 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
         report = report with { Blobs = report.Blobs + 1, Bytes = report.Bytes + row.Size };
         if (await BlobFile.IsIntactAsync(directory.Blob(digest), digest, row.Size, pace, cancellationToken))
         {
+            if (row.IsDamaged) return await HealAsync(report, row);
             intact.Add(row.Digest);
-            if (!row.IsDamaged) return report;
-            metrics.Healed();
-            return report with { Healed = report.Healed + 1 };
+            return report;
         }
 
         // It may have been collected or pushed anew while it was read: the verdict is given while nobody can do either.
@@ -59,6 +96,15 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
         if (await BlobFile.IsIntactAsync(directory.Blob(digest), digest, row.Size, BlobFile.NoPace, cancellationToken)) return report;
         var marked = await database.WriteAsync(db => db.Execute("UPDATE blobs SET damaged_at = coalesce(damaged_at, @now), verified_at = @now WHERE digest = @digest", new { now = database.Now, digest = row.Digest }));
         return marked == 0 ? report : Note(report, row.Digest, row.IsDamaged, "SELECT r.name FROM repositories r JOIN blob_links l ON l.repository = r.id WHERE l.digest = @digest");
+    }
+
+    private async Task<ScrubReport> HealAsync(ScrubReport report, BlobRow row)
+    {
+        var healed = await database.WriteAsync(db => db.Execute(
+            "UPDATE blobs SET verified_at = @now, damaged_at = NULL WHERE digest = @digest AND damaged_at = @seen", new { now = database.Now, digest = row.Digest, seen = row.DamagedAt }));
+        if (healed == 0) return report;
+        metrics.Healed();
+        return report with { Healed = report.Healed + 1 };
     }
 
     private async Task<ScrubReport> CheckManifestAsync(ScrubReport report, ManifestRow row)
@@ -95,14 +141,14 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
     }
 
     private List<BlobRow> BlobPage(string after, long before) => database.Read(db => db.Query<BlobRow>(
-        "SELECT digest, size, damaged_at IS NOT NULL AS IsDamaged FROM blobs WHERE digest > @after AND verified_at < @before ORDER BY digest LIMIT @count",
+        "SELECT digest, size, damaged_at AS DamagedAt FROM blobs WHERE digest > @after AND verified_at < @before ORDER BY digest LIMIT @count",
         new { after, before, count = PageSize }).AsList());
 
     private List<ManifestRow> ManifestPage(string after) => database.Read(db => db.Query<ManifestRow>(
         "SELECT digest, bytes, damaged_at IS NOT NULL AS IsDamaged FROM manifest_contents WHERE digest > @after ORDER BY digest LIMIT @count",
         new { after, count = PageSize }).AsList());
 
-    /// <summary>Waits as long as the bytes read so far are ahead of the rate.</summary>
+    /// <summary>Waits as long as the bytes read so far are ahead of the rate; not at all while another scrub waits for this one.</summary>
     private Func<int, CancellationToken, ValueTask> Pace(long? bytesPerSecond)
     {
         if (bytesPerSecond is not { } rate) return BlobFile.NoPace;
@@ -111,7 +157,7 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
         {
             total += bytes;
             var ahead = TimeSpan.FromSeconds((double)total / rate) - clock.GetElapsedTime(start);
-            if (ahead > TimeSpan.FromMilliseconds(20)) await Task.Delay(ahead, clock, cancellationToken);
+            if (ahead > TimeSpan.FromMilliseconds(20) && Volatile.Read(ref waiting) == 0) await Task.Delay(ahead, clock, cancellationToken);
         };
     }
 
@@ -123,7 +169,9 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
 
         public long Size { get; init; }
 
-        public bool IsDamaged { get; init; }
+        public long? DamagedAt { get; init; }
+
+        public bool IsDamaged => DamagedAt is not null;
     }
 
     private sealed class ManifestRow

@@ -15,7 +15,7 @@ internal sealed record TagMove
     /// <summary>What it points at since; null when it was deleted.</summary>
     public string? NewDigest { get; init; }
 
-    /// <summary>Whether the manifest it was moved to is still here.</summary>
+    /// <summary>Whether the manifest it was moved to is still here and not known to be damaged.</summary>
     public bool IsPresent { get; init; }
 }
 
@@ -28,7 +28,7 @@ internal abstract record RollbackOutcome
     /// <summary>The tag never pointed there; nothing was changed.</summary>
     internal sealed record NeverThere : RollbackOutcome;
 
-    /// <summary>The manifest has been deleted; nothing was changed.</summary>
+    /// <summary>The manifest has been deleted or is damaged; nothing was changed.</summary>
     internal sealed record ManifestGone(string Digest) : RollbackOutcome;
 
     private RollbackOutcome()

@@ -34,8 +34,7 @@ internal static class BackupFolder
     public const string Data = "data", Keys = "keys", Htpasswd = "htpasswd", Policies = "policies";
 
     private const string StatePrefix = "state-";
-    private const UnixFileMode ForOwner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-    private const UnixFileMode AllBits = (UnixFileMode)0xfff;
+    private const UnixFileMode Permissions = (UnixFileMode)0x1ff; // never setuid and its like: no file of the state is a program
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
@@ -49,16 +48,8 @@ internal static class BackupFolder
     public static string NewState(string root, DateTimeOffset now)
     {
         var name = $"{StatePrefix}{now:yyyyMMdd'T'HHmmss'Z'}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
-        Make(Path.Combine(root, name));
+        DataDirectory.MakeForOwner(Path.Combine(root, name));
         return name;
-    }
-
-    /// <summary>Makes a folder for its owner alone, and those on the way to it, which .NET would make for everybody.</summary>
-    public static void Make(string folder)
-    {
-        if (Directory.Exists(folder)) return;
-        Make(Path.GetDirectoryName(folder)!);
-        Directory.CreateDirectory(folder, ForOwner);
     }
 
     /// <summary>Removes every state folder but one: those of older backups, and of one that was interrupted.</summary>
@@ -89,10 +80,10 @@ internal static class BackupFolder
     }
 
     /// <summary>The mode in digits.</summary>
-    public static string Digits(UnixFileMode mode) => Convert.ToString((int)(mode & AllBits), 8);
+    public static string Digits(UnixFileMode mode) => Convert.ToString((int)(mode & Permissions), 8);
 
-    /// <summary>The mode that the digits say.</summary>
-    public static UnixFileMode Mode(BackupFile file) => (UnixFileMode)Convert.ToInt32(file.Mode, 8);
+    /// <summary>The mode that the digits say, without what nobody should have put there.</summary>
+    public static UnixFileMode Mode(BackupFile file) => (UnixFileMode)Convert.ToInt32(file.Mode, 8) & Permissions;
 
     /// <summary>The digest and size of a file, read to its end.</summary>
     public static (string Sha256, long Size) Hash(string path)

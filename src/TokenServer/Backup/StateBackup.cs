@@ -24,7 +24,7 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
         var files = new StateFiles(options);
         if (KeyDirectory.List(options.KeysPath).Count == 0) throw new OperatorException($"there is no token server in {Path.GetFullPath(options.DataDirectory)}: {options.KeysPath} holds no signing key; --data names the data directory");
         RestoreNote.DemandNone(options.DataDirectory);
-        if (files.IsInData(target) || target == Path.GetFullPath(options.DataDirectory)) throw new OperatorException($"{target} lies in the data directory, which it is to save");
+        DataDirectory.DemandOutside(target, options.DataDirectory);
         if (Directory.Exists(target) && !BackupFolder.Is(target) && Directory.EnumerateFileSystemEntries(target).Any())
         {
             throw new OperatorException($"{target} is not empty and holds no backup of a token server: name a new folder, or that of an earlier backup");
@@ -54,7 +54,7 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
 
     private BackupFile CopyDatabase(string copy, string path)
     {
-        BackupFolder.Make(Path.GetDirectoryName(copy)!);
+        DataDirectory.MakeForOwner(Path.GetDirectoryName(copy)!);
         Database.CopyFile(options.DatabaseFile, copy);
         File.SetUnixFileMode(copy, DurableFile.OwnerOnly);
         using (var file = File.OpenHandle(copy, FileMode.Open, FileAccess.ReadWrite)) RandomAccess.FlushToDisk(file);
@@ -68,7 +68,7 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
     /// </summary>
     private static BackupFile? Copy(string file, string copy, string path, bool isGrowing)
     {
-        BackupFolder.Make(Path.GetDirectoryName(copy)!);
+        DataDirectory.MakeForOwner(Path.GetDirectoryName(copy)!);
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             try

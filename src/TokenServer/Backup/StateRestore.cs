@@ -48,7 +48,7 @@ internal sealed class StateRestore(TokenServerOptions options)
     private static void Put(string source, string target, BackupFile file)
     {
         if (File.Exists(target)) return; // the same, as was seen
-        BackupFolder.Make(Path.GetDirectoryName(target)!);
+        DataDirectory.MakeForOwner(Path.GetDirectoryName(target)!);
         var neighbour = target + ".tmp";
         File.Delete(neighbour);
         File.Copy(source, neighbour);
@@ -59,5 +59,15 @@ internal sealed class StateRestore(TokenServerOptions options)
         File.Move(neighbour, target);
     }
 
-    private static bool IsIntact(string path, BackupFile file) => File.Exists(path) && BackupFolder.Hash(path) == (file.Sha256, file.Size);
+    private static bool IsIntact(string path, BackupFile file)
+    {
+        try
+        {
+            return File.Exists(path) && BackupFolder.Hash(path) == (file.Sha256, file.Size);
+        }
+        catch (IOException e) when (DurableFile.TellsDamage(e))
+        {
+            return false;
+        }
+    }
 }

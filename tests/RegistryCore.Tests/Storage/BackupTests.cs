@@ -94,11 +94,12 @@ public sealed class BackupTests
         using var tokens = new TokenMaker(TimeProvider.System);
         await using var server = await RegistryProcess.ServeAsync(folder.Root, tokens);
         using var http = server.Client(tokens, Scope);
+        using var elsewhere = new TemporaryDirectory();
         var image = new TestImage(3);
         await image.PushAsync(http, Repository, "latest");
         File.Delete(StoredBlobs.FileOf(folder.Root, TestImage.DigestOf(image.Layer)));
 
-        var made = await RegistryProcess.RunAsync(null, "backup", folder["backup"], "--data", folder.Root);
+        var made = await RegistryProcess.RunAsync(null, "backup", elsewhere["backup"], "--data", folder.Root);
         Assert.Equal(1, made.Status);
         Assert.Contains(TestImage.DigestOf(image.Layer), made.Output, StringComparison.Ordinal);
     }
@@ -108,10 +109,144 @@ public sealed class BackupTests
     {
         using var folder = new TemporaryDirectory();
         using var tokens = new TokenMaker(TimeProvider.System);
+        using var elsewhere = new TemporaryDirectory();
+        await File.WriteAllTextAsync(elsewhere["something"], "else", TestContext.Current.CancellationToken);
         await using var server = await RegistryProcess.ServeAsync(folder.Root, tokens);
-        var made = await RegistryProcess.RunAsync(null, "backup", folder.Root, "--data", folder.Root);
+        var made = await RegistryProcess.RunAsync(null, "backup", elsewhere.Root, "--data", folder.Root);
         Assert.Equal(1, made.Status);
         Assert.Contains("is not empty and holds no backup", made.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_renewed_backup_has_a_blob_that_was_pushed_again_after_it_rotted(bool onOtherVolume)
+    {
+        using var folder = new TemporaryDirectory();
+        using var volume = onOtherVolume ? SmallVolume.MountOrSkip(8) : null;
+        await using var registry = await RegistryHost.StartAsync();
+        using var http = registry.As(Scope);
+        var (image, target) = (new TestImage(4), Path.Combine(volume?.Root ?? folder.Root, "backup"));
+        await image.PushAsync(http, Repository, "latest");
+        Assert.Equal(new BackupReport(2, 2, []), await BackUpAsync(registry, target), SameReport);
+        var digest = TestImage.DigestOf(image.Layer);
+        Rot(FileIn(registry.Root, digest));
+        if (onOtherVolume) Rot(FileIn(target, digest)); // as in a backup that was made of second names and has been moved there
+
+        Assert.Equal(HttpStatusCode.Created, await TestImage.PushBlobAsync(http, Repository, image.Layer));
+        Assert.Equal(new BackupReport(2, 1, []), await BackUpAsync(registry, target), SameReport);
+        Assert.Equal(new BackupReport(2, 0, []), await BackUpAsync(registry, target), SameReport);
+        Assert.Equal(new RestoreReport(2, []), await RestoreAsync(target, folder["restored"]), (a, b) => a!.Blobs == b!.Blobs && a.Damaged.SequenceEqual(b.Damaged));
+        Assert.Equal(image.Layer, await File.ReadAllBytesAsync(FileIn(folder["restored"], digest), TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task A_blob_that_is_known_to_be_damaged_is_named_and_not_saved()
+    {
+        using var folder = new TemporaryDirectory();
+        await using var registry = await RegistryHost.StartAsync();
+        using var http = registry.As(Scope);
+        var image = new TestImage(5);
+        await image.PushAsync(http, Repository, "latest");
+        var digest = TestImage.DigestOf(image.Layer);
+        Rot(FileIn(registry.Root, digest));
+        await ScrubAsync(registry);
+
+        Assert.Equal(new BackupReport(1, 1, [digest]), await BackUpAsync(registry, folder["backup"]), SameReport);
+        Assert.False(File.Exists(FileIn(folder["backup"], digest)));
+    }
+
+    [Fact]
+    public async Task The_last_good_copy_of_a_damaged_blob_stays_in_the_backup()
+    {
+        using var folder = new TemporaryDirectory();
+        await using var registry = await RegistryHost.StartAsync();
+        using var http = registry.As(Scope);
+        var image = new TestImage(6);
+        await image.PushAsync(http, Repository, "latest");
+        await BackUpAsync(registry, folder["backup"]);
+        var digest = TestImage.DigestOf(image.Layer);
+        var file = FileIn(registry.Root, digest);
+        File.Delete(file);
+        await File.WriteAllBytesAsync(file, new byte[image.Layer.Length], TestContext.Current.CancellationToken);
+        await ScrubAsync(registry);
+
+        Assert.Equal(new BackupReport(2, 0, []), await BackUpAsync(registry, folder["backup"]), SameReport);
+        Assert.Empty((await RestoreAsync(folder["backup"], folder["restored"])).Damaged);
+    }
+
+    [Fact]
+    public async Task A_blob_that_the_disk_cannot_give_is_named_and_the_rest_is_restored()
+    {
+        using var folder = new TemporaryDirectory();
+        await using var registry = await RegistryHost.StartAsync();
+        using var http = registry.As(Scope);
+        var image = new TestImage(7);
+        await image.PushAsync(http, Repository, "latest");
+        await BackUpAsync(registry, folder["backup"]);
+        var digest = TestImage.DigestOf(image.Layer);
+        var file = FileIn(folder["backup"], digest);
+        File.Delete(file);
+        File.CreateSymbolicLink(file, "/proc/self/mem"); // whose first page reads as EIO, as a bad sector does
+
+        var report = await RestoreAsync(folder["backup"], folder["restored"]);
+        Assert.Equal([digest], report.Damaged);
+        Assert.Equal(1, report.Blobs);
+        Assert.True(File.Exists(StorageDirectory.DatabaseIn(folder["restored"])));
+    }
+
+    [Fact]
+    public async Task A_blob_of_the_registry_that_the_disk_cannot_give_is_named_and_the_rest_is_saved()
+    {
+        using var folder = new TemporaryDirectory();
+        Assert.True(RegistryCore.Protocol.Digest.TryParse(TestImage.DigestOf([]), out var digest));
+        Assert.False(await BlobFile.CopyAsync("/proc/self/mem", folder["copy"], digest, TestContext.Current.CancellationToken));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Root));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("inside")]
+    [InlineData("inside/further")]
+    [InlineData("registry/inside")]
+    public async Task A_folder_within_the_data_directory_is_no_place_for_a_backup(string place)
+    {
+        using var folder = new TemporaryDirectory();
+        await using var registry = await RegistryHost.StartAsync();
+        var data = Path.GetDirectoryName(registry.Root)!;
+        File.CreateSymbolicLink(folder["link"], data);
+        foreach (var target in (string[])[Path.Combine(data, place), Path.Combine(folder["link"], place)])
+        {
+            var refusal = await Assert.ThrowsAsync<Hosting.OperatorException>(() => BackUpAsync(registry, target));
+            Assert.Contains("is in the data directory", refusal.Message, StringComparison.Ordinal);
+        }
+
+        Assert.False(Directory.Exists(Path.Combine(data, "inside")));
+    }
+
+    private static bool SameReport(BackupReport? one, BackupReport? other) => one!.Blobs == other!.Blobs && one.Copied == other.Copied && one.Missing.SequenceEqual(other.Missing);
+
+    private static Task<BackupReport> BackUpAsync(RegistryHost registry, string target) => registry.Service<RegistryCore.Storage.Backup>().RunAsync(target, TestContext.Current.CancellationToken);
+
+    private static Task<RestoreReport> RestoreAsync(string backup, string root) => Restore.RunAsync(backup, root, TimeProvider.System, TestContext.Current.CancellationToken);
+
+    private static Task<ScrubReport> ScrubAsync(RegistryHost registry) =>
+        registry.Service<Scrubber>().RunAsync(long.MaxValue, withManifests: true, bytesPerSecond: null, TestContext.Current.CancellationToken);
+
+    private static string FileIn(string root, string digest) => Path.Combine(root, "blobs", digest[..6], digest[7..9], digest[7..]);
+
+    /// <summary>Turns a bit as a disk does: in place, without a trace.</summary>
+    private static void Rot(string file)
+    {
+        var time = File.GetLastWriteTimeUtc(file);
+        using (var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite))
+        {
+            var first = stream.ReadByte();
+            stream.Position = 0;
+            stream.WriteByte((byte)(first ^ 1));
+        }
+
+        File.SetLastWriteTimeUtc(file, time);
     }
 
     private static async Task PushOnAsync(HttpClient http, CancellationToken enough)

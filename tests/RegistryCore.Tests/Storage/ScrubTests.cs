@@ -76,6 +76,76 @@ public sealed class ScrubTests
     }
 
     [Fact]
+    public async Task A_mark_that_comes_after_a_blob_was_read_stays()
+    {
+        await using var registry = await RegistryHost.StartAsync();
+        using var http = registry.As(Scope);
+        var blobs = (await StoreAsync(http, 3, 1_000_000)).Order(StringComparer.Ordinal).ToList();
+        var slow = registry.Service<Scrubber>().RunAsync(long.MaxValue, withManifests: false, bytesPerSecond: 1024 * 1024, TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(async () => await CheckedAsync(registry) > 1, TimeSpan.FromMinutes(1), () => "the first blob was not read");
+        await registry.Service<RegistryDatabase>().WriteAsync(db => db.Execute("UPDATE blobs SET damaged_at = 7 WHERE digest = @digest", new { digest = blobs[0] }));
+        await slow;
+
+        Assert.Equal(7, registry.Service<RegistryDatabase>().Read(db => db.ExecuteScalar<long?>("SELECT damaged_at FROM blobs WHERE digest = @digest", new { digest = blobs[0] })));
+    }
+
+    [Fact]
+    public async Task A_scrub_by_command_takes_the_turn_of_the_one_in_the_background_and_what_it_finds_stays_marked()
+    {
+        await using var registry = await RegistryHost.StartAsync();
+        using var http = registry.As(Scope);
+        var blobs = (await StoreAsync(http, 3, 3_000_000)).Order(StringComparer.Ordinal).ToList();
+        var slow = registry.Service<Scrubber>().RunAsync(long.MaxValue, withManifests: false, bytesPerSecond: 1024 * 1024, TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(async () => await CheckedAsync(registry) > 1, TimeSpan.FromMinutes(1), () => "the first blob was not read");
+        Damage(FileOf(registry, blobs[0]), "flipped");
+
+        Assert.Equal([blobs[0]], (await ScrubAsync(registry)).Damaged);
+        Assert.InRange((await slow).Blobs, 1, 2);
+        Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Head, $"/v2/{Repository}/blobs/{blobs[0]}"));
+    }
+
+    [Fact]
+    public async Task A_manifest_pushed_again_over_bytes_that_rotted_unnoticed_is_whole_in_every_repository()
+    {
+        const string other = "scrub/other";
+        await using var registry = await RegistryHost.StartAsync();
+        using var http = registry.As(Scope, $"repository:{other}:pull,push");
+        var image = new TestImage(6);
+        foreach (var repository in (string[])[Repository, other]) await image.PushAsync(http, repository, "latest");
+        await registry.Service<RegistryDatabase>().WriteAsync(db => db.Execute("UPDATE manifest_contents SET bytes = zeroblob(10)"));
+        Assert.Equal(HttpStatusCode.OK, await TestImage.StatusAsync(http, HttpMethod.Get, $"/v2/{other}/manifests/latest")); // which remembers what it read
+        Damage(FileOf(registry, TestImage.DigestOf(image.Layer)), "flipped");
+
+        await image.PushAsync(http, Repository, "latest");
+        foreach (var repository in (string[])[Repository, other]) await image.AssertPullableAsync(http, repository, "latest");
+        Assert.Empty((await ScrubAsync(registry)).Damaged);
+    }
+
+    [Fact]
+    public async Task A_damaged_manifest_is_nothing_to_build_on_or_to_go_back_to_and_can_be_pushed_as_new()
+    {
+        await using var registry = await RegistryHost.StartAsync();
+        using var http = registry.As(Scope);
+        var (first, second) = (new TestImage(7), new TestImage(8));
+        await first.PushAsync(http, Repository, "latest");
+        await second.PushAsync(http, Repository, "latest");
+        await registry.Service<RegistryDatabase>().WriteAsync(db => db.Execute("UPDATE manifest_contents SET bytes = zeroblob(10) WHERE digest = @digest", new { digest = first.Digest }));
+        await ScrubAsync(registry);
+
+        Assert.Equal(HttpStatusCode.NotFound, await TestImage.PushManifestAsync(http, Repository, "index", TestImage.Index(first.Digest), TestImage.IndexType));
+        var manifests = registry.Service<ManifestStore>();
+        Assert.True(TokenContract.RepositoryName.TryParse(Repository, out var name));
+        Assert.Equal(new RollbackOutcome.ManifestGone(first.Digest), await manifests.RollBackAsync(name, "latest", null, "operator"));
+        Assert.False(manifests.History(name, "latest")[1].IsPresent);
+        Assert.True(RegistryCore.Protocol.Digest.TryParse(first.Digest, out var digest));
+        Assert.Equal(TagImportOutcome.NoManifest, await manifests.ImportTagAsync(name, "imported", digest, "import"));
+
+        http.DefaultRequestHeaders.Add("If-None-Match", "*");
+        Assert.Equal(HttpStatusCode.Created, await TestImage.PushManifestAsync(http, Repository, first.Digest, first.Manifest));
+        await first.AssertPullableAsync(registry.As(Scope), Repository);
+    }
+
+    [Fact]
     public async Task The_command_fails_while_something_is_damaged_and_says_what()
     {
         using var folder = new TemporaryDirectory();
@@ -93,6 +163,26 @@ public sealed class ScrubTests
         Assert.Equal(0, await server.StopAsync());
         Assert.False(File.Exists(Path.Combine(folder.Root, "registry", "control.sock")));
         Assert.Equal(1, (await RegistryProcess.RunAsync(null, "scrub", "--data", folder.Root)).Status);
+    }
+
+    private static async Task<IReadOnlyList<string>> StoreAsync(HttpClient http, int count, int size)
+    {
+        var digests = new List<string>();
+        for (var i = 0; i < count; i++)
+        {
+            var layer = new TestImage(100 + i, size).Layer;
+            Assert.Equal(HttpStatusCode.Created, await TestImage.PushBlobAsync(http, Repository, layer));
+            digests.Add(TestImage.DigestOf(layer));
+        }
+
+        return digests;
+    }
+
+    /// <summary>How many blobs and manifests scrubs have begun to check.</summary>
+    private static async Task<int> CheckedAsync(RegistryHost registry)
+    {
+        var page = await registry.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);
+        return int.Parse(page.Split('\n').Single(line => line.StartsWith("authindex_scrub_checked_total ", StringComparison.Ordinal)).Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
     }
 
     private static Task<ScrubReport> ScrubAsync(RegistryHost registry) =>

@@ -247,11 +247,24 @@ public sealed class StateBackupTests : IDisposable
     }
 
     [Fact]
+    public async Task A_restore_gives_no_file_the_rights_of_its_owner_to_whoever_runs_it()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        new StateBackup(server.Options, clock).Run(folder["backup"], withAuditLog: false);
+        var list = Path.Combine(folder["backup"], "backup.json");
+        await File.WriteAllTextAsync(list, (await File.ReadAllTextAsync(list, None)).Replace("\"600\"", "\"7640\"", StringComparison.Ordinal), None);
+
+        var restored = Elsewhere(server.Options);
+        new StateRestore(restored).Run(folder["backup"], withKeys: true);
+        Assert.Equal(ForOwner | UnixFileMode.GroupRead, File.GetUnixFileMode(restored.HtpasswdPath));
+    }
+
+    [Fact]
     public async Task A_place_that_is_none_for_a_backup_is_refused()
     {
         await using var server = await TokenServerHost.StartAsync();
         var backup = new StateBackup(server.Options, clock);
-        Assert.Contains("lies in the data directory", Refusal(Path.Combine(server.Options.DataDirectory, "backup")), StringComparison.Ordinal);
+        Assert.Contains("is in the data directory", Refusal(Path.Combine(server.Options.DataDirectory, "backup")), StringComparison.Ordinal);
         await File.WriteAllTextAsync(Path.Combine(folder.Folder("full"), "file"), "", None);
         Assert.Contains("is not empty and holds no backup", Refusal(folder["full"]), StringComparison.Ordinal);
         Assert.Contains("holds no finished backup", Assert.Throws<OperatorException>(() => new StateRestore(Elsewhere(server.Options)).Run(folder["full"], withKeys: true)).Message, StringComparison.Ordinal);
