@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Data.Common;
 using System.Text;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Yaml;
@@ -65,18 +66,22 @@ public sealed class CommandLine
         var configured = tree;
         tree = ConfigurationTree.WithDefaults(tree, derived.Select(d => Derive(configured, d)).OfType<string>(), problems);
         tree = ConfigurationTree.WithDefaults(tree, command.GetValue(fallback)!, problems);
-        foreach (var (key, _) in tree.Entries)
+        foreach (var (key, value) in tree.Entries)
         {
             // As with the keys: only the environment has no case. Of two spellings in a file one would go unread.
             if (!Sections.Contains(key.Value, key.At.Line > 0 ? StringComparer.Ordinal : StringComparer.OrdinalIgnoreCase))
             {
                 problems.Add(new SourceProblem(key.At, $"{key.Value}: no such section{Suggestion.For(key.Value, Sections)}"));
             }
+            else if (value is not (MappingNode or ScalarNode { IsNull: true }) && !string.Equals(key.Value, section, StringComparison.OrdinalIgnoreCase))
+            {
+                problems.Add(OptionsBinder.NoMapping(value, key.Value)); // that of the other server, which may be told of it too late
+            }
         }
 
         var options = new T();
         OptionsBinder.Bind(tree.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, section, StringComparison.OrdinalIgnoreCase)).Value, options, section, problems);
-        return problems.Any(p => !p.IsWarning) ? throw new OperatorException(problems) : options;
+        return problems.Any(p => !p.IsWarning) ? throw new OperatorException(problems.Distinct()) : options;
     }
 
     private string? ConfigurationFile(ParseResult command) =>
@@ -105,6 +110,11 @@ public sealed class CommandLine
         catch (OperatorException e)
         {
             foreach (var line in e.Message.Split('\n')) await Console.Error.WriteLineAsync($"error: {line}");
+            return 1;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or DbException)
+        {
+            await Console.Error.WriteLineAsync($"error: {e.Message}"); // the machine's, not a bug: no stack trace would help
             return 1;
         }
         catch (OperationCanceledException)

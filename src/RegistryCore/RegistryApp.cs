@@ -19,12 +19,15 @@ namespace AuthIndex.RegistryCore;
 /// <summary>Puts the registry together: what exists, what it is made of, and which paths it answers.</summary>
 internal static class RegistryApp
 {
+    /// <summary>The program's name.</summary>
+    public const string Name = "RegistryCore";
+
     /// <summary>Builds the server, not yet listening.</summary>
     /// <exception cref="OperatorException">The options cannot be served with.</exception>
     public static WebApplication Create(RegistryOptions options, TimeProvider clock)
     {
         if (options.Tls.ClientCertificates.AccountFrom != ClientCertificateOptions.NoAccount) throw new OperatorException("registry.tls.clientCertificates.accountFrom: the registry has no accounts; it belongs to the token server (tokenServer.tls)");
-        var builder = ServerHost.CreateBuilder(options, "RegistryCore", kestrel =>
+        var builder = ServerHost.CreateBuilder(options, Name, kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = null; // a blob has no limit; a manifest has its own
             kestrel.Limits.MaxRequestHeadersTotalSize = (int)options.Limits.RequestHeaders.Bytes;
@@ -39,7 +42,7 @@ internal static class RegistryApp
         services.AddSingleton<TrustedKeys>();
         services.AddHostedService(s => s.GetRequiredService<TrustedKeys>());
         services.AddSingleton<BearerValidator>();
-        services.AddSingleton(new Challenge((options.TokenServer.Realm ?? options.TokenServer.At(TokenServerLinkOptions.TokenPath)).AbsoluteUri, options.Service));
+        services.AddSingleton(new Challenge(options.TokenServer.PublicRealm.AbsoluteUri, options.Service));
         services.AddSingleton<RevokedTokens>();
         services.AddSingleton<RevocationContact>();
         services.AddSingleton<Introspection>();
@@ -89,12 +92,21 @@ internal static class RegistryApp
         var registry = app.Services.GetRequiredService<V2Endpoint>();
         var health = app.Services.GetRequiredService<HealthEndpoint>();
         var metrics = app.Services.GetRequiredService<MetricsEndpoint>();
+        var front = new FrontPageEndpoint($"""
+            This is an AuthIndex registry.
+
+            Sign in:    docker login HOST       with the host and port of this page, and your account
+            Pull:       docker pull HOST/REPOSITORY:TAG
+            Tokens are issued by {options.TokenServer.PublicRealm.GetLeftPart(UriPartial.Authority)}
+
+            """);
         app.Services.ObserveRegistry();
         app.Run(http => Named(http) switch
         {
             HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(http),
             HealthEndpoint.ReadyPath => health.ReadyAsync(http),
             MetricsPage.Path => metrics.HandleAsync(http),
+            FrontPageEndpoint.Path => front.HandleAsync(http),
             _ => registry.HandleAsync(http),
         });
         return app;
@@ -104,7 +116,7 @@ internal static class RegistryApp
     private static string? Named(HttpContext http)
     {
         var path = http.Request.Path.Value;
-        if (path is HealthEndpoint.LivePath or HealthEndpoint.ReadyPath or MetricsPage.Path && RequestRecord.Current is { } record) record.Route = path;
+        if (path is HealthEndpoint.LivePath or HealthEndpoint.ReadyPath or MetricsPage.Path or FrontPageEndpoint.Path && RequestRecord.Current is { } record) record.Route = path;
         return path;
     }
 

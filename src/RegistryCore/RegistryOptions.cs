@@ -9,7 +9,13 @@ namespace AuthIndex.RegistryCore;
 /// <summary>The <c>registry</c> section of the configuration.</summary>
 internal sealed class RegistryOptions : ListenerOptions
 {
+    /// <summary>The section's key.</summary>
+    public const string Section = "registry";
+
     public RegistryOptions() => Listen = new ListenAddress("127.0.0.1", 5000);
+
+    /// <inheritdoc/>
+    public override string SectionName => Section;
 
     /// <summary>The data directory; the registry keeps everything in its folder <c>registry</c>.</summary>
     [FilePath]
@@ -105,6 +111,9 @@ internal sealed class TokenServerLinkOptions
     /// <summary>How long its answer about a token is remembered.</summary>
     [DurationRange("0s", "10m")]
     public TimeSpan IntrospectFor { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The URL of <c>/token</c> that clients are told.</summary>
+    internal Uri PublicRealm => Realm ?? At(TokenPath);
 
     /// <summary>One of the token server's paths, below that of <see cref="Url"/> where it has one.</summary>
     /// <param name="path">The path, beginning with a slash.</param>

@@ -22,6 +22,9 @@ namespace AuthIndex.TokenServer;
 /// <summary>The composition root: what the server is made of.</summary>
 internal static class TokenServerApp
 {
+    /// <summary>The program's name.</summary>
+    public const string Name = "TokenServer";
+
     /// <summary>The largest body read.</summary>
     public const int MaxBodyBytes = 256 * 1024;
 
@@ -33,7 +36,7 @@ internal static class TokenServerApp
     public static WebApplication Create(TokenServerOptions options, TimeProvider time)
     {
         RestoreNote.DemandNone(options.DataDirectory);
-        var builder = ServerHost.CreateBuilder(options, "TokenServer", kestrel =>
+        var builder = ServerHost.CreateBuilder(options, Name, kestrel =>
         {
             kestrel.Limits.MaxRequestLineSize = MaxRequestLineBytes;
             kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;

@@ -17,6 +17,9 @@ internal sealed class TokenServerOptions : ListenerOptions
 
     public TokenServerOptions() => Listen = new ListenAddress("127.0.0.1", 5001);
 
+    /// <inheritdoc/>
+    public override string SectionName => Section;
+
     /// <summary>Where everything lies that init makes.</summary>
     [FilePath]
     public string DataDirectory { get; set; } = ".authindex";

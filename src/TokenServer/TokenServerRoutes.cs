@@ -25,6 +25,16 @@ internal sealed partial class TokenServerRoutes(
 {
     private static readonly ErrorAnswer NotFound = ErrorAnswer.NotFound($"there is nothing here: tokens are at {TokenEndpoint.Path}, keys at {JwksEndpoint.Path}");
 
+    private static readonly FrontPageEndpoint Front = new($"""
+        This is an AuthIndex token server: it says who may do what in a registry.
+
+        Sign in at the registry, not here:    docker login REGISTRY
+        Tokens for registries' clients:       {TokenEndpoint.Path}
+        Public keys of the tokens:            {JwksEndpoint.Path}
+        Finding images:                       {CatalogueEndpoint.Path}?q=NAME
+
+        """);
+
     private readonly FrozenDictionary<string, (string Route, RequestDelegate Handler)> rows = new Dictionary<string, RequestDelegate>(StringComparer.Ordinal)
     {
         [TokenEndpoint.Path] = token.HandleAsync,
@@ -41,6 +51,7 @@ internal sealed partial class TokenServerRoutes(
         [HealthEndpoint.LivePath] = HealthEndpoint.LiveAsync,
         [HealthEndpoint.ReadyPath] = health.ReadyAsync,
         [MetricsPage.Path] = metrics.HandleAsync,
+        [FrontPageEndpoint.Path] = Front.HandleAsync,
     }.ToFrozenDictionary(row => row.Key, row => (row.Key, row.Value), StringComparer.Ordinal);
 
     /// <summary>Answers one request.</summary>

@@ -55,7 +55,7 @@ public sealed partial class ArchitectureTests
     };
 
     // What endpoints answer with, and what carries the request from the gate to them.
-    private static readonly string[] RequestCarriers = ["V2Request", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument", "FormBody", "RequestTelemetry", "RequestId", "HangUp"];
+    private static readonly string[] RequestCarriers = ["V2Request", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument", "FormBody", "RequestTelemetry", "RequestId", "HangUp", "ForwardedAddress"];
 
     [Fact]
     public void Projects_refer_only_to_those_they_may()

@@ -22,6 +22,21 @@ public sealed class CommandLineTests : IDisposable
     public void A_misspelt_section_or_key_is_refused(string text, string problem) =>
         Assert.Equal($"{folder["authindex.yaml"]}:{problem}", Assert.Throws<OperatorException>(() => Bind(text)).Message);
 
+    [Theory]
+    [InlineData("registry: [a]", "1:11: registry: expected a mapping of keys, found a list")]
+    [InlineData("registry: foo", "1:11: registry: expected a mapping of keys, found 'foo'")]
+    [InlineData("tokenServer: 7", "1:14: tokenServer: expected a mapping of keys, found '7'")]
+    public void A_section_that_is_no_mapping_is_refused_whoever_reads_it_and_whatever_the_command_line_adds(string text, string problem) =>
+        Assert.Equal($"{folder["authindex.yaml"]}:{problem}", Assert.Throws<OperatorException>(() => Bind(text, "--data", folder["given"], "--set", "registry.count=3", "--default", "registry.name=x")).Message);
+
+    [Fact]
+    public async Task What_the_machine_refuses_is_told_in_one_line()
+    {
+        var root = new CommandLine().Root("sample");
+        root.SetAction((_, _) => Task.FromException<int>(new UnauthorizedAccessException("Access to the path '/x' is denied.")));
+        Assert.Equal(1, await CommandLine.RunAsync(root, []));
+    }
+
     [Fact]
     public void Every_problem_is_told_at_once() =>
         Assert.Equal(3, Assert.Throws<OperatorException>(() => Bind("registry: {a: 1, b: 2, count: x}")).Message.Split('\n').Length);

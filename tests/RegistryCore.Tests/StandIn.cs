@@ -50,5 +50,8 @@ internal sealed class StandIn : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
-    private sealed class StandInOptions : ListenerOptions;
+    private sealed class StandInOptions : ListenerOptions
+    {
+        public override string SectionName => "standIn";
+    }
 }

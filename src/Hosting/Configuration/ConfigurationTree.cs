@@ -7,7 +7,8 @@ namespace AuthIndex.Hosting.Configuration;
 /// <summary>
 /// Puts the configuration together: the YAML file, over it the environment (<c>AUTHINDEX__TOKENSERVER__LISTEN</c>), over that
 /// the command line (<c>--set tokenServer.listen=…</c>). Every value keeps the place it came from. Keys are matched without
-/// regard to case, since an environment has none; a number as a key addresses an item of a list.
+/// regard to case, since an environment has none; a number as a key addresses an item of a list. A variable that is empty sets
+/// nothing, since that is how compose files and systemd units pass on what nobody set.
 /// </summary>
 public static class ConfigurationTree
 {
@@ -27,7 +28,7 @@ public static class ConfigurationTree
             else problems.Add(new SourceProblem(read.At, $"a configuration is a mapping with the keys tokenServer and registry; this is {read.Kind}"));
         }
 
-        foreach (var name in environment.Keys.Cast<string>().Where(n => n.StartsWith(EnvironmentPrefix, StringComparison.Ordinal)).OrderBy(WithEvenNumbers, StringComparer.Ordinal))
+        foreach (var name in environment.Keys.Cast<string>().Where(n => n.StartsWith(EnvironmentPrefix, StringComparison.Ordinal) && environment[n] is not "").OrderBy(WithEvenNumbers, StringComparer.Ordinal))
         {
             var at = new SourcePosition($"environment {name}", 0, 0);
             Set(name[EnvironmentPrefix.Length..].Split("__"), new ScalarNode(at, (string)environment[name]!, IsQuoted: true));
@@ -43,7 +44,7 @@ public static class ConfigurationTree
         void Set(string[] path, ScalarNode value)
         {
             if (IsIndex(path[0], out _)) problems.Add(new SourceProblem(value.At, "the configuration is no list"));
-            else root = (MappingNode)With(root, path, value, problems);
+            else root = (MappingNode)With(root, path, 0, value, problems);
         }
     }
 
@@ -52,7 +53,7 @@ public static class ConfigurationTree
     {
         foreach (var setting in defaults)
         {
-            if (ReadSetting("--default", setting, problems) is var (path, value) && !Names(root, path)) root = (MappingNode)With(root, path, value, problems);
+            if (ReadSetting("--default", setting, problems) is var (path, value) && !Names(root, path)) root = (MappingNode)With(root, path, 0, value, problems);
         }
 
         return root;
@@ -92,24 +93,33 @@ public static class ConfigurationTree
 
     private static bool IsIndex(string key, out int index) => int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out index);
 
-    private static SourceNode With(SourceNode? node, ReadOnlySpan<string> path, ScalarNode value, ICollection<SourceProblem> problems)
+    /// <summary>The node with the value at the path's part from <paramref name="depth"/> on.</summary>
+    private static SourceNode With(SourceNode? node, string[] path, int depth, ScalarNode value, ICollection<SourceProblem> problems)
     {
-        if (path.IsEmpty) return value;
-
-        if (IsIndex(path[0], out var index))
+        if (depth == path.Length) return value;
+        if (node is ScalarNode { IsNull: true }) node = null;
+        if (IsIndex(path[depth], out var index)) return WithItem(node, path, depth, index, value, problems);
+        if (node is not (null or MappingNode))
         {
-            var items = node is SequenceNode list ? list.Items.ToList() : [];
-            if (index < items.Count) items[index] = With(items[index], path[1..], value, problems);
-            else if (index == items.Count) items.Add(With(null, path[1..], value, problems));
-            else problems.Add(new SourceProblem(value.At, $"the list has {items.Count} items so far; the next is number {items.Count}"));
-            return new SequenceNode(value.At, items);
+            // Put in its place, what the file says would pass unnoticed.
+            problems.Add(OptionsBinder.NoMapping(node, string.Join('.', path[..depth])));
+            return node;
         }
 
-        var entries = node is MappingNode mapping ? mapping.Entries.ToList() : [];
-        var key = path[0];
+        var entries = (node as MappingNode)?.Entries.ToList() ?? [];
+        var key = path[depth];
         var same = entries.FindIndex(e => string.Equals(e.Key.Value, key, StringComparison.OrdinalIgnoreCase));
-        if (same >= 0) entries[same] = new(entries[same].Key, With(entries[same].Value, path[1..], value, problems));
-        else entries.Add(new(new ScalarNode(value.At, key, IsQuoted: true), With(null, path[1..], value, problems)));
-        return new MappingNode(node is MappingNode ? node.At : value.At, entries);
+        if (same >= 0) entries[same] = new(entries[same].Key, With(entries[same].Value, path, depth + 1, value, problems));
+        else entries.Add(new(new ScalarNode(value.At, key, IsQuoted: true), With(null, path, depth + 1, value, problems)));
+        return new MappingNode(node?.At ?? value.At, entries);
+    }
+
+    private static SequenceNode WithItem(SourceNode? node, string[] path, int depth, int index, ScalarNode value, ICollection<SourceProblem> problems)
+    {
+        List<SourceNode> items = node switch { null => [], SequenceNode list => [.. list.Items], _ => [node] }; // one alone is a list of one
+        if (index < items.Count) items[index] = With(items[index], path, depth + 1, value, problems);
+        else if (index == items.Count) items.Add(With(null, path, depth + 1, value, problems));
+        else problems.Add(new SourceProblem(value.At, $"the list has {items.Count} items so far; the next is number {items.Count}"));
+        return new SequenceNode(value.At, items);
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
+using System.Net;
 using System.Reflection;
 using AuthIndex.Hosting.Yaml;
 
@@ -46,7 +47,7 @@ public static class OptionsBinder
         if (section is MappingNode mapping) BindEntries(mapping, options, path, problems);
         else if (!IsAbsent(section))
         {
-            problems.Add(new SourceProblem(section!.At, $"{path}: expected a mapping of keys, found {section.Kind}"));
+            problems.Add(NoMapping(section!, path));
             return;
         }
 
@@ -67,6 +68,9 @@ public static class OptionsBinder
             }
         }
     }
+
+    /// <summary>What is wrong with a value in the place of a mapping.</summary>
+    internal static SourceProblem NoMapping(SourceNode found, string path) => new(found.At, $"{path}: expected a mapping of keys, found {found.Kind}");
 
     private static void BindEntries(MappingNode mapping, object options, string path, ICollection<SourceProblem> problems)
     {
@@ -128,7 +132,7 @@ public static class OptionsBinder
     {
         if (node is not MappingNode mapping)
         {
-            problems.Add(new SourceProblem(node.At, $"{path}: expected a mapping of keys, found {node.Kind}"));
+            problems.Add(NoMapping(node, path));
             return null;
         }
 
@@ -144,8 +148,13 @@ public static class OptionsBinder
         if (type == typeof(bool)) return text switch { "true" => true, "false" => false, _ => null };
         if (type == typeof(TimeSpan)) return Duration.TryParse(text, out var time) ? time : null;
         if (type == typeof(Uri)) return Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" ? uri : null;
+        if (type == typeof(IPNetwork)) return ParseNetwork(text);
         return typeof(OptionsBinder).GetMethod(nameof(Parse), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type).Invoke(null, [text]);
     }
+
+    /// <summary>Not with bits beyond its prefix: who writes 10.0.0.9/8 means one address, and would get sixteen million.</summary>
+    private static IPNetwork? ParseNetwork(string text) =>
+        IPNetwork.TryParse(text, out var network) && IPAddress.TryParse(text.AsSpan(0, text.LastIndexOf('/')), out var address) && address.Equals(network.BaseAddress) ? network : null;
 
     private static object? Parse<T>(string text) where T : IParsable<T> => T.TryParse(text, CultureInfo.InvariantCulture, out var value) ? value : null;
 
@@ -199,7 +208,7 @@ public static class OptionsBinder
         if (plain == typeof(int) || plain == typeof(long)) return "a whole number";
         if (plain == typeof(ByteSize)) return "a size such as 512KiB, 4MiB or 10GiB";
         if (plain == typeof(ListenAddress)) return "an address HOST:PORT such as 127.0.0.1:5000";
-        if (plain == typeof(System.Net.IPNetwork)) return "a network such as 10.0.0.0/8 or ::1/128";
+        if (plain == typeof(IPNetwork)) return "a network by its first address, such as 10.0.0.0/8 or ::1/128";
         return "a text";
     }
 }

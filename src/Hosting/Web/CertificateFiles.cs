@@ -31,6 +31,7 @@ public sealed partial class CertificateFiles
         var stamps = Stamps();
         var set = Read(null, out var digest, out var failure) ?? throw new OperatorException($"the certificate {certificateFile} with key {keyFile}{(clientCaFile is null ? "" : $" and the clients' authorities {clientCaFile}")} cannot be used: {failure}");
         seen = new Seen(stamps, AreSettled(stamps), digest, set, null);
+        WarnOfUnknownIssuer(set);
     }
 
     /// <summary>What is in force.</summary>
@@ -72,6 +73,7 @@ public sealed partial class CertificateFiles
         {
             var until = set.Certificate.NotAfter.ToUniversalTime();
             LogRenewed(log, paths[0], until);
+            WarnOfUnknownIssuer(set);
         }
 
         return new Seen(stamps, AreSettled(stamps), set is null ? last.Digest : digest, set ?? last.Set, failure);
@@ -94,12 +96,22 @@ public sealed partial class CertificateFiles
         }
     }
 
+    private void WarnOfUnknownIssuer(CertificateSet set)
+    {
+        if (set.UnknownIssuer is null) return;
+        var issuer = LogText.Clean(set.UnknownIssuer);
+        LogUnknownIssuer(log, paths[0], issuer);
+    }
+
     private FileStamp?[] Stamps() => Array.ConvertAll(paths, FileStamp.Of);
 
     private static bool AreSettled(FileStamp?[] stamps) => Array.TrueForAll(stamps, s => s is { IsSettled: true });
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The certificate {File} was renewed; it is good until {Until:u}")]
     private static partial void LogRenewed(ILogger log, string file, DateTime until);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The certificate {File} is followed by none of \"{Issuer}\", which this machine does not trust: if that is an intermediate authority, append its certificate to the file; if it is a root, clients must trust it")]
+    private static partial void LogUnknownIssuer(ILogger log, string file, string issuer);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The certificate {CertificateFile} and the key {KeyFile} were changed and cannot be used: {Reason}; the ones before stay in force")]
     private static partial void LogUnusable(ILogger log, string certificateFile, string keyFile, string reason);

@@ -8,7 +8,11 @@ namespace AuthIndex.Hosting.Web;
 /// <param name="Certificate">The certificate, with its private key.</param>
 /// <param name="Context">The same with its intermediate certificates, as handshakes want it.</param>
 /// <param name="ClientAuthorities">Whose certificates are believed of clients; null where none are asked for.</param>
-public sealed record CertificateSet(X509Certificate2 Certificate, SslStreamCertificateContext Context, X509Certificate2Collection? ClientAuthorities)
+/// <param name="UnknownIssuer">
+/// The issuer where the certificates in the file lead to none that signs itself or that this machine trusts; null where they do. It
+/// may be an intermediate authority, without whose certificate no client believes the server, or a root that clients are to trust.
+/// </param>
+public sealed record CertificateSet(X509Certificate2 Certificate, SslStreamCertificateContext Context, X509Certificate2Collection? ClientAuthorities, string? UnknownIssuer)
 {
     /// <summary>Makes one of the files' contents.</summary>
     /// <exception cref="CryptographicException">Something is no PEM, or the key is not that of the certificate.</exception>
@@ -17,7 +21,9 @@ public sealed record CertificateSet(X509Certificate2 Certificate, SslStreamCerti
     {
         var chain = new X509Certificate2Collection();
         chain.ImportFromPem(certificate);
-        var leaf = X509Certificate2.CreateFromPem(certificate, key);
+        if (chain.Count == 0) throw new CryptographicException("the certificate's file holds no certificate in PEM");
+        var leaf = Load(chain, certificate, key);
+        if (TlsKey.Problem(leaf) is { } problem) throw new CryptographicException(problem);
         X509Certificate2Collection? authorities = null;
         if (clientAuthorities is not null)
         {
@@ -26,6 +32,47 @@ public sealed record CertificateSet(X509Certificate2 Certificate, SslStreamCerti
             if (authorities.Count == 0) throw new CryptographicException("the file of the clients' authorities holds no certificate");
         }
 
-        return new CertificateSet(leaf, SslStreamCertificateContext.Create(leaf, chain, offline: true), authorities);
+        return new CertificateSet(leaf, SslStreamCertificateContext.Create(leaf, chain, offline: true), authorities, FindUnknownIssuer(leaf, chain));
+    }
+
+    private static string? FindUnknownIssuer(X509Certificate2 leaf, X509Certificate2Collection file)
+    {
+        using var chain = new X509Chain { ChainPolicy = { RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true } };
+        chain.ChainPolicy.ExtraStore.AddRange(file);
+        chain.Build(leaf);
+        var last = chain.ChainElements[^1].Certificate;
+        return last.SubjectName.RawData.AsSpan().SequenceEqual(last.IssuerName.RawData) ? null : last.Issuer;
+    }
+
+    private static X509Certificate2 Load(X509Certificate2Collection chain, string certificate, string key)
+    {
+        if (!key.Contains("PRIVATE KEY-----", StringComparison.Ordinal)) throw new CryptographicException("the key's file holds no private key in PEM");
+        if (key.Contains("ENCRYPTED", StringComparison.Ordinal)) throw new CryptographicException("the key is encrypted, and nobody could be asked for its passphrase: write it without one (openssl pkey -in KEY -out NEW)");
+        try
+        {
+            return X509Certificate2.CreateFromPem(certificate, key);
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        {
+            for (var i = 1; i < chain.Count; i++)
+            {
+                if (Fits(chain[i], key)) throw new CryptographicException($"the key belongs to certificate {i + 1} of the file: the server's own must come first, its intermediate certificates after it", e);
+            }
+
+            throw new CryptographicException(TlsKey.Problem(chain[0]) ?? "the key is not that of the certificate, or cannot be read", e);
+        }
+    }
+
+    private static bool Fits(X509Certificate2 certificate, string key)
+    {
+        try
+        {
+            using var loaded = X509Certificate2.CreateFromPem(certificate.ExportCertificatePem(), key);
+            return true;
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        {
+            return false;
+        }
     }
 }

@@ -8,6 +8,9 @@ namespace AuthIndex.Hosting.Web;
 /// <summary>Where and how a server listens; the part of its options that both servers share.</summary>
 public abstract class ListenerOptions
 {
+    /// <summary>The key of the server's section of the configuration, for messages.</summary>
+    public abstract string SectionName { get; }
+
     /// <summary>The address; port 0 lets the system choose.</summary>
     public ListenAddress Listen { get; set; }
 
@@ -43,6 +46,9 @@ public abstract class ListenerOptions
 
     /// <summary>Where traces and metrics are sent.</summary>
     public TelemetryOptions Telemetry { get; set; } = new();
+
+    /// <summary>Whether an address is that of a trusted proxy.</summary>
+    internal bool TrustsProxy(IPAddress? address) => address is not null && TrustedProxies.Exists(n => n.Contains(address));
 }
 
 /// <summary>A server certificate in PEM files, and whose clients' certificates are believed.</summary>

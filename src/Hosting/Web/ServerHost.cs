@@ -9,7 +9,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -32,13 +31,8 @@ public static class ServerHost
     /// <exception cref="OperatorException">The address would carry passwords in the clear, or the certificate cannot be used.</exception>
     public static WebApplicationBuilder CreateBuilder(ListenerOptions options, string name, Action<KestrelServerOptions> limits)
     {
-        Check(options.Tls);
+        Try(options, name);
         var isTls = options.Tls.CertificateFile is not null;
-        if (!isTls && !options.Listen.IsLoopback && !options.InsecureHttp)
-        {
-            throw new OperatorException($"{name} would speak plain HTTP on {options.Listen}, where passwords and tokens travel readable: configure tls, listen on 127.0.0.1 behind a proxy, or allow it with insecureHttp: true (--insecure-http)");
-        }
-
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = name });
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = Listen);
@@ -61,27 +55,54 @@ public static class ServerHost
         return builder;
     }
 
+    /// <summary>Whether the server could listen as it is configured to, so that nothing is made for a start that fails.</summary>
+    /// <exception cref="OperatorException">The options contradict one another, the address would carry passwords in the clear, or it cannot be listened on.</exception>
+    public static void Try(ListenerOptions options, string name)
+    {
+        Check(options);
+        if (options.Tls.CertificateFile is null && !options.Listen.IsLoopback && !options.InsecureHttp)
+        {
+            throw new OperatorException($"{name} would speak plain HTTP on {options.Listen}, where passwords and tokens travel readable: configure tls, listen on 127.0.0.1 behind a proxy, or allow it with insecureHttp: true (--insecure-http)");
+        }
+
+        if (options.Listen.Port == 0) return;
+        foreach (var address in options.Listen.IsLocalhost ? [IPAddress.Loopback, IPAddress.IPv6Loopback] : (IPAddress[])[Resolve(options.Listen)])
+        {
+            try
+            {
+                using var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+                if (address.Equals(IPAddress.IPv6Any)) socket.DualMode = true; // as Kestrel listens on it
+                socket.Bind(new IPEndPoint(address, options.Listen.Port));
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse || !options.Listen.IsLocalhost) // localhost may lack one of its two
+            {
+                throw CannotListen(options, e);
+            }
+        }
+    }
+
     /// <summary>
     /// Believes <c>X-Forwarded-For</c> from the configured proxies, and only from them. A certificate that a proxy itself shows is
     /// taken off the request: it would sign in everybody behind it.
     /// </summary>
     public static void UseTrustedProxies(this IApplicationBuilder app, ListenerOptions options)
     {
-        if (options.TrustedProxies.Count == 0) return;
-        var forwarded = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor, ForwardLimit = null };
-        forwarded.KnownProxies.Clear();
-        forwarded.KnownIPNetworks.Clear();
-        foreach (var network in options.TrustedProxies) forwarded.KnownIPNetworks.Add(network);
-        if (options.Tls.ClientCertificates.CaFile is not null)
+        if (options.TrustedProxies.Count > 0 && options.Tls.ClientCertificates.CaFile is not null)
         {
             app.Use(rest => context =>
             {
-                if (IsProxy(ClientAddress.Of(context.Connection), options)) context.Features.Set<ITlsConnectionFeature>(new TlsConnectionFeature());
+                if (options.TrustsProxy(ClientAddress.Of(context.Connection))) context.Features.Set<ITlsConnectionFeature>(new TlsConnectionFeature());
                 return rest(context);
             });
         }
 
-        app.UseForwardedHeaders(forwarded);
+        var services = app.ApplicationServices;
+        var forwarded = new ForwardedAddress(options, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<ForwardedAddress>>());
+        app.Use(rest => context =>
+        {
+            forwarded.Apply(context);
+            return rest(context);
+        });
     }
 
     /// <summary>
@@ -104,9 +125,11 @@ public static class ServerHost
         {
             await app.StartAsync(cancellationToken);
         }
-        catch (Exception e) when (e is IOException or SocketException)
+        catch (Exception e)
         {
-            throw new OperatorException($"cannot listen on {options.Listen}: {(e.InnerException ?? e).Message}", e);
+            await app.StopAsync(CancellationToken.None); // or what has begun would be cut off, and say so with a stack trace each
+            if (e is IOException or SocketException) throw CannotListen(options, e.InnerException ?? e);
+            throw;
         }
 
         if (readyFile is not null)
@@ -125,7 +148,8 @@ public static class ServerHost
         await app.WaitForShutdownAsync(cancellationToken);
     }
 
-    private static bool IsProxy(IPAddress? address, ListenerOptions options) => address is not null && options.TrustedProxies.Exists(n => n.Contains(address));
+    private static OperatorException CannotListen(ListenerOptions options, Exception e) =>
+        new($"cannot listen on {options.Listen}: {e.Message}; {options.SectionName}.listen says where ('authindex up': --registry, --token)", e);
 
     private static void Bind(KestrelServerOptions kestrel, ListenAddress listen, Handshake? handshake)
     {
@@ -137,6 +161,7 @@ public static class ServerHost
                 return;
             }
 
+            endpoint.Use(PlainRequest.AnswerAsync);
             endpoint.Use(handshake.GuardAsync);
             endpoint.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(handshake.Next()) }); // HTTP/2 by ALPN
         }
@@ -172,12 +197,25 @@ public static class ServerHost
     }
 
     /// <summary>What the options cannot say of themselves; the files are looked at by <see cref="CertificateFiles"/>.</summary>
-    private static void Check(TlsOptions tls)
+    private static void Check(ListenerOptions options)
     {
+        DemandBase(options.PublicUrl, $"{options.SectionName}.publicUrl");
+        var tls = options.Tls;
         var clients = tls.ClientCertificates;
         if (tls.CertificateFile is null != tls.KeyFile is null) throw new OperatorException("tls needs both certificateFile and keyFile");
         if (clients.CaFile is null && (clients.Mode != "optional" || clients.AccountFrom != ClientCertificateOptions.NoAccount)) throw new OperatorException("tls.clientCertificates needs caFile: without it no client certificate is believed");
         if (clients.CaFile is not null && tls.CertificateFile is null) throw new OperatorException("tls.clientCertificates needs certificateFile and keyFile: clients show certificates in TLS only");
+    }
+
+    /// <summary>Refuses a URL that clients cannot append their paths to.</summary>
+    /// <param name="url">The URL; null passes.</param>
+    /// <param name="key">Its key in the configuration.</param>
+    /// <exception cref="OperatorException">It ends in <c>/v2/</c>, which clients append themselves, or has a query or fragment.</exception>
+    public static void DemandBase(Uri? url, string key)
+    {
+        if (url is null) return;
+        if (url.AbsolutePath.TrimEnd('/').EndsWith("/v2", StringComparison.Ordinal)) throw new OperatorException($"{key}: leave out the /v2/ at the end, which clients append themselves");
+        if (url.Query.Length > 0 || url.Fragment.Length > 0) throw new OperatorException($"{key}: a URL that clients append paths to has no query and no fragment");
     }
 
     private static void AddCertificate(IServiceCollection services, TlsOptions tls)

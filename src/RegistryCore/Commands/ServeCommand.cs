@@ -10,10 +10,17 @@ internal static class ServeCommand
     public static Command Create(CommandLine shared)
     {
         var readyFile = new Option<FileInfo?>("--ready-file") { Description = "A file that is written with the server's address once it serves." };
-        var command = new Command("serve", "Run the registry.") { readyFile };
+        var onlyTry = new Option<bool>("--try") { Description = "Only see whether it could listen, and make nothing." };
+        var command = new Command("serve", "Run the registry.") { readyFile, onlyTry };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             var options = shared.Bind<RegistryOptions>(arguments, "registry", new DerivedUrl("registry.tokenServer.realm", "tokenServer.publicUrl", TokenServerLinkOptions.TokenPath));
+            if (arguments.GetValue(onlyTry))
+            {
+                ServerHost.Try(options, RegistryApp.Name);
+                return 0;
+            }
+
             await using var app = RegistryApp.Create(options, TimeProvider.System);
             await ServerHost.RunAsync(app, options, arguments.GetValue(readyFile)?.FullName, cancellationToken);
             return 0;

@@ -14,10 +14,17 @@ internal static class ServeCommand
     public static Command Create(CommandLine line)
     {
         var readyFile = new Option<FileInfo?>("--ready-file") { Description = "A file that is written, with the server's URL in it, once it answers." };
-        var command = new Command("serve", "Runs the token server.") { readyFile };
+        var onlyTry = new Option<bool>("--try") { Description = "Only see whether it could listen, and make nothing." };
+        var command = new Command("serve", "Runs the token server.") { readyFile, onlyTry };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
+            if (parsed.GetValue(onlyTry))
+            {
+                ServerHost.Try(options, TokenServerApp.Name);
+                return 0;
+            }
+
             await using var app = TokenServerApp.Create(options, TimeProvider.System);
 
             // SIGHUP is what `policy reload` sends; edits are noticed without it, it only makes sure.

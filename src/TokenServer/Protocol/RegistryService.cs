@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Web;
 
 namespace AuthIndex.TokenServer.Protocol;
 
@@ -48,6 +49,7 @@ internal sealed class RegistryService
             throw new OperatorException($"tokenServer.services: the name '{twice.Key}' stands there {twice.Count()} times");
         }
 
+        foreach (var service in options.EffectiveServices) ServerHost.DemandBase(service.Url, $"tokenServer.services, {service.Name}: url");
         return [.. options.EffectiveServices.Select(Load)];
     }
 

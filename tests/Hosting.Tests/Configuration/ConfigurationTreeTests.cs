@@ -74,13 +74,30 @@ public sealed class ConfigurationTreeTests : IDisposable
     [InlineData("a: [x, y]", "a.2=z", "{a: [x, y, z]}")]
     [InlineData("", "a.0=z", "{a: [z]}")]
     [InlineData("a: [{b: 1, c: 2}]", "a.0.c=3", "{a: [{b: 1, c: 3}]}")]
-    [InlineData("a: 1", "a.b=2", "{a: {b: 2}}")]
+    [InlineData("a: x", "a.0=z", "{a: [z]}")]
+    [InlineData("a: x", "a.1=z", "{a: [x, z]}")]
+    [InlineData("a: ", "a.b=2", "{a: {b: 2}}")]
     [InlineData("a: {b: 1}", "a=2", "{a: 2}")]
     public void A_number_addresses_an_item_of_a_list(string file, string setting, string expected)
     {
         Assert.Equal(expected, Print(Read(file, [], [setting])));
         Assert.Empty(problems);
     }
+
+    [Theory]
+    [InlineData("a: 1", "a.b=2", "1:4: a: expected a mapping of keys, found '1'")]
+    [InlineData("a: [x]", "a.b=2", "1:4: a: expected a mapping of keys, found a list")]
+    [InlineData("a: {b: x}", "a.b.c=2", "1:8: a.b: expected a mapping of keys, found 'x'")]
+    [InlineData("a: [x]", "a.0.c=2", "1:5: a.0: expected a mapping of keys, found 'x'")]
+    public void What_a_setting_cannot_be_added_to_is_a_problem_and_not_replaced(string file, string setting, string problem)
+    {
+        Assert.Equal(Print(Read(file, [], [])), Print(Read(file, [], [setting])));
+        Assert.Equal($"{folder["authindex.yaml"]}:{problem}", Assert.Single(problems).ToString());
+    }
+
+    [Fact]
+    public void A_variable_that_is_empty_sets_nothing() =>
+        Assert.Equal("{a: {b: file}}", Print(Read("a: {b: file}", new() { ["AUTHINDEX__A__B"] = "", ["AUTHINDEX__A__C"] = "" }, [])));
 
     [Fact]
     public void More_than_ten_items_of_the_environment_keep_their_order()

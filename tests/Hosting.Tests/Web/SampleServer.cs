@@ -85,5 +85,7 @@ internal sealed class SampleServer : IAsyncDisposable
     internal sealed class SampleOptions : ListenerOptions
     {
         public SampleOptions() => Listen = new ListenAddress("127.0.0.1", 0);
+
+        public override string SectionName => "sample";
     }
 }

@@ -5,6 +5,7 @@ using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Web;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace AuthIndex.Hosting.Tests.Web;
@@ -51,16 +52,15 @@ public sealed class ServerHostTests : IDisposable
     }
 
     [Fact]
-    public async Task A_port_in_use_is_the_operators_business()
+    public void A_port_in_use_is_the_operators_business()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
         var address = new ListenAddress("127.0.0.1", ((IPEndPoint)other.LocalEndpoint).Port);
-        var options = new SampleOptions { Listen = address };
-        await using var app = Build(options);
-        var refused = await Assert.ThrowsAsync<OperatorException>(() => ServerHost.RunAsync(app, options, folder["ready"], Stop));
+        var refused = Assert.Throws<OperatorException>(() => Build(new SampleOptions { Listen = address }));
         Assert.StartsWith($"cannot listen on {address}: ", refused.Message, StringComparison.Ordinal);
-        Assert.Empty(folder.Names);
+        Assert.Contains("sample.listen", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', refused.Message);
     }
 
     [Fact]
@@ -70,8 +70,10 @@ public sealed class ServerHostTests : IDisposable
         var options = new SampleOptions { Listen = new ListenAddress("192.0.2.1", 0), InsecureHttp = true };
         var builder = ServerHost.CreateBuilder(options, "sample", _ => { });
         builder.Logging.AddProvider(log);
+        builder.Services.AddHostedService<Waiting>();
         await using var app = builder.Build();
         await Assert.ThrowsAsync<OperatorException>(() => ServerHost.RunAsync(app, options, null, Stop));
+        await app.DisposeAsync(); // cut off here, what waits would fail
         RecordingLog.Alive(app.Logger);
         Assert.Equal(["the log is alive"], log.Lines);
     }
@@ -181,13 +183,99 @@ public sealed class ServerHostTests : IDisposable
     [InlineData("127.0.0.0/8", "203.0.113.9", "203.0.113.9")]
     [InlineData("127.0.0.0/8", "198.51.100.1, 203.0.113.9", "203.0.113.9")] // what the client itself sent is not
     [InlineData("127.0.0.0/8 10.0.0.0/8", "198.51.100.1, 203.0.113.9, 10.0.0.1", "203.0.113.9")]
-    [InlineData("127.0.0.0/8", "rubbish", "127.0.0.1")]
+    [InlineData("127.0.0.0/8 10.0.0.0/8", "10.0.0.2, 10.0.0.1", "10.0.0.2")]
+    [InlineData("127.0.0.0/8", "203.0.113.9:4711", "203.0.113.9")]
+    [InlineData("127.0.0.0/8", "[2001:db8::1]:4711", "2001:db8::1")]
+    [InlineData("127.0.0.0/8", "2001:db8::1", "2001:db8::1")]
+    [InlineData("127.0.0.0/8", "::ffff:203.0.113.9", "203.0.113.9")]
+    [InlineData("127.0.0.0/8", "rubbish, 203.0.113.9", "203.0.113.9")]
+    [InlineData("127.0.0.0/8", "rubbish", "")] // unknown, and not the proxy's own
+    [InlineData("127.0.0.0/8", "", "")]
+    [InlineData("127.0.0.0/8", "203.0.113.9,", "")]
+    [InlineData("127.0.0.0/8", "unknown", "")]
+    [InlineData("127.0.0.0/8", "1", "")]
+    [InlineData("127.0.0.0/8", "0300.1.1.1", "")]
+    [InlineData("127.0.0.0/8", "203.0.113.9:x", "")]
+    [InlineData("127.0.0.0/8", "[2001:db8::1", "")]
+    [InlineData("127.0.0.0/8", "rubbish, 127.0.0.2", "")]
     public async Task The_clients_address_is_believed_from_trusted_proxies_only(string trusted, string? forwarded, string expected)
     {
         var networks = trusted.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(IPNetwork.Parse).ToList();
         await using var app = Build(new SampleOptions { TrustedProxies = networks });
         await app.StartAsync(Stop);
         Assert.Equal(expected, await Get(app, ("X-Forwarded-For", forwarded), ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "https")));
+    }
+
+    [Theory]
+    [InlineData("", "203.0.113.9", "X-Forwarded-For from 127.0.0.1 is ignored, since sample.trustedProxies does not list")]
+    [InlineData("10.0.0.0/8", "203.0.113.9", "X-Forwarded-For from 127.0.0.1 is ignored, since sample.trustedProxies does not list")]
+    [InlineData("127.0.0.0/8", "rub\u0001bish", "The trusted proxy 127.0.0.1 sends an X-Forwarded-For that cannot be read: \"rub\\u0001bish\"")]
+    [InlineData("127.0.0.0/8", "203.0.113.9", null)]
+    public void A_header_that_is_of_no_use_is_warned_of_once(string trusted, string forwarded, string? warning)
+    {
+        using var log = new RecordingLog();
+        using var factory = LoggerFactory.Create(b => b.AddProvider(log));
+        var options = new SampleOptions { TrustedProxies = [.. trusted.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(IPNetwork.Parse)] };
+        var address = new ForwardedAddress(options, TimeProvider.System, factory.CreateLogger<ForwardedAddress>());
+        for (var i = 0; i < 3; i++)
+        {
+            var context = new DefaultHttpContext { Connection = { RemoteIpAddress = IPAddress.Loopback } };
+            context.Request.Headers["X-Forwarded-For"] = forwarded;
+            address.Apply(context);
+        }
+
+        if (warning is null) Assert.Empty(log.Lines);
+        else Assert.StartsWith(warning, Assert.Single(log.Lines), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("https://registry.example.com/v2/", "sample.publicUrl: leave out the /v2/")]
+    [InlineData("https://registry.example.com/images/v2", "sample.publicUrl: leave out the /v2/")]
+    [InlineData("https://registry.example.com/?a=b", "no query")]
+    [InlineData("https://registry.example.com/#a", "no fragment")]
+    [InlineData("https://registry.example.com/images/", null)]
+    public void A_public_URL_that_clients_cannot_append_to_is_refused(string url, string? problem)
+    {
+        var options = new SampleOptions { PublicUrl = new Uri(url) };
+        if (problem is null) ServerHost.Try(options, "sample");
+        else Assert.Contains(problem, Assert.Throws<OperatorException>(() => ServerHost.Try(options, "sample")).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", true)]
+    [InlineData("P", true)]
+    [InlineData("\u0016\u0003\u0001rubbish", false)]
+    public async Task Plain_HTTP_at_a_port_of_TLS_is_answered_with_one_line(string said, bool isAnswered)
+    {
+        using var certificate = new TestCertificate();
+        await using var app = Build(new SampleOptions { Tls = certificate.WriteTo(folder) });
+        await app.StartAsync(Stop);
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, new Uri(app.Urls.Single()).Port, Stop);
+        await client.GetStream().WriteAsync(System.Text.Encoding.Latin1.GetBytes(said), Stop);
+        using var reader = new StreamReader(client.GetStream(), System.Text.Encoding.Latin1);
+        var answer = await reader.ReadToEndAsync(Stop);
+        if (!isAnswered)
+        {
+            Assert.DoesNotContain("HTTP/", answer, StringComparison.Ordinal);
+            return;
+        }
+
+        Assert.StartsWith("HTTP/1.1 400 Bad Request\r\n", answer, StringComparison.Ordinal);
+        Assert.EndsWith("\r\n\r\nThis port speaks HTTPS: use https:// in place of http://.\n", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_front_page_is_text_for_whoever_reads_and_takes_nothing()
+    {
+        var page = new FrontPageEndpoint("hello\n");
+        foreach (var (method, status, body) in ((string, int, string)[])[("GET", 200, "hello\n"), ("HEAD", 200, ""), ("POST", 405, "")])
+        {
+            using var written = new MemoryStream();
+            var context = new DefaultHttpContext { Request = { Method = method }, Response = { Body = written } };
+            await page.HandleAsync(context);
+            Assert.Equal((status, body), (context.Response.StatusCode, System.Text.Encoding.UTF8.GetString(written.ToArray())));
+        }
     }
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -208,7 +296,7 @@ public sealed class ServerHostTests : IDisposable
     {
         using var client = new HttpClient();
         using var request = new HttpRequestMessage(HttpMethod.Get, app.Urls.First());
-        foreach (var (name, value) in headers) request.Headers.Add(name, value);
+        foreach (var (name, value) in headers.Where(h => h.Value is not null)) request.Headers.Add(name, value);
         using var response = await client.SendAsync(request, Stop);
         return await response.Content.ReadAsStringAsync(Stop);
     }
@@ -226,8 +314,16 @@ public sealed class ServerHostTests : IDisposable
         return new HttpClient(handler);
     }
 
+    /// <summary>Work that waits for the end, as the servers' loops do.</summary>
+    private sealed class Waiting : Microsoft.Extensions.Hosting.BackgroundService
+    {
+        protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.Delay(Timeout.Infinite, stoppingToken);
+    }
+
     private sealed class SampleOptions : ListenerOptions
     {
         public SampleOptions() => Listen = new ListenAddress("127.0.0.1", 0);
+
+        public override string SectionName => "sample";
     }
 }

@@ -278,7 +278,6 @@ public sealed class TokenEndpointTests
     }
 
     [Theory]
-    [InlineData("/")]
     [InlineData("/token/")]
     [InlineData("/Token")]
     [InlineData("/v2/")]

@@ -1,0 +1,87 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Primitives;
+
+namespace AuthIndex.Hosting.Web;
+
+/// <summary>
+/// Takes a client's address from <c>X-Forwarded-For</c> where a trusted proxy sends it, read from its end as far as the proxies are
+/// trusted. What a trusted proxy sends and nobody can read leaves the address unknown, and no rule lets in whom it does not know:
+/// the proxy's own address would open what is open to the proxy.
+/// </summary>
+internal sealed partial class ForwardedAddress(ListenerOptions options, TimeProvider time, ILogger<ForwardedAddress> log)
+{
+    private const string Header = "X-Forwarded-For";
+
+    private readonly Throttle untrusted = new(time), unreadable = new(time);
+
+    /// <summary>Sets the address of a request's connection.</summary>
+    public void Apply(HttpContext context)
+    {
+        var said = context.Request.Headers[Header];
+        if (said.Count == 0) return;
+        var proxy = ClientAddress.Of(context.Connection);
+        if (!options.TrustsProxy(proxy))
+        {
+            if (untrusted.IsTime()) LogUntrusted(log, proxy, options.SectionName);
+            return;
+        }
+
+        var client = Client(said);
+        (context.Connection.RemoteIpAddress, context.Connection.RemotePort) = (client, 0);
+        if (client is not null || !unreadable.IsTime()) return;
+        var text = LogText.Clean(said.ToString());
+        LogUnreadable(log, proxy, text);
+    }
+
+    private IPAddress? Client(StringValues said)
+    {
+        IPAddress? client = null;
+        foreach (var entry in said.SelectMany(line => line!.Split(',', StringSplitOptions.TrimEntries)).Reverse())
+        {
+            client = Parse(entry);
+            if (!options.TrustsProxy(client)) break;
+        }
+
+        return client;
+    }
+
+    /// <summary>Reads an address, which some proxies write with a port; null for what is none, short and octal forms of IPv4 among it.</summary>
+    private static IPAddress? Parse(string text)
+    {
+        if (text.StartsWith('[') && text.IndexOf(']', StringComparison.Ordinal) is > 0 and var end) text = IsPort(text[(end + 1)..]) ? text[1..end] : "";
+        else if (text.Count(c => c == ':') == 1 && text.IndexOf(':', StringComparison.Ordinal) is var colon) text = IsPort(text[colon..]) ? text[..colon] : "";
+        if (!IPAddress.TryParse(text, out var address)) return null;
+        if (address.AddressFamily == AddressFamily.InterNetwork) return address.ToString() == text ? address : null;
+        return text.AsSpan().ContainsAny("%[]") ? null : address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+    }
+
+    private static bool IsPort(string text) => text is "" || (text[0] == ':' && ushort.TryParse(text.AsSpan(1), System.Globalization.NumberStyles.None, null, out _));
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "X-Forwarded-For from {Address} is ignored, since {Section}.trustedProxies does not list that address: if it is a proxy, all its clients are taken for one. Told once an hour at most")]
+    private static partial void LogUntrusted(ILogger log, IPAddress? address, string section);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The trusted proxy {Address} sends an X-Forwarded-For that cannot be read: \"{Text}\"; the client's address counts as unknown. Told once an hour at most")]
+    private static partial void LogUnreadable(ILogger log, IPAddress? address, string text);
+
+    /// <summary>Lets one through in an hour, since every client can send the header.</summary>
+    private sealed class Throttle(TimeProvider time)
+    {
+        private static readonly TimeSpan Pause = TimeSpan.FromHours(1);
+
+        private readonly Lock gate = new();
+        private long? last;
+
+        public bool IsTime()
+        {
+            lock (gate)
+            {
+                if (last is { } before && time.GetElapsedTime(before) < Pause) return false;
+                last = time.GetTimestamp();
+                return true;
+            }
+        }
+    }
+}

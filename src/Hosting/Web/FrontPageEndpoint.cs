@@ -1,0 +1,30 @@
+using System.Text;
+using Microsoft.AspNetCore.Http;
+
+namespace AuthIndex.Hosting.Web;
+
+/// <summary>The page at <c>/</c>: tells who types the address into a browser what answers there. It says nothing that a client is not told anyway.</summary>
+/// <param name="text">The page, plain text.</param>
+public sealed class FrontPageEndpoint(string text)
+{
+    /// <summary>Where it is.</summary>
+    public const string Path = "/";
+
+    private readonly byte[] page = Encoding.UTF8.GetBytes(text);
+
+    /// <summary>Answers GET and HEAD.</summary>
+    public Task HandleAsync(HttpContext context)
+    {
+        var response = context.Response;
+        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        {
+            response.StatusCode = StatusCodes.Status405MethodNotAllowed;
+            response.Headers.Allow = "GET, HEAD";
+            return Task.CompletedTask;
+        }
+
+        response.ContentType = "text/plain; charset=utf-8";
+        response.ContentLength = page.Length;
+        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(page, context.RequestAborted).AsTask();
+    }
+}
