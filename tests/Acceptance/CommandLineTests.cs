@@ -82,6 +82,48 @@ public sealed class CommandLineTests(RealParts parts)
         Assert.Contains("no rule allows anonymous callers to push to platform/why", why.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Status_and_doctor_say_how_both_servers_are()
+    {
+        var up = await parts.UpAsync();
+        string[] there = ["--data", up.Data, "--registry", up.Registry.Authority, "--token", up.TokenServer.Authority];
+        var status = await AuthIndexUp.RunAsync(["status", .. there]);
+        Assert.True(status.ExitCode == 0, status.ToString());
+        Assert.Equal("ok      token server\nok      registry\n", status.Output);
+        var doctor = await AuthIndexUp.RunAsync(["doctor", .. there]);
+        Assert.True(doctor.ExitCode == 0, doctor.ToString());
+        Assert.Equal("ok      policies\n" + status.Output, doctor.Output);
+
+        using var folder = new TemporaryDirectory();
+        var down = await AuthIndexUp.RunAsync("status", "--data", folder["data"], "--registry", "127.0.0.1:1", "--token", "127.0.0.1:1");
+        Assert.Equal(1, down.ExitCode);
+        Assert.Contains("FAILED  registry\n        error: nothing answers at http://127.0.0.1:1/", down.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_unknown_command_is_named()
+    {
+        var unknown = await AuthIndexUp.RunAsync("stauts");
+        Assert.Equal(2, unknown.ExitCode);
+        Assert.StartsWith("error: unknown command 'stauts'", unknown.Error, StringComparison.Ordinal);
+        Assert.Matches(@"^authindex \d+\.\d+\.\d+\n$", (await AuthIndexUp.RunAsync("--version")).Output);
+    }
+
+    [Theory]
+    [InlineData("st", "status")]
+    [InlineData("up --in", "--insecure-http")]
+    [InlineData("policy ch", "check")]
+    [InlineData("registry tags hi", "history")]
+    public async Task A_shell_completes_commands_and_options(string typed, string completed)
+    {
+        // As a shell does: the script that it prints, and its function with the words of a line.
+        var words = typed.Split(' ');
+        var line = string.Join(' ', words.Select(w => $"'{w}'"));
+        var script = $"source <('{AuthIndexUp.Script}' completion bash); COMP_WORDS=('{AuthIndexUp.Script}' {line}); COMP_CWORD={words.Length}; _authindex; printf '%s\\n' \"${{COMPREPLY[@]}}\"";
+        var result = await ChildProcess.RunAsync("bash", ["-c", script]);
+        Assert.Equal(completed, result.Output.Trim());
+    }
+
     private static async Task<string> UsersAsync(AuthIndexUp up, string[] arguments, string input = "")
     {
         var result = await ChildProcess.RunAsync(AuthIndexUp.Script, ["users", .. arguments, "--data", up.Data], input: input);

@@ -7,12 +7,13 @@ namespace AuthIndex.Acceptance;
 /// <summary>Every command in the README and in <c>docs</c> is one that there is, with options that it has, and is run here or by another test.</summary>
 public sealed partial class DocumentedCommandsTests(RealParts parts)
 {
-    private static readonly string[] OfTheScript = ["up", "test", "bench", "backup", "restore", "help"];
+    private static readonly string[] OfTheScript = ["up", "status", "doctor", "test", "bench", "backup", "restore", "completion", "version", "help"];
 
     // Run here, one after another, on one installation: alice has an account, and team/app a tag that has moved.
     private static readonly string[] Runs =
     [
         "help",
+        "completion bash",
         "policy check",
         "policy explain --user alice repository:team/app:push",
         "accounts suspend alice",
@@ -51,6 +52,8 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
         ["policy import docker-auth "] = "tests/TokenServer.Tests/Policies/Import",
         ["policy why "] = "tests/Acceptance/CommandLineTests.cs",
         ["registry import distribution "] = "tests/Acceptance/MigrationTests.cs",
+        ["status"] = "tests/Acceptance/CommandLineTests.cs",
+        ["doctor"] = "tests/Acceptance/CommandLineTests.cs",
         ["test"] = "tests/Acceptance/DocumentedCommandsTests.cs", // which it runs
         ["tokens create --account robot:ci "] = "tests/TokenServer.Tests/Tokens/LdapGrantTests.cs",
         ["up"] = "tests/Acceptance/UpTests.cs",

@@ -131,6 +131,8 @@ public sealed class UpTests
 
         Assert.Equal(1, end.ExitCode);
         Assert.Contains($"cannot listen on {address}", OneErrorLine(end), StringComparison.Ordinal);
+        Assert.Equal(OneErrorLine(end) + "\n", end.Error);
+        Assert.False(Directory.Exists(folder["data"])); // no key and no password for a start that fails
         Assert.Empty(ProcessTable.Naming(folder.Root));
     }
 
