@@ -23,8 +23,9 @@ public sealed partial class ArchitectureTests
             ["State"] = [],
             ["Metrics"] = [],
             ["Audit"] = ["Metrics"],
-            ["Policies"] = [],
-            ["Identity"] = ["Protocol", "Metrics", "Policies"], // of Protocol and Policies only credentials, what a token looks like, how names are compared, and the words for the ways to sign in, which rules name
+["Names"] = [],
+            ["Policies"] = ["Names"],
+            ["Identity"] = ["Protocol", "Metrics", "Names", "Policies"], // of Protocol and Policies only credentials, what a token looks like, how names are compared, and the words for the ways to sign in, which rules name
             ["Keys"] = ["Protocol"],
             ["Backup"] = ["Keys"], // only where they lie
             ["Revocation"] = ["Protocol", "State", "Identity"],
@@ -34,7 +35,7 @@ public sealed partial class ArchitectureTests
             ["Introspection"] = ["Protocol", "Identity", "Keys", "Tokens", "Token", "Revocation"],
             ["Metadata"] = ["Protocol", "Keys", "Tokens", "Token", "Introspection"], // only where they are found
             ["Index"] = ["Protocol", "State", "Policies", "Identity", "Keys", "Tokens", "Token", "Revocation"],
-            ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Policies", "Identity", "Keys", "Backup", "Revocation", "Tokens", "Token", "Account", "Index"],
+            ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Names", "Policies", "Identity", "Keys", "Backup", "Revocation", "Tokens", "Token", "Account", "Index"],
         },
         ["RegistryCore"] = new()
         {

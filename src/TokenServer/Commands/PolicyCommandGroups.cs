@@ -5,7 +5,10 @@ using AuthIndex.TokenServer.Policies;
 
 namespace AuthIndex.TokenServer.Commands;
 
-/// <summary>For <c>policy check</c>: warns of <c>ldap:</c> groups that none of the configured directories has, as far as they can be asked.</summary>
+/// <summary>
+/// For <c>policy check</c>: warns of <c>ldap:</c> groups that none of the configured directories has, and of names that mean
+/// several groups, as far as the directories can be asked.
+/// </summary>
 internal static class PolicyCommandGroups
 {
     /// <summary>The warnings; one alone when a directory does not answer, since then nothing can be said.</summary>
@@ -17,7 +20,7 @@ internal static class PolicyCommandGroups
         var asked = DirectorySettings.Read(directories).Select(s => new GroupExistence(s, new ProtocolsConnector(s.Options.CaFile), time)).ToList();
         try
         {
-            return [.. named.Where(n => asked.TrueForAll(d => d.Has(n.Subject.Name) == false)).Select(n => Missing(n.Subject, n.At, asked))];
+            return [.. named.Select(n => Problem(n.Subject, n.At, asked)).OfType<SourceProblem>()];
         }
         catch (DirectoryUnavailableException e)
         {
@@ -33,8 +36,15 @@ internal static class PolicyCommandGroups
         }
     }
 
-    private static SourceProblem Missing(Subject subject, SourcePosition at, List<GroupExistence> asked) =>
-        new(at, $"no directory has the group 'ldap:{subject.Name}' (asked: {string.Join(", ", asked.Select(d => d.DirectoryName))})", IsWarning: true);
+    private static SourceProblem? Problem(Subject subject, SourcePosition at, List<GroupExistence> asked)
+    {
+        var answers = asked.ConvertAll(d => (d.DirectoryName, Found: d.Find(subject.Name)));
+        var groups = answers.SelectMany(a => a.Found?.Dns.Select(dn => $"{dn} in {a.DirectoryName}") ?? []).ToList();
+        if (groups.Count > 1) return new(at, $"'ldap:{subject.Name}' means every group of that name ({string.Join("; ", groups)}); if only one is meant, write its distinguished name", IsWarning: true);
+        if (groups.Count == 1 || answers.Exists(a => a.Found is null)) return null;
+        var looked = answers.Select(a => a.Found!.Obstacle is { } obstacle ? $"{a.DirectoryName}: {obstacle}" : a.DirectoryName);
+        return new(at, $"no directory has the group 'ldap:{subject.Name}' (asked: {string.Join(", ", looked)})", IsWarning: true);
+    }
 
     /// <summary>The subjects of one kind that a rule is about, itself or through a local group, each with the rule's place.</summary>
     public static IEnumerable<(Subject Subject, SourcePosition At)> Named(Policy policy, SubjectKind kind) =>

@@ -1,8 +1,13 @@
+using System.Runtime.CompilerServices;
+
 namespace AuthIndex.TokenServer.Policies;
 
 /// <summary>Every subject that a caller is, worked out once per decision.</summary>
 internal sealed class CallerSubjects
 {
+    // A sign-in keeps one list of groups for as long as it is remembered: reading the names in it is done once, not per decision.
+    private static readonly ConditionalWeakTable<IReadOnlyList<string>, string[]> KeysOfLists = [];
+
     private readonly HashSet<string> keys = new(StringComparer.Ordinal) { Subject.Anyone.Key };
     private readonly List<string> groupNames = [];
 
@@ -19,18 +24,11 @@ internal sealed class CallerSubjects
             AddWithGroups(ignoresCase ? Subject.AnyCaseAccountKey(account) : Subject.AccountKey(account), directory);
         }
 
-        foreach (var group in groups)
+        foreach (var key in KeysOfLists.GetValue(groups, static list => [.. list.Select(KeyOf)]))
         {
-            if (group.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase))
-            {
-                var key = Subject.LdapKey(group[5..]);
-                if (!keys.Contains(key)) groupNames.Add(key[5..]);
-                AddWithGroups(key, directory);
-            }
-            else
-            {
-                AddGroup(group.StartsWith("group:", StringComparison.Ordinal) ? group[6..] : group, directory);
-            }
+            if (keys.Contains(key)) continue;
+            groupNames.Add(key[(key.IndexOf(':', StringComparison.Ordinal) + 1)..]);
+            AddWithGroups(key, directory);
         }
     }
 
@@ -40,7 +38,7 @@ internal sealed class CallerSubjects
     /// <summary>The keys of the subjects that the caller is.</summary>
     public IReadOnlyCollection<string> Keys => keys;
 
-    /// <summary>The names that <c>{group}</c> stands for, each in turn; a directory's names in lower case, as repositories are.</summary>
+    /// <summary>The names that <c>{group}</c> stands for, each in turn; a directory's in the one spelling of their key, in lower case as repositories are.</summary>
     public IReadOnlyList<string> GroupNames => groupNames;
 
     /// <summary>Whether the caller is one of the subjects.</summary>
@@ -54,12 +52,10 @@ internal sealed class CallerSubjects
         return false;
     }
 
-    private void AddGroup(string name, GroupDirectory directory)
+    private static string KeyOf(string group)
     {
-        var key = Subject.GroupKey(name);
-        if (keys.Contains(key)) return;
-        groupNames.Add(name);
-        AddWithGroups(key, directory);
+        if (group.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase)) return Subject.LdapKey(group[5..]);
+        return Subject.GroupKey(group.StartsWith("group:", StringComparison.Ordinal) ? group[6..] : group);
     }
 
     private void AddWithGroups(string key, GroupDirectory directory)

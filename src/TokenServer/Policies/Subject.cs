@@ -1,4 +1,5 @@
 using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Policies;
 
@@ -17,7 +18,7 @@ internal enum SubjectKind
     /// <summary>The members of a group that the policy files define.</summary>
     Group,
 
-    /// <summary>The members of a directory's group, by name or distinguished name; letter case does not count.</summary>
+    /// <summary>The members of a directory's group, by name or distinguished name, compared as directories compare them.</summary>
     Ldap,
 
     /// <summary>One robot account.</summary>
@@ -64,8 +65,8 @@ internal sealed record Subject(SubjectKind Kind, string Name)
     /// <summary>The key of a local group.</summary>
     public static string GroupKey(string name) => "group:" + name;
 
-    /// <summary>The key of a directory's group.</summary>
-    public static string LdapKey(string name) => "ldap:" + name.ToLowerInvariant();
+    /// <summary>The key of a directory's group, the same for every spelling of its name.</summary>
+    public static string LdapKey(string name) => "ldap:" + GroupName.Key(name);
 
     /// <summary>The key of an account: that of a robot or a certificate carries its kind already, and no one can sign in with such a user name.</summary>
     public static string AccountKey(string account) => IsRobot(account) || IsCertificate(account) ? account : "user:" + account;
@@ -120,6 +121,12 @@ internal sealed record Subject(SubjectKind Kind, string Name)
     }
 
     /// <inheritdoc/>
+    public bool Equals(Subject? other) => other is not null && Key == other.Key;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Key.GetHashCode(StringComparison.Ordinal);
+
+    /// <inheritdoc/>
     public override string ToString() => Key;
 
     private static bool IsIssuerCharacter(char c) => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-';
@@ -129,6 +136,7 @@ internal sealed record Subject(SubjectKind Kind, string Name)
         var name = subject.Name;
         if (name.Length == 0) return $"'{subject.Key}' names nobody; a name follows the colon";
         if (name != name.Trim() || name.Any(char.IsControl)) return $"'{subject.Key}' has a space at its end or a control character in it";
+        if (subject.Kind == SubjectKind.Ldap && GroupName.Problem(name) is { } problem) return $"'ldap:{name}': {problem}";
         if (subject.Kind != SubjectKind.Ldap && name.Contains('*')) return $"'{subject.Key}': subjects are names, not patterns; write 'authenticated' for everybody who signed in";
         if (subject.Kind == SubjectKind.User && name is SignIn.Anonymous) return "no account is named 'anonymous'; write 'anyone'";
         if (subject.Kind == SubjectKind.User && name.Contains(':') && !IsOfIssuer(name)) return $"no account has a colon in its name{(IsRobot(name) || IsCertificate(name) ? $"; did you mean '{name}'?" : "")}";

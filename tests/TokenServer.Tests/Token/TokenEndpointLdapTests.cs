@@ -111,7 +111,7 @@ public sealed class TokenEndpointLdapTests : IAsyncDisposable
         Servers = [directory.Url],
         AnonymousSearch = true,
         BaseDn = "dc=org",
-        Groups = { Via = "memberOf", NestedDepth = 0 },
+        Groups = { Via = "memberOf", BaseDn = "dc=org", NestedDepth = 0 },
         Connections = 2,
     });
 }

@@ -1,3 +1,5 @@
+using AuthIndex.TokenServer.Names;
+
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>Which searches find an account, and what its entry says of its name.</summary>
@@ -13,7 +15,7 @@ internal sealed class AccountReader(DirectorySettings settings, GroupReader grou
 
     /// <summary>The search for an account by its true name, among those that could sign in.</summary>
     public SearchQuestion ByAccount(string account) =>
-        Question($"(&({options.AccountAttribute}={SearchFilter.Escape(account)}){options.UserFilter.Replace(Template.Account, "*", StringComparison.Ordinal)})");
+        Question($"(&({options.AccountAttribute}={SearchFilter.Escape(account)}){Template.AnyAccount(options.UserFilter)})");
 
     /// <summary>The entry of a name.</summary>
     public SearchQuestion ByName(string dn) => new(dn, SearchDepth.Base, "(objectClass=*)", attributes, 1);
@@ -38,9 +40,7 @@ internal sealed class AccountReader(DirectorySettings settings, GroupReader grou
     }
 
     private string? InOwnName(string dn, IReadOnlyList<string> values) =>
-        DistinguishedName.TryParse(dn, out var name) && string.Equals(name!.Parts[0].Attribute, options.AccountAttribute, StringComparison.OrdinalIgnoreCase) && values.Contains(name.Parts[0].Value, StringComparer.Ordinal)
-            ? name.Parts[0].Value
-            : null;
+        DistinguishedName.TryParse(dn, out var name) && name!.OwnValue(options.AccountAttribute) is { } own && values.Contains(own, StringComparer.Ordinal) ? own : null;
 
     private SearchQuestion Question(string filter) => new(options.BaseDn!, options.Scope switch { "base" => SearchDepth.Base, "one" => SearchDepth.One, _ => SearchDepth.Sub }, filter, attributes, 1);
 }

@@ -1,25 +1,29 @@
+using AuthIndex.TokenServer.Names;
+
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>A group of a directory.</summary>
 /// <param name="Dn">Its distinguished name, as the directory writes it.</param>
-/// <param name="Name">Its name; null where it cannot be used.</param>
+/// <param name="Name">Its bare name; null where it has none that can be used, or lies outside <c>groups.baseDn</c>.</param>
 internal sealed record DirectoryGroup(string Dn, string? Name)
 {
     private const string Prefix = "ldap:";
 
-    /// <summary>A name that looks like a distinguished name would let whoever may name groups pass for the members of another one.</summary>
-    public static string? Usable(string? name) => string.IsNullOrWhiteSpace(name) || name.Contains('=', StringComparison.Ordinal) || name.Any(char.IsControl) ? null : name.Trim();
+    /// <summary>Its distinguished name in the one spelling of <see cref="DistinguishedName.Key"/>.</summary>
+    public string Key { get; } = DistinguishedName.Key(Dn);
 
-    /// <summary>The spellings under which rules can name it.</summary>
+    /// <summary>A name that looks like a distinguished name would let whoever may name groups pass for the members of another one.</summary>
+    public static string? Usable(string? name) => name is null || GroupName.IsDistinguished(name) || PreparedText.Of(name).Length == 0 || name.Any(char.IsControl) ? null : name.Trim();
+
+    /// <summary>What rules can name it by.</summary>
     public IEnumerable<string> Spellings()
     {
         if (Name is not null) yield return Prefix + Name;
         yield return Prefix + Dn;
-        if (DistinguishedName.TryParse(Dn, out var name) && name!.Text != Dn) yield return Prefix + name.Text;
     }
 
-    /// <summary>Whether it is one of the groups named, which are spelt as <see cref="DistinguishedName.Key"/> does.</summary>
-    public bool IsAmong(IReadOnlySet<string> names) => names.Contains(DistinguishedName.Key(Dn)) || (Name is not null && names.Contains(Name.ToLowerInvariant()));
+    /// <summary>Whether it is one of the groups named, which are spelt as <see cref="GroupName.Key"/> does.</summary>
+    public bool IsAmong(IReadOnlySet<string> names) => names.Contains(Key) || (Name is not null && names.Contains(GroupName.Key(Name)));
 }
 
 /// <summary>The groups of an account.</summary>

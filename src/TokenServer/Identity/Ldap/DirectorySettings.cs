@@ -1,16 +1,20 @@
 using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>A directory's configuration, checked as a whole: what one key needs of another holds.</summary>
 internal sealed class DirectorySettings
 {
+    private readonly DistinguishedName? groupsBase;
+
     private DirectorySettings(LdapDirectoryOptions options, IReadOnlyList<DirectoryServer> servers)
     {
         Options = options;
         Servers = servers;
-        AllowGroups = options.AllowGroups.Select(DistinguishedName.Key).ToHashSet(StringComparer.Ordinal);
-        DenyGroups = options.DenyGroups.Select(DistinguishedName.Key).ToHashSet(StringComparer.Ordinal);
+        groupsBase = DistinguishedName.TryParse(options.Groups.BaseDn ?? "", out var name) ? name : null;
+        AllowGroups = options.AllowGroups.Select(GroupName.Key).ToHashSet(StringComparer.Ordinal);
+        DenyGroups = options.DenyGroups.Select(GroupName.Key).ToHashSet(StringComparer.Ordinal);
     }
 
     /// <summary>The keys as they stand in the configuration.</summary>
@@ -25,14 +29,17 @@ internal sealed class DirectorySettings
     /// <summary>Whether accounts bind at once, without a search before.</summary>
     public bool BindsDirectly => Options.UserDnTemplate is not null;
 
-    /// <summary>Below which groups are searched.</summary>
-    public string GroupsBaseDn => Options.Groups.BaseDn ?? Options.BaseDn!;
+    /// <summary>Whether accounts have groups at all; then <see cref="LdapGroupsOptions.BaseDn"/> is not null.</summary>
+    public bool HasGroups => Options.Groups.Via != "none";
 
-    /// <summary>The groups of which an account must be in one, as <see cref="DistinguishedName.Key"/> spells them.</summary>
+    /// <summary>The groups of which an account must be in one, as <see cref="GroupName.Key"/> spells them.</summary>
     public IReadOnlySet<string> AllowGroups { get; }
 
     /// <summary>The groups that lock out.</summary>
     public IReadOnlySet<string> DenyGroups { get; }
+
+    /// <summary>Whether a group lies where bare names count. Elsewhere others may make groups, and name them as they like.</summary>
+    public bool IsInGroupsBase(string dn) => groupsBase is not null && DistinguishedName.TryParse(dn, out var name) && name!.IsWithin(groupsBase);
 
     /// <summary>Checks the directories of a configuration.</summary>
     /// <exception cref="OperatorException">Something does not fit together; every problem is named.</exception>
@@ -86,8 +93,11 @@ internal sealed class DirectorySettings
     {
         var groups = options.Groups;
         if (groups.Via == "none" && (options.AllowGroups.Count > 0 || options.DenyGroups.Count > 0)) yield return "groups.via: allowGroups and denyGroups need groups";
-        if (groups.Via is not ("none" or "memberOf") && groups.BaseDn is null && options.BaseDn is null) yield return "groups.baseDn: is required, since there is no baseDn";
+        if (groups.Via != "none" && groups.BaseDn is null) yield return $"groups.baseDn: is required with groups.via: a bare group name in a policy means groups below it only, because whoever may create groups elsewhere could give one the same name. Set it to where only administrators create groups, such as ou=groups,dc=example,dc=com{(options.BaseDn is null ? "" : $" ({options.BaseDn} searches as before)")}";
         if (groups.Via is "none" or "memberOf" && groups.Filter is not null) yield return $"groups.filter: groups are not searched with via: {groups.Via}";
-        if (options.AllowGroups.Concat(options.DenyGroups).Any(g => g.Trim().Length == 0)) yield return "allowGroups, denyGroups: an empty name is no group";
+        foreach (var (key, name) in options.AllowGroups.Select(g => ("allowGroups", g)).Concat(options.DenyGroups.Select(g => ("denyGroups", g))))
+        {
+            if (GroupName.Problem(name) is { } problem) yield return $"{key}: '{name}': {problem}";
+        }
     }
 }

@@ -1,3 +1,5 @@
+using AuthIndex.TokenServer.Names;
+
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>Finds the groups of an account, and the groups that hold those, level by level; a group is looked at once, so that a circle ends.</summary>
@@ -6,6 +8,8 @@ namespace AuthIndex.TokenServer.Identity.Ldap;
 internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
 {
     private const string InChainRule = "1.2.840.113556.1.4.1941";
+    private const string MemberOfAttribute = "memberOf";
+    private const string AnyEntry = "(objectClass=*)";
     private const int NamesInOneFilter = 50;
 
     private readonly LdapGroupsOptions options = settings.Options.Groups;
@@ -17,7 +21,7 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
     /// <summary>What must be read of an account's entry.</summary>
     public IReadOnlyList<string> AccountAttributes => options.Via switch
     {
-        "memberOf" => ["memberOf"],
+        "memberOf" => [MemberOfAttribute],
         "memberUid" => ["uid", "gidNumber"],
         _ => [],
     };
@@ -40,6 +44,9 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
             case "inChain":
                 found.Add(Ask($"(member:{InChainRule}:={SearchFilter.Escape(entry.Dn)})", options.Filter, search));
                 break;
+            case "tokenGroups":
+                SearchByIds(entry.Dn, found, search);
+                break;
             case "memberUid":
                 found.Add(Ask(PosixMember(entry, account), options.Filter ?? "(objectClass=posixGroup)", search));
                 break;
@@ -58,7 +65,7 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
     /// <summary>Follows memberOf from entry to entry.</summary>
     private void FollowUp(DirectoryEntry entry, Found found, Search search)
     {
-        var level = MemberOf(entry, found);
+        var level = MemberOf(entry, found, search);
         for (var at = 0; level.Count > 0 && found.Problem is null; at++)
         {
             var next = new List<string>();
@@ -66,8 +73,8 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
             {
                 if (found.Knows(dn)) continue;
                 var group = at < maxDepth || NameIn(dn) is null ? ReadGroup(dn, search) : null;
-                if (!found.Add(new DirectoryGroup(dn, DirectoryGroup.Usable(group?.Value(options.NameAttribute) ?? NameIn(dn))))) return;
-                if (group is not null && at < maxDepth) next.AddRange(MemberOf(group, found));
+                if (!found.Add(Group(dn, group?.Value(options.NameAttribute) ?? NameIn(dn)))) return;
+                if (group is not null && at < maxDepth) next.AddRange(MemberOf(group, found, search));
             }
 
             level = next;
@@ -95,15 +102,15 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
     private (SearchAnswer Answer, IEnumerable<DirectoryGroup> Groups) Ask(string membership, string? filter, Search search)
     {
         var whole = filter is null ? membership : $"(&{filter}{membership})";
-        var answer = search(new SearchQuestion(settings.GroupsBaseDn, SearchDepth.Sub, whole, [options.NameAttribute], options.MaxGroups));
-        return (answer, answer.Entries.Select(e => new DirectoryGroup(e.Dn, DirectoryGroup.Usable(e.Value(options.NameAttribute)))));
+        var answer = search(new SearchQuestion(options.BaseDn!, SearchDepth.Sub, whole, [options.NameAttribute], options.MaxGroups));
+        return (answer, answer.Entries.Select(e => Group(e.Dn, e.Value(options.NameAttribute))));
     }
 
     private DirectoryEntry? ReadGroup(string dn, Search search)
     {
         try
         {
-            return search(new SearchQuestion(dn, SearchDepth.Base, "(objectClass=*)", ["memberOf", options.NameAttribute], 1)).Entries is [var group] ? group : null;
+            return search(new SearchQuestion(dn, SearchDepth.Base, AnyEntry, [MemberOfAttribute, options.NameAttribute], 1)).Entries is [var group] ? group : null;
         }
         catch (SearchRefusedException e) when (e.Code is ResultCodes.NoSuchObject or ResultCodes.InsufficientAccessRights or ResultCodes.Referral)
         {
@@ -112,15 +119,50 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
         }
     }
 
-    private static IReadOnlyList<string> MemberOf(DirectoryEntry entry, Found found)
+    /// <summary>
+    /// Reads memberOf to its end. Active Directory gives a long list in parts, under names such as <c>memberOf;range=0-1499</c>;
+    /// the last one's name ends in <c>*</c>.
+    /// </summary>
+    private List<string> MemberOf(DirectoryEntry entry, Found found, Search search)
     {
-        // Active Directory gives long lists in parts, under names such as "memberOf;range=0-1499".
-        if (entry.Attributes.Keys.Any(k => k.StartsWith("memberOf;range=", StringComparison.OrdinalIgnoreCase))) found.Cut();
-        return entry.Values("memberOf");
+        var values = entry.Values(MemberOfAttribute).ToList();
+        for (var part = Part(entry); part is not null; part = Part(entry))
+        {
+            values.AddRange(entry.Values(part));
+            if (part.EndsWith('*')) break;
+            var next = new SearchQuestion(entry.Dn, SearchDepth.Base, AnyEntry, [$"{MemberOfAttribute};range={values.Count}-*"], 1);
+            if (values.Count > options.MaxGroups || search(next).Entries is not [var more] || Part(more) is not { } further || more.Values(further).Count == 0)
+            {
+                found.Cut();
+                break;
+            }
+
+            entry = more;
+        }
+
+        return values;
+
+        static string? Part(DirectoryEntry entry) =>
+            entry.Attributes.Keys.FirstOrDefault(k => k.StartsWith($"{MemberOfAttribute};range=", StringComparison.OrdinalIgnoreCase));
     }
 
-    private string? NameIn(string dn) =>
-        DistinguishedName.TryParse(dn, out var name) && string.Equals(name!.Parts[0].Attribute, options.NameAttribute, StringComparison.OrdinalIgnoreCase) ? name.Parts[0].Value : null;
+    /// <summary>
+    /// Asks Active Directory for the identifiers of all groups, nested ones and the primary group included, which it works out
+    /// itself for a base search of the account's entry, then for the groups that bear them.
+    /// </summary>
+    private void SearchByIds(string dn, Found found, Search search)
+    {
+        var ids = search(new SearchQuestion(dn, SearchDepth.Base, AnyEntry, [BinaryAttributes.TokenGroups], 1)).Entries is [var entry] ? entry.Values(BinaryAttributes.TokenGroups) : [];
+        foreach (var some in ids.Chunk(NamesInOneFilter))
+        {
+            found.Add(Ask(SearchFilter.Any([.. some.Select(id => $"({BinaryAttributes.ObjectSid}={id})")]), options.Filter, search));
+            if (found.Problem is not null) return;
+        }
+    }
+
+    private DirectoryGroup Group(string dn, string? name) => new(dn, settings.IsInGroupsBase(dn) ? DirectoryGroup.Usable(name) : null);
+
+    private string? NameIn(string dn) => DistinguishedName.TryParse(dn, out var name) ? name!.OwnValue(options.NameAttribute) : null;
 
     /// <summary>What was found so far, up to the bound.</summary>
     private sealed class Found(int limit)
@@ -139,7 +181,7 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
         /// <summary>Adds a group; false when there are too many.</summary>
         public bool Add(DirectoryGroup group)
         {
-            if (!keys.Add(DistinguishedName.Key(group.Dn))) return true;
+            if (!keys.Add(group.Key)) return true;
             if (groups.Count == limit)
             {
                 Cut();

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
 

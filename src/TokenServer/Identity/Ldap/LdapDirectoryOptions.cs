@@ -132,10 +132,10 @@ internal sealed class LdapTimeoutsOptions
 internal sealed class LdapGroupsOptions
 {
     /// <summary>The attribute or rule that ties accounts to groups.</summary>
-    [AllowedValues("none", "memberOf", "member", "uniqueMember", "memberUid", "inChain")]
+    [AllowedValues("none", "memberOf", "member", "uniqueMember", "memberUid", "inChain", "tokenGroups")]
     public string Via { get; set; } = "none";
 
-    /// <summary>Below which groups are searched; the accounts' base when absent.</summary>
+    /// <summary>Below which groups are searched, and have bare names; required unless <see cref="Via"/> is <c>none</c>.</summary>
     [DistinguishedName]
     public string? BaseDn { get; set; }
 

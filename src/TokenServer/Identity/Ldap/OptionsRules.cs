@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.RegularExpressions;
+using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
 

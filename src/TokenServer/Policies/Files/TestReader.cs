@@ -1,5 +1,6 @@
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Policies.Files;
 
@@ -74,7 +75,13 @@ internal sealed class TestReader(GroupDirectory groups, IReadOnlyDictionary<stri
 
     private string? ReadGroup(Fields test, ScalarNode text)
     {
-        if (text.Value.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase)) return text.Value;
+        if (text.Value.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase))
+        {
+            if (GroupName.Problem(text.Value[5..]) is not { } unreadable) return text.Value;
+            test.Complain(text, $"'{text.Value}': {unreadable}");
+            return null;
+        }
+
         var name = text.Value.StartsWith("group:", StringComparison.Ordinal) ? text.Value[6..] : text.Value;
         if (groups.Names.Contains(name) || Subject.IsOfIssuer(name)) return name;
         test.Complain(text, $"there is no group '{name}'{Suggestion.For(name, [.. groups.Names, "ldap:" + name])}");

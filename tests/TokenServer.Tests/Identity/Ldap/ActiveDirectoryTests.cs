@@ -192,7 +192,7 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
             BaseDn = "DC=corp,DC=example",
             UserFilter = "(&(objectClass=user)(sAMAccountName={account}))",
             AccountAttribute = "sAMAccountName",
-            Groups = { Via = "inChain" },
+            Groups = { Via = "inChain", BaseDn = "OU=Groups,DC=corp,DC=example" },
             Connections = 2,
         };
     }

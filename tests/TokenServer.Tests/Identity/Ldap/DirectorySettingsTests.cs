@@ -57,6 +57,9 @@ public sealed class DirectorySettingsTests
     [InlineData("caFile: /no/such/file", "caFile: the file /no/such/file is missing")]
     [InlineData("allowGroups: [staff]", "groups.via: allowGroups and denyGroups need groups")]
     [InlineData("groups: { via: memberOf, filter: (objectClass=group) }", "groups.filter: groups are not searched")]
+    [InlineData("groups: { via: memberOf }", "groups.baseDn: is required with groups.via")]
+    [InlineData("groups: { via: member }", "groups.baseDn: is required with groups.via")]
+    [InlineData("denyGroups: [\"cn=Ops, Night,dc=org\"]", "denyGroups: 'cn=Ops, Night,dc=org': it looks like a distinguished name but cannot be read")]
     [InlineData("outageGrace: 10s", "outageGrace: must be longer than rememberFor")]
     public void What_does_not_fit_together_stops_the_start(string line, string problem)
     {

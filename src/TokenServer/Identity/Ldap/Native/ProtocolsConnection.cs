@@ -110,7 +110,9 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
         var attributes = new Dictionary<string, IReadOnlyList<string>>(StringComparer.OrdinalIgnoreCase);
         foreach (DirectoryAttribute attribute in entry.Attributes.Values)
         {
-            attributes[attribute.Name] = [.. attribute.GetValues(typeof(string)).Cast<string>()];
+            attributes[attribute.Name] = BinaryAttributes.Contains(attribute.Name)
+                ? [.. attribute.GetValues(typeof(byte[])).Cast<byte[]>().Select(v => BinaryAttributes.Write(v))]
+                : [.. attribute.GetValues(typeof(string)).Cast<string>()];
         }
 
         return new DirectoryEntry(entry.DistinguishedName, attributes);
