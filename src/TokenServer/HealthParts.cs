@@ -74,11 +74,6 @@ internal static class HealthParts
     private static HealthPart Directory(LdapSource directory)
     {
         var name = $"ldap:{directory.DirectoryName}";
-        return directory.Health switch
-        {
-            DirectoryHealth.Ok => new HealthPart(name, HealthStatus.Ok),
-            DirectoryHealth.Degraded => new HealthPart(name, HealthStatus.Degraded, "one of its servers does not answer"),
-            _ => new HealthPart(name, HealthStatus.Degraded, "none of its servers answers"),
-        };
+        return directory.Health == DirectoryHealth.Ok ? new HealthPart(name, HealthStatus.Ok) : new HealthPart(name, HealthStatus.Degraded, directory.Problem);
     }
 }

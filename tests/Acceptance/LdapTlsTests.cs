@@ -27,7 +27,10 @@ public sealed class LdapTlsTests(SlapdParts parts) : IClassFixture<SlapdParts>
         var before = slapd.Binds(LdapPeople.Reader);
         using var signIn = new LdapSignIn(await OptionsAsync(startTls, slapd.Certificates.OtherCaFile));
 
-        Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", "alice's password"));
+        var outage = Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", "alice's password"));
+        Assert.Contains("TLS failed: ", outage.Reason, StringComparison.Ordinal);
+        Assert.Contains("(certificate of CN=directory by CN=test directory CA)", outage.Reason, StringComparison.Ordinal);
+        Assert.Contains("TLS failed: ", signIn.Problem, StringComparison.Ordinal);
         Assert.Equal(before, slapd.Binds(LdapPeople.Reader));
     }
 

@@ -56,6 +56,9 @@ public sealed class FakeDirectory : IAsyncDisposable
     /// <summary>The result code of searches.</summary>
     public int SearchResult { get; set; }
 
+    /// <summary>The result code and diagnostic message of a search that ends otherwise than the others; null for those.</summary>
+    public Func<FakeSearch, (int Code, string Diagnostic)?> OnSearchDone { get; set; } = _ => null;
+
     /// <summary>The names that tried to bind.</summary>
     public ConcurrentQueue<string> Binds { get; } = new();
 
@@ -201,7 +204,8 @@ public sealed class FakeDirectory : IAsyncDisposable
         if (baseDn.Length == 0) return Result(id, SearchDone, 0, "");
         var question = new FakeSearch(baseDn, filter, attributes);
         Searches.Enqueue(question);
-        return [.. OnSearch(question).SelectMany(e => Entry(id, e)), .. Result(id, SearchDone, SearchResult, "")];
+        var (code, diagnostic) = OnSearchDone(question) ?? (SearchResult, "");
+        return [.. OnSearch(question).SelectMany(e => Entry(id, e)), .. Result(id, SearchDone, code, diagnostic)];
     }
 
     private static byte[] Entry(int id, FakeEntry entry) => Message(id, SearchEntry, writer =>

@@ -27,6 +27,9 @@ internal sealed class LdapSignIn : IDisposable
     /// <summary>What was logged.</summary>
     public LogRecorder Log { get; } = new();
 
+    /// <summary>What is wrong with the first directory.</summary>
+    public string? Problem => sources[0].Problem;
+
     /// <summary>How the first directory is.</summary>
     public DirectoryHealth Health => sources[0].Health;
 

@@ -13,6 +13,7 @@ internal static partial class BindVerdict
     /// <param name="retryAfter">When it is worth asking again, where the server cannot tell now.</param>
     public static SignInOutcome Of(BindAnswer answer, IReadOnlyList<AccountObstacle> obstacles, TimeSpan retryAfter)
     {
+        if (answer.IsForChangeOnly) return new SignInOutcome.Refused("the password must be changed first: the directory lets the account bind, but do nothing else");
         var said = LogText.Clean(answer.Diagnostic);
         switch (answer.Code)
         {
@@ -30,14 +31,22 @@ internal static partial class BindVerdict
         }
     }
 
+    /// <summary>Whether the directory looked at the password and counted it as wrong, or may have.</summary>
+    /// <param name="answer">The refusal.</param>
+    /// <param name="verdict">What it means.</param>
+    public static bool IsCounted(BindAnswer answer, SignInOutcome verdict) =>
+        verdict is not SignInOutcome.Unavailable && !answer.IsForChangeOnly && !IsForRightPassword(ActiveDirectoryCode(answer.Diagnostic));
+
+    // Active Directory gives these only where the password is right, and counts nothing.
+    private static bool IsForRightPassword(int? code) => code is 0x530 or 0x531 or 0x532 or 0x533 or 0x701 or 0x773;
+
     /// <summary>Active Directory's reason for result 49, by the code after "data"; null for a wrong password.</summary>
-    private static string? ActiveDirectoryReason(string diagnostic)
+    public static string? ActiveDirectoryReason(string diagnostic)
     {
-        if (Data().Match(diagnostic) is not { Success: true } match) return null;
-        var code = int.Parse(match.Groups["code"].ValueSpan, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+        var code = ActiveDirectoryCode(diagnostic);
         var reason = code switch
         {
-            0x525 or 0x52e => null,
+            null or 0x525 or 0x52e => null,
             0x530 => "the account may not sign in at this time",
             0x531 => "the account may not sign in from this machine",
             0x532 => "the password has expired",
@@ -47,9 +56,12 @@ internal static partial class BindVerdict
             0x775 => "the account is locked out",
             _ => "the directory refused for a reason of its own",
         };
-        return reason is null ? null : $"{reason} (data {match.Groups["code"].Value})";
+        return reason is null ? null : $"{reason} (data {code:x})";
     }
 
-    [GeneratedRegex(@"\bdata (?<code>[0-9a-f]{3,8})\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 1000)]
+    private static int? ActiveDirectoryCode(string diagnostic) =>
+        Data().Match(diagnostic) is { Success: true } match ? int.Parse(match.Groups["code"].ValueSpan, NumberStyles.HexNumber, CultureInfo.InvariantCulture) : null;
+
+    [GeneratedRegex(@"\bdata (?<code>[0-9a-f]{3,7})\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Data();
 }

@@ -1,3 +1,5 @@
+using AuthIndex.Hosting;
+
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>
@@ -6,7 +8,7 @@ namespace AuthIndex.TokenServer.Identity.Ldap;
 /// </summary>
 internal sealed class DirectorySession(DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time, ILogger log) : IDisposable
 {
-    private readonly ServerConnections[] connections = [.. servers.Servers.Select(s => new ServerConnections(s.Server, settings, connector, time))];
+    private readonly ServerConnections[] connections = [.. servers.Servers.Select(s => new ServerConnections(s.Server, settings, servers, connector, time))];
 
     /// <summary>Does something at the first server that answers.</summary>
     /// <exception cref="DirectoryUnavailableException">None does.</exception>
@@ -32,13 +34,14 @@ internal sealed class DirectorySession(DirectorySettings settings, ServerGroup s
             {
                 last = e.Message;
                 connections[i].Dispose();
-                if (breaker.Failed(e.Message)) LdapLog.ServerLost(log, settings.Name, e.Message);
+                if (breaker.Failed(e.Message, e.IsCertain)) LdapLog.ServerLost(log, settings.Name, e.Message);
             }
             catch (ServiceBindException e)
             {
-                last = e.Message;
+                // Another server knows the same account: to try it there is to try a wrong password twice.
                 connections[i].Dispose();
-                if (breaker.Failed(e.Message, isCertain: true)) LdapLog.ServerLost(log, settings.Name, e.Message);
+                if (servers.Account.Failed(e.Message)) LdapLog.ServiceAccountRefused(log, settings.Name, LogText.Clean(e.Message));
+                throw new DirectoryUnavailableException(e.RetryAfter, e.Message);
             }
         }
 

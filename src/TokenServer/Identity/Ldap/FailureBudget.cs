@@ -2,17 +2,21 @@ namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>
 /// Counts the wrong passwords of each account that were passed on to the directory, so that guessing here cannot reach the
-/// number at which the directory locks the account. A try is taken before it is made: many at once are no way around.
+/// number at which the directory locks the account. A try is taken before it is made: many at once are no way around. An
+/// account's tries are forgotten all together, once none was passed on for a while: Active Directory, too, starts its count anew
+/// only after a whole window without a failure, so that tries forgotten one by one would add up there.
 /// </summary>
 /// <param name="limit">How many may be passed on.</param>
-/// <param name="within">After which time one is forgotten.</param>
+/// <param name="within">How long after the last one all of them are forgotten.</param>
 /// <param name="time">The clock.</param>
 internal sealed class FailureBudget(int limit, TimeSpan within, TimeProvider time)
 {
-    private const int SweepAt = 10_000;
+    // Where accounts bind directly every name typed counts as one. Whoever types this many within the time makes it forget the
+    // oldest, which the limits of the sign-in itself do not let happen.
+    private const int Capacity = 100_000;
 
     private readonly Lock gate = new();
-    private readonly Dictionary<string, Queue<long>> tries = new(StringComparer.Ordinal);
+    private readonly Recent<string, Tries> tries = new(Capacity, within, time);
 
     /// <summary>Takes a try.</summary>
     /// <param name="account">The account, in a spelling that is always the same.</param>
@@ -22,18 +26,11 @@ internal sealed class FailureBudget(int limit, TimeSpan within, TimeProvider tim
     {
         lock (gate)
         {
-            wait = TimeSpan.Zero;
-            if (!tries.TryGetValue(account, out var taken)) tries[account] = taken = new Queue<long>(limit);
-            Forget(taken);
-            isLast = taken.Count == limit - 1;
-            if (taken.Count >= limit)
-            {
-                wait = within - time.GetElapsedTime(taken.Peek());
-                return false;
-            }
-
-            taken.Enqueue(time.GetTimestamp());
-            if (tries.Count > SweepAt) Sweep();
+            var taken = tries.Find(account, out var age)?.Count ?? 0;
+            isLast = taken == limit - 1;
+            wait = taken >= limit ? within - age : TimeSpan.Zero;
+            if (taken >= limit) return false;
+            tries.Set(account, new Tries(taken + 1));
             return true;
         }
     }
@@ -49,24 +46,11 @@ internal sealed class FailureBudget(int limit, TimeSpan within, TimeProvider tim
     {
         lock (gate)
         {
-            if (!tries.TryGetValue(account, out var taken) || taken.Count == 0) return;
-            // The youngest is the one given back; which of several at once does not matter.
-            var kept = taken.Take(taken.Count - 1).ToList();
-            tries[account] = new Queue<long>(kept);
+            if (tries.Find(account, out _) is not { } taken) return;
+            if (taken.Count == 1) tries.Remove(account);
+            else tries.Set(account, new Tries(taken.Count - 1));
         }
     }
 
-    private void Forget(Queue<long> taken)
-    {
-        while (taken.TryPeek(out var oldest) && time.GetElapsedTime(oldest) >= within) taken.Dequeue();
-    }
-
-    private void Sweep()
-    {
-        foreach (var (account, taken) in tries.ToList())
-        {
-            Forget(taken);
-            if (taken.Count == 0) tries.Remove(account);
-        }
-    }
+    private sealed record Tries(int Count);
 }

@@ -14,7 +14,7 @@ internal sealed class GroupExistence(DirectorySettings settings, IDirectoryConne
     // Two show that a name is ambiguous; some more are of help.
     private const int Wanted = 5;
 
-    private readonly DirectorySession session = new(settings, new ServerGroup(settings, time), connector, time, NullLogger.Instance);
+    private readonly DirectorySession session = new(settings, new ServerGroup(settings, time, NullLogger.Instance), connector, time, NullLogger.Instance);
     private readonly LdapGroupsOptions options = settings.Options.Groups;
 
     /// <summary>The directory's name.</summary>

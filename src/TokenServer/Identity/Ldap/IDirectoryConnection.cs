@@ -41,10 +41,11 @@ internal sealed record DirectoryEntry(string Dn, IReadOnlyDictionary<string, IRe
 /// <summary>A server's answer to a bind.</summary>
 /// <param name="Code">The result code (RFC 4511 appendix A).</param>
 /// <param name="Diagnostic">The diagnostic message, which Active Directory writes its reasons into.</param>
-internal sealed record BindAnswer(int Code, string Diagnostic)
+/// <param name="IsForChangeOnly">Whether the password is right and may be used for nothing but to change it.</param>
+internal sealed record BindAnswer(int Code, string Diagnostic, bool IsForChangeOnly = false)
 {
-    /// <summary>Whether the password is right.</summary>
-    public bool IsSuccess => Code == ResultCodes.Success;
+    /// <summary>Whether the password is right and good for everything.</summary>
+    public bool IsSuccess => Code == ResultCodes.Success && !IsForChangeOnly;
 }
 
 /// <summary>
@@ -72,8 +73,11 @@ internal interface IDirectoryConnector
 }
 
 /// <summary>A server that cannot be reached, did not answer in time or hung up: another may do better.</summary>
-internal sealed class ServerFailureException(string reason, Exception? inner = null, bool isTimeout = false) : Exception(reason, inner)
+internal sealed class ServerFailureException(string reason, Exception? inner = null, bool isTimeout = false, bool isCertain = false) : Exception(reason, inner)
 {
+    /// <summary>Whether the same at once would end the same way.</summary>
+    public bool IsCertain => isCertain;
+
     /// <summary>Whether the time ran out, so that the same once more would cost the same once more.</summary>
     public bool IsTimeout => isTimeout;
 }

@@ -39,7 +39,7 @@ internal sealed class LdapDirectory
         if (FindOne(session, deadline, accounts.ByTyped(user), user, out var entry) is { } outcome) return outcome is SignInOutcome.Refused ? BindForNobody(outcome) : outcome;
         if (Refusal(entry!, session, deadline, out var obstacles) is { } refusal) return BindForNobody(refusal);
 
-        var checkedPassword = Guarded(user, password, entry!.Dn, () => session.Run(deadline, c => c.Bind(entry.Dn, password)), refused => BindForNobody(refused), obstacles);
+        var checkedPassword = Guarded(user, password, entry!.Dn, () => session.Run(deadline, c => Bind(c, entry.Dn, password, entry.Value("userAccountControl") is not null)), refused => BindForNobody(refused), obstacles);
         return checkedPassword ?? Admit(entry, question => session.Run(deadline, c => c.Search(question)));
 
         // Who is refused without a bind waits for one all the same: time does not tell that the account exists.
@@ -92,6 +92,26 @@ internal sealed class LdapDirectory
         return RefuseUnknown(session, deadline, user);
     }
 
+    /// <summary>
+    /// Binds, and sees whether anything may follow. 389 Directory Server and OpenLDAP let an account bind whose password an
+    /// administrator has set, but then only change it (draft-behera-ldap-password-policy section 8.1); Active Directory refuses the bind.
+    /// </summary>
+    private static BindAnswer Bind(ServerConnections at, string dn, string password, bool isActiveDirectory)
+    {
+        var answer = at.Bind(dn, password);
+        if (!answer.IsSuccess || isActiveDirectory) return answer;
+        try
+        {
+            at.SearchAsAccount(new SearchQuestion(dn, SearchDepth.Base, "(objectClass=*)", ["1.1"], 1));
+            return answer;
+        }
+        catch (SearchRefusedException e)
+        {
+            // Any other refusal is about what the account may read.
+            return answer with { IsForChangeOnly = e.Code == ResultCodes.UnwillingToPerform || e.Message.Contains("restricted to bind", StringComparison.OrdinalIgnoreCase) };
+        }
+    }
+
     private static string NobodysPassword() => RandomNumberGenerator.GetHexString(32);
 
     private SignInOutcome SignInDirectly(DirectorySession session, Deadline deadline, string user, string password)
@@ -100,7 +120,7 @@ internal sealed class LdapDirectory
         return session.Run(deadline, c =>
         {
             // The entry can be read, and the groups found, only as the account itself.
-            if (Guarded(user, password, dn, () => c.Bind(dn, password), BindForNobody, []) is { } outcome) return outcome;
+            if (Guarded(user, password, dn, () => Bind(c, dn, password, isActiveDirectory: false), BindForNobody, []) is { } outcome) return outcome;
             if (c.SearchAsAccount(accounts.ByName(dn)).Entries is not [var entry]) return new SignInOutcome.Refused($"{dn} may not read its own entry");
             if (accounts.Refusal(dn) is { } question && c.SearchAsAccount(question).Entries.Count > 0) return RefusedByFilter(dn);
             return AccountState.Read(entry, time.GetUtcNow()) is [{ IsCertain: true } obstacle, ..] ? new SignInOutcome.Refused(obstacle.Reason) : Admit(entry, c.SearchAsAccount);
@@ -171,7 +191,7 @@ internal sealed class LdapDirectory
                 }
 
                 var verdict = BindVerdict.Of(answer, obstacles, settings.Options.Timeouts.Retry);
-                answered = verdict is not SignInOutcome.Unavailable;
+                answered = BindVerdict.IsCounted(answer, verdict);
                 return verdict;
             }
             finally

@@ -159,11 +159,11 @@ internal sealed class LdapGroupsOptions
 /// <summary>What keeps guesses here from locking accounts there.</summary>
 internal sealed class LdapLockoutOptions
 {
-    /// <summary>How many wrong passwords of one account are passed on within the time; keep it below the directory's own threshold.</summary>
+    /// <summary>How many wrong passwords of one account are passed on until the time has passed since the last; keep it below the directory's own threshold.</summary>
     [Range(1, 1000)]
     public int Failures { get; set; } = 3;
 
-    /// <summary>The time; keep it no shorter than that after which the directory forgets failures.</summary>
+    /// <summary>The time without a wrong password after which all are forgotten; keep it no shorter than the directory's own.</summary>
     [DurationRange("1s", "24h")]
     public TimeSpan Within { get; set; } = TimeSpan.FromMinutes(15);
 }

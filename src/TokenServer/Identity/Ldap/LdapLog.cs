@@ -6,6 +6,12 @@ internal static partial class LdapLog
     [LoggerMessage(Level = LogLevel.Error, Message = "directory {Directory}: {Reason}; the server is left alone for a while")]
     public static partial void ServerLost(ILogger log, string directory, string reason);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "directory {Directory}: {Reason}; the same password is tried again after minutes, another one as soon as it is in the file")]
+    public static partial void ServiceAccountRefused(ILogger log, string directory, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "directory {Directory}: {Reason}")]
+    public static partial void SearchRefused(ILogger log, string directory, string reason);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "directory {Directory}: {Server} answers again")]
     public static partial void ServerBack(ILogger log, string directory, DirectoryServer server);
 

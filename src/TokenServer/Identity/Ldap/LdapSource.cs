@@ -32,7 +32,7 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
         var kept = settings.Options.OutageGrace > settings.Options.RememberFor ? settings.Options.OutageGrace : settings.Options.RememberFor;
         found = new Recent<string, SignInOutcome.SignedIn>(RememberedAccounts, kept, time);
         directory = new LdapDirectory(settings, verified, time, log);
-        servers = new ServerGroup(settings, time);
+        servers = new ServerGroup(settings, time, log);
         threads = new BoundedThreads<DirectorySession>($"ldap {settings.Name}", settings.Options.Connections, settings.Options.QueueLength, () => new DirectorySession(settings, servers, connector, time, log));
     }
 
@@ -50,6 +50,9 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
 
     /// <summary>How the directory is.</summary>
     public DirectoryHealth Health => servers.Health;
+
+    /// <summary>What is wrong with it, for an administrator; null when nothing is.</summary>
+    public string? Problem => servers.Problem;
 
     /// <summary>How many of its servers do not answer.</summary>
     public int FailedServers => servers.Servers.Count(s => s.Failure is not null);

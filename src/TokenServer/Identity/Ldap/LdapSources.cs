@@ -13,7 +13,7 @@ internal sealed class LdapSources : IDisposable
     {
         var settings = DirectorySettings.Read(directories);
         if (settings.Count > 0) LibLdap.Demand();
-        foreach (var file in settings.Select(s => s.Options.BindPasswordFile).OfType<string>()) _ = SecretFile.Read(file, ServerConnections.Password, ServerConnections.Remedy);
+        foreach (var file in settings.Select(s => s.Options.BindPasswordFile).OfType<string>()) _ = SecretFile.Read(file, ServiceAccount.Password, ServiceAccount.Remedy);
         All = [.. settings.Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), time, log, metrics))];
     }
 

@@ -1,21 +1,11 @@
-using System.Text;
-using AuthIndex.Hosting;
-using AuthIndex.Hosting.Files;
-
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>
 /// What one thread holds open to one server: a connection that searches as the service's account, and one on which accounts
 /// bind. They are two, because a bind changes whom a connection belongs to.
 /// </summary>
-internal sealed class ServerConnections(DirectoryServer server, DirectorySettings settings, IDirectoryConnector connector, TimeProvider time) : IDisposable
+internal sealed class ServerConnections(DirectoryServer server, DirectorySettings settings, ServerGroup group, IDirectoryConnector connector, TimeProvider time) : IDisposable
 {
-    /// <summary>What the file of bindPasswordFile is, for messages.</summary>
-    public const string Password = "the directory password";
-
-    /// <summary>What to do when it is missing.</summary>
-    public const string Remedy = "write the password of bindDn into it";
-
     private readonly LdapTimeoutsOptions timeouts = settings.Options.Timeouts;
     private IDirectoryConnection? service;
     private IDirectoryConnection? accounts;
@@ -38,7 +28,22 @@ internal sealed class ServerConnections(DirectoryServer server, DirectorySetting
     }
 
     /// <summary>Searches as whoever the configuration lets search.</summary>
-    public SearchAnswer Search(SearchQuestion question) => (service ??= OpenService()).Search(question, Within(timeouts.Operation));
+    /// <exception cref="ServiceBindException">It is not let in.</exception>
+    public SearchAnswer Search(SearchQuestion question)
+    {
+        service ??= OpenService();
+        try
+        {
+            var answer = service.Search(question, Within(timeouts.Operation));
+            group.Searched(question.BaseDn, null);
+            return answer;
+        }
+        catch (SearchRefusedException e)
+        {
+            group.Searched(question.BaseDn, e.Message);
+            throw;
+        }
+    }
 
     /// <summary>Binds an account.</summary>
     public BindAnswer Bind(string dn, string password) => (accounts ??= connector.Connect(server, Within(timeouts.Connect))).Bind(dn, password, Within(timeouts.Operation));
@@ -56,15 +61,11 @@ internal sealed class ServerConnections(DirectoryServer server, DirectorySetting
 
     private IDirectoryConnection OpenService()
     {
+        group.Account.Demand();
         var connection = connector.Connect(server, Within(timeouts.Connect));
         try
         {
-            if (settings.Options.BindDn is { } dn)
-            {
-                var answer = connection.Bind(dn, ReadPassword(), Within(timeouts.Operation));
-                if (!answer.IsSuccess) throw new ServiceBindException($"{server}: {dn} cannot bind to search: result {answer.Code} {LogText.Clean(answer.Diagnostic)}".TrimEnd());
-            }
-
+            group.Account.Bind(server, (dn, password) => connection.Bind(dn, password, Within(timeouts.Operation)));
             return connection;
         }
         catch
@@ -74,30 +75,12 @@ internal sealed class ServerConnections(DirectoryServer server, DirectorySetting
         }
     }
 
-    /// <summary>Read anew for every connection, so that a changed password needs no restart.</summary>
-    private string ReadPassword()
-    {
-        try
-        {
-            return Encoding.UTF8.GetString(SecretFile.Read(settings.Options.BindPasswordFile!, Password, Remedy)).TrimEnd('\r', '\n') is { Length: > 0 } password
-                ? password
-                : throw new ServiceBindException($"{settings.Options.BindPasswordFile} holds no password");
-        }
-        catch (OperatorException e)
-        {
-            throw new ServiceBindException(e.Message, e);
-        }
-    }
-
     private TimeSpan Within(TimeSpan atMost)
     {
         var left = Deadline?.Remaining ?? atMost;
         return left < atMost ? left : atMost;
     }
 }
-
-/// <summary>The account that searches is not let in. Trying again at once would only lock it.</summary>
-internal sealed class ServiceBindException(string reason, Exception? inner = null) : Exception(reason, inner);
 
 /// <summary>The end of the time that a sign-in has, the waiting for its turn included.</summary>
 /// <param name="within">How long it has from now.</param>

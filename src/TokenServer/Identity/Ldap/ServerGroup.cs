@@ -1,15 +1,18 @@
+using System.Collections.Concurrent;
+using AuthIndex.Hosting;
+
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>How a directory is.</summary>
 internal enum DirectoryHealth
 {
-    /// <summary>Every server is used.</summary>
+    /// <summary>Every server is used and lets itself be searched.</summary>
     Ok,
 
-    /// <summary>A server is left alone, another one serves.</summary>
+    /// <summary>A server is left alone, another one serves; or one refuses a search.</summary>
     Degraded,
 
-    /// <summary>Every server is left alone.</summary>
+    /// <summary>Every server is left alone, or the account that searches is not let in.</summary>
     Unavailable,
 }
 
@@ -17,9 +20,28 @@ internal enum DirectoryHealth
 internal sealed class ServerGroup
 {
     private readonly ServerBreaker[] servers;
+    private readonly DirectorySettings settings;
+    private readonly Action<string> tellRefusal;
 
-    public ServerGroup(DirectorySettings settings, TimeProvider time) =>
+    // By the base of the search: that of accounts and that of groups. Searches of single entries may well find nothing.
+    private readonly ConcurrentDictionary<string, string> refusals = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <param name="settings">The directory.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="log">Takes what goes wrong.</param>
+    public ServerGroup(DirectorySettings settings, TimeProvider time, ILogger log)
+    {
+        this.settings = settings;
         servers = [.. settings.Servers.Select(s => new ServerBreaker(s, settings.Options.Timeouts.Retry, time))];
+        Account = new ServiceAccount(settings, time);
+        tellRefusal = reason => LdapLog.SearchRefused(log, settings.Name, LogText.Clean(reason));
+    }
+
+    /// <summary>The account that searches.</summary>
+    public ServiceAccount Account { get; }
+
+    /// <summary>What is wrong, for an administrator: each server's failure, and the searches that were refused last; null when nothing is.</summary>
+    public string? Problem => Join([Account.Problem, .. servers.Select(s => s.Failure), .. refusals.Values]);
 
     /// <summary>The servers.</summary>
     public IReadOnlyList<ServerBreaker> Servers => servers;
@@ -30,15 +52,26 @@ internal sealed class ServerGroup
         get
         {
             var failed = servers.Count(s => s.Failure is not null);
-            return failed == 0 ? DirectoryHealth.Ok : failed < servers.Length ? DirectoryHealth.Degraded : DirectoryHealth.Unavailable;
+            if (failed == servers.Length || Account.Problem is not null) return DirectoryHealth.Unavailable;
+            return failed == 0 && refusals.IsEmpty ? DirectoryHealth.Ok : DirectoryHealth.Degraded;
         }
+    }
+
+    /// <summary>A search was answered, or refused.</summary>
+    /// <param name="baseDn">Where it began.</param>
+    /// <param name="refusal">The refusal; null when it was answered.</param>
+    public void Searched(string baseDn, string? refusal)
+    {
+        if (refusal is null) refusals.TryRemove(baseDn, out _);
+        else if ((baseDn == settings.Options.BaseDn || baseDn == settings.Options.Groups.BaseDn) && refusals.TryAdd(baseDn, refusal)) tellRefusal(refusal);
     }
 
     /// <summary>That no server answers, with when the next attempt is due and what each one's failure was.</summary>
     public DirectoryUnavailableException Unavailable(string? last)
     {
         var wait = servers.Min(s => s.Remaining);
-        var reasons = servers.Select(s => s.Failure).OfType<string>().Append(last).OfType<string>().Distinct(StringComparer.Ordinal);
-        return new DirectoryUnavailableException(wait < TimeSpan.FromSeconds(1) ? TimeSpan.FromSeconds(1) : wait, string.Join("; ", reasons));
+        return new DirectoryUnavailableException(wait < TimeSpan.FromSeconds(1) ? TimeSpan.FromSeconds(1) : wait, Join(servers.Select(s => s.Failure).Append(last)) ?? "");
     }
+
+    private static string? Join(IEnumerable<string?> reasons) => string.Join("; ", reasons.OfType<string>().Distinct(StringComparer.Ordinal)) is { Length: > 0 } all ? all : null;
 }

@@ -108,18 +108,97 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
     [Fact]
     public async Task A_service_account_that_is_not_let_in_is_not_tried_again_and_again()
     {
+        await using var second = new FakeDirectory { OnBind = (_, _) => (49, WrongPassword) };
+        var bind = directory.OnBind;
         directory.OnBind = (_, _) => (49, WrongPassword);
-        using var signIn = new LdapSignIn(Options());
+        var options = Options();
+        options.Servers.Add(second.Url);
+        using var signIn = new LdapSignIn(options);
 
         for (var i = 0; i < 10; i++)
         {
             var outage = Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", $"password {i}"));
-            Assert.Contains("cannot bind to search", outage.Reason, StringComparison.Ordinal);
+            Assert.Contains("refuses bindDn CN=reader,DC=corp,DC=example: the password in", outage.Reason, StringComparison.Ordinal);
             Assert.DoesNotContain("reader's password", outage.Reason, StringComparison.Ordinal);
+            signIn.Clock.Advance(TimeSpan.FromSeconds(20));
         }
 
         Assert.Single(directory.Binds);
+        Assert.Empty(second.Binds);
         Assert.Single(signIn.Log.Lines);
+        Assert.Equal(DirectoryHealth.Unavailable, signIn.Health);
+        Assert.Contains("refuses bindDn", signIn.Problem, StringComparison.Ordinal);
+
+        // The same password is tried again after minutes, another one as soon as it is in the file.
+        signIn.Clock.Advance(TimeSpan.FromMinutes(5));
+        Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", "right"));
+        Assert.Equal(2, directory.Binds.Count);
+        directory.OnBind = (dn, password) => password == "another password" ? (0, "") : bind(dn, password);
+        await File.WriteAllTextAsync(folder["password"], "another password\n", TestContext.Current.CancellationToken);
+        signIn.Clock.Advance(TimeSpan.FromSeconds(20));
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
+        Assert.Equal(DirectoryHealth.Ok, signIn.Health);
+    }
+
+    [Fact]
+    public async Task A_search_that_is_refused_is_told_once_and_shown_until_one_is_answered()
+    {
+        directory.SearchResult = 32;
+        using var signIn = new LdapSignIn(Options());
+
+        for (var i = 0; i < 3; i++) Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", $"password {i}"));
+
+        Assert.Equal(DirectoryHealth.Degraded, signIn.Health);
+        Assert.Contains("refused to search DC=corp,DC=example: no such object (result 32)", signIn.Problem, StringComparison.Ordinal);
+        Assert.Single(signIn.Log.Lines, l => l.Contains("no such object (result 32)", StringComparison.Ordinal));
+
+        directory.SearchResult = 0;
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
+        Assert.Equal(DirectoryHealth.Ok, signIn.Health);
+        Assert.Null(signIn.Problem);
+    }
+
+    [Theory]
+    [InlineData("530")]
+    [InlineData("531")]
+    [InlineData("532")]
+    [InlineData("533")]
+    [InlineData("701")]
+    [InlineData("773")]
+    public async Task A_refusal_of_a_right_password_is_no_guess(string data)
+    {
+        var bind = directory.OnBind;
+        directory.OnBind = (dn, password) => dn == AliceDn && password != "right" ? (49, WrongPassword.Replace("52e", data, StringComparison.Ordinal)) : bind(dn, password);
+        using var signIn = new LdapSignIn(Options());
+
+        for (var i = 0; i < 5; i++) Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", $"password {i}"));
+
+        Assert.Equal(5, directory.Binds.Count(b => b == AliceDn));
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
+    }
+
+    [Theory]
+    [InlineData(53, "")]
+    [InlineData(50, "Operations are restricted to bind/unbind/abandon/StartTLS/modify password")]
+    public async Task An_account_that_is_let_in_only_to_change_its_password_is_not_let_in_here(int code, string diagnostic)
+    {
+        directory.OnSearch = s => s.Filter.Contains("sAMAccountName", StringComparison.Ordinal) ? [new FakeEntry(AliceDn, ("sAMAccountName", ["Alice"]))] : [];
+        directory.OnSearchDone = s => s.BaseDn == AliceDn ? (code, diagnostic) : null;
+        using var signIn = new LdapSignIn(Options());
+
+        var refused = Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", "right"));
+
+        Assert.StartsWith("the password must be changed first", refused.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_account_that_may_not_read_its_own_entry_signs_in()
+    {
+        directory.OnSearch = s => s.Filter.Contains("sAMAccountName", StringComparison.Ordinal) ? [new FakeEntry(AliceDn, ("sAMAccountName", ["Alice"]))] : [];
+        directory.OnSearchDone = s => s.BaseDn == AliceDn ? (50, "no read access") : null;
+        using var signIn = new LdapSignIn(Options());
+
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
     }
 
     [Fact]

@@ -11,19 +11,31 @@ public sealed class FailureBudgetTests
     public FailureBudgetTests() => budget = new FailureBudget(3, TimeSpan.FromMinutes(15), clock);
 
     [Fact]
-    public void So_many_tries_are_passed_on_and_no_more_until_the_first_is_forgotten()
+    public void So_many_tries_are_passed_on_and_no_more_until_all_are_forgotten_since_the_last()
     {
         Assert.True(Take("alice"));
-        clock.Advance(TimeSpan.FromMinutes(1));
+        clock.Advance(TimeSpan.FromMinutes(10));
         Assert.True(Take("alice"));
+        clock.Advance(TimeSpan.FromMinutes(10));
         Assert.True(Take("alice"));
+        clock.Advance(TimeSpan.FromMinutes(10));
         Assert.False(budget.TryTake("alice", out var wait, out _));
-        Assert.Equal(TimeSpan.FromMinutes(14), wait);
+        Assert.Equal(TimeSpan.FromMinutes(5), wait);
         Assert.True(Take("bob"));
 
         clock.Advance(wait);
-        Assert.True(Take("alice"));
+        for (var i = 0; i < 3; i++) Assert.True(Take("alice"));
         Assert.False(Take("alice"));
+    }
+
+    [Fact]
+    public void Of_names_without_end_the_oldest_are_forgotten()
+    {
+        for (var i = 0; i < 3; i++) Take("first");
+        Assert.False(Take("first"));
+
+        for (var i = 0; i < 100_000; i++) Take($"name {i}");
+        Assert.True(Take("first"));
     }
 
     [Fact]

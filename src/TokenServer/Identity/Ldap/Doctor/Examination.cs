@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using AuthIndex.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;
 
@@ -18,6 +19,8 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
     private static readonly TimeSpan SoonExpired = TimeSpan.FromDays(30);
 
     private readonly LdapTimeoutsOptions timeouts = settings.Options.Timeouts;
+    // One for all servers: a wrong password of the account that searches is sent to one of them.
+    private readonly ServerGroup group = new(settings, time, NullLogger.Instance);
     private bool isPasswordTried;
 
     /// <summary>Examines one server, and with a user the sign-in through it.</summary>
@@ -29,12 +32,13 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
     public async Task<SignInOutcome.SignedIn?> RunAsync(DirectoryServer server, string? user, string? password, CancellationToken cancellationToken)
     {
         if (!await IsReachableAsync(server, cancellationToken)) return null;
-        using var connections = new ServerConnections(server, settings, connector, time);
+        using var connections = new ServerConnections(server, settings, group, connector, time);
         if (settings.BindsDirectly) return user is null ? null : AsAccount(connections, user, password);
 
         // Searching for what cannot be there binds the service's account and shows that it may search.
         var probe = new SearchQuestion(settings.Options.BaseDn!, SearchDepth.Base, "(objectClass=*)", ["1.1"], 1);
         if (Try("service bind", () => connections.Search(probe), a => a.Entries.Count == 1 ? $"{settings.Options.BindDn ?? "anonymous"} sees {settings.Options.BaseDn}" : throw new SearchRefusedException(0, $"{settings.Options.BaseDn} cannot be seen")) is null) return null;
+        if (!HaveGroups(connections.Search, e => e.LookForAny())) return null;
         return user is null ? null : AsService(connections, user, password);
     }
 
@@ -152,6 +156,15 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         var direct = Groups("groups", depth: 0);
         var all = direct is null ? null : settings.Options.Groups.NestedDepth == 0 ? direct : Groups("nested groups", depth: null);
         if (all is null) return null;
+        if (settings.HasGroups && !HaveGroups(search, e =>
+        {
+            if (all.Groups.Count == 0) e.LookOtherwise(entry, name);
+            e.LookForNamesakes(all.Groups);
+        }))
+        {
+            return null;
+        }
+
         if (Admission.Bar(settings, all) is { } bar)
         {
             tell(new Finding("admission", Verdict.Bad, TimeSpan.Zero, bar));
@@ -164,7 +177,26 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         GroupFindings? Groups(string step, int? depth)
         {
             var reader = new GroupReader(settings, depth);
-            return Try(step, () => reader.Read(entry, name, search), f => f.Problem is null ? $"{f.Groups.Count}: {Join(f.Groups.Select(g => g.Name ?? g.Dn).Take(20))}" : throw new SearchRefusedException(0, f.Problem));
+            var start = time.GetTimestamp();
+            var read = Try(step, () => reader.Read(entry, name, search), f => f.Problem is null ? $"{f.Groups.Count}: {Join(f.Groups.Select(g => g.Name ?? g.Dn).Take(20))}" : throw new SearchRefusedException(0, f.Problem));
+            var took = time.GetElapsedTime(start);
+            if (took > timeouts.SignIn / 2) tell(new Finding(step, Verdict.Warning, took, $"this takes {took.TotalSeconds:0.0} s of the {timeouts.SignIn.TotalSeconds:0.###} s that a whole sign-in has (timeouts.signIn){(settings.Options.Groups.Via is "member" or "inChain" ? "; for Active Directory use groups.via: tokenGroups" : "")}"));
+            return read;
+        }
+    }
+
+    /// <summary>Looks at the groups of the directory; false, and told, where they cannot be searched.</summary>
+    private bool HaveGroups(GroupReader.Search search, Action<GroupExamination> look)
+    {
+        try
+        {
+            look(new GroupExamination(settings, search, tell));
+            return true;
+        }
+        catch (Exception e) when (e is ServerFailureException or ServiceBindException or SearchRefusedException)
+        {
+            tell(new Finding("groups", Verdict.Bad, TimeSpan.Zero, e.Message));
+            return false;
         }
     }
 

@@ -9,6 +9,9 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
 {
     private const int PageSize = 500;
 
+    // What the library says where it knows nothing.
+    private const string UnknownError = "(unknown error code)";
+
     private readonly DirectoryServer server;
     private readonly LdapConnection connection;
     private readonly SafeHandle handle;
@@ -132,7 +135,7 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
         }
         catch (DirectoryOperationException e) when (e.Response is SearchResponse response)
         {
-            throw new SearchRefusedException((int)response.ResultCode, $"{server} refused to search {request.DistinguishedName}: {response.ResultCode} {response.ErrorMessage}".TrimEnd());
+            throw new SearchRefusedException((int)response.ResultCode, $"{server} refused to search {request.DistinguishedName}: {ResultCodes.Name((int)response.ResultCode)} {response.ErrorMessage}".TrimEnd());
         }
     }
 
@@ -153,6 +156,6 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
     private string Words(Exception e)
     {
         var own = e is LdapException { ServerErrorMessage: { Length: > 0 } said } ? said : LibLdap.Diagnostic(handle);
-        return own.Length == 0 ? e.Message.Trim() : $"{e.Message.Trim()} ({own.Trim()})";
+        return own.Trim() is { Length: > 0 } words && words != UnknownError ? $"{e.Message.Trim()} ({words})" : e.Message.Trim();
     }
 }

@@ -1,4 +1,7 @@
 using System.DirectoryServices.Protocols;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using AuthIndex.TokenServer.Identity.Ldap.Doctor;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Native;
 
@@ -25,10 +28,37 @@ internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
             open.Begin(within);
             return open;
         }
+        catch (ServerFailureException e) when (server.Security != ServerSecurity.Plain && !e.IsTimeout && TlsProblem(server, within) is { } problem)
+        {
+            connection.Dispose();
+            throw new ServerFailureException($"{server}: TLS failed: {problem}", e, isCertain: true);
+        }
         catch
         {
             connection.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>What is wrong with a server's TLS, which the library says of none; null when nothing is, or the server is not there.</summary>
+    private string? TlsProblem(DirectoryServer server, TimeSpan within)
+    {
+        using var deadline = new CancellationTokenSource(within);
+        try
+        {
+            using var client = new TcpClient();
+            // The directory's own threads wait here, as for every call into the library.
+            client.ConnectAsync(server.Host, server.Port, deadline.Token).AsTask().GetAwaiter().GetResult();
+            var report = new TlsProbe(caFile).LookAsync(client.GetStream(), server, deadline.Token).GetAwaiter().GetResult();
+            return report.Problems.Count == 0 ? null : $"{string.Join("; ", report.Problems)} (certificate of {report.Subject} by {report.Issuer})";
+        }
+        catch (Exception e) when (e is AuthenticationException or IOException)
+        {
+            return e.Message;
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            return null;
         }
     }
 
