@@ -23,7 +23,7 @@ public sealed partial class ArchitectureTests
             ["State"] = [],
             ["Metrics"] = [],
             ["Audit"] = ["Metrics"],
-["Names"] = [],
+            ["Names"] = [],
             ["Policies"] = ["Names"],
             ["Identity"] = ["Protocol", "Metrics", "Names", "Policies"], // of Protocol and Policies only credentials, what a token looks like, how names are compared, and the words for the ways to sign in, which rules name
             ["Keys"] = ["Protocol"],

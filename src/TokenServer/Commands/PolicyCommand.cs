@@ -25,7 +25,7 @@ internal static class PolicyCommand
             shared.Json,
             PolicyCommandCheck.Create(shared, time, server),
             PolicyCommandTest.Create(shared, time),
-            PolicyCommandExplain.Create(shared, time),
+            PolicyCommandExplain.Create(shared, time, ldap ?? (_ => [])),
             PolicyCommandWhoCan.Create(shared, time),
             PolicyCommandWhy.Create(shared, auditLog),
             PolicyCommandDiff.Create(shared, time),

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Net;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Names;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
 
@@ -9,10 +11,10 @@ namespace AuthIndex.TokenServer.Commands;
 /// <summary><c>policy explain</c>: which rule decides a request, and what the nearest rules lack when it is refused.</summary>
 internal static class PolicyCommandExplain
 {
-    public static Command Create(PolicyOptions shared, TimeProvider time)
+    public static Command Create(PolicyOptions shared, TimeProvider time, Func<ParseResult, IReadOnlyList<LdapDirectoryOptions>> ldap)
     {
         var user = new Option<string>("--user") { Description = "The account, robot:NAME for a robot; anonymous without it.", HelpName = "NAME", DefaultValueFactory = _ => SignIn.Anonymous };
-        var groups = new Option<string[]>("--group") { Description = "A group that the identity gives, as ldap:NAME or a local group; repeatable.", HelpName = "GROUP", DefaultValueFactory = _ => [] };
+        var groups = new Option<string[]>("--group") { Description = "A group that the identity gives, as ldap:NAME or a local group; repeatable. Without any, the configured directories are asked.", HelpName = "GROUP", DefaultValueFactory = _ => [] };
         var ip = new Option<string?>("--ip") { Description = "The address of the request.", HelpName = "ADDRESS" };
         var service = new Option<string?>("--service") { Description = "The service that the token is for." };
         var signedInBy = new Option<string?>("--signed-in-by") { Description = $"How the caller signed in: {string.Join(", ", SignIn.Kinds)}." };
@@ -37,11 +39,24 @@ internal static class PolicyCommandExplain
             }
 
             var way = account.Length == 0 ? SignIn.Anonymous : parsed.GetValue(signedInBy) ?? (Subject.IsRobot(account) ? SignIn.Token : null);
-            var caller = new CallerSubjects(account, parsed.GetValue(groups)!, policy.Groups, way is SignIn.Ldap);
+            IReadOnlyList<string> given = parsed.GetValue(groups)!;
+            if (given.FirstOrDefault(g => g.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase) && GroupName.Problem(g[5..]) is not null) is { } unreadable)
+            {
+                parsed.InvocationConfiguration.Error.WriteLine($"error: --group: '{unreadable}': {GroupName.Problem(unreadable[5..])}");
+                return 1;
+            }
+
+            if (given.Count == 0 && account.Length > 0 && !account.Contains(':') && PolicyCommandGroups.Named(policy, SubjectKind.Ldap).Any())
+            {
+                (given, var note) = AccountGroups.Find(account, ldap(parsed), time);
+                parsed.InvocationConfiguration.Error.WriteLine($"note: {note}");
+            }
+
+            var caller = new CallerSubjects(account, given, policy.Groups, way is SignIn.Ldap);
             var circumstances = new Circumstances(address, parsed.GetValue(service), way, now, UnknownIsMet: true);
             var decision = policy.Decide(caller, circumstances, requested!);
             var nearest = decision.Refused.IsEmpty ? [] : NearRule.Find(policy, caller, circumstances, requested! with { Actions = decision.Refused });
-            if (parsed.GetValue(shared.Json)) PolicyCommand.WriteJson(parsed, AsJson(decision, nearest));
+            if (parsed.GetValue(shared.Json)) PolicyCommand.WriteJson(parsed, AsJson(decision, given, nearest));
             else Write(parsed.InvocationConfiguration.Output, decision, account, nearest);
             return 0;
         });
@@ -75,9 +90,10 @@ internal static class PolicyCommandExplain
 
     private static string Conditions(Rule rule) => rule.When.IsEmpty ? "" : $" ({rule.When})";
 
-    private static object AsJson(Decision decision, IReadOnlyList<NearRule> nearest) => new
+    private static object AsJson(Decision decision, IReadOnlyList<string> groups, IReadOnlyList<NearRule> nearest) => new
     {
         requested = decision.Requested.ToString(),
+        groups,
         granted = decision.Granted.Actions.Words,
         refused = decision.Refused.Words,
         decision.Reason,

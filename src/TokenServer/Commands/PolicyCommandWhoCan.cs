@@ -17,6 +17,7 @@ internal static class PolicyCommandWhoCan
         {
             if (!ActionSet.TryParseWord(parsed.GetValue(action), out var wanted)) return Fail(parsed, RuleReader.Unknown(parsed.GetValue(action)!, []));
             if (ScopeText.Parse(parsed.GetValue(resource)!, wanted, out var scope) is { } problem) return Fail(parsed, problem);
+            if (ScopeText.NameProblem(scope!) is { } illegal) return Fail(parsed, illegal);
             var now = time.GetUtcNow();
             if (PolicyCommand.Load(parsed, shared.DirectoryOf(parsed), now) is not { } policy) return 1;
 

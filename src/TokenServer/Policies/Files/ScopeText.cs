@@ -22,6 +22,20 @@ internal static class ScopeText
     {
         var typed = text.StartsWith(Scope.RepositoryType, StringComparison.Ordinal) || text.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
         var problem = Scope.Parse(typed ? text : $"{Scope.RepositoryType}:{text}", out scope);
-        return problem is null ? null : $"'{text}' is no scope: {problem}; write it like repository:platform/api:pull,push";
+        if (problem is not null) return $"'{text}' is no scope: {problem}; write it like repository:platform/api:pull,push";
+        // A client's token request may hold words of another registry; whoever asks by hand has misspelt one.
+        foreach (var word in text[(text.LastIndexOf(':') + 1)..].Split(','))
+        {
+            if (!ActionSet.TryParseWord(word, out _)) return RuleReader.Unknown(word, []);
+        }
+
+        return NameProblem(scope!);
+    }
+
+    /// <summary>Why no repository can have the name; null when one can. A scope's name may begin with a registry's host, which holds a dot or a port.</summary>
+    public static string? NameProblem(Scope scope)
+    {
+        if (scope.Type != Scope.RepositoryType || RepositoryName.TryParse(scope.Name, out _) || scope.Name.Split('/')[0].AsSpan().IndexOfAny('.', ':') >= 0) return null;
+        return $"'{scope.Name}' is not a legal repository name: small letters and digits, joined by . _ or -, in parts separated by /";
     }
 }
