@@ -75,7 +75,7 @@ public sealed class TokenEndpointLdapTests : IAsyncDisposable
         Assert.Equal(HttpStatusCode.OK, degraded.StatusCode);
         var text = await TextAsync(degraded);
         Assert.Contains("\"status\":\"degraded\"", text, StringComparison.Ordinal);
-        Assert.Contains("\"ldap:corp\":{\"status\":\"degraded\",\"reason\":\"ldap://127.0.0.1:", text, StringComparison.Ordinal);
+        Assert.Contains("\"ldap:corp\":{\"status\":\"degraded\",\"reason\":\"none of its servers answers\"}", text, StringComparison.Ordinal);
 
         using var metrics = await host.GetAsync("/metrics");
         var counted = await TextAsync(metrics);

@@ -34,7 +34,7 @@ internal sealed class DirectorySession(DirectorySettings settings, ServerGroup s
             {
                 last = e.Message;
                 connections[i].Dispose();
-                if (breaker.Failed(e.Message, e.IsCertain)) LdapLog.ServerLost(log, settings.Name, e.Message);
+                if (breaker.Failed(e.Message, e.IsUntrusted)) LdapLog.ServerLost(log, settings.Name, e.Message);
             }
             catch (ServiceBindException e)
             {

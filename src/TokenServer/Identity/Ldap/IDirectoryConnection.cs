@@ -73,10 +73,10 @@ internal interface IDirectoryConnector
 }
 
 /// <summary>A server that cannot be reached, did not answer in time or hung up: another may do better.</summary>
-internal sealed class ServerFailureException(string reason, Exception? inner = null, bool isTimeout = false, bool isCertain = false) : Exception(reason, inner)
+internal sealed class ServerFailureException(string reason, Exception? inner = null, bool isTimeout = false, bool isUntrusted = false) : Exception(reason, inner)
 {
-    /// <summary>Whether the same at once would end the same way.</summary>
-    public bool IsCertain => isCertain;
+    /// <summary>Whether its TLS is at fault, so that the same at once would end the same way.</summary>
+    public bool IsUntrusted => isUntrusted;
 
     /// <summary>Whether the time ran out, so that the same once more would cost the same once more.</summary>
     public bool IsTimeout => isTimeout;

@@ -51,7 +51,7 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     /// <summary>How the directory is.</summary>
     public DirectoryHealth Health => servers.Health;
 
-    /// <summary>What is wrong with it, for an administrator; null when nothing is.</summary>
+    /// <summary>What is wrong with it, in words that anybody may read; null when nothing is.</summary>
     public string? Problem => servers.Problem;
 
     /// <summary>How many of its servers do not answer.</summary>

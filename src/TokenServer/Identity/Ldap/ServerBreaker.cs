@@ -23,6 +23,9 @@ internal sealed class ServerBreaker(DirectoryServer server, TimeSpan pause, Time
     /// <summary>Why it is left alone; null when it is not.</summary>
     public string? Failure { get; private set; }
 
+    /// <summary>Whether it is left alone because its TLS is at fault.</summary>
+    public bool IsUntrusted { get; private set; }
+
     /// <summary>How long it is still left alone.</summary>
     public TimeSpan Remaining
     {
@@ -57,23 +60,23 @@ internal sealed class ServerBreaker(DirectoryServer server, TimeSpan pause, Time
         lock (gate)
         {
             var wasOpen = isOpen;
-            (failures, isOpen, Failure) = (0, false, null);
+            (failures, isOpen, Failure, IsUntrusted) = (0, false, null, false);
             return wasOpen;
         }
     }
 
     /// <summary>The server did not answer.</summary>
     /// <param name="reason">Why.</param>
-    /// <param name="isCertain">Whether trying again at once is known to be of no use.</param>
+    /// <param name="isUntrusted">Whether its TLS is at fault: trying again at once is of no use.</param>
     /// <returns>Whether it is left alone from now on, and was not before.</returns>
-    public bool Failed(string reason, bool isCertain = false)
+    public bool Failed(string reason, bool isUntrusted = false)
     {
         lock (gate)
         {
             failures++;
-            if (!isOpen && !isCertain && failures <= Tolerated) return false;
+            if (!isOpen && !isUntrusted && failures <= Tolerated) return false;
             var opens = !isOpen;
-            (isOpen, since, Failure) = (true, time.GetTimestamp(), reason);
+            (isOpen, since, Failure, IsUntrusted) = (true, time.GetTimestamp(), reason, isUntrusted);
             return opens;
         }
     }

@@ -40,7 +40,7 @@ internal sealed class ServerConnections(DirectoryServer server, DirectorySetting
         }
         catch (SearchRefusedException e)
         {
-            group.Searched(question.BaseDn, e.Message);
+            group.Searched(question.BaseDn, e);
             throw;
         }
     }

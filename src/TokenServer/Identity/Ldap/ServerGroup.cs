@@ -23,8 +23,8 @@ internal sealed class ServerGroup
     private readonly DirectorySettings settings;
     private readonly Action<string> tellRefusal;
 
-    // By the base of the search: that of accounts and that of groups. Searches of single entries may well find nothing.
-    private readonly ConcurrentDictionary<string, string> refusals = new(StringComparer.OrdinalIgnoreCase);
+    // Result codes by the key of the search's base, baseDn or groups.baseDn. Searches of single entries may well find nothing.
+    private readonly ConcurrentDictionary<string, int> refusals = new(StringComparer.Ordinal);
 
     /// <param name="settings">The directory.</param>
     /// <param name="time">The clock.</param>
@@ -40,8 +40,21 @@ internal sealed class ServerGroup
     /// <summary>The account that searches.</summary>
     public ServiceAccount Account { get; }
 
-    /// <summary>What is wrong, for an administrator: each server's failure, and the searches that were refused last; null when nothing is.</summary>
-    public string? Problem => Join([Account.Problem, .. servers.Select(s => s.Failure), .. refusals.Values]);
+    /// <summary>What is wrong, in words that anybody may read: no names of servers, accounts or files, which the log has; null when nothing is.</summary>
+    public string? Problem
+    {
+        get
+        {
+            var failed = servers.Where(s => s.Failure is not null).ToList();
+            return Join(
+            [
+                Account.Problem is null ? null : "its servers refuse bindDn, or its password cannot be read",
+                failed.Exists(s => s.IsUntrusted) ? "the TLS of a server cannot be trusted" : null,
+                failed.Exists(s => !s.IsUntrusted) ? failed.Count < servers.Length ? "one of its servers does not answer" : "none of its servers answers" : null,
+                .. refusals.Select(r => $"a search at {r.Key} is refused: {ResultCodes.Name(r.Value)}"),
+            ]);
+        }
+    }
 
     /// <summary>The servers.</summary>
     public IReadOnlyList<ServerBreaker> Servers => servers;
@@ -60,10 +73,12 @@ internal sealed class ServerGroup
     /// <summary>A search was answered, or refused.</summary>
     /// <param name="baseDn">Where it began.</param>
     /// <param name="refusal">The refusal; null when it was answered.</param>
-    public void Searched(string baseDn, string? refusal)
+    public void Searched(string baseDn, SearchRefusedException? refusal)
     {
-        if (refusal is null) refusals.TryRemove(baseDn, out _);
-        else if ((baseDn == settings.Options.BaseDn || baseDn == settings.Options.Groups.BaseDn) && refusals.TryAdd(baseDn, refusal)) tellRefusal(refusal);
+        var key = baseDn == settings.Options.BaseDn ? "baseDn" : baseDn == settings.Options.Groups.BaseDn ? "groups.baseDn" : null;
+        if (key is null) return;
+        if (refusal is null) refusals.TryRemove(key, out _);
+        else if (refusals.TryAdd(key, refusal.Code)) tellRefusal(refusal.Message);
     }
 
     /// <summary>That no server answers, with when the next attempt is due and what each one's failure was.</summary>

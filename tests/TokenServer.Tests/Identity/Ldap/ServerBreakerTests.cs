@@ -49,7 +49,7 @@ public sealed class ServerBreakerTests
     [Fact]
     public void A_certain_failure_needs_no_second_one()
     {
-        Assert.True(breaker.Failed("the service account is locked", isCertain: true));
+        Assert.True(breaker.Failed("the certificate is not trusted", isUntrusted: true));
         Assert.False(breaker.TryEnter());
     }
 }

@@ -39,6 +39,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         var probe = new SearchQuestion(settings.Options.BaseDn!, SearchDepth.Base, "(objectClass=*)", ["1.1"], 1);
         if (Try("service bind", () => connections.Search(probe), a => a.Entries.Count == 1 ? $"{settings.Options.BindDn ?? "anonymous"} sees {settings.Options.BaseDn}" : throw new SearchRefusedException(0, $"{settings.Options.BaseDn} cannot be seen")) is null) return null;
         if (!HaveGroups(connections.Search, e => e.LookForAny())) return null;
+        new LockoutExamination(settings, connections.Search, tell).Look();
         return user is null ? null : AsService(connections, user, password);
     }
 

@@ -31,7 +31,7 @@ internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
         catch (ServerFailureException e) when (server.Security != ServerSecurity.Plain && !e.IsTimeout && TlsProblem(server, within) is { } problem)
         {
             connection.Dispose();
-            throw new ServerFailureException($"{server}: TLS failed: {problem}", e, isCertain: true);
+            throw new ServerFailureException($"{server}: TLS failed: {problem}", e, isUntrusted: true);
         }
         catch
         {
