@@ -25,7 +25,7 @@ internal static class PolicyCommand
             shared.Json,
             PolicyCommandCheck.Create(shared, time, server),
             PolicyCommandTest.Create(shared, time),
-            PolicyCommandExplain.Create(shared, time, ldap ?? (_ => [])),
+            PolicyCommandExplain.Create(shared, time, parsed => server?.Invoke(parsed).Ldap ?? []),
             PolicyCommandWhoCan.Create(shared, time),
             PolicyCommandWhy.Create(shared, auditLog),
             PolicyCommandDiff.Create(shared, time),

@@ -121,7 +121,7 @@ public sealed class DirectoryGroupCommandTests : IAsyncDisposable
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var command = PolicyCommand.Create(_ => "policies", _ => "audit.jsonl", TimeProvider.System, _ => [options]);
+        var command = PolicyCommand.Create(_ => "policies", _ => "audit.jsonl", TimeProvider.System, _ => new TokenServerOptions { Ldap = { options } });
         var status = command.Parse(arguments).Invoke(new InvocationConfiguration { Output = output, Error = error });
         return (status, output.ToString(), error.ToString());
     }
