@@ -26,9 +26,8 @@ internal static class HealthParts
         services.AddHealthPart(s => Revocations(s.GetRequiredService<RevocationContact>()));
     }
 
-    private static HealthPart Keys(TrustedKeys keys) => keys.Any
-        ? new HealthPart("keys", HealthStatus.Ok)
-        : new HealthPart("keys", HealthStatus.Failed, "no key of the token server has been received yet");
+    private static HealthPart Keys(TrustedKeys keys) =>
+        new("keys", keys.Problem is null ? HealthStatus.Ok : keys.Any ? HealthStatus.Degraded : HealthStatus.Failed, keys.Problem);
 
     private static HealthPart Database(RegistryDatabase database)
     {

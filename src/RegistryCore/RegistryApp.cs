@@ -22,6 +22,9 @@ internal static class RegistryApp
     /// <summary>The program's name.</summary>
     public const string Name = "RegistryCore";
 
+    // The longest answer of the token server that is read.
+    private const int MaxAnswerBytes = 64 * 1024 * 1024;
+
     /// <summary>Builds the server, not yet listening.</summary>
     /// <exception cref="OperatorException">The options cannot be served with.</exception>
     public static WebApplication Create(RegistryOptions options, TimeProvider clock)
@@ -143,6 +146,6 @@ internal static class RegistryApp
             handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => shown.Current.Certificate;
         }
 
-        return new HttpClient(handler) { Timeout = timeout };
+        return new HttpClient(handler) { Timeout = timeout, MaxResponseContentBufferSize = MaxAnswerBytes };
     }
 }

@@ -81,6 +81,10 @@ internal sealed class TokenServerLinkOptions
     [FilePath]
     public string? KeysFile { get; set; }
 
+    /// <summary>How long keys from a URL stay trusted while they cannot be fetched again.</summary>
+    [DurationRange("1h", "3650d")]
+    public TimeSpan KeysMaxAge { get; set; } = TimeSpan.FromDays(7);
+
     /// <summary>Certificates in PEM: tokens are believed whose x5c leads to one of them, or whose kid names the key of one. Without keysUrl and keysFile no others are.</summary>
     [FilePath]
     public string? CertificatesFile { get; set; }

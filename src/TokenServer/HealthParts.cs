@@ -62,13 +62,9 @@ internal static class HealthParts
         }
     }
 
-    /// <summary>The keys known before serve on; without any, everybody else is served.</summary>
-    private static HealthPart Issuer(OidcIssuer issuer)
-    {
-        var name = $"oidc:{issuer.Name}";
-        if (issuer.Keys.Failure is null) return new HealthPart(name, HealthStatus.Ok);
-        return new HealthPart(name, HealthStatus.Degraded, issuer.Keys.Any ? "its keys cannot be had, as the log says; those known before are in force" : "its keys are not known yet, as the log says");
-    }
+    /// <summary>The keys known before serve on for a while; without any, everybody else is served.</summary>
+    private static HealthPart Issuer(OidcIssuer issuer) =>
+        new($"oidc:{issuer.Name}", issuer.Keys.Problem is null ? HealthStatus.Ok : HealthStatus.Degraded, issuer.Keys.Problem);
 
     /// <summary>Without its directories the server still serves everybody else.</summary>
     private static HealthPart Directory(LdapSource directory)

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Revocation;
@@ -16,12 +17,17 @@ internal static class ObservedMetrics
         var meter = services.GetRequiredService<Meter>();
         ObservePolicy(meter, services.GetRequiredService<PolicyStore>());
         ObserveDirectories(meter, services.GetRequiredService<LdapSources>());
+        var issuers = services.GetRequiredService<OidcIssuers>();
         var keys = services.GetRequiredService<KeyStore>();
         var passwords = services.GetRequiredService<PasswordThreads>();
         var remembered = services.GetRequiredService<RememberedCredentials>();
         var feed = services.GetRequiredService<RevocationFeedEndpoint>();
         var suspended = services.GetRequiredService<SuspendedAccounts>();
         meter.CreateObservableGauge("authindex.keys.degraded", () => keys.Degraded is null ? 0 : 1, description: "1 while the folder of signing keys is not sound and the keys known before stay in force.");
+        meter.CreateObservableGauge(
+            "authindex.oidc.keys.degraded",
+            () => issuers.All.Select(i => new Measurement<int>(i.Keys.Problem is null ? 0 : 1, Label("issuer", i.Name))),
+            description: "1 while the issuer's keys cannot be had or kept, or were not confirmed for too long.");
         meter.CreateObservableCounter("authindex.password.verifications", () => passwords.Verified, description: "Passwords hashed.");
         meter.CreateObservableGauge("authindex.password.remembered", () => remembered.Count, description: "Outcomes of passwords that are remembered, right and wrong ones.");
         meter.CreateObservableGauge("authindex.revocation.followers", () => feed.Waiting, description: "Registries that wait at this moment to be told of revocations.");

@@ -1,3 +1,5 @@
+using AuthIndex.Hosting.Audit;
+using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Account;
@@ -75,7 +77,7 @@ internal static class TokenServerApp
         services.AddSingleton(s => new LdapSources(options.Ldap, time, s.GetRequiredService<ILogger<LdapSource>>(), s.GetRequiredService<TokenMetrics>()));
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<SharedNamesCheck>(s, options));
         services.AddHostedService(s => s.GetRequiredService<SharedNamesCheck>());
-        services.AddSingleton(s => new OidcIssuers(options.Oidc, options.OidcPath, time, s.GetRequiredService<ILogger<OidcIssuers>>()));
+        services.AddSingleton(s => new OidcIssuers(options.Oidc, options.OidcPath, s.GetRequiredService<BackgroundLoops>(), s.GetRequiredService<ILogger<OidcIssuers>>()));
         services.AddHostedService(s => s.GetRequiredService<OidcIssuers>());
         services.AddSingleton<OidcSource>();
         services.AddSingleton(s => new RememberedCredentials(options.RememberPasswords, time, s.GetRequiredService<TokenMetrics>()));
@@ -83,10 +85,11 @@ internal static class TokenServerApp
             [s.GetRequiredService<HtpasswdSource>(), s.GetRequiredService<CertificateSource>(), s.GetRequiredService<OidcSource>(), .. s.GetRequiredService<LdapSources>().All],
             s.GetRequiredService<RememberedCredentials>(), s.GetRequiredService<SuspendedAccounts>(), s.GetRequiredService<SignInLimits>()));
         services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
-        services.AddHostedService<PolicyWatcher>();
+        services.AddHostedService(s => new PolicyWatcher(s.GetRequiredService<PolicyStore>(), s.GetRequiredService<BackgroundLoops>(), s.GetRequiredService<ILogger<PolicyWatcher>>()));
         services.AddSingleton<TokenMetrics>();
         AddShadowPolicy(services, options, time);
-        services.AddSingleton(s => new AuditLog(options.AuditPath, s.GetRequiredService<TokenMetrics>(), time, s.GetRequiredService<ILogger<AuditLog>>()));
+        services.AddSingleton(_ => new AuditFile(options.AuditPath, options.Audit, time));
+        services.AddSingleton<AuditLog>();
         services.AddHostedService(s => s.GetRequiredService<AuditLog>());
         services.AddSingleton<DecisionReport>();
         services.AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyStore>(), options.Issuer, options.TokenLifetime));
@@ -136,7 +139,8 @@ internal static class TokenServerApp
         // Known by a key, so that nobody is given the candidate in place of the policy in force.
         const string key = "shadow";
         services.AddKeyedSingleton(key, (s, _) => PolicyStore.Open(directory, time, s.GetRequiredService<ILogger<PolicyStore>>()));
-        services.AddSingleton<IHostedService>(s => new PolicyWatcher(s.GetRequiredKeyedService<PolicyStore>(key), time, s.GetRequiredService<ILogger<PolicyWatcher>>()));
+        services.AddSingleton<IHostedService>(s => new PolicyWatcher(
+            s.GetRequiredKeyedService<PolicyStore>(key), s.GetRequiredService<BackgroundLoops>(), s.GetRequiredService<ILogger<PolicyWatcher>>(), "shadowPolicyWatch"));
         services.AddSingleton(s => new ShadowPolicy(s.GetRequiredKeyedService<PolicyStore>(key), s.GetRequiredService<TokenMetrics>(), s.GetRequiredService<ILogger<ShadowPolicy>>()));
     }
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using AuthIndex.Hosting.Audit;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
@@ -62,6 +63,9 @@ internal sealed class TokenServerOptions : ListenerOptions
 
     /// <summary>How many sign-ins may fail.</summary>
     public SignInLimitsOptions SignInLimits { get; set; } = new();
+
+    /// <summary>When the audit log's file is put aside, and how many such files are kept.</summary>
+    public AuditRotation Audit { get; set; } = new();
 
     /// <summary>Whether a client that asks for a refresh token gets one; without, docker keeps the password.</summary>
     public bool RefreshTokens { get; set; } = true;

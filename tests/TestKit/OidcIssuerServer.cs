@@ -46,6 +46,9 @@ public sealed class OidcIssuerServer : IAsyncDisposable
     /// <summary>What stands in the set of keys besides the keys.</summary>
     public string Filler { get; set; } = "";
 
+    /// <summary>The set that it serves; null for <see cref="Jwks"/>.</summary>
+    public string? Served { get; set; }
+
     /// <summary>How often its keys were asked for.</summary>
     public int Asked => Volatile.Read(ref asked);
 
@@ -184,6 +187,6 @@ public sealed class OidcIssuerServer : IAsyncDisposable
 
         if (http.Request.Path == "/.well-known/openid-configuration") return answer.WriteAsync(new JsonObject { ["issuer"] = Claims ?? Issuer, ["jwks_uri"] = $"{Issuer}/keys" }.ToJsonString());
         Interlocked.Increment(ref asked);
-        return answer.WriteAsync(Jwks);
+        return answer.WriteAsync(Served ?? Jwks);
     }
 }

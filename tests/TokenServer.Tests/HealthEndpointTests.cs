@@ -17,7 +17,7 @@ public sealed class HealthEndpointTests
         Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
         using var body = JsonDocument.Parse(await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
         Assert.Equal("ok", body.RootElement.GetProperty("status").GetString());
-        Assert.Equal(["policy", "keys", "htpasswd", "database"], body.RootElement.GetProperty("parts").EnumerateObject().Select(p => p.Name));
+        Assert.Equal(["background", "policy", "keys", "htpasswd", "database"], body.RootElement.GetProperty("parts").EnumerateObject().Select(p => p.Name));
     }
 
     [Fact]

@@ -1,24 +1,35 @@
 using System.Buffers.Text;
 using System.Collections.Frozen;
+using System.Numerics;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.IdentityModel.Tokens;
 
 namespace AuthIndex.Hosting.Keys;
 
-/// <summary>Reads a JWK set (RFC 7517 section 5): the P-256 and RSA signing keys in it; others are passed over, as section 5 asks.</summary>
+/// <summary>
+/// Reads a JWK set (RFC 7517 section 5): the P-256 and RSA signing keys in it. Any other key, and one that is malformed, is passed
+/// over, as section 5 asks: it must not take the usable ones with it.
+/// </summary>
 public static class KeySet
 {
     /// <summary>The shortest modulus of an RSA key that is believed (RFC 7518 section 3.3).</summary>
     public const int MinRsaBits = 2048;
 
+    /// <summary>The longest: what OpenSSL can use. Longer ones would also make each signature expensive to check.</summary>
+    public const int MaxRsaBits = 16_384;
+
+    private const int MaxExponentBytes = 8; // OpenSSL's limit for a long modulus
+
     /// <summary>The keys by <c>kid</c>.</summary>
-    /// <exception cref="FormatException">The text is no JWK set.</exception>
-    public static FrozenDictionary<string, SecurityKey> Parse(ReadOnlyMemory<byte> json)
+    /// <param name="json">The set, in UTF-8.</param>
+    /// <param name="passedOver">The keys that are not usable, each as <c>kid (why)</c>, fit for a log.</param>
+    /// <exception cref="FormatException">The text is not a JWK set.</exception>
+    public static FrozenDictionary<string, SecurityKey> Parse(ReadOnlyMemory<byte> json, out IReadOnlyList<string> passedOver)
     {
         try
         {
-            return Read(json);
+            return Read(json, out passedOver);
         }
         catch (JsonException e)
         {
@@ -30,9 +41,9 @@ public static class KeySet
         }
     }
 
-    private static FrozenDictionary<string, SecurityKey> Read(ReadOnlyMemory<byte> json)
+    private static FrozenDictionary<string, SecurityKey> Read(ReadOnlyMemory<byte> json, out IReadOnlyList<string> passedOver)
     {
-        var found = new Dictionary<string, SecurityKey>(StringComparer.Ordinal);
+        var (found, unusable) = (new Dictionary<string, SecurityKey>(StringComparer.Ordinal), new List<string>());
         using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
         if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("keys", out var list) || list.ValueKind != JsonValueKind.Array)
         {
@@ -42,14 +53,40 @@ public static class KeySet
         foreach (var jwk in list.EnumerateArray())
         {
             if (jwk.ValueKind != JsonValueKind.Object || Text(jwk, "kid") is not { } id || Text(jwk, "use") is not (null or "sig")) continue;
-            SecurityKey? key = Text(jwk, "kty") switch { "EC" => EllipticCurve(jwk), "RSA" => Rsa(jwk), _ => null };
-            if (key is null) continue;
-            key.KeyId = id;
-            Prepare(key);
-            found[id] = key;
+            if (Problem(jwk, id, out var key) is { } problem)
+            {
+                unusable.Add($"{LogText.Clean(id)} ({problem})");
+                continue;
+            }
+
+            found[id] = key!;
         }
 
+        passedOver = unusable;
         return found.ToFrozenDictionary(StringComparer.Ordinal);
+    }
+
+    /// <summary>Null when the key is usable; otherwise why it is not.</summary>
+    private static string? Problem(JsonElement jwk, string id, out SecurityKey? key)
+    {
+        key = null;
+        try
+        {
+            var problem = Text(jwk, "kty") switch
+            {
+                "EC" => EllipticCurve(jwk, out key),
+                "RSA" => Rsa(jwk, out key),
+                _ => "its kty is neither EC nor RSA",
+            };
+            if (problem is not null) return problem;
+            key!.KeyId = id; // first: verifiers are found by it
+            Prepare(key);
+            return null;
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException)
+        {
+            return $"it cannot be used: {LogText.Clean(e.Message)}";
+        }
     }
 
     /// <summary>
@@ -64,23 +101,29 @@ public static class KeySet
         key.CryptoProviderFactory.CreateForVerifying(key, key is RsaSecurityKey ? SecurityAlgorithms.RsaSha256 : SecurityAlgorithms.EcdsaSha256);
     }
 
-    private static ECDsaSecurityKey? EllipticCurve(JsonElement jwk)
+    private static string? EllipticCurve(JsonElement jwk, out SecurityKey? key)
     {
-        if (Text(jwk, "crv") != "P-256" || Bytes(jwk, "x") is not { Length: 32 } x || Bytes(jwk, "y") is not { Length: 32 } y) return null;
-        try
-        {
-            return new ECDsaSecurityKey(ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = x, Y = y } }));
-        }
-        catch (CryptographicException)
-        {
-            return null; // not a point on the curve: no key
-        }
+        key = null;
+        if (Text(jwk, "crv") != "P-256") return "its crv is not P-256";
+        if (Bytes(jwk, "x") is not { Length: 32 } x || Bytes(jwk, "y") is not { Length: 32 } y) return "its x and y are not 32 bytes each";
+        key = new ECDsaSecurityKey(ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = x, Y = y } })); // throws for a point that is not on the curve
+        return null;
     }
 
-    private static RsaSecurityKey? Rsa(JsonElement jwk) =>
-        Bytes(jwk, "n") is { Length: >= MinRsaBits / 8 } n && Bytes(jwk, "e") is { Length: > 0 } e
-            ? new RsaSecurityKey(new RSAParameters { Modulus = n, Exponent = e })
-            : null;
+    // The library imports the numbers only when it first verifies, in the middle of a request: here it is found out before.
+    private static string? Rsa(JsonElement jwk, out SecurityKey? key)
+    {
+        key = null;
+        if (Bytes(jwk, "n") is not { } n || Bytes(jwk, "e") is not { } e) return "its n and e are not in base64url";
+        var modulus = n.AsSpan().TrimStart((byte)0);
+        var exponent = e.AsSpan().TrimStart((byte)0);
+        var bits = modulus.IsEmpty ? 0 : (modulus.Length * 8) - BitOperations.LeadingZeroCount((uint)modulus[0]) + 24;
+        if (bits is < MinRsaBits or > MaxRsaBits) return $"its modulus has {bits} bits, not {MinRsaBits} to {MaxRsaBits}";
+        if (exponent.IsEmpty || exponent.Length > MaxExponentBytes || exponent is [1] || (exponent[^1] & 1) == 0 || (modulus[^1] & 1) == 0) return "its n and e are not those of an RSA key";
+        var parameters = new RSAParameters { Modulus = modulus.ToArray(), Exponent = exponent.ToArray() };
+        using (RSA.Create(parameters)) key = new RsaSecurityKey(parameters);
+        return null;
+    }
 
     private static byte[]? Bytes(JsonElement jwk, string member)
     {

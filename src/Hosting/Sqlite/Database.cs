@@ -105,6 +105,8 @@ public sealed class Database : IAsyncDisposable
         queue.Dispose();
     }
 
+    private bool IsInTransaction => SQLitePCL.raw.sqlite3_get_autocommit(writer.Handle) == 0;
+
     private static SqliteConnection Connect(string path, SqliteOpenMode mode)
     {
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
@@ -166,6 +168,7 @@ public sealed class Database : IAsyncDisposable
     {
         try
         {
+            if (IsInTransaction) Execute("ROLLBACK"); // of a group whose own could not be done
             Execute("BEGIN IMMEDIATE");
             foreach (var write in group) RunInSavepoint(write);
             Execute("COMMIT");
@@ -173,7 +176,7 @@ public sealed class Database : IAsyncDisposable
         catch (Exception e)
         {
             // The transaction as a whole is lost: a full disk, a damaged file. Nobody in the group was written.
-            if (SQLitePCL.raw.sqlite3_get_autocommit(writer.Handle) == 0) Execute("ROLLBACK");
+            if (IsInTransaction) SQLitePCL.raw.sqlite3_exec(writer.Handle, "ROLLBACK"); // should it fail too, the next group tries again: this thread must not end
             foreach (var write in group) write.Fail(e);
             return;
         }
@@ -188,7 +191,7 @@ public sealed class Database : IAsyncDisposable
         {
             write.Run(writer);
         }
-        catch (Exception e) when (SQLitePCL.raw.sqlite3_get_autocommit(writer.Handle) == 0)
+        catch (Exception e) when (IsInTransaction)
         {
             write.FailOnCommit(e);
             Execute("ROLLBACK TO one");

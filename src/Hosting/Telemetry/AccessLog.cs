@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Net;
+using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Web;
 using Microsoft.Extensions.Logging;
 
@@ -30,8 +31,8 @@ public sealed partial class AccessLog : QueuedWriter<AccessLine>
     private readonly Counter<long> lost;
     private readonly ILogger log;
 
-    public AccessLog(ListenerOptions options, Meter meter, ILoggerFactory logs)
-        : base(Waiting)
+    public AccessLog(ListenerOptions options, Meter meter, ILoggerFactory logs, BackgroundLoops loops)
+        : base("accessLog", loops, Waiting)
     {
         IsOn = options.AccessLog;
         log = logs.CreateLogger(Category);
@@ -46,18 +47,23 @@ public sealed partial class AccessLog : QueuedWriter<AccessLine>
     protected override void CountLost() => lost.Add(1);
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override bool IsOver => !IsOn || base.IsOver;
+
+    /// <inheritdoc/>
+    protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        if (!IsOn) return;
-        await foreach (var line in Queue.ReadAllAsync(CancellationToken.None))
-        {
-            var record = line.Record;
-            RequestRecord.Current = record; // so that the line names its request as every other does
-            var account = record.Account is null ? "-" : record.Account.Length == 0 ? "anonymous" : LogText.Clean(record.Account);
-            var tokenId = record.TokenId is null ? "-" : LogText.Clean(record.TokenId);
-            var address = line.Address?.ToString() ?? "-";
-            Answered(log, line.Method, record.Route, record.Repository ?? "-", line.Status, line.Received, line.Sent, line.Duration.TotalMilliseconds, account, address, tokenId, record.Decision ?? "-");
-        }
+        if (!await Queue.WaitToReadAsync(CancellationToken.None)) return;
+        while (Queue.TryRead(out var line)) Write(line);
+    }
+
+    private void Write(AccessLine line)
+    {
+        var record = line.Record;
+        RequestRecord.Current = record; // so that the line names its request as every other does
+        var account = record.Account is null ? "-" : record.Account.Length == 0 ? "anonymous" : LogText.Clean(record.Account);
+        var tokenId = record.TokenId is null ? "-" : LogText.Clean(record.TokenId);
+        var address = line.Address?.ToString() ?? "-";
+        Answered(log, line.Method, record.Route, record.Repository ?? "-", line.Status, line.Received, line.Sent, line.Duration.TotalMilliseconds, account, address, tokenId, record.Decision ?? "-");
     }
 
     [LoggerMessage(

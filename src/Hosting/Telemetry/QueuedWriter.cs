@@ -1,16 +1,25 @@
 using System.Threading.Channels;
-using Microsoft.Extensions.Hosting;
+using AuthIndex.Hosting.Background;
 
 namespace AuthIndex.Hosting.Telemetry;
 
-/// <summary>What requests leave to be written off their path: no request waits for it, and what still waits when the server stops is written before its end.</summary>
+/// <summary>
+/// What requests leave to be written off their path: no request waits for it, and what still waits when the server stops is
+/// written before its end. What cannot be written is kept and tried again, except at the end.
+/// </summary>
+/// <param name="name">The loop's name.</param>
+/// <param name="loops">Where failures are reported.</param>
 /// <param name="waiting">How many may wait to be written; what does not fit is lost.</param>
-public abstract class QueuedWriter<T>(int waiting) : BackgroundService
+public abstract class QueuedWriter<T>(string name, BackgroundLoops loops, int waiting) : BackgroundLoop(name, loops)
 {
     private readonly Channel<T> queue = Channel.CreateBounded<T>(new BoundedChannelOptions(waiting) { SingleReader = true });
+    private readonly TaskCompletionSource ending = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>What waits; it completes when the server stops.</summary>
     protected ChannelReader<T> Queue => queue.Reader;
+
+    /// <inheritdoc/>
+    protected override bool IsOver => Queue.Completion.IsCompleted;
 
     /// <summary>Takes one; never waits.</summary>
     public void Add(T item)
@@ -22,6 +31,7 @@ public abstract class QueuedWriter<T>(int waiting) : BackgroundService
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         queue.Writer.TryComplete();
+        ending.TrySetResult();
         try
         {
             if (ExecuteTask is { } running) await running.WaitAsync(cancellationToken);
@@ -36,4 +46,11 @@ public abstract class QueuedWriter<T>(int waiting) : BackgroundService
 
     /// <summary>One did not fit.</summary>
     protected abstract void CountLost();
+
+    /// <summary>At the end, what cannot be written is given up: waiting for a disk would only hold up the stop.</summary>
+    protected override async Task PauseAsync(int failures, CancellationToken stoppingToken)
+    {
+        await Task.WhenAny(base.PauseAsync(failures, stoppingToken), ending.Task);
+        if (ending.Task.IsCompleted) throw new OperationCanceledException("the server stops");
+    }
 }

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Telemetry;
 using Microsoft.AspNetCore.Builder;
@@ -109,18 +110,19 @@ public static class ServerHost
     /// Starts, writes the address to <paramref name="readyFile"/>, tells systemd where that asks, and runs until SIGTERM or SIGINT; requests in flight finish first
     /// (<see cref="Draining"/>). A second such signal ends the process at once, with the status of one that the signal killed.
     /// </summary>
-    /// <exception cref="OperatorException">The address cannot be listened on.</exception>
+    /// <exception cref="OperatorException">The address cannot be listened on; or a part of the server ended it, which a service manager must see as a failure.</exception>
     public static async Task RunAsync(WebApplication app, ListenerOptions options, string? readyFile, CancellationToken cancellationToken)
     {
         var signals = 0;
         void OnSignal(PosixSignalContext signal)
         {
             // What has been acknowledged is on the disk, so nothing is lost by going.
-            if (Interlocked.Increment(ref signals) > 1) Environment.Exit(signal.Signal == PosixSignal.SIGTERM ? 143 : 130);
+            if (Interlocked.Increment(ref signals) > 1) Environment.Exit(signal.Signal == PosixSignal.SIGTERM ? 143 : signal.Signal == PosixSignal.SIGQUIT ? 131 : 130);
         }
 
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        using var quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, OnSignal);
         try
         {
             await app.StartAsync(cancellationToken);
@@ -146,6 +148,10 @@ public static class ServerHost
         }
 
         await app.WaitForShutdownAsync(cancellationToken);
+        if (app.Services.GetServices<IHostedService>().OfType<BackgroundService>().FirstOrDefault(s => s.ExecuteTask is { IsFaulted: true }) is { } failed)
+        {
+            throw new OperatorException($"the server ended because {failed.GetType().Name} failed: {failed.ExecuteTask!.Exception!.InnerException!.Message}");
+        }
     }
 
     private static OperatorException CannotListen(ListenerOptions options, Exception e) =>
@@ -244,9 +250,11 @@ public static class ServerHost
 
         // By way of the page, which so hears of all that is ever counted.
         services.AddSingleton(s => s.GetRequiredService<MetricsPage>().Meter);
+        services.AddSingleton<BackgroundLoops>();
+        services.AddHealthPart(s => s.GetRequiredService<BackgroundLoops>().Health());
         services.AddSingleton<MetricsEndpoint>();
         services.AddSingleton<RequestMetrics>();
-        services.AddSingleton(s => new AccessLog(options, s.GetRequiredService<Meter>(), s.GetRequiredService<ILoggerFactory>()));
+        services.AddSingleton(s => new AccessLog(options, s.GetRequiredService<Meter>(), s.GetRequiredService<ILoggerFactory>(), s.GetRequiredService<BackgroundLoops>()));
         services.AddHostedService(s => s.GetRequiredService<AccessLog>());
         services.AddSingleton<IStartupFilter>(s => ActivatorUtilities.CreateInstance<RequestTelemetry>(s, options));
         if (options.Telemetry.OtlpEndpoint is not null) AddExport(services, options.Telemetry, name);

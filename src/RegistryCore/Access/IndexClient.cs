@@ -40,7 +40,7 @@ internal sealed partial class IndexClient(IndexConnection connection, ILogger<In
                 return null;
             }
 
-            if (await response.Content.ReadFromJsonAsync<Answer>(cancellationToken) is { Repositories: { } pullable } answer) return new PullableAnswer(pullable.ToHashSet(StringComparer.Ordinal), answer.Prefixes);
+            if (await IndexAnswer.JsonAsync<Answer>(response, cancellationToken) is { Repositories: { } pullable } answer) return new PullableAnswer(pullable.ToHashSet(StringComparer.Ordinal), answer.Prefixes);
             LogFailure(log, connection.Url(Path), "its answer names no repositories");
             return null;
         }

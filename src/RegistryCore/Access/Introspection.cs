@@ -50,7 +50,7 @@ internal sealed partial class Introspection(IndexConnection connection, Registry
         {
             using var response = await connection.PostFormAsync(Path, [new("token", token)], CancellationToken.None);
             if (response.StatusCode != HttpStatusCode.OK) return Failed($"it answered {(int)response.StatusCode}");
-            if (await response.Content.ReadFromJsonAsync<Answer>() is not { Active: { } active }) return Failed("its answer does not say whether the token is active");
+            if (await IndexAnswer.JsonAsync<Answer>(response, CancellationToken.None) is not { Active: { } active }) return Failed("its answer does not say whether the token is active");
             failing = false;
             return active;
         }

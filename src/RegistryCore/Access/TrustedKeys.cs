@@ -1,5 +1,5 @@
-using System.Collections.Frozen;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Keys;
 using Microsoft.IdentityModel.Tokens;
@@ -7,12 +7,12 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthIndex.RegistryCore.Access;
 
 /// <summary>
-/// The public keys whose signatures are believed, by <c>kid</c> (RFC 7517), and the certificates that vouch for others. The keys are
-/// fetched from the token server, again every few minutes and, at a bounded rate, when a token names a key not seen yet; the last
-/// good set is kept on disk, so that pulls go on while the token server is away, also over a restart. Files are read again when they
-/// change.
+/// The public keys whose signatures are trusted, by <c>kid</c> (RFC 7517), and the certificates that vouch for others. The keys are
+/// fetched from the token server, again every few minutes and, at a bounded rate, when a token names a key not seen yet; what it
+/// withdraws is not trusted from then on. The last set is kept on disk, so that pulls go on while the token server is away, also
+/// over a restart, for as long as <see cref="TokenServerLinkOptions.KeysMaxAge"/>. Files are read again when they change.
 /// </summary>
-internal sealed partial class TrustedKeys : BackgroundService
+internal sealed partial class TrustedKeys : BackgroundLoop
 {
     private static readonly TimeSpan RefreshEvery = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
@@ -22,34 +22,44 @@ internal sealed partial class TrustedKeys : BackgroundService
     private readonly string? file;
     private readonly string? certificatesFile;
     private readonly HttpClient http;
-    private readonly TimeProvider clock;
     private readonly ILogger<TrustedKeys> log;
     private readonly SemaphoreSlim refreshing = new(1, 1);
     private readonly SharedQuestion unknown;
-    private volatile Trust trust = new(FrozenDictionary<string, SecurityKey>.Empty, null, 0);
-    private byte[]? lastSet;
+    private readonly ReceivedKeys received;
+    private volatile TrustedCertificates? certificates;
     private string? lastBundle;
+    private long bundles;
     private string? failure;
+    private string? copyProblem;
 
-    public TrustedKeys(RegistryOptions options, HttpClient http, TimeProvider clock, ILogger<TrustedKeys> log)
+    public TrustedKeys(RegistryOptions options, HttpClient http, BackgroundLoops loops, ILogger<TrustedKeys> log)
+        : base("trustedKeys", loops)
     {
         var link = options.TokenServer;
         certificatesFile = link.CertificatesFile;
         if (link.KeysFile is null && (link.KeysUrl is not null || certificatesFile is null)) url = link.KeysUrl ?? link.At("/.well-known/jwks.json");
-        file = url is null ? link.KeysFile : Path.Combine(options.Root, "trusted-keys.json");
+        file = link.KeysFile;
         this.http = http;
-        this.clock = clock;
         this.log = log;
-        unknown = new SharedQuestion(() => RefreshAsync(CancellationToken.None), UnknownKeyPause, clock);
-        if (file is not null && File.Exists(file)) TakeLastGood(link.KeysFile is not null);
-        if (certificatesFile is not null) TakeFirstBundle(certificatesFile);
+        received = new ReceivedKeys(url is null ? null : Path.Combine(options.Root, "trusted-keys.json"), url is null ? null : link.KeysMaxAge, Clock);
+        unknown = new SharedQuestion(() => RefreshAsync(CancellationToken.None), UnknownKeyPause, Clock);
+        if (file is not null) TakeFirst("keysFile", file, path => TakeSet(File.ReadAllBytes(path), path));
+        else Recall();
+        if (certificatesFile is not null) TakeFirst("certificatesFile", certificatesFile, path => TakeBundle(File.ReadAllText(path)));
     }
 
-    /// <summary>Whether any key is known.</summary>
-    public bool Any => trust.Keys.Count > 0 || trust.Certificates is not null;
+    /// <summary>Whether any key is trusted.</summary>
+    public bool Any => received.Current.Count > 0 || certificates is not null;
 
-    /// <summary>Another number whenever what is believed has changed: what was believed before must prove itself again.</summary>
-    public long Generation => trust.Generation;
+    /// <summary>What is wrong with the keys, for readiness; null when all is well.</summary>
+    public string? Problem =>
+        received.IsTooOld ? "the token server's keys were not confirmed for too long and are not trusted any more"
+        : !Any ? "no key of the token server is trusted: none has been received yet, or all were withdrawn"
+        : received.CopyProblem is not null ? "the keys cannot be kept on disk, as the log says; after a restart they have to be fetched first"
+        : null;
+
+    /// <summary>Another number whenever what is trusted has changed: what was trusted before must prove itself again.</summary>
+    public long Generation => received.Generation + Interlocked.Read(ref bundles);
 
     /// <summary>The key that a token names or proves by certificates, or null; may ask the token server when it is new.</summary>
     /// <param name="keyId">The name; null when the token has none.</param>
@@ -69,11 +79,12 @@ internal sealed partial class TrustedKeys : BackgroundService
         try
         {
             var problems = new List<string>();
-            if (file is not null) await TryAsync(url?.AbsoluteUri ?? file, async () => TakeSet(url is null ? await File.ReadAllBytesAsync(file, cancellationToken) : await http.GetByteArrayAsync(url, cancellationToken)), problems, cancellationToken);
+            if (url is not null) await TryAsync(url.AbsoluteUri, async () => TakeSet(await http.GetByteArrayAsync(url, cancellationToken), url.AbsoluteUri), problems, cancellationToken);
+            if (file is not null) await TryAsync(file, async () => TakeSet(await File.ReadAllBytesAsync(file, cancellationToken), file), problems, cancellationToken);
             if (certificatesFile is not null) await TryAsync(certificatesFile, async () => TakeBundle(await File.ReadAllTextAsync(certificatesFile, cancellationToken)), problems, cancellationToken);
 
             var now = problems.Count == 0 ? null : string.Join("; ", problems);
-            if (now is not null && failure is null) LogFailure(log, now, trust.Keys.Count);
+            if (now is not null && failure is null) LogFailure(log, now, received.Current.Count);
             failure = now;
             return now is null;
         }
@@ -91,26 +102,23 @@ internal sealed partial class TrustedKeys : BackgroundService
     }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        while (true)
-        {
-            var (since, seen) = (clock.GetTimestamp(), Stamps());
-            var fresh = await RefreshAsync(stoppingToken);
-            do await Task.Delay(LookEvery, clock, stoppingToken);
-            while (fresh && clock.GetElapsedTime(since) < RefreshEvery && Stamps() == seen && seen.AreSettled);
-        }
+        var (since, seen) = (Clock.GetTimestamp(), Stamps());
+        var fresh = await RefreshAsync(stoppingToken);
+        do await Task.Delay(LookEvery, Clock, stoppingToken);
+        while (fresh && Clock.GetElapsedTime(since) < RefreshEvery && Stamps() == seen && seen.AreSettled);
     }
 
     /// <summary>The state of the configured files. The copy of a fetched set is our own and nobody else's to change.</summary>
-    private FileStamps Stamps() => new(url is null && file is not null ? FileStamp.Of(file) : null, certificatesFile is null ? null : FileStamp.Of(certificatesFile));
+    private FileStamps Stamps() => new(file is null ? null : FileStamp.Of(file), certificatesFile is null ? null : FileStamp.Of(certificatesFile));
 
     private SecurityKey? Find(string? keyId, IReadOnlyList<byte[]> chain)
     {
         // A name that is known decides alone: what else the token brings along is its sender's choice.
-        var now = trust;
-        if (keyId is not null && now.Keys.TryGetValue(keyId, out var known)) return known;
-        return now.Certificates?.Prove(chain, clock.GetUtcNow());
+        if (keyId is not null && received.Current.TryGetValue(keyId, out var known)) return known;
+        if (certificates is not { } bundle) return null;
+        return keyId is not null && bundle.Keys.TryGetValue(keyId, out known) ? known : bundle.Prove(chain, Clock.GetUtcNow());
     }
 
     private static async Task TryAsync(string source, Func<Task> read, List<string> problems, CancellationToken cancellationToken)
@@ -126,76 +134,58 @@ internal sealed partial class TrustedKeys : BackgroundService
         }
     }
 
-    private void TakeSet(byte[] bytes)
+    private void TakeSet(byte[] bytes, string source)
     {
-        if (lastSet is not null && bytes.AsSpan().SequenceEqual(lastSet)) return;
-        var fresh = KeySet.Parse(bytes);
-        if (fresh.Count == 0) throw new FormatException("the key set holds no usable signing key");
-        if (url is not null)
-        {
-            DurableFile.Replace(file!, bytes);
-            LogKeys(log, fresh.Count, url.AbsoluteUri);
-        }
-
-        Take(bytes, fresh);
-    }
-
-    private void Take(byte[] bytes, FrozenDictionary<string, SecurityKey> set)
-    {
-        lastSet = bytes;
-        trust = Merge(set, trust.Certificates);
+        var taken = received.Take(bytes);
+        foreach (var key in taken.PassedOver) LogPassedOver(log, key, source);
+        if (taken.IsNew) LogKeys(log, received.Current.Count, source);
+        if (received.CopyProblem is { } problem && problem != copyProblem) LogNotKept(log, problem);
+        copyProblem = received.CopyProblem;
     }
 
     private void TakeBundle(string pem)
     {
         if (pem == lastBundle) return;
-        var certificates = TrustedCertificates.Parse(pem);
+        certificates = TrustedCertificates.Parse(pem);
         lastBundle = pem;
-        trust = Merge(lastSet is null ? FrozenDictionary<string, SecurityKey>.Empty : KeySet.Parse(lastSet), certificates);
+        Interlocked.Increment(ref bundles);
     }
 
-    private Trust Merge(FrozenDictionary<string, SecurityKey> set, TrustedCertificates? certificates) => new(
-        certificates is null ? set : set.Concat(certificates.Keys.Where(k => !set.ContainsKey(k.Key))).ToFrozenDictionary(StringComparer.Ordinal),
-        certificates,
-        trust.Generation + 1);
-
-    private void TakeLastGood(bool configured)
-    {
-        var bytes = File.ReadAllBytes(file!);
-        try
-        {
-            Take(bytes, KeySet.Parse(bytes));
-        }
-        catch (FormatException e)
-        {
-            // The copy of a fetched set is replaced by the next fetch; a file that the operator names must be right.
-            if (configured) throw new OperatorException($"registry.tokenServer.keysFile: {file} is {e.Message}", e);
-            LogFailure(log, $"{file}: {e.Message}", 0);
-        }
-    }
-
-    private void TakeFirstBundle(string path)
+    private void Recall()
     {
         try
         {
-            TakeBundle(File.ReadAllText(path));
+            received.Recall();
         }
         catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
         {
-            throw new OperatorException($"registry.tokenServer.certificatesFile: {path}: {e.Message}", e);
+            LogFailure(log, $"the copy of the last set: {e.Message}", 0); // the next answer replaces it
+        }
+    }
+
+    private static void TakeFirst(string key, string path, Action<string> take)
+    {
+        try
+        {
+            take(path);
+        }
+        catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
+        {
+            throw new OperatorException($"registry.tokenServer.{key}: {path}: {e.Message}", e);
         }
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Trusting {Count} signing keys from {Source}")]
     private static partial void LogKeys(ILogger log, int count, string source);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The signing key {Key} from {Source} cannot be used and is ignored")]
+    private static partial void LogPassedOver(ILogger log, string key, string source);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "The signing keys could not be read ({Reason}); going on with the {Count} known ones and trying again")]
     private static partial void LogFailure(ILogger log, string reason, int count);
 
-    /// <param name="Keys">Every key that a name stands for.</param>
-    /// <param name="Certificates">What vouches for keys without a name; null where only keys are trusted.</param>
-    /// <param name="Generation">Grows with every change.</param>
-    private sealed record Trust(FrozenDictionary<string, SecurityKey> Keys, TrustedCertificates? Certificates, long Generation);
+    [LoggerMessage(Level = LogLevel.Error, Message = "The signing keys are in force but cannot be kept on disk: {Reason}")]
+    private static partial void LogNotKept(ILogger log, string reason);
 
     private readonly record struct FileStamps(FileStamp? Set, FileStamp? Bundle)
     {

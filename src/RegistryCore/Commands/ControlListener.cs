@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text.Json;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Background;
 using AuthIndex.RegistryCore.Storage;
 
 namespace AuthIndex.RegistryCore.Commands;
@@ -9,8 +10,9 @@ namespace AuthIndex.RegistryCore.Commands;
 internal sealed record ControlAnswer(TaskReport? Report, string? Error, string? Progress = null);
 
 /// <summary>Serves the control socket: one task for each connection. A caller who hangs up ends its task.</summary>
-internal sealed partial class ControlListener(StorageDirectory directory, StorageTasks tasks, TimeProvider clock, ILogger<ControlListener> log) : BackgroundService
+internal sealed partial class ControlListener(StorageDirectory directory, StorageTasks tasks, BackgroundLoops loops, ILogger<ControlListener> log) : BackgroundLoop("controlSocket", loops)
 {
+    private readonly HashSet<Task> running = [];
     private Socket? socket;
 
     /// <inheritdoc/>
@@ -21,38 +23,28 @@ internal sealed partial class ControlListener(StorageDirectory directory, Storag
     }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        using var listener = socket!;
-        var running = new HashSet<Task>();
-        try
-        {
-            while (true)
-            {
-                running.RemoveWhere(t => t.IsCompleted);
-                if (await AcceptAsync(listener, stoppingToken) is { } connection) running.Add(ServeAsync(connection, stoppingToken));
-            }
-        }
-        finally
-        {
-            File.Delete(ControlSocket.PathIn(directory.Root));
-            await Task.WhenAll(running);
-        }
+        await base.StopAsync(cancellationToken);
+        File.Delete(ControlSocket.PathIn(directory.Root));
+        await Task.WhenAll(running);
     }
 
-    /// <summary>A connection; null after a failure such as too many open files, which must not end the server.</summary>
-    private async Task<Socket?> AcceptAsync(Socket listener, CancellationToken stoppingToken)
+    /// <inheritdoc/>
+    public override void Dispose()
     {
-        try
-        {
-            return await listener.AcceptAsync(stoppingToken);
-        }
-        catch (SocketException e)
-        {
-            LogNotAccepted(log, e);
-            await Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken);
-            return null;
-        }
+        socket?.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override TimeSpan LongestPause => TimeSpan.FromSeconds(1); // too many open files, above all: somebody waits at the terminal
+
+    /// <inheritdoc/>
+    protected override async Task RoundAsync(CancellationToken stoppingToken)
+    {
+        running.RemoveWhere(t => t.IsCompleted);
+        running.Add(ServeAsync(await socket!.AcceptAsync(stoppingToken), stoppingToken));
     }
 
     private async Task ServeAsync(Socket connection, CancellationToken stoppingToken)
@@ -70,9 +62,9 @@ internal sealed partial class ControlListener(StorageDirectory directory, Storag
 
             ValueTask TellAsync(ControlAnswer answer) => stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(answer, JsonSerializerOptions.Web), (byte)'\n'], ending.Token);
         }
-        catch (Exception e) when (e is OperationCanceledException or IOException or SocketException)
+        catch (Exception e)
         {
-            LogEnded(log, e.Message);
+            LogEnded(log, e.Message); // above all, the caller hung up or the server stops
         }
     }
 
@@ -101,9 +93,6 @@ internal sealed partial class ControlListener(StorageDirectory directory, Storag
         await reader.ReadLineAsync(ending.Token);
         await ending.CancelAsync();
     }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A command could not connect")]
-    private static partial void LogNotAccepted(ILogger log, Exception e);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "By command: {Task}")]
     private static partial void LogTask(ILogger log, StorageTask task);

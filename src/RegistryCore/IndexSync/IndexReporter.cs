@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using AuthIndex.Hosting.Background;
 using AuthIndex.RegistryCore.Storage;
 using Microsoft.Data.Sqlite;
 
@@ -17,7 +17,8 @@ internal sealed record ReportingStatus(bool Reporting, long Waiting, long Oldest
 /// acknowledged it; the index knows what it has already, so that repeating does no harm.
 /// </summary>
 internal sealed partial class IndexReporter(
-    Outbox outbox, RecentPulls pulls, Resync resync, ReportLine line, RegistryOptions options, TimeProvider clock, ILogger<IndexReporter> log) : BackgroundService
+    Outbox outbox, RecentPulls pulls, Resync resync, ReportLine line, RegistryOptions options, BackgroundLoops loops, ILogger<IndexReporter> log)
+    : BackgroundLoop("indexReports", loops)
 {
     /// <summary>The most events that wait; beyond it the oldest are given up for a full resync, so that a lost index does not fill the disk.</summary>
     public const int MaxDepth = 100_000;
@@ -29,13 +30,14 @@ internal sealed partial class IndexReporter(
 
     private IReadOnlyList<PulledManifest> pulled = [];
     private long? lastContact;
+    private int failures;
     private volatile string? failure;
 
     /// <summary>How reporting stands.</summary>
     public ReportingStatus Status()
     {
         var state = outbox.State();
-        var age = state.OldestAt is { } at ? Math.Max(0, clock.GetUtcNow().ToUnixTimeSeconds() - at) : 0;
+        var age = state.OldestAt is { } at ? Math.Max(0, Clock.GetUtcNow().ToUnixTimeSeconds() - at) : 0;
         return new ReportingStatus(options.Reporting.Enabled, state.Depth, age, options.Reporting.Enabled && state.NeedsResync, failure is null);
     }
 
@@ -47,18 +49,19 @@ internal sealed partial class IndexReporter(
     }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override bool IsOver => !options.Reporting.Enabled;
+
+    /// <inheritdoc/>
+    protected override TimeSpan LongestPause => options.Reporting.LongestPause;
+
+    /// <inheritdoc/>
+    protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        if (!options.Reporting.Enabled) return;
-        var failures = 0;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var outcome = await ReportAsync(stoppingToken);
-            Tell(outcome);
-            failures = outcome is ReportOutcome.Failed ? failures + 1 : 0;
-            if (outcome is null) await Task.Delay(Look, clock, stoppingToken);
-            else if (failures > 0) await Task.Delay(Pause(failures), clock, stoppingToken);
-        }
+        var outcome = await ReportAsync(stoppingToken);
+        Tell(outcome);
+        failures = outcome is ReportOutcome.Failed ? failures + 1 : 0;
+        if (outcome is null) await Task.Delay(Look, Clock, stoppingToken);
+        else if (failures > 0) await Task.Delay(Pause(failures, FirstPause, LongestPause), Clock, stoppingToken);
     }
 
     /// <summary>Makes the next report; null when there is nothing to report.</summary>
@@ -77,7 +80,7 @@ internal sealed partial class IndexReporter(
             if (outcome is ReportOutcome.Accepted)
             {
                 if (batch.Events.Count > 0) await outbox.AcknowledgeAsync(batch.End);
-                if (pulled.Count > 0 || batch.Events.Count == 0) lastContact = clock.GetTimestamp();
+                if (pulled.Count > 0 || batch.Events.Count == 0) lastContact = Clock.GetTimestamp();
                 pulled = [];
             }
             else if (outcome is ReportOutcome.OutOfStep)
@@ -103,14 +106,7 @@ internal sealed partial class IndexReporter(
         return state.NeedsResync ? null : new ReportOutcome.OutOfStep($"more than {MaxDepth} events wait");
     }
 
-    private bool IsContactDue() => lastContact is not { } last || clock.GetElapsedTime(last) >= options.Reporting.Every;
-
-    /// <summary>Doubles from one second to the longest, half of it by chance, so that registries do not come back all at once.</summary>
-    private TimeSpan Pause(int failures)
-    {
-        var full = Math.Min(FirstPause.TotalMilliseconds * Math.Pow(2, Math.Min(failures - 1, 20)), options.Reporting.LongestPause.TotalMilliseconds);
-        return TimeSpan.FromMilliseconds((full / 2) + RandomNumberGenerator.GetInt32((int)(full / 2) + 1));
-    }
+    private bool IsContactDue() => lastContact is not { } last || Clock.GetElapsedTime(last) >= options.Reporting.Every;
 
     private void Tell(ReportOutcome? outcome)
     {

@@ -74,7 +74,7 @@ internal sealed class ReportLine(IndexConnection connection)
     // Into the log, so no more of it than fits there: the sentence in it, or the whole of what is not the index's form of an error.
     private static async Task<string> ReasonAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
-        var body = await response.Content.ReadAsStringAsync(cancellationToken);
+        var body = await IndexAnswer.TextAsync(response, cancellationToken);
         try
         {
             return Hosting.LogText.Clean(JsonSerializer.Deserialize<Refusal>(body, JsonSerializerOptions.Web)?.Errors is [{ Message: { } message }, ..] ? message : body);

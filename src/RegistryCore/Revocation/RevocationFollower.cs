@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using System.Text.Json;
+using AuthIndex.Hosting.Background;
 using AuthIndex.RegistryCore.Access;
 
 namespace AuthIndex.RegistryCore.Revocation;
@@ -9,18 +9,21 @@ namespace AuthIndex.RegistryCore.Revocation;
 /// the moment something is revoked.
 /// </summary>
 internal sealed partial class RevocationFollower(
-    RevocationLine line, RevocationFile file, RevokedTokens revoked, RevocationContact contact, RegistryOptions options, TimeProvider clock, ILogger<RevocationFollower> log) : BackgroundService
+    RevocationLine line, RevocationFile file, RevokedTokens revoked, RevocationContact contact, RegistryOptions options, BackgroundLoops loops, ILogger<RevocationFollower> log)
+    : BackgroundLoop("revocations", loops)
 {
     /// <summary>How long the index may hold back an answer.</summary>
     public static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan WriteEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
 
     private FeedPosition position = new("", 0);
     private FeedPosition? written;
     private DateTimeOffset writtenAt;
+    private TimeSpan wait = TimeSpan.Zero; // the first answer, also after an outage, comes at once: then it is known that the index is there
+    private int failures;
     private string? failure;
     private bool cannotWrite;
 
@@ -32,32 +35,33 @@ internal sealed partial class RevocationFollower(
     }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        if (!options.Revocations.Enabled) return;
-        var (failures, wait) = (0, TimeSpan.Zero); // the first answer, also after an outage, comes at once: then it is known that the index is there
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var asked = clock.GetTimestamp();
-            switch (await line.AskAsync(position, wait, stoppingToken))
-            {
-                case FeedOutcome.Answered answer:
-                    var isNews = Take(answer);
-                    Keep(answer.More);
-                    failures = 0;
+    protected override bool IsOver => !options.Revocations.Enabled;
 
-                    // Who holds nothing back although asked to, is a server that stops or no long poll at all.
-                    if (!isNews && wait > TimeSpan.Zero && clock.GetElapsedTime(asked) < LongestPause) await Task.Delay(ShortestPause, clock, stoppingToken);
-                    wait = Wait;
-                    break;
-                case FeedOutcome.Failed { Reason: var reason }:
-                    contact.Lost();
-                    if (failure != reason) LogFailure(log, line.Url, reason);
-                    failure = reason;
-                    wait = TimeSpan.Zero;
-                    await Task.Delay(Pause(++failures), clock, stoppingToken);
-                    break;
-            }
+    /// <inheritdoc/>
+    protected override TimeSpan LongestPause => LongestWait;
+
+    /// <inheritdoc/>
+    protected override async Task RoundAsync(CancellationToken stoppingToken)
+    {
+        var asked = Clock.GetTimestamp();
+        switch (await line.AskAsync(position, wait, stoppingToken))
+        {
+            case FeedOutcome.Answered answer:
+                var isNews = Take(answer);
+                Keep(answer.More);
+                failures = 0;
+
+                // Who holds nothing back although asked to, is a server that stops or no long poll at all.
+                if (!isNews && wait > TimeSpan.Zero && Clock.GetElapsedTime(asked) < LongestWait) await Task.Delay(ShortestPause, Clock, stoppingToken);
+                wait = Wait;
+                break;
+            case FeedOutcome.Failed { Reason: var reason }:
+                contact.Lost();
+                if (failure != reason) LogFailure(log, line.Url, reason);
+                failure = reason;
+                wait = TimeSpan.Zero;
+                await Task.Delay(Pause(++failures, ShortestPause, LongestWait), Clock, stoppingToken);
+                break;
         }
     }
 
@@ -94,7 +98,7 @@ internal sealed partial class RevocationFollower(
     /// <summary>Writes down what is known: after every change, and once a minute that the index was heard of.</summary>
     private void Keep(bool more)
     {
-        var now = clock.GetUtcNow();
+        var now = Clock.GetUtcNow();
         if (more || (position == written && now - writtenAt < WriteEvery)) return;
         try
         {
@@ -106,13 +110,6 @@ internal sealed partial class RevocationFollower(
             if (!cannotWrite) LogUnwritable(log, file.Path, e.Message);
             cannotWrite = true;
         }
-    }
-
-    /// <summary>Doubles up to the longest, half of it by chance, so that registries do not come back all at once.</summary>
-    private static TimeSpan Pause(int failures)
-    {
-        var full = Math.Min(ShortestPause.TotalMilliseconds * Math.Pow(2, Math.Min(failures - 1, 10)), LongestPause.TotalMilliseconds);
-        return TimeSpan.FromMilliseconds((full / 2) + RandomNumberGenerator.GetInt32((int)(full / 2) + 1));
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The index told {Count} revocations")]

@@ -47,7 +47,7 @@ internal sealed class RevocationLine(IndexConnection connection)
         {
             using var response = await connection.GetAsync($"{Path}?after={after.Sequence}&epoch={Uri.EscapeDataString(after.Epoch)}&wait={(int)wait.TotalSeconds}", cancellationToken);
             if (response.StatusCode != HttpStatusCode.OK) return new FeedOutcome.Failed(Explain(response.StatusCode));
-            return await response.Content.ReadFromJsonAsync<Answer>(cancellationToken) is { Epoch: { } epoch, Sequence: { } sequence, Revocations: { } entries } answer
+            return await IndexAnswer.JsonAsync<Answer>(response, cancellationToken) is { Epoch: { } epoch, Sequence: { } sequence, Revocations: { } entries } answer
                 && entries.All(e => e is { Kind: not null, Value: not null })
                 ? new FeedOutcome.Answered(new FeedPosition(epoch, sequence), entries, answer.More)
                 : new FeedOutcome.Failed("its answer is not in form");

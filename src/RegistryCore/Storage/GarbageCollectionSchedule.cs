@@ -1,32 +1,28 @@
-using Microsoft.Data.Sqlite;
+using AuthIndex.Hosting.Background;
 
 namespace AuthIndex.RegistryCore.Storage;
 
-/// <summary>Runs the collector again and again, the first time one grace period after the start.</summary>
-internal sealed partial class GarbageCollectionSchedule(GarbageCollector collector, RegistryOptions options, TimeProvider clock, ILogger<GarbageCollectionSchedule> log)
-    : BackgroundService
+/// <summary>
+/// Runs the collector again and again, the first time one grace period after the start. What a failed run removed is gone; the rest
+/// follows with the next.
+/// </summary>
+internal sealed class GarbageCollectionSchedule(GarbageCollector collector, RegistryOptions options, BackgroundLoops loops) : BackgroundLoop("garbageCollection", loops)
 {
+    private bool hasRun;
+
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override bool IsOver => options.GarbageCollection.Every == TimeSpan.Zero;
+
+    /// <inheritdoc/>
+    protected override TimeSpan LongestPause => TimeSpan.FromHours(1);
+
+    /// <inheritdoc/>
+    protected override async Task NextAsync(CancellationToken stoppingToken)
     {
-        var every = options.GarbageCollection.Every;
-        if (every == TimeSpan.Zero) return;
-        await Task.Delay(options.GarbageCollection.Grace, clock, stoppingToken);
-        using var timer = new PeriodicTimer(every, clock);
-        do
-        {
-            try
-            {
-                await collector.RunAsync(isDryRun: false, stoppingToken);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
-            {
-                LogFailed(log, e);
-            }
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
+        await Task.Delay(hasRun ? options.GarbageCollection.Every : options.GarbageCollection.Grace, Clock, stoppingToken);
+        hasRun = true;
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The garbage collection failed; what it removed until then is gone, the rest follows with the next run")]
-    private static partial void LogFailed(ILogger log, Exception e);
+    /// <inheritdoc/>
+    protected override Task RoundAsync(CancellationToken stoppingToken) => collector.RunAsync(isDryRun: false, stoppingToken);
 }

@@ -1,37 +1,40 @@
+using AuthIndex.Hosting.Background;
 using AuthIndex.RegistryCore.Metrics;
-using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Storage;
 
-/// <summary>Has every blob checked once in the configured time, at a bounded rate; where it stands is in the database.</summary>
-internal sealed partial class ScrubSchedule(Scrubber scrubber, RegistryOptions options, RegistryDatabase database, RegistryMetrics metrics, TimeProvider clock, ILogger<ScrubSchedule> log)
-    : BackgroundService
+/// <summary>Has every blob checked once in the configured time, at a bounded rate; the database knows where it stopped.</summary>
+internal sealed class ScrubSchedule(Scrubber scrubber, RegistryOptions options, RegistryDatabase database, RegistryMetrics metrics, BackgroundLoops loops)
+    : BackgroundLoop("scrub", loops)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        var every = options.Scrub.Every;
-        if (every == TimeSpan.Zero) return;
-        using var timer = new PeriodicTimer(Interval < every ? Interval : every, clock);
-        var manifestsDue = clock.GetUtcNow();
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                var withManifests = clock.GetUtcNow() >= manifestsDue;
-                await scrubber.RunAsync(database.Now - (long)every.TotalSeconds, withManifests, options.Scrub.BytesPerSecond.Bytes, stoppingToken);
-                if (withManifests) manifestsDue = clock.GetUtcNow() + every;
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
-            {
-                metrics.ScrubFailed();
-                LogFailed(log, e);
-            }
-        }
-    }
+    private DateTimeOffset? manifestsDue;
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The scrub failed; it goes on where it stood")]
-    private static partial void LogFailed(ILogger log, Exception e);
+    /// <inheritdoc/>
+    protected override bool IsOver => options.Scrub.Every == TimeSpan.Zero;
+
+    /// <inheritdoc/>
+    protected override TimeSpan LongestPause => Interval;
+
+    /// <inheritdoc/>
+    protected override Task NextAsync(CancellationToken stoppingToken) =>
+        Task.Delay(Interval < options.Scrub.Every ? Interval : options.Scrub.Every, Clock, stoppingToken);
+
+    /// <inheritdoc/>
+    protected override async Task RoundAsync(CancellationToken stoppingToken)
+    {
+        var (every, withManifests) = (options.Scrub.Every, manifestsDue is not { } due || Clock.GetUtcNow() >= due);
+        try
+        {
+            await scrubber.RunAsync(database.Now - (long)every.TotalSeconds, withManifests, options.Scrub.BytesPerSecond.Bytes, stoppingToken);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            metrics.ScrubFailed();
+            throw;
+        }
+
+        if (withManifests) manifestsDue = Clock.GetUtcNow() + every;
+    }
 }

@@ -1,3 +1,4 @@
+using AuthIndex.Hosting.Background;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
@@ -25,8 +26,8 @@ internal sealed record StorageSize
     public long Repositories { get; init; }
 }
 
-/// <summary>Adds up what is stored, now and then in the background: who reads the figures costs the database nothing.</summary>
-internal sealed partial class StorageFigures(RegistryDatabase database, TimeProvider clock, ILogger<StorageFigures> log) : BackgroundService
+/// <summary>Adds up what is stored, now and then in the background: reading the figures costs the database nothing.</summary>
+internal sealed class StorageFigures(RegistryDatabase database, BackgroundLoops loops) : BackgroundLoop("storageFigures", loops)
 {
     /// <summary>How old the figures become.</summary>
     public static readonly TimeSpan Every = TimeSpan.FromMinutes(1);
@@ -34,28 +35,22 @@ internal sealed partial class StorageFigures(RegistryDatabase database, TimeProv
     // Adding up a million blobs takes a moment; no more than this part of the time is spent on it.
     private const int PauseForEachMoment = 50;
 
+    private TimeSpan pause = TimeSpan.Zero;
+
     /// <summary>The last figures; null before the first.</summary>
     public StorageSize? Current { get; private set; }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        await Task.Yield(); // the server need not wait for it
-        while (true)
-        {
-            var started = clock.GetTimestamp();
-            try
-            {
-                Current = database.Read(Read);
-            }
-            catch (SqliteException e)
-            {
-                LogFailed(log, e.Message);
-            }
+    protected override Task NextAsync(CancellationToken stoppingToken) => Task.Delay(pause, Clock, stoppingToken);
 
-            var pause = clock.GetElapsedTime(started) * PauseForEachMoment;
-            await Task.Delay(pause > Every ? pause : Every, clock, stoppingToken);
-        }
+    /// <inheritdoc/>
+    protected override Task RoundAsync(CancellationToken stoppingToken)
+    {
+        var started = Clock.GetTimestamp();
+        Current = database.Read(Read);
+        var proportionate = Clock.GetElapsedTime(started) * PauseForEachMoment;
+        pause = proportionate > Every ? proportionate : Every;
+        return Task.CompletedTask;
     }
 
     private static StorageSize Read(SqliteConnection db) => db.QuerySingle<StorageSize>(
@@ -67,7 +62,4 @@ internal sealed partial class StorageFigures(RegistryDatabase database, TimeProv
                (SELECT count(*) FROM tags) AS Tags,
                (SELECT count(*) FROM repositories) AS Repositories
         """);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "What is stored cannot be added up for the metrics: {Reason}")]
-    private static partial void LogFailed(ILogger log, string reason);
 }

@@ -1,9 +1,9 @@
-using Microsoft.Data.Sqlite;
+using AuthIndex.Hosting.Background;
 
 namespace AuthIndex.RegistryCore.Storage;
 
-/// <summary>Writes touches to the database every few seconds, and at the end.</summary>
-internal sealed partial class TouchWriter(Touches touches, TimeProvider clock, ILogger<TouchWriter> log) : BackgroundService
+/// <summary>Writes touches to the database every few seconds, and at the end. What cannot be written stays in memory and is tried again.</summary>
+internal sealed partial class TouchWriter(Touches touches, BackgroundLoops loops, ILogger<TouchWriter> log) : BackgroundLoop("touches", loops)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
@@ -11,28 +11,22 @@ internal sealed partial class TouchWriter(Touches touches, TimeProvider clock, I
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        await WriteAsync();
-    }
-
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Interval, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken)) await WriteAsync();
-    }
-
-    private async Task WriteAsync()
-    {
         try
         {
             await touches.WriteAsync();
         }
-        catch (SqliteException e)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
-            LogFailed(log, touches.Count, e); // they stay in memory, and are tried again
+            LogLost(log, touches.Count, e);
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} touches could not be written; they are kept in memory")]
-    private static partial void LogFailed(ILogger log, int count, Exception e);
+    /// <inheritdoc/>
+    protected override Task NextAsync(CancellationToken stoppingToken) => Task.Delay(Interval, Clock, stoppingToken);
+
+    /// <inheritdoc/>
+    protected override Task RoundAsync(CancellationToken stoppingToken) => touches.WriteAsync();
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} touches could not be written before the end")]
+    private static partial void LogLost(ILogger log, int count, Exception e);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using AuthIndex.Hosting.Audit;
 
 namespace AuthIndex.TokenServer.Audit;
 
@@ -34,8 +35,6 @@ internal sealed record AuditEntry(
     string? Policy,
     string? Reason)
 {
-    private const string TimeFormat = "yyyy-MM-ddTHH:mm:ss.fffZ";
-
     // What is written is all that there is: an entry read again is the entry.
     public DateTimeOffset Time { get; init => field = WholeMilliseconds(value); } = WholeMilliseconds(Time);
 
@@ -49,7 +48,7 @@ internal sealed record AuditEntry(
     public void Write(Utf8JsonWriter json)
     {
         json.WriteStartObject();
-        json.WriteString("time"u8, Time.ToString(TimeFormat, CultureInfo.InvariantCulture));
+        json.WriteString("time"u8, Time.ToString(AuditFile.TimeFormat, CultureInfo.InvariantCulture));
         json.WriteString("decision"u8, Decision);
         json.WriteString("outcome"u8, Outcome.Word());
         json.WriteString("account"u8, Account);
@@ -94,7 +93,7 @@ internal sealed record AuditEntry(
             using var document = JsonDocument.Parse(line);
             if (document.RootElement.ValueKind != JsonValueKind.Object) return "it is no JSON object";
             var fields = new AuditFields(document.RootElement);
-            if (!DateTimeOffset.TryParseExact(fields.Text("time"), TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)) return "its 'time' is none";
+            if (!DateTimeOffset.TryParseExact(fields.Text("time"), AuditFile.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)) return "its 'time' is none";
             if (!AuditOutcomes.TryParse(fields.Text("outcome"), out var outcome)) return "its 'outcome' is none";
             var read = new AuditEntry(
                 time,

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using AuthIndex.Hosting.Background;
 
 namespace AuthIndex.TokenServer.Policies;
 
@@ -6,7 +7,7 @@ namespace AuthIndex.TokenServer.Policies;
 /// Notices edits of the policy files and reloads them: at once where the file system tells of changes, and by looking again and
 /// again where it does not, as with bind mounts, network file systems and exchanged symbolic links.
 /// </summary>
-internal sealed partial class PolicyWatcher(PolicyStore store, TimeProvider time, ILogger<PolicyWatcher> logger) : BackgroundService
+internal sealed partial class PolicyWatcher(PolicyStore store, BackgroundLoops loops, ILogger<PolicyWatcher> logger, string name = "policyWatch") : BackgroundLoop(name, loops)
 {
     /// <summary>The time between two looks.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(1);
@@ -15,17 +16,17 @@ internal sealed partial class PolicyWatcher(PolicyStore store, TimeProvider time
     public TimeSpan Settling { get; init; } = TimeSpan.FromMilliseconds(50);
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
         // One pending look is enough, however many events there are.
         var looks = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         using var notifications = Subscribe(() => looks.Writer.TryWrite(true));
-        await using var timer = time.CreateTimer(_ => looks.Writer.TryWrite(true), null, Interval, Interval);
+        await using var timer = Clock.CreateTimer(_ => looks.Writer.TryWrite(true), null, Interval, Interval);
 
         await foreach (var _ in looks.Reader.ReadAllAsync(stoppingToken))
         {
             if (!store.HasChanged(out var before)) continue;
-            await Task.Delay(Settling, time, stoppingToken);
+            await Task.Delay(Settling, Clock, stoppingToken);
             store.HasChanged(out var after);
             if (before == after) store.Reload();
             else looks.Writer.TryWrite(true);

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Background;
 using AuthIndex.TokenServer.Identity;
-using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.TokenServer.Revocation;
 
@@ -10,7 +10,8 @@ namespace AuthIndex.TokenServer.Revocation;
 /// second, and at once when woken. Clears away what has expired.
 /// </summary>
 internal sealed partial class RevocationWatch(
-    Revocations revocations, Suspensions suspensions, SuspendedAccounts suspended, TimeProvider time, ILogger<RevocationWatch> log) : BackgroundService
+    Revocations revocations, Suspensions suspensions, SuspendedAccounts suspended, BackgroundLoops loops, ILogger<RevocationWatch> log)
+    : BackgroundLoop("revocationWatch", loops)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
@@ -21,7 +22,6 @@ internal sealed partial class RevocationWatch(
     private (long Last, long Count) state;
     private long newest;
     private long? sweptAt;
-    private bool failing;
 
     /// <summary>
     /// Names the list of revocations as it is read from this start of the server on. While the server was down its database may have
@@ -49,25 +49,15 @@ internal sealed partial class RevocationWatch(
         base.Dispose();
     }
 
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (true)
-        {
-            try
-            {
-                Look();
-                await SweepAsync();
-                failing = false;
-            }
-            catch (SqliteException e)
-            {
-                if (!failing) LogFailed(log, e);
-                failing = true;
-            }
+    /// <summary>Four looks a second are promised: a failure does not make them rarer.</summary>
+    protected override Task PauseAsync(int failures, CancellationToken stoppingToken) => woken.WaitAsync(LookEvery, stoppingToken);
 
-            await woken.WaitAsync(LookEvery, stoppingToken);
-        }
+    /// <inheritdoc/>
+    protected override async Task RoundAsync(CancellationToken stoppingToken)
+    {
+        Look();
+        await SweepAsync();
+        await woken.WaitAsync(LookEvery, stoppingToken);
     }
 
     private void Look()
@@ -89,9 +79,9 @@ internal sealed partial class RevocationWatch(
 
     private async Task SweepAsync()
     {
-        if (sweptAt is { } last && time.GetElapsedTime(last) < SweepEvery) return;
+        if (sweptAt is { } last && Clock.GetElapsedTime(last) < SweepEvery) return;
         await revocations.SweepAsync();
-        sweptAt = time.GetTimestamp();
+        sweptAt = Clock.GetTimestamp();
     }
 
     private void Tell(IReadOnlyList<Suspension> all)
@@ -117,7 +107,4 @@ internal sealed partial class RevocationWatch(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The account {Account} may sign in again", SkipEnabledCheck = true)]
     private static partial void LogResumed(ILogger log, string account);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "What was revoked or suspended cannot be read; going on with what is known, and trying again")]
-    private static partial void LogFailed(ILogger log, Exception e);
 }

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
-using Microsoft.Data.Sqlite;
+using AuthIndex.Hosting.Background;
 
 namespace AuthIndex.TokenServer.Tokens;
 
@@ -8,32 +8,30 @@ namespace AuthIndex.TokenServer.Tokens;
 /// Writes down in the background when grants were last used, together and not at each use, and clears away what has expired. A
 /// crash loses the uses of the last minute.
 /// </summary>
-internal sealed partial class GrantKeeper(GrantStore store, GrantLimits limits, TimeProvider time, ILogger<GrantKeeper> log) : BackgroundService
+internal sealed partial class GrantKeeper(GrantStore store, GrantLimits limits, BackgroundLoops loops, ILogger<GrantKeeper> log) : BackgroundLoop("grantUses", loops)
 {
     private static readonly TimeSpan WriteEvery = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<string, GrantUse> uses = new(StringComparer.Ordinal);
+    private bool hasRun;
 
     /// <summary>A grant is used.</summary>
     public void Note(Grant grant, IPAddress? address, DateTimeOffset at) => uses[grant.Id] = new GrantUse(grant.Id, at, address?.ToString());
 
-    /// <summary>Writes down what is not yet written.</summary>
+    /// <summary>Writes down what is not yet written; what cannot be written is kept for the next time.</summary>
     public async Task WriteAsync()
     {
-        List<GrantUse> taken = [];
-        foreach (var id in uses.Keys)
-        {
-            if (uses.TryRemove(id, out var use)) taken.Add(use);
-        }
-
-        if (taken.Count > 0) await store.NoteAsync(taken);
+        var noted = uses.ToArray();
+        if (noted.Length == 0) return;
+        await store.NoteAsync([.. noted.Select(u => u.Value)]);
+        foreach (var use in noted) uses.TryRemove(use); // not when it was used again meanwhile
     }
 
     /// <summary>Clears away what has expired.</summary>
     public async Task SweepAsync()
     {
         await WriteAsync(); // a use that is not written down yet keeps a refresh token alive
-        while (await store.SweepAsync(time.GetUtcNow(), limits.RefreshIdle))
+        while (await store.SweepAsync(Clock.GetUtcNow(), limits.RefreshIdle))
         {
         }
     }
@@ -42,32 +40,26 @@ internal sealed partial class GrantKeeper(GrantStore store, GrantLimits limits, 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        await GuardAsync(WriteAsync);
+        try
+        {
+            await WriteAsync();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogLost(log, e);
+        }
     }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task NextAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(WriteEvery);
-        do
-        {
-            await GuardAsync(SweepAsync);
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
+        if (hasRun) await Task.Delay(WriteEvery, Clock, stoppingToken);
+        hasRun = true;
     }
 
-    private async Task GuardAsync(Func<Task> work)
-    {
-        try
-        {
-            await work();
-        }
-        catch (SqliteException e)
-        {
-            LogFailed(log, e);
-        }
-    }
+    /// <inheritdoc/>
+    protected override Task RoundAsync(CancellationToken stoppingToken) => SweepAsync();
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "When tokens were last used could not be written down; trying again in a minute")]
-    private static partial void LogFailed(ILogger log, Exception e);
+    [LoggerMessage(Level = LogLevel.Error, Message = "When tokens were last used could not be written down before the end")]
+    private static partial void LogLost(ILogger log, Exception e);
 }

@@ -32,7 +32,7 @@ public sealed class HealthEndpointTests
         ]));
         await ReadyAsync(server);
         var (_, body) = await ReadyAsync(server);
-        Assert.Equal("""{"status":"degraded","parts":{"one":{"status":"ok"},"two":{"status":"degraded","reason":"it limps","asked":2}}}""", body.ToJsonString());
+        Assert.Equal("""{"status":"degraded","parts":{"background":{"status":"ok"},"one":{"status":"ok"},"two":{"status":"degraded","reason":"it limps","asked":2}}}""", body.ToJsonString());
     }
 
     [Theory]

@@ -223,7 +223,7 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         await File.WriteAllTextAsync(folder["keys.json"], tokens.Jwks, TestContext.Current.CancellationToken);
         var options = new RegistryOptions { DataDirectory = folder.Root, TokenServer = { KeysFile = folder["keys.json"] } };
         using var http = new HttpClient();
-        using var keys = new TrustedKeys(options, http, TimeProvider.System, NullLogger<TrustedKeys>.Instance);
+        using var keys = new TrustedKeys(options, http, Loops.Of(TimeProvider.System), NullLogger<TrustedKeys>.Instance);
         var revoked = new RevokedTokens(TimeProvider.System);
         using var introspection = new Introspection(new IndexConnection(options, http), options, TimeProvider.System, NullLogger<Introspection>.Instance);
         using var validator = new BearerValidator(options, keys, revoked, new RevocationContact(options, revoked, TimeProvider.System), introspection, TimeProvider.System, maxRememberedBytes: MaxBytes);

@@ -96,6 +96,35 @@ public sealed class KeySetTests : IDisposable
         Assert.Equal([tokens.KeyId], Parse(Set(bad, tokens.PublicJwk)).Keys);
     }
 
+    public static TheoryData<string, string, string> MalformedRsa()
+    {
+        var good = Convert.ToBase64String(Enumerable.Repeat((byte)0xff, 256).ToArray()).TrimEnd('=').Replace('+', '-').Replace('/', '_');
+        string Of(params byte[] bytes) => System.Buffers.Text.Base64Url.EncodeToString(bytes);
+        return new()
+        {
+            { Of(new byte[256]), "AQAB", "0 bits" },
+            { Of([.. new byte[200], .. Enumerable.Repeat((byte)0xff, 128)]), "AQAB", "1024 bits" },
+            { Of(Enumerable.Repeat((byte)0xff, 4096).ToArray()), "AQAB", "32768 bits" },
+            { good, Of(0), "not those of an RSA key" },
+            { good, Of(1), "not those of an RSA key" },
+            { good, Of(2), "not those of an RSA key" },
+            { good, Of(Enumerable.Repeat((byte)0xff, 9).ToArray()), "not those of an RSA key" },
+            { Of([.. Enumerable.Repeat((byte)0xff, 255), 0]), "AQAB", "not those of an RSA key" },
+            { "not base64url!", "AQAB", "base64url" },
+        };
+    }
+
+    [Theory]
+    [MemberData(nameof(MalformedRsa))]
+    public void A_malformed_RSA_key_is_passed_over_by_name_and_the_others_count(string n, string e, string reason)
+    {
+        var bad = new JsonObject { ["kty"] = "RSA", ["kid"] = "bad", ["n"] = n, ["e"] = e };
+        Assert.Equal([tokens.KeyId], KeySet.Parse(Encoding.UTF8.GetBytes(Set(bad, tokens.PublicJwk)), out var passedOver).Keys);
+        var named = Assert.Single(passedOver);
+        Assert.StartsWith("bad (", named, StringComparison.Ordinal);
+        Assert.Contains(reason, named, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_key_whose_use_is_not_said_is_a_signing_key()
     {
@@ -140,7 +169,7 @@ public sealed class KeySetTests : IDisposable
             }
         }).Check();
 
-    private static FrozenDictionary<string, SecurityKey> Parse(string json) => KeySet.Parse(Encoding.UTF8.GetBytes(json));
+    private static FrozenDictionary<string, SecurityKey> Parse(string json) => KeySet.Parse(Encoding.UTF8.GetBytes(json), out _);
 
     private static string Set(params JsonNode[] keys) => new JsonObject { ["keys"] = new JsonArray(keys) }.ToJsonString();
 }

@@ -1,4 +1,7 @@
 using System.Net;
+using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.IndexSync;
+using AuthIndex.RegistryCore.Storage;
 using AuthIndex.TestKit;
 using Microsoft.AspNetCore.Http;
 
@@ -34,5 +37,26 @@ public sealed class ReportLineTests
             return http.Response.WriteAsync(body);
         };
         await Eventually.TrueAsync(() => log.Text.Contains(logged, StringComparison.Ordinal), TimeSpan.FromSeconds(60), () => log.Text);
+    }
+
+    [Theory]
+    [InlineData("utf8")]
+    [InlineData("gb2312")]
+    [InlineData("no-such-charset")]
+    public async Task The_charset_that_an_answer_names_is_not_obeyed(string charset)
+    {
+        await using var index = await StandIn.StartAsync();
+        index.Answer = http =>
+        {
+            http.Response.StatusCode = StatusCodes.Status502BadGateway;
+            http.Response.ContentType = $"text/html; charset={charset}";
+            return http.Response.WriteAsync("über", http.RequestAborted);
+        };
+        using var folder = new TemporaryDirectory();
+        await File.WriteAllTextAsync(folder["registry-credential"], "credential", TestContext.Current.CancellationToken);
+        using var http = new HttpClient();
+        var line = new ReportLine(new IndexConnection(new RegistryOptions { DataDirectory = folder.Root, TokenServer = { Url = index.Url } }, http));
+        var failed = Assert.IsType<ReportOutcome.Failed>(await line.SendAsync(new EventReport(new OutboxPosition(0, ""), [], []), TestContext.Current.CancellationToken));
+        Assert.Equal("it answered 502: über", failed.Reason);
     }
 }

@@ -56,6 +56,22 @@ public sealed class RevocationFollowerTests
         Assert.Equal((new FeedPosition("e", 9), "id-9"), (answer.Position, Assert.Single(answer.Entries).Value));
     }
 
+    [Theory]
+    [InlineData("utf8")]
+    [InlineData("gb2312")]
+    [InlineData("no-such-charset")]
+    public async Task The_charset_that_an_answer_names_is_not_obeyed(string charset)
+    {
+        await using var index = await StandIn.StartAsync();
+        index.Answer = http =>
+        {
+            http.Response.ContentType = $"application/json; charset={charset}";
+            return http.Response.WriteAsync(Answer("e", 9, Entry.Replace("id-9", "ü-9", StringComparison.Ordinal)), http.RequestAborted);
+        };
+        await using var registry = await StartAsync(index);
+        await ExpectKnownAsync(registry, "ü-9");
+    }
+
     [Fact]
     public async Task A_token_server_without_such_a_list_is_told_in_the_log_with_what_to_do()
     {

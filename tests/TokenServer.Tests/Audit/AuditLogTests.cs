@@ -89,10 +89,31 @@ public sealed class AuditLogTests
         await using var server = await TokenServerHost.StartAsync();
         Directory.CreateDirectory(server.Options.AuditPath); // where a folder stands no file can be opened
         using (var answer = await server.GetAsync("/token?service=registry&scope=repository:public/app:pull")) Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        await Eventually.TrueAsync(() => server.Log.Text.Contains("cannot be written", StringComparison.Ordinal), TimeSpan.FromSeconds(10), () => server.Log.Text);
+        await Eventually.TrueAsync(() => server.Log.Text.Contains("The background loop auditLog failed", StringComparison.Ordinal), TimeSpan.FromSeconds(10), () => server.Log.Text);
 
         Directory.Delete(server.Options.AuditPath);
         await EntryAsync(server, e => e.Asked is ["repository:public/app:pull"]);
+    }
+
+    [Fact]
+    public async Task A_disk_that_refuses_even_to_take_lines_back_ends_nothing_and_readiness_says_so()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        File.CreateSymbolicLink(server.Options.AuditPath, "/dev/full"); // every write is refused, and every cut
+        using (var answer = await server.GetAsync("/token?service=registry&scope=repository:public/one:pull")) Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        await Eventually.TrueAsync(async () => (await ReadyAsync(server)).Contains("auditLog is failing since", StringComparison.Ordinal), TimeSpan.FromSeconds(20), () => server.Log.Text);
+        using (var answer = await server.GetAsync("/token?service=registry&scope=repository:public/two:pull")) Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+
+        File.Delete(server.Options.AuditPath);
+        await EntryAsync(server, e => e.Asked is ["repository:public/one:pull"]);
+        await EntryAsync(server, e => e.Asked is ["repository:public/two:pull"]);
+        await Eventually.TrueAsync(async () => !(await ReadyAsync(server)).Contains("auditLog", StringComparison.Ordinal), TimeSpan.FromSeconds(20), () => server.Log.Text);
+    }
+
+    private static async Task<string> ReadyAsync(TokenServerHost server)
+    {
+        using var answer = await server.GetAsync("/healthz/ready");
+        return await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
     }
 
     private static string CopyOf(string from, string to)

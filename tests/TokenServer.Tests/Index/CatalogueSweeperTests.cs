@@ -12,7 +12,7 @@ public sealed class CatalogueSweeperTests
     {
         using var folder = new TemporaryDirectory();
         await using var database = new StateDatabase(folder["index.db"]);
-        using var sweeper = new CatalogueSweeper(new CatalogueWriter(database), new LogRecorder().For<CatalogueSweeper>());
+        using var sweeper = new CatalogueSweeper(new CatalogueWriter(database), Loops.Of(TimeProvider.System));
         await sweeper.StartAsync(TestContext.Current.CancellationToken);
         using var together = new Barrier(4, _ => database.WriteAsync(_ => 0).GetAwaiter().GetResult()); // after what it was last woken for
         var failures = new ConcurrentQueue<Exception>();

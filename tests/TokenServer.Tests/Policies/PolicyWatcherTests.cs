@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Policies;
 
 namespace AuthIndex.TokenServer.Tests.Policies;
@@ -121,7 +122,7 @@ public sealed class PolicyWatcherTests : IAsyncDisposable
     private async Task<PolicyStore> Watch()
     {
         var store = PolicyStore.Open(folder.Path, TimeProvider.System, log.For<PolicyStore>());
-        watcher = new PolicyWatcher(store, TimeProvider.System, log.For<PolicyWatcher>()) { Interval = TimeSpan.FromMilliseconds(50), Settling = TimeSpan.FromMilliseconds(10) };
+        watcher = new PolicyWatcher(store, Loops.Of(TimeProvider.System), log.For<PolicyWatcher>()) { Interval = TimeSpan.FromMilliseconds(50), Settling = TimeSpan.FromMilliseconds(10) };
         await watcher.StartAsync(TestContext.Current.CancellationToken);
         return store;
     }

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
@@ -11,8 +10,9 @@ namespace AuthIndex.TokenServer.Identity.Oidc;
 
 /// <summary>
 /// The keys of one issuer, by <c>kid</c>: asked of it (OpenID Connect Discovery section 4) at the start, every few minutes and, at a
-/// bounded rate, when a token names one not seen yet. The last good set is kept on disk and holds while the issuer is away. A
-/// configured file is read again when it changes.
+/// bounded rate, when a token names one not seen yet. What the issuer withdraws is not trusted from then on. The last set is kept on
+/// disk and holds while the issuer is away, for as long as <see cref="OidcIssuerOptions.KeysMaxAge"/>. A configured file is read
+/// again when it changes.
 /// </summary>
 internal sealed partial class IssuerKeys : IDisposable
 {
@@ -26,17 +26,15 @@ internal sealed partial class IssuerKeys : IDisposable
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
 
     private readonly OidcIssuerOptions options;
-    private readonly string file;
     private readonly HttpClient http;
     private readonly TimeProvider time;
     private readonly ILogger log;
     private readonly SemaphoreSlim refreshing = new(1, 1);
     private readonly SharedQuestion unknown;
-    private volatile FrozenDictionary<string, SecurityKey> keys = FrozenDictionary<string, SecurityKey>.Empty;
-    private byte[]? last;
+    private readonly ReceivedKeys received;
     private FileStamp? stamp;
     private long? lookedAt;
-    private long generation;
+    private string? copyProblem;
     private volatile string? failure = "it was not asked yet";
 
     /// <summary>Takes the file's keys: those of the configured one, or those last fetched.</summary>
@@ -53,34 +51,43 @@ internal sealed partial class IssuerKeys : IDisposable
         this.time = time;
         this.log = log;
         unknown = new SharedQuestion(() => RefreshAsync(CancellationToken.None), Pause, time);
-        file = options.KeysFile ?? copy;
+        received = options.KeysFile is null ? new ReceivedKeys(copy, options.KeysMaxAge, time) : new ReceivedKeys(null, null, time);
         try
         {
-            if (options.KeysFile is not null || File.Exists(file)) TakeFile();
+            if (options.KeysFile is not null) TakeFile(options.KeysFile);
+            else received.Recall();
         }
         catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
         {
             // The copy is replaced by the next answer; a file that the operator names must be right.
-            if (options.KeysFile is not null) throw new OperatorException($"tokenServer.oidc: keysFile of {options.Name}: {file}: {e.Message}", e);
-            LogFailure(log, options.Name!, $"{file}: {e.Message}", 0);
+            if (options.KeysFile is not null) throw new OperatorException($"tokenServer.oidc: keysFile of {options.Name}: {options.KeysFile}: {e.Message}", e);
+            LogFailure(log, options.Name!, $"{copy}: {e.Message}", 0);
         }
     }
 
-    /// <summary>Grows whenever the keys have changed.</summary>
-    public long Generation => Interlocked.Read(ref generation);
+    /// <summary>Another number whenever other keys are trusted.</summary>
+    public long Generation => received.Generation;
 
     /// <summary>Why the keys could not be had when they were last asked for; null when they could.</summary>
     public string? Failure => failure;
 
-    /// <summary>Whether any key is known.</summary>
-    public bool Any => keys.Count > 0;
+    /// <summary>Whether any key is trusted.</summary>
+    public bool Any => received.Current.Count > 0;
+
+    /// <summary>What is wrong with the keys, for readiness; null when all is well.</summary>
+    public string? Problem =>
+        received.IsTooOld ? "its keys were not confirmed for too long and are not trusted any more"
+        : failure is not null ? Any ? "its keys cannot be had, as the log says; those known before are in force" : "its keys are not known yet, as the log says"
+        : !Any ? "it has withdrawn all its keys"
+        : received.CopyProblem is not null ? "its keys cannot be kept on disk, as the log says; after a restart they have to be fetched first"
+        : null;
 
     /// <summary>The key of a name, or null; may ask the issuer when it is new.</summary>
     public async ValueTask<SecurityKey?> FindAsync(string keyId, CancellationToken cancellationToken)
     {
-        if (keys.GetValueOrDefault(keyId) is { } known) return known;
+        if (received.Current.GetValueOrDefault(keyId) is { } known) return known;
         await unknown.AskAsync().WaitAsync(cancellationToken);
-        return keys.GetValueOrDefault(keyId);
+        return received.Current.GetValueOrDefault(keyId);
     }
 
     /// <summary>Reads the keys anew if it is time to.</summary>
@@ -88,7 +95,7 @@ internal sealed partial class IssuerKeys : IDisposable
     {
         if (options.KeysFile is not null)
         {
-            if (failure is null && stamp is { IsSettled: true } && FileStamp.Of(file) == stamp) return;
+            if (failure is null && stamp is { IsSettled: true } && FileStamp.Of(options.KeysFile) == stamp) return;
         }
         else if (lookedAt is { } since && time.GetElapsedTime(since) < (failure is null ? RefreshEvery : Pause))
         {
@@ -105,14 +112,14 @@ internal sealed partial class IssuerKeys : IDisposable
         await refreshing.WaitAsync(cancellationToken);
         try
         {
-            if (options.KeysFile is not null) TakeFile();
-            else Take(await FetchAsync(cancellationToken), isFetched: true);
+            if (options.KeysFile is not null) TakeFile(options.KeysFile);
+            else Take(await FetchAsync(cancellationToken));
             failure = null;
         }
         catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException or FormatException or JsonException or InvalidOperationException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            if (failure != e.Message) LogFailure(log, options.Name!, LogText.Clean(e.Message), keys.Count);
+            if (failure != e.Message) LogFailure(log, options.Name!, LogText.Clean(e.Message), received.Current.Count);
             failure = e.Message;
         }
         finally
@@ -130,23 +137,20 @@ internal sealed partial class IssuerKeys : IDisposable
         http.Dispose();
     }
 
-    private void TakeFile()
+    private void TakeFile(string file)
     {
         stamp = FileStamp.Of(file);
-        Take(File.ReadAllBytes(file), isFetched: false);
-        if (options.KeysFile is not null) failure = null;
+        Take(File.ReadAllBytes(file));
+        failure = null;
     }
 
-    private void Take(byte[] set, bool isFetched)
+    private void Take(byte[] set)
     {
-        if (last is not null && set.AsSpan().SequenceEqual(last)) return;
-        var fresh = KeySet.Parse(set);
-        if (fresh.Count == 0) throw new FormatException("the key set holds no usable signing key");
-        if (isFetched) DurableFile.Replace(file, set);
-        last = set;
-        keys = fresh;
-        Interlocked.Increment(ref generation);
-        LogKeys(log, options.Name!, fresh.Count);
+        var taken = received.Take(set);
+        foreach (var key in taken.PassedOver) LogPassedOver(log, options.Name!, key);
+        if (taken.IsNew) LogKeys(log, options.Name!, received.Current.Count);
+        if (received.CopyProblem is { } problem && problem != copyProblem) LogNotKept(log, options.Name!, problem);
+        copyProblem = received.CopyProblem;
     }
 
     private async Task<byte[]> FetchAsync(CancellationToken cancellationToken)
@@ -180,6 +184,12 @@ internal sealed partial class IssuerKeys : IDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "oidc {Issuer}: {Count} signing keys are known")]
     private static partial void LogKeys(ILogger log, string issuer, int count);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "oidc {Issuer}: the signing key {Key} cannot be used and is ignored")]
+    private static partial void LogPassedOver(ILogger log, string issuer, string key);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "oidc {Issuer}: the signing keys are in force but cannot be kept on disk: {Reason}")]
+    private static partial void LogNotKept(ILogger log, string issuer, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "oidc {Issuer}: the signing keys could not be read ({Reason}); going on with the {Count} known ones and trying again")]
     private static partial void LogFailure(ILogger log, string issuer, string reason, int count);

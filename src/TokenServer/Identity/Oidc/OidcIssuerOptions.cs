@@ -28,6 +28,10 @@ internal sealed class OidcIssuerOptions
     [FilePath]
     public string? KeysFile { get; set; }
 
+    /// <summary>How long its keys stay trusted while it cannot be asked again.</summary>
+    [DurationRange("10m", "3650d")]
+    public TimeSpan KeysMaxAge { get; set; } = TimeSpan.FromDays(1);
+
     /// <summary>The certificates, in PEM, that alone may vouch for it; the system's when absent.</summary>
     [FilePath]
     public string? CaFile { get; set; }

@@ -2,34 +2,33 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
 using AuthIndex.TokenServer.Policies;
 
 namespace AuthIndex.TokenServer.Identity.Oidc;
 
 /// <summary>The issuers of the configuration. Their keys are looked after in the background, so that one that is away does not keep the server from starting.</summary>
-internal sealed class OidcIssuers : BackgroundService
+internal sealed class OidcIssuers : BackgroundLoop
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5); // docker gives up after 15
 
-    private readonly TimeProvider time;
-
     /// <param name="issuers">Their settings.</param>
     /// <param name="folder">Where fetched keys are kept.</param>
-    /// <param name="time">The clock.</param>
+    /// <param name="loops">Where a failure of the loop is reported.</param>
     /// <param name="log">Takes what goes wrong with keys.</param>
     /// <exception cref="OperatorException">The settings do not fit together, or a file that they name cannot be used.</exception>
-    public OidcIssuers(IReadOnlyList<OidcIssuerOptions> issuers, string folder, TimeProvider time, ILogger<OidcIssuers> log)
+    public OidcIssuers(IReadOnlyList<OidcIssuerOptions> issuers, string folder, BackgroundLoops loops, ILogger<OidcIssuers> log)
+        : base("oidcKeys", loops)
     {
-        this.time = time;
         foreach (var issuer in issuers)
         {
             if (Problem(issuer, issuers) is { } problem) throw new OperatorException($"tokenServer.oidc: {issuer.Name}: {problem}");
         }
 
         if (issuers.Any(i => i.KeysFile is null)) DataDirectory.Ensure(folder);
-        All = [.. issuers.Select(i => new OidcIssuer(i, new IssuerKeys(i, CopyOf(i, folder), Client(i), time, log), time))];
+        All = [.. issuers.Select(i => new OidcIssuer(i, new IssuerKeys(i, CopyOf(i, folder), Client(i), Clock, log), Clock))];
     }
 
     /// <summary>Each issuer.</summary>
@@ -54,17 +53,13 @@ internal sealed class OidcIssuers : BackgroundService
     }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        if (All.Count == 0) return;
-        do await Task.WhenAll(All.Select(i => i.Keys.LookAsync(stoppingToken)));
-        while (await DelayAsync(stoppingToken));
-    }
+    protected override bool IsOver => All.Count == 0;
 
-    private async Task<bool> DelayAsync(CancellationToken stoppingToken)
+    /// <inheritdoc/>
+    protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        await Task.Delay(LookEvery, time, stoppingToken);
-        return true;
+        await Task.WhenAll(All.Select(i => i.Keys.LookAsync(stoppingToken)));
+        await Task.Delay(LookEvery, Clock, stoppingToken);
     }
 
     private static string? Problem(OidcIssuerOptions issuer, IReadOnlyList<OidcIssuerOptions> all)

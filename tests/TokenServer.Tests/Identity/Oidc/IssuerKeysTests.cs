@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using AuthIndex.Hosting;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity.Oidc;
@@ -71,6 +72,74 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         await host.RestartAsync();
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
         await Eventually.TrueAsync(async () => (await ReadyAsync(host)).Contains("those known before are in force", StringComparison.Ordinal), TimeSpan.FromSeconds(20), () => "readiness does not tell");
+    }
+
+    [Fact]
+    public async Task A_malformed_key_in_the_set_is_ignored_by_name_at_the_start_and_later_and_the_server_lives()
+    {
+        var zero = System.Buffers.Text.Base64Url.EncodeToString(new byte[256]);
+        issuer.Served = new JsonObject { ["keys"] = new JsonArray(new JsonObject { ["kty"] = "RSA", ["kid"] = "bad", ["n"] = zero, ["e"] = "AA" }, issuer.Jwk) }.ToJsonString();
+        await using var host = await OidcHost.StartAsync(clock, OidcHost.GitHub(issuer));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
+        Assert.Contains("the signing key bad (its modulus has 0 bits", host.Log.Text, StringComparison.Ordinal);
+        await host.RestartAsync();
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
+        Assert.True(await host.RefreshKeysAsync());
+    }
+
+    [Fact]
+    public async Task An_issuer_that_withdraws_all_its_keys_is_obeyed()
+    {
+        await using var host = await OidcHost.StartAsync(clock, OidcHost.GitHub(issuer));
+        var token = issuer.Sign(issuer.GitHub());
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, token));
+        issuer.Served = """{"keys":[]}""";
+        Assert.True(await host.RefreshKeysAsync());
+        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(host, token)); // although it was remembered
+        Assert.Contains("it has withdrawn all its keys", await ReadyAsync(host), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_withdrawn_key_is_not_trusted_though_the_copy_on_disk_cannot_be_replaced_nor_after_a_restart()
+    {
+        await using var host = await OidcHost.StartAsync(clock, OidcHost.GitHub(issuer));
+        var old = issuer.Sign(issuer.GitHub());
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, old));
+        var copy = Assert.Single(Directory.GetFiles(host.Options.OidcPath));
+        issuer.Rotate("key-2");
+        File.Delete(copy);
+        Directory.CreateDirectory(copy); // where a folder stands no file can be put, also not by root
+        Assert.True(await host.RefreshKeysAsync());
+        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(host, old));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
+        Assert.Contains("its keys cannot be kept on disk", await ReadyAsync(host), StringComparison.Ordinal);
+
+        Directory.Delete(copy);
+        Assert.True(await host.RefreshKeysAsync()); // the same set: kept now
+        Assert.DoesNotContain("cannot be kept", await ReadyAsync(host), StringComparison.Ordinal);
+        issuer.IsAway = true;
+        await host.RestartAsync();
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
+    }
+
+    [Fact]
+    public async Task Keys_that_were_not_confirmed_for_longer_than_their_greatest_age_are_not_trusted_also_over_a_restart()
+    {
+        var options = OidcHost.GitHub(issuer);
+        options.KeysMaxAge = TimeSpan.FromHours(2);
+        await using var host = await OidcHost.StartAsync(clock, options);
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
+        issuer.IsAway = true;
+        clock.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
+        await host.RestartAsync();
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
+        clock.Advance(TimeSpan.FromHours(1) + TimeSpan.FromMinutes(10));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
+        Assert.Contains("not confirmed for too long", await ReadyAsync(host), StringComparison.Ordinal);
+        issuer.IsAway = false;
+        Assert.True(await host.RefreshKeysAsync());
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
     }
 
     [Fact]

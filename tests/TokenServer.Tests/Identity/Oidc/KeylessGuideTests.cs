@@ -27,7 +27,7 @@ public sealed class KeylessGuideTests
             OptionsBinder.Bind(((MappingNode)YamlSource.ReadFile(folder["authindex.yaml"], problems)!).Entries[0].Value, options, "tokenServer", problems);
             Assert.Empty(problems);
             foreach (var issuer in options.Oidc) issuer.CaFile = null; // that of a cluster
-            using var issuers = new OidcIssuers(options.Oidc, folder["keys"], TimeProvider.System, NullLogger<OidcIssuers>.Instance);
+            using var issuers = new OidcIssuers(options.Oidc, folder["keys"], Loops.Of(TimeProvider.System), NullLogger<OidcIssuers>.Instance);
             Assert.Single(issuers.All);
         }
     }

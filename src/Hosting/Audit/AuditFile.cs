@@ -1,0 +1,138 @@
+using System.Globalization;
+using System.Text;
+using AuthIndex.Hosting.Files;
+
+namespace AuthIndex.Hosting.Audit;
+
+/// <summary>
+/// The file of an audit log, one JSON object a line. Any number of processes append to it at once, servers and commands: each
+/// append holds the lock of the folder, and writes its lines whole or not at all. The file may be renamed at any time, by this
+/// class (<see cref="AuditRotation"/>: <c>audit.jsonl.1</c> is the newest one put aside) or by another program; the next lines go
+/// to a new one of the old name.
+/// </summary>
+/// <param name="path">The file.</param>
+/// <param name="rotation">When it is put aside.</param>
+/// <param name="time">The clock.</param>
+public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider time) : IDisposable
+{
+    /// <summary>How every line's time is written.</summary>
+    public const string TimeFormat = "yyyy-MM-ddTHH:mm:ss.fffZ";
+
+    private readonly string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+    private FileStream? file;
+    private FileStamp? stamp;
+    private DateTimeOffset begun;
+
+    /// <summary>Why the file could not be put aside when it was last due; null when it could. Lines are written all the same.</summary>
+    public string? RotationProblem { get; private set; }
+
+    /// <summary>Appends lines.</summary>
+    /// <param name="lines">Whole lines, each with its end.</param>
+    /// <exception cref="IOException">The disk refuses; none of the lines is in the file, unless it refuses to take them back too.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
+    public void Append(ReadOnlySpan<byte> lines)
+    {
+        using var alone = FileLock.TakeFolder(folder);
+        Open();
+        if (IsDue(lines.Length)) PutAside();
+        var length = file!.Length;
+        try
+        {
+            file.Position = length;
+            if (IsTorn(length)) file.Write("\n"u8);
+            file.Write(lines);
+            file.Flush();
+        }
+        catch
+        {
+            TakeBack(length);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => file?.Dispose();
+
+    /// <summary>Opens the file where it is another than the open one: renamed, removed or exchanged.</summary>
+    private void Open()
+    {
+        if (file is not null && FileStamp.Of(path) is { } now && now.Inode == stamp!.Value.Inode) return;
+        file?.Dispose();
+        file = null;
+        file = new FileStream(path, new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.ReadWrite | FileShare.Delete,
+            BufferSize = 0,
+            UnixCreateMode = DurableFile.OwnerOnly,
+        });
+        stamp = FileStamp.Of(path);
+        begun = FirstTime();
+    }
+
+    private bool IsDue(int more) => file!.Length > 0
+        && ((rotation.MaxSize.Bytes > 0 && file.Length + more > rotation.MaxSize.Bytes) || (rotation.MaxAge > TimeSpan.Zero && time.GetUtcNow() - begun >= rotation.MaxAge));
+
+    /// <summary>Of a write that a crash cut off, the rest of a line stands at the end: it must not take the next line with it.</summary>
+    private bool IsTorn(long length)
+    {
+        Span<byte> end = stackalloc byte[1];
+        return length > 0 && RandomAccess.Read(file!.SafeFileHandle, end, length - 1) == 1 && end[0] != '\n';
+    }
+
+    private void TakeBack(long length)
+    {
+        try
+        {
+            file!.SetLength(length);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The failure that led here is the one to tell. What stays is ended by the next append.
+        }
+    }
+
+    private void PutAside()
+    {
+        try
+        {
+            var aside = Directory.EnumerateFiles(folder, Path.GetFileName(path) + ".*").Select(f => (Name: f, Number: NumberOf(f))).Where(f => f.Number > 0).OrderByDescending(f => f.Number);
+            foreach (var (name, number) in aside.ToList())
+            {
+                if (number >= rotation.Keep) File.Delete(name);
+                else File.Move(name, $"{path}.{number + 1}{(name.EndsWith(".gz", StringComparison.Ordinal) ? ".gz" : "")}", overwrite: true);
+            }
+
+            File.Move(path, path + ".1");
+            RotationProblem = null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            RotationProblem = e.Message;
+        }
+
+        Open();
+    }
+
+    /// <summary>The number of a file that was put aside, also where it was compressed since; 0 for any other.</summary>
+    private int NumberOf(string name)
+    {
+        var end = name.AsSpan(name.LastIndexOf('/') + 1 + Path.GetFileName(path).Length + 1);
+        if (end.EndsWith(".gz", StringComparison.Ordinal)) end = end[..^3];
+        return int.TryParse(end, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
+    }
+
+    /// <summary>The time of the first line; now, where there is none that says one.</summary>
+    private DateTimeOffset FirstTime()
+    {
+        const string before = "\"time\":\"";
+        Span<byte> head = stackalloc byte[256];
+        var text = Encoding.ASCII.GetString(head[..RandomAccess.Read(file!.SafeFileHandle, head, 0)]);
+        var at = text.IndexOf(before, StringComparison.Ordinal) + before.Length;
+        return at >= before.Length && text.Length >= at + 24
+            && DateTimeOffset.TryParseExact(text.AsSpan(at, 24), TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var first)
+                ? first
+                : time.GetUtcNow();
+    }
+}
