@@ -19,11 +19,20 @@ public sealed class CertificateAuthority : IDisposable
     private readonly X509Certificate2 root;
 
     /// <summary>Makes one.</summary>
-    public CertificateAuthority()
+    /// <param name="uri">The URI among its alternative names; null for none.</param>
+    public CertificateAuthority(string? uri = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN=test CA {Path.GetRandomFileName()}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
+        if (uri is not null)
+        {
+            // By hand: a builder would put a slash behind the host.
+            var names = new System.Formats.Asn1.AsnWriter(System.Formats.Asn1.AsnEncodingRules.DER);
+            using (names.PushSequence()) names.WriteCharacterString(System.Formats.Asn1.UniversalTagNumber.IA5String, uri, new System.Formats.Asn1.Asn1Tag(System.Formats.Asn1.TagClass.ContextSpecific, 6));
+            request.CertificateExtensions.Add(new X509Extension("2.5.29.17", names.Encode(), critical: false));
+        }
+
         root = request.CreateSelfSigned(Yesterday.AddDays(-30), Lasting);
     }
 
@@ -52,11 +61,12 @@ public sealed class CertificateAuthority : IDisposable
     /// <param name="uris">The URIs among its alternative names.</param>
     /// <param name="purpose">Its extended key usage; null for none.</param>
     /// <param name="lifetime">How long from yesterday on.</param>
-    public X509Certificate2 IssueClient(string subject, string[]? uris = null, string? purpose = ForClients, TimeSpan? lifetime = null)
+    /// <param name="isAuthority">Whether it is an authority itself.</param>
+    public X509Certificate2 IssueClient(string subject, string[]? uris = null, string? purpose = ForClients, TimeSpan? lifetime = null, bool isAuthority = false)
     {
         var names = new SubjectAlternativeNameBuilder();
         foreach (var uri in uris ?? []) names.AddUri(new Uri(uri));
-        return Issue(subject, purpose, uris is null ? null : names, lifetime);
+        return Issue(subject, purpose, uris is null ? null : names, lifetime, isAuthority);
     }
 
     /// <summary>Writes a certificate and its key beside each other.</summary>
@@ -88,11 +98,12 @@ public sealed class CertificateAuthority : IDisposable
     /// <inheritdoc/>
     public void Dispose() => root.Dispose();
 
-    private X509Certificate2 Issue(string subject, string? purpose, SubjectAlternativeNameBuilder? names, TimeSpan? lifetime)
+    private X509Certificate2 Issue(string subject, string? purpose, SubjectAlternativeNameBuilder? names, TimeSpan? lifetime, bool isAuthority = false)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
         if (names is not null) request.CertificateExtensions.Add(names.Build());
+        if (isAuthority) request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
         if (purpose is not null) request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(purpose)], critical: false));
         using var certificate = request.Create(root, Yesterday, lifetime is null ? Lasting : Yesterday + lifetime.Value, RandomNumberGenerator.GetBytes(8));
         return certificate.CopyWithPrivateKey(key);

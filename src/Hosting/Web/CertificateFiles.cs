@@ -15,21 +15,25 @@ public sealed partial class CertificateFiles
 {
     private readonly Lock gate = new();
     private readonly string[] paths;
+    private readonly IReadOnlyList<(string? TrustDomain, string File)> bundles;
+    private readonly bool isSpiffe;
     private readonly ILogger<CertificateFiles> log;
     private Seen seen;
 
     /// <summary>Reads the files for the first time.</summary>
     /// <param name="certificateFile">The certificate and its intermediate certificates, in PEM.</param>
     /// <param name="keyFile">The key, in PEM.</param>
-    /// <param name="clientCaFile">The authorities of clients, in PEM; null when their certificates are not asked for.</param>
+    /// <param name="clients">The authorities of clients; null when their certificates are not asked for.</param>
     /// <param name="log">Told of renewals and of what cannot be used.</param>
     /// <exception cref="OperatorException">They cannot be used.</exception>
-    public CertificateFiles(string certificateFile, string keyFile, string? clientCaFile, ILogger<CertificateFiles> log)
+    public CertificateFiles(string certificateFile, string keyFile, ClientCertificateOptions? clients, ILogger<CertificateFiles> log)
     {
         this.log = log;
-        paths = clientCaFile is null ? [certificateFile, keyFile] : [certificateFile, keyFile, clientCaFile];
+        (bundles, isSpiffe) = (clients?.Bundles ?? [], clients?.AccountFrom == ClientCertificateOptions.Spiffe);
+        paths = [certificateFile, keyFile, .. bundles.Select(b => b.File)];
         var stamps = Stamps();
-        var set = Read(null, out var digest, out var failure) ?? throw new OperatorException($"the certificate {certificateFile} with key {keyFile}{(clientCaFile is null ? "" : $" and the clients' authorities {clientCaFile}")} cannot be used: {failure}");
+        var set = Read(null, out var digest, out var failure)
+            ?? throw new OperatorException($"the certificate {certificateFile} with key {keyFile}{(bundles.Count == 0 ? "" : $" and the clients' authorities {string.Join(", ", bundles.Select(b => b.File))}")} cannot be used: {failure}");
         seen = new Seen(stamps, AreSettled(stamps), digest, set, null);
         WarnOfUnknownIssuer(set);
     }
@@ -87,7 +91,7 @@ public sealed partial class CertificateFiles
         {
             var texts = Array.ConvertAll(paths, File.ReadAllText);
             digest = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', texts)));
-            return last is not null && digest.AsSpan().SequenceEqual(last.Digest) ? last.Set : CertificateSet.Parse(texts[0], texts[1], texts.ElementAtOrDefault(2));
+            return last is not null && digest.AsSpan().SequenceEqual(last.Digest) ? last.Set : CertificateSet.Parse(texts[0], texts[1], [.. bundles.Select((b, i) => (b.TrustDomain, texts[i + 2]))], isSpiffe);
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {

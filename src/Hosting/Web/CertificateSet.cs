@@ -12,12 +12,22 @@ namespace AuthIndex.Hosting.Web;
 /// The issuer where the certificates in the file lead to none that signs itself or that this machine trusts; null where they do. It
 /// may be an intermediate authority, without whose certificate no client believes the server, or a root that clients are to trust.
 /// </param>
-public sealed record CertificateSet(X509Certificate2 Certificate, SslStreamCertificateContext Context, X509Certificate2Collection? ClientAuthorities, string? UnknownIssuer)
+/// <param name="TrustDomains">The authorities of each SPIFFE trust domain; null where IDs are not looked at.</param>
+public sealed record CertificateSet(
+    X509Certificate2 Certificate,
+    SslStreamCertificateContext Context,
+    X509Certificate2Collection? ClientAuthorities,
+    string? UnknownIssuer,
+    IReadOnlyDictionary<string, X509Certificate2Collection>? TrustDomains)
 {
     /// <summary>Makes one of the files' contents.</summary>
-    /// <exception cref="CryptographicException">Something is no PEM, or the key is not that of the certificate.</exception>
+    /// <param name="certificate">The certificate and its intermediate certificates.</param>
+    /// <param name="key">Its key.</param>
+    /// <param name="bundles">The clients' authorities, each bundle with its trust domain; null where the bundle itself says it or none matters.</param>
+    /// <param name="isSpiffe">Whether trust domains matter.</param>
+    /// <exception cref="CryptographicException">Something is not PEM, the key is not that of the certificate, or the trust domain of a bundle is not known.</exception>
     /// <exception cref="ArgumentException">A text holds no certificate or no key.</exception>
-    public static CertificateSet Parse(string certificate, string key, string? clientAuthorities)
+    public static CertificateSet Parse(string certificate, string key, IReadOnlyList<(string? TrustDomain, string Pem)> bundles, bool isSpiffe)
     {
         var chain = new X509Certificate2Collection();
         chain.ImportFromPem(certificate);
@@ -25,14 +35,17 @@ public sealed record CertificateSet(X509Certificate2 Certificate, SslStreamCerti
         var leaf = Load(chain, certificate, key);
         if (TlsKey.Problem(leaf) is { } problem) throw new CryptographicException(problem);
         X509Certificate2Collection? authorities = null;
-        if (clientAuthorities is not null)
+        var domains = isSpiffe ? new Dictionary<string, X509Certificate2Collection>(StringComparer.Ordinal) : null;
+        foreach (var (domain, pem) in bundles)
         {
-            authorities = [];
-            authorities.ImportFromPem(clientAuthorities);
-            if (authorities.Count == 0) throw new CryptographicException("the file of the clients' authorities holds no certificate");
+            var bundle = new X509Certificate2Collection();
+            bundle.ImportFromPem(pem);
+            if (bundle.Count == 0) throw new CryptographicException("the file of the clients' authorities holds no certificate");
+            (authorities ??= []).AddRange(bundle);
+            domains?.Add(domain ?? DomainOf(bundle), bundle);
         }
 
-        return new CertificateSet(leaf, SslStreamCertificateContext.Create(leaf, chain, offline: true), authorities, FindUnknownIssuer(leaf, chain));
+        return new CertificateSet(leaf, SslStreamCertificateContext.Create(leaf, chain, offline: true), authorities, FindUnknownIssuer(leaf, chain), domains);
     }
 
     private static string? FindUnknownIssuer(X509Certificate2 leaf, X509Certificate2Collection file)
@@ -74,5 +87,13 @@ public sealed record CertificateSet(X509Certificate2 Certificate, SslStreamCerti
         {
             return false;
         }
+    }
+
+    private static string DomainOf(X509Certificate2Collection bundle)
+    {
+        var domains = bundle.Select(SpiffeId.TrustDomainOf).Distinct().ToList();
+        return domains is [{ } only]
+            ? only
+            : throw new CryptographicException("the certificates in caFile do not name one SPIFFE trust domain, so each could vouch for any ID: write tls.clientCertificates.trustDomains: [{ name: example.org, caFile: FILE }] instead of caFile, an entry for each domain");
     }
 }

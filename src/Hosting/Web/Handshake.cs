@@ -9,8 +9,9 @@ namespace AuthIndex.Hosting.Web;
 
 /// <summary>
 /// How each TLS handshake is made: TLS 1.2 or 1.3 with the certificate that is in force at that moment, and where clients show
-/// certificates, only ones of a configured authority, within their time and made for clients (RFC 5280 section 4.2.1.12). A
-/// certificate that is not believed ends the handshake, also where none would have been needed.
+/// certificates, only ones of a configured authority, within their time and made for clients (RFC 5280 section 4.2.1.12). One that
+/// signs in an account must not be an authority's, and with SPIFFE IDs it must be issued by an authority of the ID's own trust
+/// domain (X.509-SVID section 5). A certificate that is not believed ends the handshake, also where none would have been needed.
 /// </summary>
 internal sealed partial class Handshake(CertificateFiles files, ClientCertificateOptions clients, ILogger<Handshake> log)
 {
@@ -31,7 +32,7 @@ internal sealed partial class Handshake(CertificateFiles files, ClientCertificat
 
         settings.ClientCertificateRequired = true; // asked for; whether one comes is judged below
         settings.AllowTlsResume = false; // a ticket would outlive the authority that it was given under
-        settings.RemoteCertificateValidationCallback = IsWelcome;
+        settings.RemoteCertificateValidationCallback = (_, certificate, chain, errors) => IsWelcome(current, certificate, chain, errors);
         settings.CertificateChainPolicy = new X509ChainPolicy
         {
             TrustMode = X509ChainTrustMode.CustomRootTrust,
@@ -59,15 +60,31 @@ internal sealed partial class Handshake(CertificateFiles files, ClientCertificat
         }
     }
 
-    private bool IsWelcome(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
+    private bool IsWelcome(CertificateSet current, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
     {
         if (certificate is null) return !isRequired;
-        if (errors == SslPolicyErrors.None) return true;
+        var reason = errors == SslPolicyErrors.None && certificate is X509Certificate2 leaf && chain is not null
+            ? Problem(current, leaf, chain)
+            : string.Join(", ", (chain?.ChainStatus ?? []).Select(s => s.Status).Distinct());
+        if (reason is null) return true;
         var subject = LogText.Clean(certificate.Subject);
-        var reason = string.Join(", ", (chain?.ChainStatus ?? []).Select(s => s.Status).Distinct());
         LogNotBelieved(log, subject, reason);
         return false;
     }
+
+    /// <summary>What else is wrong with a certificate whose chain is good; null when nothing is.</summary>
+    private string? Problem(CertificateSet current, X509Certificate2 leaf, X509Chain chain)
+    {
+        if (clients.AccountFrom != ClientCertificateOptions.NoAccount && IsAuthority(leaf)) return "it is an authority's certificate, not a client's";
+        if (current.TrustDomains is not { } domains || SpiffeId.OfWorkload(leaf) is not { } id) return null;
+        if (!domains.TryGetValue(SpiffeId.DomainOf(id), out var bundle)) return $"the trust domain of {id} is not configured";
+        var root = chain.ChainElements[^1].Certificate.RawDataMemory;
+        return bundle.Any(c => c.RawDataMemory.Span.SequenceEqual(root.Span)) ? null : $"its authority is not one of the trust domain of {id}";
+    }
+
+    private static bool IsAuthority(X509Certificate2 leaf) =>
+        leaf.Extensions.OfType<X509BasicConstraintsExtension>().Any(e => e.CertificateAuthority)
+        || leaf.Extensions.OfType<X509KeyUsageExtension>().Any(e => (e.KeyUsages & (X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign)) != X509KeyUsageFlags.None);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "The connection {Id} began with no TLS hello: {Reason}")]
     private static partial void LogNoHello(ILogger log, string id, string reason);

@@ -72,9 +72,18 @@ public sealed class ClientCertificateOptions
     /// <summary>The word of <see cref="AccountFrom"/> for certificates that sign nobody in.</summary>
     public const string NoAccount = "none";
 
-    /// <summary>The authorities whose certificates are believed, in PEM; without it none is asked for.</summary>
+    /// <summary>The word of <see cref="AccountFrom"/> for SPIFFE IDs.</summary>
+    public const string Spiffe = "spiffe";
+
+    /// <summary>The authorities whose certificates are believed, in PEM; without it and <see cref="TrustDomains"/> none is asked for.</summary>
     [FilePath]
     public string? CaFile { get; set; }
+
+    /// <summary>
+    /// With <see cref="Spiffe"/> instead of <see cref="CaFile"/>: the bundle of each trust domain. No authority of one domain vouches
+    /// for an ID of another (SPIFFE Trust Domain and Bundle section 4).
+    /// </summary>
+    public List<TrustDomainOptions> TrustDomains { get; set; } = [];
 
     /// <summary>Whether a client without one is served: optional or required.</summary>
     [AllowedValues("optional", "required")]
@@ -83,4 +92,25 @@ public sealed class ClientCertificateOptions
     /// <summary>What of the certificate is the account that it signs in, at the token server only: none, commonName or spiffe.</summary>
     [AllowedValues(NoAccount, "commonName", "spiffe")]
     public string AccountFrom { get; set; } = NoAccount;
+
+    /// <summary>Whether clients are asked for certificates.</summary>
+    internal bool IsAsked => CaFile is not null || TrustDomains.Count > 0;
+
+    /// <summary>The files of authorities, each with the trust domain that it is for; null where the file itself says it or none matters.</summary>
+    internal IReadOnlyList<(string? TrustDomain, string File)> Bundles =>
+        [.. CaFile is null ? [] : (ReadOnlySpan<(string?, string)>)[(null, CaFile)], .. TrustDomains.Select(d => ((string?)d.Name, d.CaFile!))];
+}
+
+/// <summary>One SPIFFE trust domain.</summary>
+public sealed class TrustDomainOptions
+{
+    /// <summary>Its name, as in <c>spiffe://NAME/…</c>.</summary>
+    [Required]
+    [RegularExpression("[a-z0-9._-]{1,255}", ErrorMessage = "must be of small letters, digits and . _ -")]
+    public string? Name { get; set; }
+
+    /// <summary>Its authorities, in PEM.</summary>
+    [Required]
+    [FilePath]
+    public string? CaFile { get; set; }
 }

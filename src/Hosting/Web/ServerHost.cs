@@ -88,7 +88,7 @@ public static class ServerHost
     /// </summary>
     public static void UseTrustedProxies(this IApplicationBuilder app, ListenerOptions options)
     {
-        if (options.TrustedProxies.Count > 0 && options.Tls.ClientCertificates.CaFile is not null)
+        if (options.TrustedProxies.Count > 0 && options.Tls.ClientCertificates.IsAsked)
         {
             app.Use(rest => context =>
             {
@@ -209,8 +209,10 @@ public static class ServerHost
         var tls = options.Tls;
         var clients = tls.ClientCertificates;
         if (tls.CertificateFile is null != tls.KeyFile is null) throw new OperatorException("tls needs both certificateFile and keyFile");
-        if (clients.CaFile is null && (clients.Mode != "optional" || clients.AccountFrom != ClientCertificateOptions.NoAccount)) throw new OperatorException("tls.clientCertificates needs caFile: without it no client certificate is believed");
-        if (clients.CaFile is not null && tls.CertificateFile is null) throw new OperatorException("tls.clientCertificates needs certificateFile and keyFile: clients show certificates in TLS only");
+        if (!clients.IsAsked && (clients.Mode != "optional" || clients.AccountFrom != ClientCertificateOptions.NoAccount)) throw new OperatorException("tls.clientCertificates needs caFile, or trustDomains with accountFrom: spiffe: without them no client certificate can be verified");
+        if (clients.TrustDomains.Count > 0 && (clients.CaFile is not null || clients.AccountFrom != ClientCertificateOptions.Spiffe)) throw new OperatorException("tls.clientCertificates.trustDomains is for accountFrom: spiffe, and takes the place of caFile");
+        if (clients.TrustDomains.Select(d => d.Name).Distinct(StringComparer.Ordinal).Count() < clients.TrustDomains.Count) throw new OperatorException("tls.clientCertificates.trustDomains: a name is used more than once; put all authorities of a domain in one file");
+        if (clients.IsAsked && tls.CertificateFile is null) throw new OperatorException("tls.clientCertificates needs certificateFile and keyFile: clients show certificates in TLS only");
     }
 
     /// <summary>Refuses a URL that clients cannot append their paths to.</summary>
@@ -226,7 +228,7 @@ public static class ServerHost
 
     private static void AddCertificate(IServiceCollection services, TlsOptions tls)
     {
-        CertificateFiles Read(ILogger<CertificateFiles> log) => new(tls.CertificateFile!, tls.KeyFile!, tls.ClientCertificates.CaFile, log);
+        CertificateFiles Read(ILogger<CertificateFiles> log) => new(tls.CertificateFile!, tls.KeyFile!, tls.ClientCertificates, log);
         _ = Read(NullLogger<CertificateFiles>.Instance); // what is wrong with the files is told before anything else is made
         services.AddSingleton(s => Read(s.GetRequiredService<ILogger<CertificateFiles>>()));
         services.AddSingleton(s => new Handshake(s.GetRequiredService<CertificateFiles>(), tls.ClientCertificates, s.GetRequiredService<ILogger<Handshake>>()));

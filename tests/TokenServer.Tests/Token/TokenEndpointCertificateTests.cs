@@ -28,7 +28,7 @@ public sealed class TokenEndpointCertificateTests : IDisposable
 
         """;
 
-    private readonly CertificateAuthority authority = new();
+    private readonly CertificateAuthority authority = new("spiffe://example.org");
     private readonly TemporaryDirectory folder = new();
 
     public void Dispose()
@@ -103,7 +103,50 @@ public sealed class TokenEndpointCertificateTests : IDisposable
     public async Task A_certificate_without_an_authority_to_believe_is_a_mistake_of_the_configuration()
     {
         var refused = await Assert.ThrowsAsync<OperatorException>(() => TokenServerHost.StartAsync(o => o.Tls.ClientCertificates.AccountFrom = "spiffe"));
-        Assert.Contains("clientCertificates needs caFile", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("clientCertificates needs caFile, or trustDomains", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_authority_of_one_trust_domain_does_not_vouch_for_an_ID_of_another()
+    {
+        using var other = new CertificateAuthority();
+        await File.WriteAllTextAsync(folder["other.pem"], other.Pem, TestContext.Current.CancellationToken);
+        await using var host = await StartAsync("spiffe", o =>
+        {
+            o.Tls.ClientCertificates.CaFile = null;
+            o.Tls.ClientCertificates.TrustDomains = [new() { Name = "example.org", CaFile = folder["ca.pem"] }, new() { Name = "other.example", CaFile = folder["other.pem"] }];
+        });
+        const string id = "spiffe://example.org/ci/build";
+        using var own = authority.IssueClient("CN=builder", [id]);
+        Assert.Equal((HttpStatusCode.OK, id, "pull,push"), await AskAsync(host, own));
+        using var neighbour = other.IssueClient("CN=builder", ["spiffe://other.example/ci/build"]);
+        Assert.Equal((HttpStatusCode.OK, "spiffe://other.example/ci/build", ""), await AskAsync(host, neighbour));
+
+        using var forged = other.IssueClient("CN=builder", [id]);
+        await Assert.ThrowsAsync<HttpRequestException>(() => AskAsync(host, forged));
+        using var stranger = authority.IssueClient("CN=builder", ["spiffe://third.example/ci/build"]);
+        await Assert.ThrowsAsync<HttpRequestException>(() => AskAsync(host, stranger));
+        Assert.Contains(host.Log.Lines, l => l.Contains($"its authority is not one of the trust domain of {id}", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("spiffe")]
+    [InlineData("commonName")]
+    public async Task A_certificate_that_is_itself_an_authority_signs_in_nobody(string accountFrom)
+    {
+        await using var host = await StartAsync(accountFrom);
+        using var certificate = authority.IssueClient("CN=builder", ["spiffe://example.org/ci/build"], isAuthority: true);
+        await Assert.ThrowsAsync<HttpRequestException>(() => AskAsync(host, certificate));
+        Assert.Contains(host.Log.Lines, l => l.Contains("it is an authority's certificate", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_bundle_that_names_no_trust_domain_stops_the_start_and_the_message_says_what_to_write()
+    {
+        using var nameless = new CertificateAuthority();
+        await File.WriteAllTextAsync(folder["nameless.pem"], authority.Pem + "\n" + nameless.Pem, TestContext.Current.CancellationToken);
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => StartAsync("spiffe", o => o.Tls.ClientCertificates.CaFile = folder["nameless.pem"]));
+        Assert.Contains("trustDomains: [{ name: example.org, caFile: FILE }]", refused.Message, StringComparison.Ordinal);
     }
 
     private async Task<TokenServerHost> StartAsync(string accountFrom, Action<TokenServerOptions>? configure = null)
