@@ -84,7 +84,7 @@ internal static class RegistryApp
         services.AddSingleton<ReferrersEndpoint>();
         services.AddSingleton<BlobEndpoint>();
         services.AddSingleton<UploadEndpoint>();
-        services.AddSingleton<UnauthenticatedRate>();
+        services.AddSingleton(new UnauthenticatedRate(options.Limits.UnauthenticatedPerSecond, clock));
         services.AddSingleton<V2Routes>();
         services.AddSingleton<V2Path>();
         services.AddSingleton<V2Endpoint>();

@@ -91,6 +91,9 @@ internal static class TokenServerApp
         services.AddSingleton(_ => new AuditFile(options.AuditPath, options.Audit, time));
         services.AddSingleton<AuditLog>();
         services.AddHostedService(s => s.GetRequiredService<AuditLog>());
+        services.AddSingleton(s => new AuditSummary(s.GetRequiredService<AuditLog>(), options.Audit, s.GetRequiredService<BackgroundLoops>()));
+        services.AddHostedService(s => s.GetRequiredService<AuditSummary>()); // behind the log, so that it stops before it
+        services.AddSingleton(new UnauthenticatedRate(options.UnauthenticatedPerSecond, time));
         services.AddSingleton<DecisionReport>();
         services.AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyStore>(), options.Issuer, options.TokenLifetime));
         services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyStore>(), s.GetRequiredService<Revocations>(), options.Issuer));

@@ -1,8 +1,8 @@
 using System.ComponentModel.DataAnnotations;
-using AuthIndex.Hosting.Audit;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Identity.Oidc;
@@ -64,8 +64,12 @@ internal sealed class TokenServerOptions : ListenerOptions
     /// <summary>How many sign-ins may fail.</summary>
     public SignInLimitsOptions SignInLimits { get; set; } = new();
 
-    /// <summary>When the audit log's file is put aside, and how many such files are kept.</summary>
-    public AuditRotation Audit { get; set; } = new();
+    /// <summary>What the audit log gathers into one line, when its file is put aside, and how many such files are kept.</summary>
+    public AuditOptions Audit { get; set; } = new();
+
+    /// <summary>How many requests for a token an address may make in a second without credentials.</summary>
+    [Range(0, 100_000)]
+    public int UnauthenticatedPerSecond { get; set; } = 100;
 
     /// <summary>Whether a client that asks for a refresh token gets one; without, docker keeps the password.</summary>
     public bool RefreshTokens { get; set; } = true;

@@ -1,4 +1,5 @@
 using System.Net;
+using AuthIndex.Hosting.Web;
 using AuthIndex.TestKit;
 
 namespace AuthIndex.RegistryCore.Tests;
@@ -98,5 +99,5 @@ public sealed class UnauthenticatedRateTests
         return taken;
     }
 
-    private UnauthenticatedRate Create(int perSecond) => new(new RegistryOptions { Limits = { UnauthenticatedPerSecond = perSecond } }, clock);
+    private UnauthenticatedRate Create(int perSecond) => new(perSecond, clock);
 }

@@ -4,7 +4,7 @@ using AuthIndex.Hosting.Configuration;
 namespace AuthIndex.Hosting.Audit;
 
 /// <summary>When an audit log's file is put aside for a new one, and how many of those put aside are kept.</summary>
-public sealed class AuditRotation
+public class AuditRotation
 {
     /// <summary>The size of the file beyond which it is put aside; 0 for never, where another program rotates it.</summary>
     public ByteSize MaxSize { get; set; } = new(100 * 1024 * 1024);

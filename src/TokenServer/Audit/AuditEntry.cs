@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using AuthIndex.Hosting;
 using AuthIndex.Hosting.Audit;
 
 namespace AuthIndex.TokenServer.Audit;
@@ -44,6 +45,47 @@ internal sealed record AuditEntry(
     /// <summary>That token's name.</summary>
     public string? GrantName { get; init; }
 
+    /// <summary>How many decisions the line stands for, the last of which it tells; 1 for most.</summary>
+    public long Count { get; init; } = 1;
+
+    /// <summary>When the first of them was decided; null where there is one only.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>How many texts were left out or cut because the line would be too long.</summary>
+    public int Omitted { get; init; }
+
+    /// <summary>The entry with no more than a number of texts in each list, and none longer than <see cref="LogText.MaxLength"/>.</summary>
+    public AuditEntry Shortened(int most)
+    {
+        var omitted = 0;
+        var refused = Refused.Take(most).Select(r => new AuditRefusal(Cut(r.Scope), Cut(r.Reason), Few(r.Rules))).ToList();
+        omitted += Refused.Count - refused.Count;
+        return this with
+        {
+            Account = Cut(Account),
+            Groups = Few(Groups),
+            Asked = Few(Asked),
+            Granted = Few(Granted),
+            Refused = refused,
+            AllowedBy = Few(AllowedBy),
+            Reason = Reason is null ? null : Cut(Reason),
+            Omitted = omitted,
+        };
+
+        List<string> Few(IReadOnlyList<string> texts)
+        {
+            omitted += Math.Max(0, texts.Count - most);
+            return [.. texts.Take(most).Select(Cut)];
+        }
+
+        string Cut(string text)
+        {
+            if (text.Length <= LogText.MaxLength) return text;
+            omitted++;
+            return text[..LogText.MaxLength] + "…";
+        }
+    }
+
     /// <summary>Writes the entry as one JSON object.</summary>
     public void Write(Utf8JsonWriter json)
     {
@@ -72,6 +114,13 @@ internal sealed record AuditEntry(
         WriteTexts(json, "allowedBy"u8, AllowedBy);
         json.WriteString("policy"u8, Policy);
         json.WriteString("reason"u8, Reason);
+        if (Count > 1)
+        {
+            json.WriteNumber("count"u8, Count);
+            json.WriteString("since"u8, (Since ?? Time).ToString(AuditFile.TimeFormat, CultureInfo.InvariantCulture));
+        }
+
+        if (Omitted > 0) json.WriteNumber("omitted"u8, Omitted);
         if (Grant is not null)
         {
             json.WriteString("grant"u8, Grant);
@@ -113,6 +162,9 @@ internal sealed record AuditEntry(
             {
                 Grant = fields.TextIfAny("grant"),
                 GrantName = fields.TextIfAny("grantName"),
+                Count = fields.NumberIfAny("count") ?? 1,
+                Since = DateTimeOffset.TryParseExact(fields.TextIfAny("since"), AuditFile.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var since) ? since : null,
+                Omitted = (int)(fields.NumberIfAny("omitted") ?? 0),
             };
             if (fields.Problem is null) entry = read;
             return fields.Problem;

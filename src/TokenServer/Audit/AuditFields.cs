@@ -24,6 +24,15 @@ internal sealed class AuditFields
     /// <summary>The text of a key that earlier versions did not write; null where it is not there.</summary>
     public string? TextIfAny(string key) => json.TryGetProperty(key, out _) ? TextOrNull(key) : null;
 
+    /// <summary>The positive whole number of a key that most lines do not have; null where it is not there.</summary>
+    public int? NumberIfAny(string key)
+    {
+        if (!json.TryGetProperty(key, out var value)) return null;
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number > 0) return number;
+        Complain($"its '{key}' is not a positive whole number");
+        return null;
+    }
+
     public IReadOnlyList<string> Texts(string key)
     {
         if (Value(key, JsonValueKind.Array) is not { } array) return [];

@@ -17,9 +17,16 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
     /// <summary>How many lines may wait to be written.</summary>
     public const int Waiting = 10_000;
 
+    /// <summary>The longest line that is written whole, in bytes; a longer one is shortened.</summary>
+    public const int MaxLine = 16 * 1024;
+
+    /// <summary>The same for refusals of anonymous callers, which anybody can cause.</summary>
+    public const int MaxAnonymousLine = 2 * 1024;
+
     private const int BatchBytes = 256 * 1024;
 
     private readonly ArrayBufferWriter<byte> batch = new();
+    private readonly ArrayBufferWriter<byte> line = new();
     private string? rotationProblem;
 
     /// <inheritdoc/>
@@ -45,14 +52,23 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
 
     private void Gather()
     {
-        using var json = new Utf8JsonWriter(batch);
+        using var json = new Utf8JsonWriter(line);
         while (batch.WrittenCount < BatchBytes && Queue.TryRead(out var entry))
         {
-            json.Reset();
-            entry.Write(json);
-            json.Flush();
+            var isAnonymous = entry.Account.Length == 0 && entry.Outcome != AuditOutcome.Granted;
+            if (Render(json, entry) > (isAnonymous ? MaxAnonymousLine : MaxLine)) Render(json, entry.Shortened(isAnonymous ? 2 : 8));
+            batch.Write(line.WrittenSpan);
             batch.Write("\n"u8);
         }
+    }
+
+    private int Render(Utf8JsonWriter json, AuditEntry entry)
+    {
+        line.ResetWrittenCount();
+        json.Reset();
+        entry.Write(json);
+        json.Flush();
+        return line.WrittenCount;
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The audit log's file cannot be put aside and goes on growing: {Reason}")]

@@ -61,8 +61,8 @@ internal sealed class DecisionReplay(Policy before, Policy after, DateTimeOffset
             Count(new Question(entry.Account, $"{scope.Type}:{scope.Name}", has.Except(had), had.Except(has)), entry);
         }
 
-        Decisions++;
-        if (differs) Changed++;
+        Decisions += entry.Count;
+        if (differs) Changed += entry.Count;
         return null;
     }
 
@@ -72,7 +72,7 @@ internal sealed class DecisionReplay(Policy before, Policy after, DateTimeOffset
         {
             if (changes.Count == MaxChanges)
             {
-                NotKept++;
+                NotKept += entry.Count;
                 return;
             }
 
@@ -96,7 +96,7 @@ internal sealed class DecisionReplay(Policy before, Policy after, DateTimeOffset
 
         public void Add(AuditEntry entry)
         {
-            Count++;
+            Count += entry.Count;
             var sample = new DecisionSample(entry.Decision, entry.Time, entry.Address);
             if (samples.Count < MaxSamples) samples.Add(sample);
             else if (samples.MinBy(s => s.Time) is { } oldest && oldest.Time < sample.Time) samples[samples.IndexOf(oldest)] = sample;

@@ -57,6 +57,8 @@ internal static class PolicyCommandWhy
         Lines("granted", [.. entry.Granted, .. entry.AllowedBy.Select(rule => $"  by {rule}")]);
         Lines("refused", [.. entry.Refused.SelectMany(r => new[] { r.Scope, $"  {r.Reason}" }.Concat(r.Rules.Select(rule => $"  by {rule}")))]);
         if (entry.Reason is not null) Line("reason", LogText.Clean(entry.Reason));
+        if (entry.Count > 1) Line("count", string.Create(CultureInfo.InvariantCulture, $"the last of {entry.Count} since {entry.Since:yyyy-MM-dd HH:mm:ss} UTC"));
+        if (entry.Omitted > 0) Line("omitted", string.Create(CultureInfo.InvariantCulture, $"{entry.Omitted} texts, to keep the line short"));
         if (entry.Policy is not null) Line("policy", LogText.Clean(entry.Policy));
         Line("found in", $"{found.File}:{found.Line}");
 

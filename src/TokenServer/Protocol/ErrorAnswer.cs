@@ -97,6 +97,11 @@ internal sealed record ErrorAnswer
     public static ErrorAnswer TooManySignIns(TimeSpan retryAfter) =>
         new(StatusCodes.Status429TooManyRequests, "temporarily_unavailable", "TOOMANYREQUESTS", string.Create(CultureInfo.InvariantCulture, $"too many failed sign-ins; try again in {Math.Ceiling(retryAfter.TotalSeconds)} s")) { RetryAfter = retryAfter };
 
+    /// <summary>More requests than an address may make without credentials (RFC 6585 section 4).</summary>
+    /// <param name="retryAfter">When there is room again.</param>
+    public static ErrorAnswer TooManyRequests(TimeSpan retryAfter) =>
+        new(StatusCodes.Status429TooManyRequests, "temporarily_unavailable", "TOOMANYREQUESTS", "too many requests without signing in from this address; sign in or try again later") { RetryAfter = retryAfter };
+
     /// <summary>
     /// The answer in a place where credentials come in the body: what would be 401 is 400 with <c>invalid_grant</c> there (RFC 6749
     /// section 5.2).

@@ -12,7 +12,7 @@ using AuthIndex.TokenServer.Tokens;
 namespace AuthIndex.TokenServer.Token;
 
 /// <summary>Tells of every decision, each under its id: to the log, to the audit log, to the metrics, and to the candidate policy.</summary>
-internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, ShadowPolicy shadow, TimeProvider time, ILogger<DecisionReport> log)
+internal sealed class DecisionReport(AuditSummary audit, TokenMetrics metrics, ShadowPolicy shadow, TimeProvider time, ILogger<DecisionReport> log)
 {
     /// <summary>How often a sign-in that was not looked at is told of in the logs; the others are counted there.</summary>
     public static readonly TimeSpan TellLimitedEvery = TimeSpan.FromSeconds(10);
@@ -24,11 +24,11 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
     {
         var outcome = authorisation.Refused.Count == 0 ? AuditOutcome.Granted : authorisation.Granted.Count == 0 ? AuditOutcome.Refused : AuditOutcome.Partly;
         Note(authorisation.DecisionId, caller.Account);
-        TokenLog.Decided(log, caller, grant, asked, authorisation);
         metrics.Decided(caller.Service, outcome.Word());
         if (caller.SignedInBy != SignIn.Anonymous) metrics.SignedIn(caller.SignedInBy, "signed-in");
         shadow.Compare(caller, asked, authorisation, now);
-        audit.Add(new AuditEntry(
+        var isTold = audit.Add(
+            new AuditEntry(
             now,
             authorisation.DecisionId,
             outcome,
@@ -42,7 +42,9 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
             [.. authorisation.Refused.Select(r => new AuditRefusal(r.Scope.ToString(), r.Reason, DeniedBy(authorisation, r.Scope)))],
             [.. authorisation.Decisions.Where(d => !d.Granted.Actions.IsEmpty).SelectMany(d => d.AllowedBy).Distinct().Select(Named)],
             policy.Revision,
-            Reason: null) { Grant = grant?.Id, GrantName = grant?.Name });
+            Reason: null) { Grant = grant?.Id, GrantName = grant?.Name },
+            caller.Address);
+        if (isTold) TokenLog.Decided(log, caller, grant, asked, authorisation);
     }
 
     /// <summary>Nobody was signed in: the answer to give, the same for every cause, while the logs keep the true one.</summary>
@@ -73,7 +75,7 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
 
         var kind = outage is null ? AuditOutcome.SignInFailed : AuditOutcome.Unavailable;
         metrics.SignedIn("none", kind.Word());
-        audit.Add(new AuditEntry(now, id, kind, user, null, [], address?.ToString(), service, [], [], [], [], null, reason) { Grant = grant?.Id, GrantName = grant?.Name });
+        audit.Add(new AuditEntry(now, id, kind, user, null, [], address?.ToString(), service, [], [], [], [], null, reason) { Grant = grant?.Id, GrantName = grant?.Name }, address);
         if (outage is not null) return ErrorAnswer.Unavailable(outage.RetryAfter, id);
         return outcome is SignInOutcome.Refused { Told: { } told } ? ErrorAnswer.Unauthorized($"sign-in failed: {told} (decision {id})") : ErrorAnswer.SignInFailed(id);
     }
@@ -92,7 +94,7 @@ internal sealed class DecisionReport(AuditLog audit, TokenMetrics metrics, Shado
             var id = DecisionId.New();
             var reason = string.Create(CultureInfo.InvariantCulture, $"{outcome.Reason}; not looked at for {Math.Ceiling(outcome.RetryAfter.TotalSeconds)} s{(untold == 0 ? "" : $" ({untold} more sign-ins were not looked at since the last line like this)")}");
             TokenLog.Limited(log, id, user, address, reason);
-            audit.Add(new AuditEntry(now, id, AuditOutcome.Limited, user, null, [], address?.ToString(), service, [], [], [], [], null, reason));
+            audit.Add(new AuditEntry(now, id, AuditOutcome.Limited, user, null, [], address?.ToString(), service, [], [], [], [], null, reason), address);
         }
 
         return ErrorAnswer.TooManySignIns(outcome.RetryAfter);

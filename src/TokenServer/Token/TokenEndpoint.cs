@@ -14,7 +14,7 @@ namespace AuthIndex.TokenServer.Token;
 /// </summary>
 internal sealed class TokenEndpoint(
     IReadOnlyList<RegistryService> services, CallerSignIn callers, CertificateSource certificates, SuspendedAccounts suspended, PolicyStore policies, TokenIssuer issuer, GrantMaker grants,
-    GrantLimits limits, DecisionReport report, TimeProvider time)
+    GrantLimits limits, DecisionReport report, UnauthenticatedRate rate, TimeProvider time)
 {
     /// <summary>Where tokens are asked for.</summary>
     public const string Path = "/token";
@@ -44,6 +44,12 @@ internal sealed class TokenEndpoint(
         {
             var answer = report.NotSignedIn(result, request.Credentials?.User ?? "", address, request.Service.Name, time.GetUtcNow());
             await (request.IsExchange ? answer.AsInvalidSubject() : request.IsForm ? answer.AsInvalidGrant() : answer).SendAsync(context.Response);
+            return;
+        }
+
+        if (who.SignedInBy == SignIn.Anonymous && rate.Take(address) is { } wait)
+        {
+            await ErrorAnswer.TooManyRequests(wait).SendAsync(context.Response);
             return;
         }
 

@@ -1,7 +1,6 @@
 using System.Net;
-using AuthIndex.Hosting.Web;
 
-namespace AuthIndex.RegistryCore;
+namespace AuthIndex.Hosting.Web;
 
 /// <summary>
 /// How many requests an address may make without proving who it is: answered with a challenge, or made with an anonymous token.
@@ -9,7 +8,9 @@ namespace AuthIndex.RegistryCore;
 /// Loopback has no budget: behind it is a proxy that does not say for whom it asks, or everybody on this machine.
 /// Memory is bounded: beyond a number of addresses the new ones share one budget until others have refilled.
 /// </summary>
-internal sealed class UnauthenticatedRate(RegistryOptions options, TimeProvider clock)
+/// <param name="perSecond">How many a second; 0 for no limit.</param>
+/// <param name="clock">The clock.</param>
+public sealed class UnauthenticatedRate(int perSecond, TimeProvider clock)
 {
     /// <summary>The most addresses that have a budget of their own.</summary>
     public const int MaxAddresses = 100_000;
@@ -19,7 +20,7 @@ internal sealed class UnauthenticatedRate(RegistryOptions options, TimeProvider 
     private static readonly TimeSpan SweepPause = TimeSpan.FromSeconds(1);
     private static readonly UInt128 Shared = ClientNetwork.Unknown.Number;
 
-    private readonly long interval = options.Limits.UnauthenticatedPerSecond == 0 ? 0 : TimeSpan.TicksPerSecond / options.Limits.UnauthenticatedPerSecond;
+    private readonly long interval = perSecond == 0 ? 0 : TimeSpan.TicksPerSecond / perSecond;
     private readonly Dictionary<UInt128, long> refilledAt = []; // in ticks of UTC
     private readonly Lock gate = new();
     private long nextSweep;
