@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Data.Common;
 using System.Text;
+using AuthIndex.Hosting.Audit;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Yaml;
 
@@ -98,17 +99,24 @@ public sealed class CommandLine
     private const int LongestLine = 32 * 1024;
 
     /// <summary>Runs the command; an <see cref="OperatorException"/> is told in plain lines on standard error, with exit status 1.</summary>
-    public static async Task<int> RunAsync(RootCommand root, string[] arguments)
+    /// <param name="root">The program's commands.</param>
+    /// <param name="arguments">What it was given.</param>
+    /// <param name="recorder">Writes administrative commands into the audit log; null for none.</param>
+    public static async Task<int> RunAsync(RootCommand root, string[] arguments, ActRecorder? recorder = null)
     {
         // A line at a time: .NET's own writer lets go of 256 characters at a time, and both servers under `authindex up` tell the same pipe.
         Console.SetError(new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), LongestLine) { AutoFlush = true });
+        var parsed = root.Parse(arguments);
         try
         {
             // The signals are the host's: System.CommandLine would give a stopping server two seconds and then end the process.
-            return await root.Parse(arguments).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            var status = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            recorder?.Record(parsed, status == 0 ? null : $"exit status {status}");
+            return status;
         }
         catch (OperatorException e)
         {
+            recorder?.Record(parsed, e.Message);
             foreach (var line in e.Message.Split('\n')) await Console.Error.WriteLineAsync($"error: {line}");
             return 1;
         }
@@ -119,6 +127,7 @@ public sealed class CommandLine
         }
         catch (OperationCanceledException)
         {
+            recorder?.Record(parsed, "it was cancelled");
             return 130;
         }
     }

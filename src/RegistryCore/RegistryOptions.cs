@@ -56,6 +56,9 @@ internal sealed class RegistryOptions : ListenerOptions
 
     /// <summary>The folder that holds everything of the registry.</summary>
     public string Root => Path.Combine(DataDirectory, "registry");
+
+    /// <summary>The log of administrative commands.</summary>
+    internal string AuditPath => Path.Combine(DataDirectory, "registry-audit.jsonl");
 }
 
 /// <summary>The registry's view of the token server.</summary>

@@ -1,4 +1,5 @@
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Audit;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer;
 using AuthIndex.TokenServer.Commands;
@@ -18,4 +19,5 @@ TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<T
 var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System, Options);
 policy.Add(PolicyCommandReload.Create(Options, TimeProvider.System));
 root.Add(policy);
-return await CommandLine.RunAsync(root, args);
+root.Add(AuditCommand.Create(parsed => Options(parsed).AuditPath, TimeProvider.System));
+return await CommandLine.RunAsync(root, args, new ActRecorder(["users", "accounts", "tokens", "keys", "restore"], parsed => (Options(parsed).AuditPath, Options(parsed).Audit), TimeProvider.System));

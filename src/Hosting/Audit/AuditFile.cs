@@ -59,6 +59,7 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
         if (file is not null && FileStamp.Of(path) is { } now && now.Inode == stamp!.Value.Inode) return;
         file?.Dispose();
         file = null;
+        var isNew = !File.Exists(path);
         file = new FileStream(path, new FileStreamOptions
         {
             Mode = FileMode.OpenOrCreate,
@@ -67,6 +68,7 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
             BufferSize = 0,
             UnixCreateMode = DurableFile.OwnerOnly,
         });
+        if (isNew) FileOwner.FollowFolder(path);
         stamp = FileStamp.Of(path);
         begun = FirstTime();
     }

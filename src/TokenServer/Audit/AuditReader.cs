@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using AuthIndex.Hosting.Audit;
 
 namespace AuthIndex.TokenServer.Audit;
 
@@ -25,11 +26,19 @@ internal sealed class AuditReader(Action<AuditProblem> warn)
     /// <param name="cancellation">Stops the search.</param>
     public AuditFinding? Find(IEnumerable<string> files, string decision, CancellationToken cancellation)
     {
-        var wanted = Canonical(decision);
-        return files.Select(file => Read(file, cancellation).LastOrDefault(f => Canonical(f.Entry.Decision) == wanted)).FirstOrDefault(f => f is not null);
+        var wanted = AuditQuery.Canonical(decision);
+        return files.Select(file => Read(file, cancellation).LastOrDefault(f => AuditQuery.Canonical(f.Entry.Decision) == wanted)).FirstOrDefault(f => f is not null);
     }
 
-    /// <summary>The entries of one file, in its order.</summary>
+    /// <summary>The newest entry of an account's; null when no file holds one.</summary>
+    /// <param name="files">The files, newest first.</param>
+    /// <param name="account">The account.</param>
+    /// <param name="refusedOnly">Whether only what was refused counts, in whole or in part, or could not be signed in.</param>
+    /// <param name="cancellation">Stops the search.</param>
+    public AuditFinding? FindLast(IEnumerable<string> files, string account, bool refusedOnly, CancellationToken cancellation) =>
+        files.Select(file => Read(file, cancellation).LastOrDefault(f => f.Entry.Account == account && !(refusedOnly && f.Entry.Outcome == AuditOutcome.Granted))).FirstOrDefault(f => f is not null);
+
+    /// <summary>The decisions of one file, in its order; administrative acts are not among them.</summary>
     public IEnumerable<AuditFinding> Read(string file, CancellationToken cancellation)
     {
         using var stream = Open(file);
@@ -39,7 +48,7 @@ internal sealed class AuditReader(Action<AuditProblem> warn)
         {
             cancellation.ThrowIfCancellationRequested();
             AuditEntry? entry = null;
-            var problem = line is { } text ? IsBlank(text.Span) ? null : AuditEntry.Parse(text, out entry) : $"it is longer than {AuditLines.MaxLength} bytes";
+            var problem = line is { } text ? IsBlank(text.Span) || AdministrativeAct.IsOne(text.Span) ? null : AuditEntry.Parse(text, out entry) : $"it is longer than {AuditLines.MaxLength} bytes";
             if (problem is not null) warn(new AuditProblem(file, number, $"the line is passed over: {problem}"));
             else if (entry is not null) yield return new AuditFinding(entry, file, number);
         }
@@ -75,7 +84,4 @@ internal sealed class AuditReader(Action<AuditProblem> warn)
     }
 
     private static bool IsBlank(ReadOnlySpan<byte> line) => line.Trim(" \t\r"u8).IsEmpty;
-
-    // The ids are of an alphabet without I, L, O and U, so that these can be told from 1 and 0 when somebody copies them by hand.
-    private static string Canonical(string decision) => decision.Trim().ToUpperInvariant().Replace('O', '0').Replace('I', '1').Replace('L', '1');
 }

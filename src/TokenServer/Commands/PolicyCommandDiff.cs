@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Audit;
 using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;

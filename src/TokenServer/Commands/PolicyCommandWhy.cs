@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Audit;
 using AuthIndex.TokenServer.Audit;
 
 namespace AuthIndex.TokenServer.Commands;
@@ -15,15 +16,21 @@ internal static class PolicyCommandWhy
 
     public static Command Create(PolicyOptions shared, Func<ParseResult, string> configured)
     {
-        var id = new Argument<string>("ID") { Description = "The decision's id, as the refused client shows it." };
+        var id = new Argument<string?>("ID") { Description = "The decision's id, as the refused client shows it.", Arity = ArgumentArity.ZeroOrOne };
+        var account = new Option<string?>("--account") { Description = "With --last, whose decision: for people whose client shows no id.", HelpName = "NAME" };
+        var last = new Option<bool>("--last") { Description = "The account's latest refusal, or its latest decision where none was refused." };
         var log = new Option<string?>("--log") { Description = "The audit log; otherwise the server's. Rotated files beside it are searched too, newest first.", HelpName = "FILE" };
-        var command = new Command("why", "Look a decision up in the audit log, and say who asked for what, what was refused, and why.") { id, log };
+        var command = new Command("why", "Look a decision up in the audit log, and say who asked for what, what was refused, and why.") { id, account, last, log };
+        command.Validators.Add(r =>
+        {
+            if (r.GetValue(id) is null != (r.GetValue(account) is not null && r.GetValue(last))) r.AddError("policy why takes either ID or --account NAME --last");
+        });
         command.SetAction((parsed, cancellation) => Task.FromResult(
-            Run(parsed, parsed.GetValue(id)!, parsed.GetValue(log) ?? configured(parsed), parsed.GetValue(shared.Json), cancellation)));
+            Run(parsed, new Wanted(parsed.GetValue(id), parsed.GetValue(account)), parsed.GetValue(log) ?? configured(parsed), parsed.GetValue(shared.Json), cancellation)));
         return command;
     }
 
-    private static int Run(ParseResult parsed, string id, string log, bool json, CancellationToken cancellation)
+    private static int Run(ParseResult parsed, Wanted wanted, string log, bool json, CancellationToken cancellation)
     {
         var error = parsed.InvocationConfiguration.Error;
         var files = AuditFiles.Of(log);
@@ -33,9 +40,10 @@ internal static class PolicyCommandWhy
             return 1;
         }
 
-        if (new AuditReader(problem => error.WriteLine($"warning: {LogText.Clean(problem.ToString())}")).Find(files, id, cancellation) is not { } found)
+        var reader = new AuditReader(problem => error.WriteLine($"warning: {LogText.Clean(problem.ToString())}"));
+        if (wanted.In(reader, files, cancellation) is not { } found)
         {
-            error.WriteLine($"error: no decision '{LogText.Clean(id)}' in {log}{(files.Count > 1 ? $" and the {files.Count - 1} rotated beside it" : "")}");
+            error.WriteLine($"error: no {wanted} in {log}{(files.Count > 1 ? $" and the {files.Count - 1} rotated beside it" : "")}");
             return 1;
         }
 
@@ -94,5 +102,15 @@ internal static class PolicyCommandWhy
         using var bytes = new MemoryStream();
         using (var json = new Utf8JsonWriter(bytes, JsonStyle)) entry.Write(json);
         return Encoding.UTF8.GetString(bytes.ToArray());
+    }
+
+    /// <summary>Which decision: one by its id, or an account's last.</summary>
+    private sealed record Wanted(string? Id, string? Account)
+    {
+        public AuditFinding? In(AuditReader reader, IReadOnlyList<string> files, CancellationToken cancellation) => Id is not null
+            ? reader.Find(files, Id, cancellation)
+            : reader.FindLast(files, Account!, refusedOnly: true, cancellation) ?? reader.FindLast(files, Account!, refusedOnly: false, cancellation);
+
+        public override string ToString() => Id is not null ? $"decision '{LogText.Clean(Id)}'" : $"decision about '{LogText.Clean(Account)}'";
     }
 }

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using AuthIndex.Hosting.Audit;
 using AuthIndex.TokenServer.Audit;
 
 namespace AuthIndex.TokenServer.Tests.Audit;

@@ -80,6 +80,21 @@ public sealed class PolicyCommandWhyTests : IDisposable
     }
 
     [Fact]
+    public void Why_finds_an_accounts_last_refusal_for_those_whose_client_shows_no_id()
+    {
+        var (refused, granted) = (AuditText.Sample with { Decision = "REFVSED1", Outcome = AuditOutcome.Refused }, AuditText.Sample with { Decision = "GRANTED1", Outcome = AuditOutcome.Granted });
+        folder.Write("audit.jsonl.1", (AuditText.Sample with { Decision = "REFVSED0", Outcome = AuditOutcome.Refused }).Line() + "\n");
+        folder.Write("audit.jsonl", refused.Line() + "\n" + granted.Line() + "\n");
+        Assert.StartsWith("decision REFVSED1", Run("--account", refused.Account, "--last").Output, StringComparison.Ordinal);
+        folder.Write("audit.jsonl.1", "");
+        folder.Write("audit.jsonl", granted.Line() + "\n");
+        Assert.StartsWith("decision GRANTED1", Run("--account", refused.Account, "--last").Output, StringComparison.Ordinal);
+        Assert.Equal(1, Run("--account", "nobody", "--last").Status);
+        Assert.NotEqual(0, Run("--account", "nobody").Status);
+        Assert.NotEqual(0, Run("AM63PJQ2", "--account", "nobody", "--last").Status);
+    }
+
+    [Fact]
     public void Why_says_so_when_there_is_no_log()
     {
         var (status, _, error) = Run("77777777");

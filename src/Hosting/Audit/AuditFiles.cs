@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 
-namespace AuthIndex.TokenServer.Audit;
+namespace AuthIndex.Hosting.Audit;
 
 /// <summary>Finds the files of an audit log: the one written to, and those that a rotation put beside it.</summary>
-internal static partial class AuditFiles
+public static partial class AuditFiles
 {
     /// <summary>A log and its rotated files (<c>.1</c>, <c>-20270131</c>, either with <c>.gz</c>), newest first; those that exist.</summary>
     public static IReadOnlyList<string> Of(string log)

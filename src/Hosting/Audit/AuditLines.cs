@@ -1,7 +1,7 @@
-namespace AuthIndex.TokenServer.Audit;
+namespace AuthIndex.Hosting.Audit;
 
 /// <summary>Reads a stream line by line in bounded memory: of a line beyond the bound nothing is kept.</summary>
-internal sealed class AuditLines(Stream stream)
+public sealed class AuditLines(Stream stream)
 {
     /// <summary>The longest line read, in bytes; far more than a request with all its scopes, groups and rules makes.</summary>
     public const int MaxLength = 1024 * 1024;

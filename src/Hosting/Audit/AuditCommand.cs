@@ -1,0 +1,102 @@
+using System.CommandLine;
+using System.Globalization;
+using System.IO.Compression;
+using System.Text;
+using System.Text.Json;
+using AuthIndex.Hosting.Configuration;
+
+namespace AuthIndex.Hosting.Audit;
+
+/// <summary><c>audit</c>: searches an audit log with its rotated files, the oldest line first, whether a server runs or not.</summary>
+public static class AuditCommand
+{
+    /// <summary>Makes the command.</summary>
+    /// <param name="configured">The audit log that the configuration names.</param>
+    /// <param name="time">The clock, for times such as <c>2h</c> ago.</param>
+    public static Command Create(Func<ParseResult, string> configured, TimeProvider time)
+    {
+        var account = new Option<string?>("--account") { Description = "Decisions about this account, and commands that named it or that it ran.", HelpName = "NAME" };
+        var repository = new Option<string?>("--repository") { Description = "Decisions and commands about this repository.", HelpName = "NAME" };
+        var outcome = new Option<string?>("--outcome") { Description = "granted, partly, refused, sign-in-failed, unavailable or limited; of commands, done or failed.", HelpName = "WORD" };
+        var decision = new Option<string?>("--decision") { Description = "The decision with this id.", HelpName = "ID" };
+        var action = new Option<string?>("--action") { Description = "A command, such as users or 'users remove', or an action asked for, such as push.", HelpName = "ACTION" };
+        var since = new Option<string?>("--since") { Description = "Not before this time: 2027-01-31, 2027-01-31T08:00:00Z, or a duration ago such as 2h.", HelpName = "TIME" };
+        var until = new Option<string?>("--until") { Description = "Before this time.", HelpName = "TIME" };
+        var log = new Option<string?>("--log") { Description = "The audit log (default: that of the configuration).", HelpName = "FILE" };
+        var json = new Option<bool>("--json") { Description = "Output the lines as they are in the log, one JSON object each." };
+        var command = new Command("audit", "Search the audit log: decisions and administrative commands.") { account, repository, outcome, decision, action, since, until, log, json };
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            var query = new AuditQuery
+            {
+                Account = parsed.GetValue(account),
+                Repository = parsed.GetValue(repository),
+                Outcome = parsed.GetValue(outcome),
+                Decision = parsed.GetValue(decision),
+                Action = parsed.GetValue(action),
+                Since = Time("--since", parsed.GetValue(since), time),
+                Until = Time("--until", parsed.GetValue(until), time),
+            };
+            var path = parsed.GetValue(log) ?? configured(parsed);
+            var files = AuditFiles.Of(path);
+            if (files.Count == 0) throw new OperatorException($"there is no audit log {path}");
+            foreach (var file in files.Reverse()) Search(file, query, parsed.GetValue(json), parsed.InvocationConfiguration, cancellationToken);
+            return Task.FromResult(0);
+        });
+        return command;
+    }
+
+    private static void Search(string file, AuditQuery query, bool asJson, InvocationConfiguration console, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var opened = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var stream = file.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(opened, CompressionMode.Decompress) : (Stream)opened;
+            var lines = new AuditLines(stream);
+            for (var number = 1L; lines.TryRead(out var line); number++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (line is { } text && TryTell(text, query, asJson, console.Output)) continue;
+                console.Error.WriteLine($"warning: {LogText.Clean(file)}:{number}: the line cannot be read and is skipped");
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            console.Error.WriteLine($"warning: {LogText.Clean($"{file}: the rest is skipped: {e.Message}")}");
+        }
+    }
+
+    /// <summary>Writes a line where it is wanted; false when it is not an audit line.</summary>
+    private static bool TryTell(ReadOnlyMemory<byte> text, AuditQuery query, bool asJson, TextWriter output)
+    {
+        if (text.Span.Trim(" \t\r"u8).IsEmpty) return true;
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            if (document.RootElement.ValueKind != JsonValueKind.Object) return false;
+            if (query.Wants(document.RootElement)) output.WriteLine(asJson ? Encoding.UTF8.GetString(text.Span) : Describe(document.RootElement));
+            return true;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException) // bytes that are not UTF-8, or half of a surrogate pair
+        {
+            return false;
+        }
+    }
+
+    private static string Describe(JsonElement line)
+    {
+        var (time, outcome) = (AuditQuery.Text(line, "time"), AuditQuery.Text(line, "outcome"));
+        var reason = AuditQuery.Text(line, "reason") is { Length: > 0 } why ? $"  ({why})" : "";
+        if (AuditQuery.Text(line, "action") is { Length: > 0 } action) return LogText.Clean($"{time}  {outcome}  {AuditQuery.Text(line, "by")}: {action} {string.Join(' ', AuditQuery.Texts(line, "arguments"))}") + LogText.Clean(reason);
+        var account = AuditQuery.Text(line, "account") is { Length: > 0 } name ? name : "anonymous";
+        var count = line.TryGetProperty("count", out var times) ? $"  {times} times since {AuditQuery.Text(line, "since")}" : "";
+        return LogText.Clean($"{time}  {outcome}  {account} from {AuditQuery.Text(line, "address")}  {AuditQuery.Text(line, "service")} {string.Join(' ', AuditQuery.Texts(line, "asked"))}  decision {AuditQuery.Text(line, "decision")}{count}") + LogText.Clean(reason);
+    }
+
+    private static DateTimeOffset? Time(string option, string? text, TimeProvider time)
+    {
+        if (text is null) return null;
+        if (Duration.TryParse(text, out var ago)) return time.GetUtcNow() - ago;
+        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : throw new OperatorException($"{option}: '{LogText.Clean(text)}' is neither a time such as 2027-01-31 nor a duration such as 2h");
+    }
+}
