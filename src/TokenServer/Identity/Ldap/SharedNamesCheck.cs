@@ -1,4 +1,5 @@
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Background;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
@@ -7,18 +8,25 @@ namespace AuthIndex.TokenServer.Identity.Ldap;
 /// Warns once after the start of accounts that htpasswd and a directory both have. It asks over connections of its own, so that an
 /// outage it meets keeps nobody from signing in.
 /// </summary>
-internal sealed partial class SharedNamesCheck(TokenServerOptions options, HtpasswdFile htpasswd, TimeProvider time, ILogger<SharedNamesCheck> log) : BackgroundService
+internal sealed partial class SharedNamesCheck(TokenServerOptions options, HtpasswdFile htpasswd, BackgroundLoops loops, ILogger<SharedNamesCheck> log)
+    : BackgroundLoop("sharedNames", loops)
 {
+    private bool isDone;
+
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override bool IsOver => isDone || options.Ldap.Count == 0;
+
+    /// <inheritdoc/>
+    protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        if (options.Ldap.Count == 0 || htpasswd.Current.Content is not { } content) return;
+        isDone = true;
+        if (htpasswd.Current.Content is not { } content) return;
         try
         {
-            using var directories = new LdapSources(options.Ldap, time, NullLogger<LdapSource>.Instance);
+            using var directories = new LdapSources(options.Ldap, Clock, NullLogger<LdapSource>.Instance);
             await foreach (var problem in SharedNames.FindAsync(options.HtpasswdPath, content, directories.All, stoppingToken)) LogShared(log, LogText.Clean(problem.ToString()));
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e) when (!stoppingToken.IsCancellationRequested)
         {
             LogFailed(log, e);
         }

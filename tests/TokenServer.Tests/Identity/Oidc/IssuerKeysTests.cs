@@ -77,9 +77,10 @@ public sealed class IssuerKeysTests : IAsyncLifetime
     [Fact]
     public async Task A_malformed_key_in_the_set_is_ignored_by_name_at_the_start_and_later_and_the_server_lives()
     {
+        await using var host = await OidcHost.StartAsync(clock, OidcHost.GitHub(issuer));
         var zero = System.Buffers.Text.Base64Url.EncodeToString(new byte[256]);
         issuer.Served = new JsonObject { ["keys"] = new JsonArray(new JsonObject { ["kty"] = "RSA", ["kid"] = "bad", ["n"] = zero, ["e"] = "AA" }, issuer.Jwk) }.ToJsonString();
-        await using var host = await OidcHost.StartAsync(clock, OidcHost.GitHub(issuer));
+        Assert.True(await host.RefreshKeysAsync());
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
         Assert.Contains("the signing key bad (its modulus has 0 bits", host.Log.Text, StringComparison.Ordinal);
         await host.RestartAsync();
@@ -106,9 +107,9 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         var old = issuer.Sign(issuer.GitHub());
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, old));
         var copy = Assert.Single(Directory.GetFiles(host.Options.OidcPath));
-        issuer.Rotate("key-2");
         File.Delete(copy);
         Directory.CreateDirectory(copy); // where a folder stands no file can be put, also not by root
+        issuer.Rotate("key-2");
         Assert.True(await host.RefreshKeysAsync());
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(host, old));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
