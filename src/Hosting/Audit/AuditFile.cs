@@ -120,7 +120,10 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
     /// <summary>The number of a file that was put aside, also where it was compressed since; 0 for any other.</summary>
     private int NumberOf(string name)
     {
-        var end = name.AsSpan(name.LastIndexOf('/') + 1 + Path.GetFileName(path).Length + 1);
+        var begin = Path.GetFileName(path) + ".";
+        var aside = Path.GetFileName(name.AsSpan());
+        if (!aside.StartsWith(begin, StringComparison.Ordinal)) return 0; // the pattern matches the log itself too
+        var end = aside[begin.Length..];
         if (end.EndsWith(".gz", StringComparison.Ordinal)) end = end[..^3];
         return int.TryParse(end, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
     }

@@ -16,7 +16,7 @@ public sealed class AuditFileTests : IDisposable
     [Fact]
     public void A_file_that_is_too_large_or_too_old_is_put_aside_and_only_so_many_are_kept()
     {
-        using var file = Open(new AuditRotation { MaxSize = new ByteSize(100), MaxAge = TimeSpan.FromHours(1), Keep = 2 });
+        using var file = Open(new AuditRotation { MaxSize = new ByteSize(115), MaxAge = TimeSpan.FromHours(1), Keep = 2 });
         for (var i = 0; i < 4; i++) file.Append(Line($"{i}"));
         Assert.Equal("0 1 2", Numbers("audit.jsonl.1"));
         Assert.Equal("3", Numbers("audit.jsonl"));
