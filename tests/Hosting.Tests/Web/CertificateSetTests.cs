@@ -64,9 +64,9 @@ public sealed class CertificateSetTests
         var tls = certificate.WriteTo(folder);
         var file = File.ReadAllText(tls.CertificateFile!);
         var leaf = file[..file.IndexOf("-----BEGIN", 1, StringComparison.Ordinal)];
-        Assert.Equal("CN=intermediate", CertificateSet.Parse(leaf, certificate.Key, null).UnknownIssuer);
-        Assert.Equal("CN=root", CertificateSet.Parse(file, certificate.Key, null).UnknownIssuer);
-        Assert.Null(CertificateSet.Parse(file + certificate.Root.ExportCertificatePem(), certificate.Key, null).UnknownIssuer);
+        Assert.Equal("CN=intermediate", CertificateSet.Parse(leaf, certificate.Key, [], isSpiffe: false).UnknownIssuer);
+        Assert.Equal("CN=root", CertificateSet.Parse(file, certificate.Key, [], isSpiffe: false).UnknownIssuer);
+        Assert.Null(CertificateSet.Parse(file + certificate.Root.ExportCertificatePem(), certificate.Key, [], isSpiffe: false).UnknownIssuer);
 
         File.WriteAllText(tls.CertificateFile!, leaf);
         using var log = new RecordingLog();
@@ -81,7 +81,7 @@ public sealed class CertificateSetTests
     {
         try
         {
-            CertificateSet.Parse(certificate, key, null);
+            CertificateSet.Parse(certificate, key, [], isSpiffe: false);
             return null;
         }
         catch (CryptographicException e)
