@@ -51,7 +51,7 @@ internal static class KeysCommand
             foreach (var file in ring.Files)
             {
                 var state = ring.StateOf(file, now);
-                Console.Out.WriteLine($"{file.Key.Id}  {file.Key.Algorithm}  {WordOf(state),-8}  {Times(ring, file, state)}  {file.Path}");
+                Console.Out.WriteLine($"{file.Key.Id}  {file.Key.Algorithm}  {WordOf(state),-8}  {Times(ring, file, state, now)}  {file.Path}");
             }
 
             return 0;
@@ -95,13 +95,14 @@ internal static class KeysCommand
     private static TimeSpan? Ahead(string? text)
     {
         if (text is null) return null;
-        return Duration.TryParse(text, out var time) && time >= KeyRing.LeastAhead && time <= TimeSpan.FromDays(30)
+        return Duration.TryParse(text, out var time) && time >= KeyRing.LeastAhead && time <= KeyRing.MostAhead
             ? time
             : throw new OperatorException($"--ahead: '{LogText.Clean(text)}' is no duration between {KeyRing.LeastAhead.TotalMinutes:0}m and 30d: registries learn of new keys only every few minutes; for a key in wrong hands there is --leaked");
     }
 
-    private static string Times(KeyRing ring, KeyFile file, KeyState state) => state switch
+    private static string Times(KeyRing ring, KeyFile file, KeyState state, DateTimeOffset now) => state switch
     {
+        KeyState.Next when KeyRing.IsMisdated(file, now) => $"signs only from {Text(file.SignsFrom)}: the clock was wrong when it was made, and 'keys rotate' replaces it",
         KeyState.Next => $"signs from {Text(file.SignsFrom)}",
         KeyState.Signing => $"since {Text(file.SignsFrom)}",
         KeyState.Retiring => $"published until {Text(ring.PublishedUntil(file))}",

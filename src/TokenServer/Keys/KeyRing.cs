@@ -28,6 +28,9 @@ internal sealed class KeyRing
     /// </summary>
     public static readonly TimeSpan LeastAhead = TimeSpan.FromMinutes(6);
 
+    /// <summary>The most time that a key can be published before it signs.</summary>
+    public static readonly TimeSpan MostAhead = TimeSpan.FromDays(30);
+
     /// <summary>The longest life of a token that can be configured.</summary>
     public static readonly TimeSpan LongestLifetime = TimeSpan.FromDays(1);
 
@@ -74,6 +77,9 @@ internal sealed class KeyRing
 
         return until;
     }
+
+    /// <summary>Whether a key signs from a time on that no rotation at the right time can have given it: the clock was wrong when it was made.</summary>
+    public static bool IsMisdated(KeyFile file, DateTimeOffset now) => file.SignsFrom > now + MostAhead + TimeSpan.FromMinutes(1);
 
     /// <summary>When it is published no more; null while no newer key is there.</summary>
     public DateTimeOffset? PublishedUntil(KeyFile file) => SignsUntil(file) + lifetime + Margin;

@@ -8,7 +8,10 @@ internal sealed class KeyRotation(KeyDemands demands, TimeProvider time)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <summary>Makes a key that is published now and signs later, and removes those that no token needs any more.</summary>
+    /// <summary>
+    /// Makes a key that is published now and signs later, and removes those that no token needs any more, and one that would not sign
+    /// for long because it was made while the clock was wrong.
+    /// </summary>
     /// <param name="algorithm">Of which algorithm; null for the one that the services use.</param>
     /// <param name="ahead">How long it is published before it signs.</param>
     /// <param name="output">Takes a line for everything done.</param>
@@ -20,7 +23,8 @@ internal sealed class KeyRotation(KeyDemands demands, TimeProvider time)
         var ring = new KeyRing(KeyDirectory.Load(demands.Directory), KeyRing.LongestLifetime);
         algorithm ??= demands.Algorithms.Count == 1 ? demands.Algorithms.Single() : throw new OperatorException($"the services use {string.Join(" and ", demands.Algorithms)}: say which with --algorithm");
         var now = time.GetUtcNow();
-        if (ring.Files.FirstOrDefault(f => f.Key.Algorithm == algorithm && ring.StateOf(f, now) == KeyState.Next) is { } next)
+        var coming = ring.Files.Where(f => f.Key.Algorithm == algorithm && ring.StateOf(f, now) == KeyState.Next).ToList();
+        if (coming.Find(f => !KeyRing.IsMisdated(f, now)) is { } next)
         {
             throw new OperatorException($"there is a next key for {algorithm} already, {next.Key.Id}, which signs from {next.SignsFrom.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}");
         }
@@ -28,6 +32,12 @@ internal sealed class KeyRotation(KeyDemands demands, TimeProvider time)
         // The first key of an algorithm relieves none, and nobody can be waiting for it.
         var file = Make(algorithm, ring.SignerOf(algorithm, now) is null ? TimeSpan.Zero : ahead);
         output.WriteLine($"made the signing key {file.Key.Id}, which signs from {file.SignsFrom.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ} ({file.Path})");
+        foreach (var misdated in coming)
+        {
+            output.WriteLine($"the key {misdated.Key.Id} would have signed only from {misdated.SignsFrom.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: the clock was wrong when it was made");
+            Remove(misdated, output);
+        }
+
         foreach (var retired in ring.Files.Where(f => ring.StateOf(f, now) == KeyState.Retired)) Remove(retired, output);
     }
 

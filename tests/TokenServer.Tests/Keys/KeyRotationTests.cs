@@ -40,6 +40,24 @@ public sealed class KeyRotationTests : IDisposable
     }
 
     [Fact]
+    public async Task A_next_key_that_was_made_while_the_clock_was_wrong_is_replaced_and_said_so()
+    {
+        KeyDirectory.Create(directory.Root, clock);
+        clock.Advance(TimeSpan.FromDays(3650));
+        await RotateAsync();
+        var wrong = KeyDirectory.Load(directory.Root)[0];
+        clock.Advance(-TimeSpan.FromDays(3650));
+        Assert.Equal(["next", "signing"], States());
+
+        var output = await RotateAsync();
+        Assert.Contains($"the key {wrong.Key.Id} would have signed only from 2039-12-31T03:14:06Z: the clock was wrong when it was made", output, StringComparison.Ordinal);
+        Assert.False(File.Exists(wrong.Path));
+        Assert.Equal(["next", "signing"], States());
+        clock.Advance(Ahead + TimeSpan.FromSeconds(1));
+        Assert.Equal(["signing", "retiring"], States());
+    }
+
+    [Fact]
     public async Task Of_rotations_at_once_one_makes_a_key()
     {
         KeyDirectory.Create(directory.Root, clock);
