@@ -14,7 +14,7 @@ internal sealed class RegistryService
     private RegistryService(ServiceOptions options, byte[]? credentialHash)
     {
         Name = options.Name!;
-        Audience = options.Audience ?? Name;
+        Audience = AudienceOf(options);
         Url = options.Url;
         Algorithm = options.Algorithm;
         SendsCertificate = options.KeyHeader == ServiceOptions.CertificateHeader;
@@ -41,7 +41,7 @@ internal sealed class RegistryService
     public TimeSpan? TokenLifetime { get; }
 
     /// <summary>The configured services; without any, one with the default name and the credential that init makes.</summary>
-    /// <exception cref="OperatorException">Two have one name, or a credential cannot be read.</exception>
+    /// <exception cref="OperatorException">Two have one name or one audience, or a credential cannot be read.</exception>
     public static IReadOnlyList<RegistryService> Load(TokenServerOptions options)
     {
         if (options.EffectiveServices.GroupBy(s => s.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
@@ -50,12 +50,20 @@ internal sealed class RegistryService
         }
 
         foreach (var service in options.EffectiveServices) ServerHost.DemandBase(service.Url, $"tokenServer.services, {service.Name}: url");
+        // A token says which registry it is for by its audience alone: what the policy allows at one would open the other.
+        if (options.EffectiveServices.GroupBy(AudienceOf, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } shared)
+        {
+            throw new OperatorException($"tokenServer.services: {string.Join(" and ", shared.Select(s => $"'{s.Name}'"))} have the same audience '{shared.Key}', so a token for one would be good for the other; give each its own");
+        }
+
         return [.. options.EffectiveServices.Select(Load)];
     }
 
     /// <summary>Whether this is the registry's own credential; takes the same time for every wrong one.</summary>
     public bool Knows(string credential) =>
         credentialHash is not null && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(credential)), credentialHash);
+
+    private static string AudienceOf(ServiceOptions service) => service.Audience ?? service.Name!;
 
     private static RegistryService Load(ServiceOptions service)
     {

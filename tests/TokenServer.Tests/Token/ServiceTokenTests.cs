@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
+using AuthIndex.Hosting;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Keys;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -44,6 +45,15 @@ public sealed class ServiceTokenTests
         using var rsa = leaf.GetRSAPublicKey();
         Assert.Equal(keys.Keys.Single(k => k.Alg == "RS256").N, Base64Url.EncodeToString(rsa!.ExportParameters(false).Modulus));
         Assert.Equal(old.Kid, header.RootElement.GetProperty("kid").GetString());
+    }
+
+    [Theory]
+    [InlineData("dev", "registry.example.com", "prod", "registry.example.com")]
+    [InlineData("dev", "prod", "prod", null)]
+    public async Task Two_services_that_share_an_audience_keep_the_server_from_starting(string one, string? ofOne, string other, string? ofOther)
+    {
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => TokenServerHost.StartAsync(o => o.Services = [new ServiceOptions { Name = one, Audience = ofOne }, new ServiceOptions { Name = other, Audience = ofOther }]));
+        Assert.StartsWith($"tokenServer.services: '{one}' and '{other}' have the same audience '{ofOne}'", refused.Message, StringComparison.Ordinal);
     }
 
     private static async Task<JsonWebToken> TokenAsync(TokenServerHost host, string service, int lifetime)
