@@ -140,7 +140,8 @@ public sealed record Scope(string Type, string Name, ActionSet Actions)
         var actions = ActionSet.None;
         foreach (var word in text.Split(','))
         {
-            if (word != "*" && !IsActionWord(word)) return null;
+            // An empty word, as in "pull,,push", names no action and so grants nothing.
+            if (word.Length > 0 && word != "*" && !IsActionWord(word)) return null;
             if (ActionSet.TryParseWord(word, out var action)) actions = actions.Union(action);
         }
 
@@ -154,6 +155,6 @@ public sealed record Scope(string Type, string Name, ActionSet Actions)
             if (!char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_')) return false;
         }
 
-        return word.Length > 0;
+        return true;
     }
 }
