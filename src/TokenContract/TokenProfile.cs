@@ -27,6 +27,12 @@ public static class TokenProfile
     /// </summary>
     public const string Grant = "grant";
 
+    /// <summary>
+    /// The private claim by which the token server finds the groups again of a sign-in that nobody can be asked about later, that of
+    /// an OIDC token; absent for others. Groups themselves stay out of tokens, which must stay small.
+    /// </summary>
+    public const string SignIn = "sign_in";
+
     /// <summary>The issuer when the configuration names none.</summary>
     public const string DefaultIssuer = "authindex";
 

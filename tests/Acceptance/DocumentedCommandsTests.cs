@@ -26,6 +26,7 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
         "tokens create --account alice --name laptop --expires 30d --repository 'users/alice/**' --action pull",
         "tokens list [--account alice] [--json]",
         "tokens revoke ID… | --account alice",
+        "tokens revoke [--client docker] [--from 192.0.2.7] [--account alice]",
         "keys list",
         "keys rotate --ahead 1d",
         "keys rotate --leaked",

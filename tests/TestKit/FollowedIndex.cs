@@ -91,7 +91,7 @@ internal sealed class FollowedIndex : IAsyncDisposable
     public async Task ResumeAsync(string account = "alice")
     {
         await using var database = new StateDatabase(Index.Options.DatabaseFile);
-        if (!await new Suspensions(database).ResumeAsync(account)) throw new InvalidOperationException("not suspended");
+        if (await new Suspensions(database).ResumeAsync(account, Clock.GetUtcNow()) == Resumption.NotSuspended) throw new InvalidOperationException("not suspended");
     }
 
     /// <summary>How long a revocation is kept.</summary>

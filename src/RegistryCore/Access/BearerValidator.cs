@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using AuthIndex.Hosting;
 using AuthIndex.TokenContract;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -160,20 +161,20 @@ internal sealed class BearerValidator : IDisposable
     {
         if (claims.ValueKind != JsonValueKind.Object
             || Text(claims, "sub") is not { } subject
-            || !claims.TryGetProperty("exp", out var exp) || !TryTime(exp, out var expires)
+            || !claims.TryGetProperty("exp", out var exp) || !NumericDate.TryRead(exp, out var expires)
             || !claims.TryGetProperty(TokenProfile.Access, out var access) || !AccessClaim.TryRead(access, out var granted))
         {
             return null;
         }
 
         var notBefore = DateTimeOffset.MinValue.AddDays(1);
-        if (claims.TryGetProperty("nbf", out var nbf) && !TryTime(nbf, out notBefore)) return null;
+        if (claims.TryGetProperty("nbf", out var nbf) && !NumericDate.TryRead(nbf, out notBefore)) return null;
         var refusals = claims.TryGetProperty(TokenProfile.Refused, out var refused) ? RefusedClaim.Read(refused) : [];
         return new VerifiedToken(subject, granted, refusals, notBefore, expires)
         {
             Id = Text(claims, "jti"),
             Grant = Text(claims, TokenProfile.Grant),
-            IssuedAt = claims.TryGetProperty("iat", out var iat) && TryTime(iat, out var issuedAt) ? issuedAt.ToUnixTimeSeconds() : 0,
+            IssuedAt = claims.TryGetProperty("iat", out var iat) && NumericDate.TryRead(iat, out var issuedAt) ? issuedAt.ToUnixTimeSeconds() : 0,
         };
     }
 
@@ -187,14 +188,6 @@ internal sealed class BearerValidator : IDisposable
         {
             return null; // half a surrogate pair: JSON can write it, a string cannot hold it
         }
-    }
-
-    private static bool TryTime(JsonElement value, out DateTimeOffset time)
-    {
-        time = default;
-        if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt64(out var seconds) || seconds is < 0 or > 253_402_000_000) return false;
-        time = DateTimeOffset.FromUnixTimeSeconds(seconds);
-        return true;
     }
 
     /// <summary>One part of the compact form as JSON without duplicate members; null when it is none.</summary>

@@ -1,3 +1,5 @@
+using AuthIndex.Hosting;
+
 namespace AuthIndex.RegistryCore.Access;
 
 /// <summary>That tokens are void before they expire.</summary>
@@ -17,6 +19,10 @@ internal sealed class RevokedTokens(TimeProvider clock)
     private const string Grant = "grant";
     private const string Token = "token";
 
+    // Beyond the most that clocks differ: what an index whose clock ran ahead has told.
+    private static readonly TimeSpan Ahead = TimeSpan.FromMinutes(1);
+
+    private readonly ClockWatch watch = new(clock);
     private readonly Lock changing = new();
     private volatile Dictionary<(string Kind, string Value), RevocationEntry>? current;
 
@@ -29,18 +35,22 @@ internal sealed class RevokedTokens(TimeProvider clock)
             || (token.Grant is { } grant && IsVoid(known, Grant, grant, token))
             || (token.Id is { } id && IsVoid(known, Token, id, token)));
 
-    /// <summary>Takes further revocations, and drops those that have expired.</summary>
+    /// <summary>
+    /// Takes further revocations, and drops those that have expired, once the clock that says so is settled. Of two for the same the
+    /// later time holds, unless it lies ahead: then the index has corrected it since.
+    /// </summary>
     public void Add(IEnumerable<RevocationEntry> entries)
     {
         lock (changing)
         {
-            var now = clock.GetUtcNow().ToUnixTimeSeconds();
+            var time = clock.GetUtcNow();
+            var (now, ahead, isSettled) = (time.ToUnixTimeSeconds(), (time + Ahead).ToUnixTimeSeconds(), watch.IsSettled);
             var next = new Dictionary<(string, string), RevocationEntry>();
             foreach (var entry in All.Concat(entries))
             {
-                if (entry.Expires < now) continue;
+                if (entry.Expires < now && isSettled) continue;
                 var key = (entry.Kind, entry.Value);
-                next[key] = next.TryGetValue(key, out var other)
+                next[key] = next.TryGetValue(key, out var other) && !(entry.Kind == Account && other.IssuedBefore > ahead)
                     ? entry with { IssuedBefore = Math.Max(entry.IssuedBefore, other.IssuedBefore), Expires = Math.Max(entry.Expires, other.Expires) }
                     : entry;
             }

@@ -41,7 +41,7 @@ internal sealed class AccountTokensEndpoint(
 
         var (who, grant, error) = await SignInAsync(context);
         if (error is not null) await error.SendAsync(context.Response);
-        else if (HttpMethods.IsGet(method)) await ListAsync(context, who!.Account);
+        else if (HttpMethods.IsGet(method)) await ListAsync(context, who!.Account, grant);
         else if (grant is not null) await ErrorAnswer.Forbidden("tokens are made and ended with the account's password, not with a token").SendAsync(context.Response);
         else if (id is null) await MakeAsync(context, who!);
         else await EndAsync(context, who!.Account, id);
@@ -51,18 +51,23 @@ internal sealed class AccountTokensEndpoint(
     {
         if (BasicCredentials.Read(context.Request.Headers.Authorization, out var credentials) is { } malformed) return (null, null, malformed);
         if (credentials is null) return (null, null, ErrorAnswer.Unauthorized("sign in with the account's name and password"));
-        var address = ClientAddress.Of(context.Connection);
-        var result = await callers.SignInAsync(credentials, new SignInPlace(null, null, address), context.RequestAborted);
+        var place = new SignInPlace(null, null, ClientAddress.Of(context.Connection));
+        var result = await callers.SignInAsync(credentials, place, context.RequestAborted);
         return result.Outcome is SignInOutcome.SignedIn who
             ? (who, result.Grant, null)
-            : (null, null, report.NotSignedIn(result, credentials.User, address, NoService, time.GetUtcNow()));
+            : (null, null, NotSignedIn(context, result, credentials.User));
     }
 
-    private async Task ListAsync(HttpContext context, string account)
+    private ErrorAnswer NotSignedIn(HttpContext context, SignInResult result, string user) =>
+        report.NotSignedIn(result, user, ClientAddress.Of(context.Connection), NoService, time.GetUtcNow());
+
+    private async Task ListAsync(HttpContext context, string account, Grant? by)
     {
         await keeper.WriteAsync();
         var now = time.GetUtcNow();
-        var grants = store.List(account).Where(g => now < limits.EndOf(g)).ToList();
+        // A token that was cut down to less than its account may is told of itself, and of no other.
+        var isNarrow = by is { Narrowing.IsNone: false };
+        var grants = store.List(account).Where(g => now < limits.EndOf(g) && (!isNarrow || g.Id == by!.Id)).ToList();
         await SendAsync(context, StatusCodes.Status200OK, JsonBytes.Write((grants, limits), static (json, list) =>
         {
             json.WriteStartObject();
@@ -98,9 +103,13 @@ internal sealed class AccountTokensEndpoint(
             return;
         }
 
-        if (await maker.MakeAccessAsync(who.Account, request!.Name, lifetime, narrowing) is not var (grant, secret))
+        var (grant, secret, refusal) = await maker.MakeAccessAsync(who.Account, request!.Name, lifetime, narrowing, who.EndingsSeen);
+        if (refusal is not null)
         {
-            await ErrorAnswer.LimitReached($"you have {limits.AccessPerAccount} access tokens, the most that an account may have: end one first").SendAsync(context.Response);
+            var answer = refusal == GrantRefusal.AccountEnded
+                ? NotSignedIn(context, new SignInResult(SignInOutcome.Overtaken, null), who.Account)
+                : ErrorAnswer.LimitReached($"you have {limits.AccessPerAccount} access tokens, the most that an account may have: end one first");
+            await answer.SendAsync(context.Response);
             return;
         }
 

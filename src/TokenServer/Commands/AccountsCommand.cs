@@ -16,10 +16,14 @@ internal static class AccountsCommand
 {
     private const int MaxReasonLength = 500;
 
+    private const string WrongClock =
+        "warning: its tokens were revoked up to a time in the future, so the clock was wrong then or is wrong now; "
+        + "they are revoked up to now instead. Check the clocks of this machine and of the registries";
+
     public static Command Create(CommandLine line, TimeProvider time) => new("accounts", "Suspends and resumes accounts, local ones and those of directories.")
     {
         Suspend(line, time),
-        Resume(line),
+        Resume(line, time),
         List(line),
     };
 
@@ -44,7 +48,7 @@ internal static class AccountsCommand
         return command;
     }
 
-    private static Command Resume(CommandLine line)
+    private static Command Resume(CommandLine line, TimeProvider time)
     {
         var name = Name();
         var command = new Command("resume", "Lets a suspended account sign in again; the tokens that it had stay void.") { name };
@@ -54,7 +58,15 @@ internal static class AccountsCommand
             await using var database = Open(OptionsOf(line, parsed));
             var suspensions = new Suspensions(database);
             string[] suspended = [.. suspensions.All().Select(s => s.Account)];
-            if (NamedAccount.Among(suspended, typed) is not { } account || !await suspensions.ResumeAsync(account)) throw new OperatorException($"the account '{LogText.Clean(typed)}' is not suspended{Suggestion.For(typed, suspended)}");
+            var account = NamedAccount.Among(suspended, typed);
+            var resumption = account is null ? Resumption.NotSuspended : await suspensions.ResumeAsync(account, time.GetUtcNow());
+            if (resumption == Resumption.NotSuspended)
+            {
+                throw new OperatorException($"the account '{LogText.Clean(typed)}' is not suspended{Suggestion.For(typed, suspended)}");
+            }
+
+            if (resumption == Resumption.ResumedAgainstTheClock) await Console.Error.WriteLineAsync(WrongClock);
+
             return Done($"resumed {account}");
         });
         return command;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.TokenServer.Identity;
@@ -26,16 +27,28 @@ internal static class TokensCommand
         Revoke(line),
     };
 
-    /// <summary>Ends the grants of an account that is removed or got another password, where there is a database.</summary>
+    /// <summary>
+    /// Ends what an account was given, because it is removed or got another password, where there is a database. Comes back when
+    /// whoever signs in gets tokens that are good.
+    /// </summary>
     /// <param name="options">The configuration.</param>
     /// <param name="account">The account.</param>
     /// <param name="kind">The kind; null for both.</param>
-    /// <returns>How many they were.</returns>
-    public static async Task<int> EndAllAsync(TokenServerOptions options, string account, TokenKind? kind)
+    /// <param name="cancellationToken">Ends the wait, not what was done.</param>
+    /// <returns>How many grants ended.</returns>
+    public static async Task<int> EndAllAsync(
+        TokenServerOptions options, string account, TokenKind? kind, CancellationToken cancellationToken)
     {
         if (!File.Exists(options.DatabaseFile)) return 0;
         await using var database = new StateDatabase(options.DatabaseFile);
-        return await new GrantStore(database, Time).EndAllAsync(account, kind);
+        return await EndAllAsync(new GrantStore(database, Time), account, kind, cancellationToken);
+    }
+
+    private static async Task<int> EndAllAsync(GrantStore store, string account, TokenKind? kind, CancellationToken cancellationToken)
+    {
+        var ended = await store.EndAllAsync(account, kind);
+        await Task.Delay(AccountEnding.OverAt(Time.GetUtcNow()) - Time.GetUtcNow(), cancellationToken);
+        return ended;
     }
 
     private static Command Make(CommandLine line)
@@ -57,7 +70,9 @@ internal static class TokensCommand
             var owner = await OwnerAsync(options, parsed.GetValue(account)!, cancellationToken);
 
             await using var database = Open(options);
-            if (await new GrantMaker(new GrantStore(database, Time), limits, Time).MakeAccessAsync(owner, request.Name, lifetime, narrowing) is not var (grant, secret))
+            var maker = new GrantMaker(new GrantStore(database, Time), limits, Time);
+            var (grant, secret, refusal) = await maker.MakeAccessAsync(owner, request.Name, lifetime, narrowing);
+            if (refusal is not null)
             {
                 throw new OperatorException($"{LogText.Clean(owner)} has {limits.AccessPerAccount} access tokens, the most that an account may have (tokenServer.accessTokensPerAccount): revoke one first");
             }
@@ -100,11 +115,7 @@ internal static class TokensCommand
                 return 0;
             }
 
-            foreach (var grant in grants)
-            {
-                var used = grant.Used is { } at ? $"used {GrantJson.Time(at)} from {grant.UsedFrom ?? "an unknown address"}" : "never used";
-                Console.Out.WriteLine($"{grant.Id}  {grant.Kind.Word(),-7}  {LogText.Clean(grant.Account),-20}  until {GrantJson.Time(limits.EndOf(grant))}  {used}  {LogText.Clean(grant.Name)}");
-            }
+            foreach (var grant in grants) Console.Out.WriteLine(Line(grant, limits));
 
             return 0;
         });
@@ -114,20 +125,46 @@ internal static class TokensCommand
     private static Command Revoke(CommandLine line)
     {
         var ids = new Argument<string[]>("ID") { Description = "The ids of tokens, as 'tokens list' shows them.", Arity = ArgumentArity.ZeroOrMore };
-        var account = new Option<string?>("--account") { Description = "All tokens of one account instead.", HelpName = "NAME" };
+        var account = new Option<string?>("--account")
+        {
+            Description = "Revoke all tokens of one account, registry tokens included; with --client or --from only those refresh tokens of it.",
+            HelpName = "NAME",
+        };
+        var client = new Option<string?>("--client")
+        {
+            Description = "Revoke the refresh tokens given to a client, such as docker.",
+            HelpName = "CLIENT",
+        };
+        var from = new Option<string?>("--from")
+        {
+            Description = "Revoke the refresh tokens given to an address or last used from it.",
+            HelpName = "ADDRESS",
+        };
         var force = NamedAccount.Force();
-        var command = new Command("revoke", "Ends tokens at once. Of several ids, all or none.") { ids, account, force };
+        var command = new Command("revoke", "Ends tokens at once. Of several ids, all or none.") { ids, account, client, from, force };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (named, typed) = (parsed.GetValue(ids)!, parsed.GetValue(account));
-            if (named.Length > 0 == typed is not null) throw new OperatorException("tokens revoke takes either ids or --account NAME");
+            var (program, address) = (parsed.GetValue(client), AddressOf(parsed.GetValue(from)));
+            if (named.Length > 0 == (typed ?? program ?? address) is not null)
+            {
+                throw new OperatorException("tokens revoke takes either ids or --account NAME, --client CLIENT and --from ADDRESS");
+            }
+
             var options = Bind(line, parsed);
             await using var database = Open(options);
             var store = new GrantStore(database, Time);
-            if (typed is not null)
+            var owner = typed is null || parsed.GetValue(force) ? typed : await NamedAsync(options, store, typed, cancellationToken);
+            if (owner is not null && (program ?? address) is null)
             {
-                var owner = parsed.GetValue(force) ? typed : await NamedAsync(options, store, typed, cancellationToken);
-                Console.Out.WriteLine($"revoked {await store.EndAllAsync(owner)} tokens of {LogText.Clean(owner)}");
+                var ended = await EndAllAsync(store, owner, null, cancellationToken);
+                Console.Out.WriteLine($"revoked {ended} tokens of {LogText.Clean(owner)}");
+                return 0;
+            }
+
+            if ((program ?? address) is not null)
+            {
+                Console.Out.WriteLine($"revoked {await store.EndRefreshAsync(owner, program, address)} refresh tokens");
                 return 0;
             }
 
@@ -137,6 +174,31 @@ internal static class TokensCommand
             return 0;
         });
         return command;
+    }
+
+    /// <summary>An address as the database has it.</summary>
+    private static string? AddressOf(string? text)
+    {
+        if (text is null) return null;
+        if (IPAddress.TryParse(text, out var address)) return address.ToString();
+        throw new OperatorException($"--from: '{LogText.Clean(text)}' is not an address");
+    }
+
+    /// <summary>A grant as one line for people: what it is, whose, until when, its use, where it came from, its limits, its name.</summary>
+    private static string Line(Grant grant, GrantLimits limits)
+    {
+        var given = grant.Kind == TokenKind.Refresh
+            ? $"  given to {LogText.Clean(grant.Client ?? "an unnamed client")} at {grant.GivenFrom ?? "an unknown address"}"
+            : "";
+        var used = grant.Used is { } at ? $"used {GrantJson.Time(at)} from {grant.UsedFrom ?? "an unknown address"}" : "never used";
+        var narrowing = grant.Narrowing;
+        List<string> limited = [];
+        if (narrowing.Repositories.Count > 0) limited.Add($"on {string.Join(' ', narrowing.Repositories)}");
+        if (!narrowing.Actions.IsEmpty) limited.Add($"for {narrowing.Actions}");
+        if (narrowing.Addresses.Count > 0) limited.Add($"from {string.Join(' ', narrowing.Addresses)}");
+        var only = limited.Count > 0 ? $"  only {LogText.Clean(string.Join(' ', limited))}" : "";
+        var (account, name, end) = (LogText.Clean(grant.Account), LogText.Clean(grant.Name), GrantJson.Time(limits.EndOf(grant)));
+        return $"{grant.Id}  {grant.Kind.Word(),-7}  {account,-20}  until {end}  {used}{given}{only}  {name}";
     }
 
     private static Option<bool> Json() => new("--json") { Description = "Writes JSON." };

@@ -4,6 +4,7 @@ using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Protocol;
+using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.TokenServer.Commands;
 
@@ -52,7 +53,7 @@ internal static class UsersCommand
             var hash = PasswordHash.Make(PasswordInput.Read(account));
             await ChangeAsync(path, file => HtpasswdEdit.Replace(file, account, hash), NoSuch(path, account), cancellationToken);
             // They were given for the old password; access tokens were made apart from it.
-            var ended = await TokensCommand.EndAllAsync(options, account, TokenKind.Refresh);
+            var ended = await EndAllAsync(options, account, TokenKind.Refresh, "its password is changed", cancellationToken);
             return Done($"changed the password of {account}{(ended > 0 ? $"; its {ended} refresh tokens ended" : "")}");
         });
         return command;
@@ -66,9 +67,18 @@ internal static class UsersCommand
         {
             var options = OptionsOf(line, parsed);
             var (path, account) = (options.HtpasswdPath, parsed.GetValue(name)!);
-            await ChangeAsync(path, file => HtpasswdEdit.Remove(file, account), NoSuch(path, account), cancellationToken);
+            // A name that is not there may be that of an account whose removal failed half-way: its tokens end now. Where there are
+            // directories it may be one of theirs, which keeps them.
+            var isThere = HtpasswdEdit.Names(Read(path)).Contains(account, StringComparer.Ordinal);
+            if (isThere) await ChangeAsync(path, file => HtpasswdEdit.Remove(file, account), NoSuch(path, account), cancellationToken);
+            else if (AccountName.Problem(account) is not null || options.Ldap.Count > 0)
+            {
+                throw new OperatorException($"{NoSuch(path, account)}; 'tokens revoke --account NAME --force' ends the tokens of an account that is not there");
+            }
+
             // Whoever gets the name later must not find them.
-            var ended = await TokensCommand.EndAllAsync(options, account, null);
+            var ended = await EndAllAsync(options, account, null, "it is removed", cancellationToken);
+            if (!isThere && ended == 0) throw new OperatorException(NoSuch(path, account));
             return Done($"removed {account}{(ended > 0 ? $" and its {ended} tokens" : "")}");
         });
         return command;
@@ -146,6 +156,21 @@ internal static class UsersCommand
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new OperatorException($"the accounts {path} cannot be written: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Ends what the account was given; when that fails, says how to make up for it.</summary>
+    private static async Task<int> EndAllAsync(
+        TokenServerOptions options, string account, TokenKind? kind, string done, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await TokensCommand.EndAllAsync(options, account, kind, cancellationToken);
+        }
+        catch (Exception e) when (e is OperatorException or SqliteException)
+        {
+            throw new OperatorException(
+                $"{account}: {done}, but its tokens could not be ended: {e.Message}; run the command again, or 'tokens revoke --account {account} --force'", e);
         }
     }
 

@@ -27,7 +27,7 @@ internal sealed class CertificateSource(ClientCertificateOptions options, TimePr
         // A connection can outlive its certificate.
         if (time.GetUtcNow() >= new DateTimeOffset(certificate.NotAfter)) return new SignInOutcome.Refused("the client certificate has expired since the connection was made");
         return AccountOf(certificate) is { } account
-            ? new SignInOutcome.SignedIn(account, [], Name)
+            ? new SignInOutcome.SignedIn(account, [], Name) { TokensEnd = new DateTimeOffset(certificate.NotAfter) }
             : new SignInOutcome.Refused($"the client certificate has no {options.AccountFrom} that is an account");
     }
 

@@ -18,18 +18,27 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
     /// <inheritdoc/>
     public async ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken)
     {
-        var state = file.Current;
-        if (state.Content is not { } content) return new SignInOutcome.Unavailable(Outage, state.Failure!);
-        if (content.Find(user) is not { } account)
+        HtpasswdAccount? account;
+        bool right;
+        do
         {
-            if (content.Alike(user) is not [var other, ..]) return new SignInOutcome.UnknownAccount();
-            // A directory may take the name as typed for that account's, and would be sent its owner's password.
-            var (checkedForNobody, _) = await threads.VerifyAsync(by, password, content.DecoyFor(user), cancellationToken);
-            return checkedForNobody ? Alike(other) : Overloaded();
-        }
+            var state = file.Current;
+            if (state.Content is not { } content) return new SignInOutcome.Unavailable(Outage, state.Failure!);
+            account = content.Find(user);
+            if (account is null)
+            {
+                if (content.Alike(user) is not [var other, ..]) return new SignInOutcome.UnknownAccount();
 
-        var (came, right) = await threads.VerifyAsync(by, password, account.Hash ?? content.DecoyFor(user), cancellationToken);
-        if (!came) return Overloaded();
+                // A directory may take the name as typed for that account's, and would be sent its owner's password.
+                var (checkedForNobody, _) = await threads.VerifyAsync(by, password, content.DecoyFor(user), cancellationToken);
+                return checkedForNobody ? Alike(other) : Overloaded();
+            }
+
+            (var came, right) = await threads.VerifyAsync(by, password, account.Hash ?? content.DecoyFor(user), cancellationToken);
+            if (!came) return Overloaded();
+        }
+        while (file.Current.Content?.Find(user) != account); // a hash that was replaced while this waited for its turn counts no more
+
         if (account.Hash is null) return new SignInOutcome.Refused("the account's line in htpasswd has no hash that can be used");
         return right ? Known(account) : new SignInOutcome.WrongPassword();
     }

@@ -24,7 +24,8 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
     {
         get
         {
-            long version = 0;
+            // An account that was ended counts as a change: its password may have been taken away in a directory.
+            var version = suspended.NewestEnding;
             foreach (var source in sources) version += source.Version;
             return version;
         }
@@ -89,9 +90,11 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
 
         async Task<SignInOutcome> CheckAsync(string user, string password, CancellationToken cancel)
         {
+            var endingsSeen = suspended.NewestEnding;
             try
             {
                 var outcome = await AskAsync(attempt.By, user, password, cancel);
+                if (outcome is SignInOutcome.SignedIn who) outcome = who with { EndingsSeen = endingsSeen };
                 attempt.Checked(suspended.Judge(outcome), remembered.KeyOf(user, password));
                 return outcome;
             }

@@ -7,6 +7,12 @@ internal abstract record SignInOutcome
     {
     }
 
+    /// <summary>The account was ended or suspended while the sign-in was under way.</summary>
+    public static Refused Overtaken { get; } = new("the account's tokens were revoked while it signed in")
+    {
+        Told = "the account's tokens were revoked while it signed in; sign in again",
+    };
+
     /// <summary>The outcome in a word, for metrics.</summary>
     public string Word => this switch
     {
@@ -35,6 +41,15 @@ internal abstract record SignInOutcome
 
         /// <summary>Whether the source compares names without regard to letter case, so that rules and suspensions do so too for this account.</summary>
         public bool IgnoresCase { get; init; }
+
+        /// <summary>By what the groups are found again for a token issued for this; null where the source can be asked for them.</summary>
+        public string? SignInId { get; init; }
+
+        /// <summary>
+        /// The newest revocation of an account that was known when the credentials were checked
+        /// (<see cref="SuspendedAccounts.NewestEnding"/>): nothing is given for a sign-in that a later one overtook.
+        /// </summary>
+        public long EndingsSeen { get; init; }
 
         /// <summary>Whether the source finds the account with its password only, so that nothing can stand for the password later.</summary>
         public bool IsFoundByPasswordOnly { get; init; }

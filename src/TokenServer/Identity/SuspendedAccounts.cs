@@ -19,6 +19,15 @@ internal sealed class SuspendedAccounts
     private volatile FrozenDictionary<string, Suspension> suspended = FrozenDictionary<string, Suspension>.Empty;
     private volatile FrozenDictionary<string, Suspension> inAnyCase = FrozenDictionary<string, Suspension>.Empty;
 
+    private long newestEnding;
+
+    /// <summary>The number of the newest revocation of an account that this server has noticed; it only grows.</summary>
+    public long NewestEnding
+    {
+        get => Interlocked.Read(ref newestEnding);
+        set => Interlocked.Exchange(ref newestEnding, Math.Max(value, NewestEnding));
+    }
+
     /// <summary>How many there are.</summary>
     public int Count => suspended.Count;
 

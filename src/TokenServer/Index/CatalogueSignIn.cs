@@ -29,9 +29,14 @@ internal sealed class CatalogueSignIn(
         var shown = services;
         if (authorization is [{ } header] && header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
         {
-            shown = [.. ServicesOf(header[Bearer.Length..].Trim(), now, out user, out var grant)];
-            if (shown.Count == 0) return (null, ErrorAnswer.Unauthorized("the token is not one of this server, or has expired"));
-            if (user.Length > 0) result = await issued.FindAsync(user, grant, now, cancellationToken);
+            if (Read(header[Bearer.Length..].Trim(), now) is not var (own, service))
+            {
+                return (null, ErrorAnswer.Unauthorized("the token is not one of this server, or has expired"));
+            }
+
+            user = own.Account;
+            shown = [service];
+            if (user.Length > 0) result = await issued.FindAsync(own.Account, own.Grant, own.SignIn, now, cancellationToken);
         }
         else if (BasicCredentials.Read(authorization, out var credentials) is { } error)
         {
@@ -48,15 +53,14 @@ internal sealed class CatalogueSignIn(
             : (null, report.NotSignedIn(result, user, address, AllServices, now));
     }
 
-    /// <summary>The services that a token was issued for; none when it is not a good token of this server.</summary>
-    private IEnumerable<RegistryService> ServicesOf(string token, DateTimeOffset now, out string account, out string? grant)
+    /// <summary>A token and the service it was issued for, since no two share an audience; null when it is not a good token of this server.</summary>
+    private (OwnToken Own, RegistryService Service)? Read(string token, DateTimeOffset now)
     {
-        (account, grant) = ("", null);
         foreach (var service in services)
         {
-            if (subjects.Read(token, service.Audience, now, out account, out grant) is null) return services.Where(s => s.Audience == service.Audience);
+            if (subjects.Read(token, service.Audience, now, out var own) is null) return (own!, service);
         }
 
-        return [];
+        return null;
     }
 }

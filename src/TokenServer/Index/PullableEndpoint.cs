@@ -8,9 +8,10 @@ namespace AuthIndex.TokenServer.Index;
 
 /// <summary>
 /// POST /index/v1/pullable: a registry asks which repositories of its catalogue a caller may pull. It shows its own credential
-/// as HTTP Basic and the caller's token and address in the body; groups are looked up anew, since tokens carry none. The address is
-/// believed: whoever has the credential is the registry that the caller talks to. On request the answer also has the beginnings of
-/// all names that the caller may pull, so that a registry need not ask about a catalog that the caller may not see.
+/// as HTTP Basic and the caller's token and address in the body; groups are looked up anew, since tokens carry none, or are those of
+/// the sign-in that the token was issued for. The address is believed: whoever has the credential is the registry that the caller talks
+/// to. On request the answer also has the beginnings of all names that the caller may pull, so that a registry need not ask about a
+/// catalog that the caller may not see.
 /// </summary>
 internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, TokenSubject subjects, IssuedUnder issued, PolicyStore policies, TimeProvider time)
 {
@@ -44,13 +45,15 @@ internal sealed class PullableEndpoint(IReadOnlyList<RegistryService> services, 
         }
 
         var now = time.GetUtcNow();
-        if (subjects.Read(request!.Token, service!.Audience, now, out var account, out var grant) is { } bad)
+        if (subjects.Read(request!.Token, service!.Audience, now, out var own) is { } bad)
         {
             await ErrorAnswer.InvalidRequest(bad).SendAsync(context.Response);
             return;
         }
 
-        var result = account.Length == 0 ? Nobody : await issued.FindAsync(account, grant, now, context.RequestAborted);
+        var result = own!.Account.Length == 0
+            ? Nobody
+            : await issued.FindAsync(own.Account, own.Grant, own.SignIn, now, context.RequestAborted);
         if (result.Outcome is SignInOutcome.Unavailable outage)
         {
             await ErrorAnswer.Unavailable(outage.RetryAfter).SendAsync(context.Response);

@@ -1,4 +1,3 @@
-using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
@@ -46,7 +45,7 @@ internal sealed partial class IntrospectionEndpoint(
         if (problem is null && revocations.IsVoid(token!.Account, token.Grant, token.Id, token.IssuedAt)) problem = "the token was revoked";
         if (problem is null && token!.Account.Length > 0)
         {
-            switch ((await issued.FindAsync(token.Account, token.Grant, now, context.RequestAborted)).Outcome)
+            switch ((await issued.FindAsync(token.Account, token.Grant, token.SignIn, now, context.RequestAborted)).Outcome)
             {
                 case SignInOutcome.Unavailable outage:
                     LogUnknown(log, service.Name, outage.Reason);
@@ -92,8 +91,7 @@ internal sealed partial class IntrospectionEndpoint(
             token.Claims.GetProperty(name).WriteTo(json);
         }
 
-        AccessClaim.TryRead(token.Claims.GetProperty(TokenProfile.Access), out var granted);
-        json.WriteString("scope"u8, string.Join(' ', granted));
+        json.WriteString("scope"u8, string.Join(' ', token.Granted));
         json.WriteEndObject();
     });
 

@@ -78,7 +78,7 @@ internal sealed class KeyRing
         return until;
     }
 
-    /// <summary>Whether a key signs from a time on that no rotation at the right time can have given it: the clock was wrong when it was made.</summary>
+    /// <summary>Whether a key signs later than any rotation under a clock that is right can have said.</summary>
     public static bool IsMisdated(KeyFile file, DateTimeOffset now) => file.SignsFrom > now + MostAhead + TimeSpan.FromMinutes(1);
 
     /// <summary>When it is published no more; null while no newer key is there.</summary>

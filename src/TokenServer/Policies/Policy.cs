@@ -46,14 +46,21 @@ internal sealed class Policy
     {
         List<Rule>? allowedBy = null;
         List<Rule>? deniedBy = null;
+        List<Rule>? yetToDeny = null;
         foreach (var rule in FindOn(caller, requested))
         {
-            if (!rule.AppliesTo(caller, circumstances, requested.Actions)) continue;
+            if (!rule.AppliesTo(caller, circumstances, requested.Actions))
+            {
+                if (rule.WillDeny(caller, circumstances, requested.Actions)) (yetToDeny ??= []).Add(rule);
+                continue;
+            }
+
             if (rule.Effect == Effect.Allow) (allowedBy ??= []).Add(rule);
             else (deniedBy ??= []).Add(rule);
         }
 
-        return Decision.From(requested, caller.Account, Ordered(allowedBy), Ordered(deniedBy));
+        var decision = Decision.From(requested, caller.Account, Ordered(allowedBy), Ordered(deniedBy));
+        return decision.Bounded(yetToDeny ?? (IReadOnlyList<Rule>)[]);
     }
 
     /// <summary>The rules about one of the caller's subjects and the resource, whatever their actions, exceptions and conditions.</summary>

@@ -48,6 +48,11 @@ internal sealed record Rule(
     public bool AppliesTo(CallerSubjects caller, Circumstances circumstances, ActionSet requested) =>
         !Actions.Intersect(requested).IsEmpty && !caller.IsAmong(Except) && When.AreMet(circumstances, Effect);
 
+    /// <summary>Whether the rule denies any of this from a time on that is yet to come, when subject and resource are known to match.</summary>
+    public bool WillDeny(CallerSubjects caller, Circumstances circumstances, ActionSet requested) =>
+        Effect == Effect.Deny && When.From > circumstances.Now
+        && (this with { When = When with { From = null } }).AppliesTo(caller, circumstances, requested);
+
     /// <summary><c>rule 'id' (file:line)</c>.</summary>
     public override string ToString() => $"rule '{Id}' ({At.File}:{At.Line})";
 }

@@ -5,7 +5,7 @@ namespace AuthIndex.TokenServer.Protocol;
 /// <summary>
 /// Everything that goes wrong in front of a client, as a value that knows its status. The body has both forms that clients
 /// read: <c>error</c> and <c>error_description</c> (RFC 6749 section 5.2) and <c>errors[]</c> (OCI distribution-spec, "Error codes"),
-/// whose message docker prints.
+/// whose message docker prints; a 401 has <c>details</c> besides.
 /// </summary>
 internal sealed record ErrorAnswer
 {
@@ -108,6 +108,12 @@ internal sealed record ErrorAnswer
     /// </summary>
     public ErrorAnswer AsInvalidGrant() => Status == StatusCodes.Status401Unauthorized ? new(StatusCodes.Status400BadRequest, "invalid_grant", Code, Message) : this;
 
+    /// <summary>
+    /// The answer to a refresh token that is not accepted: the word of RFC 6749 section 5.2, but with 401, since skopeo and podman show
+    /// the reason with no other status.
+    /// </summary>
+    public ErrorAnswer AsInvalidRefreshToken() => Status == StatusCodes.Status401Unauthorized ? new(Status, "invalid_grant", Code, Message) : this;
+
     /// <summary>The answer to a token exchange: a subject token that is not accepted is an invalid request (RFC 8693 section 2.2.2).</summary>
     public ErrorAnswer AsInvalidSubject() => Status == StatusCodes.Status401Unauthorized ? new(StatusCodes.Status400BadRequest, "invalid_request", Code, Message) : this;
 
@@ -136,6 +142,10 @@ internal sealed record ErrorAnswer
         json.WriteString("message"u8, answer.Message);
         json.WriteEndObject();
         json.WriteEndArray();
+
+        // By this member alone does docker's engine up to version 28 recognise a refused sign-in; without it, it tries plain HTTP and
+        // shows the error of that.
+        if (answer.Status == StatusCodes.Status401Unauthorized) json.WriteString("details"u8, answer.Message);
         json.WriteEndObject();
     });
 }

@@ -50,10 +50,13 @@ internal sealed class RegistryService
         }
 
         foreach (var service in options.EffectiveServices) ServerHost.DemandBase(service.Url, $"tokenServer.services, {service.Name}: url");
+
         // A token says which registry it is for by its audience alone: what the policy allows at one would open the other.
         if (options.EffectiveServices.GroupBy(AudienceOf, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } shared)
         {
-            throw new OperatorException($"tokenServer.services: {string.Join(" and ", shared.Select(s => $"'{s.Name}'"))} have the same audience '{shared.Key}', so a token for one would be good for the other; give each its own");
+            var names = string.Join(" and ", shared.Select(s => $"'{s.Name}'"));
+            throw new OperatorException(
+                $"tokenServer.services: {names} have the same audience '{shared.Key}', so a token for one would be good for the other; give each its own");
         }
 
         return [.. options.EffectiveServices.Select(Load)];

@@ -72,6 +72,8 @@ internal sealed partial class RevocationWatch(
 
         if (revocations.Newest() is var last && last != newest)
         {
+            suspended.NewestEnding = revocations.NewestOfAccounts();
+            TellAhead();
             newest = last;
             Interlocked.Exchange(ref next, NewSource()).SetResult();
         }
@@ -100,6 +102,15 @@ internal sealed partial class RevocationWatch(
         }
     }
 
+    private void TellAhead()
+    {
+        foreach (var revoked in revocations.AccountsAhead())
+        {
+            var account = LogText.Clean(revoked);
+            LogAhead(log, account);
+        }
+    }
+
     private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The account {Account} is suspended by {By}: \"{Reason}\"", SkipEnabledCheck = true)]
@@ -107,4 +118,8 @@ internal sealed partial class RevocationWatch(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The account {Account} may sign in again", SkipEnabledCheck = true)]
     private static partial void LogResumed(ILogger log, string account);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The tokens of {Account} are revoked up to a time in the future, so new ones are refused until then. "
+        + "Check the clock; then 'accounts suspend' and 'accounts resume' end it")]
+    private static partial void LogAhead(ILogger log, string account);
 }

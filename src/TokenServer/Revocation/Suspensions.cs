@@ -24,10 +24,19 @@ internal sealed class Suspensions(StateDatabase database)
         return null;
     });
 
-    /// <summary>Lets an account sign in again. The tokens that were voided stay void.</summary>
-    /// <returns>False when it was not suspended.</returns>
-    public Task<bool> ResumeAsync(string account) =>
-        database.WriteAsync(db => db.Execute("DELETE FROM suspensions WHERE account = @account", new { account }) > 0);
+    /// <summary>
+    /// Lets an account sign in again. The tokens that were voided stay void, but none that is issued from now on: what was revoked
+    /// by a clock that ran ahead is revoked up to now.
+    /// </summary>
+    /// <param name="account">The account.</param>
+    /// <param name="now">The time.</param>
+    public Task<Resumption> ResumeAsync(string account, DateTimeOffset now) => database.WriteAsync(db =>
+    {
+        if (db.Execute("DELETE FROM suspensions WHERE account = @account", new { account }) == 0) return Resumption.NotSuspended;
+        if (!Revocations.LiesAhead(db, account, now)) return Resumption.Resumed;
+        Revocations.AddInTransaction(db, RevocationKind.Account, account, now, now);
+        return Resumption.ResumedAgainstTheClock;
+    });
 
     /// <summary>Every suspension, by name.</summary>
     public IReadOnlyList<Suspension> All() => database.Read(db => Read(db, "ORDER BY account", null));
@@ -38,4 +47,17 @@ internal sealed class Suspensions(StateDatabase database)
     private static List<Suspension> Read(SqliteConnection db, string which, object? parameters) =>
         [.. db.Query<(string Account, long Since, string By, string Reason)>($"SELECT account, since, by, reason FROM suspensions {which}", parameters)
             .Select(r => new Suspension(r.Account, DateTimeOffset.FromUnixTimeSeconds(r.Since), r.By, r.Reason))];
+}
+
+/// <summary>What came of letting an account sign in again.</summary>
+internal enum Resumption
+{
+    /// <summary>It was not suspended.</summary>
+    NotSuspended,
+
+    /// <summary>It signs in again.</summary>
+    Resumed,
+
+    /// <summary>It signs in again, and it was suspended at a time that is still to come: a clock was wrong.</summary>
+    ResumedAgainstTheClock,
 }

@@ -12,6 +12,9 @@ internal sealed record Authorisation(IReadOnlyList<Scope> Granted, IReadOnlyList
     /// <summary>What the policy said to each scope, with its rules.</summary>
     public IReadOnlyList<Decision> Decisions { get; private init; } = [];
 
+    /// <summary>When the policy's dates end something that is granted; null when none does.</summary>
+    public DateTimeOffset? Until => Decision.Earliest(Decisions.Select(d => d.Until));
+
     /// <summary>Decides every scope by one policy.</summary>
     public static Authorisation Decide(Policy policy, Caller caller, IReadOnlyList<Scope> requested, DateTimeOffset now)
     {

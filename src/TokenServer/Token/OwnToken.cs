@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AuthIndex.Hosting;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Keys;
 
@@ -8,10 +9,17 @@ namespace AuthIndex.TokenServer.Token;
 /// <param name="Account">The <c>sub</c>: "" for an anonymous caller.</param>
 /// <param name="Grant">The grant by which it was asked for; null when it was a password.</param>
 /// <param name="Id">The <c>jti</c>.</param>
+/// <param name="SignIn">Its <see cref="TokenProfile.SignIn"/>; null when it has none.</param>
 /// <param name="IssuedAt">The <c>iat</c>, in Unix seconds.</param>
+/// <param name="Granted">What it grants.</param>
 /// <param name="Claims">Every claim.</param>
-internal sealed record OwnToken(string Account, string? Grant, string Id, long IssuedAt, JsonElement Claims)
+internal sealed record OwnToken(
+    string Account, string? Grant, string Id, string? SignIn, long IssuedAt, IReadOnlyList<Scope> Granted, JsonElement Claims)
 {
+    private const string Malformed = "the token's claims are not of the form that this server writes";
+
+    private static readonly JsonDocumentOptions StrictJson = new() { AllowDuplicateProperties = false };
+
     /// <summary>Reads a token of ours for one registry, and of now.</summary>
     /// <param name="keys">Our keys.</param>
     /// <param name="issuer">Our name.</param>
@@ -24,19 +32,43 @@ internal sealed record OwnToken(string Account, string? Grant, string Id, long I
     {
         own = null;
         if (TokenSigner.Open(keys.Current.Published(now), token) is not { } payload) return "the token is not one of this server";
+        try
+        {
+            // Others may sign with the key too: what it signed need not be what this server writes.
+            using var json = JsonDocument.Parse(payload, StrictJson);
+            return Read(json.RootElement.Clone(), issuer, audience, now, out own);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return Malformed; // InvalidOperationException: half a surrogate pair
+        }
+    }
 
-        // What our key signed, we wrote: its members are there.
-        using var json = JsonDocument.Parse(payload);
-        var claims = json.RootElement.Clone();
-        if (claims.GetProperty("iss"u8).GetString() != issuer) return "the token is of another issuer";
-        if (claims.GetProperty("aud"u8).GetString() != audience) return "the token is for another service";
-        if (claims.GetProperty("exp"u8).GetInt64() <= now.ToUnixTimeSeconds()) return "the token has expired";
-        own = new OwnToken(
-            claims.GetProperty("sub"u8).GetString()!,
-            claims.TryGetProperty(TokenProfile.Grant, out var grant) ? grant.GetString() : null,
-            claims.GetProperty("jti"u8).GetString()!,
-            claims.GetProperty("iat"u8).GetInt64(),
-            claims);
+    private static string? Read(JsonElement claims, string issuer, string audience, DateTimeOffset now, out OwnToken? own)
+    {
+        own = null;
+        if (claims.ValueKind != JsonValueKind.Object) return Malformed;
+        if (Text(claims, "iss") != issuer) return "the token is of another issuer";
+        if (Text(claims, "aud") != audience) return "the token is for another service";
+        if (!TryTime(claims, "exp", out var expires) || !TryTime(claims, "iat", out var issuedAt) || !TryTime(claims, "nbf", out _)
+            || Text(claims, "sub") is not { } account || Text(claims, "jti") is not { } id
+            || !claims.TryGetProperty(TokenProfile.Access, out var access) || !AccessClaim.TryRead(access, out var granted))
+        {
+            return Malformed;
+        }
+
+        if (expires <= now) return "the token has expired";
+        var (grant, signIn) = (Text(claims, TokenProfile.Grant), Text(claims, TokenProfile.SignIn));
+        own = new OwnToken(account, grant, id, signIn, issuedAt.ToUnixTimeSeconds(), granted, claims);
         return null;
+    }
+
+    private static string? Text(JsonElement claims, string name) =>
+        claims.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static bool TryTime(JsonElement claims, string name, out DateTimeOffset time)
+    {
+        time = default;
+        return claims.TryGetProperty(name, out var value) && NumericDate.TryRead(value, out time);
     }
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Identity;
@@ -14,7 +15,7 @@ namespace AuthIndex.TokenServer.Token;
 /// </summary>
 internal sealed class TokenEndpoint(
     IReadOnlyList<RegistryService> services, CallerSignIn callers, CertificateSource certificates, SuspendedAccounts suspended, PolicyStore policies, TokenIssuer issuer, GrantMaker grants,
-    GrantLimits limits, DecisionReport report, UnauthenticatedRate rate, TimeProvider time)
+    GrantKeeper keeper, GrantLimits limits, DecisionReport report, UnauthenticatedRate rate, TimeProvider time)
 {
     /// <summary>Where tokens are asked for.</summary>
     public const string Path = "/token";
@@ -32,7 +33,8 @@ internal sealed class TokenEndpoint(
             return;
         }
 
-        // 2 authenticate
+        // 2 authenticate. The token is dated by when this began: whatever ends the account meanwhile voids it.
+        var began = time.GetUtcNow();
         var span = TokenTraces.Source.StartActivity("sign in");
         var address = ClientAddress.Of(context.Connection);
         var result = request.Credentials is null
@@ -40,10 +42,12 @@ internal sealed class TokenEndpoint(
             : await callers.SignInAsync(request.Credentials, new SignInPlace(request.Service.Name, request.Client, address), context.RequestAborted);
         span?.SetTag("authindex.outcome", result.Outcome.Word);
         span?.Dispose();
+        string? refreshToken = null;
+        if (request.WantsRefreshToken) (result, refreshToken) = await WithRefreshTokenAsync(request, result, address);
         if (result.Outcome is not SignInOutcome.SignedIn who)
         {
             var answer = report.NotSignedIn(result, request.Credentials?.User ?? "", address, request.Service.Name, time.GetUtcNow());
-            await (request.IsExchange ? answer.AsInvalidSubject() : request.IsForm ? answer.AsInvalidGrant() : answer).SendAsync(context.Response);
+            await InWordsFor(request, answer).SendAsync(context.Response);
             return;
         }
 
@@ -64,18 +68,25 @@ internal sealed class TokenEndpoint(
         span?.Dispose();
         report.Decided(caller, result.Grant, request.Scopes, authorisation, policy, now);
 
-        // 4 issue
-        if (issuer.Issue(request.Service, who.Account, authorisation, now, result.Grant?.Id, who.TokensEnd) is not { } token)
+        // 4 issue. A token ends with the first thing that it was given for.
+        var end = Decision.Earliest([who.TokensEnd, result.Grant?.Expires, authorisation.Until]);
+        if (issuer.Issue(request.Service, who.Account, authorisation, began, result.Grant?.Id, end, who.SignInId) is not { } token)
         {
             await ErrorAnswer.InvalidRequest("so many scopes make a token that clients cannot carry: ask for fewer at once").SendAsync(context.Response);
             return;
         }
 
-        var refreshToken = request.WantsRefreshToken ? await RefreshTokenAsync(request, who, result.Grant) : null;
-
         // 5 write
         await TokenAnswer.SendAsync(context.Response, token, request.IsForm ? authorisation.Granted : null, refreshToken, request.IsExchange);
     }
+
+    private static ErrorAnswer InWordsFor(TokenRequest request, ErrorAnswer answer) => request switch
+    {
+        { IsExchange: true } => answer.AsInvalidSubject(),
+        { IsRefresh: true } => answer.AsInvalidRefreshToken(),
+        { IsForm: true } => answer.AsInvalidGrant(),
+        _ => answer,
+    };
 
     private SignInResult Recognise(X509Certificate2? certificate) =>
         certificates.Recognise(certificate) is { } outcome ? new SignInResult(suspended.Judge(outcome), null) : Anonymous;
@@ -98,10 +109,15 @@ internal sealed class TokenEndpoint(
     /// Only a password is exchanged: what stands for it already must not make itself live longer, and nobody's is nobody's. A client
     /// that shows its refresh token keeps it, since many throw a new one away.
     /// </summary>
-    private async Task<string?> RefreshTokenAsync(TokenRequest request, SignInOutcome.SignedIn who, Grant? grant)
+    private async Task<(SignInResult Result, string? RefreshToken)> WithRefreshTokenAsync(
+        TokenRequest request, SignInResult result, IPAddress? address)
     {
-        if (grant is not null) return grant.Kind == TokenKind.Refresh ? request.Credentials!.Password : null;
-        if (!limits.GivesRefreshTokens || request.Credentials is null || who.PullOnly is not null || who.IsFoundByPasswordOnly) return null;
-        return (await grants.GiveRefreshAsync(who.Account, request.Service.Name, request.Client)).Text;
+        if (result.Outcome is not SignInOutcome.SignedIn who) return (result, null);
+        if (result.Grant is { } grant) return (result, grant.Kind == TokenKind.Refresh ? request.Credentials!.Password : null);
+        if (!limits.GivesRefreshTokens || request.Credentials is null || who.PullOnly is not null || who.IsFoundByPasswordOnly) return (result, null);
+        await keeper.WriteAsync(); // a token whose use is not written down yet would look unused
+        return await grants.GiveRefreshAsync(who, request.Service.Name, request.Client, address) is { } secret
+            ? (result, secret.Text)
+            : (new SignInResult(SignInOutcome.Overtaken, null), null);
     }
 }

@@ -39,14 +39,22 @@ internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan default
     /// <param name="authorisation">What it grants.</param>
     /// <param name="now">The time of issue.</param>
     /// <param name="grant">The public id of the refresh token or access token that it is issued under; null for a password or nobody.</param>
-    /// <param name="end">When it must end, however long tokens last otherwise; null for no such bound.</param>
+    /// <param name="end">When it must end, however long tokens last otherwise and clients reckon with; null for no such bound.</param>
+    /// <param name="signIn">By what the groups of its sign-in are found again; null where that is not needed.</param>
     /// <returns>The token; null when so much was asked for that no client could carry it.</returns>
-    public IssuedToken? Issue(RegistryService service, string account, Authorisation authorisation, DateTimeOffset now, string? grant = null, DateTimeOffset? end = null)
+    public IssuedToken? Issue(
+        RegistryService service,
+        string account,
+        Authorisation authorisation,
+        DateTimeOffset now,
+        string? grant = null,
+        DateTimeOffset? end = null,
+        string? signIn = null)
     {
         var issuedAt = DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds());
         var lifetime = service.TokenLifetime ?? defaultLifetime;
-        if (end is { } bound && bound - issuedAt < lifetime) lifetime = TimeSpan.FromSeconds(Math.Max(1, Math.Floor((bound - issuedAt).TotalSeconds)));
-        var payload = JsonBytes.Write((issuer, service, account, authorisation, issuedAt, lifetime, grant), static (json, token) =>
+        if (end - issuedAt is { } left && left < lifetime) lifetime = TimeSpan.FromSeconds(Math.Max(0, Math.Floor(left.TotalSeconds)));
+        var payload = JsonBytes.Write((issuer, service, account, authorisation, issuedAt, lifetime, grant, signIn), static (json, token) =>
         {
             var at = token.issuedAt.ToUnixTimeSeconds();
             json.WriteStartObject();
@@ -58,6 +66,7 @@ internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan default
             json.WriteNumber("iat"u8, at);
             WriteId(json);
             if (token.grant is not null) json.WriteString(TokenProfile.Grant, token.grant);
+            if (token.signIn is not null) json.WriteString(TokenProfile.SignIn, token.signIn);
             json.WritePropertyName(TokenProfile.Access);
             AccessClaim.Write(json, token.authorisation.Granted);
             if (token.authorisation.Refused.Count > 0)

@@ -34,6 +34,9 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
     private static readonly string[] ExchangeSingles = ["subject_token", "subject_token_type", "requested_token_type", "actor_token", "actor_token_type", "audience", "resource"];
     private static readonly string[] FormSingles = ["grant_type", "service", "client_id", "access_type", "username", "password", "refresh_token", .. ExchangeSingles];
 
+    /// <summary>Whether a form shows a refresh token (RFC 6749 section 6).</summary>
+    public bool IsRefresh { get; private init; }
+
     /// <summary>Whether a token of another issuer is exchanged for one of this server (RFC 8693).</summary>
     public bool IsExchange { get; private init; }
 
@@ -69,7 +72,11 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
         var isExchange = found["grant_type"] == ExchangeGrant;
         RegistryService? service;
         if ((isExchange ? Target(found, services, out service) : Common(found, services, out service)) is { } wrong) return wrong;
-        request = new TokenRequest(service!, scopes, found["client_id"], credentials, found["access_type"] == "offline", IsForm: true) { IsExchange = isExchange };
+        request = new TokenRequest(service!, scopes, found["client_id"], credentials, found["access_type"] == "offline", IsForm: true)
+        {
+            IsExchange = isExchange,
+            IsRefresh = found["grant_type"] == "refresh_token",
+        };
         return null;
     }
 

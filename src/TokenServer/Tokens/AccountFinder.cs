@@ -27,6 +27,7 @@ internal sealed class AccountFinder(IdentityChain identities, SuspendedAccounts 
     private SignInOutcome Find(string account, string name)
     {
         if (!policies.Current.Robots.TryGetValue(name, out var robot)) return new SignInOutcome.UnknownAccount();
-        return robot.Until <= time.GetUtcNow() ? new SignInOutcome.Refused("the robot has expired") : new SignInOutcome.SignedIn(account, [], SignIn.Token);
+        if (robot.Until <= time.GetUtcNow()) return new SignInOutcome.Refused("the robot has expired");
+        return new SignInOutcome.SignedIn(account, [], SignIn.Token) { TokensEnd = robot.Until };
     }
 }

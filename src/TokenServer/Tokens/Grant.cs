@@ -27,6 +27,9 @@ internal sealed record Grant(
     string? UsedFrom,
     Narrowing Narrowing)
 {
+    /// <summary>The address that a refresh token was given to; null when unknown, and for an access token.</summary>
+    public string? GivenFrom { get; init; }
+
     /// <summary>The longest name and the longest <c>client_id</c>, in characters.</summary>
     public const int MaxNameLength = 100;
 

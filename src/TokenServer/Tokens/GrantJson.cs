@@ -20,6 +20,8 @@ internal static class GrantJson
         json.WriteString("account"u8, grant.Account);
         json.WriteString("name"u8, grant.Name);
         if (grant.Service is not null) json.WriteString("service"u8, grant.Service);
+        if (grant.Client is not null) json.WriteString("client"u8, grant.Client);
+        if (grant.GivenFrom is not null) json.WriteString("givenFrom"u8, grant.GivenFrom);
         json.WriteString("created"u8, Time(grant.Created));
         json.WriteString("expires"u8, Time(limits.EndOf(grant)));
         json.WriteString("used"u8, grant.Used is { } used ? Time(used) : null);

@@ -7,7 +7,8 @@ internal sealed class GrantRow
 {
     /// <summary>The columns, under the names that are here.</summary>
     public const string Columns =
-        "g.id, g.kind, g.account, g.name, g.service, g.client, g.created_at AS CreatedAt, g.expires_at AS ExpiresAt, g.used_at AS UsedAt, g.used_from AS UsedFrom, g.repositories, g.actions, g.addresses";
+        "g.id, g.kind, g.account, g.name, g.service, g.client, g.created_at AS CreatedAt, g.given_from AS GivenFrom, "
+        + "g.expires_at AS ExpiresAt, g.used_at AS UsedAt, g.used_from AS UsedFrom, g.repositories, g.actions, g.addresses";
 
     public string? Id { get; init; }
 
@@ -22,6 +23,8 @@ internal sealed class GrantRow
     public string? Client { get; init; }
 
     public long CreatedAt { get; init; }
+
+    public string? GivenFrom { get; init; }
 
     public long ExpiresAt { get; init; }
 
@@ -45,6 +48,7 @@ internal sealed class GrantRow
         Service = grant.Service,
         Client = grant.Client,
         CreatedAt = grant.Created.ToUnixTimeSeconds(),
+        GivenFrom = grant.GivenFrom,
         ExpiresAt = grant.Expires.ToUnixTimeSeconds(),
         UsedAt = grant.Used?.ToUnixTimeSeconds(),
         UsedFrom = grant.UsedFrom,
@@ -59,7 +63,10 @@ internal sealed class GrantRow
     {
         if (Narrowing.Read(Split(Repositories), Split(Actions), Split(Addresses), out var narrowing) is { } problem) throw new InvalidOperationException($"The grant {Id} cannot be read: {problem}.");
         return new Grant(
-            Id!, TokenKinds.Parse(Kind), Account, Name, Service, Client, Time(CreatedAt), Time(ExpiresAt), UsedAt is { } used ? Time(used) : null, UsedFrom, narrowing);
+            Id!, TokenKinds.Parse(Kind), Account, Name, Service, Client, Time(CreatedAt), Time(ExpiresAt), UsedAt is { } used ? Time(used) : null, UsedFrom, narrowing)
+        {
+            GivenFrom = GivenFrom,
+        };
     }
 
     private static string[] Split(string text) => text.Split(' ', StringSplitOptions.RemoveEmptyEntries);

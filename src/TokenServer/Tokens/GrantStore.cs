@@ -11,6 +11,12 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
 {
     private const int SweptAtOnce = 500;
 
+    /// <summary>
+    /// After how long without any use a refresh token counts as left behind by a logout. Not sooner: jobs that run at once on one
+    /// machine, or machines behind one address, sign in alike, and use what they got a while later.
+    /// </summary>
+    public static readonly TimeSpan LeftBehindAfter = TimeSpan.FromHours(1);
+
     private static readonly TimeSpan UseIsOld = TimeSpan.FromMinutes(1);
 
     /// <summary>How often a grant was ended: what was remembered at another count may hold no more.</summary>
@@ -33,25 +39,59 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
     public IReadOnlyList<Grant> List(string? account) => database.Read(db =>
         db.Query<GrantRow>($"SELECT {GrantRow.Columns} FROM grants g WHERE @account IS NULL OR account = @account ORDER BY created_at DESC, id", new { account }).Select(r => r.Read()).ToList());
 
-    /// <summary>Adds a refresh token; those of the account beyond the limit that were not used for longest are ended.</summary>
-    public Task<int> AddRefreshAsync(Grant grant, byte[] hash, int most) => database.WriteAsync(db =>
+    /// <summary>
+    /// Adds a refresh token in place of those that the same client was given at the same address and left behind unused; those of the
+    /// account beyond the limit that were not used for longest are ended.
+    /// </summary>
+    /// <param name="grant">The token.</param>
+    /// <param name="hash">The hash of its secret.</param>
+    /// <param name="most">How many the account may have.</param>
+    /// <param name="endingsSeen">The newest revocation of an account that was known when the sign-in began.</param>
+    /// <returns>False when the account was ended since: nothing is added.</returns>
+    public Task<bool> AddRefreshAsync(Grant grant, byte[] hash, int most, long endingsSeen) => database.WriteAsync(db =>
     {
+        if (AccountEnding.Overtook(db, grant.Account, endingsSeen)) return false;
         Insert(db, grant, hash);
+        var leftBehind = db.Query<string>(
+            """
+            SELECT id FROM grants
+            WHERE account = @Account AND kind = @Kind AND service = @Service AND client = @Client AND given_from = @GivenFrom
+                AND used_at IS NULL AND created_at <= @old
+            """,
+            new
+            {
+                grant.Account,
+                Kind = TokenKind.Refresh.Word(),
+                grant.Service,
+                grant.Client,
+                grant.GivenFrom,
+                old = (grant.Created - LeftBehindAfter).ToUnixTimeSeconds(),
+            }).AsList();
+        foreach (var id in leftBehind) GrantEnding.End(db, id, time.GetUtcNow());
         var surplus = db.Query<string>(
             "SELECT id FROM grants WHERE account = @Account AND kind = @kind AND id <> @Id ORDER BY coalesce(used_at, created_at) DESC LIMIT -1 OFFSET @kept",
             new { grant.Account, kind = TokenKind.Refresh.Word(), grant.Id, kept = most - 1 }).AsList();
-        return surplus.Count(id => GrantEnding.End(db, id, time.GetUtcNow()));
+        foreach (var id in surplus) GrantEnding.End(db, id, time.GetUtcNow());
+        return true;
     });
 
-    /// <summary>Adds an access token; false when the account has as many already as it may.</summary>
-    public Task<bool> AddAccessAsync(Grant grant, byte[] hash, int most) => database.WriteAsync(db =>
+    /// <summary>Adds an access token.</summary>
+    /// <param name="grant">The token.</param>
+    /// <param name="hash">The hash of its secret.</param>
+    /// <param name="most">How many the account may have.</param>
+    /// <param name="endingsSeen">
+    /// The newest revocation of an account that was known when the owner's sign-in began; null when an administrator makes the token.
+    /// </param>
+    /// <returns>Null when it was added; otherwise why it was not.</returns>
+    public Task<GrantRefusal?> AddAccessAsync(Grant grant, byte[] hash, int most, long? endingsSeen) => database.WriteAsync<GrantRefusal?>(db =>
     {
+        if (endingsSeen is { } seen && AccountEnding.Overtook(db, grant.Account, seen)) return GrantRefusal.AccountEnded;
         var count = db.ExecuteScalar<long>(
             "SELECT count(*) FROM grants WHERE account = @Account AND kind = @kind AND expires_at > @now",
             new { grant.Account, kind = TokenKind.Access.Word(), now = grant.Created.ToUnixTimeSeconds() });
-        if (count >= most) return false;
+        if (count >= most) return GrantRefusal.LimitReached;
         Insert(db, grant, hash);
-        return true;
+        return null;
     });
 
     /// <summary>Ends the grant of an id, if it is the account's; null when there is no such.</summary>
@@ -70,11 +110,24 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
         return [];
     });
 
-    /// <summary>Ends the grants of an account, all or those of one kind.</summary>
+    /// <summary>Ends the grants of an account, all or those of one kind, and voids its registry tokens.</summary>
+    /// <returns>How many grants they were.</returns>
+    public Task<int> EndAllAsync(string account, TokenKind? kind = null) =>
+        database.WriteAsync(db => AccountEnding.End(db, account, kind, time.GetUtcNow()));
+
+    /// <summary>Ends the refresh tokens of a client, an address, or both, of one account or of all.</summary>
+    /// <param name="account">The account; null for all.</param>
+    /// <param name="client">The client they were given to; null for any.</param>
+    /// <param name="from">The address they were given at or last used from; null for any.</param>
     /// <returns>How many they were.</returns>
-    public Task<int> EndAllAsync(string account, TokenKind? kind = null) => database.WriteAsync(db =>
-        db.Query<string>("SELECT id FROM grants WHERE account = @account AND (@kind IS NULL OR kind = @kind)", new { account, kind = kind?.Word() })
-            .AsList().Count(id => GrantEnding.End(db, id, time.GetUtcNow())));
+    public Task<int> EndRefreshAsync(string? account, string? client, string? from) => database.WriteAsync(db =>
+        db.Query<string>(
+            """
+            SELECT id FROM grants
+            WHERE kind = @kind AND (@account IS NULL OR account = @account) AND (@client IS NULL OR client = @client)
+                AND (@from IS NULL OR @from IN (given_from, used_from))
+            """,
+            new { kind = TokenKind.Refresh.Word(), account, client, from }).AsList().Count(id => GrantEnding.End(db, id, time.GetUtcNow())));
 
     /// <summary>Writes down uses, where what is written is older than a minute.</summary>
     public Task<int> NoteAsync(IReadOnlyCollection<GrantUse> uses) => database.WriteAsync(db => uses.Sum(use => db.Execute(
@@ -102,11 +155,25 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
         parameters.Add("hash", hash, DbType.Binary);
         db.Execute(
             """
-            INSERT INTO grants (id, kind, hash, account, name, service, client, created_at, expires_at, used_at, used_from, repositories, actions, addresses)
-            VALUES (@Id, @Kind, @hash, @Account, @Name, @Service, @Client, @CreatedAt, @ExpiresAt, @UsedAt, @UsedFrom, @Repositories, @Actions, @Addresses)
+            INSERT INTO grants (
+                id, kind, hash, account, name, service, client, created_at, given_from, expires_at, used_at, used_from,
+                repositories, actions, addresses)
+            VALUES (
+                @Id, @Kind, @hash, @Account, @Name, @Service, @Client, @CreatedAt, @GivenFrom, @ExpiresAt, @UsedAt, @UsedFrom,
+                @Repositories, @Actions, @Addresses)
             """,
             parameters);
     }
+}
+
+/// <summary>Why a grant was not made.</summary>
+internal enum GrantRefusal
+{
+    /// <summary>The account has as many already as it may.</summary>
+    LimitReached,
+
+    /// <summary>The account was ended or suspended after its sign-in began.</summary>
+    AccountEnded,
 }
 
 /// <summary>One use of a grant.</summary>

@@ -24,6 +24,9 @@ internal sealed record Narrowing(IReadOnlyList<ResourcePattern> Repositories, Ac
     /// <summary>Takes nothing away.</summary>
     public static Narrowing None { get; } = new([], ActionSet.None, []);
 
+    /// <summary>Whether it takes nothing away.</summary>
+    public bool IsNone => Repositories.Count == 0 && Actions.IsEmpty && Addresses.Count == 0;
+
     /// <summary>Reads what somebody asks a token to be narrowed to.</summary>
     /// <returns>Null when it is well formed; otherwise what is wrong.</returns>
     public static string? Read(IReadOnlyList<string> repositories, IReadOnlyList<string> actions, IReadOnlyList<string> addresses, out Narrowing narrowing)

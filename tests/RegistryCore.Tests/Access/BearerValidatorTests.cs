@@ -262,6 +262,18 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         Assert.Equal(HttpStatusCode.OK, now.StatusCode);
     }
 
+    [Theory]
+    [InlineData(0.4, HttpStatusCode.OK)]
+    [InlineData(-0.6, HttpStatusCode.Unauthorized)]
+    public async Task A_time_may_have_a_fraction(double seconds, HttpStatusCode status)
+    {
+        await using var host = await RegistryHost.StartAsync(o => o.TokenServer.Leeway = TimeSpan.Zero);
+        var now = host.Clock.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0;
+        using var client = host.With(host.Tokens.Sign(Header(host.Tokens), Claims(host.Tokens, c => (c["iat"], c["nbf"], c["exp"]) = (now - 0.5, now - 0.5, now + seconds))));
+        using var answer = await client.GetAsync("/v2/", TestContext.Current.CancellationToken);
+        Assert.Equal(status, answer.StatusCode);
+    }
+
     [Fact]
     public async Task Without_leeway_a_token_ends_at_its_second()
     {

@@ -54,13 +54,37 @@ public sealed class RevokedTokensTests
     [Fact]
     public void What_has_expired_is_dropped()
     {
-        var revoked = Known(new RevocationEntry("account", "alice", Now, Now + 60), new RevocationEntry("account", "bob", Now, Now + 600));
-        clock.Advance(TimeSpan.FromSeconds(61));
+        var revoked = Known(new RevocationEntry("account", "alice", Now, Now + 3660), new RevocationEntry("account", "bob", Now, Now + 4200));
+        clock.Advance(TimeSpan.FromSeconds(3661));
         revoked.Add([]);
         Assert.Equal("bob", Assert.Single(revoked.All).Value);
         clock.Advance(TimeSpan.FromSeconds(600));
         revoked.Add([]);
         Assert.Empty(revoked.All);
+    }
+
+    [Fact]
+    public void A_clock_that_jumps_ahead_and_comes_back_drops_nothing()
+    {
+        var jumping = new JumpingClock(clock);
+        var revoked = new RevokedTokens(jumping);
+        clock.Advance(TimeSpan.FromHours(2));
+        revoked.Add([new RevocationEntry("account", "alice", Now, Now + 60)]);
+        jumping.Offset = TimeSpan.FromDays(366);
+        revoked.Add([]);
+        jumping.Offset = TimeSpan.Zero;
+        revoked.Add([]);
+        Assert.True(revoked.Covers(Token(Now)));
+    }
+
+    [Fact]
+    public void A_later_revocation_takes_the_place_of_one_that_lies_ahead()
+    {
+        var revoked = Known(new RevocationEntry("account", "alice", Now + 100_000, Now + 200_000));
+        Assert.True(revoked.Covers(Token(Now + 1)));
+        revoked.Add([new RevocationEntry("account", "alice", Now, Now + 60)]);
+        Assert.True(revoked.Covers(Token(Now)));
+        Assert.False(revoked.Covers(Token(Now + 1)));
     }
 
     [Theory]

@@ -60,6 +60,20 @@ public sealed class AccountTokensEndpointTests
         Assert.Equal("", await host.GetAsync("/token?service=registry", "", made["token"]!.ToString()).GrantedAsync());
     }
 
+    [Theory]
+    [InlineData("""{"name":"x","repositories":["users/alice/**"]}""")]
+    [InlineData("""{"name":"x","actions":["pull"]}""")]
+    [InlineData("""{"name":"x","addresses":["127.0.0.1"]}""")]
+    public async Task A_token_that_is_narrowed_sees_itself_and_no_other(string request)
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        await host.LoginAsync();
+        await host.MakeAsync(new { name = "another" });
+        var made = await host.MakeAsync(System.Text.Json.Nodes.JsonNode.Parse(request)!);
+        using var answer = await host.AccountAsync(HttpMethod.Get, "", "alice", made["token"]!.ToString());
+        Assert.Equal(made["id"]!.ToString(), Assert.Single((await answer.JsonAsync())["tokens"]!.AsArray())!["id"]!.ToString());
+    }
+
     [Fact]
     public async Task A_token_may_list_and_neither_make_nor_end()
     {

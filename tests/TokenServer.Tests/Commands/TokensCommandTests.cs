@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Tests.Tokens;
 using AuthIndex.TokenServer.Tokens;
 
@@ -50,7 +51,7 @@ public sealed class TokensCommandTests : IDisposable
         Assert.StartsWith("401 ", await host.GetAsync("/token?service=registry", "", token).ErrorAsync(), StringComparison.Ordinal);
         Assert.Equal("revoked 1 tokens of alice\n", await OkAsync(host, "revoke", "--account", "alice"));
         host.Clock.Advance(RememberedGrants.LookEvery);
-        Assert.StartsWith("400 invalid_grant: ", await host.RefreshAsync(refresh).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("401 invalid_grant: ", await host.RefreshAsync(refresh).ErrorAsync(), StringComparison.Ordinal);
         Assert.Equal("robot:ci", (await host.GetAsync("/token?service=registry", "", robot).ClaimsAsync())["sub"]!.ToString());
     }
 
@@ -92,21 +93,77 @@ public sealed class TokensCommandTests : IDisposable
     public async Task An_account_that_is_removed_takes_its_tokens_along_and_another_password_only_those_given_for_it()
     {
         await using var host = await TokenServerHost.StartAsync();
+        host.Clock.Advance(DateTimeOffset.UtcNow - host.Clock.GetUtcNow()); // the command goes by the real clock
+        var password = await host.GetAsync("/token?service=registry", "alice", TokenServerHost.AlicePassword).ClaimsAsync();
         var (refresh, access) = (await host.LoginAsync(), (await host.MakeAsync(new { name = "x" }))["token"]!.ToString());
         Assert.Equal("", await host.RefreshAsync(refresh).GrantedAsync());
 
         var changed = await ChildProcess.RunAsync(Program, ["users", "passwd", "alice", "--data", host.Options.DataDirectory], input: "another\n");
         Assert.Equal("changed the password of alice; its 1 refresh tokens ended\n", changed.Output);
         host.Clock.Advance(RememberedGrants.LookEvery);
-        Assert.StartsWith("400 invalid_grant: ", await host.RefreshAsync(refresh).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("401 invalid_grant: ", await host.RefreshAsync(refresh).ErrorAsync(), StringComparison.Ordinal);
+        Assert.True(IsVoid(host, password));
         using (var still = await host.GetAsync("/token?service=registry", "", access)) Assert.Equal(HttpStatusCode.OK, still.StatusCode);
+
+        // Whoever signs in after the command has ended gets tokens that are good.
+        host.Clock.Advance(DateTimeOffset.UtcNow - host.Clock.GetUtcNow());
+        password = await host.GetAsync("/token?service=registry", "alice", "another").ClaimsAsync();
+        Assert.False(IsVoid(host, password));
 
         var removed = await ChildProcess.RunAsync(Program, ["users", "remove", "alice", "--data", host.Options.DataDirectory]);
         Assert.Equal("removed alice and its 1 tokens\n", removed.Output);
+        Assert.True(IsVoid(host, password));
         await host.ReplaceAccountsAsync(TokenServerHost.Accounts);
         host.Clock.Advance(RememberedGrants.LookEvery);
         Assert.StartsWith("401 invalid_client: sign-in failed: the token is not known", await host.GetAsync("/token?service=registry", "", access).ErrorAsync(), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task A_removal_that_failed_half_way_can_be_repeated_and_ends_the_tokens()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        host.Clock.Advance(DateTimeOffset.UtcNow - host.Clock.GetUtcNow());
+        var password = await host.GetAsync("/token?service=registry", "alice", TokenServerHost.AlicePassword).ClaimsAsync();
+        await host.LoginAsync();
+        await host.ReplaceAccountsAsync(TokenServerHost.Accounts.Split('\n')[0] + "\n"); // as far as the first try came
+
+        string[] remove = ["users", "remove", "alice", "--data", host.Options.DataDirectory];
+        var refused = await ChildProcess.RunAsync(Program, [.. remove, "--set", "tokenServer.ldap.0.name=corp", "--set", "tokenServer.ldap.0.servers.0=ldap://127.0.0.1:1", "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.anonymousSearch=true"]);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("'tokens revoke --account NAME --force' ends the tokens", refused.Error, StringComparison.Ordinal); // the directory may have an alice
+        Assert.False(IsVoid(host, password));
+
+        Assert.Equal("removed alice and its 1 tokens\n", (await ChildProcess.RunAsync(Program, remove)).Output);
+        Assert.True(IsVoid(host, password));
+        Assert.Contains("there is no account 'alice'", (await ChildProcess.RunAsync(Program, remove)).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Tokens_tell_where_they_came_from_and_what_they_are_limited_to_and_are_revoked_by_client_and_address()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        host.Clock.Advance(DateTimeOffset.UtcNow - host.Clock.GetUtcNow());
+        await host.LoginAsync();
+        await host.LoginAsync(client: "skopeo");
+        await host.LoginAsync("admin", TokenServerHost.AdminPassword);
+        await OkAsync(host, "create", "--account", "alice", "--name", "ci", "--repository", "users/alice/**", "--action", "pull", "--address", "10.0.0.0/8");
+
+        var lines = await OkAsync(host, "list");
+        Assert.Contains("never used  given to docker at 127.0.0.1  docker\n", lines, StringComparison.Ordinal);
+        Assert.Contains("never used  only on users/alice/** for pull from 10.0.0.0/8  ci\n", lines, StringComparison.Ordinal);
+        var json = JsonNode.Parse(await OkAsync(host, "list", "--account", "admin", "--json"))![0]!;
+        Assert.Equal(("docker", "127.0.0.1"), (json["client"]!.ToString(), json["givenFrom"]!.ToString()));
+
+        Assert.Equal("revoked 0 refresh tokens\n", await OkAsync(host, "revoke", "--client", "docker", "--from", "192.0.2.1"));
+        Assert.Equal("revoked 1 refresh tokens\n", await OkAsync(host, "revoke", "--client", "docker", "--from", "127.0.0.1", "--account", "admin"));
+        Assert.Equal("revoked 1 refresh tokens\n", await OkAsync(host, "revoke", "--client", "docker"));
+        Assert.Equal("revoked 1 refresh tokens\n", await OkAsync(host, "revoke", "--from", "127.0.0.1"));
+        Assert.Equal("ci", Assert.Single(JsonNode.Parse(await OkAsync(host, "list", "--json"))!.AsArray())!["name"]!.ToString());
+        Assert.Contains("--from: 'here' is not an address", (await RunAsync(host, "revoke", "--from", "here")).Error, StringComparison.Ordinal);
+    }
+
+    private static bool IsVoid(TokenServerHost host, JsonObject claims) =>
+        host.Service<Revocations>().IsVoid("alice", null, claims["jti"]!.ToString(), claims["iat"]!.GetValue<long>());
 
     private async Task PrepareAsync()
     {

@@ -3,8 +3,10 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.Token;
 
 namespace AuthIndex.TokenServer.Tests.Introspection;
 
@@ -83,6 +85,33 @@ public sealed class IntrospectionEndpointTests
         server.Service<SuspendedAccounts>().Replace([new Suspension("alice", server.Clock.GetUtcNow(), "root", "")]);
         return token;
     });
+
+    [Theory]
+    [InlineData("no JSON")]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    [InlineData("""{"iss":"authindex","aud":"registry","sub":"alice","jti":"x","iat":1,"nbf":1,"exp":"9999999999","access":[]}""")]
+    [InlineData("""{"iss":"authindex","aud":"registry","sub":"alice","jti":"x","iat":1e99,"nbf":1,"exp":9999999999,"access":[]}""")]
+    [InlineData("""{"iss":"authindex","aud":"registry","sub":"alice","jti":"x","iat":1,"exp":9999999999,"access":[]}""")]
+    [InlineData("""{"iss":"authindex","aud":"registry","sub":7,"jti":"x","iat":1,"nbf":1,"exp":9999999999,"access":[]}""")]
+    [InlineData("""{"iss":"authindex","aud":"registry","sub":"\ud800","jti":"x","iat":1,"nbf":1,"exp":9999999999,"access":[]}""")]
+    [InlineData("""{"iss":"authindex","aud":"registry","sub":"alice","iat":1,"nbf":1,"exp":9999999999,"access":[]}""")]
+    [InlineData("""{"iss":"authindex","aud":"registry","sub":"alice","jti":"x","iat":1,"nbf":1,"exp":9999999999}""")]
+    [InlineData("""{"iss":"authindex","aud":"registry","sub":"alice","jti":"x","iat":1,"nbf":1,"exp":9999999999,"access":[{"type":1}]}""")]
+    [InlineData("""{"iss":"authindex","aud":["registry"],"sub":"alice","jti":"x","iat":1,"nbf":1,"exp":9999999999,"access":[]}""")]
+    [InlineData("""{"iss":"authindex","aud":"registry","sub":"alice","sub":"admin","jti":"x","iat":1,"nbf":1,"exp":9999999999,"access":[]}""")]
+    public async Task Claims_out_of_form_are_no_good_though_the_right_key_signed_them(string claims)
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        var token = TokenSigner.Sign(server.Service<KeyStore>().Current.SignerOf("ES256", server.Clock.GetUtcNow())!, System.Text.Encoding.UTF8.GetBytes(claims));
+        using var answer = await AskAsync(server, token);
+        Assert.Equal((HttpStatusCode.OK, Inactive), (answer.StatusCode, await answer.Content.ReadAsStringAsync(None)));
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/index/v1/repositories");
+        request.Headers.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Bearer", token);
+        using var catalogue = await server.Client.SendAsync(request, None);
+        Assert.Equal(HttpStatusCode.Unauthorized, catalogue.StatusCode);
+    }
 
     [Fact]
     public async Task The_token_of_an_account_that_is_gone_is_inactive() => await ExpectInactiveAsync(async server =>

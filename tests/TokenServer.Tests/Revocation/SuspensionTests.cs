@@ -14,6 +14,7 @@ namespace AuthIndex.TokenServer.Tests.Revocation;
 public sealed class SuspensionTests
 {
     private static readonly CancellationToken None = CancellationToken.None;
+    private static readonly TimeSpan Year = TimeSpan.FromDays(366);
 
     [Fact]
     public async Task A_suspended_account_is_refused_though_its_password_is_remembered_and_is_told_what_everybody_is_told()
@@ -39,7 +40,7 @@ public sealed class SuspensionTests
         await using var server = await TokenServerHost.StartAsync();
         await SuspendAsync(server, "alice");
         await EventuallyAsync(server, "alice", HttpStatusCode.Unauthorized);
-        await using (var database = new StateDatabase(server.Options.DatabaseFile)) Assert.True(await new Suspensions(database).ResumeAsync("alice"));
+        await using (var database = new StateDatabase(server.Options.DatabaseFile)) Assert.Equal(Resumption.Resumed, await new Suspensions(database).ResumeAsync("alice", server.Clock.GetUtcNow()));
         await EventuallyAsync(server, "alice", HttpStatusCode.OK);
         Assert.Contains("The account alice may sign in again", server.Log.Text, StringComparison.Ordinal);
     }
@@ -87,6 +88,47 @@ public sealed class SuspensionTests
         Assert.True(revocations.IsVoid("alice", null, "id", (now + Suspensions.NoticedWithin).ToUnixTimeSeconds()));
         Assert.False(revocations.IsVoid("alice", null, "id", (now + Suspensions.NoticedWithin).ToUnixTimeSeconds() + 1));
         Assert.False(revocations.IsVoid("bob", null, "id", now.ToUnixTimeSeconds()));
+    }
+
+    [Fact]
+    public async Task An_account_that_a_clock_running_ahead_suspended_gets_tokens_that_are_good_once_it_is_resumed()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        server.Clock.Advance(Year);
+        await SuspendAsync(server, "alice");
+        server.Clock.Advance(-Year);
+        await Eventually.TrueAsync(() => server.Log.Text.Contains("The tokens of alice are revoked up to a time in the future", StringComparison.Ordinal), TimeSpan.FromSeconds(30), () => server.Log.Text);
+        var now = server.Clock.GetUtcNow();
+        var revocations = server.Service<Revocations>();
+        Assert.True(revocations.IsVoid("alice", null, "id", now.ToUnixTimeSeconds() + 1));
+
+        await using (var database = new StateDatabase(server.Options.DatabaseFile)) Assert.Equal(Resumption.ResumedAgainstTheClock, await new Suspensions(database).ResumeAsync("alice", now));
+        Assert.True(revocations.IsVoid("alice", null, "id", now.ToUnixTimeSeconds()));
+        Assert.False(revocations.IsVoid("alice", null, "id", now.ToUnixTimeSeconds() + 1));
+    }
+
+    [Fact]
+    public async Task A_clock_that_jumps_ahead_and_comes_back_loses_no_revocation()
+    {
+        using var folder = new TemporaryDirectory();
+        await using var database = new StateDatabase(folder["index.db"]);
+        var clock = new ManualClock(TokenServerHost.Start);
+        var jumping = new JumpingClock(clock);
+        var revocations = new Revocations(database, jumping);
+        clock.Advance(TimeSpan.FromHours(2));
+        Assert.Equal(0, await revocations.SweepAsync());
+        Assert.Null(await new Suspensions(database).SuspendAsync("alice", "root", "", jumping.GetUtcNow()));
+
+        jumping.Offset = Year;
+        Assert.Equal(0, await revocations.SweepAsync());
+        Assert.Single(revocations.After(0, 10).Items);
+        jumping.Offset = TimeSpan.Zero;
+        Assert.Equal(0, await revocations.SweepAsync());
+        Assert.Single(revocations.After(0, 10).Items);
+
+        // A clock that has run evenly for a while is believed.
+        clock.Advance(Revocations.LongestLife + Suspensions.NoticedWithin);
+        Assert.Equal(1, await revocations.SweepAsync());
     }
 
     [Fact]

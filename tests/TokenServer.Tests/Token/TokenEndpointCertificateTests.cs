@@ -78,6 +78,19 @@ public sealed class TokenEndpointCertificateTests : IDisposable
     }
 
     [Fact]
+    public async Task A_token_ends_with_the_certificate_that_it_was_given_for()
+    {
+        await using var host = await StartAsync("commonName", o => o.TokenLifetime = TimeSpan.FromHours(24));
+        using var certificate = authority.IssueClient("CN=builder");
+        var end = new DateTimeOffset(certificate.NotAfter);
+        host.Clock.Advance(end - TimeSpan.FromMinutes(2) - host.Clock.GetUtcNow());
+        using var client = authority.Client(certificate);
+        using var body = JsonDocument.Parse(await client.GetStringAsync(new Uri(host.Address, Question), TestContext.Current.CancellationToken));
+        using var claims = JsonDocument.Parse(System.Buffers.Text.Base64Url.DecodeFromChars(body.RootElement.GetProperty("token").GetString()!.Split('.')[1]));
+        Assert.Equal((end.ToUnixTimeSeconds(), 120), (claims.RootElement.GetProperty("exp").GetInt64(), body.RootElement.GetProperty("expires_in").GetInt64()));
+    }
+
+    [Fact]
     public async Task What_a_proxy_says_of_certificates_is_not_believed_nor_its_own()
     {
         await using var host = await StartAsync("commonName", o => o.TrustedProxies.Add(IPNetwork.Parse("127.0.0.0/8")));

@@ -62,7 +62,7 @@ public sealed class AccessTokenTests
     {
         await using var host = await TokenServerHost.StartAsync(policy: WithRobots);
         await host.ReplaceAccountsAsync(TokenServerHost.Accounts.Replace("alice:", "robot:", StringComparison.Ordinal));
-        var (_, secret) = (await host.Service<GrantMaker>().MakeAccessAsync("robot:ci", "x", TimeSpan.FromDays(1), Narrowing.None))!.Value;
+        var (_, secret, _) = await host.Service<GrantMaker>().MakeAccessAsync("robot:ci", "x", TimeSpan.FromDays(1), Narrowing.None);
 
         var claims = await host.GetAsync("/token?service=registry", user, string.Format(System.Globalization.CultureInfo.InvariantCulture, shown, secret.Text)).ClaimsAsync();
 
@@ -193,7 +193,7 @@ public sealed class AccessTokenTests
     {
         await using var host = await TokenServerHost.StartAsync(policy: WithRobots);
         var made = await host.Service<GrantMaker>().MakeAccessAsync("robot:ci", "x", TimeSpan.FromDays(30), Narrowing.None);
-        var token = made!.Value.Secret.Text;
+        var token = made.Secret.Text;
         const string Scopes = "/token?service=registry&scope=repository:builds/a:pull,push&scope=repository:shared/a:pull,push&scope=repository:users/alice/a:pull";
 
         var claims = await host.GetAsync(Scopes, "robot", token).ClaimsAsync();

@@ -64,6 +64,7 @@ internal static class GrantHost
         using var answer = await answering;
         var body = await answer.JsonAsync();
         Assert.Equal(body["error_description"]?.ToString(), body["errors"]?[0]?["message"]?.ToString());
+        Assert.Equal(answer.StatusCode == HttpStatusCode.Unauthorized ? body["error_description"]!.ToString() : null, body["details"]?.ToString());
         return $"{(int)answer.StatusCode} {body["error"]}: {body["error_description"]}";
     }
 

@@ -74,7 +74,7 @@ public sealed class LdapGrantTests : IAsyncDisposable
 
         isThere = false;
         host.Clock.Advance(TimeSpan.FromMinutes(1));
-        Assert.StartsWith("400 invalid_grant: sign-in failed: the account of the refresh token is gone", await host.RefreshAsync(token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("401 invalid_grant: sign-in failed: the account of the refresh token is gone", await host.RefreshAsync(token).ErrorAsync(), StringComparison.Ordinal);
 
         await directory.DisposeAsync();
         host.Clock.Advance(TimeSpan.FromMinutes(1));

@@ -100,7 +100,7 @@ public sealed class RefreshTokenTests
     {
         await using var host = await TokenServerHost.StartAsync(o => o.Services = [new() { Name = "registry" }, new() { Name = "other" }]);
         var token = await host.LoginAsync();
-        Assert.StartsWith("400 invalid_grant: sign-in failed: the refresh token is for another registry", await host.RefreshAsync(token, "other").ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("401 invalid_grant: sign-in failed: the refresh token is for another registry", await host.RefreshAsync(token, "other").ErrorAsync(), StringComparison.Ordinal);
         Assert.StartsWith("401 invalid_client: ", await host.GetAsync("/token?service=other", "", token).ErrorAsync(), StringComparison.Ordinal);
         using var catalogue = await host.GetAsync("/index/v1/repositories", "", token);
         Assert.Equal(HttpStatusCode.Unauthorized, catalogue.StatusCode);
@@ -118,7 +118,7 @@ public sealed class RefreshTokenTests
         await using var host = await TokenServerHost.StartAsync();
         var token = await host.LoginAsync(client: given);
         using var answer = await host.RefreshAsync(token, client: used);
-        Assert.Equal(isGood ? HttpStatusCode.OK : HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal(isGood ? HttpStatusCode.OK : HttpStatusCode.Unauthorized, answer.StatusCode);
         if (!isGood) Assert.Contains("another client", (await answer.JsonAsync())["error_description"]!.ToString(), StringComparison.Ordinal);
     }
 
@@ -135,10 +135,10 @@ public sealed class RefreshTokenTests
             if (day == 0) Assert.Equal("", await host.RefreshAsync(used).GrantedAsync());
         }
 
-        Assert.StartsWith("400 invalid_grant: sign-in failed: the refresh token has expired", await host.RefreshAsync(unused).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("401 invalid_grant: sign-in failed: the refresh token has expired", await host.RefreshAsync(unused).ErrorAsync(), StringComparison.Ordinal);
         Assert.Equal("", await host.RefreshAsync(used).GrantedAsync());
         host.Clock.Advance(2 * Day);
-        Assert.StartsWith("400 invalid_grant: sign-in failed: the refresh token has expired", await host.RefreshAsync(used).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("401 invalid_grant: sign-in failed: the refresh token has expired", await host.RefreshAsync(used).ErrorAsync(), StringComparison.Ordinal);
 
         await host.Service<GrantKeeper>().SweepAsync();
         Assert.Empty(host.Service<GrantStore>().List(null));
@@ -165,11 +165,11 @@ public sealed class RefreshTokenTests
 
         var (admin, alice) = (TokenServerHost.Accounts.Split('\n')[0], TokenServerHost.Accounts.Split('\n')[1]);
         await host.ReplaceAccountsAsync(admin + "\n");
-        Assert.StartsWith("400 invalid_grant: sign-in failed: the account of the refresh token is gone", await host.RefreshAsync(token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("401 invalid_grant: sign-in failed: the account of the refresh token is gone", await host.RefreshAsync(token).ErrorAsync(), StringComparison.Ordinal);
         Assert.StartsWith("401 invalid_client: sign-in failed: the account of the refresh token is gone", await host.GetAsync("/token?service=registry", "", token).ErrorAsync(), StringComparison.Ordinal);
 
         await host.ReplaceAccountsAsync($"{admin}\nalice:{{disabled}}\n");
-        Assert.StartsWith("400 invalid_grant: sign-in failed: the account of the refresh token may not sign in any more", await host.RefreshAsync(token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("401 invalid_grant: sign-in failed: the account of the refresh token may not sign in any more", await host.RefreshAsync(token).ErrorAsync(), StringComparison.Ordinal);
 
         await host.ReplaceAccountsAsync($"{admin}\n{alice}\n");
         Assert.Equal("", await host.RefreshAsync(token).GrantedAsync());
@@ -194,17 +194,35 @@ public sealed class RefreshTokenTests
         var tokens = new List<string>();
         for (var i = 0; i < 3; i++)
         {
-            tokens.Add(await host.LoginAsync());
+            tokens.Add(await host.LoginAsync(client: $"client-{i}"));
             host.Clock.Advance(Day);
         }
 
-        Assert.Equal("", await host.RefreshAsync(tokens[0]).GrantedAsync());
+        Assert.Equal("", await host.RefreshAsync(tokens[0], client: "client-0").GrantedAsync());
         await host.Service<GrantKeeper>().WriteAsync();
         host.Clock.Advance(Day);
-        tokens.Add(await host.LoginAsync());
+        tokens.Add(await host.LoginAsync(client: "client-3"));
 
-        Assert.StartsWith("400 invalid_grant: sign-in failed: the token is not known", await host.RefreshAsync(tokens[1]).ErrorAsync(), StringComparison.Ordinal);
-        foreach (var kept in new[] { tokens[0], tokens[2], tokens[3] }) Assert.Equal("", await host.RefreshAsync(kept).GrantedAsync());
+        Assert.StartsWith("401 invalid_grant: sign-in failed: the token is not known", await host.RefreshAsync(tokens[1], client: "client-1").ErrorAsync(), StringComparison.Ordinal);
+        foreach (var kept in new[] { 0, 2, 3 }) Assert.Equal("", await host.RefreshAsync(tokens[kept], client: $"client-{kept}").GrantedAsync());
+    }
+
+    [Fact]
+    public async Task What_a_logout_left_behind_unused_is_replaced_by_the_next_login_of_the_same_client_at_the_same_address()
+    {
+        await using var host = await TokenServerHost.StartAsync(o => o.Services = [new() { Name = "registry" }, new() { Name = "other" }]);
+        var (unused, used, otherClient, otherRegistry) = (await host.LoginAsync(), await host.LoginAsync(), await host.LoginAsync(client: "buildkit-client"), await host.LoginAsync(service: "other"));
+        var elsewhere = await host.Service<GrantMaker>().GiveRefreshAsync(new SignInOutcome.SignedIn("alice", [], "htpasswd"), "registry", "docker", IPAddress.Parse("192.0.2.9"));
+        host.Clock.Advance(GrantStore.LeftBehindAfter);
+        Assert.Equal("", await host.RefreshAsync(used).GrantedAsync()); // and this is not written down yet
+        var kept = new[] { used, otherClient, otherRegistry, elsewhere!.Text, await host.LoginAsync() };
+
+        Assert.StartsWith("401 invalid_grant: sign-in failed: the token is not known", await host.RefreshAsync(unused).ErrorAsync(), StringComparison.Ordinal);
+        Assert.Equal(kept.Select(t => host.Grant(t).Id).Order(StringComparer.Ordinal), host.Service<GrantStore>().List(null).Select(g => g.Id).Order(StringComparer.Ordinal));
+
+        // Those given lately stay: jobs on one machine sign in alike at once, and use what they got later.
+        _ = await host.LoginAsync();
+        Assert.Equal(kept.Length + 1, host.Service<GrantStore>().List(null).Count);
     }
 
     [Fact]
@@ -227,7 +245,7 @@ public sealed class RefreshTokenTests
 
         host.Clock.Advance(RememberedGrants.LookEvery);
         Assert.InRange(RememberedGrants.LookEvery, TimeSpan.Zero, TimeSpan.FromSeconds(1));
-        Assert.StartsWith("400 invalid_grant: ", await host.RefreshAsync(token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("401 invalid_grant: ", await host.RefreshAsync(token).ErrorAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

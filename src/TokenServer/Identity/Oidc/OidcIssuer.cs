@@ -133,9 +133,7 @@ internal sealed class OidcIssuer : IDisposable
     private static bool TryTime(JsonElement claims, string name, out DateTimeOffset at)
     {
         at = default;
-        if (!claims.TryGetProperty(name, out var value) || value.ValueKind != JsonValueKind.Number || !value.TryGetInt64(out var seconds) || seconds is < 0 or > 253_402_000_000) return false;
-        at = DateTimeOffset.FromUnixTimeSeconds(seconds);
-        return true;
+        return claims.TryGetProperty(name, out var value) && NumericDate.TryRead(value, out at);
     }
 
     private static string Explain(Exception failure) => failure switch

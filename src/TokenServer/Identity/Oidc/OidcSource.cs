@@ -1,4 +1,8 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
 using AuthIndex.Hosting;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Policies;
 
 namespace AuthIndex.TokenServer.Identity.Oidc;
@@ -15,8 +19,8 @@ internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspende
     // Each outcome holds for as long as its token, at most.
     private readonly RememberedCredentials remembered = new(TimeSpan.FromHours(1), time);
 
-    // Nobody can be asked about an account without its token; what the last one said holds as long as what was issued for it may.
-    private readonly Dictionary<string, SignInOutcome.SignedIn> latest = new(StringComparer.Ordinal);
+    // Nobody can be asked about an account's groups without its token; what one said is kept as long as what was issued for it may live.
+    private readonly Dictionary<string, SignInOutcome.SignedIn> signIns = new(StringComparer.Ordinal);
     private readonly Lock gate = new();
 
     /// <inheritdoc/>
@@ -34,6 +38,7 @@ internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspende
         var outcome = await remembered.GetAsync("", token, issuers.Version, (_, text, cancel) => JudgeAsync(text, cancel), cancellationToken);
         if (outcome is not SignInOutcome.SignedIn who) return outcome;
         if (!IsNameOf(name, who.Account)) return Refuse($"the token is of {who.Account}, and shown with another user name");
+        Keep(who);
         return suspended.Judge(who);
     }
 
@@ -43,25 +48,34 @@ internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspende
     /// <inheritdoc/>
     public ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) => new(Unknown);
 
-    /// <summary>What the last token of the account said, as long as a registry's token for it may be good.</summary>
-    public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
+    /// <summary>Nobody can be asked about an account of an issuer without its token.</summary>
+    public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) =>
+        new(Owns(account) ? new SignInOutcome.Refused("an account of an OIDC issuer is known by its tokens only") : Unknown);
+
+    /// <summary>Whether an account is one of an issuer that is configured.</summary>
+    public bool Owns(string account) => issuers.All.Any(i => account.StartsWith(i.Name + ":", StringComparison.Ordinal));
+
+    /// <summary>
+    /// Whom a registry's token stands for that was issued to an account of an issuer: it was let in when the token was issued, and a
+    /// revocation or suspension is all that can end that. Its groups are those of that sign-in, not of a later one; none when they
+    /// are not known any more, as after a restart.
+    /// </summary>
+    /// <param name="account">The account.</param>
+    /// <param name="signIn">The token's <see cref="TokenProfile.SignIn"/>; null when it has none.</param>
+    public SignInOutcome FindIssued(string account, string? signIn)
     {
-        if (!IsOfIssuer(account)) return new(Unknown);
         lock (gate)
         {
-            return new(latest.TryGetValue(account, out var who) && time.GetUtcNow() < who.TokensEnd
-                ? who
-                : new SignInOutcome.Refused("an account of an OIDC issuer is known by its tokens only, and the last one was too long ago"));
+            var groups = signIn is not null && signIns.TryGetValue(signIn, out var kept) && kept.Account == account ? kept.Groups : [];
+            return suspended.Judge(new SignInOutcome.SignedIn(account, groups, Name));
         }
     }
 
     /// <inheritdoc/>
-    public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) => new(IsOfIssuer(name) ? new NamesFound([name]) : NamesFound.None);
+    public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) => new(Owns(name) ? new NamesFound([name]) : NamesFound.None);
 
     /// <summary>A refusal with its true reason for the logs, and one text for every client.</summary>
     public static SignInOutcome.Refused Refuse(string reason) => new(reason) { Told = Told };
-
-    private bool IsOfIssuer(string account) => issuers.All.Any(i => account.StartsWith(i.Name + ":", StringComparison.Ordinal));
 
     private static bool IsNameOf(string user, string account) =>
         user is "" or "<token>" or SignIn.Oidc || user == account || account.AsSpan(0, account.IndexOf(':')).SequenceEqual(user);
@@ -73,19 +87,24 @@ internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspende
         if (issuers.All.FirstOrDefault(i => i.Issuer == iss) is not { } issuer) return Refuse($"oidc: the token is of an issuer that is not configured: '{LogText.Clean(iss)}'");
 
         var outcome = await issuer.JudgeAsync(text, token, cancellationToken);
-        if (outcome is SignInOutcome.SignedIn who) Note(who);
-        return outcome;
+        return outcome is SignInOutcome.SignedIn { Groups.Count: > 0 } who ? who with { SignInId = IdOf(who) } : outcome;
     }
 
-    private void Note(SignInOutcome.SignedIn who)
+    // By what was said, so that the many jobs of a project with the same groups share one.
+    private static string IdOf(SignInOutcome.SignedIn who) =>
+        Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', [who.Account, .. who.Groups]))).AsSpan(0, 16));
+
+    private void Keep(SignInOutcome.SignedIn who)
     {
+        if (who.SignInId is not { } id) return;
         lock (gate)
         {
-            latest[who.Account] = who;
-            if (latest.Count <= RememberedCredentials.Capacity) return;
+            if (signIns.TryGetValue(id, out var kept) && kept.TokensEnd >= who.TokensEnd) return;
+            signIns[id] = who;
+            if (signIns.Count <= RememberedCredentials.Capacity) return;
             var now = time.GetUtcNow();
-            foreach (var (account, _) in latest.Where(l => l.Value.TokensEnd <= now).ToList()) latest.Remove(account);
-            if (latest.Count > RememberedCredentials.Capacity) latest.Clear();
+            foreach (var (over, _) in signIns.Where(s => s.Value.TokensEnd <= now).ToList()) signIns.Remove(over);
+            if (signIns.Count > RememberedCredentials.Capacity) signIns.Clear();
         }
     }
 }

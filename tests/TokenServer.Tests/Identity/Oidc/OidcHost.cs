@@ -27,6 +27,10 @@ internal static class OidcHost
             to: ["group:github:environment:production", "group:gitlab:example/infra"]
             allow: [push]
             on: ["prod/**"]
+          - id: secret
+            to: ["group:github:environment:production"]
+            allow: [pull]
+            on: ["secret/**"]
           - id: builders
             to: [group:builders]
             allow: [pull, push]

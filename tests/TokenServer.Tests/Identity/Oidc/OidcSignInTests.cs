@@ -293,16 +293,76 @@ public sealed class OidcSignInTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_issued_for_a_token_can_be_asked_about_while_it_is_good()
+    public async Task Nobody_can_be_asked_about_an_account_of_an_issuer_without_its_token()
     {
         await using var host = await StartAsync();
         var chain = host.Service<IdentityChain>();
-        Assert.IsType<SignInOutcome.Refused>(await chain.FindAsync("github:example/app", Cancel));
         Assert.Equal("ci/app:pull,push", await host.ShowAsync(issuer.Sign(issuer.GitHub())).GrantedAsync());
-        Assert.Equal(["github:owner:example"], Assert.IsType<SignInOutcome.SignedIn>(await chain.FindAsync("github:example/app", Cancel)).Groups);
-        clock.Advance(TimeSpan.FromSeconds(631));
         Assert.IsType<SignInOutcome.Refused>(await chain.FindAsync("github:example/app", Cancel));
         Assert.IsType<SignInOutcome.UnknownAccount>(await chain.FindAsync("other:example/app", Cancel));
+    }
+
+    [Fact]
+    public async Task The_groups_of_one_job_count_for_its_own_token_and_not_for_that_of_another_job_of_the_same_account()
+    {
+        await using var host = await OidcHost.StartAsync(clock, OidcHost.GitHub(issuer));
+        var deploys = await TokenAsync(host, issuer.Sign(issuer.GitHub(environment: "production")));
+        var tests = await TokenAsync(host, issuer.Sign(issuer.GitHub()));
+        foreach (var repeated in (string[])[deploys, tests]) // whoever signed in last
+        {
+            Assert.Equal("ci/app secret/a", await PullableAsync(host, deploys));
+            Assert.Equal("ci/app", await PullableAsync(host, tests));
+            using (await host.ShowAsync(issuer.Sign(issuer.GitHub(environment: repeated == deploys ? null : "production"))))
+            {
+            }
+        }
+    }
+
+    [Fact]
+    public async Task After_a_restart_a_token_is_good_without_its_groups_and_void_when_its_account_is_suspended()
+    {
+        await using var host = await StartAsync();
+        var token = await TokenAsync(host, issuer.Sign(issuer.GitHub()));
+        Assert.True(await IsActiveAsync(host, token));
+        await host.RestartAsync();
+        Assert.True(await IsActiveAsync(host, token));
+        host.Service<SuspendedAccounts>().Replace([new Suspension("github:example/app", clock.GetUtcNow(), "root", "")]);
+        Assert.False(await IsActiveAsync(host, token));
+    }
+
+    [Theory]
+    [InlineData(0.5, true)]
+    [InlineData(-600.25, false)]
+    public async Task A_time_may_have_a_fraction(double seconds, bool isGood)
+    {
+        await using var host = await StartAsync();
+        var claims = issuer.GitHub();
+        claims["exp"] = clock.GetUtcNow().ToUnixTimeSeconds() + 60 + seconds;
+        using var answer = await host.ShowAsync(issuer.Sign(claims));
+        Assert.Equal(isGood, answer.IsSuccessStatusCode);
+    }
+
+    private static async Task<string> TokenAsync(TokenServerHost host, string token)
+    {
+        using var answer = await host.ShowAsync(token);
+        return (await answer.EnsureSuccessStatusCode().JsonAsync())["token"]!.ToString();
+    }
+
+    private static async Task<bool> IsActiveAsync(TokenServerHost host, string token) => (await AskAsync(host, "/introspect", new FormUrlEncodedContent([new("token", token)])))["active"]!.GetValue<bool>();
+
+    private static async Task<string> PullableAsync(TokenServerHost host, string token)
+    {
+        var body = new JsonObject { ["token"] = token, ["repositories"] = new JsonArray("ci/app", "secret/a") };
+        var answer = await AskAsync(host, "/index/v1/pullable", new StringContent(body.ToJsonString()));
+        return string.Join(' ', answer["repositories"]!.AsArray());
+    }
+
+    private static async Task<JsonObject> AskAsync(TokenServerHost host, string path, HttpContent content)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
+        request.Headers.Authorization = TokenServerHost.Basic("registry", TokenServerHost.Credential);
+        using var answer = await host.Client.SendAsync(request, Cancel);
+        return await answer.EnsureSuccessStatusCode().JsonAsync();
     }
 
     private static string SignInOutcomeOf(SignInOutcome outcome) => Assert.IsType<SignInOutcome.Refused>(outcome).Reason;
