@@ -37,7 +37,6 @@ public sealed class Database : IAsyncDisposable
     /// <exception cref="OperatorException">The file is of a newer version, damaged, or cannot be opened.</exception>
     public static Database Open(string path, Assembly migrations)
     {
-        SqliteDriver.Initialise();
         SqliteConnection? connection = null;
         try
         {
@@ -89,7 +88,6 @@ public sealed class Database : IAsyncDisposable
     /// <exception cref="SqliteException">The database cannot be read, or the copy not be written.</exception>
     public static void CopyFile(string path, string copy)
     {
-        SqliteDriver.Initialise();
         using var connection = Connect(path, SqliteOpenMode.ReadWrite);
         connection.Execute("VACUUM INTO @copy", new { copy });
     }

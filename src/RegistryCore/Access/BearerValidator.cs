@@ -86,7 +86,7 @@ internal sealed class BearerValidator : IDisposable
             return keys.Any ? new TokenOutcome.Invalid("the token is signed by a key that is not trusted") : new TokenOutcome.Unjudged("the token server's keys have not been received yet");
         }
 
-        var result = handler.ValidateToken(token, Parameters(key));
+        var result = await handler.ValidateTokenAsync(token, Parameters(key));
         if (!result.IsValid) return new TokenOutcome.Invalid(Explain(result.Exception));
         return ReadPart(token, 1) is { } payload && ReadClaims(payload) is { } claims
             ? new TokenOutcome.Valid(claims)

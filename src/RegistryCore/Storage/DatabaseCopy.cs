@@ -18,7 +18,6 @@ internal sealed class DatabaseCopy : IDisposable
     /// <summary>Opens the copy.</summary>
     public DatabaseCopy(string path)
     {
-        Hosting.Sqlite.SqliteDriver.Initialise();
         db = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
         db.Open();
     }

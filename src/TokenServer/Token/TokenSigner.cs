@@ -29,7 +29,7 @@ internal static class TokenSigner
     public static byte[]? Open(IEnumerable<SigningKey> keys, string token)
     {
         if (token.Length > TokenProfile.MaxLength || token.AsSpan().Count('.') != 2) return null;
-        var result = Handler.ValidateToken(token, new TokenValidationParameters
+        var validation = Handler.ValidateTokenAsync(token, new TokenValidationParameters
         {
             IssuerSigningKeys = keys.Select(k => k.Credentials.Key),
             RequireSignedTokens = true,
@@ -37,6 +37,8 @@ internal static class TokenSigner
             ValidateAudience = false,
             ValidateLifetime = false,
         });
-        return result.IsValid ? Base64Url.DecodeFromChars(token.AsSpan()[(token.IndexOf('.', StringComparison.Ordinal) + 1)..token.LastIndexOf('.')]) : null;
+
+        // With its keys at hand the library has nothing to wait for: the task is complete already.
+        return validation.GetAwaiter().GetResult().IsValid ? Base64Url.DecodeFromChars(token.AsSpan()[(token.IndexOf('.', StringComparison.Ordinal) + 1)..token.LastIndexOf('.')]) : null;
     }
 }

@@ -188,7 +188,6 @@ public sealed class DatabaseTests : IDisposable
 
     private void Execute(string sql)
     {
-        SqliteDriver.Initialise();
         using var connection = new SqliteConnection($"Data Source={File};Pooling=False");
         connection.Open();
         connection.Execute(sql);

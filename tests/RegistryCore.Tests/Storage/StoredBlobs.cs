@@ -1,4 +1,3 @@
-using AuthIndex.Hosting.Sqlite;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
@@ -10,7 +9,6 @@ internal static class StoredBlobs
     /// <summary>The blobs that the database names.</summary>
     public static IReadOnlyList<(string Digest, long Size)> Rows(string folder)
     {
-        SqliteDriver.Initialise();
         using var db = new SqliteConnection($"Data Source={Path.Combine(folder, "registry", "registry.db")};Pooling=False");
         db.Open();
         return db.Query<(string, long)>("SELECT digest, size FROM blobs").AsList();

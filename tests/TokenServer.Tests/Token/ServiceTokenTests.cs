@@ -37,7 +37,7 @@ public sealed class ServiceTokenTests
 
         var old = await TokenAsync(host, "old", 900);
         Assert.Equal(("RS256", "registry.example.com"), (old.Alg, old.Audiences.Single()));
-        var verified = new JsonWebTokenHandler().ValidateToken(old.EncodedToken, new TokenValidationParameters { IssuerSigningKeys = keys.Keys, ValidIssuer = "authindex", ValidAudience = "registry.example.com", ValidateLifetime = false });
+        var verified = await new JsonWebTokenHandler().ValidateTokenAsync(old.EncodedToken, new TokenValidationParameters { IssuerSigningKeys = keys.Keys, ValidIssuer = "authindex", ValidAudience = "registry.example.com", ValidateLifetime = false });
         Assert.True(verified.IsValid, verified.Exception?.ToString());
 
         using var header = JsonDocument.Parse(Base64Url.DecodeFromChars(old.EncodedHeader));

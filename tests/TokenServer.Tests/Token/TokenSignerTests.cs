@@ -17,11 +17,11 @@ public sealed class TokenSignerTests
     private SigningKey Signer => keys[0];
 
     [Fact]
-    public void A_signed_token_satisfies_the_library_with_nothing_but_the_published_keys()
+    public async Task A_signed_token_satisfies_the_library_with_nothing_but_the_published_keys()
     {
         var token = TokenSigner.Sign(Signer, Payload);
         var published = Published().Keys;
-        var result = new JsonWebTokenHandler().ValidateToken(token, new TokenValidationParameters
+        var result = await new JsonWebTokenHandler().ValidateTokenAsync(token, new TokenValidationParameters
         {
             ValidIssuer = "authindex",
             ValidAudience = "registry",

@@ -58,7 +58,7 @@ internal sealed class OidcIssuer : IDisposable
         }
 
         if (key is RsaSecurityKey != (algorithm == TokenProfile.Rs256)) return Refuse($"the key is not one for {algorithm}");
-        var result = handler.ValidateToken(text, Parameters(key));
+        var result = await handler.ValidateTokenAsync(text, Parameters(key));
         if (!result.IsValid) return Refuse(Explain(result.Exception));
         return ReadTimes(token.Claims, out var expires) is { } untimely ? Refuse(untimely) : Admit(token.Claims, expires);
     }
