@@ -87,21 +87,29 @@ public sealed class RevokedTokensTests
         Assert.False(revoked.Covers(Token(Now + 1)));
     }
 
-    [Theory]
-    [InlineData(null)]
-    [InlineData("soon")]
-    public async Task A_token_that_does_not_say_when_it_was_issued_is_void_with_its_account(string? issuedAt)
+    [Fact]
+    public async Task A_token_that_does_not_say_when_it_was_issued_is_void_with_its_account()
     {
         await using var registry = await RegistryHost.StartAsync();
         var claims = registry.Tokens.Payload("alice", "repository:a/b:pull");
         claims.Remove("iat");
-        if (issuedAt is not null) claims["iat"] = issuedAt;
         using var client = registry.With(registry.Tokens.Sign(registry.Tokens.Header(), claims));
         using (var before = await client.GetAsync("/v2/", CancellationToken.None)) Assert.Equal(System.Net.HttpStatusCode.OK, before.StatusCode);
 
         registry.Service<RevokedTokens>().Add([new RevocationEntry("account", "alice", 1, Now + 60)]);
         using var after = await client.GetAsync("/v2/", CancellationToken.None);
         Assert.Equal(System.Net.HttpStatusCode.Unauthorized, after.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_token_whose_time_of_issue_is_not_a_number_is_refused()
+    {
+        await using var registry = await RegistryHost.StartAsync();
+        var claims = registry.Tokens.Payload("alice", "repository:a/b:pull");
+        claims["iat"] = "soon";
+        using var client = registry.With(registry.Tokens.Sign(registry.Tokens.Header(), claims));
+        using var answer = await client.GetAsync("/v2/", CancellationToken.None);
+        Assert.Equal(System.Net.HttpStatusCode.Unauthorized, answer.StatusCode);
     }
 
     [Fact]
