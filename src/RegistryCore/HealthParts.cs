@@ -62,9 +62,13 @@ internal static class HealthParts
         {
             var status = reporter.Status();
             var details = JsonSerializer.SerializeToNode(status, JsonSerializerOptions.Web)!.AsObject();
-            return status.Reporting && !status.IsReached
-                ? new HealthPart("index", HealthStatus.Degraded, "the index cannot be told of changes, as the log says; they are kept for it", details)
-                : new HealthPart("index", HealthStatus.Ok, Details: details);
+            var problem = status switch
+            {
+                { Reporting: true, IsReached: false } => "the index cannot be told of changes, as the log says; they are kept for it",
+                { Reporting: true, IsContested: true } => "another registry seems to report to the index under the same registry.service",
+                _ => null,
+            };
+            return new HealthPart("index", problem is null ? HealthStatus.Ok : HealthStatus.Degraded, problem, details);
         }
         catch (SqliteException e)
         {

@@ -38,19 +38,24 @@ internal sealed class IndexedRegistries : IAsyncDisposable
         started.ConnectIndex();
         foreach (var service in services)
         {
-            started.registries[service] = await RegistryHost.StartAsync(o =>
-            {
-                o.Service = service;
-                o.LogLevel = "warning";
-                o.TokenServer.Url = started.Line.Address;
-                o.TokenServer.CredentialFile = started.CredentialFile(service);
-                o.Reporting.Enabled = true;
-                o.Reporting.LongestPause = TimeSpan.FromMilliseconds(100);
-            });
+            await started.AddRegistryAsync(service, service);
         }
 
         return started;
     }
+
+    /// <summary>Starts one more registry.</summary>
+    /// <param name="name">What the test calls it.</param>
+    /// <param name="service">Its service; another registry may have the same.</param>
+    public async Task AddRegistryAsync(string name, string service) => registries[name] = await RegistryHost.StartAsync(o =>
+    {
+        o.Service = service;
+        o.LogLevel = "warning";
+        o.TokenServer.Url = Line.Address;
+        o.TokenServer.CredentialFile = CredentialFile(service);
+        o.Reporting.Enabled = true;
+        o.Reporting.LongestPause = TimeSpan.FromMilliseconds(100);
+    });
 
     /// <summary>The one registry, or the one of a service.</summary>
     public RegistryHost Registry(string service = "registry") => registries[service];
@@ -98,7 +103,7 @@ internal sealed class IndexedRegistries : IAsyncDisposable
     {
         var registry = Registry(service);
         var claims = registry.Tokens.Payload(account, $"repository:{repository}:pull,push,delete", "repository:other/source:pull,push");
-        claims["aud"] = service;
+        claims["aud"] = registry.Service<RegistryOptions>().Service;
         using var request = new HttpRequestMessage(method, new Uri(registry.Client.BaseAddress!, $"/v2/{repository}/{tail}")) { Content = content };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", registry.Tokens.Sign(registry.Tokens.Header(), claims));
         return await registry.Client.SendAsync(request);

@@ -10,7 +10,9 @@ namespace AuthIndex.RegistryCore.IndexSync;
 /// <param name="OldestSeconds">How long the oldest of them has waited.</param>
 /// <param name="ResyncPending">Whether the index is to be told everything anew.</param>
 /// <param name="IsReached">Whether the last report arrived.</param>
-internal sealed record ReportingStatus(bool Reporting, long Waiting, long OldestSeconds, bool ResyncPending, bool IsReached);
+/// <param name="IsContested">Whether another registry seems to report under the same name.</param>
+internal sealed record ReportingStatus(
+    bool Reporting, long Waiting, long OldestSeconds, bool ResyncPending, bool IsReached, bool IsContested);
 
 /// <summary>
 /// Empties the outbox into the index, in order, for as long as the server runs. A report is repeated until the index has
@@ -28,6 +30,13 @@ internal sealed partial class IndexReporter(
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
 
+    // A restored index or registry loses the common history once. Who loses it again and again shares its name with another.
+    private const int MostLosses = 2;
+    private static readonly TimeSpan LossesCountFor = TimeSpan.FromHours(1);
+
+    private readonly Queue<long> losses = new();
+    private volatile bool isContested;
+
     private IReadOnlyList<PulledManifest> pulled = [];
     private long? lastContact;
     private int failures;
@@ -38,7 +47,7 @@ internal sealed partial class IndexReporter(
     {
         var state = outbox.State();
         var age = state.OldestAt is { } at ? Math.Max(0, Clock.GetUtcNow().ToUnixTimeSeconds() - at) : 0;
-        return new ReportingStatus(options.Reporting.Enabled, state.Depth, age, options.Reporting.Enabled && state.NeedsResync, failure is null);
+        return new ReportingStatus(options.Reporting.Enabled, state.Depth, age, options.Reporting.Enabled && state.NeedsResync, failure is null, isContested);
     }
 
     /// <inheritdoc/>
@@ -59,6 +68,7 @@ internal sealed partial class IndexReporter(
     {
         var outcome = await ReportAsync(stoppingToken);
         Tell(outcome);
+        JudgeLosses();
         failures = outcome is ReportOutcome.Failed ? failures + 1 : 0;
         if (outcome is null) await Task.Delay(Look, Clock, stoppingToken);
         else if (failures > 0) await Task.Delay(Pause(failures, FirstPause, LongestPause), Clock, stoppingToken);
@@ -85,6 +95,7 @@ internal sealed partial class IndexReporter(
             }
             else if (outcome is ReportOutcome.OutOfStep)
             {
+                losses.Enqueue(Clock.GetTimestamp());
                 await outbox.RequestResyncAsync();
             }
 
@@ -104,6 +115,13 @@ internal sealed partial class IndexReporter(
     {
         await outbox.GiveUpAsync(outbox.Read(BatchSize).End);
         return state.NeedsResync ? null : new ReportOutcome.OutOfStep($"more than {MaxDepth} events wait");
+    }
+
+    private void JudgeLosses()
+    {
+        while (losses.TryPeek(out var oldest) && Clock.GetElapsedTime(oldest) > LossesCountFor) losses.Dequeue();
+        if (losses.Count > MostLosses && !isContested) LogContested(log, options.Service!, line.Url, losses.Count);
+        isContested = losses.Count > MostLosses;
     }
 
     private bool IsContactDue() => lastContact is not { } last || Clock.GetElapsedTime(last) >= options.Reporting.Every;
@@ -128,6 +146,10 @@ internal sealed partial class IndexReporter(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The index cannot be told of changes at {Endpoint}: {Reason}; they are kept, trying again")]
     private static partial void LogFailure(ILogger log, Uri endpoint, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Another registry seems to report as '{Service}' to {Endpoint}: "
+        + "the index asked for a full resync {Count} times within an hour; give each registry a registry.service of its own")]
+    private static partial void LogContested(ILogger log, string service, Uri endpoint, int count);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The index takes reports at {Endpoint} again")]
     private static partial void LogRecovered(ILogger log, Uri endpoint);

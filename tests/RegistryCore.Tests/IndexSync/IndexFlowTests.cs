@@ -46,6 +46,31 @@ public sealed class IndexFlowTests
     }
 
     [Fact]
+    public async Task Two_registries_of_one_name_are_noticed_and_told_apart_from_one_loss()
+    {
+        await using var flow = await IndexedRegistries.StartAsync("registry");
+        await flow.PushAsync("registry", Repository, "1.0", "one");
+        await flow.ExpectToldAsync();
+        await flow.RestartIndexAsync(isForgetful: true);
+        await flow.PushAsync("registry", Repository, "2.0", "two");
+        await flow.ExpectToldAsync();
+        Assert.False((bool)(await flow.StatusAsync())["isContested"]!);
+
+        var log = flow.RecordLog();
+        await flow.AddRegistryAsync("rival", "registry");
+        for (var push = 0; push < 20 && !(bool)(await flow.StatusAsync())["isContested"]!; push++)
+        {
+            await flow.PushAsync("rival", Repository, "1.0", $"rival {push}");
+            await flow.ExpectToldAsync("rival");
+            await flow.PushAsync("registry", Repository, "1.0", $"own {push}");
+            await flow.ExpectToldAsync();
+        }
+
+        Assert.Equal("degraded", (string)(await flow.StatusAsync())["status"]!);
+        Assert.Contains(log.Lines, l => l.Contains("Another registry seems to report as 'registry'", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_deletion_while_the_index_is_down_arrives_though_both_are_restarted_before()
     {
         await using var flow = await IndexedRegistries.StartAsync("registry");
