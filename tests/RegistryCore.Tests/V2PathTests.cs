@@ -166,7 +166,8 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
         var token = registry.Host.Tokens.Make("alice", "repository:some/repo:pull");
         (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry/v2/?ns=x", $"Authorization: Bearer {token}")).MustBe(HttpStatusCode.OK);
         (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry/v2/some/repo/manifests/v1?ns=x", $"Authorization: Bearer {token}")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
-        (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry")).MustBe(HttpStatusCode.NotFound, "UNSUPPORTED");
+        (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry")).MustBe(HttpStatusCode.OK);
+        (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry/elsewhere")).MustBe(HttpStatusCode.NotFound, "UNSUPPORTED");
     }
 
     [Fact]
