@@ -3,6 +3,7 @@ using System.Data.Common;
 using System.Text;
 using AuthIndex.Hosting.Audit;
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Yaml;
 
 namespace AuthIndex.Hosting;
@@ -104,6 +105,8 @@ public sealed class CommandLine
     /// <param name="recorder">Writes administrative commands into the audit log; null for none.</param>
     public static async Task<int> RunAsync(RootCommand root, string[] arguments, ActRecorder? recorder = null)
     {
+        OwnerOnlyCreation.Begin();
+
         // A line at a time: .NET's own writer lets go of 256 characters at a time, and both servers under `authindex up` tell the same pipe.
         Console.SetError(new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), LongestLine) { AutoFlush = true });
         var parsed = root.Parse(arguments);

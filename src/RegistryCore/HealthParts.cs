@@ -20,7 +20,7 @@ internal static class HealthParts
         services.AddSingleton<StorageProbe>();
         services.AddHealthPart(s => Keys(s.GetRequiredService<TrustedKeys>()));
         services.AddHealthPart(s => Database(s.GetRequiredService<RegistryDatabase>()));
-        services.AddHealthPart(s => s.GetRequiredService<StorageProbe>().Failure is { } failure ? new HealthPart("storage", HealthStatus.Degraded, failure) : new HealthPart("storage", HealthStatus.Ok));
+        services.AddHealthPart(s => Storage(s.GetRequiredService<StorageProbe>()));
         services.AddHealthPart(s => Space(s.GetRequiredService<FreeSpace>()));
         services.AddHealthPart(s => Index(s.GetRequiredService<IndexReporter>()));
         services.AddHealthPart(s => Revocations(s.GetRequiredService<RevocationContact>()));
@@ -29,8 +29,16 @@ internal static class HealthParts
     private static HealthPart Keys(TrustedKeys keys) =>
         new("keys", keys.Problem is null ? HealthStatus.Ok : keys.Any ? HealthStatus.Degraded : HealthStatus.Failed, keys.Problem);
 
+    private static HealthPart Storage(StorageProbe probe) => probe.Look() switch
+    {
+        { Blobs: false } => new HealthPart("storage", HealthStatus.Failed, "the folder of the blobs cannot be reached; pushes and pulls fail"),
+        { Failure: { } failure } => new HealthPart("storage", HealthStatus.Degraded, failure),
+        _ => new HealthPart("storage", HealthStatus.Ok),
+    };
+
     private static HealthPart Database(RegistryDatabase database)
     {
+        if (database.Database.Damage is { } damage) return new HealthPart("database", HealthStatus.Failed, damage);
         try
         {
             database.Read(db => db.ExecuteScalar<long>("SELECT count(*) FROM (SELECT 1 FROM repositories LIMIT 1)"));
@@ -43,9 +51,19 @@ internal static class HealthParts
     }
 
     /// <summary>Pulls and deletions go on.</summary>
-    private static HealthPart Space(FreeSpace space) => space.Available is var available && available < space.Floor
-        ? new HealthPart("freeSpace", HealthStatus.Degraded, $"{available} bytes are free; pushes are refused below {space.Floor}")
-        : new HealthPart("freeSpace", HealthStatus.Ok);
+    private static HealthPart Space(FreeSpace space)
+    {
+        try
+        {
+            return space.IsLow
+                ? new HealthPart("freeSpace", HealthStatus.Degraded, $"{space.Available} bytes are free; pushes are refused below {space.Floor}")
+                : new HealthPart("freeSpace", HealthStatus.Ok);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new HealthPart("freeSpace", HealthStatus.Failed, "the volume does not say how much is free");
+        }
+    }
 
     /// <summary>Traffic should go elsewhere only where tokens are refused for it.</summary>
     private static HealthPart Revocations(RevocationContact contact)

@@ -24,6 +24,18 @@ internal static class ObservedMetrics
 
     private static void ObserveStorage(Meter meter, StorageFigures figures, FreeSpace space)
     {
+        IEnumerable<Measurement<long>> Free()
+        {
+            try
+            {
+                return [new(space.Available)];
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return []; // the volume is away: readiness tells of it, and the rest of the page is worth having
+            }
+        }
+
         IEnumerable<Measurement<long>> Last(Func<StorageSize, long> figure) => figures.Current is { } size ? [new(figure(size))] : [];
         meter.CreateObservableGauge("authindex.storage.used", () => Last(s => s.BlobBytes), "By", "Bytes of all blobs; counted in the background, as all figures of what is stored.");
         meter.CreateObservableGauge("authindex.storage.blobs", () => Last(s => s.Blobs), description: "Blobs, each counted once.");
@@ -31,7 +43,7 @@ internal static class ObservedMetrics
         meter.CreateObservableGauge("authindex.storage.manifests", () => Last(s => s.Manifests), description: "Manifests.");
         meter.CreateObservableGauge("authindex.storage.tags", () => Last(s => s.Tags), description: "Tags.");
         meter.CreateObservableGauge("authindex.storage.repositories", () => Last(s => s.Repositories), description: "Repositories.");
-        meter.CreateObservableGauge("authindex.storage.free", () => space.Available, "By", "Bytes that the volume has free.");
+        meter.CreateObservableGauge("authindex.storage.free", Free, "By", "Bytes that the volume has free for pushes.");
         meter.CreateObservableGauge("authindex.storage.free.floor", () => space.Floor, "By", "Free bytes below which pushes are refused.");
     }
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography.X509Certificates;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Telemetry;
 using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
@@ -57,6 +58,7 @@ internal static class RegistryApp
         services.AddSingleton<StorageFigures>();
         services.AddHostedService(s => s.GetRequiredService<StorageFigures>());
         services.AddHostedService<UploadSweeper>();
+        services.AddHostedService<SpaceReserveKeeper>();
         services.AddHostedService<TouchWriter>();
         services.AddHostedService<GarbageCollectionSchedule>();
         services.AddHostedService<ScrubSchedule>();
@@ -91,28 +93,38 @@ internal static class RegistryApp
         services.AddHealthParts();
 
         var app = builder.Build();
-        app.UseTrustedProxies(options);
-        var registry = app.Services.GetRequiredService<V2Endpoint>();
-        var health = app.Services.GetRequiredService<HealthEndpoint>();
-        var metrics = app.Services.GetRequiredService<MetricsEndpoint>();
-        var front = new FrontPageEndpoint($"""
-            This is an AuthIndex registry.
-
-            Sign in:    docker login HOST       with the host and port of this page, and your account
-            Pull:       docker pull HOST/REPOSITORY:TAG
-            Tokens are issued by {options.TokenServer.PublicRealm.GetLeftPart(UriPartial.Authority)}
-
-            """);
-        app.Services.ObserveRegistry();
-        app.Run(http => Named(http) switch
+        try
         {
-            HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(http),
-            HealthEndpoint.ReadyPath => health.ReadyAsync(http),
-            MetricsPage.Path => metrics.HandleAsync(http),
-            FrontPageEndpoint.Path => front.HandleAsync(http),
-            _ => registry.HandleAsync(http),
-        });
-        return app;
+            app.UseTrustedProxies(options);
+            DataDirectory.WarnOfExposure(app.Services.GetRequiredService<ILogger<DataDirectory>>(), options.DataDirectory, options.Root);
+            var registry = app.Services.GetRequiredService<V2Endpoint>();
+            var health = app.Services.GetRequiredService<HealthEndpoint>();
+            var metrics = app.Services.GetRequiredService<MetricsEndpoint>();
+            var front = new FrontPageEndpoint($"""
+                This is an AuthIndex registry.
+
+                Sign in:    docker login HOST       with the host and port of this page, and your account
+                Pull:       docker pull HOST/REPOSITORY:TAG
+                Tokens are issued by {options.TokenServer.PublicRealm.GetLeftPart(UriPartial.Authority)}
+
+                """);
+            app.Services.ObserveRegistry();
+            app.Run(http => Named(http) switch
+            {
+                HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(http),
+                HealthEndpoint.ReadyPath => health.ReadyAsync(http),
+                MetricsPage.Path => metrics.HandleAsync(http),
+                FrontPageEndpoint.Path => front.HandleAsync(http),
+                _ => registry.HandleAsync(http),
+            });
+            return app;
+        }
+        catch
+        {
+            // What was made so far holds threads and the folder.
+            ((IDisposable)app).Dispose();
+            throw;
+        }
     }
 
     /// <summary>The path, which is the name of the route too where it is one of the few outside <c>/v2/</c>.</summary>

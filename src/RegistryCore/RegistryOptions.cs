@@ -48,6 +48,16 @@ internal sealed class RegistryOptions : ListenerOptions
     /// <summary>Whether manifests are taken that refer to what the repository does not hold, as partial copies of multi-platform images do.</summary>
     public bool SparseManifests { get; set; }
 
+    /// <summary>
+    /// What becomes of a DELETE of a blob that a manifest of its repository needs, or of a manifest that a tagged index needs: done
+    /// with a <c>Warning</c> header, as the specification's conformance tests demand, or refused with 409.
+    /// </summary>
+    [AllowedValues("warn", "refuse")]
+    public string DeleteNeeded { get; set; } = "warn";
+
+    /// <summary>Whether <see cref="DeleteNeeded"/> lets deletions happen.</summary>
+    internal bool DeletesNeeded => DeleteNeeded == "warn";
+
     /// <summary>When and what the garbage collection removes.</summary>
     public GarbageCollectionOptions GarbageCollection { get; set; } = new();
 
@@ -163,7 +173,7 @@ internal sealed class ReportingOptions
 /// <summary>The garbage collection.</summary>
 internal sealed class GarbageCollectionOptions
 {
-    /// <summary>How long after one run the next begins; the first comes one grace period after the start. 0s: only by command.</summary>
+    /// <summary>How long after one run the next begins, restarts or not; the first comes one grace period after the registry was made. 0s: only by command.</summary>
     [DurationRange("0s", "30d")]
     public TimeSpan Every { get; set; } = TimeSpan.FromDays(1);
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
@@ -15,6 +16,9 @@ namespace AuthIndex.TokenServer;
 /// <summary>The parts of this server's readiness. Only what stops it from issuing tokens to everybody makes it fail.</summary>
 internal static class HealthParts
 {
+    // Below this a database cannot be relied on to find room for its journal.
+    private const long LeastFree = 1024 * 1024;
+
     /// <summary>Registers them.</summary>
     public static void AddHealthParts(this IServiceCollection services)
     {
@@ -22,6 +26,7 @@ internal static class HealthParts
         services.AddHealthPart(s => Keys(s.GetRequiredService<KeyStore>(), s.GetRequiredService<IReadOnlyList<RegistryService>>()[0].Algorithm, s.GetRequiredService<TimeProvider>().GetUtcNow()));
         services.AddHealthPart(s => Htpasswd(s.GetRequiredService<HtpasswdFile>()));
         services.AddHealthPart(s => Database(s.GetRequiredService<StateDatabase>()));
+        services.AddHealthPart(s => Space(s.GetRequiredService<DataDirectory>(), s.GetRequiredService<SpaceReserve>()));
         services.AddHealthParts(s => s.GetRequiredService<LdapSources>().All.Select(Directory));
         services.AddHealthParts(s => s.GetRequiredService<OidcIssuers>().All.Select(Issuer));
     }
@@ -51,6 +56,7 @@ internal static class HealthParts
     /// <summary>Tokens are issued without it; nothing is gained by sending clients elsewhere.</summary>
     private static HealthPart Database(StateDatabase database)
     {
+        if (database.Damage is { } damage) return new HealthPart("database", HealthStatus.Degraded, $"{damage}; what could not be read is away: the catalogue, or refresh and access tokens");
         try
         {
             database.Read(db => db.ExecuteScalar<long>("SELECT count(*) FROM sqlite_master"));
@@ -65,6 +71,21 @@ internal static class HealthParts
     /// <summary>The keys known before serve on for a while; without any, everybody else is served.</summary>
     private static HealthPart Issuer(OidcIssuer issuer) =>
         new($"oidc:{issuer.Name}", issuer.Keys.Problem is null ? HealthStatus.Ok : HealthStatus.Degraded, issuer.Keys.Problem);
+
+    /// <summary>Registry tokens are issued without anything being written.</summary>
+    private static HealthPart Space(DataDirectory data, SpaceReserve reserve)
+    {
+        try
+        {
+            return new DriveInfo(data.Root).AvailableFreeSpace - reserve.Missing is var free && free >= LeastFree
+                ? new HealthPart("freeSpace", HealthStatus.Ok)
+                : new HealthPart("freeSpace", HealthStatus.Degraded, $"{Math.Max(0, free)} bytes are free; refresh and access tokens, the audit log and the catalogue cannot be written");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new HealthPart("freeSpace", HealthStatus.Failed, "the volume of the data directory does not say how much is free");
+        }
+    }
 
     /// <summary>Without its directories the server still serves everybody else.</summary>
     private static HealthPart Directory(LdapSource directory)

@@ -50,6 +50,7 @@ internal static class TokenServerApp
         {
             app.UseTrustedProxies(options);
             _ = app.Services.GetRequiredService<DataDirectory>();
+            DataDirectory.WarnOfExposure(app.Services.GetRequiredService<ILogger<DataDirectory>>(), options.DataDirectory, options.StatePath);
             app.Services.ObserveTokenServer();
             app.Run(app.Services.GetRequiredService<TokenServerRoutes>().HandleAsync);
             return app;
@@ -112,7 +113,9 @@ internal static class TokenServerApp
         services.AddSingleton<AccountTokensEndpoint>();
         services.AddSingleton<TokenEndpoint>();
         services.AddSingleton<PullableEndpoint>();
-        services.AddSingleton(_ => new StateDatabase(options.DatabaseFile));
+        services.AddSingleton(_ => StateDatabase.ReserveBeside(options.DatabaseFile));
+        services.AddHostedService<SpaceReserveKeeper>();
+        services.AddSingleton(s => new StateDatabase(options.DatabaseFile, s.GetRequiredService<SpaceReserve>()));
         services.AddSingleton<CatalogueWriter>();
         services.AddSingleton<CatalogueReader>();
         services.AddSingleton<CatalogueSweeper>();

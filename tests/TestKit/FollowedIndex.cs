@@ -117,7 +117,7 @@ internal sealed class FollowedIndex : IAsyncDisposable
     /// <summary>Restarts the index without its database.</summary>
     public Task ForgetIndexAsync() => Index.RestartAsync(() =>
     {
-        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(Index.Options.DatabaseFile)!, "index.db*")) File.Delete(file);
+        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(Index.Options.DatabaseFile)!, "*index.db*")) File.Delete(file);
     });
 
     /// <summary>The readiness of a registry.</summary>

@@ -74,7 +74,7 @@ internal sealed class IndexedRegistries : IAsyncDisposable
         await index.RestartAsync(() =>
         {
             if (!isForgetful) return;
-            foreach (var file in Directory.GetFiles(Path.Combine(index.Options.DataDirectory, "token-server"), "index.db*")) File.Delete(file);
+            foreach (var file in Directory.GetFiles(Path.Combine(index.Options.DataDirectory, "token-server"), "*index.db*")) File.Delete(file);
         });
         if (connected) ConnectIndex();
     }

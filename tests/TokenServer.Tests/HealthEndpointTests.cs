@@ -1,7 +1,10 @@
 using System.Net;
 using System.Text.Json;
+using AuthIndex.Hosting.Files;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Revocation;
+using AuthIndex.TokenServer.State;
 
 namespace AuthIndex.TokenServer.Tests;
 
@@ -17,7 +20,44 @@ public sealed class HealthEndpointTests
         Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
         using var body = JsonDocument.Parse(await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
         Assert.Equal("ok", body.RootElement.GetProperty("status").GetString());
-        Assert.Equal(["background", "policy", "keys", "htpasswd", "database"], body.RootElement.GetProperty("parts").EnumerateObject().Select(p => p.Name));
+        Assert.Equal(["background", "policy", "keys", "htpasswd", "database", "freeSpace"], body.RootElement.GetProperty("parts").EnumerateObject().Select(p => p.Name));
+    }
+
+    [Fact]
+    public async Task On_a_full_volume_the_server_starts_again_says_so_issues_tokens_and_takes_suspensions()
+    {
+        using var volume = SmallVolume.TryMount(24);
+        Assert.SkipWhen(volume is null, SmallVolume.NeedsRoot);
+        await using var host = await TokenServerHost.StartAsync(o =>
+        {
+            foreach (var made in Directory.GetFileSystemEntries(o.DataDirectory))
+            {
+                var target = Path.Combine(volume.Root, Path.GetFileName(made));
+                if (Directory.Exists(made)) CopyFolder(made, target);
+                else File.Copy(made, target);
+            }
+
+            o.DataDirectory = volume.Root;
+        });
+        await Eventually.TrueAsync(() => host.Service<SpaceReserve>().Missing == 0, TimeSpan.FromSeconds(30), () => "no reserve");
+        volume.Fill();
+        await host.RestartAsync();
+
+        using var ready = await host.GetAsync("/healthz/ready");
+        Assert.Contains("\"freeSpace\":{\"status\":\"degraded\"", await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        using var token = await host.GetAsync("/token?service=registry&scope=repository:public/a:pull", "alice", TokenServerHost.AlicePassword);
+        Assert.Equal(HttpStatusCode.OK, token.StatusCode);
+
+        volume.Fill("more"); // what the reserve gave up for the start
+        await host.RestartAsync(() => volume.Clear("more"));
+        await using (var database = new StateDatabase(host.Options.DatabaseFile)) Assert.Null(await new Suspensions(database).SuspendAsync("alice", "root", "", host.Clock.GetUtcNow()));
+        await Eventually.TrueAsync(async () => await StatusAsync() == HttpStatusCode.Unauthorized, TimeSpan.FromSeconds(30), () => "the suspension did not take");
+
+        async Task<HttpStatusCode> StatusAsync()
+        {
+            using var answer = await host.GetAsync("/token?service=registry", "alice", TokenServerHost.AlicePassword);
+            return answer.StatusCode;
+        }
     }
 
     [Fact]
@@ -50,5 +90,11 @@ public sealed class HealthEndpointTests
             async () => (await host.Client.GetStringAsync("/healthz/ready", TestContext.Current.CancellationToken)).Contains(part, StringComparison.Ordinal),
             TimeSpan.FromSeconds(30),
             () => $"never {part}");
+    }
+
+    private static void CopyFolder(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var file in Directory.GetFiles(from)) File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
     }
 }

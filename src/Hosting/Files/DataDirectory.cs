@@ -1,7 +1,9 @@
+using Microsoft.Extensions.Logging;
+
 namespace AuthIndex.Hosting.Files;
 
 /// <summary>The folder that a program owns: made with mode 700, proven writable, and held by one process at a time.</summary>
-public sealed class DataDirectory : IDisposable
+public sealed partial class DataDirectory : IDisposable
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const int MostLinks = 40; // as the system itself
@@ -73,6 +75,28 @@ public sealed class DataDirectory : IDisposable
         var here = Path.Combine(RealPath(parent, links), Path.GetFileName(path));
         return links > 0 && new FileInfo(here).LinkTarget is { } target ? RealPath(Path.Combine(Path.GetDirectoryName(here)!, target), links - 1) : here;
     }
+
+    /// <summary>
+    /// Warns of folders that other accounts of the machine can look into or change, and of those that belong to one of them. Not
+    /// refused: the volumes of container engines are often so, and nobody else is in the container. What the servers make themselves
+    /// is closed to others (<see cref="OwnerOnlyCreation"/>).
+    /// </summary>
+    public static void WarnOfExposure(ILogger log, params IEnumerable<string> folders)
+    {
+        const UnixFileMode others = UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+        foreach (var folder in folders.Select(Path.GetFullPath).Distinct(StringComparer.Ordinal))
+        {
+            if (FileOwnership.Of(folder) is not { } found) continue;
+            if ((found.Mode & others) != UnixFileMode.None) LogOpen(log, folder, Convert.ToString((int)found.Mode, 8), folder);
+            if (found.Owner != FileOwnership.Self && found.Owner != 0) LogForeign(log, folder, found);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The folder {Folder} is open to other accounts of this machine (mode {Mode}): chmod o-rwx {Same}")]
+    private static partial void LogOpen(ILogger log, string folder, string mode, string same);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The folder {Folder} {Ownership}: its owner can replace everything in it")]
+    private static partial void LogForeign(ILogger log, string folder, FileOwnership ownership);
 
     /// <summary>Gives the folder free.</summary>
     public void Dispose() => held.Dispose();

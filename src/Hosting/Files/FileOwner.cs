@@ -5,27 +5,18 @@ namespace AuthIndex.Hosting.Files;
 /// <summary>Whose files are.</summary>
 public static partial class FileOwner
 {
-    private const int CurrentDirectory = -100; // AT_FDCWD
-    private const uint BasicStatistics = 0x7ff; // STATX_BASIC_STATS
-
     /// <summary>The number of the account that this process works for.</summary>
-    public static uint Me => GetEUid();
+    public static uint Me => FileOwnership.Self;
 
     /// <summary>Gives what the superuser has just made to the owner of the folder that it is in, so that the server can go on using it.</summary>
     public static void FollowFolder(string path)
     {
         if (Me != 0) return;
-        Span<byte> about = stackalloc byte[256];
-        if (StatX(CurrentDirectory, Path.GetDirectoryName(Path.GetFullPath(path))!, 0, BasicStatistics, about) != 0) return;
+        Span<byte> about = stackalloc byte[FileStamp.AboutSize];
+        if (!FileStamp.TryRead(Path.GetDirectoryName(Path.GetFullPath(path))!, 0, about)) return;
         if (ChOwn(path, MemoryMarshal.Read<uint>(about[20..]), MemoryMarshal.Read<uint>(about[24..])) != 0) throw DurableFile.Failure("chown", path);
     }
 
-    [LibraryImport("libc", EntryPoint = "geteuid")]
-    private static partial uint GetEUid();
-
     [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int ChOwn(string path, uint user, uint group);
-
-    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int StatX(int directory, string path, int flags, uint mask, Span<byte> about);
 }

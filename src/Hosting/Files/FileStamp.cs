@@ -13,17 +13,14 @@ namespace AuthIndex.Hosting.Files;
 [StructLayout(LayoutKind.Auto)]
 public readonly partial record struct FileStamp(ulong Inode, ulong Length, long Modified, long Changed)
 {
-    private const int CurrentDirectory = -100; // AT_FDCWD
-    private const uint BasicStatistics = 0x7ff; // STATX_BASIC_STATS
     private const int NoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
     private const int TypeMask = 0xf000, Regular = 0x8000; // S_IFMT, S_IFREG
 
     /// <summary>The stamp of a file, links followed; null when there is none to be had.</summary>
     public static FileStamp? Of(string path)
     {
-        // struct statx has one layout on every architecture, which struct stat has not.
-        Span<byte> about = stackalloc byte[256];
-        if (StatX(CurrentDirectory, path, 0, BasicStatistics, about) != 0) return null;
+        Span<byte> about = stackalloc byte[AboutSize];
+        if (!TryRead(path, 0, about)) return null;
         return new FileStamp(
             MemoryMarshal.Read<ulong>(about[32..]),
             MemoryMarshal.Read<ulong>(about[40..]),
@@ -34,8 +31,8 @@ public readonly partial record struct FileStamp(ulong Inode, ulong Length, long 
     /// <summary>Whether the path itself is a file of bytes: no link, no folder, no pipe or device, which would be read for ever.</summary>
     public static bool IsRegularFile(string path)
     {
-        Span<byte> about = stackalloc byte[256];
-        return StatX(CurrentDirectory, path, NoFollow, BasicStatistics, about) == 0 && (MemoryMarshal.Read<ushort>(about[28..]) & TypeMask) == Regular;
+        Span<byte> about = stackalloc byte[AboutSize];
+        return TryRead(path, NoFollow, about) && (MemoryMarshal.Read<ushort>(about[28..]) & TypeMask) == Regular;
     }
 
     /// <summary>
@@ -44,9 +41,23 @@ public readonly partial record struct FileStamp(ulong Inode, ulong Length, long 
     /// </summary>
     public bool IsSettled => TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() * 1_000_000 - Changed > 1_500_000_000;
 
+    /// <summary>The size of a buffer for <see cref="TryRead"/>, in bytes.</summary>
+    internal const int AboutSize = 256;
+
+    /// <summary>
+    /// Reads what the system knows of a path (struct statx, which has one layout on every architecture); false when it tells nothing,
+    /// and the last error says why.
+    /// </summary>
+    internal static bool TryRead(string path, int flags, Span<byte> about)
+    {
+        const int currentDirectory = -100; // AT_FDCWD
+        const uint basicStatistics = 0x7ff; // STATX_BASIC_STATS
+        return StatX(currentDirectory, path, flags, basicStatistics, about) == 0;
+    }
+
     private static long Nanoseconds(ReadOnlySpan<byte> time) =>
         MemoryMarshal.Read<long>(time) * 1_000_000_000 + MemoryMarshal.Read<uint>(time[8..]);
 
-    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int StatX(int directory, string path, int flags, uint mask, Span<byte> about);
 }

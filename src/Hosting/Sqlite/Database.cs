@@ -14,45 +14,67 @@ namespace AuthIndex.Hosting.Sqlite;
 public sealed class Database : IAsyncDisposable
 {
     private const int MaxGroup = 512;
+    private const int Corrupt = 11, NotADatabase = 26; // SQLITE_CORRUPT, _NOTADB
+    private const int NoPermission = 3, ReadOnly = 8, CannotOpen = 14; // SQLITE_PERM, _READONLY, _CANTOPEN
+    private const int InputOutput = 10, Full = 13; // SQLITE_IOERR, _FULL
 
     private readonly string path;
+    private readonly SpaceReserve? reserve;
     private readonly BlockingCollection<Write> queue = [];
     private readonly ConcurrentBag<SqliteConnection> readers = [];
     private readonly SqliteConnection writer;
     private readonly Thread thread;
     private int disposed;
+    private volatile string? damage;
 
-    private Database(string path, SqliteConnection writer)
+    private Database(string path, SqliteConnection writer, SpaceReserve? reserve)
     {
-        this.path = path;
+        (this.path, this.reserve) = (path, reserve);
         this.writer = writer;
         thread = new Thread(WriteLoop) { Name = $"writer of {Path.GetFileName(path)}", IsBackground = true };
         thread.Start();
     }
 
     /// <summary>
+    /// What was wrong when a part of the file could not be read; null while nothing is known against it. Stays until the file is
+    /// opened again: what is malformed does not heal.
+    /// </summary>
+    public string? Damage => damage;
+
+    /// <summary>
     /// Opens or creates the file and brings it to the newest schema: the embedded resources of <paramref name="migrations"/> named
     /// <c>….Migrations.NNNN_name.sql</c>, each once, in order, each in a transaction. Before an upgrade a copy is kept beside the file.
+    /// A file of the newest schema is not written to, so that a server starts on a full volume.
     /// </summary>
-    /// <exception cref="OperatorException">The file is of a newer version, damaged, or cannot be opened.</exception>
-    public static Database Open(string path, Assembly migrations)
+    /// <param name="path">The file.</param>
+    /// <param name="migrations">The assembly with the schema.</param>
+    /// <param name="reserve">Room to give up for opening the file and for <see cref="WriteWithReserveAsync{T}"/>; null for none.</param>
+    /// <param name="demandNew">Called before a file that is missing or empty is made; throws where there must have been one.</param>
+    /// <exception cref="OperatorException">The file is lost, of a newer version, damaged, or cannot be opened.</exception>
+    public static Database Open(string path, Assembly migrations, SpaceReserve? reserve = null, Action? demandNew = null)
     {
-        SqliteConnection? connection = null;
         try
         {
             // One after another: who came upon a file half made would take it for one to upgrade, and two copying it would meet in the copy.
             using var alone = FileLock.TakeFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
-            connection = Connect(path, SqliteOpenMode.ReadWriteCreate);
-            // The first has an effect on a new file only: room of removed rows can then be given back a part at a time.
-            connection.Execute("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;");
-            Migrate(connection, path, migrations);
-            return new Database(path, connection);
+            try
+            {
+                return new Database(path, OpenWriter(path, migrations, demandNew), reserve);
+            }
+            catch (SqliteException e) when (e.SqliteErrorCode is Full or InputOutput or CannotOpen && reserve?.Release() == true)
+            {
+                return new Database(path, OpenWriter(path, migrations, demandNew), reserve); // its shared memory needs some pages
+            }
         }
-        catch (Exception e)
+        catch (SqliteException e)
         {
-            connection?.Dispose();
-            if (e is SqliteException or IOException) throw new OperatorException($"the database {path} cannot be opened: {e.Message}", e);
-            throw;
+            var isRefused = e.SqliteErrorCode is NoPermission or CannotOpen or ReadOnly;
+            var whose = isRefused && FileOwnership.Of(path) is { } ownership ? $"; it {ownership}" : "";
+            throw new OperatorException($"the database {path} cannot be opened: {e.Message}{whose}", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperatorException($"the database {path} cannot be opened: {e.Message}", e);
         }
     }
 
@@ -67,6 +89,23 @@ public sealed class Database : IAsyncDisposable
         return write.Task;
     }
 
+    /// <summary>
+    /// The same for work that will give room back, or that must not wait for room: on a full volume the reserve makes room for its
+    /// journal, and what the journal holds already goes to where it belongs.
+    /// </summary>
+    public async Task<T> WriteWithReserveAsync<T>(Func<SqliteConnection, T> work)
+    {
+        try
+        {
+            return await WriteAsync(work);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == Full && reserve?.Release() == true)
+        {
+            using (var connection = Connect(path, SqliteOpenMode.ReadWrite)) connection.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+            return await WriteAsync(work);
+        }
+    }
+
     /// <summary>Runs a query against the last committed state.</summary>
     public T Read<T>(Func<SqliteConnection, T> query)
     {
@@ -76,9 +115,17 @@ public sealed class Database : IAsyncDisposable
             connection.Execute("PRAGMA query_only=1");
         }
 
-        var result = query(connection);
-        readers.Add(connection); // not after an exception: a connection that failed is closed by its finaliser
-        return result;
+        try
+        {
+            var result = query(connection);
+            readers.Add(connection); // not after an exception: a connection that failed is closed by its finaliser
+            return result;
+        }
+        catch (SqliteException e)
+        {
+            NoteDamage(e);
+            throw;
+        }
     }
 
     /// <summary>The last committed state, to read more than once.</summary>
@@ -104,6 +151,36 @@ public sealed class Database : IAsyncDisposable
     }
 
     private bool IsInTransaction => SQLitePCL.raw.sqlite3_get_autocommit(writer.Handle) == 0;
+
+    private static SqliteConnection OpenWriter(string path, Assembly migrations, Action? demandNew)
+    {
+        var isMissing = new FileInfo(path) is not { Exists: true, Length: > 0 };
+        if (isMissing) DemandNew(path, demandNew);
+        var connection = Connect(path, SqliteOpenMode.ReadWriteCreate);
+        try
+        {
+            var isEmpty = connection.ExecuteScalar<long>("SELECT count(*) FROM sqlite_master") == 0;
+            if (isEmpty && !isMissing) DemandNew(path, demandNew);
+
+            // Room of removed rows can be given back a part at a time; that is decided before the first table.
+            if (isEmpty) connection.Execute("PRAGMA auto_vacuum=INCREMENTAL");
+            connection.Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;");
+            Migrate(connection, path, migrations);
+            DatabaseMark.Set(path);
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    private static void DemandNew(string path, Action? demandNew)
+    {
+        DatabaseMark.DemandNone(path);
+        demandNew?.Invoke();
+    }
 
     private static SqliteConnection Connect(string path, SqliteOpenMode mode)
     {
@@ -174,6 +251,7 @@ public sealed class Database : IAsyncDisposable
         catch (Exception e)
         {
             // The transaction as a whole is lost: a full disk, a damaged file. Nobody in the group was written.
+            NoteDamage(e);
             if (IsInTransaction) SQLitePCL.raw.sqlite3_exec(writer.Handle, "ROLLBACK"); // should it fail too, the next group tries again: this thread must not end
             foreach (var write in group) write.Fail(e);
             return;
@@ -191,11 +269,18 @@ public sealed class Database : IAsyncDisposable
         }
         catch (Exception e) when (IsInTransaction)
         {
+            NoteDamage(e);
             write.FailOnCommit(e);
             Execute("ROLLBACK TO one");
         }
 
         Execute("RELEASE one");
+    }
+
+    private void NoteDamage(Exception e)
+    {
+        if (e is not SqliteException { SqliteErrorCode: (Corrupt or NotADatabase) and var code }) return;
+        damage = $"it is malformed (SQLite error {code}): restore it from a backup";
     }
 
     private void Execute(string sql)

@@ -49,9 +49,12 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Reg
     public async Task<OciError?> DeleteAsync(V2Request request)
     {
         if (!Digest.TryParse(request.Argument, out var digest)) return OciError.DigestInvalid(request.Argument);
-        if (!await blobs.RemoveAsync(request.Repository, digest, request.Token.Subject)) return OciError.BlobUnknown(digest);
+        var deletion = await blobs.RemoveAsync(request.Repository, digest, request.Token.Subject, options.DeletesNeeded);
+        if (deletion.Outcome == DeleteOutcome.NotFound) return OciError.BlobUnknown(digest);
+        if (deletion.Outcome == DeleteOutcome.Needed) return OciError.StillNeeded(digest.Value, $"{deletion.Need}");
         metrics.Deleted();
         request.Http.Response.StatusCode = StatusCodes.Status202Accepted;
+        if (deletion.Need is { } need) request.Http.Response.Headers.Warning = Warnings.WasNeeded(digest.Value, $"{need}");
         return null;
     }
 

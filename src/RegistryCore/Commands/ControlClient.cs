@@ -2,6 +2,8 @@ using System.Diagnostics.Metrics;
 using System.Net.Sockets;
 using System.Text.Json;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Sqlite;
 using AuthIndex.RegistryCore.Import;
 using AuthIndex.RegistryCore.Storage;
 using Microsoft.Data.Sqlite;
@@ -39,7 +41,9 @@ internal static class ControlClient
     private static async Task<TaskReport> RunHereAsync(RegistryOptions options, StorageTask task, CancellationToken cancellationToken)
     {
         // An import is what a new registry may begin with.
-        if (task is not StorageTask.Import && !File.Exists(StorageDirectory.DatabaseIn(options.Root))) throw new OperatorException($"there is no registry in {options.Root}; --data names the data directory");
+        var database = StorageDirectory.DatabaseIn(options.Root);
+        var isThere = FileOwnership.Exists(database) || File.Exists(DatabaseMark.PathFor(database)); // one that is lost is told of by whoever opens it
+        if (task is not StorageTask.Import && !isThere) throw new OperatorException($"there is no registry in {options.Root}; --data names the data directory");
         await using var services = new ServiceCollection()
             .AddSingleton(options)
             .AddSingleton(TimeProvider.System)

@@ -1,5 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
 
 namespace AuthIndex.RegistryCore.Commands;
 
@@ -30,7 +32,7 @@ internal static class ControlSocket
     /// <summary>Connects; null when no server listens.</summary>
     public static async Task<Socket?> ConnectAsync(string root, CancellationToken cancellationToken)
     {
-        if (!File.Exists(PathIn(root))) return null;
+        if (!FileOwnership.Exists(PathIn(root))) return null;
         var socket = NewSocket();
         try
         {
@@ -42,6 +44,11 @@ internal static class ControlSocket
         {
             socket.Dispose();
             return null; // left by a server that was killed
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
+        {
+            socket.Dispose();
+            throw new OperatorException($"permission denied: the registry's socket {PathIn(root)} {FileOwnership.Of(PathIn(root))}", e);
         }
     }
 

@@ -15,7 +15,8 @@ internal static class StorageCommands
     private static Command Gc(CommandLine shared)
     {
         var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would be removed." };
-        return Make(shared, "gc", "Remove blobs and manifests that nothing leads to.", [dryRun], r => new StorageTask.Gc(r.GetValue(dryRun)));
+        var leftovers = new Option<bool>("--leftovers") { Description = "Also remove files that the database does not name when they are more than crashes leave." };
+        return Make(shared, "gc", "Remove blobs and manifests that nothing leads to.", [dryRun, leftovers], r => new StorageTask.Gc(r.GetValue(dryRun), r.GetValue(leftovers)));
     }
 
     private static Command Scrub(CommandLine shared) =>

@@ -14,7 +14,9 @@ namespace AuthIndex.RegistryCore.Commands;
 internal abstract record StorageTask
 {
     /// <summary>Removes what nothing leads to.</summary>
-    internal sealed record Gc(bool DryRun) : StorageTask;
+    /// <param name="DryRun">Whether nothing is removed.</param>
+    /// <param name="Leftovers">Whether files that the database does not name go however many they are.</param>
+    internal sealed record Gc(bool DryRun, bool Leftovers = false) : StorageTask;
 
     /// <summary>Compares everything with its digests.</summary>
     internal sealed record Scrub : StorageTask;

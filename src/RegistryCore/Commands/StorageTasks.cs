@@ -28,7 +28,7 @@ internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber
 
     private async Task<TaskReport> CollectAsync(StorageTask.Gc task, CancellationToken cancellationToken)
     {
-        var report = await collector.RunAsync(task.DryRun, cancellationToken);
+        var report = await collector.RunAsync(task.DryRun, cancellationToken, task.Leftovers);
         var text = $"""
             {(report.DryRun ? "would remove" : "removed")}
               {report.Manifests} manifests
@@ -36,14 +36,18 @@ internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber
               {report.Blobs} blobs that no repository holds: {new ByteSize(report.BlobBytes)}
               {report.Leftovers} leftovers of crashes: {new ByteSize(report.LeftoverBytes)}
             """;
-        return TaskReport.Of(true, text, report);
+        if (report.Unexplained == 0) return TaskReport.Of(true, text, report);
+        var kept = $"kept {report.Unexplained} files that the database does not name, more than crashes leave: is it an older copy? "
+            + "Restore the latest backup, or remove them with --leftovers";
+        return TaskReport.Of(false, $"{text}\n{kept}", report);
     }
 
     private async Task<TaskReport> ScrubAsync(CancellationToken cancellationToken)
     {
         var report = await scrubber.RunAsync(long.MaxValue, withManifests: true, bytesPerSecond: null, cancellationToken);
-        var text = $"checked {report.Blobs} blobs ({new ByteSize(report.Bytes)}) and {report.Manifests} manifests: {report.Damaged.Count} damaged or missing, {report.Healed} whole again";
-        return TaskReport.Of(report.Damaged.Count == 0, WithList(text, report.Damaged), report);
+        var unmet = manifests.UnmetNeeds();
+        var text = $"checked {report.Blobs} blobs ({new ByteSize(report.Bytes)}) and {report.Manifests} manifests: {report.Damaged.Count} damaged or missing, {report.Healed} whole again, {unmet.Count} references to what was deleted";
+        return TaskReport.Of(report.Damaged.Count + unmet.Count == 0, WithList(text, [.. report.Damaged, .. unmet]), report with { Unmet = unmet });
     }
 
     private async Task<TaskReport> BackUpAsync(StorageTask.Backup task, CancellationToken cancellationToken)
@@ -61,6 +65,7 @@ internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber
             $"{(report.DryRun ? "would import" : "imported")} from {report.Repositories} repositories {report.Manifests} manifests, {report.Blobs} blobs ({new ByteSize(report.BlobBytes)}, {report.Linked} shared with the other registry) and {report.Tags} tags",
             $"  {report.ManifestsBefore} manifests were here already",
         };
+        if (report.ForeignLayers > 0) lines.Add($"  {report.ForeignLayers} non-distributable layers are not stored there either: clients fetch them from their vendor");
         lines.AddRange(report.Kept.Select(tag => $"  kept {tag} as it is here: it was moved or deleted here since"));
         if (report.Problems.Count > 0) lines.Add($"not imported ({report.Problems.Count}):");
         lines.AddRange(report.Problems.Select(p => $"  {p.Repository}: {p.What}: {p.Reason}"));

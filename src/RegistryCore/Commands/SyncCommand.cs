@@ -1,7 +1,6 @@
 using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
-using AuthIndex.Hosting.Sqlite;
 using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
@@ -31,10 +30,9 @@ internal static class SyncCommand
     public static async Task RunAsync(RegistryOptions options, TextWriter output, CancellationToken cancellationToken)
     {
         if (!options.Reporting.Enabled) throw new OperatorException("registry.reporting.enabled is false: the index is told nothing");
-        var file = StorageDirectory.DatabaseIn(options.Root);
-        if (!File.Exists(file)) throw new OperatorException($"there is no registry in {options.Root}");
+        if (!FileOwnership.Exists(StorageDirectory.DatabaseIn(options.Root))) throw new OperatorException($"there is no registry in {options.Root}");
 
-        await using var database = Database.Open(file, typeof(Outbox).Assembly);
+        await using var database = RegistryDatabase.Open(options.Root);
         var outbox = new Outbox(database);
         using var held = FileLock.TryTake(Path.Combine(options.Root, "lock"));
         if (held is null) await WaitAsync(outbox, output, cancellationToken);

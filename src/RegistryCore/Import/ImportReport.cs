@@ -30,6 +30,9 @@ internal sealed record ImportReport
     /// <summary>Those of them whose file is now shared with the other registry.</summary>
     public int Linked { get; set; }
 
+    /// <summary>Layers that stay with their vendor and that the other registry does not have either.</summary>
+    public int ForeignLayers { get; set; }
+
     /// <summary>Tags set.</summary>
     public int Tags { get; set; }
 

@@ -22,7 +22,7 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (problem is not null) report.Problems.Add(problem);
-            else if (manifests.Holds(repository, digest)) report.ManifestsBefore++;
+            else if (manifests.Holds(repository, digest)) await TakeMissingLayersAsync(digest, cancellationToken);
             else if (Read(digest) is { } manifest)
             {
                 // Its bytes are read again when its turn has come: there may be many.
@@ -55,6 +55,15 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
                 await tell();
             }
         }
+    }
+
+    /// <summary>Of a manifest that is here already: an earlier import may have left the layers behind that it does not require.</summary>
+    private async Task TakeMissingLayersAsync(Digest digest, CancellationToken cancellationToken)
+    {
+        report.ManifestsBefore++;
+        if (!Reference.TryParse(digest.Value, out var reference) || manifests.Find(repository, reference) is not { } stored) return;
+        var (manifest, _) = ManifestContent.Read(digest, stored.Bytes, stored.MediaType, options.Limits.ManifestReferences);
+        foreach (var layer in manifest?.ForeignLayers ?? []) await TakeForeignLayerAsync(layer, cancellationToken);
     }
 
     private NewManifest? Read(Digest digest)
@@ -108,12 +117,26 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
             if (!await TakeBlobAsync(blob, cancellationToken)) missing.Add(blob);
         }
 
+        foreach (var layer in manifest.ForeignLayers) await TakeForeignLayerAsync(layer, cancellationToken);
+
         foreach (var child in manifest.Children)
         {
             if (!taken.Contains(child) && !manifests.Holds(repository, child) && !await TakeBlobAsync(child, cancellationToken)) missing.Add(child);
         }
 
-        if (missing.Count == 0 && !report.DryRun && await manifests.PutAsync(repository, manifest, [], default, DistributionImport.Account) is PutOutcome.Missing gone) missing.AddRange(gone.Digests);
+        if (missing.Count == 0 && !report.DryRun)
+        {
+            switch (await manifests.PutAsync(repository, manifest, [], default, DistributionImport.Account))
+            {
+                case PutOutcome.Missing gone:
+                    missing.AddRange(gone.Digests);
+                    break;
+                case PutOutcome.OtherType { Existing: var type }:
+                    Note(digest.Value, $"it is here already, as {type}");
+                    return;
+            }
+        }
+
         if (missing.Count > 0)
         {
             Note(digest.Value, $"it needs {string.Join(" and ", missing.Take(3))}{(missing.Count > 3 ? $" and {missing.Count - 3} more" : "")}");
@@ -129,6 +152,20 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
         if (await blobs.TakeAsync(repository, blob, cancellationToken) is not { } reason) return true;
         if (noted.Add(blob)) Note(blob.Value, reason);
         return false;
+    }
+
+    /// <summary>A layer that stays with its vendor comes along where the other registry has it, and is no condition for the manifest.</summary>
+    private async Task TakeForeignLayerAsync(Digest layer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (source.HasBlob(repository, layer)) await TakeBlobAsync(layer, cancellationToken);
+            else report.ForeignLayers++;
+        }
+        catch (UnusableException e)
+        {
+            if (noted.Add(layer)) Note(layer.Value, e.Message);
+        }
     }
 
     private async Task TakeTagAsync(string tag, Digest digest)

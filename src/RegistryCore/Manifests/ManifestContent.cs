@@ -60,7 +60,7 @@ internal static class ManifestContent
     {
         private readonly List<Digest> blobs = [];
         private readonly List<Digest> children = [];
-        private int foreignLayers;
+        private readonly List<Digest> foreignLayers = [];
 
         public NewManifest Read(Digest digest, byte[] bytes, string? contentType)
         {
@@ -131,8 +131,7 @@ internal static class ManifestContent
         private void AddLayer(JsonElement descriptor, string where)
         {
             var (digest, mediaType) = ReadDescriptor(descriptor, where);
-            if (MediaTypes.IsNondistributable(mediaType)) foreignLayers++;
-            else blobs.Add(digest);
+            (MediaTypes.IsNondistributable(mediaType) ? foreignLayers : blobs).Add(digest);
         }
 
         private static (Digest Digest, string MediaType) ReadDescriptor(JsonElement descriptor, string where)

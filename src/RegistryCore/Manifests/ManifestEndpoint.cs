@@ -58,6 +58,7 @@ internal sealed class ManifestEndpoint(
         {
             case PutOutcome.Missing { Digests: var missing }: return OciError.ReferencesUnknown(missing);
             case PutOutcome.TagMoved { Tag: var tag }: return OciError.TagMoved(tag);
+            case PutOutcome.OtherType { Existing: var type }: return OciError.ManifestTypeDiffers(type);
             case PutOutcome.TooDeep: return OciError.ManifestInvalid($"more than {options.Limits.IndexDepth} indexes lie in one another");
             default:
                 metrics.Pushed();
@@ -71,13 +72,17 @@ internal sealed class ManifestEndpoint(
     {
         if (!Reference.TryParse(request.Argument, out var reference)) return OciError.TagInvalid(request.Argument);
         var headers = request.Http.Request.Headers;
-        switch (await manifests.DeleteAsync(request.Repository, reference, new Precondition(headers.IfMatch, headers.IfNoneMatch), request.Token.Subject))
+        var precondition = new Precondition(headers.IfMatch, headers.IfNoneMatch);
+        var deletion = await manifests.DeleteAsync(request.Repository, reference, precondition, request.Token.Subject, options.DeletesNeeded);
+        switch (deletion.Outcome)
         {
             case DeleteOutcome.NotFound: return OciError.ManifestUnknown(reference);
             case DeleteOutcome.TagMoved: return OciError.TagMoved(reference.Value);
+            case DeleteOutcome.Needed: return OciError.StillNeeded(reference.Value, $"{deletion.Need}");
             default:
                 metrics.Deleted();
                 request.Http.Response.StatusCode = StatusCodes.Status202Accepted;
+                if (deletion.Need is { } need) request.Http.Response.Headers.Warning = Warnings.WasNeeded(reference.Value, $"{need}");
                 return null;
         }
     }
@@ -129,7 +134,7 @@ internal sealed class ManifestEndpoint(
     private string[] WarningsOf(NewManifest manifest)
     {
         var warnings = new List<string>();
-        if (manifest.ForeignLayers > 0) warnings.Add(Warnings.ForeignLayers(manifest.ForeignLayers));
+        if (manifest.ForeignLayers.Count > 0) warnings.Add(Warnings.ForeignLayers(manifest.ForeignLayers.Count));
         if (manifest.Manifest.MediaType == MediaTypes.OciArtifact) warnings.Add(Warnings.ArtifactManifest());
         if (space.Available is var available && available < 2 * space.Floor) warnings.Add(Warnings.SpaceIsShort(available - space.Floor));
         return [.. warnings];

@@ -43,6 +43,10 @@ internal sealed record OciError(int Status, string Code, string Message)
 
     public static OciError ManifestInvalid(string reason) => new(400, "MANIFEST_INVALID", reason);
 
+    /// <summary>A push of bytes that are stored under another media type.</summary>
+    public static OciError ManifestTypeDiffers(string stored) => ManifestInvalid(
+        $"these bytes are stored here as {stored}, and every tag of the digest relies on that: push them with that Content-Type, or delete the manifest first");
+
     public static OciError ManifestTooLarge(long limit) => new(413, "MANIFEST_INVALID", $"a manifest may have at most {limit} bytes");
 
     public static OciError ReferencesUnknown(IReadOnlyList<Digest> missing) =>
@@ -52,6 +56,9 @@ internal sealed record OciError(int Status, string Code, string Message)
         };
 
     public static OciError TagMoved(string tag) => new(412, "PRECONDITION_FAILED", $"the tag {tag} is not what the request's precondition says");
+
+    /// <summary>A deletion of what something else cannot be pulled without.</summary>
+    public static OciError StillNeeded(string content, string need) => new(409, "DENIED", $"{need} needs {content}: delete that first");
 
     /// <summary>The code of <see cref="UploadUnknown"/>.</summary>
     public const string UploadUnknownCode = "BLOB_UPLOAD_UNKNOWN";

@@ -20,6 +20,9 @@ internal static class Warnings
     /// <summary>The artifact manifest, which came and went before image-spec 1.1 was finished.</summary>
     public static string ArtifactManifest() => Write($"the media type {MediaTypes.OciArtifact} is not part of the OCI specifications: push an image manifest with an artifactType");
 
+    /// <summary>What was deleted although something needs it.</summary>
+    public static string WasNeeded(string content, string need) => Write($"{need} needs {content} and can no longer be pulled whole; set registry.deleteNeeded to refuse such deletions");
+
     /// <summary>A header's value; what a quoted-string cannot hold becomes a question mark.</summary>
     public static string Write(string text)
     {

@@ -22,11 +22,8 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
         cache.GetOrRead(repository.Value, digest.Value, () => database.Read(db => Read(db, repository, digest)), _ => digest.Value.Length);
 
     /// <summary>The blob if the repository holds it, and goes on holding it for the grace period: the client may leave it out of a push.</summary>
-    public async ValueTask<BlobRecord?> FindToKeepAsync(RepositoryName repository, Digest digest)
-    {
-        await touches.TouchAsync(new Content(repository, digest, IsManifest: false));
-        return Find(repository, digest);
-    }
+    public ValueTask<BlobRecord?> FindToKeepAsync(RepositoryName repository, Digest digest) =>
+        touches.FindAsync(new Content(repository, digest, IsManifest: false), () => Find(repository, digest));
 
     /// <summary>Opens the bytes of a blob; null when it has gone since it was found.</summary>
     /// <exception cref="IOException">The file is missing or cannot be read: the storage is damaged, which is never a 404.</exception>
@@ -56,11 +53,11 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
         Fault.Pass(FaultPoint.DirectorySynced);
         try
         {
-            await database.WriteAsync(db =>
+            await cache.InvalidateAfterAsync(repository.Value, database.WriteAsync(db =>
             {
                 Insert(db, repository, digest, size);
                 return true;
-            });
+            }));
         }
         catch (SqliteException e) when (e.SqliteErrorCode == SqliteFull)
         {
@@ -68,50 +65,43 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
             if (!database.Read(db => Exists(db, digest))) File.Delete(path);
             throw;
         }
-
-        cache.Invalidate(repository.Value);
     }
 
     /// <summary>Links a blob that some repository holds; false when none does. Only for who may read them all: an import.</summary>
-    public async Task<bool> LinkAsync(RepositoryName repository, Digest digest)
-    {
-        var linked = await database.WriteAsync(db =>
+    public Task<bool> LinkAsync(RepositoryName repository, Digest digest) =>
+        cache.InvalidateAfterAsync(repository.Value, database.WriteAsync(db =>
         {
             if (!db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = @digest AND damaged_at IS NULL)", new { digest = digest.Value })) return false;
             Link(db, repository, digest);
             return true;
-        });
-        if (linked) cache.Invalidate(repository.Value);
-        return linked;
-    }
+        }));
 
     /// <summary>Links a blob of another repository; false when that one does not hold it.</summary>
-    public async Task<bool> MountAsync(RepositoryName source, RepositoryName repository, Digest digest, string account)
-    {
-        var mounted = await database.WriteAsync(db =>
+    public Task<bool> MountAsync(RepositoryName source, RepositoryName repository, Digest digest, string account) =>
+        cache.InvalidateAfterAsync(repository.Value, database.WriteAsync(db =>
         {
             if (Read(db, source, digest) is not { } blob) return false;
             Link(db, repository, digest);
             Outbox.Append(db, database.EnsureRepository(db, repository), new Change(ChangeKind.BlobMounted, account, database.Now) { Digest = digest.Value, Size = blob.Size });
             return true;
-        });
-        if (mounted) cache.Invalidate(repository.Value);
-        return mounted;
-    }
+        }));
 
-    /// <summary>Takes the blob out of the repository; false when it is not in it.</summary>
-    public async Task<bool> RemoveAsync(RepositoryName repository, Digest digest, string account)
-    {
-        var removed = await database.WriteFreeingAsync(db =>
+    /// <summary>Takes the blob out of the repository.</summary>
+    /// <param name="repository">Where.</param>
+    /// <param name="digest">Which.</param>
+    /// <param name="account">Who deletes it.</param>
+    /// <param name="evenIfNeeded">Whether it goes although a manifest of the repository needs it.</param>
+    public Task<Deletion> RemoveAsync(RepositoryName repository, Digest digest, string account, bool evenIfNeeded) =>
+        cache.InvalidateAfterAsync(repository.Value, database.WriteWithReserveAsync(db =>
         {
-            if (RegistryDatabase.FindRepository(db, repository) is not { } id) return false;
-            if (db.Execute("DELETE FROM blob_links WHERE repository = @id AND digest = @digest", new { id, digest = digest.Value }) == 0) return false;
+            if (RegistryDatabase.FindRepository(db, repository) is not { } id) return new Deletion(DeleteOutcome.NotFound);
+            if (!IsLinked(db, id, digest)) return new Deletion(DeleteOutcome.NotFound);
+            var need = ContentNeed.OfBlob(db, id, digest);
+            if (need is not null && !evenIfNeeded) return new Deletion(DeleteOutcome.Needed, need);
+            db.Execute("DELETE FROM blob_links WHERE repository = @id AND digest = @digest", new { id, digest = digest.Value });
             Outbox.Append(db, id, new Change(ChangeKind.BlobDeleted, account, database.Now) { Digest = digest.Value });
-            return true;
-        });
-        if (removed) cache.Invalidate(repository.Value);
-        return removed;
-    }
+            return new Deletion(DeleteOutcome.Deleted, need);
+        }));
 
     private void Insert(SqliteConnection db, RepositoryName repository, Digest digest, long size)
     {
@@ -123,6 +113,10 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
             new { digest = digest.Value, size, now = database.Now });
         Link(db, repository, digest);
     }
+
+    private static bool IsLinked(SqliteConnection db, long repository, Digest digest) => db.ExecuteScalar<bool>(
+        "SELECT EXISTS (SELECT 1 FROM blob_links WHERE repository = @repository AND digest = @digest)",
+        new { repository, digest = digest.Value });
 
     private static bool Exists(SqliteConnection db, Digest digest) =>
         db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = @digest)", new { digest = digest.Value });

@@ -6,7 +6,16 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.RegistryCore.Storage;
 
 /// <summary>What a collection removed, or would remove.</summary>
-internal sealed record CollectionReport(bool DryRun, int Manifests, int Links, int Blobs, long BlobBytes, int Leftovers, long LeftoverBytes);
+/// <param name="DryRun">Whether nothing was removed.</param>
+/// <param name="Manifests">Manifests.</param>
+/// <param name="Links">Blobs that were taken out of a repository.</param>
+/// <param name="Blobs">Blobs that no repository held.</param>
+/// <param name="BlobBytes">Their bytes.</param>
+/// <param name="Leftovers">Files that the database does not name.</param>
+/// <param name="LeftoverBytes">Their bytes.</param>
+/// <param name="Unexplained">Files that the database does not name and that were kept, because crashes do not leave so many.</param>
+internal sealed record CollectionReport(
+    bool DryRun, int Manifests, int Links, int Blobs, long BlobBytes, int Leftovers, long LeftoverBytes, int Unexplained = 0);
 
 /// <summary>
 /// Removes what nothing leads to, beside running pushes and pulls. Three orders keep it safe, whatever the interleaving:
@@ -32,14 +41,20 @@ internal sealed partial class GarbageCollector(
 {
     private const int BatchSize = 100;
 
+    // More files without a row than two crashed batches leave, and than a tenth of all files, tell of a database that is not the latest.
+    private const int MostLeftovers = 2 * BatchSize, LeftoverShare = 10;
+
     private readonly GarbageCollectionOptions options = options.GarbageCollection;
 
     /// <summary>Runs one collection, after the one that is running.</summary>
-    public async Task<CollectionReport> RunAsync(bool isDryRun, CancellationToken cancellationToken)
+    /// <param name="isDryRun">Whether nothing is removed.</param>
+    /// <param name="cancellationToken">Ends it; what was removed until then is gone.</param>
+    /// <param name="withUnexplained">Whether files that the database does not name go however many they are.</param>
+    public async Task<CollectionReport> RunAsync(bool isDryRun, CancellationToken cancellationToken, bool withUnexplained = false)
     {
         try
         {
-            var report = await CollectAsync(isDryRun, cancellationToken);
+            var report = await CollectAsync(isDryRun, withUnexplained, cancellationToken);
             if (!isDryRun) metrics.Collected(report.Manifests, report.Links, report.Blobs, report.Leftovers, report.BlobBytes + report.LeftoverBytes);
             return report;
         }
@@ -50,7 +65,7 @@ internal sealed partial class GarbageCollector(
         }
     }
 
-    private async Task<CollectionReport> CollectAsync(bool isDryRun, CancellationToken cancellationToken)
+    private async Task<CollectionReport> CollectAsync(bool isDryRun, bool withUnexplained, CancellationToken cancellationToken)
     {
         using var turn = await housekeeping.EnterAsync(cancellationToken);
         var started = clock.GetTimestamp();
@@ -70,8 +85,13 @@ internal sealed partial class GarbageCollector(
         }
 
         report = isDryRun ? CountBlobs(report, unlinked) : await RemoveBlobsAsync(report, cancellationToken);
-        report = RemoveLeftovers(report, age, cancellationToken);
-        if (!isDryRun) await database.ShrinkAsync(cancellationToken);
+        report = RemoveLeftovers(report, age, withUnexplained, cancellationToken);
+        if (!isDryRun)
+        {
+            await database.ShrinkAsync(cancellationToken);
+            await database.WriteWithReserveAsync(db => StorageState.NoteCollection(db, database.Now));
+        }
+
         var seconds = clock.GetElapsedTime(started).TotalSeconds;
         LogDone(log, report, seconds);
         return report;
@@ -121,9 +141,8 @@ internal sealed partial class GarbageCollector(
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var collection = touches.BeginCollection(batch.Select(d => new Content(repository, d, isManifest)));
-            removed.AddRange(await database.WriteFreeingAsync(db =>
-                batch.Where(d => !touches.IsTouchedSince(new Content(repository, d, isManifest), time) && remove(db, d)).ToList()));
-            cache.Invalidate(repository.Value);
+            removed.AddRange(await cache.InvalidateAfterAsync(repository.Value, database.WriteWithReserveAsync(db =>
+                batch.Where(d => !touches.IsTouchedSince(new Content(repository, d, isManifest), time) && remove(db, d)).ToList())));
         }
 
         return removed;
@@ -161,7 +180,7 @@ internal sealed partial class GarbageCollector(
                 if (locks.TryEnter(blob.Digest) is { } hold) held.Add((blob, hold));
             }
 
-            var removed = await database.WriteFreeingAsync(db => held.Where(h => Garbage.RemoveBlob(db, h.Blob.Digest)).Select(h => h.Blob).ToList());
+            var removed = await database.WriteWithReserveAsync(db => held.Where(h => Garbage.RemoveBlob(db, h.Blob.Digest)).Select(h => h.Blob).ToList());
             Fault.Pass(FaultPoint.RowsCollected);
             foreach (var blob in removed)
             {
@@ -178,22 +197,34 @@ internal sealed partial class GarbageCollector(
     }
 
     /// <summary>Files without a row: a push died between its rename and its commit, or a collection between its commit and the file.</summary>
-    private CollectionReport RemoveLeftovers(CollectionReport report, GarbageAge age, CancellationToken cancellationToken)
+    private CollectionReport RemoveLeftovers(CollectionReport report, GarbageAge age, bool withUnexplained, CancellationToken cancellationToken)
     {
+        var (all, leftovers) = (0, new List<(Digest Digest, long Size)>());
         foreach (var (folder, prefix) in directory.BlobFolders)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var files = new DirectoryInfo(folder).GetFiles();
             if (files.Length == 0) continue;
+            all += files.Length;
             var known = database.Read(db => Garbage.Known(db, prefix));
             foreach (var file in files)
             {
                 if (!Digest.TryParse($"{prefix[..7]}{file.Name}", out var digest) || directory.Blob(digest) != file.FullName || known.Contains(digest.Value)) continue;
-                if (new DateTimeOffset(file.LastWriteTimeUtc).ToUnixTimeSeconds() >= age.Content) continue;
-                var size = file.Length;
-                if (!report.DryRun && !RemoveLeftover(digest)) continue;
-                report = report with { Leftovers = report.Leftovers + 1, LeftoverBytes = report.LeftoverBytes + size };
+                if (new DateTimeOffset(file.LastWriteTimeUtc).ToUnixTimeSeconds() < age.Content) leftovers.Add((digest, file.Length));
             }
+        }
+
+        if (!withUnexplained && leftovers.Count > MostLeftovers && leftovers.Count * LeftoverShare > all)
+        {
+            LogUnexplained(log, leftovers.Count, all);
+            return report with { Unexplained = leftovers.Count };
+        }
+
+        foreach (var (digest, size) in leftovers)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (!report.DryRun && !RemoveLeftover(digest)) continue;
+            report = report with { Leftovers = report.Leftovers + 1, LeftoverBytes = report.LeftoverBytes + size };
         }
 
         return report;
@@ -208,6 +239,9 @@ internal sealed partial class GarbageCollector(
         Fault.Pass(FaultPoint.LeftoverCollected);
         return true;
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Count} of {All} files in blobs/ are not in the database, more than crashes leave, and are kept. Is the database an older copy? Then restore the latest backup; otherwise 'registry gc --leftovers' removes them")]
+    private static partial void LogUnexplained(ILogger log, int count, int all);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The registry did not stop in peace: until a grace period has passed since, only what no repository holds is removed")]
     private static partial void LogWaits(ILogger log);

@@ -19,7 +19,7 @@ internal sealed record ManifestRecord(Digest Digest, string MediaType, byte[] By
 /// <param name="Subject">The manifest it refers to, which need not exist.</param>
 /// <param name="ArtifactType">Its artifact type, or its config's media type.</param>
 /// <param name="Annotations">Its annotations as a JSON object, or null.</param>
-/// <param name="ForeignLayers">How many of its layers stay with their vendor and need not be here.</param>
+/// <param name="ForeignLayers">Layers that stay with their vendor: they need not be here, and are kept where they are.</param>
 internal sealed record NewManifest(
     ManifestRecord Manifest,
     IReadOnlyList<Digest> Blobs,
@@ -27,7 +27,7 @@ internal sealed record NewManifest(
     Digest? Subject,
     string? ArtifactType,
     string? Annotations,
-    int ForeignLayers);
+    IReadOnlyList<Digest> ForeignLayers);
 
 /// <summary>What became of a push of a manifest.</summary>
 internal abstract record PutOutcome
@@ -41,6 +41,9 @@ internal abstract record PutOutcome
 
     /// <summary>More indexes lie in one another than are allowed; nothing was changed.</summary>
     internal sealed record TooDeep : PutOutcome;
+
+    /// <summary>The bytes are stored under another media type, which every tag of the digest relies on; nothing was changed.</summary>
+    internal sealed record OtherType(string Existing) : PutOutcome;
 
     /// <summary>A tag is not what the precondition says; nothing was changed.</summary>
     internal sealed record TagMoved(string Tag) : PutOutcome;
@@ -61,6 +64,9 @@ internal enum DeleteOutcome
 
     /// <summary>The tag is not what the precondition says; nothing was changed.</summary>
     TagMoved,
+
+    /// <summary>Something needs it; nothing was changed.</summary>
+    Needed,
 }
 
 /// <summary>What became of a tag of another registry.</summary>
@@ -98,11 +104,10 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
         m => m.Bytes.Length);
 
     /// <summary>The manifest, which goes on existing for the grace period when it was asked for by digest: the client may push an index of it.</summary>
-    public async ValueTask<ManifestRecord?> FindToKeepAsync(RepositoryName repository, Reference reference)
-    {
-        if (!keepsUntagged && reference.Digest is { } digest) await touches.TouchAsync(new Content(repository, digest, IsManifest: true));
-        return Find(repository, reference);
-    }
+    public ValueTask<ManifestRecord?> FindToKeepAsync(RepositoryName repository, Reference reference) =>
+        !keepsUntagged && reference.Digest is { } digest
+            ? touches.FindAsync(new Content(repository, digest, IsManifest: true), () => Find(repository, reference))
+            : ValueTask.FromResult(Find(repository, reference));
 
     /// <summary>Stores a manifest and points the tags at it, all or nothing.</summary>
     /// <param name="repository">Where.</param>
@@ -114,23 +119,29 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
     {
         space.Demand();
         if (manifest.Children.Count > 0 && database.Read(db => IsTooDeep(db, repository, manifest.Children))) return new PutOutcome.TooDeep();
-        var outcome = await database.WriteAsync(db => Put(db, repository, manifest, tags, precondition, account));
-        if (outcome is PutOutcome.Stored) cache.Invalidate(repository.Value);
+        var write = database.WriteAsync(db => Put(db, repository, manifest, tags, precondition, account));
+        var outcome = await cache.InvalidateAfterAsync(repository.Value, write);
         if (outcome is PutOutcome.Stored { Healed: true }) cache.InvalidateAll(); // other repositories hold the same bytes
         return outcome;
     }
 
     /// <summary>Deletes a tag, or a manifest together with every tag that points at it.</summary>
-    public async Task<DeleteOutcome> DeleteAsync(RepositoryName repository, Reference reference, Precondition precondition, string account)
-    {
-        var outcome = await database.WriteFreeingAsync(db =>
+    /// <param name="repository">Where.</param>
+    /// <param name="reference">The tag, or the manifest's digest.</param>
+    /// <param name="precondition">Judged against the tag or the digest.</param>
+    /// <param name="account">Who deletes it.</param>
+    /// <param name="evenIfNeeded">Whether a manifest goes although a tagged index needs it.</param>
+    public Task<Deletion> DeleteAsync(
+        RepositoryName repository, Reference reference, Precondition precondition, string account, bool evenIfNeeded) =>
+        cache.InvalidateAfterAsync(repository.Value, database.WriteWithReserveAsync(db =>
         {
-            if (RegistryDatabase.FindRepository(db, repository) is not { } id) return DeleteOutcome.NotFound;
-            return reference.Digest is { } digest ? DeleteManifest(db, id, digest, precondition, account) : DeleteTag(db, id, reference.Value, precondition, account);
-        });
-        if (outcome == DeleteOutcome.Deleted) cache.Invalidate(repository.Value);
-        return outcome;
-    }
+            if (RegistryDatabase.FindRepository(db, repository) is not { } id) return new Deletion(DeleteOutcome.NotFound);
+            if (reference.Digest is not { } digest) return new Deletion(DeleteTag(db, id, reference.Value, precondition, account));
+            return DeleteManifest(db, id, digest, precondition, account, evenIfNeeded);
+        }));
+
+    /// <summary>What repositories refer to and do not hold, as lines for people; nothing where manifests may be sparse.</summary>
+    public IReadOnlyList<string> UnmetNeeds() => options.SparseManifests ? [] : database.Read(ContentNeed.Unmet);
 
     /// <summary>The tags of a repository in byte order; null when there is no such repository.</summary>
     public IReadOnlyList<string>? Tags(RepositoryName repository, string after, int count) => database.Read(db =>
@@ -180,9 +191,9 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
     public IReadOnlyList<TagMove> History(RepositoryName repository, string tag) => database.Read(db => History(db, repository, tag));
 
     /// <summary>Points a tag at what it pointed at before its last move, or at <paramref name="target"/>, one of those before.</summary>
-    public async Task<RollbackOutcome> RollBackAsync(RepositoryName repository, string tag, Digest? target, string account)
+    public Task<RollbackOutcome> RollBackAsync(RepositoryName repository, string tag, Digest? target, string account)
     {
-        var outcome = await database.WriteAsync<RollbackOutcome>(db =>
+        return cache.InvalidateAfterAsync(repository.Value, database.WriteAsync<RollbackOutcome>(db =>
         {
             var history = History(db, repository, tag);
             var wanted = target?.Value ?? history.FirstOrDefault()?.OldDigest;
@@ -192,9 +203,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
             var current = TagDigest(db, id, tag);
             if (current != digest) MoveTag(db, id, tag, current, digest, account);
             return new RollbackOutcome.Moved(current?.Value, wanted);
-        });
-        cache.Invalidate(repository.Value);
-        return outcome;
+        }));
     }
 
     /// <summary>Whether the repository holds the manifest, and its bytes are not known to be damaged.</summary>
@@ -208,9 +217,9 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
     /// <param name="tag">The tag.</param>
     /// <param name="digest">Its manifest.</param>
     /// <param name="account">The account in whose name all imports go.</param>
-    public async Task<TagImportOutcome> ImportTagAsync(RepositoryName repository, string tag, Digest digest, string account)
+    public Task<TagImportOutcome> ImportTagAsync(RepositoryName repository, string tag, Digest digest, string account)
     {
-        var outcome = await database.WriteAsync(db =>
+        return cache.InvalidateAfterAsync(repository.Value, database.WriteAsync(db =>
         {
             if (RegistryDatabase.FindRepository(db, repository) is not { } id || !IsShown(db, id, digest)) return TagImportOutcome.NoManifest;
             var current = TagDigest(db, id, tag);
@@ -218,9 +227,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
             if (IsMovedByOthers(History(db, repository, tag), account)) return TagImportOutcome.Kept;
             MoveTag(db, id, tag, current, digest, account);
             return TagImportOutcome.Set;
-        });
-        if (outcome == TagImportOutcome.Set) cache.Invalidate(repository.Value);
-        return outcome;
+        }));
     }
 
     private static bool IsMovedByOthers(IReadOnlyList<TagMove> history, string account) => history is [{ By: var last }, ..] && last != account;
@@ -257,6 +264,8 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
         if (!options.SparseManifests && FindMissing(db, id, manifest) is { Count: > 0 } missing) return new PutOutcome.Missing(missing);
 
         var digest = manifest.Manifest.Digest;
+        var stored = id is null ? null : MediaTypeOf(db, id.Value, digest);
+        if (stored is not null && stored != manifest.Manifest.MediaType) return new PutOutcome.OtherType(stored);
         var current = tags.Select(tag => id is null ? null : TagDigest(db, id.Value, tag)).ToList();
         if (tags.Count == 0 && !precondition.Allows(id is not null && IsShown(db, id.Value, digest) ? digest : null)) return new PutOutcome.TagMoved(digest.Value);
         for (var i = 0; i < tags.Count; i++)
@@ -313,7 +322,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
             """
             INSERT INTO manifests (repository, digest, media_type, size, artifact_type, subject, annotations, pushed_at, pushed_by, touched_at)
             VALUES (@repository, @digest, @mediaType, @size, @artifactType, @subject, @annotations, @now, @account, @now)
-            ON CONFLICT DO UPDATE SET media_type = excluded.media_type, touched_at = excluded.touched_at
+            ON CONFLICT DO UPDATE SET touched_at = excluded.touched_at
             """,
             new
             {
@@ -333,14 +342,16 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
             MediaType = manifest.Manifest.MediaType,
             Size = manifest.Manifest.Bytes.Length,
         });
-        foreach (var target in manifest.Blobs.Concat(manifest.Children).Distinct())
-        {
-            db.Execute(
-                "INSERT INTO manifest_references (repository, manifest, target) VALUES (@repository, @digest, @target) ON CONFLICT DO NOTHING",
-                new { repository, digest, target = target.Value });
-        }
-
+        foreach (var target in manifest.Blobs.Concat(manifest.Children).Distinct()) Refer(target, isRequired: true);
+        foreach (var target in manifest.ForeignLayers) Refer(target, isRequired: false);
         return healed;
+
+        void Refer(Digest target, bool isRequired) => db.Execute(
+            """
+            INSERT INTO manifest_references (repository, manifest, target, is_required) VALUES (@repository, @digest, @target, @isRequired)
+            ON CONFLICT DO NOTHING
+            """,
+            new { repository, digest, target = target.Value, isRequired });
     }
 
     private DeleteOutcome DeleteTag(SqliteConnection db, long repository, string tag, Precondition precondition, string account)
@@ -352,11 +363,14 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
         return DeleteOutcome.Deleted;
     }
 
-    private DeleteOutcome DeleteManifest(SqliteConnection db, long repository, Digest digest, Precondition precondition, string account)
+    private Deletion DeleteManifest(
+        SqliteConnection db, long repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded)
     {
         var exists = Exists(db, repository, digest);
-        if (!precondition.Allows(exists ? digest : null)) return DeleteOutcome.TagMoved;
-        if (!exists) return DeleteOutcome.NotFound;
+        if (!precondition.Allows(exists ? digest : null)) return new Deletion(DeleteOutcome.TagMoved);
+        if (!exists) return new Deletion(DeleteOutcome.NotFound);
+        var need = ContentNeed.OfManifest(db, repository, digest);
+        if (need is not null && !evenIfNeeded) return new Deletion(DeleteOutcome.Needed, need);
 
         foreach (var tag in db.Query<string>("SELECT name FROM tags WHERE repository = @repository AND digest = @digest", new { repository, digest = digest.Value }).AsList())
         {
@@ -364,7 +378,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
         }
 
         Remove(db, repository, digest, account, database.Now);
-        return DeleteOutcome.Deleted;
+        return new Deletion(DeleteOutcome.Deleted, need);
     }
 
     private void MoveTag(SqliteConnection db, long repository, string tag, Digest? from, Digest? to, string account)
@@ -403,6 +417,9 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
         Digest.TryParse(db.QuerySingleOrDefault<string>("SELECT digest FROM tags WHERE repository = @repository AND name = @tag", new { repository, tag }), out var digest)
             ? digest
             : null;
+
+    private static string? MediaTypeOf(SqliteConnection db, long repository, Digest digest) => db.QuerySingleOrDefault<string>(
+        "SELECT media_type FROM manifests WHERE repository = @repository AND digest = @digest", new { repository, digest = digest.Value });
 
     private static bool Exists(SqliteConnection db, long repository, Digest digest) =>
         db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM manifests WHERE repository = @repository AND digest = @digest)", new { repository, digest = digest.Value });

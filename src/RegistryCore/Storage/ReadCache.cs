@@ -35,6 +35,22 @@ internal sealed class ReadCache(long sizeLimit) : IDisposable
         foreach (ref var generation in generations.AsSpan()) Interlocked.Increment(ref generation);
     }
 
+    /// <summary>
+    /// Waits for a write to a repository and forgets what was read of it, also when the write fails: a failure of the commit does
+    /// not say what is on the disk.
+    /// </summary>
+    public async Task<T> InvalidateAfterAsync<T>(string repository, Task<T> write)
+    {
+        try
+        {
+            return await write;
+        }
+        finally
+        {
+            Invalidate(repository);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => cache.Dispose();
 

@@ -1,3 +1,5 @@
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Sqlite;
 using AuthIndex.TokenContract;
 using Dapper;
@@ -6,14 +8,37 @@ using Microsoft.Data.Sqlite;
 namespace AuthIndex.RegistryCore.Storage;
 
 /// <summary>The registry's SQLite file, and what every store in it needs: the identity of a repository.</summary>
-internal sealed class RegistryDatabase(StorageDirectory directory, SpaceReserve reserve, TimeProvider clock) : IAsyncDisposable
+internal sealed class RegistryDatabase : IAsyncDisposable
 {
-    private const int SqliteFull = 13;
     private const int ShrinkPages = 500, KeptFreePages = 1000;
 
-    // SQLite removes its journal when it is closed in peace: one that lies there before the file is opened tells of a crash.
-    private readonly long? crashNoticedAt = File.Exists(directory.DatabaseFile + "-wal") ? clock.GetUtcNow().ToUnixTimeSeconds() : null;
-    private readonly Database database = Database.Open(directory.DatabaseFile, typeof(RegistryDatabase).Assembly);
+    private readonly StorageDirectory directory;
+    private readonly SpaceReserve reserve;
+    private readonly TimeProvider clock;
+    private readonly long? crashNoticedAt;
+    private readonly Database database;
+
+    /// <summary>Opens it, or makes it for a folder that holds no blobs.</summary>
+    /// <exception cref="OperatorException">It is lost while blobs are there, or cannot be opened.</exception>
+    public RegistryDatabase(StorageDirectory directory, SpaceReserve reserve, TimeProvider clock)
+    {
+        (this.directory, this.reserve, this.clock) = (directory, reserve, clock);
+
+        // SQLite removes its journal when it is closed in peace: one that lies there before the file is opened tells of a crash.
+        crashNoticedAt = File.Exists(directory.DatabaseFile + "-wal") ? Now : null;
+        database = Open(directory.Root, reserve);
+        try
+        {
+            StorageState.Check(database, directory.Root, Now);
+            directory.MakeBlobFolders();
+        }
+        catch (Exception e)
+        {
+            database.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            if (e is SqliteException) throw new OperatorException($"the database {directory.DatabaseFile} cannot be read: {e.Message}", e);
+            throw;
+        }
+    }
 
     /// <summary>Now, as the database writes it: Unix seconds.</summary>
     public long Now => clock.GetUtcNow().ToUnixTimeSeconds();
@@ -25,36 +50,15 @@ internal sealed class RegistryDatabase(StorageDirectory directory, SpaceReserve 
     public long? TouchesLostUntil => crashNoticedAt;
 
     /// <inheritdoc cref="Database.WriteAsync{T}"/>
-    public async Task<T> WriteAsync<T>(Func<SqliteConnection, T> work)
-    {
-        var result = await database.WriteAsync(db =>
-        {
-            var written = work(db);
-            Fault.Pass(FaultPoint.BeforeCommit);
-            return written;
-        });
-        Fault.Pass(FaultPoint.Committed);
-        reserve.Take();
-        return result;
-    }
+    public Task<T> WriteAsync<T>(Func<SqliteConnection, T> work) => FinishAsync(database.WriteAsync(Guarded(work)));
 
-    /// <summary>
-    /// The same for work that will give room back: on a full volume the reserve makes room for its journal, and what the journal
-    /// holds already goes to where it belongs.
-    /// </summary>
-    public async Task<T> WriteFreeingAsync<T>(Func<SqliteConnection, T> work)
-    {
-        try
-        {
-            return await WriteAsync(work);
-        }
-        catch (SqliteException e) when (e.SqliteErrorCode == SqliteFull && reserve.Release())
-        {
-            using var connection = Connect(SqliteOpenMode.ReadWrite);
-            connection.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
-            return await WriteAsync(work);
-        }
-    }
+    /// <inheritdoc cref="Database.WriteWithReserveAsync{T}"/>
+    public Task<T> WriteWithReserveAsync<T>(Func<SqliteConnection, T> work) => FinishAsync(database.WriteWithReserveAsync(Guarded(work)));
+
+    /// <summary>Opens a registry's database without holding its folder.</summary>
+    /// <exception cref="OperatorException">It is lost while blobs are there, or cannot be opened.</exception>
+    public static Database Open(string root, SpaceReserve? reserve = null) => Database.Open(
+        StorageDirectory.DatabaseIn(root), typeof(RegistryDatabase).Assembly, reserve, () => StorageState.DemandNoBlobs(root, "missing or empty"));
 
     /// <summary>Gives room of removed rows back to the file system, all but some pages, a part at a time so that writers come between. The file shrinks with the next checkpoint.</summary>
     public async Task ShrinkAsync(CancellationToken cancellationToken)
@@ -86,14 +90,21 @@ internal sealed class RegistryDatabase(StorageDirectory directory, SpaceReserve 
         FindRepository(db, name)
         ?? db.ExecuteScalar<long>("INSERT INTO repositories (name, created_at) VALUES (@name, @now) RETURNING id", new { name = name.Value, now = Now });
 
-    private SqliteConnection Connect(SqliteOpenMode mode)
-    {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = directory.DatabaseFile, Mode = mode, Pooling = false }.ToString());
-        connection.Open();
-        connection.Execute("PRAGMA busy_timeout=10000");
-        return connection;
-    }
-
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => database.DisposeAsync();
+
+    private static Func<SqliteConnection, T> Guarded<T>(Func<SqliteConnection, T> work) => db =>
+    {
+        var written = work(db);
+        Fault.Pass(FaultPoint.BeforeCommit);
+        return written;
+    };
+
+    private async Task<T> FinishAsync<T>(Task<T> write)
+    {
+        var result = await write;
+        Fault.Pass(FaultPoint.Committed);
+        reserve.Take();
+        return result;
+    }
 }

@@ -5,7 +5,11 @@ using Dapper;
 namespace AuthIndex.RegistryCore.Storage;
 
 /// <summary>What a scrub found.</summary>
-internal sealed record ScrubReport(int Blobs, long Bytes, int Manifests, IReadOnlyList<string> Damaged, int Healed);
+internal sealed record ScrubReport(int Blobs, long Bytes, int Manifests, IReadOnlyList<string> Damaged, int Healed)
+{
+    /// <summary>What manifests need and their repositories do not hold any more, as lines for people.</summary>
+    public IReadOnlyList<string> Unmet { get; init; } = [];
+}
 
 /// <summary>
 /// Compares what is stored with its digests. What no longer matches is marked and shown to nobody: then a client finds it

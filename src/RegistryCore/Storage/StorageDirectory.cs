@@ -11,6 +11,7 @@ namespace AuthIndex.RegistryCore.Storage;
 ///   lock                              held while a server runs
 ///   control.sock                      where commands reach the server
 ///   registry.db                       repositories, links, manifests, tags (SQLite)
+///   has-registry.db                   says that the database belongs here, should it be lost
 ///   restoring                         there while a restore into the folder is not finished
 ///   trusted-keys.json                 the token server's keys as last fetched
 ///   revocations.json                  the index's revocations as last heard
@@ -47,11 +48,18 @@ internal sealed class StorageDirectory : IDisposable
 
         foreach (var made in missing) DurableFile.SyncDirectory(Path.GetDirectoryName(made)!);
 
-        // The folders are made once and synced once, so that storing a blob never has to make one.
+        Directory.CreateDirectory(Uploads);
+        DurableFile.SyncDirectory(held.Root);
+    }
+
+    /// <summary>
+    /// Makes the folders of the blobs, once and durably, so that storing a blob never has to make one. Only after the database was
+    /// asked whether there should be blobs.
+    /// </summary>
+    public void MakeBlobFolders()
+    {
         foreach (var (folder, _) in BlobFolders) Directory.CreateDirectory(folder);
         foreach (var algorithm in Algorithms) DurableFile.SyncDirectory(Path.Combine(held.Root, "blobs", algorithm));
-
-        Directory.CreateDirectory(Uploads);
         DurableFile.SyncDirectory(Path.Combine(held.Root, "blobs"));
         DurableFile.SyncDirectory(held.Root);
     }
@@ -75,7 +83,7 @@ internal sealed class StorageDirectory : IDisposable
         select (Path.Combine(root, "blobs", algorithm, i.ToString("x2")), $"{algorithm}:{i:x2}");
 
     /// <summary>The room that is kept for deletions.</summary>
-    public string Reserve => Path.Combine(held.Root, "reserve");
+    public string Reserve => Path.Combine(held.Root, SpaceReserve.Name);
 
     /// <summary>The folder of the upload sessions.</summary>
     public string Uploads => Path.Combine(held.Root, "uploads");

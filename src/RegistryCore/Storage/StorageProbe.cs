@@ -1,8 +1,13 @@
 namespace AuthIndex.RegistryCore.Storage;
 
+/// <summary>What a look at the folder found.</summary>
+/// <param name="Blobs">Whether the folder of the blobs is there.</param>
+/// <param name="Failure">Why the folder takes no new files; null when it does.</param>
+internal sealed record StorageLook(bool Blobs, string? Failure);
+
 /// <summary>
-/// Whether the folder takes new files, found out by making one: a volume that turned read-only or has failed is not seen
-/// otherwise before somebody pushes. Looks once a second at most, however often it is asked.
+/// Whether the folder is there and takes new files, found out by making one: a volume that turned read-only or has failed is not
+/// seen otherwise before somebody pushes. Looks once a second at most, however often it is asked.
 /// </summary>
 internal sealed class StorageProbe(StorageDirectory directory, TimeProvider clock)
 {
@@ -10,23 +15,20 @@ internal sealed class StorageProbe(StorageDirectory directory, TimeProvider cloc
 
     private readonly Lock gate = new();
     private long? lookedAt;
-    private string? failure;
+    private StorageLook last = new(Blobs: true, null);
 
-    /// <summary>Why it takes none; null when it does.</summary>
-    public string? Failure
+    /// <summary>What the last look found, or one now.</summary>
+    public StorageLook Look()
     {
-        get
+        lock (gate)
         {
-            lock (gate)
-            {
-                if (lookedAt is { } last && clock.GetElapsedTime(last) < Pause) return failure;
-                lookedAt = clock.GetTimestamp();
-                return failure = Look();
-            }
+            if (lookedAt is { } at && clock.GetElapsedTime(at) < Pause) return last;
+            lookedAt = clock.GetTimestamp();
+            return last = new StorageLook(Directory.Exists(directory.BlobFolders.First().Folder), TryProbe());
         }
     }
 
-    private string? Look()
+    private string? TryProbe()
     {
         try
         {

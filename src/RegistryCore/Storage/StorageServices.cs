@@ -1,3 +1,4 @@
+using AuthIndex.Hosting.Files;
 using AuthIndex.RegistryCore.Metrics;
 
 namespace AuthIndex.RegistryCore.Storage;
@@ -9,7 +10,7 @@ internal static class StorageServices
     public static IServiceCollection AddRegistryStorage(this IServiceCollection services, RegistryOptions options) => services
         .AddSingleton<RegistryMetrics>()
         .AddSingleton<StorageDirectory>()
-        .AddSingleton<SpaceReserve>()
+        .AddSingleton(s => new SpaceReserve(s.GetRequiredService<StorageDirectory>().Reserve))
         .AddSingleton<RegistryDatabase>()
         .AddSingleton(new ReadCache(options.Limits.ManifestCache.Bytes))
         .AddSingleton<DigestLocks>()

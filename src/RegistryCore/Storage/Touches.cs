@@ -19,23 +19,28 @@ internal sealed class Touches(RegistryDatabase database)
 {
     private const int BatchSize = 500;
 
-    private readonly ConcurrentDictionary<Content, long> times = new();
+    private readonly ConcurrentDictionary<Content, Touch> times = new();
     private Collection? collection;
 
     /// <summary>How many wait to be written.</summary>
     public int Count => times.Count;
 
     /// <summary>
-    /// Call before the database or a cache is asked whether the content exists. Touch and collector each write first and look
-    /// second, so that at least one sees the other: either the collector sees this touch and leaves the content, or the touch
-    /// sees the collector at work and waits, and what is read afterwards is the state after it.
+    /// Touches content and then looks for it. Touch and collector each write first and look second, so that at least one sees the
+    /// other: either the collector sees this touch and leaves the content, or the touch sees the collector at work and waits, and
+    /// what is read afterwards is the state after it. The touch of what is not there is dropped again.
     /// </summary>
-    public ValueTask TouchAsync(Content content)
+    /// <param name="content">The content.</param>
+    /// <param name="find">Asks the database or a cache whether it exists; null when it does not.</param>
+    public async ValueTask<T?> FindAsync<T>(Content content, Func<T?> find) where T : class
     {
-        var now = database.Now;
-        if (!times.TryGetValue(content, out var last) || last < now) times[content] = now;
+        var touch = new Touch(database.Now); // one of its own each time, so that none but this one is dropped
+        times[content] = touch;
         Interlocked.MemoryBarrier();
-        return Volatile.Read(ref collection) is { } running && running.Contents.Contains(content) ? new ValueTask(running.Done.Task) : ValueTask.CompletedTask;
+        if (Volatile.Read(ref collection) is { } running && running.Contents.Contains(content)) await running.Done.Task;
+        var found = find();
+        if (found is null) times.TryRemove(KeyValuePair.Create(content, touch));
+        return found;
     }
 
     /// <summary>Announces what the collector is about to remove, until the answer is disposed: after the commit, with the caches told.</summary>
@@ -48,7 +53,7 @@ internal sealed class Touches(RegistryDatabase database)
     }
 
     /// <summary>Whether a touch at or after this time is in memory. What is not may be in the database.</summary>
-    public bool IsTouchedSince(Content content, long time) => times.TryGetValue(content, out var at) && at >= time;
+    public bool IsTouchedSince(Content content, long time) => times.TryGetValue(content, out var touch) && touch.At >= time;
 
     /// <summary>Writes to the database what has gathered, and forgets it.</summary>
     public async Task WriteAsync()
@@ -57,7 +62,7 @@ internal sealed class Touches(RegistryDatabase database)
         {
             await database.WriteAsync(db =>
             {
-                foreach (var (content, at) in batch) Write(db, content, at);
+                foreach (var (content, touch) in batch) Write(db, content, touch.At);
                 return true;
             });
             Fault.Pass(FaultPoint.TouchesWritten);
@@ -70,6 +75,12 @@ internal sealed class Touches(RegistryDatabase database)
             ? "UPDATE manifests SET touched_at = @at WHERE repository = (SELECT id FROM repositories WHERE name = @name) AND digest = @digest AND touched_at < @at"
             : "UPDATE blob_links SET linked_at = @at WHERE repository = (SELECT id FROM repositories WHERE name = @name) AND digest = @digest AND linked_at < @at",
         new { at, name = content.Repository.Value, digest = content.Digest.Value });
+
+    /// <summary>A touch, equal to no other.</summary>
+    private sealed class Touch(long at)
+    {
+        public long At => at;
+    }
 
     private sealed class Collection(Touches touches, FrozenSet<Content> contents) : IDisposable
     {

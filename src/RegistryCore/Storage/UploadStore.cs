@@ -35,6 +35,12 @@ internal sealed class UploadStore
         foreach (var file in Directory.EnumerateFiles(directory.Uploads, "*.json"))
         {
             if (!UploadId.TryParse(Path.GetFileNameWithoutExtension(file), out var id)) continue;
+            if (!File.Exists(directory.UploadData(id)))
+            {
+                File.Delete(file); // its bytes have become a blob, or are gone: the session was ending when the server died
+                continue;
+            }
+
             if (ReadRecord(id) is not { } record || !RepositoryName.TryParse(record.Repository, out var repository)) continue;
             sessions[id] = new UploadSession(id, repository, record.Account, new HashAlgorithmName(record.Algorithm), directory.UploadData(id), space, clock);
             Owned(record.Account).Add(id);
@@ -198,12 +204,14 @@ internal sealed class UploadStore
         var path = directory.UploadRecord(id);
         try
         {
+            File.WriteAllBytes(directory.UploadData(id), []); // first, since a record without bytes is of a session that has ended
             File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(record));
         }
         catch
         {
             Discount(id, record.Account);
             File.Delete(path); // a full disk leaves an empty file
+            File.Delete(directory.UploadData(id));
             throw;
         }
     }

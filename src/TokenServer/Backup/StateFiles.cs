@@ -1,5 +1,6 @@
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Sqlite;
 
 namespace AuthIndex.TokenServer.Backup;
 
@@ -64,7 +65,8 @@ internal sealed class StateFiles(TokenServerOptions options)
         !path.StartsWith("registry/", StringComparison.Ordinal)
         && !Path.Combine(data, path).StartsWith(options.DatabaseFile, StringComparison.Ordinal) // with its journal and the copies from before an upgrade
         && Path.Combine(data, path) != options.ProcessIdPath
-        && path != RestoreNote.Name
+        && Path.Combine(data, path) != DatabaseMark.PathFor(options.DatabaseFile)
+        && path != RestoreNote.Name && Path.GetFileName(path) != SpaceReserve.Name
         && Path.GetFileName(path) != "lock" && Path.GetExtension(path) is not (".lock" or ".tmp") && !Path.GetFileName(path).StartsWith(".writable-", StringComparison.Ordinal);
 
     private static IEnumerable<string> Below(string folder, int depth)

@@ -113,7 +113,7 @@ internal static class AccountsCommand
     /// <summary>Opens the server's database; it is made where the server has not run yet, but not in a folder that is none of its own.</summary>
     private static StateDatabase Open(TokenServerOptions options)
     {
-        if (!Directory.Exists(options.DataDirectory)) throw new OperatorException($"there is no token server's data in {options.DataDirectory}: name its folder with --data, or run init to make it");
+        if (!FileOwnership.Exists(options.DataDirectory)) throw new OperatorException($"there is no token server's data in {options.DataDirectory}: name its folder with --data, or run init to make it");
         DataDirectory.Ensure(options.StatePath);
         return new StateDatabase(options.DatabaseFile);
     }

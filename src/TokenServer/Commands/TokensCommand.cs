@@ -39,7 +39,7 @@ internal static class TokensCommand
     public static async Task<int> EndAllAsync(
         TokenServerOptions options, string account, TokenKind? kind, CancellationToken cancellationToken)
     {
-        if (!File.Exists(options.DatabaseFile)) return 0;
+        if (!FileOwnership.Exists(options.DatabaseFile)) return 0;
         await using var database = new StateDatabase(options.DatabaseFile);
         return await EndAllAsync(new GrantStore(database, Time), account, kind, cancellationToken);
     }

@@ -16,7 +16,7 @@ internal sealed class Suspensions(StateDatabase database)
 
     /// <summary>Suspends an account and voids its tokens, in one commit.</summary>
     /// <returns>Null; or the suspension that there was already, which stays.</returns>
-    public Task<Suspension?> SuspendAsync(string account, string by, string reason, DateTimeOffset now) => database.WriteAsync(db =>
+    public Task<Suspension?> SuspendAsync(string account, string by, string reason, DateTimeOffset now) => database.WriteWithReserveAsync(db =>
     {
         if (Read(db, "WHERE account = @account", new { account }) is [var existing]) return existing;
         db.Execute("INSERT INTO suspensions (account, since, by, reason) VALUES (@account, @since, @by, @reason)", new { account, since = now.ToUnixTimeSeconds(), by, reason });
@@ -30,7 +30,7 @@ internal sealed class Suspensions(StateDatabase database)
     /// </summary>
     /// <param name="account">The account.</param>
     /// <param name="now">The time.</param>
-    public Task<Resumption> ResumeAsync(string account, DateTimeOffset now) => database.WriteAsync(db =>
+    public Task<Resumption> ResumeAsync(string account, DateTimeOffset now) => database.WriteWithReserveAsync(db =>
     {
         if (db.Execute("DELETE FROM suspensions WHERE account = @account", new { account }) == 0) return Resumption.NotSuspended;
         if (!Revocations.LiesAhead(db, account, now)) return Resumption.Resumed;

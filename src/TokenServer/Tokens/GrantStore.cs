@@ -102,7 +102,7 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
 
     /// <summary>Ends the grants of all these ids, or none of them when one is unknown.</summary>
     /// <returns>The ids that are unknown.</returns>
-    public Task<IReadOnlyList<string>> EndAsync(IReadOnlyCollection<string> ids) => database.WriteAsync<IReadOnlyList<string>>(db =>
+    public Task<IReadOnlyList<string>> EndAsync(IReadOnlyCollection<string> ids) => database.WriteWithReserveAsync<IReadOnlyList<string>>(db =>
     {
         var unknown = ids.Where(id => db.ExecuteScalar<long>("SELECT count(*) FROM grants WHERE id = @id", new { id }) == 0).ToList();
         if (unknown.Count > 0) return unknown;
@@ -113,14 +113,14 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
     /// <summary>Ends the grants of an account, all or those of one kind, and voids its registry tokens.</summary>
     /// <returns>How many grants they were.</returns>
     public Task<int> EndAllAsync(string account, TokenKind? kind = null) =>
-        database.WriteAsync(db => AccountEnding.End(db, account, kind, time.GetUtcNow()));
+        database.WriteWithReserveAsync(db => AccountEnding.End(db, account, kind, time.GetUtcNow()));
 
     /// <summary>Ends the refresh tokens of a client, an address, or both, of one account or of all.</summary>
     /// <param name="account">The account; null for all.</param>
     /// <param name="client">The client they were given to; null for any.</param>
     /// <param name="from">The address they were given at or last used from; null for any.</param>
     /// <returns>How many they were.</returns>
-    public Task<int> EndRefreshAsync(string? account, string? client, string? from) => database.WriteAsync(db =>
+    public Task<int> EndRefreshAsync(string? account, string? client, string? from) => database.WriteWithReserveAsync(db =>
         db.Query<string>(
             """
             SELECT id FROM grants
@@ -142,7 +142,7 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
         """,
         new { now = now.ToUnixTimeSeconds(), kind = TokenKind.Refresh.Word(), idle = (now - refreshIdle).ToUnixTimeSeconds(), count = SweptAtOnce }) == SweptAtOnce);
 
-    private Task<Grant?> EndOneAsync(string where, object parameters) => database.WriteAsync(db =>
+    private Task<Grant?> EndOneAsync(string where, object parameters) => database.WriteWithReserveAsync(db =>
     {
         var row = db.QuerySingleOrDefault<GrantRow>($"SELECT {GrantRow.Columns} FROM grants g WHERE {where}", parameters);
         if (row is not null) GrantEnding.End(db, row.Id!, time.GetUtcNow());

@@ -1,4 +1,6 @@
+using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Sqlite;
+using AuthIndex.TestKit;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
@@ -35,6 +37,7 @@ public sealed class DatabaseTests : IDisposable
         {
             await using var first = Open();
             await first.WriteAsync(connection => connection.Execute("DROP TABLE item; PRAGMA user_version=0"));
+            System.IO.File.Delete(DatabaseMark.PathFor(File));
             var opened = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(Open)));
             foreach (var database in opened)
             {
@@ -170,8 +173,9 @@ public sealed class DatabaseTests : IDisposable
     [Fact]
     public async Task On_a_full_disk_all_of_a_group_fails_and_with_space_again_writes_succeed()
     {
-        using var disk = SmallDisk.Mount(folder["disk"]);
-        await using var database = Database.Open(folder["disk/test.db"], typeof(DatabaseTests).Assembly);
+        using var disk = SmallVolume.TryMount(1);
+        Assert.SkipWhen(disk is null, SmallVolume.NeedsRoot);
+        await using var database = Database.Open(Path.Combine(disk.Root, "test.db"), typeof(DatabaseTests).Assembly);
         await database.WriteAsync(Insert("before"));
         disk.Fill();
 
@@ -179,9 +183,80 @@ public sealed class DatabaseTests : IDisposable
         foreach (var write in writes) await Assert.ThrowsAsync<SqliteException>(() => write);
         Assert.Equal(["before"], database.Read(Names));
 
-        disk.Free();
+        disk.Clear();
         await database.WriteAsync(InsertLarge("after"));
         Assert.Equal(["after", "before"], database.Read(Names));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_file_that_was_there_and_is_missing_or_empty_is_refused_until_its_mark_is_removed(bool isMissing)
+    {
+        await using (var database = Open()) await database.WriteAsync(Insert("a"));
+        foreach (var file in Directory.GetFiles(folder.Path, "test.db*")) System.IO.File.Delete(file);
+        if (!isMissing) folder.Write("test.db", "");
+
+        var refusal = Assert.Throws<OperatorException>(() => Open()).Message;
+        Assert.Contains("restore it from a backup", refusal, StringComparison.Ordinal);
+        Assert.Contains(DatabaseMark.PathFor(File), refusal, StringComparison.Ordinal);
+
+        System.IO.File.Delete(DatabaseMark.PathFor(File));
+        await using var anew = Open();
+        Assert.Equal(0, anew.Read(Count));
+    }
+
+    [Fact]
+    public async Task A_file_from_before_marks_gets_its_own_at_the_next_opening()
+    {
+        await using (Open())
+        {
+            System.IO.File.Delete(DatabaseMark.PathFor(File));
+        }
+
+        await using var again = Open();
+        Assert.True(System.IO.File.Exists(DatabaseMark.PathFor(File)));
+    }
+
+    [Fact]
+    public async Task On_a_full_disk_the_file_opens_reads_and_takes_an_urgent_write_by_the_reserve()
+    {
+        using var disk = SmallVolume.TryMount(8);
+        Assert.SkipWhen(disk is null, SmallVolume.NeedsRoot);
+        var reserve = new SpaceReserve(Path.Combine(disk.Root, "reserve"));
+        await using (var database = Database.Open(Path.Combine(disk.Root, "test.db"), typeof(DatabaseTests).Assembly, reserve)) await database.WriteAsync(Insert("before"));
+        reserve.Take();
+        Assert.Equal(0, reserve.Missing);
+        disk.Fill();
+        Assert.Throws<OperatorException>(() => Database.Open(Path.Combine(disk.Root, "test.db"), typeof(DatabaseTests).Assembly));
+
+        await using var again = Database.Open(Path.Combine(disk.Root, "test.db"), typeof(DatabaseTests).Assembly, reserve);
+        Assert.Equal(["before"], again.Read(Names));
+        Assert.Equal(SpaceReserve.Size, reserve.Missing);
+        disk.Fill("more");
+        await Assert.ThrowsAsync<SqliteException>(() => again.WriteAsync(InsertLarge("no room")));
+
+        disk.Clear("more");
+        reserve.Take();
+        Assert.Equal(SpaceReserve.Size, reserve.Missing); // a little more must be free than it takes
+        disk.Clear();
+        reserve.Take();
+        Assert.Equal(0, reserve.Missing);
+        disk.Fill();
+        await again.WriteWithReserveAsync(InsertLarge("urgent"));
+        Assert.Equal(["before", "urgent"], again.Read(Names));
+    }
+
+    [Fact]
+    public async Task Opening_a_file_of_the_newest_schema_writes_nothing_to_it()
+    {
+        await using (var database = Open()) await database.WriteAsync(Insert("a"));
+        var before = System.IO.File.ReadAllBytes(File);
+        var written = System.IO.File.GetLastWriteTimeUtc(File);
+        await using var again = Open();
+        Assert.False(new FileInfo(File + "-wal") is { Exists: true, Length: > 0 });
+        Assert.Equal(before, System.IO.File.ReadAllBytes(File));
+        Assert.Equal(written, System.IO.File.GetLastWriteTimeUtc(File));
     }
 
     private Database Open() => Database.Open(File, typeof(DatabaseTests).Assembly);

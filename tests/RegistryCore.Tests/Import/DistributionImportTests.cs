@@ -76,6 +76,28 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
     }
 
     [Fact]
+    public async Task Vendors_layers_come_along_where_they_are_stored_and_are_counted_where_they_are_not()
+    {
+        var (stored, elsewhere) = (Image(4).Layer, Image(5).Layer);
+        var config = image.Config;
+        var manifest = Encoding.UTF8.GetBytes(
+            $$"""{"schemaVersion":2,"mediaType":"{{TestImage.ManifestType}}","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{{TestImage.DigestOf(config)}}","size":{{config.Length}}},"layers":[{{Foreign(stored)}},{{Foreign(elsewhere)}}]}""");
+        foreach (var blob in (byte[][])[config, stored]) source.Link(Repository, blob);
+        source.PushManifest(Repository, manifest, "latest");
+
+        var report = await ImportAsync();
+        Assert.Empty(report.Problems);
+        Assert.Equal((1, 2, 1), (report.Manifests, report.Blobs, report.ForeignLayers));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync($"blobs/{TestImage.DigestOf(stored)}"));
+
+        source.Link(Repository, elsewhere);
+        Assert.Equal((0, 1, 0), await ImportAsync() is var again ? (again.Manifests, again.Blobs, again.ForeignLayers) : default);
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync($"blobs/{TestImage.DigestOf(elsewhere)}"));
+
+        static string Foreign(byte[] layer) => $$"""{"mediaType":"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip","digest":"{{TestImage.DigestOf(layer)}}","size":{{layer.Length}}}""";
+    }
+
+    [Fact]
     public async Task What_somebody_has_moved_or_deleted_here_since_stays_as_it_is()
     {
         var pushed = Image(2);

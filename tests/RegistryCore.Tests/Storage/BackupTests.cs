@@ -123,7 +123,8 @@ public sealed class BackupTests
     public async Task A_renewed_backup_has_a_blob_that_was_pushed_again_after_it_rotted(bool onOtherVolume)
     {
         using var folder = new TemporaryDirectory();
-        using var volume = onOtherVolume ? SmallVolume.MountOrSkip(8) : null;
+        using var volume = onOtherVolume ? SmallVolume.TryMount(8) : null;
+        Assert.SkipWhen(onOtherVolume && volume is null, SmallVolume.NeedsRoot);
         await using var registry = await RegistryHost.StartAsync();
         using var http = registry.As(Scope);
         var (image, target) = (new TestImage(4), Path.Combine(volume?.Root ?? folder.Root, "backup"));

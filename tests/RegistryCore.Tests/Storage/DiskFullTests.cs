@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.Hosting.Files;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.TestKit;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,7 +19,8 @@ public sealed class DiskFullTests
     [Fact]
     public async Task Below_the_floor_pushes_are_refused_while_pulls_deletes_and_collections_go_on_until_there_is_room_again()
     {
-        using var volume = SmallVolume.MountOrSkip(48);
+        using var volume = SmallVolume.TryMount(48);
+        Assert.SkipWhen(volume is null, SmallVolume.NeedsRoot);
         await using var registry = await StartAsync(volume, floor: 16 * Megabyte);
         using var http = registry.As(Scope);
         var kept = new TestImage(1);
@@ -54,7 +56,8 @@ public sealed class DiskFullTests
     [Fact]
     public async Task On_a_volume_filled_to_the_last_byte_nothing_half_done_stays_and_no_error_reads_as_not_found()
     {
-        using var volume = SmallVolume.MountOrSkip(24);
+        using var volume = SmallVolume.TryMount(24);
+        Assert.SkipWhen(volume is null, SmallVolume.NeedsRoot);
         await using var registry = await StartAsync(volume, floor: 0);
         using var http = registry.As(Scope);
         var kept = new TestImage(1);
@@ -81,7 +84,8 @@ public sealed class DiskFullTests
     [Fact]
     public async Task On_a_volume_filled_to_the_last_byte_deletions_and_collections_go_on_and_give_their_room_back()
     {
-        using var volume = SmallVolume.MountOrSkip(48);
+        using var volume = SmallVolume.TryMount(48);
+        Assert.SkipWhen(volume is null, SmallVolume.NeedsRoot);
         await using var registry = await StartAsync(volume, floor: 0);
         var images = Enumerable.Range(10, 12).Select(seed => new TestImage(seed, Megabyte)).ToList();
         foreach (var image in images) await image.PushAsync(registry.As(Scope), Repository, $"t{image.Digest[7..12]}");
@@ -111,9 +115,54 @@ public sealed class DiskFullTests
     }
 
     [Fact]
+    public async Task A_registry_on_a_volume_filled_to_the_last_byte_starts_again_and_serves_pulls_deletions_and_collections()
+    {
+        using var volume = SmallVolume.TryMount(48);
+        Assert.SkipWhen(volume is null, SmallVolume.NeedsRoot);
+        await using var registry = await StartAsync(volume, floor: 0);
+        var (kept, dropped) = (new TestImage(1, Megabyte), new TestImage(2, Megabyte));
+        await kept.PushAsync(registry.As(Scope), Repository, "kept");
+        await dropped.PushAsync(registry.As(Scope), Repository, "dropped");
+        volume.Fill();
+        await registry.RestartAsync();
+        registry.Clock.Advance(TimeSpan.FromHours(2)); // the stop may have left the journal, which looks like a crash
+
+        using var http = registry.As(Scope);
+        await kept.AssertPullableAsync(http, Repository, "kept");
+        Assert.Contains("\"freeSpace\":{\"status\":\"degraded\"", await ReadinessAsync(registry, "degraded"), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Forbidden, await TestImage.PushManifestAsync(http, Repository, "other", kept.Manifest));
+        Assert.Equal(HttpStatusCode.Accepted, await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/{dropped.Digest}"));
+        var report = await registry.Services.GetRequiredService<GarbageCollector>().RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
+        Assert.Equal(2, report.Blobs);
+        await kept.AssertPullableAsync(http, Repository, "kept");
+    }
+
+    [Fact]
+    public async Task The_room_of_the_reserve_is_not_for_pushes_though_there_is_no_floor_and_it_is_taken_back_without_a_write()
+    {
+        using var volume = SmallVolume.TryMount(48);
+        Assert.SkipWhen(volume is null, SmallVolume.NeedsRoot);
+        await using var registry = await StartAsync(volume, floor: 0);
+        using var http = registry.As(Scope);
+        await new TestImage(1).PushAsync(http, Repository, "kept");
+        var reserve = registry.Services.GetRequiredService<SpaceReserve>();
+        Assert.Equal(0, reserve.Missing);
+        volume.Fill();
+        Assert.True(reserve.Release()); // as a deletion does
+
+        Assert.Equal(HttpStatusCode.Forbidden, await TestImage.PushBlobAsync(http, Repository, new TestImage(2, 2 * Megabyte).Layer));
+        Assert.Equal(HttpStatusCode.Forbidden, await TestImage.PushManifestAsync(http, Repository, "other", new TestImage(1).Manifest));
+        volume.Clear();
+        await Eventually.TrueAsync(() => reserve.Missing == 0, TimeSpan.FromSeconds(60), () => "the reserve was not taken back");
+        Assert.Equal(SpaceReserve.Size, new FileInfo(Path.Combine(volume.Root, "registry", "reserve")).Length);
+        Assert.Equal(HttpStatusCode.Created, await TestImage.PushBlobAsync(http, Repository, new TestImage(2, 2 * Megabyte).Layer));
+    }
+
+    [Fact]
     public async Task A_blob_whose_commit_found_no_room_cannot_be_finished_again_without_its_bytes()
     {
-        using var volume = SmallVolume.MountOrSkip(24);
+        using var volume = SmallVolume.TryMount(24);
+        Assert.SkipWhen(volume is null, SmallVolume.NeedsRoot);
         await using var registry = await StartAsync(volume, floor: 0);
         using var http = registry.As(Scope);
         var blob = new TestImage(3, Megabyte).Layer;

@@ -178,6 +178,44 @@ public sealed class GarbageCollectorTests
     }
 
     [Fact]
+    public async Task More_files_without_a_row_than_crashes_leave_are_kept_until_the_command_says_that_they_go()
+    {
+        await using var registry = await StartAsync(untagged: null);
+        await new TestImage(1).PushAsync(registry.As(Scope), Repository, "latest");
+        for (var i = 0; i < 250; i++)
+        {
+            var file = Path.Combine(registry.Root, "blobs", "sha256", "ab", "ab" + i.ToString("x2") + new string('a', 60));
+            await File.WriteAllTextAsync(file, "of a newer database", TestContext.Current.CancellationToken);
+            File.SetLastWriteTimeUtc(file, registry.Clock.GetUtcNow().UtcDateTime.AddHours(-2));
+        }
+
+        Assert.Equal((0, 250), await CollectAsync(registry) is var report ? (report.Leftovers, report.Unexplained) : default);
+        Assert.Equal(252, StoredBlobs.Files(Path.GetDirectoryName(registry.Root)!).Count);
+        var forced = await registry.Service<GarbageCollector>().RunAsync(isDryRun: false, TestContext.Current.CancellationToken, withUnexplained: true);
+        Assert.Equal((250, 0), (forced.Leftovers, forced.Unexplained));
+    }
+
+    [Fact]
+    public async Task Checks_of_what_does_not_exist_leave_no_touch()
+    {
+        await using var registry = await StartAsync(untagged: TimeSpan.FromHours(1));
+        using var http = registry.As(Scope);
+        var image = new TestImage(1);
+        await image.PushAsync(http, Repository, "latest");
+        var touches = registry.Service<Touches>();
+        await touches.WriteAsync();
+        for (var seed = 2; seed < 12; seed++)
+        {
+            Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Head, $"/v2/{Repository}/blobs/{new TestImage(seed).Digest}"));
+            Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Head, $"/v2/{Repository}/manifests/{new TestImage(seed).Digest}"));
+        }
+
+        Assert.Equal(0, touches.Count);
+        Assert.Equal(HttpStatusCode.OK, await TestImage.StatusAsync(http, HttpMethod.Head, $"/v2/{Repository}/blobs/{TestImage.DigestOf(image.Layer)}"));
+        Assert.InRange(touches.Count, 0, 1); // the writer may have come between
+    }
+
+    [Fact]
     public async Task The_command_works_beside_a_server_and_without_one()
     {
         using var deep = new TemporaryDirectory();

@@ -23,7 +23,7 @@ public sealed class ManifestStoreTests(SharedRegistry registry) : IClassFixture<
             {
                 await MoveAsync(i);
                 Assert.True(Reference.TryParse(Of(i - 1).Manifest.Digest.Value, out var old));
-                Assert.Equal(DeleteOutcome.Deleted, await store.DeleteAsync(repository, old, default, "alice"));
+                Assert.Equal(DeleteOutcome.Deleted, (await store.DeleteAsync(repository, old, default, "alice", evenIfNeeded: false)).Outcome);
             }
         }, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
         while (!writes.IsCompleted) Assert.NotNull(store.Find(repository, tag));
@@ -35,6 +35,6 @@ public sealed class ManifestStoreTests(SharedRegistry registry) : IClassFixture<
     private static NewManifest Of(int i)
     {
         var bytes = Encoding.UTF8.GetBytes($"{{\"schemaVersion\":2,\"manifests\":[],\"annotations\":{{\"i\":\"{i}\"}}}}");
-        return new NewManifest(new ManifestRecord(Digest.Compute(HashAlgorithmName.SHA256, bytes), MediaTypes.OciIndex, bytes), [], [], null, null, null, 0);
+        return new NewManifest(new ManifestRecord(Digest.Compute(HashAlgorithmName.SHA256, bytes), MediaTypes.OciIndex, bytes), [], [], null, null, null, []);
     }
 }

@@ -49,6 +49,41 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
     }
 
     [Fact]
+    public async Task A_session_whose_server_was_killed_in_the_closing_put_does_not_come_back_empty()
+    {
+        using var folder = new TemporaryDirectory();
+        using var tokens = new TokenMaker(TimeProvider.System);
+        string location;
+        var blob = Content.Random(300_000);
+        await using (var server = await RegistryProcess.ServeAsync(folder.Root, tokens, (FaultPoint.BlobMoved, 1)))
+        {
+            using var http = server.Client(tokens, "repository:some/repo:pull,push");
+            using var begun = await http.PostAsync(new Uri("/v2/some/repo/blobs/uploads/", UriKind.Relative), null, TestContext.Current.CancellationToken);
+            location = begun.Headers.Location!.OriginalString;
+            using var sent = await http.PatchAsync(new Uri(location, UriKind.Relative), new ByteArrayContent(blob.Bytes), TestContext.Current.CancellationToken);
+            Assert.Equal(HttpStatusCode.Accepted, sent.StatusCode);
+            await Assert.ThrowsAsync<HttpRequestException>(() => http.PutAsync(new Uri($"{location}?digest={blob.Digest}", UriKind.Relative), null, TestContext.Current.CancellationToken));
+        }
+
+        await using var again = await RegistryProcess.ServeAsync(folder.Root, tokens);
+        using var client = again.Client(tokens, "repository:some/repo:pull,push");
+        using var status = await client.GetAsync(new Uri(location, UriKind.Relative), TestContext.Current.CancellationToken);
+        (await Answer.ReadAsync(status)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
+        using var closing = await client.PutAsync(new Uri($"{location}?digest={blob.Digest}", UriKind.Relative), null, TestContext.Current.CancellationToken);
+        (await Answer.ReadAsync(closing)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
+    }
+
+    [Fact]
+    public async Task A_session_that_has_no_bytes_yet_goes_on_after_a_restart()
+    {
+        await using var host = await RegistryHost.StartAsync();
+        var location = await new Repository(host, "some/repo").StartUploadAsync();
+        await host.RestartAsync();
+        var blob = Content.Random();
+        (await new Repository(host, "some/repo").PutAsync($"{location}?digest={blob.Digest}", blob.Bytes)).MustBe(HttpStatusCode.Created);
+    }
+
+    [Fact]
     public async Task A_session_that_nobody_touched_is_swept_and_one_in_use_stays()
     {
         await using var host = await RegistryHost.StartAsync();
@@ -79,7 +114,7 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
         await File.WriteAllTextAsync(Path.Combine(folder, new string('a', 32) + ".data"), "orphan", TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(Path.Combine(folder, "notes.txt"), "not ours", TestContext.Current.CancellationToken);
         host.Clock.Advance(Expiry + TimeSpan.FromMinutes(1));
-        Assert.Equal(2, host.Services.GetRequiredService<UploadStore>().Sweep(Expiry));
+        Assert.Equal(3, host.Services.GetRequiredService<UploadStore>().Sweep(Expiry)); // record and bytes, and the orphan
         Assert.Equal([Path.Combine(folder, "notes.txt")], Directory.GetFiles(folder));
         (await new Repository(host, "some/repo").GetAsync(location)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
     }
@@ -92,7 +127,7 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
         var session = uploads.Create(Name("some/repo"), "alice", HashAlgorithmName.SHA256)!;
         host.Clock.Advance(Expiry + TimeSpan.FromMinutes(1));
         using (session.TryEnter()) Assert.Equal(0, uploads.Sweep(Expiry));
-        Assert.Equal(1, uploads.Sweep(Expiry));
+        Assert.Equal(2, uploads.Sweep(Expiry)); // record and bytes
     }
 
     [Fact]

@@ -1,11 +1,13 @@
 using System.Diagnostics;
-using AuthIndex.TestKit;
 
-namespace AuthIndex.RegistryCore.Tests.Storage;
+namespace AuthIndex.TestKit;
 
 /// <summary>A volume of a few megabytes, which only root can mount.</summary>
-internal sealed class SmallVolume : IDisposable
+public sealed class SmallVolume : IDisposable
 {
+    /// <summary>Why a test is skipped that gets none.</summary>
+    public const string NeedsRoot = "Mounting a small volume needs root.";
+
     private readonly TemporaryDirectory folder;
 
     private SmallVolume(TemporaryDirectory folder) => this.folder = folder;
@@ -13,22 +15,20 @@ internal sealed class SmallVolume : IDisposable
     /// <summary>Where it is mounted.</summary>
     public string Root => folder.Root;
 
-    private string Filler => Path.Combine(Root, "filler");
-
-    /// <summary>Mounts one; the test is skipped where that is not allowed.</summary>
-    public static SmallVolume MountOrSkip(int megabytes)
+    /// <summary>Mounts one; null where that is not allowed.</summary>
+    public static SmallVolume? TryMount(int megabytes)
     {
         var place = new TemporaryDirectory();
         if (Run("mount", "-t", "tmpfs", "-o", $"size={megabytes}m,mode=700", "tmpfs", place.Root)) return new SmallVolume(place);
         place.Dispose();
-        Assert.Skip("Mounting a small volume needs root.");
-        throw new UnreachableException();
+        return null;
     }
 
     /// <summary>Somebody else takes all the room there is.</summary>
-    public void Fill()
+    /// <param name="name">The name of the file that takes it.</param>
+    public void Fill(string name = "filler")
     {
-        using var file = new FileStream(Filler, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+        using var file = new FileStream(Path.Combine(Root, name), FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
         try
         {
             while (true) file.Write(new byte[4096]);
@@ -39,13 +39,13 @@ internal sealed class SmallVolume : IDisposable
         }
     }
 
-    /// <summary>The room is given back.</summary>
-    public void Clear() => File.Delete(Filler);
+    /// <summary>The room that a file took is given back.</summary>
+    public void Clear(string name = "filler") => File.Delete(Path.Combine(Root, name));
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        Assert.True(Run("umount", folder.Root));
+        if (!Run("umount", folder.Root)) throw new InvalidOperationException($"{folder.Root} is still in use");
         folder.Dispose();
     }
 

@@ -1,0 +1,42 @@
+using AuthIndex.Hosting.Files;
+
+namespace AuthIndex.Hosting.Sqlite;
+
+/// <summary>
+/// A file beside a database that says that there is one. Without it a lost database would look like a new one: the server would
+/// start empty, forget who is suspended, and take what the database named for leftovers. Its name does not begin with the
+/// database's, so that who removes the database and its journal leaves it.
+/// </summary>
+internal static class DatabaseMark
+{
+    /// <summary>Where the mark of a database is.</summary>
+    public static string PathFor(string database) =>
+        Path.Combine(Path.GetDirectoryName(Path.GetFullPath(database))!, $"has-{Path.GetFileName(database)}");
+
+    /// <summary>Refuses to make a database where there was one.</summary>
+    /// <exception cref="OperatorException">There was.</exception>
+    public static void DemandNone(string database)
+    {
+        var mark = PathFor(database);
+        if (!File.Exists(mark)) return;
+        var state = File.Exists(database) ? "empty" : "missing";
+        throw new OperatorException(
+            $"the database {database} is {state}, although this folder had one: restore it from a backup (authindex restore). "
+            + $"To start over without what it held, remove {mark}");
+    }
+
+    /// <summary>Says that there is one. On a full volume that waits until the next start.</summary>
+    public static void Set(string database)
+    {
+        var mark = PathFor(database);
+        try
+        {
+            if (File.Exists(mark)) return;
+            DurableFile.Create(mark, "The database belongs beside this file. Without it the server does not start until this file is removed too.\n"u8);
+        }
+        catch (IOException)
+        {
+            // no room
+        }
+    }
+}
