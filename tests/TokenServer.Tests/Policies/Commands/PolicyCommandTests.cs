@@ -77,6 +77,27 @@ public sealed class PolicyCommandTests : IDisposable
     }
 
     [Fact]
+    public void Check_of_one_file_reads_that_file_alone()
+    {
+        folder.Write("a.yaml", Sample);
+        folder.Write("b.yaml", "version: 1\nrulez: []");
+        var (status, output, _) = Run("check", folder["a.yaml"]);
+        Assert.Equal(0, status);
+        Assert.Contains(": sound (4 rules,", output, StringComparison.Ordinal);
+        Assert.Equal(1, Run("check", folder["b.yaml"]).Status);
+    }
+
+    [Fact]
+    public void Check_warns_of_a_service_that_the_configuration_does_not_name()
+    {
+        folder.Write("a.yaml", "version: 1\nrules: [{ id: a, to: [user:bob], deny: [pull], on: [x], when: { service: [regsitry] } }]");
+        var command = PolicyCommand.Create(_ => folder.Path, _ => "audit.jsonl", TimeProvider.System, _ => new TokenServerOptions { DataDirectory = folder["data"], Services = [new ServiceOptions { Name = "registry" }, new ServiceOptions { Name = "other" }] });
+        using var output = new StringWriter();
+        Assert.Equal(0, command.Parse(["check"]).Invoke(new InvocationConfiguration { Output = output }));
+        Assert.Contains("warning: rule 'a': the configuration has no service 'regsitry'; did you mean 'registry'?", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Test_shows_every_test()
     {
         folder.Write("a.yaml", Sample + "\n  - alice can delete platform/api");
