@@ -129,7 +129,7 @@ internal sealed class DockerAuthImport
         string?[] services = entries.Any(e => e.Service is not null) ? ["another-service", .. entries.Select(e => e.Service).OfType<string>().Distinct(StringComparer.Ordinal)] : [null];
         var cases =
             from caller in accounts.Concat(members)
-            from resource in entries.SelectMany(e => Names(e.On, caller.Account)).Distinct()
+            from resource in entries.SelectMany(e => Names(e.On, caller.Account, caller.Groups)).Distinct()
             from address in addresses
             from service in services
             from test in TestsOf(caller.Account, caller.Groups, resource, address, service)
@@ -137,10 +137,11 @@ internal sealed class DockerAuthImport
         return cases.Take(MaxTests);
     }
 
-    private static IEnumerable<(string Type, string Name)> Names(ResourcePattern pattern, string account) =>
+    private static IEnumerable<(string Type, string Name)> Names(ResourcePattern pattern, string account, string[] groups) =>
         from own in pattern.NamesAccount && RepositoryName.IsComponent(account) ? new[] { account, "other" } : ["other"]
+        from @group in pattern.NamesGroup ? groups.Select(g => g["ldap:".Length..].ToLowerInvariant()).Where(g => RepositoryName.IsComponent(g)).Append("other") : ["other"]
         from across in Depths
-        select (pattern.Type, pattern.Instance("sample", across, own, ""));
+        select (pattern.Type, pattern.Instance("sample", across, own, @group));
 
     // What the list says, read as docker_auth reads it.
     private IEnumerable<string> TestsOf(string account, string[] groups, (string Type, string Name) resource, IPAddress? address, string? service)

@@ -161,7 +161,7 @@ public sealed class DockerAuthImportTests
             "'server.real_ip_header' is left out; its counterpart is tokenServer.trustedProxies, which reads X-Forwarded-For",
             "'token.issuer' is left out; its counterpart is tokenServer.issuer",
             "'token.expiration' is left out; its counterpart is tokenServer.tokenLifetime",
-            "the user 'dev' is left out: a bcrypt hash has 60 characters, not 29, so no password fits it",
+            "the user 'dev' is left out: a bcrypt hash has 60 characters, not 33, so no password fits it",
             "entry 1: '/admin1|admin2/' matches accounts with one of these in their names; it is imported for admin1, admin2, admin10, and for no account that is added later",
             "entry 4: the name 'Proj/*' is left out: repositories have lower-case names, so it matches none",
             "entry 3 is left out: entry 2 before it matches all that it does",
