@@ -157,7 +157,7 @@ public sealed class PolicyWatcherTests : IAsyncDisposable
         return store;
     }
 
-    /// <summary>Gives every pause to the test, which ends it; timers that repeat never fire.</summary>
+    /// <summary>Gives every pause to the test, which ends it; timers that repeat run by the real clock.</summary>
     private sealed class HeldPauses : TimeProvider
     {
         private readonly Channel<(TimeSpan Length, Action End)> pauses = Channel.CreateUnbounded<(TimeSpan, Action)>();
@@ -166,7 +166,8 @@ public sealed class PolicyWatcherTests : IAsyncDisposable
 
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
         {
-            if (period == Timeout.InfiniteTimeSpan) pauses.Writer.TryWrite((dueTime, () => callback(state)));
+            if (period != Timeout.InfiniteTimeSpan) return System.CreateTimer(callback, state, dueTime, period);
+            pauses.Writer.TryWrite((dueTime, () => callback(state)));
             return System.CreateTimer(_ => { }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
     }
