@@ -105,7 +105,7 @@ public sealed class PolicyWatcherTests : IAsyncDisposable
     {
         // The first half is a sound policy, without the denial that the second half holds.
         const string half = "version: 1\nrules:\n- { id: a, to: [user:alice], allow: [pull], on: [\"**\"] }\n";
-        const string rest = "- { id: no, to: [anyone], deny: [pull], on: [\"secret/**\"] }\n";
+        const string rest = "- { id: keep-out, to: [anyone], deny: [pull], on: [\"secret/**\"] }\n";
         folder.Write("a.yaml", "version: 1\nrules: []");
         var pauses = new HeldPauses();
         var store = PolicyStore.Open(folder.Path, TimeProvider.System, log.For<PolicyStore>());

@@ -301,10 +301,10 @@ public sealed class PolicyCommandTests : IDisposable
     [Fact]
     public void Import_writes_a_sound_policy_and_the_users_for_their_owner_alone()
     {
-        folder.Write("auth.yml", "users: { admin: { password: \"$2y$05$abc\" } }\nacl: [{ match: { account: admin }, actions: [\"*\"], comment: all }]\n");
+        folder.Write("auth.yml", "users: { admin: { password: \"$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC\" } }\nacl: [{ match: { account: admin }, actions: [\"*\"], comment: all }]\n");
         var (status, output, _) = Run("import", "docker-auth", folder["auth.yml"], "--htpasswd", folder["htpasswd"]);
         Assert.Equal(0, status);
-        Assert.Equal("admin:$2y$05$abc\n", File.ReadAllText(folder["htpasswd"]));
+        Assert.Equal("admin:$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC\n", File.ReadAllText(folder["htpasswd"]));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(folder["htpasswd"]));
         folder.Write("a.yaml", output);
         Assert.Equal(0, Run("check", folder.Path).Status);
@@ -313,7 +313,7 @@ public sealed class PolicyCommandTests : IDisposable
     [Fact]
     public void Import_of_what_cannot_be_expressed_writes_nothing()
     {
-        folder.Write("auth.yml", "users: { admin: { password: \"$2y$05$abc\" } }\nacl: [{ match: { account: /a+/ }, actions: [pull] }]\n");
+        folder.Write("auth.yml", "users: { admin: { password: \"$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC\" } }\nacl: [{ match: { account: /a+/ }, actions: [pull] }]\n");
         var (status, output, error) = Run("import", "docker-auth", folder["auth.yml"], "--htpasswd", folder["htpasswd"]);
         Assert.Equal(1, status);
         Assert.Empty(output);
