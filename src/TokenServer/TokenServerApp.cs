@@ -144,7 +144,7 @@ internal static class TokenServerApp
 
         // Known by a key, so that nobody is given the candidate in place of the policy in force.
         const string key = "shadow";
-        services.AddKeyedSingleton(key, (s, _) => PolicyStore.Open(directory, time, s.GetRequiredService<ILogger<PolicyStore>>()));
+        services.AddKeyedSingleton(key, (s, _) => PolicyStore.Open(directory, time, s.GetRequiredService<ILogger<PolicyStore>>(), isCandidate: true));
         services.AddSingleton<IHostedService>(s => new PolicyWatcher(
             s.GetRequiredKeyedService<PolicyStore>(key), s.GetRequiredService<BackgroundLoops>(), s.GetRequiredService<ILogger<PolicyWatcher>>(), "shadowPolicyWatch"));
         services.AddSingleton(s => new ShadowPolicy(s.GetRequiredKeyedService<PolicyStore>(key), s.GetRequiredService<TokenMetrics>(), s.GetRequiredService<ILogger<ShadowPolicy>>()));

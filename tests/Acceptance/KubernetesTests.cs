@@ -112,6 +112,45 @@ public sealed class KubernetesTests
         Assert.Contains(Items(Assert.Single(Items(Pod(Kind("Deployment")), "containers")), "volumeMounts"), m => Text(m, "mountPath") == token.PoliciesDirectory && Find(m, "subPath") is null);
     }
 
+    [Fact]
+    public void The_images_come_from_another_registry_than_the_one_that_is_started() =>
+        Assert.All(Workloads().SelectMany(w => Containers(Pod(w))), c => Assert.NotEqual(Configuration().Registry.PublicUrl!.Host, Text(c, "image").Split('/')[0]));
+
+    [Fact]
+    public void The_ingress_passes_on_what_clients_need_and_nothing_for_operators()
+    {
+        var paths = Items(Items(Kind("Ingress"), "spec", "rules")[1], "http", "paths").Select(p => (Path: Text(p, "path"), IsPrefix: Text(p, "pathType") == "Prefix")).ToList();
+        bool Passes(string path) => paths.Any(p => p.IsPrefix ? path == p.Path || path.StartsWith(p.Path + "/", StringComparison.Ordinal) : path == p.Path);
+        foreach (var path in new[] { HealthEndpoint.LivePath, HealthEndpoint.ReadyPath, MetricsPage.Path }) Assert.False(Passes(path), path);
+        foreach (var path in new[] { TokenServer.Token.TokenEndpoint.Path, TokenServer.Keys.JwksEndpoint.Path, TokenServer.Metadata.MetadataEndpoint.Path, TokenServer.Index.CatalogueEndpoint.Path, TokenServer.Tokens.RevokeEndpoint.Path, TokenServer.Introspection.IntrospectionEndpoint.Path, TokenServer.Account.AccountTokensEndpoint.Path, TokenServer.Index.ReportEndpoint.EventsPath })
+        {
+            Assert.True(Passes(path), path);
+        }
+    }
+
+    [Fact]
+    public void Prometheus_reaches_the_pods_a_slow_start_is_waited_for_and_secrets_are_mounted_as_they_are()
+    {
+        Assert.Contains(Items(Kind("NetworkPolicy"), "spec", "ingress", "0", "from"), f => Find(f, "podSelector", "matchLabels", "app.kubernetes.io/name") is ScalarNode { Value: "prometheus" });
+        foreach (var pod in Workloads().Select(Pod))
+        {
+            Assert.Equal(HealthEndpoint.LivePath, Text(Assert.Single(Items(pod, "containers")), "startupProbe", "httpGet", "path"));
+            var secret = Assert.Single(Items(pod, "volumes"), v => Find(v, "secret") is not null);
+            Assert.Equal("0440", Text(secret, "secret", "defaultMode"));
+        }
+    }
+
+    [Theory]
+    [InlineData("libldap-2.5-0 libldap-common libldap-dev libldap2-dev", "libldap-2.5-0")] // Debian 12
+    [InlineData("libldap2 libldap-common libldap-dev libldap2-dev", "libldap2")] // Ubuntu 24.04, Debian 13
+    public async Task The_image_takes_the_LDAP_library_under_the_name_that_its_base_has_for_it(string names, string chosen)
+    {
+        var line = Assert.Single(await File.ReadAllLinesAsync(Path.Combine(Repository, "deploy", "Dockerfile"), TestContext.Current.CancellationToken), l => l.Contains("ldap=$(", StringComparison.Ordinal));
+        var script = $"apt-cache() {{ printf '%s\\n' {names}; }}; {line.Trim().TrimEnd('\\').TrimEnd().TrimEnd('&')}; echo \"$ldap\"";
+        var result = await ChildProcess.RunAsync("bash", ["-c", script]);
+        Assert.Equal(chosen, result.All.Trim());
+    }
+
     /// <summary>As the kubelet mounts it: a hidden folder, a link to it, and links through that.</summary>
     [Fact]
     public async Task The_mounted_policies_pass_the_check()

@@ -17,6 +17,8 @@ public static class YamlSource
     /// <summary>The deepest nesting read.</summary>
     public const int MaxDepth = 32;
 
+    private const char NoBreakSpace = '\u00a0';
+
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Reads a file. Null with at least one problem that is no warning when it cannot be read whole; an empty file is an empty mapping.</summary>
@@ -58,6 +60,12 @@ public static class YamlSource
             return null;
         }
 
+        if (Unreadable(path, text) is { } unreadable)
+        {
+            problems.Add(unreadable);
+            return null;
+        }
+
         var before = problems.Count(p => !p.IsWarning);
         try
         {
@@ -73,23 +81,48 @@ public static class YamlSource
 
     private static SourcePosition Position(string path, Mark mark) => new(path, (int)mark.Line, (int)mark.Column);
 
+    // What must be found before parsing: the parser ends at a NUL character as at the end of the file, so that all behind it would
+    // silently be missing; and of a conflict that was not resolved it would say something about keys.
+    private static SourceProblem? Unreadable(string path, string text)
+    {
+        var line = 0;
+        foreach (var content in text.AsSpan().EnumerateLines())
+        {
+            line++;
+            var odd = content.IndexOfAnyInRange('\0', '\b');
+            if (odd < 0) odd = content.IndexOfAnyInRange('\x0e', '\x1f');
+            if (odd >= 0) return new SourceProblem(new SourcePosition(path, line, odd + 1), $"the control character U+{(int)content[odd]:X4}, which no YAML file holds; was it written whole?");
+            if (content.StartsWith("<<<<<<< ", StringComparison.Ordinal) || content.StartsWith(">>>>>>> ", StringComparison.Ordinal))
+            {
+                return new SourceProblem(new SourcePosition(path, line, 1), $"a merge conflict that is not resolved: the line begins with {content[..7]}");
+            }
+        }
+
+        return null;
+    }
+
     private static SourceProblem Explain(string path, string text, YamlException e)
     {
-        // The parser's own place is often the beginning of what the offending line continues.
+        // The parser's own place is often the beginning of what the offending line continues, and at times that of the file.
         var lines = text.Split('\n');
-        for (var line = (int)e.Start.Line; line <= Math.Min(e.End.Line + 1, lines.Length); line++)
+        var near = Enumerable.Range((int)Math.Max(1, e.Start.Line), (int)Math.Max(0, Math.Min(e.End.Line + 1, lines.Length) - Math.Max(1, e.Start.Line) + 1));
+        foreach (var line in near.Concat(Enumerable.Range(1, lines.Length)))
         {
             var content = lines[line - 1].AsSpan();
             var indentation = content[..^content.TrimStart().Length];
             if (indentation.Contains('\t')) return new SourceProblem(new SourcePosition(path, line, indentation.IndexOf('\t') + 1), "YAML is indented with spaces; this line begins with a tab");
+            if (indentation.Contains(NoBreakSpace)) return NoBreak(path, line, indentation);
         }
 
         var at = Position(path, e.Start);
         var rest = lines.ElementAtOrDefault(at.Line - 1).AsSpan();
         return at.Column >= 1 && at.Column <= rest.Length && rest[at.Column - 1] is '*' or '&' or '%' or '@' or '`'
             ? new SourceProblem(at, $"a text that begins with '{rest[at.Column - 1]}' stands in quotes in YAML")
-            : new SourceProblem(at, $"not YAML: {e.Message}");
+            : rest.Contains(NoBreakSpace) ? NoBreak(path, at.Line, rest) : new SourceProblem(at, $"not YAML: {e.Message}");
     }
+
+    private static SourceProblem NoBreak(string path, int line, ReadOnlySpan<char> content) =>
+        new(new SourcePosition(path, line, content.IndexOf(NoBreakSpace) + 1), "a no-break space (U+00A0), which looks like a space and is none to YAML");
 
     private sealed class Reader(string path, string text, ICollection<SourceProblem> problems)
     {
@@ -116,7 +149,9 @@ public static class YamlSource
             if (parser.Current is AnchorAlias alias)
             {
                 parser.MoveNext();
-                return Complain(alias, $"the alias *{alias.Value} is not supported; write the value out");
+                return Complain(alias, alias.Value.Value.All(char.IsAsciiLetterOrDigit)
+                    ? $"the alias *{alias.Value} is not supported; write the value out"
+                    : "a text that begins with '*' stands in quotes in YAML");
             }
 
             if (parser.Current is NodeEvent node)
@@ -177,7 +212,9 @@ public static class YamlSource
                 }
             }
 
-            return new MappingNode(At(start), entries);
+            // A pair that stands in a list without braces has no beginning of its own.
+            var isPair = start.Start.Index == 0 && entries.Count > 0 && text[0] != '{';
+            return new MappingNode(isPair ? entries[0].Key.At : At(start), entries);
         }
 
         private SourceNode? Complain(ParsingEvent at, string message)

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
 
 namespace AuthIndex.TokenServer.Commands;
@@ -9,6 +11,7 @@ internal static class PolicyCommandCheck
     public static Command Create(PolicyOptions shared, TimeProvider time, Func<ParseResult, TokenServerOptions>? server)
     {
         var directory = PolicyOptions.DirectoryArgument();
+        directory.Description = "The directory of the policy files, or one file to be checked alone; otherwise --policies.";
         var command = new Command("check", "Check the files: language, references, contradictions, the tests in them, and whether the accounts and groups that rules name exist.") { directory };
         command.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), server?.Invoke(parsed), time, cancellationToken));
         return command;
@@ -16,11 +19,14 @@ internal static class PolicyCommandCheck
 
     private static async Task<int> RunAsync(ParseResult parsed, string directory, bool json, TokenServerOptions? server, TimeProvider time, CancellationToken cancellationToken)
     {
-        var compiled = PolicyCompiler.Compile(new PolicyDirectory(directory), time.GetUtcNow());
+        var files = File.Exists(directory)
+            ? new PolicyDirectory(Path.GetDirectoryName(Path.GetFullPath(directory))!, Path.GetFileName(directory))
+            : new PolicyDirectory(directory);
+        var compiled = PolicyCompiler.Compile(files, time.GetUtcNow());
         var problems = compiled.Problems;
         if (compiled.Policy is { } sound && server is not null)
         {
-            problems = [.. problems, .. PolicyCommandGroups.Check(sound, server.Ldap, time), .. await PolicyCommandAccounts.CheckAsync(sound, server, time, cancellationToken)];
+            problems = [.. problems, .. Services(sound, server), .. PolicyCommandGroups.Check(sound, server.Ldap, time), .. await PolicyCommandAccounts.CheckAsync(sound, server, time, cancellationToken)];
         }
 
         var errors = compiled.Errors.Count();
@@ -47,6 +53,15 @@ internal static class PolicyCommandCheck
         }
 
         return compiled.Policy is null ? 1 : 0;
+    }
+
+    // A service that is misspelt makes an allow rule open nothing, and a deny rule keep nobody out.
+    private static IEnumerable<SourceProblem> Services(Policy policy, TokenServerOptions server)
+    {
+        List<string> known = [.. server.EffectiveServices.Select(s => s.Name!)];
+        return from rule in policy.Rules
+               from service in rule.When.Service.Where(s => !known.Contains(s))
+               select new SourceProblem(rule.At, $"rule '{rule.Id}': the configuration has no service '{service}'{Suggestion.For(service, known)}", IsWarning: true);
     }
 
     private static string Plural(int count, string noun) => count == 1 ? $"1 {noun}" : $"{count} {noun}s";

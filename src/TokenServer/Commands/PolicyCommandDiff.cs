@@ -40,7 +40,14 @@ internal static class PolicyCommandDiff
 
         if (PolicyCommand.Load(parsed, old, now) is not { } before) return 1;
         if (PolicyCommand.Load(parsed, @new, now) is not { } after) return 1;
-        var changes = PolicyComparison.Compare(before, after);
+        var compared = PolicyComparison.Compare(before, after);
+        var changes = compared.Grants;
+        if (compared.Sampled > 0)
+        {
+            parsed.InvocationConfiguration.Error.WriteLine(
+                $"warning: {compared.Sampled} of {compared.Changed} changed rules meet too many callers and patterns: only some of their cases were tried, so there may be further changes");
+        }
+
         var replay = decisions is null ? null : Replay(parsed, files, new DecisionReplay(before, after, askedAt), cancellation);
         var output = parsed.InvocationConfiguration.Output;
         if (json)

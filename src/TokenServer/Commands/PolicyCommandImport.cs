@@ -12,7 +12,8 @@ internal static class PolicyCommandImport
     {
         var file = new Argument<string>("FILE") { Description = "The configuration of cesanta/docker_auth." };
         var htpasswd = new Option<string?>("--htpasswd") { Description = "A new file for the users; it must not exist yet.", HelpName = "FILE" };
-        var dockerAuth = new Command("docker-auth", "Make a policy of the acl, with tests that hold it to what the acl says, and an htpasswd file of the users.") { file, htpasswd };
+        var ldap = new Option<string?>("--ldap") { Description = "A new file for the directory (ldap_auth), as a configuration with tokenServer.ldap; it must not exist yet.", HelpName = "FILE" };
+        var dockerAuth = new Command("docker-auth", "Make a policy of the acl, with tests that hold it to what the acl says, an htpasswd file of the users, and a configuration of the directory.") { file, htpasswd, ldap };
         dockerAuth.SetAction(parsed =>
         {
             var problems = new List<SourceProblem>();
@@ -22,15 +23,17 @@ internal static class PolicyCommandImport
             new ProblemWriter(error).Write(problems);
             if (imported is not { } result) return 1;
 
-            if (parsed.GetValue(htpasswd) is { } path) WriteUsers(path, result.Htpasswd);
+            if (parsed.GetValue(htpasswd) is { } path) WriteNew(path, result.Htpasswd);
             else if (result.Htpasswd.Count > 0) error.WriteLine($"note: {result.Htpasswd.Count} users were left out; name a file for them with --htpasswd");
+            if (result.Ldap is { } section && parsed.GetValue(ldap) is { } to) WriteNew(to, [section.TrimEnd()]);
+            else if (result.Ldap is not null) error.WriteLine("note: the directory was left out; name a file for it with --ldap");
             parsed.InvocationConfiguration.Output.Write(result.Policy);
             return 0;
         });
         return new Command("import", "Make a policy of another program's configuration.") { dockerAuth };
     }
 
-    private static void WriteUsers(string path, IReadOnlyList<string> lines)
+    private static void WriteNew(string path, IReadOnlyList<string> lines)
     {
         try
         {

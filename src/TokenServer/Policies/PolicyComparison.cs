@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.TokenServer.Policies;
@@ -7,87 +9,130 @@ namespace AuthIndex.TokenServer.Policies;
 /// <summary>
 /// Compares two policies by what they grant, at the boundary cases of their own rules: the callers and conditions that rules name,
 /// those just beyond them, and resources made of their patterns. Only a rule that is not in both can change a decision, so only
-/// cases that such a rule is about are tried.
+/// cases that such a rule is about are tried. Their number grows with rules times callers times patterns; it is bounded, and what
+/// does not fit is counted.
 /// </summary>
 internal sealed class PolicyComparison
 {
+    /// <summary>The most work for one comparison, in resources looked at; a decision counts as <see cref="DecisionCost"/> of them.</summary>
+    public const long MaxWork = 10_000_000;
+
+    private const int DecisionCost = 20;
     private const string Sample = "sample";
     private const string Stranger = "somebody-else";
     private const int MaxPrefixes = 500;
 
-    private readonly Policy before;
-    private readonly Policy after;
+    private readonly Side before;
+    private readonly Side after;
     private readonly List<ResourcePattern> patterns;
+    private readonly ILookup<string, ResourcePattern> byPrefix;
     private readonly List<string> prefixes;
-    private readonly List<(string Who, string Account, string[] Groups)> callers;
+    private readonly List<TriedCaller> callers;
 
     private PolicyComparison(Policy before, Policy after)
     {
-        this.before = before;
-        this.after = after;
         var rules = before.Rules.Concat(after.Rules).ToList();
-        patterns = [.. rules.SelectMany(r => r.On).DistinctBy(p => p.ToString())];
-        prefixes = [.. patterns.Select(p => p.LiteralPrefix.TrimEnd('/')).Where(p => RepositoryName.TryParse(p, out _)).Prepend(Sample).Distinct(StringComparer.Ordinal).Take(MaxPrefixes)];
-        callers = [.. Callers(rules)];
+        patterns = [.. rules.SelectMany(r => r.On).DistinctBy(p => p.ToString()).OrderBy(p => p.LiteralPrefix, StringComparer.Ordinal)];
+        byPrefix = patterns.ToLookup(p => p.LiteralPrefix, StringComparer.Ordinal);
+        prefixes = [.. rules.SelectMany(r => r.On).Select(p => p.LiteralPrefix.TrimEnd('/')).Where(p => RepositoryName.TryParse(p, out _)).Prepend(Sample).Distinct(StringComparer.Ordinal).Take(MaxPrefixes)];
+        callers = [.. Callers(before, after, rules)];
+        this.before = new Side(before, callers);
+        this.after = new Side(after, callers);
     }
 
-    /// <summary>The changes, ordered by caller and pattern.</summary>
-    public static IReadOnlyList<GrantChange> Compare(Policy before, Policy after)
+    /// <summary>Compares.</summary>
+    public static PolicyChanges Compare(Policy before, Policy after)
     {
         var comparison = new PolicyComparison(before, after);
-        var known = before.Rules.Select(r => Meaning(r, before)).ToHashSet(StringComparer.Ordinal);
-        var kept = after.Rules.Select(r => Meaning(r, after)).ToHashSet(StringComparer.Ordinal);
-        var removed = before.Rules.Where(r => !kept.Contains(Meaning(r, before))).Select(r => (Rule: r, Policy: before));
-        var added = after.Rules.Where(r => !known.Contains(Meaning(r, after))).Select(r => (Rule: r, Policy: after));
-        return
-        [
-            .. removed.Concat(added).SelectMany(c => comparison.Around(c.Rule, c.Policy))
-                .DistinctBy(c => (c.Who, c.Pattern, c.Gained, c.Lost, c.Circumstances))
-                .OrderBy(c => c.Who, StringComparer.Ordinal).ThenBy(c => c.Pattern, StringComparer.Ordinal),
-        ];
-    }
+        var removed = comparison.before.RulesNotIn(comparison.after);
+        var added = comparison.after.RulesNotIn(comparison.before);
+        var changed = removed.Select(r => (Rule: r, Side: comparison.before)).Concat(added.Select(r => (Rule: r, Side: comparison.after))).ToList();
 
-    // What a rule says, whatever its name; its groups by their members, since those can change without the rule.
-    private static string Meaning(Rule rule, Policy policy)
-    {
-        return string.Join('|', rule.Effect, rule.Actions, Members(rule.To), Members(rule.Except), string.Join(' ', rule.On.Select(p => p.ToString()).Order(StringComparer.Ordinal)), rule.When);
-
-        string Members(IEnumerable<Subject> subjects) =>
-            string.Join(' ', subjects.SelectMany(s => s.Kind == SubjectKind.Group ? policy.Groups.AllMembersOf(s.Name).Append(s) : [s]).Select(s => s.Key).Order(StringComparer.Ordinal));
-    }
-
-    private IEnumerable<GrantChange> Around(Rule rule, Policy of)
-    {
-        foreach (var (who, account, groups) in callers)
+        var changes = new List<GrantChange>();
+        var (left, sampled) = (MaxWork, 0);
+        for (var i = 0; i < changed.Count; i++)
         {
-            var subjects = new CallerSubjects(account, groups, of.Groups);
-            if (!subjects.IsAmong(rule.To)) continue;
-            foreach (var (pattern, scope) in Resources(subjects))
-            {
-                if (rule.IsOn(subjects, scope) && Change(who, account, groups, pattern, scope) is { } change) yield return change;
-            }
+            // What earlier rules did not need is left to later ones.
+            var share = Math.Max(1, left / (changed.Count - i));
+            var used = comparison.Around(changed[i].Rule, changed[i].Side, share, changes, out var complete);
+            left -= used;
+            if (!complete) sampled++;
         }
+
+        return new PolicyChanges(
+            [
+                .. changes.DistinctBy(c => (c.Who, c.Pattern, c.Gained, c.Lost, c.Circumstances))
+                    .OrderBy(c => c.Who, StringComparer.Ordinal).ThenBy(c => c.Pattern, StringComparer.Ordinal),
+            ],
+            changed.Count,
+            sampled,
+            MaxWork - left);
     }
 
-    private GrantChange? Change(string who, string account, string[] groups, ResourcePattern pattern, Scope scope)
+    // Tries the cases of one rule until its share of the work is used up, some with each caller. Gives the work done.
+    private long Around(Rule rule, Side of, long share, List<GrantChange> changes, out bool complete)
     {
-        var first = new CallerSubjects(account, groups, before.Groups);
-        var second = new CallerSubjects(account, groups, after.Groups);
-        List<(string Words, ActionSet Gained, ActionSet Lost)> found = [];
-        foreach (var (words, circumstances) in Boundaries(before.FindOn(first, scope).Concat(after.FindOn(second, scope)), account))
+        complete = true;
+        var (whom, most) = of.CallersOf(rule);
+        var perCaller = Math.Max(1, share / Math.Max(1, most));
+        long used = 0;
+        foreach (var caller in whom)
         {
-            var (had, has) = (before.Decide(first, circumstances, scope).Granted.Actions, after.Decide(second, circumstances, scope).Granted.Actions);
+            if (used >= share)
+            {
+                complete = false;
+                break;
+            }
+
+            long mine = 0;
+            var subjects = of.Subjects(caller);
+            foreach (var (pattern, scope) in Resources(rule, subjects))
+            {
+                if (mine >= perCaller)
+                {
+                    complete = false;
+                    break;
+                }
+
+                mine++;
+                if (!rule.IsOn(subjects, scope)) continue;
+                if (Change(caller, pattern, scope, perCaller, ref mine, ref complete) is { } change) changes.Add(change);
+            }
+
+            used += mine;
+        }
+
+        return used;
+    }
+
+    private GrantChange? Change(TriedCaller caller, ResourcePattern pattern, Scope scope, long limit, ref long work, ref bool complete)
+    {
+        var (first, second) = (before.Subjects(caller), after.Subjects(caller));
+        List<(string Words, ActionSet Gained, ActionSet Lost)> found = [];
+        var rules = before.Policy.FindOn(first, scope).Concat(after.Policy.FindOn(second, scope)).ToList();
+        var tried = 0;
+        foreach (var (words, circumstances) in Boundaries(rules, caller.Account))
+        {
+            // The first decision, without circumstances, is always made.
+            if (tried++ > 0 && work >= limit)
+            {
+                complete = false;
+                break;
+            }
+
+            work += DecisionCost + rules.Count;
+            var (had, has) = (before.Policy.Decide(first, circumstances, scope).Granted.Actions, after.Policy.Decide(second, circumstances, scope).Granted.Actions);
             if (had != has) found.Add((words, has.Except(had), had.Except(has)));
         }
 
         if (found.Count == 0) return null;
         var (gained, lost) = found.Aggregate((ActionSet.None, ActionSet.None), (all, f) => (all.Item1.Union(f.Gained), all.Item2.Union(f.Lost)));
         var always = found.Exists(f => f.Words.Length == 0);
-        return new GrantChange(who, pattern.ToString(), scope.Name, gained, lost, always ? "" : string.Join("; ", found.Select(f => f.Words)));
+        return new GrantChange(caller.Who, pattern.ToString(), scope.Name, gained, lost, always ? "" : string.Join("; ", found.Select(f => f.Words)));
     }
 
     // One thing known at a time; what is not known counts as each rule asks for it.
-    private static IEnumerable<(string Words, Circumstances Circumstances)> Boundaries(IEnumerable<Rule> rules, string account)
+    private static IEnumerable<(string Words, Circumstances Circumstances)> Boundaries(List<Rule> rules, string account)
     {
         var when = rules.Select(r => r.When).Where(w => !w.IsEmpty).ToList();
         var nothing = account.Length == 0 ? Circumstances.Unknown with { SignedInBy = SignIn.Anonymous } : Circumstances.Unknown;
@@ -137,9 +182,9 @@ internal sealed class PolicyComparison
         return null;
     }
 
-    private IEnumerable<(ResourcePattern Pattern, Scope Scope)> Resources(CallerSubjects caller)
+    private IEnumerable<(ResourcePattern Pattern, Scope Scope)> Resources(Rule rule, CallerSubjects caller)
     {
-        foreach (var pattern in patterns)
+        foreach (var pattern in Related(rule))
         {
             // A pattern that begins with a wildcard meets those that begin with a name; any other is tried one and two levels deep.
             var acrosses = pattern.LiteralPrefix.Length == 0 ? prefixes.Append($"{Sample}/{Sample}") : [Sample, $"{Sample}/{Sample}"];
@@ -152,17 +197,119 @@ internal sealed class PolicyComparison
         }
     }
 
-    private IEnumerable<(string Who, string Account, string[] Groups)> Callers(List<Rule> rules)
+    // The patterns whose names a rule can match, its own first: one of the two beginnings begins with the other.
+    private IEnumerable<ResourcePattern> Related(Rule rule)
     {
-        yield return ("anonymous callers", "", []);
-        yield return ("everybody else who signed in", Stranger, []);
-        var named = rules.SelectMany(r => r.To.Concat(r.Except)).ToList();
+        var seen = new HashSet<ResourcePattern>(ReferenceEqualityComparer.Instance);
+        foreach (var own in rule.On)
+        {
+            foreach (var pattern in byPrefix[own.LiteralPrefix])
+            {
+                if (seen.Add(pattern)) yield return pattern;
+            }
+        }
+
+        foreach (var beginning in rule.On.Select(p => p.LiteralPrefix))
+        {
+            for (var length = beginning.Length - 1; length >= 0; length--)
+            {
+                foreach (var pattern in byPrefix[beginning[..length]])
+                {
+                    if (seen.Add(pattern)) yield return pattern;
+                }
+            }
+
+            for (var i = FirstAtOrAfter(beginning); i < patterns.Count && patterns[i].LiteralPrefix.StartsWith(beginning, StringComparison.Ordinal); i++)
+            {
+                if (seen.Add(patterns[i])) yield return patterns[i];
+            }
+        }
+    }
+
+    private int FirstAtOrAfter(string beginning)
+    {
+        var (from, to) = (0, patterns.Count);
+        while (from < to)
+        {
+            var middle = (from + to) / 2;
+            if (string.CompareOrdinal(patterns[middle].LiteralPrefix, beginning) < 0) from = middle + 1;
+            else to = middle;
+        }
+
+        return from;
+    }
+
+    private static IEnumerable<TriedCaller> Callers(Policy before, Policy after, List<Rule> rules)
+    {
+        yield return new TriedCaller(0, "anonymous callers", "", []);
+        yield return new TriedCaller(1, "everybody else who signed in", Stranger, []);
+        var number = 2;
+        var named = rules.SelectMany(r => r.To.Concat(r.Except)).DistinctBy(s => s.Key).ToList();
         var members = named.Where(s => s.Kind == SubjectKind.Group).SelectMany(s => before.Groups.AllMembersOf(s.Name).Concat(after.Groups.AllMembersOf(s.Name)));
         foreach (var subject in named.Concat(members).DistinctBy(s => s.Key))
         {
-            if (subject.Kind == SubjectKind.User) yield return (subject.Name, subject.Name, []);
-            else if (subject.Kind is SubjectKind.Robot or SubjectKind.Certificate or SubjectKind.Spiffe) yield return (subject.Key, subject.Key, []);
-            else if (subject.Kind == SubjectKind.Ldap) yield return ($"the members of {subject.Key}", Stranger, [subject.Key]);
+            if (subject.Kind == SubjectKind.User) yield return new TriedCaller(number++, subject.Name, subject.Name, []);
+            else if (subject.Kind is SubjectKind.Robot or SubjectKind.Certificate or SubjectKind.Spiffe) yield return new TriedCaller(number++, subject.Key, subject.Key, []);
+            else if (subject.Kind == SubjectKind.Ldap) yield return new TriedCaller(number++, $"the members of {subject.Key}", Stranger, [subject.Key]);
+        }
+    }
+
+    /// <summary>One caller as whom both policies are asked.</summary>
+    /// <param name="Number">Its place in the list.</param>
+    /// <param name="Who">Its name in the answer.</param>
+    /// <param name="Account">Its account; "" for an anonymous one.</param>
+    /// <param name="Groups">The directory's groups that it is in.</param>
+    private sealed record TriedCaller(int Number, string Who, string Account, string[] Groups);
+
+    /// <summary>One of the two policies, with what its groups make of every caller.</summary>
+    private sealed class Side
+    {
+        private readonly List<TriedCaller> callers;
+        private readonly CallerSubjects[] subjects;
+        private readonly ILookup<string, TriedCaller> bySubject;
+        private readonly Dictionary<string, string> members = new(StringComparer.Ordinal);
+        private readonly HashSet<string> meanings;
+
+        public Side(Policy policy, List<TriedCaller> callers)
+        {
+            Policy = policy;
+            this.callers = callers;
+            subjects = [.. callers.Select(c => new CallerSubjects(c.Account, c.Groups, policy.Groups))];
+            bySubject = callers.SelectMany(c => subjects[c.Number].Keys, (caller, key) => (caller, key)).ToLookup(p => p.key, p => p.caller, StringComparer.Ordinal);
+            meanings = policy.Rules.Select(Meaning).ToHashSet(StringComparer.Ordinal);
+        }
+
+        public Policy Policy { get; }
+
+        public CallerSubjects Subjects(TriedCaller caller) => subjects[caller.Number];
+
+        public IEnumerable<Rule> RulesNotIn(Side other) => Policy.Rules.Where(r => !other.meanings.Contains(Meaning(r)));
+
+        // Those whom the rule is about, and how many they are at most: nobody in particular first, then those whom it spares, then
+        // all others. Not made into a list: there are as many as the policies name, for each of as many rules.
+        public (IEnumerable<TriedCaller> Callers, int Most) CallersOf(Rule rule)
+        {
+            if (rule.To.Contains(Subject.Anyone) || rule.To.Contains(Subject.Authenticated))
+            {
+                var spared = rule.Except.SelectMany(s => bySubject[s.Key]);
+                return (callers.Take(2).Concat(spared).Concat(callers).DistinctBy(c => c.Number).Where(c => Subjects(c).IsAmong(rule.To)), callers.Count);
+            }
+
+            var named = rule.To.SelectMany(s => bySubject[s.Key]).DistinctBy(c => c.Number).ToList();
+            return (named, named.Count);
+        }
+
+        // What a rule says, whatever its name; its groups by their members, since those can change without the rule.
+        private string Meaning(Rule rule) => string.Join(
+            '|', rule.Effect, rule.Actions, Words(rule.To), Words(rule.Except), string.Join(' ', rule.On.Select(p => p.ToString()).Order(StringComparer.Ordinal)), rule.When);
+
+        private string Words(IEnumerable<Subject> of) => string.Join(' ', of.Select(s => s.Kind == SubjectKind.Group ? Members(s) : s.Key).Order(StringComparer.Ordinal));
+
+        private string Members(Subject group)
+        {
+            if (members.TryGetValue(group.Key, out var known)) return known;
+            var all = string.Join(' ', Policy.Groups.AllMembersOf(group.Name).Select(s => s.Key).Order(StringComparer.Ordinal));
+            return members[group.Key] = $"{group.Key}={Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(all)))}";
         }
     }
 }

@@ -16,9 +16,10 @@ internal sealed partial class PolicyStore
     private volatile State state;
     private long refusals;
 
-    private PolicyStore(string path, PolicyDirectory directory, State first, TimeProvider time, ILogger<PolicyStore> logger)
+    private PolicyStore(string path, bool isCandidate, PolicyDirectory directory, State first, TimeProvider time, ILogger<PolicyStore> logger)
     {
         Path = path;
+        IsCandidate = isCandidate;
         this.directory = directory;
         this.time = time;
         this.logger = logger;
@@ -28,7 +29,10 @@ internal sealed partial class PolicyStore
     /// <summary>The directory of the policy files.</summary>
     public string Path { get; }
 
-    /// <summary>The policy in force. Take it once per request.</summary>
+    /// <summary>Whether the policy is only compared with the one in force, and decides nothing; the log must not say otherwise.</summary>
+    public bool IsCandidate { get; }
+
+    /// <summary>The policy that was last found sound. Take it once per request.</summary>
     public Policy Current => state.Policy;
 
     /// <summary>What was found when files were last read: warnings, and errors when the store is degraded.</summary>
@@ -44,26 +48,26 @@ internal sealed partial class PolicyStore
     public long Refusals => Interlocked.Read(ref refusals);
 
     /// <summary>Loads a directory.</summary>
-    /// <exception cref="PolicyException">Its files are no sound policy.</exception>
-    public static PolicyStore Open(string path, TimeProvider time, ILogger<PolicyStore> logger)
+    /// <exception cref="PolicyException">Its files are not a sound policy.</exception>
+    public static PolicyStore Open(string path, TimeProvider time, ILogger<PolicyStore> logger, bool isCandidate = false)
     {
         var files = new PolicyDirectory(path);
         var now = time.GetUtcNow();
         var compiled = PolicyCompiler.Compile(files, now);
         if (compiled.Policy is not { } policy) throw new PolicyException(compiled.Problems);
 
-        var store = new PolicyStore(path, files, new State(policy, now, policy.Revision, compiled.Problems, null), time, logger);
-        store.LogLoaded(policy.Revision, policy.Rules.Count, policy.Tests.Count, path);
+        var store = new PolicyStore(path, isCandidate, files, new State(policy, now, policy.Revision, compiled.Problems, null), time, logger);
+        store.LogLoaded(policy);
         store.LogWarnings(compiled.Problems);
         return store;
     }
 
     /// <summary>Whether the files differ from what was last read, or cannot be read now.</summary>
-    /// <param name="seen">A name for what the files hold now; null when they cannot be read.</param>
-    public bool HasChanged(out string? seen)
+    /// <param name="seen">The state of the files now.</param>
+    public bool HasChanged(out PolicyFilesState seen)
     {
         seen = directory.Look();
-        return seen is null || seen != state.Tried;
+        return seen.Revision is null || seen.Revision != state.Tried;
     }
 
     /// <summary>Reads the files and puts them in force when they are sound. Returns whether the files on disk are now in force.</summary>
@@ -72,19 +76,40 @@ internal sealed partial class PolicyStore
         lock (reloading)
         {
             var problems = new List<SourceProblem>();
-            if (directory.Read(problems) is not { } read) return Refuse(tried: null, problems);
-            if (read.Revision == state.Policy.Revision) return Keep();
+            return TakeOver(directory.Read(problems), problems);
+        }
+    }
 
-            var now = time.GetUtcNow();
-            var compiled = PolicyCompiler.Compile(read.Revision, read.Files, now);
-            problems.AddRange(compiled.Problems);
-            if (compiled.Policy is not { } policy) return Refuse(read.Revision, problems);
+    /// <summary>Does as <see cref="Reload"/> if the files are still as they were seen; does nothing otherwise.</summary>
+    /// <returns>Whether the files were still the same, whatever came of them.</returns>
+    public bool ReloadUnchanged(PolicyFilesState seen)
+    {
+        lock (reloading)
+        {
+            var problems = new List<SourceProblem>();
+            var read = directory.Read(problems);
 
-            state = new State(policy, now, policy.Revision, problems, null);
-            LogLoaded(policy.Revision, policy.Rules.Count, policy.Tests.Count, Path);
-            LogWarnings(problems);
+            // Looked at after reading, so that the content in hand is known to have been there all the while.
+            if (directory.Look() != seen || (read is { } now && now.Revision != seen.Revision)) return false;
+            TakeOver(read, problems);
             return true;
         }
+    }
+
+    private bool TakeOver((string Revision, IReadOnlyList<PolicyFile> Files)? found, List<SourceProblem> problems)
+    {
+        if (found is not { } read) return Refuse(tried: null, problems);
+        if (read.Revision == state.Policy.Revision) return Keep();
+
+        var now = time.GetUtcNow();
+        var compiled = PolicyCompiler.Compile(read.Revision, read.Files, now);
+        problems.AddRange(compiled.Problems);
+        if (compiled.Policy is not { } policy) return Refuse(read.Revision, problems);
+
+        state = new State(policy, now, policy.Revision, problems, null);
+        LogLoaded(policy);
+        LogWarnings(problems);
+        return true;
     }
 
     // The files hold again what is in force.
@@ -92,7 +117,7 @@ internal sealed partial class PolicyStore
     {
         if (state.Degraded is null) return true;
         state = state with { Tried = state.Policy.Revision, Problems = [], Degraded = null };
-        LogHealed(state.Policy.Revision);
+        LogHealed(Path, state.Policy.Revision);
         return true;
     }
 
@@ -104,11 +129,17 @@ internal sealed partial class PolicyStore
         if (state.Degraded != reason || state.Tried != tried)
         {
             Interlocked.Increment(ref refusals);
-            LogRefused(state.Policy.Revision, reason);
+            LogRefused(Path, state.Policy.Revision, reason);
         }
 
         state = state with { Tried = tried, Problems = problems, Degraded = reason };
         return false;
+    }
+
+    private void LogLoaded(Policy policy)
+    {
+        if (IsCandidate) LogCandidate(policy.Revision, policy.Rules.Count, policy.Tests.Count, Path);
+        else LogInForce(policy.Revision, policy.Rules.Count, policy.Tests.Count, Path);
     }
 
     private void LogWarnings(IReadOnlyList<SourceProblem> problems)
@@ -117,16 +148,20 @@ internal sealed partial class PolicyStore
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Policy {Revision} is in force: {Rules} rules, {Tests} tests, from {Path}")]
-    private partial void LogLoaded(string revision, int rules, int tests, string path);
+    private partial void LogInForce(string revision, int rules, int tests, string path);
+
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "Candidate policy {Revision} is compared with the policy in force and decides nothing: {Rules} rules, {Tests} tests, from {Path}")]
+    private partial void LogCandidate(string revision, int rules, int tests, string path);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Policy: {Problem}")]
     private partial void LogWarning(string problem);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The policy files are not sound, policy {Revision} stays in force: {Reason}")]
-    private partial void LogRefused(string revision, string reason);
+    [LoggerMessage(Level = LogLevel.Error, Message = "The policy files in {Path} are not sound; policy {Revision} stays in use: {Reason}")]
+    private partial void LogRefused(string path, string revision, string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The policy files are sound again and hold policy {Revision}, which stayed in force")]
-    private partial void LogHealed(string revision);
+    [LoggerMessage(Level = LogLevel.Information, Message = "The policy files in {Path} are sound again: policy {Revision}, which stayed in use")]
+    private partial void LogHealed(string path, string revision);
 
     /// <param name="Policy">The policy in force.</param>
     /// <param name="LoadedAt">Since when.</param>

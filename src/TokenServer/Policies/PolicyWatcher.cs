@@ -12,8 +12,12 @@ internal sealed partial class PolicyWatcher(PolicyStore store, BackgroundLoops l
     /// <summary>The time between two looks.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long the files must stay as they are before they are read: an editor that writes in several steps is done by then.</summary>
-    public TimeSpan Settling { get; init; } = TimeSpan.FromMilliseconds(50);
+    /// <summary>
+    /// How long the files must stay as they are, in content, size and time, before they are read. The half of a file that has been
+    /// written is often a sound policy without its last rules, so a writer that pauses must be given time; one that pauses for
+    /// longer should write to another file and rename it.
+    /// </summary>
+    public TimeSpan Settling { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)
@@ -25,11 +29,9 @@ internal sealed partial class PolicyWatcher(PolicyStore store, BackgroundLoops l
 
         await foreach (var _ in looks.Reader.ReadAllAsync(stoppingToken))
         {
-            if (!store.HasChanged(out var before)) continue;
+            if (!store.HasChanged(out var seen)) continue;
             await Task.Delay(Settling, Clock, stoppingToken);
-            store.HasChanged(out var after);
-            if (before == after) store.Reload();
-            else looks.Writer.TryWrite(true);
+            if (!store.ReloadUnchanged(seen)) looks.Writer.TryWrite(true);
         }
     }
 

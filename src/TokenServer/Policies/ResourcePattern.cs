@@ -10,8 +10,11 @@ namespace AuthIndex.TokenServer.Policies;
 /// </summary>
 internal sealed class ResourcePattern
 {
-    /// <summary>The longest pattern read, in characters.</summary>
-    public const int MaxLength = Scope.MaxLength;
+    /// <summary>The longest pattern read, in characters: twice the longest name of a repository.</summary>
+    public const int MaxLength = 512;
+
+    /// <summary>The most wildcards and placeholders in a pattern: matching takes time in proportion to them.</summary>
+    public const int MaxWildcards = 16;
 
     private readonly Piece[] pieces;
 
@@ -25,6 +28,7 @@ internal sealed class ResourcePattern
         IsSubtree = pieces is [{ Kind: PieceKind.AnyText }] or [{ Kind: PieceKind.Literal }, { Kind: PieceKind.AnyText }];
         NamesAccount = pieces.Any(p => p.Kind == PieceKind.Account);
         NamesGroup = pieces.Any(p => p.Kind == PieceKind.Group);
+        Wildcards = pieces.Count(p => p.Kind != PieceKind.Literal);
     }
 
     private enum PieceKind
@@ -58,6 +62,9 @@ internal sealed class ResourcePattern
     /// <summary>Whether <c>{group}</c> stands in it.</summary>
     public bool NamesGroup { get; }
 
+    /// <summary>How many wildcards and placeholders stand in it; at most <see cref="MaxWildcards"/> where it was read by <see cref="ResourcePatternReader"/>.</summary>
+    public int Wildcards { get; }
+
     /// <summary>Whether it is made of wildcards only.</summary>
     public bool IsAllWildcards => Glob.AsSpan().Trim("*/").IsEmpty;
 
@@ -75,7 +82,8 @@ internal sealed class ResourcePattern
 
         foreach (var group in caller.GroupNames)
         {
-            if (RepositoryName.IsComponent(group) && Walk(name, caller.Account, group)) return true;
+            // The search for the group's name costs little beside the walk, and a caller may be in thousands of groups.
+            if (name.Contains(group, StringComparison.Ordinal) && RepositoryName.IsComponent(group) && Walk(name, caller.Account, group)) return true;
         }
 
         return false;

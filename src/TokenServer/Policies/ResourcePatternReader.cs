@@ -27,7 +27,9 @@ internal static class ResourcePatternReader
         }
 
         if ((type == Scope.RepositoryType ? CheckRepository(glob, hostMayLead: colon >= 0) : CheckOther(glob)) is { } problem) return $"'{text}': {problem}";
-        pattern = ResourcePattern.Compile(type, glob);
+        var compiled = ResourcePattern.Compile(type, glob);
+        if (compiled.Wildcards > ResourcePattern.MaxWildcards) return $"a pattern has at most {ResourcePattern.MaxWildcards} wildcards and placeholders, not {compiled.Wildcards}";
+        pattern = compiled;
         return null;
     }
 

@@ -57,11 +57,13 @@ internal sealed class GrantRow
         Addresses = string.Join(' ', grant.Narrowing.Addresses),
     };
 
-    /// <summary>The grant of the row.</summary>
-    /// <exception cref="InvalidOperationException">The row was not written by this program: what a token is narrowed to must never be passed over.</exception>
+    /// <summary>
+    /// The grant of the row. What it is narrowed to must never be passed over: one that this version does not accept, such as a
+    /// pattern with more wildcards than are allowed now, is good for nothing and can still be listed and revoked.
+    /// </summary>
     public Grant Read()
     {
-        if (Narrowing.Read(Split(Repositories), Split(Actions), Split(Addresses), out var narrowing) is { } problem) throw new InvalidOperationException($"The grant {Id} cannot be read: {problem}.");
+        if (Narrowing.Read(Split(Repositories), Split(Actions), Split(Addresses), out var narrowing) is not null) narrowing = Narrowing.Everything;
         return new Grant(
             Id!, TokenKinds.Parse(Kind), Account, Name, Service, Client, Time(CreatedAt), Time(ExpiresAt), UsedAt is { } used ? Time(used) : null, UsedFrom, narrowing)
         {

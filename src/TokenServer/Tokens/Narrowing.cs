@@ -18,11 +18,17 @@ internal sealed record Narrowing(IReadOnlyList<ResourcePattern> Repositories, Ac
     /// <summary>The most patterns, and the most networks.</summary>
     public const int MaxEntries = 50;
 
+    /// <summary>The most wildcards in all patterns together: every pattern is tried with every scope of a request.</summary>
+    public const int MaxWildcards = 2 * MaxEntries;
+
     // No placeholder stands in a pattern, so it does not matter who asks.
     private static readonly CallerSubjects Whoever = new("", [], new GroupDirectory([]));
 
     /// <summary>Takes nothing away.</summary>
     public static Narrowing None { get; } = new([], ActionSet.None, []);
+
+    /// <summary>Takes everything away: no resource has the empty name, which is its only pattern.</summary>
+    public static Narrowing Everything { get; } = new([ResourcePattern.Compile(Scope.RepositoryType, "")], ActionSet.None, []);
 
     /// <summary>Whether it takes nothing away.</summary>
     public bool IsNone => Repositories.Count == 0 && Actions.IsEmpty && Addresses.Count == 0;
@@ -41,6 +47,8 @@ internal sealed record Narrowing(IReadOnlyList<ResourcePattern> Repositories, Ac
             if (pattern!.NamesAccount || pattern.NamesGroup) return $"'{LogText.Clean(text)}': a token is one account's and knows no placeholders; write the name";
             patterns.Add(pattern);
         }
+
+        if (patterns.Sum(p => p.Wildcards) > MaxWildcards) return $"more than {MaxWildcards} wildcards in the patterns for repositories";
 
         var allowed = ActionSet.None;
         foreach (var word in actions)

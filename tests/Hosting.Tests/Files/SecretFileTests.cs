@@ -27,6 +27,37 @@ public sealed class SecretFileTests : IDisposable
     }
 
     [Theory]
+    [InlineData("600", 1654, 1654, true)]
+    [InlineData("400", 1654, 1654, true)]
+    [InlineData("440", 0, 1654, true)] // Kubernetes with fsGroup
+    [InlineData("644", 0, 1654, true)] // Kubernetes' default
+    [InlineData("444", 0, 1654, true)] // Swarm
+    [InlineData("444", 0, 0, true)] // Swarm, with a server that runs as root
+    [InlineData("444", 1654, 1654, true)]
+    [InlineData("640", 1654, 1654, false)]
+    [InlineData("644", 1654, 1654, false)]
+    [InlineData("644", 0, 0, false)]
+    [InlineData("460", 0, 1654, false)]
+    [InlineData("446", 0, 1654, false)]
+    [InlineData("620", 0, 1654, false)]
+    [InlineData("400", 1000, 1654, false)]
+    [InlineData("600", 1000, 0, true)] // an administrator's command on the server's files
+    public void Who_owns_a_secret_and_who_can_write_it_decide(string mode, uint owner, uint user, bool isUsable) =>
+        Assert.Equal(isUsable, SecretFile.Problem((UnixFileMode)Convert.ToInt32(mode, 8), owner, user) is null);
+
+    [Theory]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.GroupRead)]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead)]
+    public void A_secret_as_container_platforms_mount_it_is_read_through_their_links(UnixFileMode mode)
+    {
+        Directory.CreateDirectory(directory["..data"]);
+        DurableFile.Create(directory["..data/secret"], "content"u8);
+        File.SetUnixFileMode(directory["..data/secret"], mode);
+        File.CreateSymbolicLink(directory["secret"], "..data/secret");
+        Assert.Equal("content"u8, SecretFile.Read(directory["secret"], "the secret", "make it"));
+    }
+
+    [Theory]
     [InlineData("missing/secret", "missing")]
     [InlineData("missing", "missing")]
     [InlineData("empty", "empty")]

@@ -245,7 +245,7 @@ public sealed class CommandTests : IDisposable
     public async Task A_credential_that_others_can_read_keeps_the_server_from_starting()
     {
         await PrepareAsync();
-        File.SetUnixFileMode(directory["data/registry-credential"], UnixFileMode.UserRead | UnixFileMode.OtherRead);
+        File.SetUnixFileMode(directory["data/registry-credential"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
         var result = await RunAsync("", ServeArguments());
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("chmod 600", result.Error, StringComparison.Ordinal);

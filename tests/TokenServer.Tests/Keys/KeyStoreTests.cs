@@ -73,7 +73,7 @@ public sealed class KeyStoreTests : IDisposable
         var broken = damage == "without a time in its name" ? directory["new.pem"] : other.Path;
         File.Move(other.Path, broken);
         var whole = File.ReadAllText(broken);
-        if (damage == "open to others") File.SetUnixFileMode(broken, UnixFileMode.UserRead | UnixFileMode.GroupRead);
+        if (damage == "open to others") File.SetUnixFileMode(broken, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
         else if (damage != "without a time in its name") File.WriteAllText(broken, damage == "empty" ? "" : whole[..(whole.Length / 2)]);
 
         store.Look();

@@ -28,7 +28,7 @@ public sealed class TokenAuthorityTests : IDisposable
         Assert.DoesNotContain("PRIVATE", bundle, StringComparison.Ordinal);
         Assert.Empty(KeyDirectory.List(directory.Root)); // none of it is taken for a signing key
 
-        File.SetUnixFileMode(KeyPath, UnixFileMode.UserRead | UnixFileMode.OtherRead);
+        File.SetUnixFileMode(KeyPath, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
         Assert.Contains($"chmod 600 {KeyPath}", Assert.Throws<OperatorException>(() => TokenAuthority.Load(directory.Root, clock)).Message, StringComparison.Ordinal);
     }
 

@@ -1,3 +1,4 @@
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Policies;
 
 namespace AuthIndex.TokenServer.Tests.Policies;
@@ -51,13 +52,35 @@ public sealed class PolicyComparisonTests
     public void A_member_who_leaves_a_group_loses_what_the_group_had()
     {
         const string rules = "\nrules: [{ id: x, to: [group:g], allow: [pull], on: [x] }]";
-        var changes = PolicyComparison.Compare(PolicyText.Policy("version: 1\ngroups: { g: [alice, bob] }" + rules), PolicyText.Policy("version: 1\ngroups: { g: [alice] }" + rules));
+        var changes = PolicyComparison.Compare(PolicyText.Policy("version: 1\ngroups: { g: [alice, bob] }" + rules), PolicyText.Policy("version: 1\ngroups: { g: [alice] }" + rules)).Grants;
         Assert.Equal("- bob: pull on x", Text(Assert.Single(changes)));
+    }
+
+    [Fact]
+    public void Every_case_of_a_policy_of_some_size_is_tried()
+    {
+        var rules = string.Join('\n', Enumerable.Range(0, 100).Select(i => $$"""  - { id: r{{i}}, to: [user:u{{i}}], allow: [pull], on: ["n{{i}}/**", "x/n{{i}}/*"] }"""));
+        var compared = PolicyComparison.Compare(PolicyText.Rules(rules), PolicyText.Rules(rules.Replace("[pull]", "[pull, push]", StringComparison.Ordinal)));
+        Assert.Equal((200, 0), (compared.Changed, compared.Sampled));
+        Assert.Equal(200, compared.Grants.Count);
+    }
+
+    [Fact]
+    public void Policies_of_ten_thousand_rules_are_compared_with_a_bounded_amount_of_work_that_says_what_it_left_out()
+    {
+        // Every rule of the one meets every pattern of the other.
+        var one = PolicyText.Rules(string.Join('\n', Enumerable.Range(0, 10_000).Select(i => $$"""  - { id: r{{i}}, to: [authenticated], except: [user:u{{i}}], allow: [pull], on: ["**/n{{i}}"] }""")));
+        var other = PolicyText.Rules("""  - { id: x, to: [user:eve], allow: [pull], on: [x] }""");
+        var compared = PolicyComparison.Compare(one, other);
+        Assert.Equal(10_001, compared.Changed);
+        Assert.InRange(compared.Sampled, 1, 10_001);
+        Assert.InRange(compared.Work, 1, PolicyComparison.MaxWork * 11 / 10);
+        Assert.Contains(compared.Grants, c => c.Pattern == "x" && c.Gained == ActionSet.Pull);
     }
 
     private static IEnumerable<string> Changes(string before, string after) => Full(before, after).Select(Text);
 
-    private static IReadOnlyList<GrantChange> Full(string before, string after) => PolicyComparison.Compare(PolicyText.Rules(before), PolicyText.Rules(after));
+    private static IReadOnlyList<GrantChange> Full(string before, string after) => PolicyComparison.Compare(PolicyText.Rules(before), PolicyText.Rules(after)).Grants;
 
     private static string Text(GrantChange change) => change.Gained.IsEmpty ? $"- {change.Who}: {change.Lost} on {change.Pattern}" : $"+ {change.Who}: {change.Gained} on {change.Pattern}";
 }

@@ -147,5 +147,66 @@ public sealed class PolicyStoreTests : IDisposable
         Assert.Equal($"{folder["b.yaml"]}: the file has 100000000 bytes; at most 16777216 are read", store.Degraded);
     }
 
+    [Fact]
+    public void Files_written_since_they_were_seen_are_left_alone()
+    {
+        folder.Write("a.yaml", Everything);
+        var store = Open();
+        folder.Write("a.yaml", PullOnly);
+        Assert.True(store.HasChanged(out var seen));
+        folder.Write("b.yaml", "version: 1");
+        Assert.False(store.ReloadUnchanged(seen));
+        Assert.Equal("push", store.Current.Granted("alice", "x:push"));
+
+        Assert.True(store.HasChanged(out seen));
+        Assert.True(store.ReloadUnchanged(seen));
+        Assert.Equal("", store.Current.Granted("alice", "x:push"));
+    }
+
+    [Fact]
+    public void The_same_content_written_again_counts_as_a_write()
+    {
+        folder.Write("a.yaml", Everything);
+        var store = Open();
+        folder.Write("a.yaml", PullOnly);
+        File.SetLastWriteTimeUtc(folder["a.yaml"], new DateTime(2027, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        Assert.True(store.HasChanged(out var seen));
+        folder.Write("a.yaml", PullOnly);
+        Assert.False(store.ReloadUnchanged(seen));
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("a.yaml")]
+    public void What_cannot_be_a_policy_is_reported_though_it_stays_the_same(string? emptied)
+    {
+        folder.Write("a.yaml", Everything);
+        var store = Open();
+        if (emptied is null) File.Delete(folder["a.yaml"]);
+        else folder.Write(emptied, "");
+        Assert.True(store.HasChanged(out var seen));
+        Assert.True(store.ReloadUnchanged(seen));
+        Assert.NotNull(store.Degraded);
+    }
+
+    [Fact]
+    public void A_candidate_is_not_said_to_be_in_force()
+    {
+        folder.Write("a.yaml", Everything);
+        var store = PolicyStore.Open(folder.Path, TimeProvider.System, log.For<PolicyStore>(), isCandidate: true);
+        folder.Write("a.yaml", PullOnly);
+        Assert.True(store.Reload());
+        folder.Write("a.yaml", Broken);
+        Assert.False(store.Reload());
+        folder.Write("a.yaml", PullOnly);
+        Assert.True(store.Reload());
+
+        string[] lines = [.. log.At(LogLevel.Information), .. log.At(LogLevel.Error)];
+        Assert.Equal(4, lines.Length);
+        Assert.DoesNotContain(lines, line => line.Contains(" is in force", StringComparison.Ordinal) || line.Contains("in force:", StringComparison.Ordinal));
+        Assert.Equal(2, lines.Count(line => line.StartsWith("Candidate policy ", StringComparison.Ordinal)));
+        Assert.All(lines, line => Assert.Contains(folder.Path, line, StringComparison.Ordinal));
+    }
+
     private PolicyStore Open() => PolicyStore.Open(folder.Path, TimeProvider.System, log.For<PolicyStore>());
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using AuthIndex.TestKit;
+using System.Threading.Channels;
 using AuthIndex.TokenServer.Policies;
 
 namespace AuthIndex.TokenServer.Tests.Policies;
@@ -99,6 +100,35 @@ public sealed class PolicyWatcherTests : IAsyncDisposable
         Assert.Null(store.Degraded);
     }
 
+    [Fact]
+    public async Task The_half_that_a_pausing_writer_has_written_does_not_come_into_force()
+    {
+        // The first half is a sound policy, without the denial that the second half holds.
+        const string half = "version: 1\nrules:\n- { id: a, to: [user:alice], allow: [pull], on: [\"**\"] }\n";
+        const string rest = "- { id: keep-out, to: [anyone], deny: [pull], on: [\"secret/**\"] }\n";
+        folder.Write("a.yaml", "version: 1\nrules: []");
+        var pauses = new HeldPauses();
+        var store = PolicyStore.Open(folder.Path, TimeProvider.System, log.For<PolicyStore>());
+        watcher = new PolicyWatcher(store, Loops.Of(pauses), log.For<PolicyWatcher>());
+        await watcher.StartAsync(TestContext.Current.CancellationToken);
+
+        using (var writer = new StreamWriter(folder["a.yaml"], append: false))
+        {
+            await writer.WriteAsync(half);
+            await writer.FlushAsync(TestContext.Current.CancellationToken);
+            var (length, end) = await pauses.Reader.ReadAsync(TestContext.Current.CancellationToken);
+            Assert.True(length >= TimeSpan.FromSeconds(1), $"files are read {length} after a write");
+            await writer.WriteAsync(rest);
+            await writer.FlushAsync(TestContext.Current.CancellationToken);
+            end();
+        }
+
+        var again = await pauses.Reader.ReadAsync(TestContext.Current.CancellationToken);
+        Assert.Empty(store.Current.Rules);
+        again.End();
+        await Becomes(() => store.Current.Rules.Count == 2);
+    }
+
     private static string Allow(string action, string id = "a") => $"version: 1\nrules: [{"{"} id: {id}, to: [user:alice], allow: [{action}], on: [\"**\"] {"}"}]";
 
     // rename(2), which exchanges a link in one step; File.Move refuses to go over a link to a directory.
@@ -125,5 +155,20 @@ public sealed class PolicyWatcherTests : IAsyncDisposable
         watcher = new PolicyWatcher(store, Loops.Of(TimeProvider.System), log.For<PolicyWatcher>()) { Interval = TimeSpan.FromMilliseconds(50), Settling = TimeSpan.FromMilliseconds(10) };
         await watcher.StartAsync(TestContext.Current.CancellationToken);
         return store;
+    }
+
+    /// <summary>Gives every pause to the test, which ends it; timers that repeat run by the real clock.</summary>
+    private sealed class HeldPauses : TimeProvider
+    {
+        private readonly Channel<(TimeSpan Length, Action End)> pauses = Channel.CreateUnbounded<(TimeSpan, Action)>();
+
+        public ChannelReader<(TimeSpan Length, Action End)> Reader => pauses.Reader;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            if (period != Timeout.InfiniteTimeSpan) return System.CreateTimer(callback, state, dueTime, period);
+            pauses.Writer.TryWrite((dueTime, () => callback(state)));
+            return System.CreateTimer(_ => { }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
     }
 }

@@ -54,4 +54,35 @@ public sealed class ResourcePatternTests
         for (var i = 0; i < 100; i++) Assert.False(parsed!.Matches(name, caller));
         Assert.InRange(clock.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(5));
     }
+
+    [Theory]
+    [InlineData(16, true)]
+    [InlineData(17, false)]
+    [InlineData(250, false)]
+    public void A_pattern_has_a_bounded_number_of_wildcards_and_placeholders(int wildcards, bool isPattern)
+    {
+        foreach (var piece in new[] { "a*", "b/**/", "{account}-", "{group}." })
+        {
+            var problem = ResourcePatternReader.Parse(string.Concat(Enumerable.Repeat(piece, wildcards)) + "z", out var pattern);
+            Assert.Equal(isPattern, problem is null);
+            Assert.Equal(isPattern, pattern is not null);
+        }
+    }
+
+    [Fact]
+    public void A_pattern_has_a_bounded_length()
+    {
+        Assert.Null(ResourcePatternReader.Parse(new string('a', 250) + "/**", out _));
+        Assert.Equal("a pattern has at most 512 characters", ResourcePatternReader.Parse(new string('a', 511) + "**", out var pattern));
+        Assert.Null(pattern);
+    }
+
+    [Fact]
+    public void A_group_in_a_name_is_found_among_thousands_that_are_not()
+    {
+        Assert.Null(ResourcePatternReader.Parse("teams/{group}/**", out var pattern));
+        var caller = new CallerSubjects("alice", [.. Enumerable.Range(0, 2000).Select(i => $"ldap:team{i}")], NoGroups);
+        Assert.True(pattern!.Matches("teams/team1999/app", caller));
+        Assert.False(pattern.Matches("teams/team2000/app", caller));
+    }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using AuthIndex.TestKit;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
@@ -186,6 +187,28 @@ public sealed class AccessTokenTests
         Assert.StartsWith("401 invalid_client: sign-in failed: the access token has expired", await host.GetAsync("/token?service=registry", "alice", token).ErrorAsync(), StringComparison.Ordinal);
         await host.Service<GrantKeeper>().SweepAsync();
         Assert.Empty(host.Service<GrantStore>().List(null));
+    }
+
+    [Fact]
+    public async Task The_patterns_of_a_token_together_have_a_bounded_number_of_wildcards()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        _ = await MakeAsync(host, new { name = "most", repositories = Enumerable.Range(0, 50).Select(i => $"*/n{i}/**") });
+        foreach (var (pattern, count, problem) in new[] { ("*/*/**", 50, "more than 100 wildcards"), (string.Concat(Enumerable.Repeat("*a", 250)), 1, "a pattern has at most 16 wildcards") })
+        {
+            var body = JsonSerializer.Serialize(new { name = "x", repositories = Enumerable.Repeat(pattern, count) });
+            using var answer = await host.AccountAsync(HttpMethod.Post, "", "alice", TokenServerHost.AlicePassword, body);
+            Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+            Assert.Contains(problem, await answer.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_stored_restriction_that_is_not_accepted_any_more_leaves_nothing()
+    {
+        var row = new GrantRow { Id = "X", Kind = "access", Account = "alice", Name = "x", Repositories = string.Concat(Enumerable.Repeat("*a", 250)), Actions = "", Addresses = "" };
+        var narrowing = row.Read().Narrowing;
+        foreach (var scope in new[] { new Scope(Scope.RepositoryType, "aaaa", ActionSet.Pull), Scope.Catalog }) Assert.True(narrowing.LeavesOf(scope).IsEmpty);
     }
 
     [Fact]

@@ -22,7 +22,8 @@ internal sealed class Fields
         {
             if (known.Contains(key.Value)) continue;
             HasUnknownKey = true;
-            Complain(key, $"unknown key '{key.Value}'{Suggestion.For(key.Value, known)}");
+            var unseen = key.Value.Contains('\u00a0') ? "; it holds a no-break space (U+00A0), which looks like a space" : "";
+            Complain(key, $"unknown key '{key.Value}'{Suggestion.For(key.Value, known)}{unseen}");
         }
     }
 
@@ -94,7 +95,12 @@ internal sealed class Fields
             return null;
         }
 
-        var hint = value is MappingNode ? "; put quotes around a text that holds '{' or ': '" : "";
+        var hint = value switch
+        {
+            MappingNode { Entries: [{ Key: { IsQuoted: false } name, Value: ScalarNode { IsNull: false } rest }] } when Subject.Parse($"{name.Value}:{rest.Value}", out _) is null => $"; write \"{name.Value}:{rest.Value}\", without the space",
+            MappingNode => "; put quotes around a text that holds '{' or ': '",
+            _ => "",
+        };
         Complain(value, $"'{key}' holds texts, not {value.Kind}{hint}");
         return null;
     }

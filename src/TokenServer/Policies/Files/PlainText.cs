@@ -12,6 +12,7 @@ internal static class PlainText
     public static string? Problem(ScalarNode node)
     {
         if (node.IsQuoted) return null;
+        if (node.Value.Contains('\u00a0')) return "the text holds a no-break space (U+00A0), which looks like a space; write a space, or put quotes around it if it is meant";
         if (node.IsNull) return "a text is due here, and there is none";
         if (Booleans.Contains(node.Value)) return $"YAML reads {node.Value} as true or false; write \"{node.Value}\" with quotes for the text";
         return IsNumber(node.Value) ? $"YAML reads {node.Value} as a number; write \"{node.Value}\" with quotes for the text" : null;

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
+using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Yaml;
 
 namespace AuthIndex.TokenServer.Policies.Files;
@@ -9,7 +10,9 @@ namespace AuthIndex.TokenServer.Policies.Files;
 /// The directory of the policy files on disk: its <c>*.yaml</c> files, without those that begin with a dot. Changes are told by
 /// content, because times and sizes do not show every exchange of symbolic links, restored file or quick second edit.
 /// </summary>
-internal sealed class PolicyDirectory(string path)
+/// <param name="path">The directory.</param>
+/// <param name="only">The name of the one file that is read; null for all.</param>
+internal sealed class PolicyDirectory(string path, string? only = null)
 {
     /// <summary>
     /// Reads all files in one state. Null, with an error in the problems, when the directory holds none, when one cannot be read
@@ -35,11 +38,15 @@ internal sealed class PolicyDirectory(string path)
             }
 
             if (files.Count == 0) return Fail(problems, "there is no *.yaml file in it; a policy needs at least one");
-            WarnOfOtherNames(problems);
+            if (only is null)
+            {
+                WarnOfOtherNames(problems);
+                WarnOfSubfolders(problems);
+            }
 
             // A second look: had anything moved in between, the files in hand might belong to two states of the policy.
             var revision = Hash(files.Select(f => (Path.GetFileName(f.Path), (Stream)new MemoryStream(f.Content.ToArray(), writable: false))));
-            return revision == Look() ? (revision, files) : Fail(problems, "it changed while it was read");
+            return revision == Revision() ? (revision, files) : Fail(problems, "it changed while it was read");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -47,8 +54,28 @@ internal sealed class PolicyDirectory(string path)
         }
     }
 
-    /// <summary>The revision that <see cref="Read"/> would give, without keeping contents; null when the files cannot be read.</summary>
-    public string? Look()
+    /// <summary>The state of the files now, without keeping their contents.</summary>
+    public PolicyFilesState Look()
+    {
+        // Times and sizes before contents: a write in between shows in the next look at the latest.
+        var written = Stamps();
+        return new PolicyFilesState(Revision(), written);
+    }
+
+    private string Stamps()
+    {
+        try
+        {
+            return string.Join(' ', Names().Select(name => FileStamp.Of(Path.Combine(path, name)) is { } s ? $"{s.Inode}:{s.Length}:{s.Modified}" : "-"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+
+    // The revision that a reading would give; null when the files cannot be read.
+    private string? Revision()
     {
         try
         {
@@ -80,7 +107,7 @@ internal sealed class PolicyDirectory(string path)
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..12];
     }
 
-    private IEnumerable<string> Names() =>
+    private IEnumerable<string> Names() => only is not null ? [only] :
         Directory.EnumerateFiles(path).Select(file => Path.GetFileName(file)!)
             .Where(name => name.EndsWith(".yaml", StringComparison.Ordinal) && name[0] != '.')
             .Order(StringComparer.Ordinal);
@@ -93,6 +120,15 @@ internal sealed class PolicyDirectory(string path)
         foreach (var file in Directory.EnumerateFiles(path).Where(f => Path.GetExtension(f) is ".yml" or ".YAML" or ".YML" && Path.GetFileName(f)[0] != '.'))
         {
             problems.Add(new SourceProblem(new SourcePosition(file, 0, 0), "the file is passed over: only names that end in .yaml are read", IsWarning: true));
+        }
+    }
+
+    // Not those that begin with a dot: in a mounted ConfigMap they hold the files that are read.
+    private void WarnOfSubfolders(ICollection<SourceProblem> problems)
+    {
+        foreach (var folder in Directory.EnumerateDirectories(path).Where(d => Path.GetFileName(d)[0] != '.' && Directory.EnumerateFiles(d, "*.yaml").Any()))
+        {
+            problems.Add(new SourceProblem(new SourcePosition(folder, 0, 0), $"the folder is passed over: only files in {path} itself are read", IsWarning: true));
         }
     }
 

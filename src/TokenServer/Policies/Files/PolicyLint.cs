@@ -15,6 +15,9 @@ internal sealed class PolicyLint
     // Rules without exceptions and conditions, by what they surely cover: effect, subject and subtree (or pattern).
     private readonly Dictionary<(Effect Effect, string Subject, string Pattern), List<Rule>> sweeping = [];
 
+    // Subjects and patterns of rules that allow to pull, whatever their exceptions and conditions.
+    private readonly HashSet<(string Subject, string Pattern)> pulling = [];
+
     private PolicyLint(GroupDirectory groups, ICollection<SourceProblem> problems)
     {
         this.groups = groups;
@@ -39,6 +42,7 @@ internal sealed class PolicyLint
             Warn(rule, $"rule '{rule.Id}' lets everybody, anonymous callers too, {rule.Actions} every repository");
         }
 
+        CheckActions(rule);
         if (rule.Effect == Effect.Allow && Covering(rule, Effect.Deny) is { } denying) Warn(rule, $"rule '{rule.Id}' never grants anything: {denying} denies all of it");
         else if (Covering(rule, rule.Effect) is { } same) Warn(rule, $"rule '{rule.Id}' adds nothing: {same} {(rule.Effect == Effect.Allow ? "allows" : "denies")} all of it already");
     }
@@ -74,6 +78,20 @@ internal sealed class PolicyLint
         }
     }
 
+    private void CheckActions(Rule rule)
+    {
+        if (!rule.Actions.HoldsAll && rule.On.FirstOrDefault(p => p.Type == Scope.RegistryType) is { } registry)
+        {
+            Warn(rule, $"rule '{rule.Id}': on {registry} only \"*\" means anything, since clients ask for nothing else there");
+        }
+
+        if (rule.Effect == Effect.Deny || rule.Actions.Covers(ActionSet.Pull)) return;
+        var lacking = rule.To.SelectMany(s => rule.On.Select(p => (Subject: s, Pattern: p)))
+            .FirstOrDefault(c => c.Pattern.Type == Scope.RepositoryType && !Parents(c.Subject).Any(s => Covers(c.Pattern).Any(p => pulling.Contains((s.Key, p)))));
+        if (lacking.Subject is null) return;
+        Warn(rule, $"rule '{rule.Id}' lets {lacking.Subject} {rule.Actions} {lacking.Pattern}, and no rule lets {lacking.Subject} pull there: clients pull before they push or delete");
+    }
+
     private void CheckUse(IReadOnlyList<Rule> rules, IReadOnlyDictionary<string, SourcePosition> places)
     {
         if (rules.Any(r => r.On.Any(p => p.NamesGroup))) return;
@@ -87,6 +105,7 @@ internal sealed class PolicyLint
 
     private void Register(Rule rule)
     {
+        if (rule.Effect == Effect.Allow && rule.Actions.Covers(ActionSet.Pull)) pulling.UnionWith(rule.To.SelectMany(s => rule.On.Select(p => (s.Key, p.ToString()))));
         if (rule.Except.Count > 0 || !rule.When.IsEmpty) return;
         foreach (var subject in rule.To)
         {

@@ -94,10 +94,18 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
         {
             if (ResourcePatternReader.Parse(text.Value, out var pattern) is { } problem) rule.Complain(text, problem);
             else found.Add(pattern!);
+            if (HostOf(text.Value) is { } host) rule.Warn(text, $"'{text.Value}' begins like the registry's host, and names of repositories do not: write '{text.Value[(host.Length + 1)..]}', or 'repository:{text.Value}' if such names are meant");
             if (pattern is { IsAllWildcards: true, Glob: not ("*" or "**") }) rule.Warn(text, $"'{text.Value}' is made of wildcards only; write \"**\" if every repository is meant");
         }
 
         return found;
+    }
+
+    // The first segment where only a registry's host has a dot, or is this machine; a dot before a star may be anything.
+    private static string? HostOf(string pattern)
+    {
+        var first = pattern[..Math.Max(0, pattern.IndexOf('/', StringComparison.Ordinal))];
+        return first == "localhost" || (first.Contains('.') && !first.AsSpan().ContainsAny("*:{")) ? first : null;
     }
 
     /// <summary>The complaint about a word that is no action.</summary>

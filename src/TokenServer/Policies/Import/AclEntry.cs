@@ -6,6 +6,7 @@ namespace AuthIndex.TokenServer.Policies.Import;
 
 /// <summary>One entry of a docker_auth <c>acl</c>, for one type of resource: the first entry that matches a request decides it.</summary>
 /// <param name="Number">Its place in the list, from 1.</param>
+/// <param name="Part">Which of several alternatives of the entry this is, from 1; 0 when it has none.</param>
 /// <param name="At">Where it stands.</param>
 /// <param name="Who">Whom it matches.</param>
 /// <param name="On">The resources it matches.</param>
@@ -13,11 +14,14 @@ namespace AuthIndex.TokenServer.Policies.Import;
 /// <param name="Service">The service it matches; null for all.</param>
 /// <param name="Actions">What it gives.</param>
 /// <param name="Comment">Its comment; "" when it has none.</param>
-internal sealed record AclEntry(int Number, SourcePosition At, AclSubject Who, ResourcePattern On, IPNetwork? Ip, string? Service, ActionSet Actions, string Comment)
+internal sealed record AclEntry(int Number, int Part, SourcePosition At, AclSubject Who, ResourcePattern On, IPNetwork? Ip, string? Service, ActionSet Actions, string Comment)
 {
+    /// <summary>Whether nothing but the caller limits it, so that no later entry is reached by whom it matches.</summary>
+    public bool IsLastWord => On.Glob == "**" && Ip is null && Service is null;
+
     /// <summary>Whether the entry matches a request.</summary>
     public bool Matches(CallerSubjects caller, Scope scope, IPAddress? address, string? service) =>
-        Who.Matches(caller.Account) && On.Type == scope.Type && On.Matches(scope.Name, caller)
+        Who.Matches(caller) && On.Type == scope.Type && On.Matches(scope.Name, caller)
         && (Ip is null || (address is not null && Ip.Value.Contains(address))) && (Service is null || Service == service);
 
     /// <summary>Whether some request may match both; true when unsure.</summary>
@@ -28,13 +32,13 @@ internal sealed record AclEntry(int Number, SourcePosition At, AclSubject Who, R
 
     /// <summary>Whether the entry matches every resource, address and service that the other does, callers aside; false when unsure.</summary>
     public bool SurelyCoversPlaceOf(AclEntry other) =>
-        On.SurelyCovers(other.On) && (Ip is null || Ip == other.Ip) && (Service is null || Service == other.Service);
+        NamesCover(On, other.On) && (Ip is null || Ip == other.Ip) && (Service is null || Service == other.Service);
 
     /// <summary>The part of this entry in which the other may match too: the narrower of the two in every respect that can be compared.</summary>
     public AclEntry Narrowed(AclEntry other) => this with
     {
         Who = Who.Covers(other.Who) ? other.Who : Who,
-        On = On.SurelyCovers(other.On) ? other.On : On,
+        On = NamesCover(On, other.On) ? other.On : On,
         Ip = Ip is null || (other.Ip is { } narrow && Ip.Value.PrefixLength < narrow.PrefixLength) ? other.Ip : Ip,
         Service = Service ?? other.Service,
     };
@@ -47,6 +51,15 @@ internal sealed record AclEntry(int Number, SourcePosition At, AclSubject Who, R
         return left.Length == right.Length && left.Zip(right).All(pair => SegmentsMayMeet(pair.First, pair.Second));
     }
 
+    private static bool NamesCover(ResourcePattern a, ResourcePattern b)
+    {
+        if (a.Type != b.Type) return false;
+        if (a.Glob == "**" || a.Glob == b.Glob) return true;
+        if (b.Glob == "**") return false;
+        var (left, right) = (a.Glob.Split('/'), b.Glob.Split('/'));
+        return left.Length == right.Length && left.Zip(right).All(pair => SegmentCovers(pair.First, pair.Second));
+    }
+
     private static bool SegmentsMayMeet(string a, string b)
     {
         if (a.Contains('{') || b.Contains('{')) return true;
@@ -54,18 +67,65 @@ internal sealed record AclEntry(int Number, SourcePosition At, AclSubject Who, R
         var length = Math.Min(a.Split('*')[0].Length, b.Split('*')[0].Length);
         return a.AsSpan(0, length).SequenceEqual(b.AsSpan(0, length));
     }
+
+    private static bool SegmentCovers(string a, string b)
+    {
+        if (a == b || a == "*") return true;
+        return !a.Contains('{') && a.IndexOf('*', StringComparison.Ordinal) == a.Length - 1 && b.StartsWith(a[..^1], StringComparison.Ordinal);
+    }
 }
 
 /// <summary>Whom an entry matches.</summary>
 /// <param name="Account">One account, "" for anonymous callers; null when it is not about one.</param>
 /// <param name="SignedIn">Whether, with no account, only callers who signed in are matched.</param>
-internal sealed record AclSubject(string? Account, bool SignedIn)
+/// <param name="Group">The directory's group whose members are matched; null when it is not about one.</param>
+internal sealed record AclSubject(string? Account, bool SignedIn, string? Group = null)
 {
-    public bool Matches(string account) => Account is null ? !SignedIn || account.Length > 0 : Account == account;
+    /// <summary>The keys of those who never reach the entry, because an earlier one decides whatever they ask.</summary>
+    public IReadOnlyList<string> Except { get; init; } = [];
 
-    public bool Meets(AclSubject other) =>
-        Account is not null ? other.Matches(Account) : other.Account is null || Matches(other.Account);
+    /// <summary>The subject as policies name it, without the exceptions.</summary>
+    public Subject Subject => this switch
+    {
+        { Account: { Length: > 0 } account } => new Subject(SubjectKind.User, account),
+        { Group: { } group } => new Subject(SubjectKind.Ldap, group),
+        { Account: null, SignedIn: true } => Subject.Authenticated,
+        _ => Subject.Anyone,
+    };
 
-    public bool Covers(AclSubject other) =>
-        other.Account is not null ? Matches(other.Account) : Account is null && (!SignedIn || other.SignedIn);
+    /// <summary>Whether the caller is matched.</summary>
+    public bool Matches(CallerSubjects caller)
+    {
+        if (Except.Any(caller.Keys.Contains)) return false;
+        return Account is "" ? caller.Account.Length == 0 : caller.Keys.Contains(Subject.Key);
+    }
+
+    /// <summary>Whether somebody may be matched by both; true when unsure.</summary>
+    public bool Meets(AclSubject other)
+    {
+        if (Account is not null && other.Account is not null) return Account == other.Account;
+        if (Account is "") return other.Subject == Subject.Anyone;
+        if (other.Account is "") return Subject == Subject.Anyone;
+        return !(Account is not null && other.Except.Contains(Subject.Key)) && !(other.Account is not null && Except.Contains(other.Subject.Key));
+    }
+
+    /// <summary>Whether everybody whom the other matches is surely matched.</summary>
+    public bool Covers(AclSubject other)
+    {
+        // One account is no other; whether it is in a group, nobody knows here.
+        if (!Except.All(e => other.Except.Contains(e) || (other.Account is not null && e != other.Subject.Key && !e.StartsWith("ldap:", StringComparison.Ordinal)))) return false;
+        if (Account is not null) return other.Account == Account;
+        if (Group is not null) return other.Subject.Key == Subject.Key;
+        return !SignedIn || (other.Account is not "" && other.Subject != Subject.Anyone);
+    }
+
+    /// <summary>What is left of it behind an entry that is the last word to those whom it matches.</summary>
+    public AclSubject Behind(AclSubject decided)
+    {
+        if (decided.Account is "") return Subject == Subject.Anyone && Account is null ? this with { SignedIn = true } : this;
+        if (decided.Subject == Subject.Authenticated) return Subject == Subject.Anyone && Account is null ? new AclSubject("", SignedIn: false) : this;
+        return Account is "" || (Account is not null && decided.Account is not null) || decided.Subject == Subject.Anyone || Except.Contains(decided.Subject.Key)
+            ? this
+            : this with { Except = [.. Except, decided.Subject.Key] };
+    }
 }

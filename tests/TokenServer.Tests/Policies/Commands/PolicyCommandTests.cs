@@ -77,6 +77,27 @@ public sealed class PolicyCommandTests : IDisposable
     }
 
     [Fact]
+    public void Check_of_one_file_reads_that_file_alone()
+    {
+        folder.Write("a.yaml", Sample);
+        folder.Write("b.yaml", "version: 1\nrulez: []");
+        var (status, output, _) = Run("check", folder["a.yaml"]);
+        Assert.Equal(0, status);
+        Assert.Contains(": sound (4 rules,", output, StringComparison.Ordinal);
+        Assert.Equal(1, Run("check", folder["b.yaml"]).Status);
+    }
+
+    [Fact]
+    public void Check_warns_of_a_service_that_the_configuration_does_not_name()
+    {
+        folder.Write("a.yaml", "version: 1\nrules: [{ id: a, to: [user:bob], deny: [pull], on: [x], when: { service: [regsitry] } }]");
+        var command = PolicyCommand.Create(_ => folder.Path, _ => "audit.jsonl", TimeProvider.System, _ => new TokenServerOptions { DataDirectory = folder["data"], Services = [new ServiceOptions { Name = "registry" }, new ServiceOptions { Name = "other" }] });
+        using var output = new StringWriter();
+        Assert.Equal(0, command.Parse(["check"]).Invoke(new InvocationConfiguration { Output = output }));
+        Assert.Contains("warning: rule 'a': the configuration has no service 'regsitry'; did you mean 'registry'?", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Test_shows_every_test()
     {
         folder.Write("a.yaml", Sample + "\n  - alice can delete platform/api");
@@ -280,10 +301,10 @@ public sealed class PolicyCommandTests : IDisposable
     [Fact]
     public void Import_writes_a_sound_policy_and_the_users_for_their_owner_alone()
     {
-        folder.Write("auth.yml", "users: { admin: { password: \"$2y$05$abc\" } }\nacl: [{ match: { account: admin }, actions: [\"*\"], comment: all }]\n");
+        folder.Write("auth.yml", "users: { admin: { password: \"$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC\" } }\nacl: [{ match: { account: admin }, actions: [\"*\"], comment: all }]\n");
         var (status, output, _) = Run("import", "docker-auth", folder["auth.yml"], "--htpasswd", folder["htpasswd"]);
         Assert.Equal(0, status);
-        Assert.Equal("admin:$2y$05$abc\n", File.ReadAllText(folder["htpasswd"]));
+        Assert.Equal("admin:$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC\n", File.ReadAllText(folder["htpasswd"]));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(folder["htpasswd"]));
         folder.Write("a.yaml", output);
         Assert.Equal(0, Run("check", folder.Path).Status);
@@ -292,7 +313,7 @@ public sealed class PolicyCommandTests : IDisposable
     [Fact]
     public void Import_of_what_cannot_be_expressed_writes_nothing()
     {
-        folder.Write("auth.yml", "users: { admin: { password: \"$2y$05$abc\" } }\nacl: [{ match: { account: /a+/ }, actions: [pull] }]\n");
+        folder.Write("auth.yml", "users: { admin: { password: \"$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC\" } }\nacl: [{ match: { account: /a+/ }, actions: [pull] }]\n");
         var (status, output, error) = Run("import", "docker-auth", folder["auth.yml"], "--htpasswd", folder["htpasswd"]);
         Assert.Equal(1, status);
         Assert.Empty(output);

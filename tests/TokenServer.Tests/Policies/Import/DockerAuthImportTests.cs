@@ -69,14 +69,16 @@ public sealed class DockerAuthImportTests
     [InlineData("""acl: [{ match: { account: "dev-*" }, actions: [pull] }]""", "f.yaml:1:27: entry 1: the account 'dev-*' is a pattern, which cannot be expressed; name the accounts, or use /.+/ for everybody who signed in")]
     [InlineData("""acl: [{ match: { name: "/team.*/" }, actions: [pull] }]""", "f.yaml:1:24: entry 1: the name '/team.*/' is a regular expression, which cannot be expressed")]
     [InlineData("""acl: [{ match: { name: "team-?" }, actions: [pull] }]""", "f.yaml:1:24: entry 1: the name 'team-?' cannot be expressed; only * and ${account} can")]
-    [InlineData("""acl: [{ match: { name: "x-${account}" }, actions: [pull] }]""", "f.yaml:1:24: entry 1: the name 'x-${account}' cannot be expressed: ${account} must be a whole segment")]
-    [InlineData("""acl: [{ match: { labels: { group: x } }, actions: [pull] }]""", "f.yaml:1:18: entry 1 matches by 'labels', which cannot be expressed")]
+    [InlineData("""acl: [{ match: { labels: { group: x } }, actions: [pull] }]""", "f.yaml:1:26: entry 1 matches by 'labels', which can be expressed only for one label of ldap_auth and without 'account'")]
     [InlineData("""acl: [{ match: { team: x }, actions: [pull] }]""", "f.yaml:1:18: entry 1 matches by 'team', which cannot be expressed")]
     [InlineData("""acl: [{ match: { account: x }, actions: [pull, view] }]""", "f.yaml:1:48: entry 1: 'view' is no action that is known here")]
     [InlineData("""acl: [{ match: { account: x }, actions: [pull, "*"] }]""", "f.yaml:1:48: entry 1: '*' beside other actions does not mean every action there; write it alone if that is meant")]
     [InlineData("""acl: [{ match: { type: "repo*" }, actions: [pull] }]""", "f.yaml:1:24: entry 1: the type 'repo*' cannot be expressed; it is repository or registry")]
     [InlineData("""acl: [{ actions: [pull] }]""", "f.yaml:1:7: entry 1 has no 'match' or no list of 'actions'")]
-    [InlineData("""{ ldap_auth: {}, acl: [] }""", "f.yaml:1:3: 'ldap_auth' cannot be imported; take it out, and set up its counterpart by hand")]
+    [InlineData("""{ ldap_auth: {}, acl: [] }""", "f.yaml:1:14: 'ldap_auth' cannot be imported: it has no 'addr', 'base' or 'filter'")]
+    [InlineData("""{ google_auth: {}, acl: [] }""", "f.yaml:1:3: 'google_auth' cannot be imported; take it out, and set up its counterpart by hand")]
+    [InlineData("""acl: [{ match: { account: "/a|b$/" }, actions: [pull] }]""", "f.yaml:1:27: entry 1: the account '/a|b$/' is a pattern, which cannot be expressed; name the accounts, or use /.+/ for everybody who signed in")]
+    [InlineData("""acl: [{ match: { account: "/^(a.b)$/" }, actions: [pull] }]""", "f.yaml:1:27: entry 1: the account '/^(a.b)$/' is a pattern, which cannot be expressed; name the accounts, or use /.+/ for everybody who signed in")]
     [InlineData("""{ users: { a: { password: plain } }, acl: [] }""", "f.yaml:1:15: the user 'a' has no bcrypt password")]
     [InlineData("""acl: [{ match: { account: a, name: "x/*" }, actions: ["*"] }, { match: { name: "*/y" }, actions: [pull] }, { match: {}, actions: [pull, push] }]""", "f.yaml:1:63: entry 2 gives less than entry 1 before it and than an entry after it, on resources they may share; this needs an order, which policies do not have: split the entries so that they do not meet")]
     public void What_cannot_be_expressed_is_refused_by_name(string text, string problem)
@@ -84,6 +86,135 @@ public sealed class DockerAuthImportTests
         var problems = new List<SourceProblem>();
         Assert.Null(DockerAuthImport.Convert(Yaml(text), PolicyText.Now, problems));
         Assert.Equal(problem, problems[0].ToString());
+    }
+
+    [Theory]
+    [InlineData("test", "test-x:pull,push,delete", "pull,push,delete")]
+    [InlineData("test", "test/own:pull", "")]
+    [InlineData("test", "other:pull", "")]
+    [InlineData("test", "registry:catalog:*", "")]
+    [InlineData("admin", "other:pull,push,delete", "pull,push,delete")]
+    [InlineData("carol", "carol/x:pull,push,delete", "pull,push,delete")]
+    [InlineData("carol", "test-x:pull,push", "pull")]
+    [InlineData("carol", "registry:catalog:*", "*")]
+    [InlineData("", "hello-world:pull,push", "pull")]
+    [InlineData("", "other:pull", "")]
+    public void An_entry_for_all_names_ends_the_list_for_its_account(string account, string scope, string granted)
+    {
+        var (policy, _) = Import("""
+            users: { admin: { password: "$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC" }, "": {} }
+            acl:
+              - { match: { ip: 127.0.0.0/8 }, actions: ["*"] }
+              - { match: { ip: "::1" }, actions: ["*"] }
+              - { match: { account: admin }, actions: ["*"] }
+              - { match: { account: test, name: "test-*" }, actions: ["*"] }
+              - { match: { account: test }, actions: [] }
+              - { match: { account: "/.+/", name: "${account}/*" }, actions: ["*"] }
+              - { match: { account: "/.+/", type: registry, name: catalog }, actions: ["*"] }
+              - { match: { account: "/.+/" }, actions: [pull] }
+              - { match: { account: "", name: hello-world }, actions: [pull] }
+            """);
+        Assert.Equal(granted, policy.Granted(account, scope));
+        Assert.DoesNotContain(policy.Rules, r => r.Effect == Effect.Deny);
+    }
+
+    [Fact]
+    public void An_empty_action_gives_nothing_and_alternatives_are_each_a_subject_and_a_name()
+    {
+        var (policy, _) = Import("""
+            acl:
+              - { match: { account: "/^(a|b\\.c)$/", name: "/^(x|y)$/" }, actions: [pull, push] }
+              - { match: { account: d }, actions: [""] }
+              - { match: { account: "/.+/", name: "user-${account}/*" }, actions: [pull] }
+            """);
+        foreach (var account in new[] { "a", "b.c" }) Assert.Equal(["pull,push", "pull,push", ""], new[] { "x", "y", "z" }.Select(name => policy.Granted(account, name + ":pull,push")));
+        Assert.Equal("", policy.Granted("bxc", "x:pull"));
+        Assert.Equal(["pull", "", "pull", ""], new[] { ("a", "user-a/z"), ("d", "user-d/z"), ("e", "user-e/z"), ("e", "user-a/z") }.Select(c => policy.Granted(c.Item1, c.Item2 + ":pull")));
+    }
+
+    [Fact]
+    public void What_is_left_out_or_meant_otherwise_is_said()
+    {
+        var problems = new List<SourceProblem>();
+        var imported = DockerAuthImport.Convert(
+            Yaml("""
+                server: { addr: ":5001", real_ip_header: X-Real-IP }
+                token: { issuer: Acme, expiration: 900 }
+                users:
+                  dev: { password: "$2y$05$abcdefghijklmnopqrstuvwxyz" }
+                  admin10: { password: "$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC" }
+                acl:
+                  - { match: { account: "/admin1|admin2/" }, actions: ["*"] }
+                  - { match: { account: dev, name: "shop/*" }, actions: [pull] }
+                  - { match: { account: dev, name: "shop/deploy-*" }, actions: [pull, push] }
+                  - { match: { account: dev, name: "Proj/*" }, actions: [pull] }
+                """),
+            PolicyText.Now,
+            problems);
+        Assert.Equal(["admin10:$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC"], imported!.Htpasswd);
+        Assert.All(problems, p => Assert.True(p.IsWarning));
+        var policy = PolicyText.Policy(imported.Policy);
+        Assert.Equal(["push", "push", "push", ""], new[] { "admin1", "admin2", "admin10", "admin3" }.Select(a => policy.Granted(a, "any:push")));
+        string[] said =
+        [
+            "'server.addr' is left out; its counterpart is tokenServer.listen",
+            "'server.real_ip_header' is left out; its counterpart is tokenServer.trustedProxies, which reads X-Forwarded-For",
+            "'token.issuer' is left out; its counterpart is tokenServer.issuer",
+            "'token.expiration' is left out; its counterpart is tokenServer.tokenLifetime",
+            "the user 'dev' is left out: a bcrypt hash has 60 characters, not 33, so no password fits it",
+            "entry 1: '/admin1|admin2/' matches accounts with one of these in their names; it is imported for admin1, admin2, admin10, and for no account that is added later",
+            "entry 4: the name 'Proj/*' is left out: repositories have lower-case names, so it matches none",
+            "entry 3 is left out: entry 2 before it matches all that it does",
+        ];
+        Assert.Equal(said, problems.Select(p => p.Message));
+    }
+
+    [Fact]
+    public void A_directory_and_its_groups_come_over()
+    {
+        var problems = new List<SourceProblem>();
+        var imported = DockerAuthImport.Convert(
+            Yaml("""
+                ldap_auth:
+                  addr: ldap.example.com:636
+                  tls: always
+                  bind_dn: cn=reader,dc=example,dc=com
+                  bind_password_file: /etc/secret
+                  base: dc=example,dc=com
+                  filter: "(&(uid=${account})(objectClass=person))"
+                  labels: { groups: { attribute: memberOf, parse_cn: true }, title: { attribute: title } }
+                acl:
+                  - { match: { labels: { groups: "/^(admins|ops)$/" } }, actions: ["*"] }
+                  - { match: { name: "teams/${labels:groups}/*" }, actions: [pull, push] }
+                  - { match: { account: carol }, actions: [] }
+                  - { match: { account: "/.+/" }, actions: [pull] }
+                """),
+            PolicyText.Now,
+            problems);
+        Assert.True(imported is not null, string.Join('\n', problems));
+        Assert.Equal("the label 'title' is left out: only memberOf, whose values are groups, has a counterpart", Assert.Single(problems).Message);
+        Assert.Equal(
+            """
+            # Imported from the ldap_auth of a docker_auth configuration; check it with: ldap doctor
+            tokenServer:
+              ldap:
+                - name: imported
+                  servers: ["ldaps://ldap.example.com:636"]
+                  bindDn: "cn=reader,dc=example,dc=com"
+                  bindPasswordFile: "/etc/secret"
+                  baseDn: "dc=example,dc=com"
+                  userFilter: "(&(uid={account})(objectClass=person))"
+                  accountAttribute: uid
+                  groups: { via: memberOf }
+
+            """,
+            imported!.Ldap);
+
+        var policy = PolicyText.Policy(imported.Policy);
+        Assert.Equal("pull,push,delete", policy.Granted(PolicyText.Caller("carol", ["ldap:Ops"]), "any:pull,push,delete"));
+        Assert.Equal("", policy.Granted(PolicyText.Caller("carol", ["ldap:red"]), "any:pull"));
+        Assert.Equal("pull,push", policy.Granted(PolicyText.Caller("carol", ["ldap:red"]), "teams/red/app:pull,push"));
+        Assert.Equal("pull", policy.Granted(PolicyText.Caller("dave", ["ldap:red"]), "teams/blue/app:pull,push"));
     }
 
     [Fact]
@@ -97,7 +228,7 @@ public sealed class DockerAuthImportTests
             reader.Read(configuration);
             if (DockerAuthImport.Convert(configuration, PolicyText.Now, problems) is not { } imported)
             {
-                return problems.TrueForAll(p => p.Message.Contains("needs an order", StringComparison.Ordinal));
+                return problems.TrueForAll(p => p.IsWarning || p.Message.Contains("needs an order", StringComparison.Ordinal));
             }
 
             var policy = PolicyText.Policy(imported.Policy);
@@ -109,8 +240,8 @@ public sealed class DockerAuthImportTests
         }));
 
     private static readonly Gen<string> EntryGen =
-        from account in Gen.Elements("", "account: a", "account: b", "account: ''", "account: /.+/")
-        from name in Gen.Elements("", "name: x", "name: 'x/*'", "name: '*/x'", "name: '*'", "name: '${account}/*'")
+        from account in Gen.Elements("", "account: a", "account: b", "account: ''", "account: /.+/", "account: /^(a|b)$/")
+        from name in Gen.Elements("", "name: x", "name: 'x/*'", "name: '*/x'", "name: '*'", "name: '${account}/*'", "name: '/^(a|x)$/'", "name: 'x*/*'")
         from type in Gen.Elements("", "type: repository")
         from actions in Gen.SubListOf("pull", "push", "delete")
         from everything in Gen.Elements(true, false, false)
@@ -133,7 +264,7 @@ public sealed class DockerAuthImportTests
         var problems = new List<SourceProblem>();
         var imported = DockerAuthImport.Convert(Yaml(text), PolicyText.Now, problems);
         Assert.True(imported is not null, string.Join('\n', problems));
-        return (PolicyText.Policy(imported!.Value.Policy), imported.Value.Htpasswd);
+        return (PolicyText.Policy(imported!.Policy), imported.Htpasswd);
     }
 
     private static SourceNode Yaml(string text)

@@ -1,0 +1,7 @@
+namespace AuthIndex.TokenServer.Policies.Import;
+
+/// <summary>What another program's configuration became.</summary>
+/// <param name="Policy">The text of a policy file.</param>
+/// <param name="Htpasswd">The lines of an htpasswd file.</param>
+/// <param name="Ldap">The text of a configuration file with <c>tokenServer.ldap</c>; null when there is no directory.</param>
+internal sealed record ImportedPolicy(string Policy, IReadOnlyList<string> Htpasswd, string? Ldap);
