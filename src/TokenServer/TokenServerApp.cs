@@ -72,10 +72,11 @@ internal static class TokenServerApp
         services.AddSingleton(_ => RegistryService.Load(options));
         services.AddSingleton(s => new HtpasswdFile(options.HtpasswdPath, time, s.GetRequiredService<ILogger<HtpasswdFile>>()));
         services.AddSingleton(_ => new PasswordThreads(Environment.ProcessorCount));
-        services.AddSingleton(_ => new SignInLimits(options.SignInLimits, time));
+        services.AddSingleton<HeldAccounts>();
+        services.AddSingleton(s => new SignInLimits(options.SignInLimits, time, s.GetRequiredService<HeldAccounts>()));
         services.AddSingleton<HtpasswdSource>();
         services.AddSingleton(_ => new CertificateSource(options.Tls.ClientCertificates, time));
-        services.AddSingleton(s => new LdapSources(options.Ldap, time, s.GetRequiredService<ILogger<LdapSource>>(), s.GetRequiredService<TokenMetrics>()));
+        services.AddSingleton(s => new LdapSources(options.Ldap, time, s.GetRequiredService<ILogger<LdapSource>>(), s.GetRequiredService<TokenMetrics>(), s.GetRequiredService<HeldAccounts>()));
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<SharedNamesCheck>(s, options));
         services.AddHostedService(s => s.GetRequiredService<SharedNamesCheck>());
         services.AddSingleton(s => new OidcIssuers(options.Oidc, options.OidcPath, s.GetRequiredService<BackgroundLoops>(), s.GetRequiredService<ILogger<OidcIssuers>>()));
@@ -128,6 +129,8 @@ internal static class TokenServerApp
         services.AddSingleton<Revocations>();
         services.AddSingleton<RevocationWatch>();
         services.AddHostedService(s => s.GetRequiredService<RevocationWatch>());
+        services.AddSingleton<SignInHolds>();
+        services.AddHostedService<HoldKeeper>();
         services.AddSingleton<RevocationFeedEndpoint>();
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<IntrospectionEndpoint>(s, options.Issuer));
         services.AddHealthParts();

@@ -9,6 +9,7 @@ internal sealed class LdapSignIn : IDisposable
 {
     private readonly LdapSource[] sources;
     private readonly IdentityChain chain;
+    private HeldAccounts? held;
 
     public LdapSignIn(params LdapDirectoryOptions[] directories)
         : this([], directories)
@@ -17,9 +18,12 @@ internal sealed class LdapSignIn : IDisposable
 
     public LdapSignIn(IIdentitySource[] before, params LdapDirectoryOptions[] directories)
     {
-        sources = [.. DirectorySettings.Read(directories).Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), Clock, Log.For<LdapSource>()))];
+        sources = [.. DirectorySettings.Read(directories).Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), Clock, Log.For<LdapSource>(), held: Held))];
         chain = new IdentityChain([.. before, .. sources], new RememberedCredentials(TimeSpan.FromHours(1), Clock), new SuspendedAccounts(), new SignInLimits(new SignInLimitsOptions(), Clock));
     }
+
+    /// <summary>Who was held back.</summary>
+    public HeldAccounts Held => held ??= new HeldAccounts(Clock);
 
     /// <summary>The clock of everything but the connections themselves.</summary>
     public ManualClock Clock { get; } = new();
@@ -36,6 +40,8 @@ internal sealed class LdapSignIn : IDisposable
     public async Task<SignInOutcome> AsAsync(string user, string password) => await chain.SignInAsync(user, password, null, CancellationToken.None);
 
     public async Task<SignInOutcome> FindAsync(string account) => await chain.FindAsync(account, CancellationToken.None);
+
+    public async Task ReleaseAsync(string account) => await sources[0].ReleaseAsync(account, CancellationToken.None);
 
     public void Dispose()
     {

@@ -3,6 +3,7 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
 
@@ -25,6 +26,7 @@ internal static class AccountsCommand
         Suspend(line, time),
         Resume(line, time),
         List(line),
+        Unlock(line, time),
     };
 
     private static Command Suspend(CommandLine line, TimeProvider time)
@@ -102,6 +104,24 @@ internal static class AccountsCommand
 
             foreach (var suspension in all) await Console.Out.WriteLineAsync(Describe(suspension));
             return 0;
+        });
+        return command;
+    }
+
+    private static Command Unlock(CommandLine line, TimeProvider time)
+    {
+        var name = Name();
+        var force = NamedAccount.Force();
+        var command = new Command("unlock", "Forget an account's failed sign-ins, so that a running server looks at its passwords again. A lock of the directory itself stays.") { name, force };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var (options, typed) = (OptionsOf(line, parsed), parsed.GetValue(name)!);
+            await using var database = Open(options);
+            var holds = new SignInHolds(database, time);
+            var account = parsed.GetValue(force) || holds.Read().Any(h => AccountSpelling.Key(h.Account) == AccountSpelling.Key(typed)) ? typed : await NamedAccount.ResolveAsync(options, typed, time, cancellationToken);
+            // Failures are counted under what was typed and, where a directory was asked, under the account.
+            await holds.ReleaseAsync([.. new[] { typed, account }.Distinct(StringComparer.OrdinalIgnoreCase)]);
+            return Done($"unlocked {account}: a running server forgets its failed sign-ins within a second");
         });
         return command;
     }

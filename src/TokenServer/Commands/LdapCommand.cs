@@ -6,6 +6,8 @@ using AuthIndex.TokenServer.Identity.Ldap.Doctor;
 using AuthIndex.TokenServer.Identity.Ldap.Native;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
+using AuthIndex.TokenServer.Revocation;
+using AuthIndex.TokenServer.State;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Commands;
@@ -60,12 +62,25 @@ internal static class LdapCommand
                     who = await examination.RunAsync(server, user, password, cancellationToken) ?? who;
                 }
 
+                await TellHoldsAsync(who?.Account);
                 if (who is not null) TellPolicy(who);
             }
 
             await TellSharedNamesAsync(directories, cancellationToken);
             Console.Out.WriteLine(isWell ? "all is well" : "something is wrong");
             return isWell;
+        }
+
+        /// <summary>That the running server would not even ask the directory.</summary>
+        private async Task TellHoldsAsync(string? account)
+        {
+            if (user is null || !File.Exists(options.DatabaseFile)) return;
+            await using var database = new StateDatabase(options.DatabaseFile);
+            string[] names = [AccountSpelling.Key(user), .. account is null ? Array.Empty<string>() : [AccountSpelling.Key(account)]];
+            foreach (var held in new SignInHolds(database, TimeProvider.System).Read().Where(h => names.Contains(AccountSpelling.Key(h.Account))))
+            {
+                Tell(new Finding("limits", Verdict.Bad, TimeSpan.Zero, $"the token server holds {LogText.Clean(held.Account)} back until {held.Until:yyyy-MM-dd HH:mm:ss}Z: {held.Reason}; 'accounts unlock {LogText.Clean(held.Account)}' releases it"));
+            }
         }
 
         private async Task TellSharedNamesAsync(IReadOnlyList<DirectorySettings> directories, CancellationToken cancellationToken)

@@ -6,8 +6,8 @@ namespace AuthIndex.TokenServer.Identity;
 /// <summary>
 /// Finds out who somebody is: sources in order, an account unknown to one being asked of the next, a wrong password ending the
 /// search. An account of one source never stands for that of an earlier one whose name is the same but for spelling: it is refused,
-/// since by their names they would share rights and tokens. What was found out a moment ago is remembered, and how often it may be tried is limited. Whoever is suspended is refused
-/// at the end of every way.
+/// since by their names they would share rights and tokens. What was found out a moment ago is remembered, and how often it may be
+/// tried is limited. Whoever is suspended is refused at the end of every way.
 /// </summary>
 internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, RememberedCredentials remembered, SuspendedAccounts suspended, SignInLimits limits)
 {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
@@ -12,7 +13,7 @@ namespace AuthIndex.TokenServer.Identity;
 /// Where an account signed in lately only the first holds for it, so that nobody elsewhere locks it out by guessing. All counts
 /// are of this process, and gone when it ends.
 /// </summary>
-internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider time)
+internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider time, HeldAccounts? held = null)
 {
     // Where an account signed in lately, what is remembered is compared with so many more guesses than are checked.
     private const int ShieldFactor = 100;
@@ -32,7 +33,15 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     private readonly FailureCounts deadTokens = new(options.PerAddress, options.Within, time);
     private readonly ExpiringOutcomes failedTokens = new(MaxFailedCredentials, options.Within, time);
 
+    // How often an account was released: part of what its failures are counted under, so that no address need be known for it.
+    private readonly ConcurrentDictionary<string, int> releases = new(StringComparer.Ordinal);
+
     private SignInLimitsOptions Options => options;
+
+    private HeldAccounts? Held => held;
+
+    /// <summary>Forgets all failed sign-ins of an account, from wherever they came. An administrator's act, so there are few.</summary>
+    public void Release(string account) => releases.AddOrUpdate(account.Trim().ToUpperInvariant(), 1, (_, count) => count + 1);
 
     /// <summary>Somebody shows a user name and a password.</summary>
     /// <param name="user">The user name.</param>
@@ -78,10 +87,12 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     private UInt256 Hash(Requester who, Kind kind)
     {
         var account = who.Account.ToUpperInvariant();
-        Span<byte> text = stackalloc byte[17 + Encoding.UTF8.GetMaxByteCount(IdentityChain.MaxUserLength)];
+        const int head = 1 + 16 + sizeof(int);
+        Span<byte> text = stackalloc byte[head + Encoding.UTF8.GetMaxByteCount(IdentityChain.MaxUserLength)];
         text[0] = (byte)kind;
         MemoryMarshal.Write(text[1..], who.Network.Number);
-        var length = 17 + Encoding.UTF8.GetBytes(account, text[17..]);
+        MemoryMarshal.Write(text[17..], releases.GetValueOrDefault(account));
+        var length = head + Encoding.UTF8.GetBytes(account, text[head..]);
         Span<byte> hash = stackalloc byte[32];
         HMACSHA256.HashData(key, text[..length], hash);
         return MemoryMarshal.Read<UInt256>(hash);
@@ -191,10 +202,16 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
 
         private SignInOutcome.Limited? Obstacle()
         {
-            if (limits.pairs.Wait(pair) is var ofPair && ofPair > TimeSpan.Zero) return limits.Limited(ofPair, limits.Options.PerAccountAndAddress, "of this account from this address");
+            if (limits.pairs.Wait(pair) is var ofPair && ofPair > TimeSpan.Zero) return Held(limits.Limited(ofPair, limits.Options.PerAccountAndAddress, "of this account from this address"));
             if (limits.places.Has(by)) return null;
             if (isOneClient && limits.networks.Wait(Network) is var ofNetwork && ofNetwork > TimeSpan.Zero) return limits.Limited(ofNetwork, limits.Options.PerAddress, "from this address");
-            return limits.accounts.Wait(Account) is var ofAccount && ofAccount > TimeSpan.Zero ? limits.Limited(ofAccount, limits.Options.PerAccount, "of this account from all addresses") : null;
+            return limits.accounts.Wait(Account) is var ofAccount && ofAccount > TimeSpan.Zero ? Held(limits.Limited(ofAccount, limits.Options.PerAccount, "of this account from all addresses")) : null;
+        }
+
+        private SignInOutcome.Limited Held(SignInOutcome.Limited limited)
+        {
+            limits.Held?.Add(by.Account, limited.RetryAfter, limited.Reason);
+            return limited;
         }
     }
 }

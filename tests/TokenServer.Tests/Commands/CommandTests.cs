@@ -1,5 +1,8 @@
 using System.Text.Json;
 using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Revocation;
+using AuthIndex.TokenServer.State;
 
 namespace AuthIndex.TokenServer.Tests.Commands;
 
@@ -151,6 +154,35 @@ public sealed class CommandTests : IDisposable
 
         await people.DisposeAsync();
         Assert.Contains("cannot tell whether there is an account 'jgross'", (await RunAsync("", ["accounts", "suspend", "jgross", .. corp])).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_doctor_of_a_directory_names_an_account_that_the_server_itself_holds_back_and_names_that_exist_twice()
+    {
+        await OkAsync("", "init");
+        await File.WriteAllTextAsync(Path.Combine(directory.Folder("policies"), "p.yaml"), "version: 1\n", TestContext.Current.CancellationToken);
+        await using var people = new FakeDirectory
+        {
+            OnSearch = s => s.Filter == "(objectClass=*)" ? [new FakeEntry(s.BaseDn, ("uid", ["Admin"]))] : s.Filter.Contains("(uid=admin)", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=Admin,dc=org", ("uid", ["Admin"]))] : [],
+        };
+        string[] doctor =
+        [
+            "ldap", "doctor", "--user", "admin", "--without-password", "--set", $"tokenServer.policiesDirectory={directory["policies"]}", "--set", "tokenServer.ldap.0.name=corp",
+            "--set", $"tokenServer.ldap.0.servers.0={people.Url}", "--set", "tokenServer.ldap.0.anonymousSearch=true", "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.groups.via=none",
+        ];
+        Assert.Contains("'admin' is an account of htpasswd and 'Admin' one of ldap:corp", (await OkAsync("", doctor)).Output, StringComparison.Ordinal);
+
+        Directory.CreateDirectory(directory["data/token-server"]);
+        await using (var database = new StateDatabase(new TokenServerOptions { DataDirectory = directory["data"] }.DatabaseFile))
+        {
+            await new SignInHolds(database, TimeProvider.System).WriteAsync([new HeldAccount("ADMIN", DateTimeOffset.UtcNow.AddMinutes(5), "10 sign-ins have failed")]);
+        }
+
+        var told = await RunAsync("", doctor);
+        Assert.Equal(1, told.ExitCode);
+        Assert.Contains("10 sign-ins have failed; 'accounts unlock ADMIN' releases it", told.Output, StringComparison.Ordinal);
+        await OkAsync("", "accounts", "unlock", "admin");
+        Assert.Contains("all is well", (await OkAsync("", doctor)).Output, StringComparison.Ordinal);
     }
 
     [Fact]

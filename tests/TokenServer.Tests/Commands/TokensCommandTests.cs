@@ -56,6 +56,22 @@ public sealed class TokensCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task An_account_is_unlocked_beside_a_running_server()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        for (var i = 0; i < 10; i++) Assert.StartsWith("401 ", await host.GetAsync("/token?service=registry", "alice", $"guess {i}").ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("429 ", await host.GetAsync("/token?service=registry", "alice", TokenServerHost.AlicePassword).ErrorAsync(), StringComparison.Ordinal);
+        var holds = host.Service<SignInHolds>();
+        await Eventually.TrueAsync(() => holds.Read() is [{ Account: "alice" }], TimeSpan.FromSeconds(30), () => "nobody was written down");
+
+        var unlocked = await ChildProcess.RunAsync(Program, ["accounts", "unlock", "ALICE", "--data", host.Options.DataDirectory]);
+        Assert.StartsWith("unlocked ", unlocked.Output, StringComparison.Ordinal);
+        Assert.Empty(holds.Read());
+        await Eventually.TrueAsync(async () => (await host.GetAsync("/token?service=registry", "alice", TokenServerHost.AlicePassword)).IsSuccessStatusCode, TimeSpan.FromSeconds(30), () => "alice is still held back");
+        Assert.Contains("there is no account 'nobody'", (await ChildProcess.RunAsync(Program, ["accounts", "unlock", "nobody", "--data", host.Options.DataDirectory])).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Tokens_are_looked_after_while_no_server_runs_and_no_password_looks_like_one()
     {
         await PrepareAsync();

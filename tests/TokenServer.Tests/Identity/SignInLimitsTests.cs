@@ -13,9 +13,15 @@ public sealed class SignInLimitsTests
     private readonly SignInLimitsOptions options = new() { PerAccountAndAddress = 3, PerAccount = 6, PerAddress = 8, Within = TimeSpan.FromMinutes(24) };
     private readonly Source source = new();
     private TimeSpan remember = TimeSpan.FromMinutes(5);
+    private readonly HeldAccounts held;
     private readonly Lazy<IdentityChain> chain;
+    private SignInLimits limits = null!;
 
-    public SignInLimitsTests() => chain = new(() => new IdentityChain([source], new RememberedCredentials(remember, clock), new SuspendedAccounts(), new SignInLimits(options, clock)));
+    public SignInLimitsTests()
+    {
+        held = new HeldAccounts(clock);
+        chain = new(() => new IdentityChain([source], new RememberedCredentials(remember, clock), new SuspendedAccounts(), limits = new SignInLimits(options, clock, held)));
+    }
 
     [Fact]
     public async Task An_account_may_be_guessed_from_an_address_so_often_and_no_more()
@@ -189,6 +195,34 @@ public sealed class SignInLimitsTests
         // No more of them than were taken.
         await GuessAsync("bob", Here, 3);
         Assert.IsType<SignInOutcome.Limited>(await SignInAsync("bob", "guess", Here));
+    }
+
+    [Fact]
+    public async Task An_account_that_is_held_back_is_named_and_can_be_released_wherever_it_was_guessed_from()
+    {
+        await GuessAsync("alice", Here, 3);
+        await GuessAsync("alice", Elsewhere, 3, "other");
+        await GuessAsync("bob", Here, 2);
+        held.TakeChanged();
+        foreach (var address in (IPAddress[])[Here, Elsewhere]) Assert.IsType<SignInOutcome.Limited>(await SignInAsync("alice", "right", address));
+        var told = Assert.Single(held.TakeChanged()!);
+        Assert.Equal(("alice", clock.GetUtcNow() + TimeSpan.FromMinutes(8)), (told.Account, told.Until));
+        Assert.Null(held.TakeChanged());
+
+        limits.Release("Alice");
+        foreach (var address in (IPAddress[])[Here, Elsewhere]) Assert.IsType<SignInOutcome.SignedIn>(await SignInAsync("alice", "right", address));
+        await GuessAsync("bob", Here, 1, "last");
+        Assert.IsType<SignInOutcome.Limited>(await SignInAsync("bob", "right", Here));
+    }
+
+    [Fact]
+    public void Of_accounts_held_back_so_many_are_kept_and_those_that_are_over_make_room()
+    {
+        for (var i = 0; i <= HeldAccounts.MaxAccounts; i++) held.Add($"name{i}", TimeSpan.FromMinutes(1), "guesses");
+        Assert.Equal(HeldAccounts.MaxAccounts, held.TakeChanged()!.Count);
+        clock.Advance(TimeSpan.FromMinutes(1));
+        held.Add("another", TimeSpan.FromMinutes(1), "guesses");
+        Assert.Equal(["another"], held.TakeChanged()!.Select(h => h.Account));
     }
 
     [Fact]

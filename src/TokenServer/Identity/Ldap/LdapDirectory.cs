@@ -23,10 +23,11 @@ internal sealed class LdapDirectory
     private readonly VerifiedCredentials verified;
     private readonly TimeProvider time;
     private readonly ILogger log;
+    private readonly HeldAccounts? held;
 
-    public LdapDirectory(DirectorySettings settings, VerifiedCredentials verified, TimeProvider time, ILogger log)
+    public LdapDirectory(DirectorySettings settings, VerifiedCredentials verified, TimeProvider time, ILogger log, HeldAccounts? held = null)
     {
-        (this.settings, this.verified, this.time, this.log) = (settings, verified, time, log);
+        (this.settings, this.verified, this.time, this.log, this.held) = (settings, verified, time, log, held);
         groups = new GroupReader(settings);
         accounts = new AccountReader(settings, groups);
         budget = new FailureBudget(settings.Options.Lockout.Failures, settings.Options.Lockout.Within, time);
@@ -39,7 +40,8 @@ internal sealed class LdapDirectory
         if (FindOne(session, deadline, accounts.ByTyped(user), user, out var entry) is { } outcome) return outcome is SignInOutcome.Refused ? BindForNobody(outcome) : outcome;
         if (Refusal(entry!, session, deadline, out var obstacles) is { } refusal) return BindForNobody(refusal);
 
-        var checkedPassword = Guarded(user, password, entry!.Dn, () => session.Run(deadline, c => Bind(c, entry.Dn, password, entry.Value("userAccountControl") is not null)), refused => BindForNobody(refused), obstacles);
+        var name = accounts.Name(entry!, out var account) is null ? account : user;
+        var checkedPassword = Guarded(user, password, name, entry!.Dn, () => session.Run(deadline, c => Bind(c, entry.Dn, password, entry.Value("userAccountControl") is not null)), refused => BindForNobody(refused), obstacles);
         return checkedPassword ?? Admit(entry, question => session.Run(deadline, c => c.Search(question)));
 
         // Who is refused without a bind waits for one all the same: time does not tell that the account exists.
@@ -69,6 +71,15 @@ internal sealed class LdapDirectory
         // Also an entry whose name cannot be read is one that bears it.
         IReadOnlyList<string> Search(SearchQuestion question) =>
             [.. session.Run(deadline, c => c.Search(question with { Limit = MaxNames })).Entries.Select(e => accounts.Name(e, out var account) is null ? account : name)];
+    }
+
+    /// <summary>Forgets the wrong passwords of an account that were passed on.</summary>
+    public void Release(DirectorySession session, Deadline deadline, string account)
+    {
+        IEnumerable<string> names = settings.BindsDirectly
+            ? [Template.Name(settings.Options.UserDnTemplate!, account)]
+            : ((SearchQuestion[])[accounts.ByAccount(account), accounts.ByTyped(account)]).SelectMany(q => session.Run(deadline, c => c.Search(q)).Entries).Select(e => e.Dn);
+        foreach (var dn in names) budget.Clear(DistinguishedName.Key(dn));
     }
 
     /// <summary>Does for nobody what is done for a wrong password, once the account was looked for. No password is sent but a random one.</summary>
@@ -120,7 +131,7 @@ internal sealed class LdapDirectory
         return session.Run(deadline, c =>
         {
             // The entry can be read, and the groups found, only as the account itself.
-            if (Guarded(user, password, dn, () => Bind(c, dn, password, isActiveDirectory: false), BindForNobody, []) is { } outcome) return outcome;
+            if (Guarded(user, password, user, dn, () => Bind(c, dn, password, isActiveDirectory: false), BindForNobody, []) is { } outcome) return outcome;
             if (c.SearchAsAccount(accounts.ByName(dn)).Entries is not [var entry]) return new SignInOutcome.Refused($"{dn} may not read its own entry");
             if (accounts.Refusal(dn) is { } question && c.SearchAsAccount(question).Entries.Count > 0) return RefusedByFilter(dn);
             return AccountState.Read(entry, time.GetUtcNow()) is [{ IsCertain: true } obstacle, ..] ? new SignInOutcome.Refused(obstacle.Reason) : Admit(entry, c.SearchAsAccount);
@@ -157,14 +168,16 @@ internal sealed class LdapDirectory
 
     /// <summary>Binds within the budget of wrong passwords. A password that was right lately is worth a bind however many others are guessed.</summary>
     /// <returns>Null when the password is right.</returns>
-    private SignInOutcome? Guarded(string user, string password, string dn, Func<BindAnswer> bind, Func<SignInOutcome, SignInOutcome> unasked, IReadOnlyList<AccountObstacle> obstacles)
+    private SignInOutcome? Guarded(string user, string password, string name, string dn, Func<BindAnswer> bind, Func<SignInOutcome, SignInOutcome> unasked, IReadOnlyList<AccountObstacle> obstacles)
     {
         var account = DistinguishedName.Key(dn);
         var lockout = settings.Options.Lockout;
         var isTaken = budget.TryTake(account, out var wait, out var isLast);
         if (!isTaken && verified.Find(user, password, out _) is null)
         {
-            return unasked(new SignInOutcome.Refused(string.Create(CultureInfo.InvariantCulture, $"{lockout.Failures} wrong passwords within {lockout.Within}: the directory is not asked again for {wait.TotalSeconds:0} s, so that it does not lock {dn}")));
+            var reason = string.Create(CultureInfo.InvariantCulture, $"{lockout.Failures} wrong passwords within {lockout.Within}: the directory is not asked again for {wait.TotalSeconds:0} s, so that it does not lock {dn}");
+            held?.Add(name, wait, $"{lockout.Failures} wrong passwords within {lockout.Within} were passed on to the directory {settings.Name}");
+            return unasked(new SignInOutcome.Refused(reason));
         }
 
         var outcome = Ask();

@@ -25,13 +25,13 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     private readonly TokenMetrics? metrics;
     private long outageSignIns;
 
-    public LdapSource(DirectorySettings settings, IDirectoryConnector connector, TimeProvider time, ILogger<LdapSource> log, TokenMetrics? metrics = null)
+    public LdapSource(DirectorySettings settings, IDirectoryConnector connector, TimeProvider time, ILogger<LdapSource> log, TokenMetrics? metrics = null, HeldAccounts? held = null)
     {
         (this.settings, this.time, this.log, this.metrics) = (settings, time, log, metrics);
         verified = new VerifiedCredentials(time);
         var kept = settings.Options.OutageGrace > settings.Options.RememberFor ? settings.Options.OutageGrace : settings.Options.RememberFor;
         found = new Recent<string, SignInOutcome.SignedIn>(RememberedAccounts, kept, time);
-        directory = new LdapDirectory(settings, verified, time, log);
+        directory = new LdapDirectory(settings, verified, time, log, held);
         servers = new ServerGroup(settings, time, log);
         threads = new BoundedThreads<DirectorySession>($"ldap {settings.Name}", settings.Options.Connections, settings.Options.QueueLength, () => new DirectorySession(settings, servers, connector, time, log));
     }
@@ -120,6 +120,19 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
             cancellationToken);
         return outcome is SignInOutcome.Unavailable outage ? new NamesFound([], outage) : new NamesFound(names);
     }
+
+    /// <summary>Forgets the wrong passwords of an account that were passed on: an administrator says that its lock is off.</summary>
+    /// <param name="account">The account's name, or what is typed for it.</param>
+    /// <param name="cancellationToken">Ends the waiting for the directory, which is asked for the entry.</param>
+    public async Task ReleaseAsync(string account, CancellationToken cancellationToken) =>
+        await AskAsync(
+            new Requester(ClientNetwork.Unknown, account),
+            (session, deadline) =>
+            {
+                directory.Release(session, deadline, account);
+                return new SignInOutcome.UnknownAccount();
+            },
+            cancellationToken);
 
     /// <inheritdoc/>
     public void Dispose() => threads.Dispose();

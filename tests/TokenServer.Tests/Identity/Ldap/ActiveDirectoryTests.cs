@@ -50,6 +50,21 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
     }
 
     [Theory]
+    [InlineData("alice")]
+    [InlineData("ALICE")]
+    public async Task An_account_held_back_by_its_budget_is_named_and_released(string released)
+    {
+        using var signIn = new LdapSignIn(Options());
+        for (var i = 0; i < 3; i++) Assert.IsType<SignInOutcome.WrongPassword>(await signIn.AsAsync("alice", $"wrong {i}"));
+        Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", "right"));
+        Assert.Equal(["Alice"], signIn.Held.TakeChanged()!.Select(h => h.Account));
+
+        await signIn.ReleaseAsync(released);
+        signIn.Clock.Advance(RememberedCredentials.WrongFor);
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
+    }
+
+    [Theory]
     [InlineData("532", "the password has expired")]
     [InlineData("533", "the account is disabled")]
     [InlineData("701", "the account has expired")]
