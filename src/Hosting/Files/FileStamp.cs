@@ -35,13 +35,6 @@ public readonly partial record struct FileStamp(ulong Inode, ulong Length, long 
         return TryRead(path, NoFollow, about) && (MemoryMarshal.Read<ushort>(about[28..]) & TypeMask) == Regular;
     }
 
-    /// <summary>The number of the account that owns a file, links followed; null when there is none to be had.</summary>
-    public static uint? OwnerOf(string path)
-    {
-        Span<byte> about = stackalloc byte[256];
-        return StatX(CurrentDirectory, path, 0, BasicStatistics, about) == 0 ? MemoryMarshal.Read<uint>(about[20..]) : null;
-    }
-
     /// <summary>
     /// Whether the file can no longer change without its stamp changing: file systems count time in ticks of some milliseconds
     /// (whole seconds on some), so two writes within one tick look alike.

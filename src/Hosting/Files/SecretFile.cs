@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace AuthIndex.Hosting.Files;
 
 /// <summary>
@@ -7,7 +5,7 @@ namespace AuthIndex.Hosting.Files;
 /// read them either, except where the system that runs the server mounts them so: Kubernetes and Swarm give secrets to root with
 /// mode 440 or 444, inside a container that nobody else is in.
 /// </summary>
-public static partial class SecretFile
+public static class SecretFile
 {
     private const UnixFileMode OthersMayWrite = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
 
@@ -27,7 +25,7 @@ public static partial class SecretFile
         try
         {
             var mode = File.GetUnixFileMode(path);
-            if (Problem(mode, FileStamp.OwnerOf(path) ?? Root, EffectiveUser()) is { } problem)
+            if (Problem(mode, FileOwnership.Of(path)?.Owner ?? Root, FileOwnership.Self) is { } problem)
             {
                 throw new OperatorException($"{what} {path} {problem} (mode {Convert.ToString((int)mode, 8)}): chmod 600 {path}");
             }
@@ -58,7 +56,4 @@ public static partial class SecretFile
         var isMounted = (mode & SomebodyMayWrite) == UnixFileMode.None || (owner == Root && user != Root);
         return isMounted || (mode & OthersMay) == UnixFileMode.None ? null : "is open to other accounts of this machine";
     }
-
-    [LibraryImport("libc", EntryPoint = "geteuid")]
-    private static partial uint EffectiveUser();
 }
