@@ -63,12 +63,34 @@ internal static class LdapCommand
                 }
 
                 await TellHoldsAsync(who?.Account);
-                if (who is not null) TellPolicy(who);
+                if (who is null) continue;
+                if (await TakenAsync(who.Account, directory, cancellationToken) is { } taken) Tell(new Finding("admission", Verdict.Bad, TimeSpan.Zero, taken));
+                else TellPolicy(who);
             }
 
             await TellSharedNamesAsync(directories, cancellationToken);
             Console.Out.WriteLine(isWell ? "all is well" : "something is wrong");
             return isWell;
+        }
+
+        /// <summary>Why the server refuses an account although the directory lets it in: an earlier source has one of that name. Null when none has.</summary>
+        private async Task<string?> TakenAsync(string account, DirectorySettings directory, CancellationToken cancellationToken)
+        {
+            if (File.Exists(options.HtpasswdPath)
+                && HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken)).Alike(account) is [var local, ..])
+            {
+                return $"'{LogText.Clean(account)}' has the name of the account '{LogText.Clean(local)}' of htpasswd and cannot sign in: give one of them another name";
+            }
+
+            using var sources = new LdapSources(options.Ldap, TimeProvider.System, NullLogger<LdapSource>.Instance);
+            foreach (var earlier in sources.All.TakeWhile(s => s.DirectoryName != directory.Name))
+            {
+                var found = await earlier.NamesAsync(account, asTyped: false, cancellationToken);
+                if (found.Outage is { } outage) return $"whether {earlier.Title}, which comes first, has this account too cannot be told: {outage.Reason}";
+                if (found.Accounts is [var first, ..]) return $"'{LogText.Clean(account)}' has the name of the account '{LogText.Clean(first)}' of {earlier.Title}, which comes first, and cannot sign in";
+            }
+
+            return null;
         }
 
         /// <summary>That the running server would not even ask the directory.</summary>

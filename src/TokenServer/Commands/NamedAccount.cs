@@ -66,11 +66,28 @@ internal static class NamedAccount
         {
             var names = await directory.NamesAsync(typed, asTyped: true, cancellationToken);
             if (names.Outage is { } outage) throw new OperatorException($"cannot tell whether there is an account '{LogText.Clean(typed)}': {outage.Reason}; --force takes the name as it stands");
-            if (names.Accounts is [var only]) return only;
+            if (names.Accounts is [var only]) return await UnlessTakenAsync(only, directory, local, directories.All, cancellationToken);
             if (names.Accounts.Count > 0) throw Ambiguous(typed, names.Accounts);
         }
 
         throw new OperatorException($"there is no account '{LogText.Clean(typed)}'{Suggestion.For(typed, local?.Accounts.Select(a => a.Name) ?? [])}; --force takes the name as it stands");
+    }
+
+    /// <summary>The name of a directory's account, where no earlier source has an account of that name: what is done to one would be done to the other.</summary>
+    private static async Task<string> UnlessTakenAsync(
+        string account, LdapSource directory, HtpasswdContent? local, IReadOnlyList<LdapSource> directories, CancellationToken cancellationToken)
+    {
+        var taken = local?.Alike(account) is [var other, ..] ? $"the account '{LogText.Clean(other)}' of htpasswd" : null;
+        foreach (var earlier in directories.TakeWhile(d => d != directory && taken is null))
+        {
+            var names = await earlier.NamesAsync(account, asTyped: false, cancellationToken);
+            if (names.Outage is { } outage) throw new OperatorException($"cannot tell whether '{LogText.Clean(account)}' is an account of {earlier.Title} too: {outage.Reason}");
+            if (names.Accounts is [var first, ..]) taken = $"the account '{LogText.Clean(first)}' of {earlier.Title}";
+        }
+
+        return taken is null
+            ? account
+            : throw new OperatorException($"'{LogText.Clean(account)}' of {directory.Title} has the name of {taken}, so it cannot sign in; to mean that account, write its name as it stands");
     }
 
     private static OperatorException Ambiguous(string typed, IReadOnlyList<string> accounts) =>

@@ -29,14 +29,19 @@ internal static class UsersCommand
         var command = new Command("add", "Adds an account; the password is asked for, or is the first line of standard input.") { name };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var (path, account) = (PathOf(line, parsed), parsed.GetValue(name)!);
+            var options = OptionsOf(line, parsed);
+            var (path, account) = (options.HtpasswdPath, parsed.GetValue(name)!);
             if (AccountName.Problem(account) is { } problem) throw new OperatorException(problem);
+            if (TokenText.IsIn(account)) throw new OperatorException("this account could never sign in: its name looks like a token");
             var taken = $"the account '{account}' exists already; 'users passwd' gives it another password";
             if (HtpasswdEdit.Names(Read(path)).Contains(account, StringComparer.Ordinal)) throw new OperatorException(taken);
             if (AccountName.Caution(account) is { } caution) await Console.Error.WriteLineAsync($"warning: {caution}");
             var hash = PasswordHash.Make(PasswordInput.Read(account));
             await ChangeAsync(path, file => HtpasswdEdit.Add(file, account, hash), taken, cancellationToken);
-            return Done($"added {account}");
+
+            // A directory's account of that name cannot sign in from now on, and the tokens it was given must not become this one's.
+            var ended = options.Ldap.Count == 0 ? 0 : await EndAllAsync(options, account, null, "it is added", cancellationToken);
+            return Done($"added {account}{(ended > 0 ? $"; {ended} tokens that were given under this name ended" : "")}");
         });
         return command;
     }

@@ -124,13 +124,17 @@ public sealed class CommandTests : IDisposable
     public async Task Accounts_are_named_in_any_spelling_that_is_clear_and_nobody_is_suspended_in_vain()
     {
         await OkAsync("", "init");
-        await using var people = new FakeDirectory { OnSearch = s => s.Filter.Contains("=jgross", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=JGross,dc=org", ("uid", ["JGross"]))] : [] };
+        await using var people = new FakeDirectory { OnSearch = s => s.Filter.Contains("=jgross", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=JGross,dc=org", ("uid", ["JGross"]))]
+            : s.Filter.Contains("=boss@example.org", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=Admin,dc=org", ("uid", ["Admin"]))] : [] };
         await File.WriteAllTextAsync(Path.Combine(directory.Folder("policies"), "p.yaml"), "version: 1\n", TestContext.Current.CancellationToken);
         string[] corp =
         [
             "--set", "tokenServer.ldap.0.name=corp", "--set", $"tokenServer.ldap.0.servers.0={people.Url}", "--set", "tokenServer.ldap.0.anonymousSearch=true",
             "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.userFilter=(|(uid={account})(mail={account}))",
         ];
+        var taken = await RunAsync("", ["accounts", "suspend", "boss@example.org", .. corp]);
+        Assert.Equal(1, taken.ExitCode);
+        Assert.Contains("'Admin' of ldap:corp has the name of the account 'admin' of htpasswd, so it cannot sign in", taken.Error, StringComparison.Ordinal);
         foreach (var (typed, account) in new[] { ("jgross@example.org", "JGross"), ("ADMIN", "admin") })
         {
             Assert.StartsWith($"suspended {account};", (await OkAsync("", ["accounts", "suspend", typed, .. corp])).Output, StringComparison.Ordinal);
@@ -148,12 +152,16 @@ public sealed class CommandTests : IDisposable
             await OkAsync("", "accounts", "suspend", typed, "--force");
         }
 
+        await OkAsync("", ["tokens", "create", "--account", "jgross", .. corp]);
+        Assert.Contains("added JGross; 1 tokens that were given under this name ended", (await OkAsync("a good password\n", ["users", "add", "JGross", .. corp])).Output, StringComparison.Ordinal);
+        Assert.Contains("looks like a token", (await RunAsync("a good password\n", "users", "add", "aix_foo")).Error, StringComparison.Ordinal);
+
         Assert.Contains("did you mean 'amdin'?", (await RunAsync("", "accounts", "resume", "amdn")).Error, StringComparison.Ordinal);
         Assert.Contains("there is no account 'nobodyelse'", (await RunAsync("", "tokens", "revoke", "--account", "nobodyelse")).Error, StringComparison.Ordinal);
         Assert.Equal("revoked 0 tokens of admin\n", (await OkAsync("", "tokens", "revoke", "--account", "Admin")).Output);
 
         await people.DisposeAsync();
-        Assert.Contains("cannot tell whether there is an account 'jgross'", (await RunAsync("", ["accounts", "suspend", "jgross", .. corp])).Error, StringComparison.Ordinal);
+        Assert.Contains("cannot tell whether there is an account 'jgross@example.org'", (await RunAsync("", ["accounts", "suspend", "jgross@example.org", .. corp])).Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -163,25 +171,34 @@ public sealed class CommandTests : IDisposable
         await File.WriteAllTextAsync(Path.Combine(directory.Folder("policies"), "p.yaml"), "version: 1\n", TestContext.Current.CancellationToken);
         await using var people = new FakeDirectory
         {
-            OnSearch = s => s.Filter == "(objectClass=*)" ? [new FakeEntry(s.BaseDn, ("uid", ["Admin"]))] : s.Filter.Contains("(uid=admin)", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=Admin,dc=org", ("uid", ["Admin"]))] : [],
+            OnSearch = s => s.Filter == "(objectClass=*)" ? [new FakeEntry(s.BaseDn, ("uid", ["Admin"]))] : s.Filter.Contains("(uid=admin)", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=Admin,dc=org", ("uid", ["Admin"]))]
+                : s.Filter.Contains("(uid=carol)", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=Carol,dc=org", ("uid", ["Carol"]))]
+                : s.Filter.Contains("(uid=twice)", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=twice,dc=org", ("uid", ["twice"]), ("uid", ["two"]))] : [],
         };
-        string[] doctor =
+        string[] DoctorOf(string user) =>
         [
-            "ldap", "doctor", "--user", "admin", "--without-password", "--set", $"tokenServer.policiesDirectory={directory["policies"]}", "--set", "tokenServer.ldap.0.name=corp",
+            "ldap", "doctor", "--user", user, "--without-password", "--set", $"tokenServer.policiesDirectory={directory["policies"]}", "--set", "tokenServer.ldap.0.name=corp",
             "--set", $"tokenServer.ldap.0.servers.0={people.Url}", "--set", "tokenServer.ldap.0.anonymousSearch=true", "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.groups.via=none",
         ];
+        var doctor = DoctorOf("carol");
         Assert.Contains("'admin' is an account of htpasswd and 'Admin' one of ldap:corp", (await OkAsync("", doctor)).Output, StringComparison.Ordinal);
+        var refused = await RunAsync("", DoctorOf("admin"));
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("'Admin' has the name of the account 'admin' of htpasswd and cannot sign in", refused.Output, StringComparison.Ordinal);
+        var malformed = await RunAsync("", DoctorOf("twice"));
+        Assert.Equal(1, malformed.ExitCode);
+        Assert.Contains("sent an entry below dc=org that cannot be read", malformed.Output, StringComparison.Ordinal);
 
         Directory.CreateDirectory(directory["data/token-server"]);
         await using (var database = new StateDatabase(new TokenServerOptions { DataDirectory = directory["data"] }.DatabaseFile))
         {
-            await new SignInHolds(database, TimeProvider.System).WriteAsync([new HeldAccount("ADMIN", DateTimeOffset.UtcNow.AddMinutes(5), "10 sign-ins have failed")]);
+            await new SignInHolds(database, TimeProvider.System).WriteAsync([new HeldAccount("CAROL", DateTimeOffset.UtcNow.AddMinutes(5), "10 sign-ins have failed")]);
         }
 
         var told = await RunAsync("", doctor);
         Assert.Equal(1, told.ExitCode);
-        Assert.Contains("10 sign-ins have failed; 'accounts unlock ADMIN' releases it", told.Output, StringComparison.Ordinal);
-        await OkAsync("", "accounts", "unlock", "admin");
+        Assert.Contains("10 sign-ins have failed; 'accounts unlock CAROL' releases it", told.Output, StringComparison.Ordinal);
+        await OkAsync("", "accounts", "unlock", "carol");
         Assert.Contains("all is well", (await OkAsync("", doctor)).Output, StringComparison.Ordinal);
     }
 

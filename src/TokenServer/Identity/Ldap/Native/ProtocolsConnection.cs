@@ -137,6 +137,11 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
         {
             throw new SearchRefusedException((int)response.ResultCode, $"{server} refused to search {request.DistinguishedName}: {ResultCodes.Name((int)response.ResultCode)} {response.ErrorMessage}".TrimEnd());
         }
+        catch (ArgumentException e)
+        {
+            // The library cannot hold an entry that names an attribute twice, which RFC 4511 section 4.5.2 forbids.
+            throw new SearchRefusedException((int)ResultCode.Other, $"{server} sent an entry below {request.DistinguishedName} that cannot be read: {e.Message}");
+        }
     }
 
     private T Call<T>(string what, TimeSpan within, Func<T> call)
