@@ -7,7 +7,7 @@ namespace AuthIndex.Acceptance;
 /// <summary>Every command in the README and in <c>docs</c> is one that there is, with options that it has, and is run here or by another test.</summary>
 public sealed partial class DocumentedCommandsTests(RealParts parts)
 {
-    private static readonly string[] OfTheScript = ["up", "status", "doctor", "test", "bench", "backup", "restore", "completion", "version", "help"];
+    private static readonly string[] OfTheScript = ["up", "status", "doctor", "trust", "test", "bench", "backup", "restore", "completion", "version", "help"];
 
     // Run here, one after another, on one installation: alice has an account, and team/app a tag that has moved.
     private static readonly string[] Runs =
@@ -57,6 +57,7 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
         ["doctor"] = "tests/Acceptance/CommandLineTests.cs",
         ["test"] = "tests/Acceptance/DocumentedCommandsTests.cs", // which it runs
         ["tokens create --account robot:ci "] = "tests/TokenServer.Tests/Tokens/LdapGrantTests.cs",
+        ["trust "] = "tests/Acceptance/TrustTests.cs",
         ["up"] = "tests/Acceptance/UpTests.cs",
         ["up --config "] = "tests/Acceptance/LdapDockerTests.cs",
         ["up --tls"] = "tests/Acceptance/TlsTests.cs",
