@@ -1,5 +1,6 @@
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Audit;
+using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer;
 using AuthIndex.TokenServer.Commands;
@@ -20,4 +21,8 @@ var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, p
 policy.Add(PolicyCommandReload.Create(Options, TimeProvider.System));
 root.Add(policy);
 root.Add(AuditCommand.Create(parsed => Options(parsed).AuditPath, TimeProvider.System));
-return await CommandLine.RunAsync(root, args, new ActRecorder(["users", "accounts", "tokens", "keys", "restore"], parsed => (Options(parsed).AuditPath, Options(parsed).Audit), TimeProvider.System));
+return await CommandLine.RunAsync(root, args, new ActRecorder(
+    ["users", "accounts", "tokens", "keys", "restore"],
+    parsed => (Options(parsed).AuditPath, Options(parsed).Audit),
+    TimeProvider.System,
+    parsed => RestoreNote.IsIn(Path.Combine(Options(parsed).DataDirectory, "registry"))));

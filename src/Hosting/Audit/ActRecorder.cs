@@ -11,7 +11,9 @@ namespace AuthIndex.Hosting.Audit;
 /// <param name="acts">The commands that are recorded; those below one of them are too, except <c>list</c> and <c>history</c>, which change nothing.</param>
 /// <param name="log">The audit log's file, as the configuration names it.</param>
 /// <param name="time">The clock.</param>
-public sealed class ActRecorder(IReadOnlyCollection<string> acts, Func<ParseResult, (string Path, AuditRotation Rotation)> log, TimeProvider time)
+/// <param name="isRestoring">Whether a restore has further parts to come, which must find nothing where they go on; null for never.</param>
+public sealed class ActRecorder(
+    IReadOnlyCollection<string> acts, Func<ParseResult, (string Path, AuditRotation Rotation)> log, TimeProvider time, Func<ParseResult, bool>? isRestoring = null)
 {
     private static readonly string[] HarmlessVerbs = ["list", "history"];
     private static readonly string[] SharedOptions = ["--config", "--data", "--set", "--default"];
@@ -28,6 +30,7 @@ public sealed class ActRecorder(IReadOnlyCollection<string> acts, Func<ParseResu
         if (parsed.Errors.Count > 0 || HarmlessVerbs.Contains(path[^1], StringComparer.Ordinal) || !path.Select((_, i) => string.Join(' ', path.Take(i + 1))).Any(p => acts.Contains(p, StringComparer.Ordinal))) return;
         try
         {
+            if (isRestoring?.Invoke(parsed) == true) return;
             var (file, rotation) = log(parsed);
             var folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
             if (!Directory.Exists(Path.GetDirectoryName(folder))) return; // there is no data directory, so nothing was done to one

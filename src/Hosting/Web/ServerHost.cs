@@ -131,6 +131,7 @@ public static class ServerHost
         {
             await app.StopAsync(CancellationToken.None); // or what has begun would be cut off, and say so with a stack trace each
             if (e is IOException or SocketException) throw CannotListen(options, e.InnerException ?? e);
+            if (EndedByItself(app) is { } early) throw early; // a part that fails at once cuts the start short
             throw;
         }
 
@@ -148,11 +149,14 @@ public static class ServerHost
         }
 
         await app.WaitForShutdownAsync(cancellationToken);
-        if (app.Services.GetServices<IHostedService>().OfType<BackgroundService>().FirstOrDefault(s => s.ExecuteTask is { IsFaulted: true }) is { } failed)
-        {
-            throw new OperatorException($"the server ended because {failed.GetType().Name} failed: {failed.ExecuteTask!.Exception!.InnerException!.Message}");
-        }
+        if (EndedByItself(app) is { } late) throw late;
     }
+
+    /// <summary>Why a server ended that nobody stopped; null when none of its parts failed.</summary>
+    private static OperatorException? EndedByItself(WebApplication app) =>
+        app.Services.GetServices<IHostedService>().OfType<BackgroundService>().FirstOrDefault(s => s.ExecuteTask is { IsFaulted: true }) is { } failed
+            ? new OperatorException($"the server ended because {failed.GetType().Name} failed: {failed.ExecuteTask!.Exception!.InnerException!.Message}")
+            : null;
 
     private static OperatorException CannotListen(ListenerOptions options, Exception e) =>
         new($"cannot listen on {options.Listen}: {e.Message}; {options.SectionName}.listen says where ('authindex up': --registry, --token)", e);
