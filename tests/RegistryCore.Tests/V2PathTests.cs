@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using AuthIndex.RegistryCore.Blobs;
 using AuthIndex.RegistryCore.Catalog;
 using AuthIndex.RegistryCore.Manifests;
@@ -166,7 +167,7 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
         var token = registry.Host.Tokens.Make("alice", "repository:some/repo:pull");
         (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry/v2/?ns=x", $"Authorization: Bearer {token}")).MustBe(HttpStatusCode.OK);
         (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry/v2/some/repo/manifests/v1?ns=x", $"Authorization: Bearer {token}")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
-        (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry")).MustBe(HttpStatusCode.OK);
+        Assert.StartsWith("This is an AuthIndex registry.", Encoding.UTF8.GetString((await RawConnection.SendAsync(registry.Host.Client, "GET http://registry")).Body), StringComparison.Ordinal);
         (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry/elsewhere")).MustBe(HttpStatusCode.NotFound, "UNSUPPORTED");
     }
 

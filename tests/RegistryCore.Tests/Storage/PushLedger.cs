@@ -94,15 +94,14 @@ internal sealed class PushLedger(string repository, string sibling, int seed)
             case 0:
                 await SendAsync(http, HttpMethod.Post, $"blobs/uploads/?digest={digest}", new ByteArrayContent(bytes), HttpStatusCode.Created);
                 break;
-            case 1 when await MountAsync(http, digest):
+            case 1:
+                if (await MountAsync(http, digest) is { } offered) await UploadAsync(http, offered, digest, bytes);
                 break;
             case 2:
                 await PushInChunksAsync(http, digest, bytes);
                 break;
             default:
-                var session = await BeginAsync(http);
-                await SendAsync(http, HttpMethod.Patch, session, new ByteArrayContent(bytes), HttpStatusCode.Accepted);
-                await SendAsync(http, HttpMethod.Put, $"{session}?digest={digest}", null, HttpStatusCode.Created);
+                await UploadAsync(http, await BeginAsync(http), digest, bytes);
                 break;
         }
 
@@ -125,17 +124,26 @@ internal sealed class PushLedger(string repository, string sibling, int seed)
         return response.StatusCode == HttpStatusCode.OK;
     }
 
-    private async Task<bool> MountAsync(HttpClient http, string digest)
+    private async Task UploadAsync(HttpClient http, string session, string digest, byte[] bytes)
+    {
+        await SendAsync(http, HttpMethod.Patch, session, new ByteArrayContent(bytes), HttpStatusCode.Accepted);
+        await SendAsync(http, HttpMethod.Put, $"{session}?digest={digest}", null, HttpStatusCode.Created);
+    }
+
+    /// <summary>Null when the blob is mounted; otherwise the session that the registry offers instead, to go on with as clients do.</summary>
+    private async Task<string?> MountAsync(HttpClient http, string digest)
     {
         using var response = await SendAsync(http, HttpMethod.Post, $"blobs/uploads/?mount={digest}&from={sibling}", null, HttpStatusCode.Created, HttpStatusCode.Accepted);
-        return response.StatusCode == HttpStatusCode.Created;
+        return response.StatusCode == HttpStatusCode.Created ? null : SessionOf(response);
     }
 
     private async Task<string> BeginAsync(HttpClient http)
     {
         using var response = await SendAsync(http, HttpMethod.Post, "blobs/uploads/", null, HttpStatusCode.Accepted);
-        return "blobs/uploads/" + response.Headers.Location!.ToString().Split('/')[^1];
+        return SessionOf(response);
     }
+
+    private static string SessionOf(HttpResponseMessage response) => "blobs/uploads/" + response.Headers.Location!.ToString().Split('/')[^1];
 
     private async Task DeleteTagAsync(HttpClient http)
     {
