@@ -141,7 +141,6 @@ internal sealed class OidcIssuer : IDisposable
         SecurityTokenInvalidAudienceException => "it is for another audience",
         SecurityTokenInvalidIssuerException => "it is of another issuer",
         SecurityTokenInvalidSignatureException => "its signature is wrong",
-        SecurityTokenMalformedException => "its claims cannot be read",
         _ => "it is not acceptable",
     };
 }

@@ -148,7 +148,7 @@ public sealed class OidcSignInTests : IAsyncLifetime
     [InlineData("repository", "7", "the claim repository is no text")]
     [InlineData("repository", "\"\"", "the claim repository is empty")]
     [InlineData("repository", "\"example/app\\u0000\"", "what the claims make is no name")]
-    [InlineData("repository", "\"example/\\ud800\"", "its claims cannot be read")]
+    [InlineData("repository", "\"example/\\ud800\"", "it is not acceptable")]
     [InlineData("environment", "[\"production\"]", "the claim environment is no text")]
     public async Task A_claim_that_is_not_right_is_refused_with_its_reason_in_the_audit_log_alone(string claim, string? value, string reason)
     {
