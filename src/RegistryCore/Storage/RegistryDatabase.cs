@@ -24,7 +24,7 @@ internal sealed class RegistryDatabase : IAsyncDisposable
     {
         (this.directory, this.reserve, this.clock) = (directory, reserve, clock);
 
-        // SQLite removes its journal when it is closed in peace: one that lies there before the file is opened tells of a crash.
+        // SQLite removes its journal on a clean close: one that exists before the file is opened means a crash.
         crashNoticedAt = File.Exists(directory.DatabaseFile + "-wal") ? Now : null;
         database = Open(directory.Root, reserve);
         try

@@ -3,7 +3,7 @@ namespace AuthIndex.TokenServer.Identity.Ldap;
 /// <summary>
 /// Counts the wrong passwords of each account that were passed on to the directory, so that guessing here cannot reach the
 /// number at which the directory locks the account. A try is taken before it is made: many at once are no way around. An
-/// account's tries are forgotten all together, once none was passed on for a while: Active Directory, too, starts its count anew
+/// account's tries are forgotten all together, once none was passed on for a while: Active Directory, too, restarts its count
 /// only after a whole window without a failure, so that tries forgotten one by one would add up there.
 /// </summary>
 /// <param name="limit">How many may be passed on.</param>

@@ -111,7 +111,7 @@ internal sealed class ServiceAccount(DirectorySettings settings, TimeProvider ti
         }
     }
 
-    /// <summary>Read anew for every connection, so that a changed password needs no restart.</summary>
+    /// <summary>Read again for every connection, so that a changed password needs no restart.</summary>
     private string Read()
     {
         try
