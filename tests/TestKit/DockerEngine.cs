@@ -10,7 +10,7 @@ public sealed class DockerEngine : IAsyncDisposable
     private readonly ChildProcess daemon;
 
     private DockerEngine() => daemon = ChildProcess.Start(
-        Find("dockerd")!,
+        InstalledProgram.Find("dockerd")!,
         [
             "--data-root", folder["data"], "--exec-root", folder["exec"], "--pidfile", folder["pid"], "--host", Host,
             "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs",
@@ -25,7 +25,7 @@ public sealed class DockerEngine : IAsyncDisposable
     public static string? Obstacle()
     {
         if (!string.Equals(Environment.UserName, "root", StringComparison.Ordinal)) return "a docker engine must be started as root";
-        return Find("dockerd") is null ? "dockerd is not installed (Debian: docker.io)" : null;
+        return InstalledProgram.Find("dockerd") is null ? "dockerd is not installed (Debian: docker.io)" : null;
     }
 
     /// <summary>Starts an engine and waits until it answers.</summary>
@@ -68,8 +68,4 @@ public sealed class DockerEngine : IAsyncDisposable
         await daemon.DisposeAsync();
         folder.Dispose();
     }
-
-    // dockerd lies where the PATH of a user who is not root does not look.
-    private static string? Find(string program) =>
-        $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin".Split(':').Select(p => Path.Combine(p, program)).FirstOrDefault(File.Exists);
 }

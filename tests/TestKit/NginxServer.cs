@@ -29,14 +29,14 @@ public sealed class NginxServer : IAsyncDisposable
             {{http}}
             }
             """);
-        process = ChildProcess.Start(Find()!, ["-c", folder["nginx.conf"], "-p", folder.Root, "-e", "stderr"]);
+        process = ChildProcess.Start(InstalledProgram.Find("nginx")!, ["-c", folder["nginx.conf"], "-p", folder.Root, "-e", "stderr"]);
     }
 
     /// <summary>What it was asked, a line each.</summary>
     public string AccessLog => File.ReadAllText(folder["access.log"]);
 
     /// <summary>Why none can be started here; null when one can.</summary>
-    public static string? Obstacle() => Find() is null ? "nginx is not installed (Debian: nginx-light)" : null;
+    public static string? Obstacle() => InstalledProgram.Find("nginx") is null ? "nginx is not installed (Debian: nginx-light)" : null;
 
     /// <summary>Starts one, and waits until its port answers.</summary>
     /// <param name="http">What its http section holds.</param>
@@ -90,8 +90,4 @@ public sealed class NginxServer : IAsyncDisposable
             return false;
         }
     }
-
-    // Servers lie where the PATH of a user who is not root does not look.
-    private static string? Find() =>
-        $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin".Split(':').Select(p => Path.Combine(p, "nginx")).FirstOrDefault(File.Exists);
 }

@@ -45,7 +45,7 @@ public sealed class SlapdServer : IAsyncDisposable
 
     /// <summary>Why none can be started here; null when one can.</summary>
     public static string? Obstacle() =>
-        Find("slapd") is null ? "slapd is not installed (Debian: slapd)" : Find("ldapmodify") is null ? "ldapmodify is not installed (Debian: ldap-utils)" : null;
+        InstalledProgram.FirstMissing(("slapd", "slapd"), ("ldapmodify", "ldap-utils"));
 
     /// <summary>Starts one.</summary>
     /// <param name="ldif">What it holds below the suffix; loaded offline, which is fast, but overlays do not see it.</param>
@@ -69,7 +69,7 @@ public sealed class SlapdServer : IAsyncDisposable
     /// <summary>Starts it again after <see cref="StopAsync"/>.</summary>
     public async Task StartAsync()
     {
-        process = ChildProcess.Start(Find("slapd")!, ["-f", folder["slapd.conf"], "-h", $"ldap://127.0.0.1:{Port} ldaps://127.0.0.1:{TlsPort}", "-d", isLogging ? "stats" : "none"]);
+        process = ChildProcess.Start(InstalledProgram.Find("slapd")!, ["-f", folder["slapd.conf"], "-h", $"ldap://127.0.0.1:{Port} ldaps://127.0.0.1:{TlsPort}", "-d", isLogging ? "stats" : "none"]);
         await Eventually.TrueAsync(
             async () =>
             {
@@ -96,8 +96,7 @@ public sealed class SlapdServer : IAsyncDisposable
     /// <summary>Adds entries or changes them, as the administrator and through the overlays.</summary>
     public async Task ModifyAsync(string ldif)
     {
-        var result = await ChildProcess.RunAsync(Find("ldapmodify")!, ["-x", "-a", "-H", Url, "-D", AdminDn, "-w", AdminPassword], input: ldif);
-        if (result.ExitCode != 0) throw new InvalidOperationException($"ldapmodify: {result}");
+        await InstalledProgram.RunAsync("ldapmodify", ["-x", "-a", "-H", Url, "-D", AdminDn, "-w", AdminPassword], ldif);
     }
 
     /// <summary>How many times it was asked to check a password of an entry, by what it has told so far.</summary>
@@ -120,11 +119,7 @@ public sealed class SlapdServer : IAsyncDisposable
         folder.Dispose();
     }
 
-    // Servers lie where the PATH of a user who is not root does not look.
-    private static string? Find(string program) =>
-        $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin".Split(':').Select(p => Path.Combine(p, program)).FirstOrDefault(File.Exists);
-
-    private Task<ProcessResult> ClientAsync(string program, params string[] arguments) => ChildProcess.RunAsync(Find(program)!, ["-H", Url, .. arguments]);
+    private Task<ProcessResult> ClientAsync(string program, params string[] arguments) => ChildProcess.RunAsync(InstalledProgram.Find(program)!, ["-H", Url, .. arguments]);
 
     private async Task LoadAsync(string ldif)
     {
@@ -157,7 +152,6 @@ public sealed class SlapdServer : IAsyncDisposable
             """);
         var file = folder["load.ldif"];
         await File.WriteAllTextAsync(file, $"dn: {Suffix}\nobjectClass: dcObject\nobjectClass: organization\no: Example\ndc: example\n\n{ldif}");
-        var load = await ChildProcess.RunAsync(Find("slapadd")!, ["-q", "-f", folder["slapd.conf"], "-l", file]);
-        if (load.ExitCode != 0) throw new InvalidOperationException($"slapadd: {load}");
+        await InstalledProgram.RunAsync("slapadd", ["-q", "-f", folder["slapd.conf"], "-l", file]);
     }
 }
