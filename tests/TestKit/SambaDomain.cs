@@ -200,7 +200,7 @@ public sealed class SambaDomain : IAsyncDisposable
 
     private async Task StartServerAsync()
     {
-        process = ChildProcess.Start(InstalledProgram.Find("samba")!, ["-s", folder["smb.conf"], "-i", "-M", "single"]);
+        process = ChildProcess.Start(InstalledProgram.Find("samba")!, ["-s", folder["smb.conf"], "-F", "--no-process-group", "-M", "single"]);
         await Eventually.TrueAsync(
             async () =>
             {
