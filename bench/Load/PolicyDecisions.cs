@@ -4,6 +4,7 @@ using System.Text;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.Load;
 

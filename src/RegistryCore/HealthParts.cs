@@ -1,5 +1,5 @@
 using System.Text.Json;
-using AuthIndex.Hosting.Web;
+using AuthIndex.Hosting.Health;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Storage;
@@ -23,7 +23,7 @@ internal static class HealthParts
         services.AddHealthPart(s => Storage(s.GetRequiredService<StorageProbe>()));
         services.AddHealthPart(s => Space(s.GetRequiredService<FreeSpace>()));
         services.AddHealthPart(s => Index(s.GetRequiredService<IndexReporter>()));
-        services.AddHealthPart(s => Revocations(s.GetRequiredService<RevocationContact>()));
+        services.AddHealthPart(s => Revocations(s.GetRequiredService<RevocationFeedHealth>()));
     }
 
     private static HealthPart Keys(TrustedKeys keys) =>
@@ -66,7 +66,7 @@ internal static class HealthParts
     }
 
     /// <summary>Traffic should go elsewhere only where tokens are refused for it.</summary>
-    private static HealthPart Revocations(RevocationContact contact)
+    private static HealthPart Revocations(RevocationFeedHealth contact)
     {
         var details = JsonSerializer.SerializeToNode(contact.Status(), JsonSerializerOptions.Web)!.AsObject();
         var status = contact.Refuses ? HealthStatus.Failed : contact.IsCut ? HealthStatus.Degraded : HealthStatus.Ok;

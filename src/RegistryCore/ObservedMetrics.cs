@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Uploads;
 using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore;
@@ -15,7 +16,7 @@ internal static class ObservedMetrics
         var meter = services.GetRequiredService<Meter>();
         ObserveStorage(meter, services.GetRequiredService<StorageFigures>(), services.GetRequiredService<FreeSpace>());
         ObserveIndex(meter, services.GetRequiredService<IndexReporter>());
-        ObserveRevocations(meter, services.GetRequiredService<RevocationContact>());
+        ObserveRevocations(meter, services.GetRequiredService<RevocationFeedHealth>());
         var uploads = services.GetRequiredService<UploadStore>();
         var keys = services.GetRequiredService<TrustedKeys>();
         meter.CreateObservableGauge("authindex.upload.sessions", () => uploads.Count, description: "Uploads that have begun and are not finished.");
@@ -66,7 +67,7 @@ internal static class ObservedMetrics
         meter.CreateObservableGauge("authindex.outbox.reached", () => Now(s => !s.Reporting || s.IsReached ? 1 : 0), description: "1 while the last report to the index arrived, or none is made.");
     }
 
-    private static void ObserveRevocations(Meter meter, RevocationContact contact)
+    private static void ObserveRevocations(Meter meter, RevocationFeedHealth contact)
     {
         meter.CreateObservableGauge("authindex.revocation.connected", () => contact.Status() is { Following: true, IsReached: false } ? 0 : 1, description: "1 while the index's revocations are followed, or need not be.");
         meter.CreateObservableGauge(

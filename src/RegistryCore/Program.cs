@@ -1,6 +1,6 @@
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Audit;
-using AuthIndex.Hosting.Web;
+using AuthIndex.Hosting.Health;
 using AuthIndex.RegistryCore;
 using AuthIndex.RegistryCore.Commands;
 

@@ -1,7 +1,9 @@
 using System.Security.Cryptography.X509Certificates;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Health;
 using AuthIndex.Hosting.Telemetry;
+using AuthIndex.Hosting.Tls;
 using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Blobs;
@@ -12,6 +14,8 @@ using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Revocation;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Collection;
+using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Tags;
 using AuthIndex.RegistryCore.Uploads;
 
@@ -48,7 +52,7 @@ internal static class RegistryApp
         services.AddSingleton<BearerValidator>();
         services.AddSingleton(new Challenge(options.TokenServer.PublicRealm.AbsoluteUri, options.Service));
         services.AddSingleton<RevokedTokens>();
-        services.AddSingleton<RevocationContact>();
+        services.AddSingleton<RevocationFeedHealth>();
         services.AddSingleton<Introspection>();
         services.AddSingleton<AccessCheck>();
         services.AddSingleton<IndexConnection>();
@@ -59,7 +63,7 @@ internal static class RegistryApp
         services.AddHostedService(s => s.GetRequiredService<StorageFigures>());
         services.AddHostedService<UploadSweeper>();
         services.AddHostedService<SpaceReserveKeeper>();
-        services.AddHostedService<TouchWriter>();
+        services.AddHostedService<RecentAccessLog>();
         services.AddHostedService<GarbageCollectionSchedule>();
         services.AddHostedService<ScrubSchedule>();
         services.AddSingleton<DistributionImport>();
@@ -68,14 +72,14 @@ internal static class RegistryApp
 
         services.AddSingleton(s => new Outbox(s.GetRequiredService<RegistryDatabase>().Database));
         services.AddSingleton<RecentPulls>();
-        services.AddSingleton<ReportLine>();
+        services.AddSingleton<IndexReportClient>();
         services.AddSingleton<Resync>();
         services.AddSingleton<IndexReporter>();
         services.AddHostedService(s => s.GetRequiredService<IndexReporter>());
 
         services.AddSingleton<RevocationFile>();
-        services.AddKeyedSingleton(RevocationLine.ClientKey, (s, _) => CreateHttpClient(options.TokenServer, RevocationFollower.Wait + RevocationLine.Slack, s.GetRequiredService<ILogger<CertificateFiles>>()));
-        services.AddSingleton(s => new RevocationLine(new IndexConnection(options, s.GetRequiredKeyedService<HttpClient>(RevocationLine.ClientKey))));
+        services.AddKeyedSingleton(RevocationFeedClient.ClientKey, (s, _) => CreateHttpClient(options.TokenServer, RevocationFollower.Wait + RevocationFeedClient.Slack, s.GetRequiredService<ILogger<CertificateFiles>>()));
+        services.AddSingleton(s => new RevocationFeedClient(new IndexConnection(options, s.GetRequiredKeyedService<HttpClient>(RevocationFeedClient.ClientKey))));
         services.AddHostedService<RevocationFollower>();
 
         services.AddSingleton<CatalogEndpoint>();

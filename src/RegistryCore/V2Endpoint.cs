@@ -27,10 +27,10 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
         {
             error = await RunAsync(http);
         }
-        catch (Exception e) when (HangUp.Is(e, http))
+        catch (Exception e) when (ClientDisconnect.Is(e, http))
         {
             LogHangUp(log, http.Request.Method, http.Request.Path.Value);
-            HangUp.Abort(http);
+            ClientDisconnect.Abort(http);
             return;
         }
         catch (Exception e) when (MalformedBody.StatusOf(e) is { } status)
@@ -83,7 +83,7 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
         var keep = (string?)response.Headers["Docker-Distribution-Api-Version"];
         response.Clear();
         response.Headers["Docker-Distribution-Api-Version"] = keep;
-        RequestId.Tell(http);
+        RequestId.AddTo(http);
         response.StatusCode = error.Status;
         foreach (var (name, value) in error.Headers) response.Headers[name] = value;
 

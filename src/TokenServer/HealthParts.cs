@@ -1,8 +1,9 @@
 using System.Text.Json.Nodes;
 using AuthIndex.Hosting.Files;
-using AuthIndex.Hosting.Web;
-using AuthIndex.TokenServer.Identity;
+using AuthIndex.Hosting.Health;
+using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
 using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Policies;

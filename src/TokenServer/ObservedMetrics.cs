@@ -1,7 +1,9 @@
 using System.Diagnostics.Metrics;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
 using AuthIndex.TokenServer.Identity.Oidc;
+using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Revocation;
@@ -20,7 +22,7 @@ internal static class ObservedMetrics
         var issuers = services.GetRequiredService<OidcIssuers>();
         var keys = services.GetRequiredService<KeyStore>();
         var passwords = services.GetRequiredService<PasswordThreads>();
-        var remembered = services.GetRequiredService<RememberedCredentials>();
+        var remembered = services.GetRequiredService<PasswordCache>();
         var feed = services.GetRequiredService<RevocationFeedEndpoint>();
         var suspended = services.GetRequiredService<SuspendedAccounts>();
         meter.CreateObservableGauge("authindex.keys.degraded", () => keys.Degraded is null ? 0 : 1, description: "1 while the folder of signing keys is not sound and the keys known before stay in force.");

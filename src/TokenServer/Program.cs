@@ -1,9 +1,10 @@
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Audit;
 using AuthIndex.Hosting.Files;
-using AuthIndex.Hosting.Web;
+using AuthIndex.Hosting.Health;
 using AuthIndex.TokenServer;
 using AuthIndex.TokenServer.Commands;
+using AuthIndex.TokenServer.Commands.Policies;
 
 var line = new CommandLine();
 var root = line.Root("AuthIndex token server: who may do what in a registry.");
@@ -18,11 +19,11 @@ foreach (var command in BackupCommand.All(line)) root.Add(command);
 root.Add(HealthCheckCommand.Create(Options));
 TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System, Options);
-policy.Add(PolicyCommandReload.Create(Options, TimeProvider.System));
+policy.Add(PolicyReloadCommand.Create(Options, TimeProvider.System));
 root.Add(policy);
 root.Add(AuditCommand.Create(parsed => Options(parsed).AuditPath, TimeProvider.System));
 return await CommandLine.RunAsync(root, args, new ActRecorder(
     ["users", "accounts", "tokens", "keys", "restore"],
     parsed => (Options(parsed).AuditPath, Options(parsed).Audit),
     TimeProvider.System,
-    parsed => RestoreNote.IsIn(Path.Combine(Options(parsed).DataDirectory, "registry"))));
+    parsed => RestoreMarker.IsIn(Path.Combine(Options(parsed).DataDirectory, "registry"))));

@@ -1,12 +1,17 @@
+using AuthIndex.TokenServer.Authentication;
 using AuthIndex.Hosting.Audit;
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Account;
 using AuthIndex.TokenServer.Audit;
+using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Identity.Oidc;
+using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
@@ -17,7 +22,6 @@ using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
 using AuthIndex.TokenServer.Token;
-using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer;
 
@@ -37,7 +41,7 @@ internal static class TokenServerApp
     /// <exception cref="Hosting.OperatorException">Something it needs is missing or wrong.</exception>
     public static WebApplication Create(TokenServerOptions options, TimeProvider time)
     {
-        RestoreNote.DemandNone(options.DataDirectory);
+        RestoreMarker.DemandNone(options.DataDirectory);
         var builder = ServerHost.CreateBuilder(options, Name, kestrel =>
         {
             kestrel.Limits.MaxRequestLineSize = MaxRequestLineBytes;
@@ -82,10 +86,10 @@ internal static class TokenServerApp
         services.AddSingleton(s => new OidcIssuers(options.Oidc, options.OidcPath, s.GetRequiredService<BackgroundLoops>(), s.GetRequiredService<ILogger<OidcIssuers>>()));
         services.AddHostedService(s => s.GetRequiredService<OidcIssuers>());
         services.AddSingleton<OidcSource>();
-        services.AddSingleton(s => new RememberedCredentials(options.RememberPasswords, time, s.GetRequiredService<TokenMetrics>()));
+        services.AddSingleton(s => new PasswordCache(options.RememberPasswords, time, s.GetRequiredService<TokenMetrics>()));
         services.AddSingleton(s => new IdentityChain(
             [s.GetRequiredService<HtpasswdSource>(), s.GetRequiredService<CertificateSource>(), s.GetRequiredService<OidcSource>(), .. s.GetRequiredService<LdapSources>().All],
-            s.GetRequiredService<RememberedCredentials>(), s.GetRequiredService<SuspendedAccounts>(), s.GetRequiredService<SignInLimits>()));
+            s.GetRequiredService<PasswordCache>(), s.GetRequiredService<SuspendedAccounts>(), s.GetRequiredService<SignInLimits>()));
         services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
         services.AddHostedService(s => new PolicyWatcher(s.GetRequiredService<PolicyStore>(), s.GetRequiredService<BackgroundLoops>(), s.GetRequiredService<ILogger<PolicyWatcher>>()));
         services.AddSingleton<TokenMetrics>();
@@ -98,31 +102,31 @@ internal static class TokenServerApp
         services.AddSingleton(new UnauthenticatedRate(options.UnauthenticatedPerSecond, time));
         services.AddSingleton<DecisionReport>();
         services.AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyStore>(), options.Issuer, options.TokenLifetime));
-        services.AddSingleton(s => new TokenSubject(s.GetRequiredService<KeyStore>(), s.GetRequiredService<Revocations>(), options.Issuer));
+        services.AddSingleton(s => new TokenIntrospection(s.GetRequiredService<KeyStore>(), s.GetRequiredService<Revocations>(), options.Issuer));
         services.AddSingleton<JwksEndpoint>();
         services.AddSingleton(new MetadataEndpoint(options.Issuer, options.PublicUrl, options.Oidc.Count > 0));
         services.AddSingleton(GrantLimits.Of(options));
         services.AddSingleton<GrantStore>();
         services.AddSingleton<RememberedGrants>();
-        services.AddSingleton<GrantKeeper>();
-        services.AddHostedService(s => s.GetRequiredService<GrantKeeper>());
-        services.AddSingleton<GrantMaker>();
+        services.AddSingleton<GrantUsageRecorder>();
+        services.AddHostedService(s => s.GetRequiredService<GrantUsageRecorder>());
+        services.AddSingleton<GrantFactory>();
         services.AddSingleton<AccountFinder>();
         services.AddSingleton<CallerSignIn>();
-        services.AddSingleton<IssuedUnder>();
+        services.AddSingleton<TokenOwnerResolver>();
         services.AddSingleton<RevokeEndpoint>();
         services.AddSingleton<AccountTokensEndpoint>();
         services.AddSingleton<TokenEndpoint>();
-        services.AddSingleton<PullableEndpoint>();
+        services.AddSingleton<AccessQueryEndpoint>();
         services.AddSingleton(_ => StateDatabase.ReserveBeside(options.DatabaseFile));
         services.AddHostedService<SpaceReserveKeeper>();
         services.AddSingleton(s => new StateDatabase(options.DatabaseFile, s.GetRequiredService<SpaceReserve>()));
-        services.AddSingleton<CatalogueWriter>();
-        services.AddSingleton<CatalogueReader>();
-        services.AddSingleton<CatalogueSweeper>();
-        services.AddHostedService(s => s.GetRequiredService<CatalogueSweeper>());
-        services.AddSingleton<CatalogueSignIn>();
-        services.AddSingleton<CatalogueEndpoint>();
+        services.AddSingleton<CatalogWriter>();
+        services.AddSingleton<CatalogReader>();
+        services.AddSingleton<CatalogSweeper>();
+        services.AddHostedService(s => s.GetRequiredService<CatalogSweeper>());
+        services.AddSingleton<CatalogSignIn>();
+        services.AddSingleton<CatalogEndpoint>();
         services.AddSingleton<ReportEndpoint>();
         services.AddSingleton<SuspendedAccounts>();
         services.AddSingleton<Suspensions>();

@@ -3,9 +3,9 @@ using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Audit;
-using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Identity.Oidc;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Keys;
 
 namespace AuthIndex.TokenServer;

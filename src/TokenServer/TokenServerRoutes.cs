@@ -1,7 +1,9 @@
 using System.Collections.Frozen;
+using AuthIndex.Hosting.Health;
 using AuthIndex.Hosting.Telemetry;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Account;
+using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
@@ -9,7 +11,6 @@ using AuthIndex.TokenServer.Metadata;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Token;
-using AuthIndex.TokenServer.Tokens;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace AuthIndex.TokenServer;
@@ -19,7 +20,7 @@ namespace AuthIndex.TokenServer;
 /// once, without details.
 /// </summary>
 internal sealed partial class TokenServerRoutes(
-    TokenEndpoint token, JwksEndpoint jwks, MetadataEndpoint metadata, PullableEndpoint pullable, ReportEndpoint reports, CatalogueEndpoint catalogue, HealthEndpoint health, MetricsEndpoint metrics,
+    TokenEndpoint token, JwksEndpoint jwks, MetadataEndpoint metadata, AccessQueryEndpoint pullable, ReportEndpoint reports, CatalogEndpoint catalogue, HealthEndpoint health, MetricsEndpoint metrics,
     AccountTokensEndpoint accountTokens, RevokeEndpoint revoke, RevocationFeedEndpoint revocations, IntrospectionEndpoint introspection,
     ILogger<TokenServerRoutes> log)
 {
@@ -31,7 +32,7 @@ internal sealed partial class TokenServerRoutes(
         Sign in at the registry, not here:    docker login REGISTRY
         Tokens for registries' clients:       {TokenEndpoint.Path}
         Public keys of the tokens:            {JwksEndpoint.Path}
-        Finding images:                       {CatalogueEndpoint.Path}?q=NAME
+        Finding images:                       {CatalogEndpoint.Path}?q=NAME
 
         """);
 
@@ -40,12 +41,12 @@ internal sealed partial class TokenServerRoutes(
         [TokenEndpoint.Path] = token.HandleAsync,
         [JwksEndpoint.Path] = jwks.HandleAsync,
         [MetadataEndpoint.Path] = metadata.HandleAsync,
-        [PullableEndpoint.Path] = pullable.HandleAsync,
+        [AccessQueryEndpoint.Path] = pullable.HandleAsync,
         [ReportEndpoint.EventsPath] = reports.HandleEventsAsync,
         [ReportEndpoint.SnapshotPath] = reports.HandleSnapshotAsync,
         [RevocationFeedEndpoint.Path] = revocations.HandleAsync,
         [IntrospectionEndpoint.Path] = introspection.HandleAsync,
-        [CatalogueEndpoint.Path] = catalogue.HandleAsync, // and what lies below
+        [CatalogEndpoint.Path] = catalogue.HandleAsync, // and what lies below
         [RevokeEndpoint.Path] = revoke.HandleAsync,
         [AccountTokensEndpoint.Path] = accountTokens.HandleAsync, // and what lies below
         [HealthEndpoint.LivePath] = HealthEndpoint.LiveAsync,
@@ -62,9 +63,9 @@ internal sealed partial class TokenServerRoutes(
             CountBody(context);
             await RouteAsync(context);
         }
-        catch (Exception e) when (HangUp.Is(e, context))
+        catch (Exception e) when (ClientDisconnect.Is(e, context))
         {
-            HangUp.Abort(context);
+            ClientDisconnect.Abort(context);
         }
         catch (Exception e) when (!context.Response.HasStarted && MalformedBody.StatusOf(e) is { } status)
         {
@@ -76,7 +77,7 @@ internal sealed partial class TokenServerRoutes(
             var (method, path) = (Hosting.LogText.Clean(context.Request.Method), Hosting.LogText.Clean(context.Request.Path));
             Broken(log, method, path, e);
             context.Response.Clear();
-            RequestId.Tell(context);
+            RequestId.AddTo(context);
             await ErrorAnswer.Broken(context.TraceIdentifier).SendAsync(context.Response);
         }
     }
@@ -98,7 +99,7 @@ internal sealed partial class TokenServerRoutes(
     /// <summary>The row of a path: the name that metrics and logs know it by, and who answers.</summary>
     private (string Route, RequestDelegate Answer) Find(string path)
     {
-        var row = CatalogueEndpoint.Answers(path) ? CatalogueEndpoint.Path : AccountTokensEndpoint.Answers(path) ? AccountTokensEndpoint.Path : path;
+        var row = CatalogEndpoint.Answers(path) ? CatalogEndpoint.Path : AccountTokensEndpoint.Answers(path) ? AccountTokensEndpoint.Path : path;
         return rows.TryGetValue(row, out var answer) ? (answer.Route, answer.Handler) : (RequestRecord.NoRoute, NotFoundAsync);
     }
 

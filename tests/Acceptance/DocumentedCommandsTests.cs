@@ -61,7 +61,7 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
         ["status"] = "tests/Acceptance/CommandLineTests.cs",
         ["doctor"] = "tests/Acceptance/CommandLineTests.cs",
         ["test"] = "tests/Acceptance/DocumentedCommandsTests.cs", // which it runs
-        ["tokens create --account robot:ci "] = "tests/TokenServer.Tests/Tokens/LdapGrantTests.cs",
+        ["tokens create --account robot:ci "] = "tests/TokenServer.Tests/Grants/LdapGrantTests.cs",
         ["trust "] = "tests/Acceptance/TrustTests.cs",
         ["up"] = "tests/Acceptance/UpTests.cs",
         ["up --config "] = "tests/Acceptance/LdapDockerTests.cs",

@@ -1,6 +1,6 @@
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
 
 namespace AuthIndex.Acceptance;
 

@@ -1,5 +1,7 @@
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Htpasswd;
+using AuthIndex.TokenServer.Identity.Passwords;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.Acceptance;

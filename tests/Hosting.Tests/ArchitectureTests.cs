@@ -29,13 +29,14 @@ public sealed partial class ArchitectureTests
             ["Keys"] = ["Protocol"],
             ["Backup"] = ["Keys"], // only where they lie
             ["Revocation"] = ["Protocol", "State", "Identity"],
-            ["Tokens"] = ["Protocol", "State", "Policies", "Identity", "Revocation"],
-            ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Tokens"],
-            ["Account"] = ["Protocol", "Identity", "Token", "Tokens"],
-            ["Introspection"] = ["Protocol", "Identity", "Keys", "Tokens", "Token", "Revocation"],
-            ["Metadata"] = ["Protocol", "Keys", "Tokens", "Token", "Introspection"], // only where they are found
-            ["Index"] = ["Protocol", "State", "Policies", "Identity", "Keys", "Tokens", "Token", "Revocation"],
-            ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Names", "Policies", "Identity", "Keys", "Backup", "Revocation", "Tokens", "Token", "Account", "Index"],
+            ["Grants"] = ["Protocol", "State", "Policies", "Identity", "Revocation"],
+            ["Authentication"] = ["Protocol", "Policies", "Identity", "Grants"],
+            ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Grants", "Authentication"],
+            ["Account"] = ["Protocol", "Identity", "Token", "Grants", "Authentication"],
+            ["Introspection"] = ["Protocol", "Identity", "Keys", "Grants", "Authentication", "Token", "Revocation"],
+            ["Metadata"] = ["Protocol", "Keys", "Grants", "Token", "Introspection"], // only where they are found
+            ["Index"] = ["Protocol", "State", "Policies", "Identity", "Keys", "Grants", "Authentication", "Token", "Revocation"],
+            ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Names", "Policies", "Identity", "Keys", "Backup", "Revocation", "Grants", "Authentication", "Token", "Account", "Index"],
         },
         ["RegistryCore"] = new()
         {
@@ -56,7 +57,7 @@ public sealed partial class ArchitectureTests
     };
 
     // What endpoints answer with, and what carries the request from the gate to them.
-    private static readonly string[] RequestCarriers = ["V2Request", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument", "FormBody", "RequestTelemetry", "RequestId", "HangUp", "ForwardedAddress"];
+    private static readonly string[] RequestCarriers = ["V2Request", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument", "FormBody", "RequestTelemetry", "RequestId", "ClientDisconnect", "ForwardedAddress"];
 
     [Fact]
     public void Projects_refer_only_to_those_they_may()
@@ -114,6 +115,11 @@ public sealed partial class ArchitectureTests
     [InlineData("Options.cs", false)]
     public void The_request_is_for_endpoints(string path, bool allowed) =>
         Assert.Equal(allowed, !RequestProblems(new Source("TokenServer", path, "void Answer(HttpContext context)")).Any());
+
+    /// <summary>A folder is a room with a name: beyond this many files nobody sees at a glance what is in it.</summary>
+    [Fact]
+    public void No_folder_holds_more_than_fifteen_files() =>
+        Assert.Empty(Sources().GroupBy(s => $"src/{s.Project}/{Path.GetDirectoryName(s.Path)}").Where(g => g.Count() > 15).Select(g => $"{g.Key}: {g.Count()} files"));
 
     private static IEnumerable<string> References(string project, string kind) =>
         XDocument.Load(project).Descendants(kind).Select(r => r.Attribute("Include")!.Value);

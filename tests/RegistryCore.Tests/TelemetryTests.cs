@@ -1,6 +1,6 @@
 using System.Net;
 using AuthIndex.Hosting.Telemetry;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.TestKit;
 
 namespace AuthIndex.RegistryCore.Tests;

@@ -1,6 +1,9 @@
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
 using AuthIndex.TokenServer.Identity.Ldap.Native;
+using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Identity.Throttling;
 
 namespace AuthIndex.TestKit;
 
@@ -19,7 +22,7 @@ internal sealed class LdapSignIn : IDisposable
     public LdapSignIn(IIdentitySource[] before, params LdapDirectoryOptions[] directories)
     {
         sources = [.. DirectorySettings.Read(directories).Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), Clock, Log.For<LdapSource>(), held: Held))];
-        chain = new IdentityChain([.. before, .. sources], new RememberedCredentials(TimeSpan.FromHours(1), Clock), new SuspendedAccounts(), new SignInLimits(new SignInLimitsOptions(), Clock));
+        chain = new IdentityChain([.. before, .. sources], new PasswordCache(TimeSpan.FromHours(1), Clock), new SuspendedAccounts(), new SignInLimits(new SignInLimitsOptions(), Clock));
     }
 
     /// <summary>Who was held back.</summary>

@@ -20,7 +20,7 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
 
     private readonly string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
     private FileStream? file;
-    private FileStamp? stamp;
+    private FileVersion? stamp;
     private DateTimeOffset begun;
 
     /// <summary>Why the file could not be put aside when it was last due; null when it could. Lines are written all the same.</summary>
@@ -56,7 +56,7 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
     /// <summary>Opens the file where it is another than the open one: renamed, removed or exchanged.</summary>
     private void Open()
     {
-        if (file is not null && FileStamp.Of(path) is { } now && now.Inode == stamp!.Value.Inode) return;
+        if (file is not null && FileVersion.Of(path) is { } now && now.Inode == stamp!.Value.Inode) return;
         file?.Dispose();
         file = null;
         var isNew = !File.Exists(path);
@@ -69,7 +69,7 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
             UnixCreateMode = DurableFile.OwnerOnly,
         });
         if (isNew) FileOwner.FollowFolder(path);
-        stamp = FileStamp.Of(path);
+        stamp = FileVersion.Of(path);
         begun = FirstTime();
     }
 

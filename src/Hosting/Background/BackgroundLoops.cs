@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Globalization;
-using AuthIndex.Hosting.Web;
+using AuthIndex.Hosting.Health;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 

@@ -12,8 +12,8 @@ public static partial class FileOwner
     public static void FollowFolder(string path)
     {
         if (Me != 0) return;
-        Span<byte> about = stackalloc byte[FileStamp.AboutSize];
-        if (!FileStamp.TryRead(Path.GetDirectoryName(Path.GetFullPath(path))!, 0, about)) return;
+        Span<byte> about = stackalloc byte[FileVersion.AboutSize];
+        if (!FileVersion.TryRead(Path.GetDirectoryName(Path.GetFullPath(path))!, 0, about)) return;
         if (ChOwn(path, MemoryMarshal.Read<uint>(about[20..]), MemoryMarshal.Read<uint>(about[24..])) != 0) throw DurableFile.Failure("chown", path);
     }
 

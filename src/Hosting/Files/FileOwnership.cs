@@ -16,8 +16,8 @@ public readonly partial record struct FileOwnership(uint Owner, UnixFileMode Mod
     /// <summary>Of a path, links followed; null when there is nothing or it may not be looked at.</summary>
     public static FileOwnership? Of(string path)
     {
-        Span<byte> about = stackalloc byte[FileStamp.AboutSize];
-        if (!FileStamp.TryRead(path, 0, about)) return null;
+        Span<byte> about = stackalloc byte[FileVersion.AboutSize];
+        if (!FileVersion.TryRead(path, 0, about)) return null;
         return new FileOwnership(MemoryMarshal.Read<uint>(about[20..]), (UnixFileMode)(MemoryMarshal.Read<ushort>(about[28..]) & 0xfff));
     }
 
@@ -25,8 +25,8 @@ public readonly partial record struct FileOwnership(uint Owner, UnixFileMode Mod
     /// <exception cref="OperatorException">This process may not look.</exception>
     public static bool Exists(string path)
     {
-        Span<byte> about = stackalloc byte[FileStamp.AboutSize];
-        if (FileStamp.TryRead(path, 0, about)) return true;
+        Span<byte> about = stackalloc byte[FileVersion.AboutSize];
+        if (FileVersion.TryRead(path, 0, about)) return true;
         if (Marshal.GetLastPInvokeError() != Denied) return false;
         var closed = path;
         while (Path.GetDirectoryName(closed) is { } parent && Of(closed) is null) closed = parent;

@@ -80,7 +80,7 @@ public static class KeySet
             };
             if (problem is not null) return problem;
             key!.KeyId = id; // first: verifiers are found by it
-            Prepare(key);
+            AttachVerifier(key);
             return null;
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException)
@@ -95,7 +95,7 @@ public static class KeySet
     /// verifier to other threads before it is marked as cached: who is done with it in that moment disposes of it for all, and
     /// good tokens are refused.
     /// </summary>
-    public static void Prepare(SecurityKey key)
+    public static void AttachVerifier(SecurityKey key)
     {
         key.CryptoProviderFactory = new CryptoProviderFactory();
         key.CryptoProviderFactory.CreateForVerifying(key, key is RsaSecurityKey ? SecurityAlgorithms.RsaSha256 : SecurityAlgorithms.EcdsaSha256);

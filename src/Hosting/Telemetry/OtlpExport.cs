@@ -32,14 +32,14 @@ internal sealed class OtlpExport : IHostedService, IDisposable
             .SetResourceBuilder(resource)
             .SetSampler(new ParentBasedSampler(sampler, remoteParentSampled: sampler))
             .AddSource("Microsoft.AspNetCore", "System.Net.Http", $"AuthIndex.{name}")
-            .AddOtlpExporter(otlp => Aim(otlp, $"{collector}/v1/traces"))
+            .AddOtlpExporter(otlp => Configure(otlp, $"{collector}/v1/traces"))
             .Build();
         metrics = Sdk.CreateMeterProviderBuilder()
             .SetResourceBuilder(resource)
             .AddMeter($"AuthIndex.{name}")
             .AddOtlpExporter((otlp, reader) =>
             {
-                Aim(otlp, $"{collector}/v1/metrics");
+                Configure(otlp, $"{collector}/v1/metrics");
                 reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = (int)options.MetricsEvery.TotalMilliseconds;
             })
             .Build();
@@ -58,7 +58,7 @@ internal sealed class OtlpExport : IHostedService, IDisposable
         metrics.Dispose();
     }
 
-    private static void Aim(OtlpExporterOptions otlp, string url)
+    private static void Configure(OtlpExporterOptions otlp, string url)
     {
         otlp.Protocol = OtlpExportProtocol.HttpProtobuf;
         otlp.Endpoint = new Uri(url);

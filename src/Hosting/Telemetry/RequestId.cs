@@ -45,7 +45,7 @@ public static class RequestId
     });
 
     /// <summary>Puts the id on an answer; again after the answer was cleared.</summary>
-    public static void Tell(HttpContext context) => context.Response.Headers[Header] = context.TraceIdentifier;
+    public static void AddTo(HttpContext context) => context.Response.Headers[Header] = context.TraceIdentifier;
 
     private static string NewPrefix()
     {

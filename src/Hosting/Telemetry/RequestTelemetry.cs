@@ -24,7 +24,7 @@ public sealed class RequestTelemetry(ListenerOptions options, RequestMetrics met
         var record = new RequestRecord(RequestId.Of(context.Request.Headers[RequestId.Header]));
         RequestRecord.Current = record;
         context.TraceIdentifier = record.Id;
-        RequestId.Tell(context);
+        RequestId.AddTo(context);
         metrics.Begin();
         var isBroken = true;
         try

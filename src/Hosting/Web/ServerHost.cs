@@ -5,7 +5,9 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.Hosting.Health;
 using AuthIndex.Hosting.Telemetry;
+using AuthIndex.Hosting.Tls;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -47,9 +49,9 @@ public static class ServerHost
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + LastWork);
         services.TryAddSingleton(TimeProvider.System);
         AddTelemetry(services, options, name);
-        services.AddSingleton(s => new Draining(options, s.GetRequiredService<IHostApplicationLifetime>(), s.GetRequiredService<ILogger<Draining>>()));
-        services.AddSingleton<IStartupFilter>(s => s.GetRequiredService<Draining>());
-        services.AddHostedService(s => s.GetRequiredService<Draining>());
+        services.AddSingleton(s => new GracefulShutdown(options, s.GetRequiredService<IHostApplicationLifetime>(), s.GetRequiredService<ILogger<GracefulShutdown>>()));
+        services.AddSingleton<IStartupFilter>(s => s.GetRequiredService<GracefulShutdown>());
+        services.AddHostedService(s => s.GetRequiredService<GracefulShutdown>());
         services.AddSingleton<HealthEndpoint>();
         if (isTls) AddCertificate(services, options.Tls);
         AddLogging(builder.Logging, options);
@@ -108,7 +110,7 @@ public static class ServerHost
 
     /// <summary>
     /// Starts, writes the address to <paramref name="readyFile"/>, tells systemd where that asks, and runs until SIGTERM or SIGINT; requests in flight finish first
-    /// (<see cref="Draining"/>). A second such signal ends the process at once, with the status of one that the signal killed.
+    /// (<see cref="GracefulShutdown"/>). A second such signal ends the process at once, with the status of one that the signal killed.
     /// </summary>
     /// <exception cref="OperatorException">The address cannot be listened on; or a part of the server ended it, which a service manager must see as a failure.</exception>
     public static async Task RunAsync(WebApplication app, ListenerOptions options, string? readyFile, CancellationToken cancellationToken)

@@ -32,13 +32,13 @@ internal sealed class BearerValidator : IDisposable
     private readonly RegistryOptions options;
     private readonly TrustedKeys keys;
     private readonly RevokedTokens revoked;
-    private readonly RevocationContact contact;
+    private readonly RevocationFeedHealth contact;
     private readonly Introspection introspection;
     private readonly TimeProvider clock;
 
     /// <summary>Makes one that remembers tokens of at most so many bytes in memory.</summary>
     public BearerValidator(
-        RegistryOptions options, TrustedKeys keys, RevokedTokens revoked, RevocationContact contact, Introspection introspection, TimeProvider clock, long maxRememberedBytes = MaxRememberedBytes)
+        RegistryOptions options, TrustedKeys keys, RevokedTokens revoked, RevocationFeedHealth contact, Introspection introspection, TimeProvider clock, long maxRememberedBytes = MaxRememberedBytes)
     {
         verified = new MemoryCache(new MemoryCacheOptions { SizeLimit = maxRememberedBytes, TrackStatistics = true });
         this.options = options;

@@ -126,7 +126,7 @@ internal sealed class TrustedCertificates
         }
 
         key.KeyId = thumbprint;
-        KeySet.Prepare(key);
+        KeySet.AttachVerifier(key);
         return key;
     }
 

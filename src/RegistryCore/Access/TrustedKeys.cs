@@ -24,7 +24,7 @@ internal sealed partial class TrustedKeys : BackgroundLoop
     private readonly HttpClient http;
     private readonly ILogger<TrustedKeys> log;
     private readonly SemaphoreSlim refreshing = new(1, 1);
-    private readonly SharedQuestion unknown;
+    private readonly SingleFlight unknown;
     private readonly ReceivedKeys received;
     private volatile TrustedCertificates? certificates;
     private string? lastBundle;
@@ -42,7 +42,7 @@ internal sealed partial class TrustedKeys : BackgroundLoop
         this.http = http;
         this.log = log;
         received = new ReceivedKeys(url is null ? null : Path.Combine(options.Root, "trusted-keys.json"), url is null ? null : link.KeysMaxAge, Clock);
-        unknown = new SharedQuestion(() => RefreshAsync(CancellationToken.None), UnknownKeyPause, Clock);
+        unknown = new SingleFlight(() => RefreshAsync(CancellationToken.None), UnknownKeyPause, Clock);
         if (file is not null) TakeFirst("keysFile", file, path => TakeSet(File.ReadAllBytes(path), path));
         else Recall();
         if (certificatesFile is not null) TakeFirst("certificatesFile", certificatesFile, path => TakeBundle(File.ReadAllText(path)));
@@ -111,7 +111,7 @@ internal sealed partial class TrustedKeys : BackgroundLoop
     }
 
     /// <summary>The state of the configured files. The copy of a fetched set is our own and nobody else's to change.</summary>
-    private FileStamps Stamps() => new(file is null ? null : FileStamp.Of(file), certificatesFile is null ? null : FileStamp.Of(certificatesFile));
+    private FileStamps Stamps() => new(file is null ? null : FileVersion.Of(file), certificatesFile is null ? null : FileVersion.Of(certificatesFile));
 
     private SecurityKey? Find(string? keyId, IReadOnlyList<byte[]> chain)
     {
@@ -187,7 +187,7 @@ internal sealed partial class TrustedKeys : BackgroundLoop
     [LoggerMessage(Level = LogLevel.Error, Message = "The signing keys are in force but cannot be kept on disk: {Reason}")]
     private static partial void LogNotKept(ILogger log, string reason);
 
-    private readonly record struct FileStamps(FileStamp? Set, FileStamp? Bundle)
+    private readonly record struct FileStamps(FileVersion? Set, FileVersion? Bundle)
     {
         public bool AreSettled => Set is not { IsSettled: false } && Bundle is not { IsSettled: false };
     }

@@ -4,7 +4,8 @@ using AuthIndex.Hosting.Telemetry;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Blobs;
+using AuthIndex.RegistryCore.Storage.Manifests;
 using Microsoft.Win32.SafeHandles;
 
 namespace AuthIndex.RegistryCore.Blobs;

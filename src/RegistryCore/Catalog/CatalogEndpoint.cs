@@ -1,6 +1,6 @@
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Catalog;

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Backups;
 using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Commands;

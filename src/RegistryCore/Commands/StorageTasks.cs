@@ -2,7 +2,10 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.RegistryCore.Import;
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Backups;
+using AuthIndex.RegistryCore.Storage.Collection;
+using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Commands;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
-using AuthIndex.Hosting.Web;
+using AuthIndex.Hosting.Tls;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Storage;
@@ -51,7 +51,7 @@ internal static class SyncCommand
     {
         await outbox.SetReportingAsync(true);
         using var http = RegistryApp.CreateHttpClient(options.TokenServer, TimeSpan.FromSeconds(10), NullLogger<CertificateFiles>.Instance);
-        var resync = new Resync(outbox, new ReportLine(new IndexConnection(options, http)), NullLogger<Resync>.Instance);
+        var resync = new Resync(outbox, new IndexReportClient(new IndexConnection(options, http)), NullLogger<Resync>.Instance);
         switch (await resync.RunAsync(cancellationToken))
         {
             case ReportOutcome.Failed { Reason: var reason }: throw new OperatorException($"the index cannot be told at {options.TokenServer.Url}: {reason}");

@@ -1,5 +1,8 @@
 using AuthIndex.Hosting;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Blobs;
+using AuthIndex.RegistryCore.Storage.Collection;
+using AuthIndex.RegistryCore.Storage.Manifests;
 
 namespace AuthIndex.RegistryCore.Import;
 
@@ -9,7 +12,7 @@ namespace AuthIndex.RegistryCore.Import;
 /// it takes what is missing, and tags that have moved there since. The collector waits meanwhile: what is taken has no manifest
 /// yet that needs it.
 /// </summary>
-internal sealed class DistributionImport(StorageDirectory directory, BlobStore blobs, ManifestStore manifests, FreeSpace space, Housekeeping housekeeping, RegistryOptions options, TimeProvider clock)
+internal sealed class DistributionImport(StorageDirectory directory, BlobStore blobs, ManifestStore manifests, FreeSpace space, MaintenanceLock housekeeping, RegistryOptions options, TimeProvider clock)
 {
     /// <summary>The account in whose name imports push, as the history of tags and the catalogue show it.</summary>
     public const string Account = "imported";

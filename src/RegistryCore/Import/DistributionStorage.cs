@@ -230,7 +230,7 @@ internal sealed class DistributionStorage
     {
         if (HasLink(path)) throw new UnusableException($"{what} behind a symbolic link, and links are not followed");
         var file = InRoot(path);
-        if (FileStamp.IsRegularFile(file)) return file;
+        if (FileVersion.IsRegularFile(file)) return file;
         throw new UnusableException(Path.Exists(file) ? $"{what} no regular file" : $"{what} missing");
     }
 

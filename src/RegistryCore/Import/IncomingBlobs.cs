@@ -2,6 +2,7 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Import;
@@ -76,7 +77,7 @@ internal sealed class IncomingBlobs : IDisposable
         var isLinked = request.Transfer != BlobTransfer.Copy && TryLink(path, here);
         if (isLinked)
         {
-            if (!FileStamp.IsRegularFile(here)) throw new UnusableException("its content was exchanged meanwhile");
+            if (!FileVersion.IsRegularFile(here)) throw new UnusableException("its content was exchanged meanwhile");
             await DemandIntactAsync(here, digest, size, cancellationToken);
             Sync(here);
         }

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Import;

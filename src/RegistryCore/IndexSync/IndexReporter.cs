@@ -19,7 +19,7 @@ internal sealed record ReportingStatus(
 /// acknowledged it; the index knows what it has already, so that repeating does no harm.
 /// </summary>
 internal sealed partial class IndexReporter(
-    Outbox outbox, RecentPulls pulls, Resync resync, ReportLine line, RegistryOptions options, BackgroundLoops loops, ILogger<IndexReporter> log)
+    Outbox outbox, RecentPulls pulls, Resync resync, IndexReportClient line, RegistryOptions options, BackgroundLoops loops, ILogger<IndexReporter> log)
     : BackgroundLoop("indexReports", loops)
 {
     /// <summary>The most events that wait; beyond it the oldest are given up for a full resync, so that a lost index does not fill the disk.</summary>
@@ -67,7 +67,7 @@ internal sealed partial class IndexReporter(
     protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
         var outcome = await ReportAsync(stoppingToken);
-        Tell(outcome);
+        Report(outcome);
         JudgeLosses();
         failures = outcome is ReportOutcome.Failed ? failures + 1 : 0;
         if (outcome is null) await Task.Delay(Look, Clock, stoppingToken);
@@ -126,7 +126,7 @@ internal sealed partial class IndexReporter(
 
     private bool IsContactDue() => lastContact is not { } last || Clock.GetElapsedTime(last) >= options.Reporting.Every;
 
-    private void Tell(ReportOutcome? outcome)
+    private void Report(ReportOutcome? outcome)
     {
         switch (outcome)
         {

@@ -7,7 +7,7 @@ namespace AuthIndex.RegistryCore.IndexSync;
 /// Tells the index everything anew, as of one moment, in parts. What breaks off is begun again from the start: the index drops
 /// the parts of an unfinished one.
 /// </summary>
-internal sealed partial class Resync(Outbox outbox, ReportLine line, ILogger<Resync> log)
+internal sealed partial class Resync(Outbox outbox, IndexReportClient line, ILogger<Resync> log)
 {
     private const int PageSize = 1000;
 

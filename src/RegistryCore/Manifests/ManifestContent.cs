@@ -1,7 +1,7 @@
 using System.Collections.Frozen;
 using System.Text.Json;
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Manifests;
 
 namespace AuthIndex.RegistryCore.Manifests;
 

@@ -4,6 +4,7 @@ using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Manifests;
 
 namespace AuthIndex.RegistryCore.Manifests;
 

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Manifests;
 
 namespace AuthIndex.RegistryCore.Manifests;
 

@@ -9,7 +9,7 @@ namespace AuthIndex.RegistryCore.Revocation;
 /// the moment something is revoked.
 /// </summary>
 internal sealed partial class RevocationFollower(
-    RevocationLine line, RevocationFile file, RevokedTokens revoked, RevocationContact contact, RegistryOptions options, BackgroundLoops loops, ILogger<RevocationFollower> log)
+    RevocationFeedClient line, RevocationFile file, RevokedTokens revoked, RevocationFeedHealth contact, RegistryOptions options, BackgroundLoops loops, ILogger<RevocationFollower> log)
     : BackgroundLoop("revocations", loops)
 {
     /// <summary>How long the index may hold back an answer.</summary>

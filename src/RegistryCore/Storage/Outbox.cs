@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using AuthIndex.Hosting.Sqlite;
+using AuthIndex.RegistryCore.Storage.Manifests;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
@@ -25,16 +26,16 @@ internal sealed record OutboxEvent
     /// <summary>The name of the repository.</summary>
     public string Repository { get; init; } = "";
 
-    /// <inheritdoc cref="Change.Tag"/>
+    /// <inheritdoc cref="RegistryChange.Tag"/>
     public string? Tag { get; init; }
 
-    /// <inheritdoc cref="Change.Digest"/>
+    /// <inheritdoc cref="RegistryChange.Digest"/>
     public string? Digest { get; init; }
 
-    /// <inheritdoc cref="Change.MediaType"/>
+    /// <inheritdoc cref="RegistryChange.MediaType"/>
     public string? MediaType { get; init; }
 
-    /// <inheritdoc cref="Change.Size"/>
+    /// <inheritdoc cref="RegistryChange.Size"/>
     public long? Size { get; init; }
 
     /// <summary>Who did it; empty for an anonymous caller, and for what the registry did by itself.</summary>
@@ -76,7 +77,7 @@ internal sealed record OutboxState
 internal sealed class Outbox(Database database)
 {
     /// <summary>Writes an event, if events are reported at all. Only inside the write that makes the change.</summary>
-    public static void Append(SqliteConnection db, long repository, Change change) => db.Execute(
+    public static void Append(SqliteConnection db, long repository, RegistryChange change) => db.Execute(
         """
         INSERT INTO outbox (id, kind, repository, tag, digest, media_type, size, account, at)
         SELECT @id, @Kind, r.name, @Tag, @Digest, @MediaType, @Size, @Account, @At

@@ -1,6 +1,7 @@
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.Uploads;
 
 namespace AuthIndex.RegistryCore.Storage;
 
@@ -38,7 +39,7 @@ internal sealed class StorageDirectory : IDisposable
         held = DataDirectory.Hold(options.Root);
         try
         {
-            RestoreNote.DemandNone(held.Root);
+            RestoreMarker.DemandNone(held.Root);
         }
         catch (OperatorException)
         {

@@ -1,5 +1,11 @@
 using AuthIndex.Hosting.Files;
 using AuthIndex.RegistryCore.Metrics;
+using AuthIndex.RegistryCore.Storage.Backups;
+using AuthIndex.RegistryCore.Storage.Blobs;
+using AuthIndex.RegistryCore.Storage.Collection;
+using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Scrubbing;
+using AuthIndex.RegistryCore.Storage.Uploads;
 
 namespace AuthIndex.RegistryCore.Storage;
 
@@ -14,12 +20,12 @@ internal static class StorageServices
         .AddSingleton<RegistryDatabase>()
         .AddSingleton(new ReadCache(options.Limits.ManifestCache.Bytes))
         .AddSingleton<DigestLocks>()
-        .AddSingleton<Touches>()
+        .AddSingleton<RecentAccess>()
         .AddSingleton<FreeSpace>()
         .AddSingleton<BlobStore>()
         .AddSingleton<ManifestStore>()
         .AddSingleton<UploadStore>()
-        .AddSingleton<Housekeeping>()
+        .AddSingleton<MaintenanceLock>()
         .AddSingleton<GarbageCollector>()
         .AddSingleton<Scrubber>()
         .AddSingleton<Backup>();

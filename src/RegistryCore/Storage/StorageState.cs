@@ -47,7 +47,7 @@ internal static class StorageState
     public static void DemandNoBlobs(string root, string state, long olderThan = long.MaxValue)
     {
         var folders = StorageDirectory.BlobFoldersIn(root).Where(f => Directory.Exists(f.Folder));
-        if (!folders.SelectMany(f => Directory.EnumerateFiles(f.Folder)).Any(f => FileStamp.Of(f) is { } file && file.Changed / 1_000_000_000 < olderThan)) return;
+        if (!folders.SelectMany(f => Directory.EnumerateFiles(f.Folder)).Any(f => FileVersion.Of(f) is { } file && file.Changed / 1_000_000_000 < olderThan)) return;
         var blobs = Path.Combine(Path.GetFullPath(root), "blobs");
         throw new OperatorException(
             $"{blobs} holds blobs, and the database {StorageDirectory.DatabaseIn(root)} that says what they belong to is {state}: "

@@ -1,7 +1,8 @@
 using System.Globalization;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Blobs;
+using AuthIndex.RegistryCore.Storage.Uploads;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Uploads;

@@ -1,5 +1,5 @@
 using AuthIndex.Hosting.Background;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Uploads;
 
 namespace AuthIndex.RegistryCore.Uploads;
 

@@ -1,8 +1,9 @@
+using AuthIndex.TokenServer.Authentication;
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Token;
-using AuthIndex.TokenServer.Tokens;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 
@@ -14,7 +15,7 @@ namespace AuthIndex.TokenServer.Account;
 /// outlives it or can do more.
 /// </summary>
 internal sealed class AccountTokensEndpoint(
-    CallerSignIn callers, GrantStore store, GrantMaker maker, RememberedGrants remembered, GrantKeeper keeper, GrantLimits limits, DecisionReport report, TimeProvider time, ILogger<AccountTokensEndpoint> log)
+    CallerSignIn callers, GrantStore store, GrantFactory maker, RememberedGrants remembered, GrantUsageRecorder keeper, GrantLimits limits, DecisionReport report, TimeProvider time, ILogger<AccountTokensEndpoint> log)
 {
     /// <summary>Where it is.</summary>
     public const string Path = "/account/v1/tokens";
@@ -51,7 +52,7 @@ internal sealed class AccountTokensEndpoint(
     {
         if (BasicCredentials.Read(context.Request.Headers.Authorization, out var credentials) is { } malformed) return (null, null, malformed);
         if (credentials is null) return (null, null, ErrorAnswer.Unauthorized("sign in with the account's name and password"));
-        var place = new SignInPlace(null, null, ClientAddress.Of(context.Connection));
+        var place = new SignInContext(null, null, ClientAddress.Of(context.Connection));
         var result = await callers.SignInAsync(credentials, place, context.RequestAborted);
         return result.Outcome is SignInOutcome.SignedIn who
             ? (who, result.Grant, null)
@@ -90,7 +91,7 @@ internal sealed class AccountTokensEndpoint(
         context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = MaxBodyBytes;
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
-        var (lifetime, narrowing) = (default(TimeSpan), Narrowing.None);
+        var (lifetime, narrowing) = (default(TimeSpan), TokenRestriction.None);
         if ((AccessTokenRequest.Read(body.GetBuffer().AsSpan(0, (int)body.Length), out var request) ?? request!.Problem(limits, out lifetime, out narrowing)) is { } problem)
         {
             await ErrorAnswer.InvalidRequest(problem).SendAsync(context.Response);

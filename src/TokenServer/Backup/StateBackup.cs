@@ -23,7 +23,7 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
     {
         var files = new StateFiles(options);
         if (KeyDirectory.List(options.KeysPath).Count == 0) throw new OperatorException($"there is no token server in {Path.GetFullPath(options.DataDirectory)}: {options.KeysPath} holds no signing key; --data names the data directory");
-        RestoreNote.DemandNone(options.DataDirectory);
+        RestoreMarker.DemandNone(options.DataDirectory);
         DataDirectory.DemandOutside(target, options.DataDirectory);
         if (Directory.Exists(target) && !BackupFolder.Is(target) && Directory.EnumerateFileSystemEntries(target).Any())
         {

@@ -66,7 +66,7 @@ internal sealed class StateFiles(TokenServerOptions options)
         && !Path.Combine(data, path).StartsWith(options.DatabaseFile, StringComparison.Ordinal) // with its journal and the copies from before an upgrade
         && Path.Combine(data, path) != options.ProcessIdPath
         && Path.Combine(data, path) != DatabaseMark.PathFor(options.DatabaseFile)
-        && path != RestoreNote.Name && Path.GetFileName(path) != SpaceReserve.Name
+        && path != RestoreMarker.Name && Path.GetFileName(path) != SpaceReserve.Name
         && Path.GetFileName(path) != "lock" && Path.GetExtension(path) is not (".lock" or ".tmp") && !Path.GetFileName(path).StartsWith(".writable-", StringComparison.Ordinal);
 
     private static IEnumerable<string> Below(string folder, int depth)
@@ -88,10 +88,10 @@ internal sealed class StateFiles(TokenServerOptions options)
 
     private static bool IsFile(string entry)
     {
-        if (FileStamp.IsRegularFile(entry)) return true;
+        if (FileVersion.IsRegularFile(entry)) return true;
         try
         {
-            return File.ResolveLinkTarget(entry, returnFinalTarget: true) is { } target && FileStamp.IsRegularFile(target.FullName);
+            return File.ResolveLinkTarget(entry, returnFinalTarget: true) is { } target && FileVersion.IsRegularFile(target.FullName);
         }
         catch (FileNotFoundException)
         {

@@ -28,10 +28,10 @@ internal sealed class StateRestore(TokenServerOptions options)
         using var held = DataDirectory.Hold(options.StatePath);
         DemandNothingElse(files, wanted);
 
-        RestoreNote.Write(options.DataDirectory);
+        RestoreMarker.Write(options.DataDirectory);
         foreach (var file in wanted.OrderBy(f => f.Path == files.Database)) Put(Path.Combine(state, file.Path), files.Target(file.Path)!, file);
         foreach (var folder in wanted.Select(f => Path.GetDirectoryName(files.Target(f.Path)!)!).Distinct(StringComparer.Ordinal)) DurableFile.SyncDirectory(folder);
-        RestoreNote.Remove(options.DataDirectory);
+        RestoreMarker.Remove(options.DataDirectory);
         return content;
     }
 

@@ -3,7 +3,7 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
 

@@ -20,7 +20,7 @@ internal static class InitCommand
             var names = parsed.GetValue(hosts)!;
             if (names.Length > 0 && !parsed.GetValue(tls)) throw new OperatorException("--tls-host needs --tls");
             var options = line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
-            await new Initialisation(options, TimeProvider.System).RunAsync(parsed.GetValue(tls) ? names : null, Console.Out, cancellationToken);
+            await new Initialization(options, TimeProvider.System).RunAsync(parsed.GetValue(tls) ? names : null, Console.Out, cancellationToken);
             return 0;
         });
         return command;

@@ -1,11 +1,13 @@
 using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Identity.Ldap.Doctor;
 using AuthIndex.TokenServer.Identity.Ldap.Native;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
+using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
 using Microsoft.Extensions.Logging.Abstractions;

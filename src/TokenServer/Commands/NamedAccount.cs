@@ -2,9 +2,11 @@ using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
+using AuthIndex.TokenServer.Policies.Subjects;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Commands;

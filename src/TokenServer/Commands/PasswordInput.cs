@@ -1,6 +1,7 @@
 using System.Text;
 using AuthIndex.Hosting;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Passwords;
 
 namespace AuthIndex.TokenServer.Commands;
 

@@ -2,12 +2,15 @@ using System.CommandLine;
 using System.Net;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
+using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Ldap;
-using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Identity.Throttling;
+using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.State;
-using AuthIndex.TokenServer.Tokens;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Commands;
@@ -70,7 +73,7 @@ internal static class TokensCommand
             var owner = await OwnerAsync(options, parsed.GetValue(account)!, cancellationToken);
 
             await using var database = Open(options);
-            var maker = new GrantMaker(new GrantStore(database, Time), limits, Time);
+            var maker = new GrantFactory(new GrantStore(database, Time), limits, Time);
             var (grant, secret, refusal) = await maker.MakeAccessAsync(owner, request.Name, lifetime, narrowing);
             if (refusal is not null)
             {
@@ -230,7 +233,7 @@ internal static class TokensCommand
         using var passwords = new PasswordThreads(1);
         using var directories = new LdapSources(options.Ldap, Time, NullLogger<LdapSource>.Instance);
         var file = new HtpasswdSource(new HtpasswdFile(options.HtpasswdPath, Time, NullLogger<HtpasswdFile>.Instance), passwords);
-        var identities = new IdentityChain([file, .. directories.All], new RememberedCredentials(TimeSpan.Zero, Time), new SuspendedAccounts(), new SignInLimits(options.SignInLimits, Time)); // who is suspended may come back
+        var identities = new IdentityChain([file, .. directories.All], new Identity.Passwords.PasswordCache(TimeSpan.Zero, Time), new SuspendedAccounts(), new SignInLimits(options.SignInLimits, Time)); // who is suspended may come back
         return await identities.FindAsync(account, cancellationToken) switch
         {
             SignInOutcome.SignedIn who => who.Account,

@@ -3,6 +3,8 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Htpasswd;
+using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Protocol;
 using Microsoft.Data.Sqlite;
 

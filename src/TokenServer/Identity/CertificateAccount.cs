@@ -1,5 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
-using AuthIndex.Hosting.Web;
+using AuthIndex.Hosting.Tls;
 
 namespace AuthIndex.TokenServer.Identity;
 

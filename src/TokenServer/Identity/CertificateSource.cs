@@ -1,6 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using AuthIndex.Hosting.Web;
-using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Identity;
 
@@ -20,7 +21,7 @@ internal sealed class CertificateSource(ClientCertificateOptions options, TimePr
 
     /// <summary>Signs in whom the certificate of a connection names.</summary>
     /// <returns>Null where there is none, or none that is to sign in anybody: the caller is anonymous.</returns>
-    public SignInOutcome? Recognise(X509Certificate2? certificate)
+    public SignInOutcome? Recognize(X509Certificate2? certificate)
     {
         if (certificate is null || options.AccountFrom == ClientCertificateOptions.NoAccount) return null;
 

@@ -1,3 +1,5 @@
+using AuthIndex.TokenServer.Identity.Passwords;
+
 namespace AuthIndex.TokenServer.Identity;
 
 /// <summary>One place that accounts come from. Sources are asked in turn by the <see cref="IdentityChain"/>, which has refused impossible names and passwords before.</summary>

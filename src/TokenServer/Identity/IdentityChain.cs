@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text;
+using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Identity.Throttling;
 
 namespace AuthIndex.TokenServer.Identity;
 
@@ -9,7 +11,7 @@ namespace AuthIndex.TokenServer.Identity;
 /// since by their names they would share rights and tokens. What was found out a moment ago is remembered, and how often it may be
 /// tried is limited. Whoever is suspended is refused at the end of every way.
 /// </summary>
-internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, RememberedCredentials remembered, SuspendedAccounts suspended, SignInLimits limits)
+internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, PasswordCache remembered, SuspendedAccounts suspended, SignInLimits limits)
 {
     /// <summary>The longest user name looked at, in characters.</summary>
     public const int MaxUserLength = AccountName.MaxLength;
@@ -43,7 +45,7 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
 
         var attempt = limits.Begin(user, address);
         // Judged last: what is remembered may be older than a suspension, and a directory may have taken its time.
-        var outcome = suspended.Judge(await RememberedAsync(user, password, attempt, cancellationToken));
+        var outcome = suspended.Check(await RememberedAsync(user, password, attempt, cancellationToken));
         if (outcome is SignInOutcome.SignedIn) attempt.SignedIn();
         return outcome;
     }
@@ -54,7 +56,7 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
         foreach (var source in sources)
         {
             var outcome = await source.FindAsync(account, cancellationToken);
-            if (outcome is not SignInOutcome.UnknownAccount) return suspended.Judge(await UnlessTakenAsync(outcome, source, cancellationToken));
+            if (outcome is not SignInOutcome.UnknownAccount) return suspended.Check(await UnlessTakenAsync(outcome, source, cancellationToken));
         }
 
         return Unknown;
@@ -95,7 +97,7 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Reme
             {
                 var outcome = await AskAsync(attempt.By, user, password, cancel);
                 if (outcome is SignInOutcome.SignedIn who) outcome = who with { EndingsSeen = endingsSeen };
-                attempt.Checked(suspended.Judge(outcome), remembered.KeyOf(user, password));
+                attempt.Checked(suspended.Check(outcome), remembered.KeyOf(user, password));
                 return outcome;
             }
             catch

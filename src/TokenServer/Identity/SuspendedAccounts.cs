@@ -1,5 +1,5 @@
 using System.Collections.Frozen;
-using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Identity;
 
@@ -12,7 +12,7 @@ internal sealed record Suspension(string Account, DateTimeOffset Since, string B
 
 /// <summary>
 /// The suspended accounts, at hand for every sign-in. Whoever it was that let somebody in, password, token or memory, passes
-/// <see cref="Judge"/>: the <see cref="IdentityChain"/> hands out no other outcome.
+/// <see cref="Check"/>: the <see cref="IdentityChain"/> hands out no other outcome.
 /// </summary>
 internal sealed class SuspendedAccounts
 {
@@ -39,7 +39,7 @@ internal sealed class SuspendedAccounts
     }
 
     /// <summary>The outcome, or that the account is suspended. The client is told what it is told of every refused sign-in.</summary>
-    public SignInOutcome Judge(SignInOutcome outcome) =>
+    public SignInOutcome Check(SignInOutcome outcome) =>
         outcome is SignInOutcome.SignedIn who && Find(who) is { } suspension
             ? new SignInOutcome.Refused($"the account is suspended since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z by {suspension.By}{(suspension.Reason.Length == 0 ? "" : $": {suspension.Reason}")}")
             : outcome;

@@ -22,20 +22,20 @@ internal static partial class TokenText
     /// <summary>The user name and the token itself, however the token is disguised; null when none is shown in the password's place.</summary>
     public static BasicCredentials? Reveal(BasicCredentials shown)
     {
-        if (TokenSecret.IsMeant(shown.Password.TrimStart())) return shown with { Password = shown.Password.Trim() };
+        if (TokenSecret.LooksLike(shown.Password.TrimStart())) return shown with { Password = shown.Password.Trim() };
         if (OnlySecret(shown.Password) is { } plain) return Named(shown.User, shown.Password[..plain.Index], plain.Value);
 
         var text = Bare(shown.Password);
         if (OnlySecret(text) is { } secret) return Named(shown.User, text[..secret.Index], secret.Value);
         var cut = text.LastIndexOf(':');
         var token = WithoutScheme(text[(cut + 1)..]);
-        return CompactJwt.IsMeant(token) ? Named(shown.User, text[..(cut + 1)], token) : null;
+        return CompactJwt.LooksLike(token) ? Named(shown.User, text[..(cut + 1)], token) : null;
     }
 
     /// <summary>Whether there is a token, or most of one, anywhere in a text.</summary>
     public static bool IsIn(string text)
     {
-        if (TokenSecret.IsMeant(text)) return true;
+        if (TokenSecret.LooksLike(text)) return true;
         var bare = Bare(text);
         return Secrets().IsMatch(bare) || Jwts().Matches(bare).Any(m => HoldsJwt(m.ValueSpan));
     }
@@ -64,7 +64,7 @@ internal static partial class TokenText
             var rest = text[at..];
             if (!IsHeaderStart(rest)) continue;
             tries++;
-            if (CompactJwt.IsMeant(rest)) return true;
+            if (CompactJwt.LooksLike(rest)) return true;
         }
 
         return false;

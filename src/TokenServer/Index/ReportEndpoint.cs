@@ -8,7 +8,7 @@ namespace AuthIndex.TokenServer.Index;
 /// Where registries tell what changed: POST <c>/index/v1/events</c>, and POST <c>/index/v1/snapshot</c> for everything anew. 200
 /// when it is in the catalogue, 409 when it does not begin where the catalogue stands. A registry changes its own part only.
 /// </summary>
-internal sealed partial class ReportEndpoint(IReadOnlyList<RegistryService> services, CatalogueWriter catalogue, CatalogueSweeper sweeper, ILogger<ReportEndpoint> log)
+internal sealed partial class ReportEndpoint(IReadOnlyList<RegistryService> services, CatalogWriter catalogue, CatalogSweeper sweeper, ILogger<ReportEndpoint> log)
 {
     public const string EventsPath = "/index/v1/events";
     public const string SnapshotPath = "/index/v1/snapshot";

@@ -1,9 +1,9 @@
+using AuthIndex.TokenServer.Authentication;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Token;
-using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer.Introspection;
 
@@ -12,7 +12,7 @@ namespace AuthIndex.TokenServer.Introspection;
 /// cannot tell: the token may have been revoked, its account suspended or gone.
 /// </summary>
 internal sealed partial class IntrospectionEndpoint(
-    IReadOnlyList<RegistryService> services, KeyStore keys, string issuer, Revocations revocations, IssuedUnder issued, TimeProvider time, ILogger<IntrospectionEndpoint> log)
+    IReadOnlyList<RegistryService> services, KeyStore keys, string issuer, Revocations revocations, TokenOwnerResolver issued, TimeProvider time, ILogger<IntrospectionEndpoint> log)
 {
     /// <summary>Where registries ask.</summary>
     public const string Path = "/introspect";
@@ -41,7 +41,7 @@ internal sealed partial class IntrospectionEndpoint(
         }
 
         var now = time.GetUtcNow();
-        var problem = OwnToken.Read(keys, issuer, text, service!.Audience, now, out var token);
+        var problem = IssuedTokenReader.Read(keys, issuer, text, service!.Audience, now, out var token);
         if (problem is null && revocations.IsVoid(token!.Account, token.Grant, token.Id, token.IssuedAt)) problem = "the token was revoked";
         if (problem is null && token!.Account.Length > 0)
         {
@@ -80,7 +80,7 @@ internal sealed partial class IntrospectionEndpoint(
         }
     }
 
-    private static byte[] Active(OwnToken token) => JsonBytes.Write(token, static (json, token) =>
+    private static byte[] Active(IssuedTokenReader token) => JsonBytes.Write(token, static (json, token) =>
     {
         json.WriteStartObject();
         json.WriteBoolean("active"u8, true);

@@ -43,7 +43,7 @@ internal sealed partial class KeyStore
     public string? Degraded => degraded;
 
     /// <summary>Looks into the folder and takes what is new there. Costs no more than a stat of each file when nothing is.</summary>
-    public void Look()
+    public void Refresh()
     {
         lock (looking)
         {
@@ -65,7 +65,7 @@ internal sealed partial class KeyStore
             }
 
             known = seen;
-            Tell(problems);
+            Report(problems);
         }
     }
 
@@ -79,7 +79,7 @@ internal sealed partial class KeyStore
                 var before = known.GetValueOrDefault(path);
                 try
                 {
-                    seen[path] = before is { IsSettled: true } && FileStamp.Of(path) == before.Stamp ? before : Dated(Read(path));
+                    seen[path] = before is { IsSettled: true } && FileVersion.Of(path) == before.Stamp ? before : Dated(Read(path));
                 }
                 catch (OperatorException e)
                 {
@@ -100,7 +100,7 @@ internal sealed partial class KeyStore
     private Known Read(string path)
     {
         // The stamp first: what is written after it is found at the next look.
-        var stamp = FileStamp.Of(path);
+        var stamp = FileVersion.Of(path);
         var file = KeyDirectory.Read(path);
         if (authority is not null) file.Key.Certify(authority);
         return new Known(stamp, stamp is { IsSettled: true }, SeenAt: null, file);
@@ -123,7 +123,7 @@ internal sealed partial class KeyStore
             ? $"there is no signing key for {algorithm} in {demands.Directory}, and a service needs one: keys rotate --algorithm {algorithm} makes it"
             : null;
 
-    private void Tell(List<string> problems)
+    private void Report(List<string> problems)
     {
         var reason = problems.Count == 0 ? null : string.Join("; ", problems);
         if (reason == degraded) return;
@@ -148,5 +148,5 @@ internal sealed partial class KeyStore
     /// <param name="IsSettled">Whether the file cannot have changed since without its stamp telling.</param>
     /// <param name="SeenAt">When it came; null when it was there at the start.</param>
     /// <param name="File">What it held.</param>
-    private sealed record Known(FileStamp? Stamp, bool IsSettled, DateTimeOffset? SeenAt, KeyFile File);
+    private sealed record Known(FileVersion? Stamp, bool IsSettled, DateTimeOffset? SeenAt, KeyFile File);
 }

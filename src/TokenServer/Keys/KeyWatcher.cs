@@ -13,7 +13,7 @@ internal sealed class KeyWatcher(KeyStore store, BackgroundLoops loops) : Backgr
     /// <inheritdoc/>
     protected override Task RoundAsync(CancellationToken stoppingToken)
     {
-        store.Look();
+        store.Refresh();
         return Task.CompletedTask;
     }
 }

@@ -1,8 +1,8 @@
+using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Token;
-using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer.Metadata;
 

@@ -23,7 +23,7 @@ internal sealed record Conditions(
     public bool IsEmpty => Ip.Count == 0 && Service.Count == 0 && SignedInBy.Count == 0 && From is null && Until is null;
 
     /// <summary>Whether every condition is met. What is unknown meets a deny rule's condition, so that not knowing never opens a door.</summary>
-    public bool AreMet(Circumstances c, Effect effect)
+    public bool AreMet(RequestConditions c, Effect effect)
     {
         var unknown = c.UnknownIsMet || effect == Effect.Deny;
         return (Ip.Count == 0 || (c.Address is null ? unknown : Holds(Ip, c.Address)))
@@ -34,7 +34,7 @@ internal sealed record Conditions(
     }
 
     /// <summary>The conditions that are not met, each in words.</summary>
-    public IEnumerable<string> Unmet(Circumstances c, Effect effect)
+    public IEnumerable<string> Unmet(RequestConditions c, Effect effect)
     {
         if (!(this with { Service = [], SignedInBy = [], From = null, Until = null }).AreMet(c, effect)) yield return $"the request does not come from {Either(Ip)}";
         if (!(this with { Ip = [], SignedInBy = [], From = null, Until = null }).AreMet(c, effect)) yield return $"the service is not {Either(Service)}";

@@ -1,4 +1,5 @@
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies;
 
@@ -38,11 +39,11 @@ internal sealed class Policy
     public Decision Decide(Caller caller, Scope requested, DateTimeOffset now) =>
         Decide(
             new CallerSubjects(caller.Account, caller.Groups, Groups, caller.IgnoresCase),
-            new Circumstances(caller.Address, caller.Service, caller.SignedInBy, now, UnknownIsMet: false),
+            new RequestConditions(caller.Address, caller.Service, caller.SignedInBy, now, UnknownIsMet: false),
             requested);
 
     /// <summary>Decides for a caller whose subjects are worked out already.</summary>
-    public Decision Decide(CallerSubjects caller, Circumstances circumstances, Scope requested)
+    public Decision Decide(CallerSubjects caller, RequestConditions circumstances, Scope requested)
     {
         List<Rule>? allowedBy = null;
         List<Rule>? deniedBy = null;

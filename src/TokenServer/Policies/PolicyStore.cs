@@ -66,7 +66,7 @@ internal sealed partial class PolicyStore
     /// <param name="seen">The state of the files now.</param>
     public bool HasChanged(out PolicyFilesState seen)
     {
-        seen = directory.Look();
+        seen = directory.Refresh();
         return seen.Revision is null || seen.Revision != state.Tried;
     }
 
@@ -90,7 +90,7 @@ internal sealed partial class PolicyStore
             var read = directory.Read(problems);
 
             // Looked at after reading, so that the content in hand is known to have been there all the while.
-            if (directory.Look() != seen || (read is { } now && now.Revision != seen.Revision)) return false;
+            if (directory.Refresh() != seen || (read is { } now && now.Revision != seen.Revision)) return false;
             TakeOver(read, problems);
             return true;
         }

@@ -1,5 +1,6 @@
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies;
 
@@ -14,7 +15,7 @@ internal sealed record PolicyTest(
     SourcePosition At,
     string Account,
     IReadOnlyList<string> Groups,
-    Circumstances Circumstances,
+    RequestConditions Circumstances,
     bool Can,
     IReadOnlyList<Scope> Scopes)
 {

@@ -12,7 +12,7 @@ internal static class RefusalReason
         List<string> parts = [];
         foreach (var rule in deniedBy)
         {
-            var actions = Named(refused, rule.Actions);
+            var actions = Describe(refused, rule.Actions);
             if (actions.Except(denied).IsEmpty) continue;
             parts.Add($"rule '{rule.Id}' denies {(actions.HoldsAll ? "every action" : string.Join(" and ", actions.Words))}");
             denied = denied.Union(actions);
@@ -30,7 +30,7 @@ internal static class RefusalReason
     }
 
     // Of a request for "*" a deny rule takes what it names; of a request for names, a deny of "*" takes those names.
-    private static ActionSet Named(ActionSet refused, ActionSet byRule) => refused.HoldsAll ? byRule : refused.Intersect(byRule);
+    private static ActionSet Describe(ActionSet refused, ActionSet byRule) => refused.HoldsAll ? byRule : refused.Intersect(byRule);
 
     private static string Doing(ActionSet actions, Scope on)
     {

@@ -1,5 +1,7 @@
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Policies.Patterns;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies;
 
@@ -30,7 +32,7 @@ internal sealed record Rule(
     Conditions When)
 {
     /// <summary>Whether the rule says anything about this caller doing any of this.</summary>
-    public bool AppliesTo(CallerSubjects caller, Circumstances circumstances, Scope scope) =>
+    public bool AppliesTo(CallerSubjects caller, RequestConditions circumstances, Scope scope) =>
         caller.IsAmong(To) && IsOn(caller, scope) && AppliesTo(caller, circumstances, scope.Actions);
 
     /// <summary>Whether one of the rule's patterns matches the resource.</summary>
@@ -44,12 +46,12 @@ internal sealed record Rule(
         return false;
     }
 
-    /// <summary>The rest of <see cref="AppliesTo(CallerSubjects, Circumstances, Scope)"/> when subject and resource are known to match.</summary>
-    public bool AppliesTo(CallerSubjects caller, Circumstances circumstances, ActionSet requested) =>
+    /// <summary>The rest of <see cref="AppliesTo(CallerSubjects, RequestConditions, Scope)"/> when subject and resource are known to match.</summary>
+    public bool AppliesTo(CallerSubjects caller, RequestConditions circumstances, ActionSet requested) =>
         !Actions.Intersect(requested).IsEmpty && !caller.IsAmong(Except) && When.AreMet(circumstances, Effect);
 
     /// <summary>Whether the rule denies any of this from a time on that is yet to come, when subject and resource are known to match.</summary>
-    public bool WillDeny(CallerSubjects caller, Circumstances circumstances, ActionSet requested) =>
+    public bool WillDeny(CallerSubjects caller, RequestConditions circumstances, ActionSet requested) =>
         Effect == Effect.Deny && When.From > circumstances.Now
         && (this with { When = When with { From = null } }).AppliesTo(caller, circumstances, requested);
 

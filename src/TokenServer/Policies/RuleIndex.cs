@@ -1,4 +1,6 @@
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Policies.Patterns;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies;
 

@@ -55,13 +55,13 @@ internal sealed class TokenSecret
     }
 
     /// <summary>Whether a text begins as these secrets do. Such a text is never taken for a password, whatever follows.</summary>
-    public static bool IsMeant(string text) =>
+    public static bool LooksLike(string text) =>
         text.StartsWith(AccessPrefix, StringComparison.Ordinal) || text.StartsWith(RefreshPrefix, StringComparison.Ordinal);
 
     /// <summary>Reads a secret; null when the text is none: of another length or alphabet, or with a checksum that is not its own.</summary>
     public static TokenSecret? Parse(string text)
     {
-        if (text.Length != PrefixLength + RandomLength + ChecksumLength || !IsMeant(text)) return null;
+        if (text.Length != PrefixLength + RandomLength + ChecksumLength || !LooksLike(text)) return null;
         if (text.AsSpan(PrefixLength).ContainsAnyExcept(Characters)) return null;
         return text.AsSpan()[^ChecksumLength..].SequenceEqual(Checksum(text.AsSpan()[..^ChecksumLength]))
             ? new TokenSecret(text, text.StartsWith(AccessPrefix, StringComparison.Ordinal) ? TokenKind.Access : TokenKind.Refresh)

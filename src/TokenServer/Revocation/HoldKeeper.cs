@@ -1,7 +1,7 @@
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Background;
-using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Throttling;
 
 namespace AuthIndex.TokenServer.Revocation;
 

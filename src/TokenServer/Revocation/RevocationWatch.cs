@@ -38,7 +38,7 @@ internal sealed partial class RevocationWatch(
     /// <summary>Begins. Who is suspended is known before the server listens.</summary>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
-        Look();
+        Refresh();
         return base.StartAsync(cancellationToken);
     }
 
@@ -55,18 +55,18 @@ internal sealed partial class RevocationWatch(
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        Look();
+        Refresh();
         await SweepAsync();
         await woken.WaitAsync(LookEvery, stoppingToken);
     }
 
-    private void Look()
+    private void Refresh()
     {
         if (suspensions.State() is var now && now != state)
         {
             var all = suspensions.All();
             suspended.Replace(all);
-            Tell(all);
+            Report(all);
             (state, known) = (now, all);
         }
 
@@ -86,7 +86,7 @@ internal sealed partial class RevocationWatch(
         sweptAt = Clock.GetTimestamp();
     }
 
-    private void Tell(IReadOnlyList<Suspension> all)
+    private void Report(IReadOnlyList<Suspension> all)
     {
         if (!log.IsEnabled(LogLevel.Information)) return;
         foreach (var suspension in all.Except(known))

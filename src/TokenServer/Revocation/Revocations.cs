@@ -25,13 +25,13 @@ internal enum RevocationKind
 /// <param name="Value">The account's name, the grant's id, or the token's <c>jti</c>.</param>
 /// <param name="IssuedBefore">Tokens whose <c>iat</c> is this or less are void; Unix seconds.</param>
 /// <param name="Expires">From when on no such token is alive; Unix seconds.</param>
-internal sealed record RevokedTokens(long Sequence, string Kind, string Value, long IssuedBefore, long Expires);
+internal sealed record RevocationEntry(long Sequence, string Kind, string Value, long IssuedBefore, long Expires);
 
 /// <summary>Part of the list of revocations.</summary>
 /// <param name="Sequence">Where to go on reading.</param>
 /// <param name="Items">The revocations.</param>
 /// <param name="More">Whether there are further ones already.</param>
-internal sealed record RevocationPage(long Sequence, IReadOnlyList<RevokedTokens> Items, bool More);
+internal sealed record RevocationPage(long Sequence, IReadOnlyList<RevocationEntry> Items, bool More);
 
 /// <summary>
 /// The list of revocations. Tokens are checked offline, so this list is what reaches the registries; see
@@ -109,7 +109,7 @@ internal sealed class Revocations(StateDatabase database, TimeProvider time)
     {
         // Asked before the rows: what is committed in between is in the rows, and not skipped by the number.
         var newest = Newest(db);
-        var rows = db.Query<RevokedTokens>(
+        var rows = db.Query<RevocationEntry>(
             """
             SELECT sequence AS Sequence, kind AS Kind, value AS Value, issued_before AS IssuedBefore, expires AS Expires
             FROM revocations WHERE sequence > @sequence AND expires > @forgotten ORDER BY sequence LIMIT @count

@@ -1,4 +1,4 @@
-using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.State;
 using Dapper;
 

@@ -1,13 +1,15 @@
+using AuthIndex.TokenServer.Authentication;
 using System.Globalization;
 using System.Net;
 using AuthIndex.Hosting.Telemetry;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Audit;
+using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
-using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer.Token;
 
@@ -17,10 +19,10 @@ internal sealed class DecisionReport(AuditSummary audit, TokenMetrics metrics, S
     /// <summary>How often a sign-in that was not looked at is told of in the logs; the others are counted there.</summary>
     public static readonly TimeSpan TellLimitedEvery = TimeSpan.FromSeconds(10);
 
-    private readonly Occasionally limited = new(TellLimitedEvery, time);
+    private readonly LogThrottle limited = new(TellLimitedEvery, time);
 
     /// <summary>A request of somebody known, or of an anonymous caller, was decided.</summary>
-    public void Decided(Caller caller, Grant? grant, IReadOnlyList<Scope> asked, Authorisation authorisation, Policy policy, DateTimeOffset now)
+    public void Decided(Caller caller, Grant? grant, IReadOnlyList<Scope> asked, Authorization authorisation, Policy policy, DateTimeOffset now)
     {
         var outcome = authorisation.Refused.Count == 0 ? AuditOutcome.Granted : authorisation.Granted.Count == 0 ? AuditOutcome.Refused : AuditOutcome.Partly;
         Note(authorisation.DecisionId, caller.Account);
@@ -40,7 +42,7 @@ internal sealed class DecisionReport(AuditSummary audit, TokenMetrics metrics, S
             Texts(asked),
             Texts(authorisation.Granted),
             [.. authorisation.Refused.Select(r => new AuditRefusal(r.Scope.ToString(), r.Reason, DeniedBy(authorisation, r.Scope)))],
-            [.. authorisation.Decisions.Where(d => !d.Granted.Actions.IsEmpty).SelectMany(d => d.AllowedBy).Distinct().Select(Named)],
+            [.. authorisation.Decisions.Where(d => !d.Granted.Actions.IsEmpty).SelectMany(d => d.AllowedBy).Distinct().Select(Describe)],
             policy.Revision,
             Reason: null) { Grant = grant?.Id, GrantName = grant?.Name },
             caller.Address);
@@ -102,8 +104,8 @@ internal sealed class DecisionReport(AuditSummary audit, TokenMetrics metrics, S
 
     private static IReadOnlyList<string> Texts(IReadOnlyList<Scope> scopes) => [.. scopes.Select(s => s.ToString())];
 
-    private static IReadOnlyList<string> DeniedBy(Authorisation authorisation, Scope scope) =>
-        [.. authorisation.Decisions.Where(d => d.Requested.Type == scope.Type && d.Requested.Name == scope.Name).SelectMany(d => d.DeniedBy).Select(Named)];
+    private static IReadOnlyList<string> DeniedBy(Authorization authorisation, Scope scope) =>
+        [.. authorisation.Decisions.Where(d => d.Requested.Type == scope.Type && d.Requested.Name == scope.Name).SelectMany(d => d.DeniedBy).Select(Describe)];
 
-    private static string Named(Rule rule) => $"{rule.Id} ({Path.GetFileName(rule.At.File)}:{rule.At.Line})";
+    private static string Describe(Rule rule) => $"{rule.Id} ({Path.GetFileName(rule.At.File)}:{rule.At.Line})";
 }

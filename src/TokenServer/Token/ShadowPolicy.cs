@@ -2,6 +2,7 @@ using AuthIndex.Hosting;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Token;
 
@@ -16,7 +17,7 @@ internal sealed partial class ShadowPolicy(PolicyStore? candidate, TokenMetrics 
     /// <param name="requested">What was asked for.</param>
     /// <param name="decided">What the policy in force said.</param>
     /// <param name="now">When.</param>
-    public void Compare(Caller caller, IReadOnlyList<Scope> requested, Authorisation decided, DateTimeOffset now)
+    public void Compare(Caller caller, IReadOnlyList<Scope> requested, Authorization decided, DateTimeOffset now)
     {
         if (candidate?.Current is not { } policy) return;
         foreach (var scope in requested)

@@ -1,11 +1,13 @@
+using AuthIndex.TokenServer.Authentication;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Metrics;
 using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
-using AuthIndex.TokenServer.Tokens;
 
 namespace AuthIndex.TokenServer.Token;
 
@@ -14,8 +16,8 @@ namespace AuthIndex.TokenServer.Token;
 /// they are read and in the words of their answers. Whatever goes wrong on the way is an <see cref="ErrorAnswer"/>.
 /// </summary>
 internal sealed class TokenEndpoint(
-    IReadOnlyList<RegistryService> services, CallerSignIn callers, CertificateSource certificates, SuspendedAccounts suspended, PolicyStore policies, TokenIssuer issuer, GrantMaker grants,
-    GrantKeeper keeper, GrantLimits limits, DecisionReport report, UnauthenticatedRate rate, TimeProvider time)
+    IReadOnlyList<RegistryService> services, CallerSignIn callers, CertificateSource certificates, SuspendedAccounts suspended, PolicyStore policies, TokenIssuer issuer, GrantFactory grants,
+    GrantUsageRecorder keeper, GrantLimits limits, DecisionReport report, UnauthenticatedRate rate, TimeProvider time)
 {
     /// <summary>Where tokens are asked for.</summary>
     public const string Path = "/token";
@@ -38,8 +40,8 @@ internal sealed class TokenEndpoint(
         var span = TokenTraces.Source.StartActivity("sign in");
         var address = ClientAddress.Of(context.Connection);
         var result = request.Credentials is null
-            ? Recognise(context.Connection.ClientCertificate)
-            : await callers.SignInAsync(request.Credentials, new SignInPlace(request.Service.Name, request.Client, address), context.RequestAborted);
+            ? Recognize(context.Connection.ClientCertificate)
+            : await callers.SignInAsync(request.Credentials, new SignInContext(request.Service.Name, request.Client, address), context.RequestAborted);
         span?.SetTag("authindex.outcome", result.Outcome.Word);
         span?.Dispose();
         string? refreshToken = null;
@@ -62,9 +64,9 @@ internal sealed class TokenEndpoint(
         var now = time.GetUtcNow();
         var caller = new Caller(who.Account, who.Groups, address, request.Service.Name, who.SignedInBy, who.IgnoresCase);
         var policy = policies.Current;
-        var authorisation = Authorisation.Decide(policy, caller, request.Scopes, now);
+        var authorisation = Authorization.Decide(policy, caller, request.Scopes, now);
         if (who.PullOnly is { } reason) authorisation = authorisation.WithoutChanges(reason);
-        if (result.Grant is { } narrow) authorisation = authorisation.Keep(narrow.Narrowing.LeavesOf, $"the access token {narrow.Id} is not good for it");
+        if (result.Grant is { } narrow) authorisation = authorisation.Keep(narrow.Narrowing.Restrict, $"the access token {narrow.Id} is not good for it");
         span?.Dispose();
         report.Decided(caller, result.Grant, request.Scopes, authorisation, policy, now);
 
@@ -88,8 +90,8 @@ internal sealed class TokenEndpoint(
         _ => answer,
     };
 
-    private SignInResult Recognise(X509Certificate2? certificate) =>
-        certificates.Recognise(certificate) is { } outcome ? new SignInResult(suspended.Judge(outcome), null) : Anonymous;
+    private SignInResult Recognize(X509Certificate2? certificate) =>
+        certificates.Recognize(certificate) is { } outcome ? new SignInResult(suspended.Check(outcome), null) : Anonymous;
 
     private async Task<(TokenRequest? Request, ErrorAnswer? Error)> ReadAsync(HttpContext context)
     {

@@ -45,7 +45,7 @@ internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan default
     public IssuedToken? Issue(
         RegistryService service,
         string account,
-        Authorisation authorisation,
+        Authorization authorisation,
         DateTimeOffset now,
         string? grant = null,
         DateTimeOffset? end = null,

@@ -1,8 +1,8 @@
 using System.Net;
 using AuthIndex.Hosting;
 using AuthIndex.TokenContract;
-using AuthIndex.TokenServer.Policies;
-using AuthIndex.TokenServer.Tokens;
+using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Token;
 
@@ -10,7 +10,7 @@ namespace AuthIndex.TokenServer.Token;
 internal static partial class TokenLog
 {
     /// <summary>A decision: refusals are worth a line in any log, full grants only when somebody looks for them.</summary>
-    public static void Decided(ILogger log, Caller caller, Grant? grant, IReadOnlyList<Scope> asked, Authorisation decision)
+    public static void Decided(ILogger log, Caller caller, Grant? grant, IReadOnlyList<Scope> asked, Authorization decision)
     {
         var level = decision.Refused.Count == 0 ? LogLevel.Debug : LogLevel.Information;
         if (!log.IsEnabled(level)) return;

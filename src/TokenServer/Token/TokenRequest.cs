@@ -1,7 +1,7 @@
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Protocol;
-using AuthIndex.TokenServer.Tokens;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace AuthIndex.TokenServer.Token;
@@ -116,7 +116,7 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
         if (found["subject_token_type"] is not (TokenTypes + "jwt" or TokenTypes + "id_token")) return ErrorAnswer.InvalidRequest($"the subject_token_type must be {TokenTypes}jwt or {TokenTypes}id_token");
         if (found["requested_token_type"] is not (null or AccessTokenType)) return ErrorAnswer.InvalidRequest($"the requested_token_type can be {AccessTokenType} only");
         if (found["actor_token"] is not null || found["actor_token_type"] is not null) return ErrorAnswer.InvalidRequest("nobody can act for the subject: leave actor_token out");
-        if (!CompactJwt.IsMeant(token)) return ErrorAnswer.InvalidRequest("the subject_token is no JWT");
+        if (!CompactJwt.LooksLike(token)) return ErrorAnswer.InvalidRequest("the subject_token is no JWT");
 
         // Of the form that is told from passwords, so that it is never taken for one.
         credentials = new BasicCredentials("", token);

@@ -1,5 +1,7 @@
 using System.Net;
 using AuthIndex.Hosting.Background;
+using AuthIndex.Hosting.Health;
+using AuthIndex.Hosting.Telemetry;
 using AuthIndex.Hosting.Tests.Web;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TestKit;

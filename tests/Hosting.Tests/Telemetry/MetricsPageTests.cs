@@ -1,6 +1,5 @@
 using System.Diagnostics.Metrics;
 using AuthIndex.Hosting.Telemetry;
-using AuthIndex.Hosting.Web;
 
 namespace AuthIndex.Hosting.Tests.Telemetry;
 

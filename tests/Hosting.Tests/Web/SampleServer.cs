@@ -1,4 +1,6 @@
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.Hosting.Health;
+using AuthIndex.Hosting.Tls;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TestKit;
 using Microsoft.AspNetCore.Builder;

@@ -226,7 +226,7 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         using var keys = new TrustedKeys(options, http, Loops.Of(TimeProvider.System), NullLogger<TrustedKeys>.Instance);
         var revoked = new RevokedTokens(TimeProvider.System);
         using var introspection = new Introspection(new IndexConnection(options, http), options, TimeProvider.System, NullLogger<Introspection>.Instance);
-        using var validator = new BearerValidator(options, keys, revoked, new RevocationContact(options, revoked, TimeProvider.System), introspection, TimeProvider.System, maxRememberedBytes: MaxBytes);
+        using var validator = new BearerValidator(options, keys, revoked, new RevocationFeedHealth(options, revoked, TimeProvider.System), introspection, TimeProvider.System, maxRememberedBytes: MaxBytes);
         foreach (var scopes in Enumerable.Range(0, 50).Select(i => i % 2 == 0 ? 1 : 200))
         {
             var token = tokens.Make("alice", [.. Enumerable.Repeat(Scope, scopes)]);

@@ -1,4 +1,5 @@
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.Hosting.Tls;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TestKit;
 using Microsoft.AspNetCore.Builder;

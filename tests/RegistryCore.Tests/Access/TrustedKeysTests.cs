@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using AuthIndex.TestKit;
 using AuthIndex.RegistryCore.Access;
+using AuthIndex.TestKit;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;

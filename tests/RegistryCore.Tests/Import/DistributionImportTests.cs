@@ -3,7 +3,8 @@ using System.Text;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.RegistryCore.Import;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Tests.Storage;
 using AuthIndex.TestKit;
 using Microsoft.Extensions.DependencyInjection;
@@ -152,7 +153,7 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
 
         Assert.Equal((2, isShared ? 2 : 0), (report.Blobs, report.Linked));
         var digest = TestImage.DigestOf(image.Layer);
-        Assert.Equal(isShared, Hosting.Files.FileStamp.Of(source.Blob(digest))!.Value.Inode == Hosting.Files.FileStamp.Of(Path.Combine(registry.Root, "blobs", "sha256", digest[7..9], digest[7..]))!.Value.Inode);
+        Assert.Equal(isShared, Hosting.Files.FileVersion.Of(source.Blob(digest))!.Value.Inode == Hosting.Files.FileVersion.Of(Path.Combine(registry.Root, "blobs", "sha256", digest[7..9], digest[7..]))!.Value.Inode);
         Directory.Delete(source.Root, recursive: true);
         await image.AssertPullableAsync(Client($"team{number}/other"), $"team{number}/other", "1");
     }

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Manifests;
 using FsCheck.Fluent;
 
 namespace AuthIndex.RegistryCore.Tests.Manifests;

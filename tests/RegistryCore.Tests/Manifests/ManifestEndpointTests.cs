@@ -1,5 +1,5 @@
 using System.Net;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.TokenContract;
 using Microsoft.Extensions.DependencyInjection;
 

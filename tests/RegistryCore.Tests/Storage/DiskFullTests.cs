@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Files;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.TestKit;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -5,7 +5,7 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.TestKit;
 using Microsoft.Extensions.DependencyInjection;
 

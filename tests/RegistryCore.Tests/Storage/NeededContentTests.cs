@@ -1,5 +1,5 @@
 using System.Net;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.TestKit;
 
 namespace AuthIndex.RegistryCore.Tests.Storage;

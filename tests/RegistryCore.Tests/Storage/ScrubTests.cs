@@ -1,5 +1,7 @@
 using System.Net;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.TestKit;
 using Dapper;
 using Microsoft.Extensions.DependencyInjection;

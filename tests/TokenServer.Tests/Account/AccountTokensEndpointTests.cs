@@ -1,8 +1,8 @@
 using System.Net;
 using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Protocol;
-using AuthIndex.TokenServer.Tests.Tokens;
-using AuthIndex.TokenServer.Tokens;
+using AuthIndex.TokenServer.Tests.Grants;
 
 namespace AuthIndex.TokenServer.Tests.Account;
 

@@ -1,5 +1,5 @@
-using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Backup;
 using AuthIndex.TokenServer.Commands;
@@ -44,7 +44,7 @@ public sealed class StateBackupTests : IDisposable
         await using var database = new StateDatabase(restored.DatabaseFile);
         Assert.Equal([1], database.Read(db => db.Query<long>("SELECT pulled_at FROM pulls")));
         Assert.Empty(Directory.EnumerateFiles(restored.DataDirectory, "*.tmp", SearchOption.AllDirectories));
-        Assert.False(RestoreNote.IsIn(restored.DataDirectory));
+        Assert.False(RestoreMarker.IsIn(restored.DataDirectory));
     }
 
     [Fact]
@@ -145,7 +145,7 @@ public sealed class StateBackupTests : IDisposable
         new StateRestore(restored).Run(folder["backup"], withKeys: false);
         Assert.Empty(KeyDirectory.List(restored.KeysPath));
 
-        await new Initialisation(restored, clock).RunAsync(null, TextWriter.Null, None);
+        await new Initialization(restored, clock).RunAsync(null, TextWriter.Null, None);
         Assert.NotEqual(KeyDirectory.Load(server.Options.KeysPath)[0].Key.Id, KeyDirectory.Load(restored.KeysPath)[0].Key.Id);
         Assert.Equal(TokenServerHost.Accounts, await File.ReadAllTextAsync(restored.HtpasswdPath, None));
     }
@@ -159,10 +159,10 @@ public sealed class StateBackupTests : IDisposable
         new StateRestore(restored).Run(folder["backup"], withKeys: true);
 
         // As a crash leaves it: the note, a part of the files, and half of one.
-        RestoreNote.Write(restored.DataDirectory);
+        RestoreMarker.Write(restored.DataDirectory);
         File.Delete(restored.DatabaseFile);
         File.Move(restored.HtpasswdPath, restored.HtpasswdPath + ".tmp");
-        foreach (var begin in (Action[])[() => TokenServerApp.Create(restored, clock), () => new Initialisation(restored, clock).RunAsync(null, TextWriter.Null, None).GetAwaiter().GetResult(), () => new StateBackup(restored, clock).Run(folder["of-half"], false)])
+        foreach (var begin in (Action[])[() => TokenServerApp.Create(restored, clock), () => new Initialization(restored, clock).RunAsync(null, TextWriter.Null, None).GetAwaiter().GetResult(), () => new StateBackup(restored, clock).Run(folder["of-half"], false)])
         {
             Assert.Contains("is not finished", Assert.Throws<OperatorException>(begin).Message, StringComparison.Ordinal);
         }
@@ -183,10 +183,10 @@ public sealed class StateBackupTests : IDisposable
         var note = Path.Combine(restored.DataDirectory, "registry", "restoring");
         await File.WriteAllTextAsync(note, "", None);
 
-        Assert.Contains("is not finished", (await Assert.ThrowsAsync<OperatorException>(() => new Initialisation(restored, clock).RunAsync(null, TextWriter.Null, None))).Message, StringComparison.Ordinal);
+        Assert.Contains("is not finished", (await Assert.ThrowsAsync<OperatorException>(() => new Initialization(restored, clock).RunAsync(null, TextWriter.Null, None))).Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(restored.KeysPath));
         File.Delete(note);
-        await new Initialisation(restored, clock).RunAsync(null, TextWriter.Null, None);
+        await new Initialization(restored, clock).RunAsync(null, TextWriter.Null, None);
     }
 
     [Fact]

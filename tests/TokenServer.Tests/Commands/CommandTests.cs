@@ -1,6 +1,6 @@
 using System.Text.Json;
 using AuthIndex.TestKit;
-using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
 
@@ -29,7 +29,7 @@ public sealed class CommandTests : IDisposable
         await OkAsync("other password\r\n", "users", "passwd", "alice");
         var changed = await File.ReadAllTextAsync(Htpasswd, TestContext.Current.CancellationToken);
         Assert.NotEqual(added, changed);
-        using (var scratch = new TokenServer.Identity.PasswordHash.Scratch())
+        using (var scratch = new TokenServer.Identity.Passwords.PasswordHash.Scratch())
         {
             Assert.True(scratch.Verify("other password", changed[(changed.IndexOf("alice:", StringComparison.Ordinal) + 6)..].TrimEnd('\n')));
         }

@@ -1,10 +1,10 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
-using AuthIndex.TokenServer.Tests.Tokens;
-using AuthIndex.TokenServer.Tokens;
+using AuthIndex.TokenServer.Tests.Grants;
 
 namespace AuthIndex.TokenServer.Tests.Commands;
 

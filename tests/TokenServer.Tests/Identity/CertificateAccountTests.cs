@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Tests.Identity;
 

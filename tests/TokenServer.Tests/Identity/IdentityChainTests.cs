@@ -1,5 +1,7 @@
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Identity.Throttling;
 
 namespace AuthIndex.TokenServer.Tests.Identity;
 
@@ -117,7 +119,7 @@ public sealed class IdentityChainTests
     }
 
     private static IdentityChain Chain(params IIdentitySource[] sources) =>
-        new(sources, new RememberedCredentials(TimeSpan.FromMinutes(5), new ManualClock()), new SuspendedAccounts(), new SignInLimits(new SignInLimitsOptions(), new ManualClock()));
+        new(sources, new PasswordCache(TimeSpan.FromMinutes(5), new ManualClock()), new SuspendedAccounts(), new SignInLimits(new SignInLimitsOptions(), new ManualClock()));
 
     private sealed class Source(SignInOutcome outcome) : IIdentitySource
     {

@@ -23,7 +23,7 @@ public sealed class KeyStoreTests : IDisposable
         var old = Make(default);
         var store = Open();
         var next = Make(TimeSpan.FromMinutes(10));
-        store.Look();
+        store.Refresh();
         Assert.Equal([next.Key.Id, old.Key.Id], store.Current.Published(Now).Select(k => k.Id));
         Assert.Equal(old.Key.Id, store.Current.SignerOf("ES256", Now)!.Id);
         clock.Advance(TimeSpan.FromMinutes(11));
@@ -37,14 +37,14 @@ public sealed class KeyStoreTests : IDisposable
         var store = Open();
         clock.Advance(TimeSpan.FromHours(1));
         var sudden = Make(default);
-        store.Look();
+        store.Refresh();
         Assert.Equal(old.Key.Id, store.Current.SignerOf("ES256", Now)!.Id);
         Assert.Contains(sudden.Key.Id, store.Current.Published(Now).Select(k => k.Id));
 
         // Nor under another name.
         File.Move(sudden.Path, directory["20300102T040000Z-renamed.pem"]);
         clock.Advance(KeyRing.LeastAhead - TimeSpan.FromSeconds(1));
-        store.Look();
+        store.Refresh();
         Assert.Equal(old.Key.Id, store.Current.SignerOf("ES256", Now)!.Id);
         clock.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(sudden.Key.Id, store.Current.SignerOf("ES256", Now)!.Id);
@@ -56,8 +56,8 @@ public sealed class KeyStoreTests : IDisposable
         Make(default);
         var store = Open();
         var before = store.Current;
-        store.Look();
-        store.Look();
+        store.Refresh();
+        store.Refresh();
         Assert.Same(before, store.Current);
     }
 
@@ -76,7 +76,7 @@ public sealed class KeyStoreTests : IDisposable
         if (damage == "open to others") File.SetUnixFileMode(broken, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
         else if (damage != "without a time in its name") File.WriteAllText(broken, damage == "empty" ? "" : whole[..(whole.Length / 2)]);
 
-        store.Look();
+        store.Refresh();
         Assert.Contains(broken, store.Degraded, StringComparison.Ordinal);
         Assert.Equal(good.Key.Id, store.Current.SignerOf("ES256", Now)!.Id);
         Assert.Equal(good.Key.Id, Assert.Single(store.Current.Published(Now)).Id);
@@ -85,7 +85,7 @@ public sealed class KeyStoreTests : IDisposable
         Assert.Throws<OperatorException>(Open);
 
         File.Delete(broken);
-        store.Look();
+        store.Refresh();
         Assert.Null(store.Degraded);
     }
 
@@ -97,11 +97,11 @@ public sealed class KeyStoreTests : IDisposable
         var newer = Make(default);
         var store = Open();
         File.WriteAllText(newer.Path, "nonsense");
-        store.Look();
+        store.Refresh();
         Assert.NotNull(store.Degraded);
         Assert.Equal(newer.Key.Id, store.Current.SignerOf("ES256", Now)!.Id);
         File.Delete(newer.Path);
-        store.Look();
+        store.Refresh();
         Assert.Null(store.Degraded);
         Assert.Equal(old.Key.Id, store.Current.SignerOf("ES256", Now)!.Id);
     }
@@ -112,10 +112,10 @@ public sealed class KeyStoreTests : IDisposable
         var key = Make(default);
         var store = Open();
         File.Delete(key.Path);
-        store.Look();
+        store.Refresh();
         Assert.Contains("run init", store.Degraded, StringComparison.Ordinal);
         Assert.Equal(key.Key.Id, store.Current.SignerOf("ES256", Now)!.Id);
-        store.Look();
+        store.Refresh();
         Assert.Equal(key.Key.Id, store.Current.SignerOf("ES256", Now)!.Id);
     }
 

@@ -1,4 +1,4 @@
-using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Ldap.Search;
 using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Tests.Names;
@@ -64,7 +64,7 @@ public sealed class DistinguishedNameTests
 
     [Fact]
     public void What_was_typed_cannot_change_the_name() =>
-        Assert.Equal(@"uid=x\,ou\=admins,ou=people,dc=org", Template.Name("uid={account},ou=people,dc=org", "x,ou=admins"));
+        Assert.Equal(@"uid=x\,ou\=admins,ou=people,dc=org", DnTemplate.Name("uid={account},ou=people,dc=org", "x,ou=admins"));
 
     [Theory]
     [InlineData("cn=a,ou=groups,dc=org", true)]

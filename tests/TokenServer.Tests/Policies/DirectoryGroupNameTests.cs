@@ -1,7 +1,7 @@
 using AuthIndex.TokenContract;
-using AuthIndex.TokenServer.Identity.Ldap;
-using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Identity.Ldap.Groups;
 using AuthIndex.TokenServer.Policies.Files;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Tests.Policies;
 

@@ -1,6 +1,8 @@
 using System.Net;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Patterns;
+using AuthIndex.TokenServer.Policies.Subjects;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -76,7 +78,7 @@ public sealed class LawTests
     public void The_decision_by_index_is_the_decision_by_looking_at_every_rule() => Holds(Cases, c =>
     {
         var caller = new CallerSubjects(c.Caller.Account, c.Caller.Groups, Directory);
-        var circumstances = new Circumstances(c.Caller.Address, c.Caller.Service, c.Caller.SignedInBy, PolicyText.Now, UnknownIsMet: false);
+        var circumstances = new RequestConditions(c.Caller.Address, c.Caller.Service, c.Caller.SignedInBy, PolicyText.Now, UnknownIsMet: false);
         var applying = c.Rules.Where(r => r.AppliesTo(caller, circumstances, c.Scope)).ToList();
         var decision = Decide(c.Rules, c.Caller, c.Scope);
         return applying.Where(r => r.Effect == Effect.Allow).Select(r => r.Id).SequenceEqual(decision.AllowedBy.Select(r => r.Id))

@@ -3,6 +3,8 @@ using System.Text;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
+using AuthIndex.TokenServer.Policies.Files.Values;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Tests.Policies;
 

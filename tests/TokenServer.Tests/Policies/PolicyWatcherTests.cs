@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using AuthIndex.TestKit;
 using System.Threading.Channels;
+using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Policies;
 
 namespace AuthIndex.TokenServer.Tests.Policies;

@@ -1,5 +1,6 @@
 using System.Text;
 using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Tests.Policies;
 

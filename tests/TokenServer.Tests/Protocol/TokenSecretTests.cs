@@ -61,5 +61,5 @@ public sealed class TokenSecretTests
     [InlineData(" aix_", false)]
     [InlineData("AIX_x", false)]
     [InlineData("", false)]
-    public void What_begins_like_one_is_meant_to_be_one(string text, bool isMeant) => Assert.Equal(isMeant, TokenSecret.IsMeant(text));
+    public void What_begins_like_one_is_meant_to_be_one(string text, bool isMeant) => Assert.Equal(isMeant, TokenSecret.LooksLike(text));
 }

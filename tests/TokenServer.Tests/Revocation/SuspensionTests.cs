@@ -6,6 +6,8 @@ using AuthIndex.Hosting.Configuration;
 using AuthIndex.TestKit;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
 
@@ -52,7 +54,7 @@ public sealed class SuspensionTests
     {
         var suspended = new SuspendedAccounts();
         suspended.Replace([new Suspension("jgross", DateTimeOffset.UnixEpoch, "root", "")]);
-        Assert.Equal(isSuspended, suspended.Judge(new SignInOutcome.SignedIn("JGross", [], "test") { IgnoresCase = ignoresCase }) is SignInOutcome.Refused);
+        Assert.Equal(isSuspended, suspended.Check(new SignInOutcome.SignedIn("JGross", [], "test") { IgnoresCase = ignoresCase }) is SignInOutcome.Refused);
     }
 
     [Fact]
@@ -68,7 +70,7 @@ public sealed class SuspensionTests
     public async Task A_suspension_while_a_sign_in_is_under_way_ends_it()
     {
         var suspended = new SuspendedAccounts();
-        var chain = new IdentityChain([new SlowSource(() => suspended.Replace([new Suspension("alice", DateTimeOffset.UnixEpoch, "root", "")]))], new RememberedCredentials(TimeSpan.FromMinutes(5), new ManualClock()), suspended, new SignInLimits(new SignInLimitsOptions(), new ManualClock()));
+        var chain = new IdentityChain([new SlowSource(() => suspended.Replace([new Suspension("alice", DateTimeOffset.UnixEpoch, "root", "")]))], new TokenServer.Identity.Passwords.PasswordCache(TimeSpan.FromMinutes(5), new ManualClock()), suspended, new SignInLimits(new SignInLimitsOptions(), new ManualClock()));
         var outcome = Assert.IsType<SignInOutcome.Refused>(await chain.SignInAsync("alice", "pw", null, None));
         Assert.Equal("the account is suspended since 1970-01-01 00:00:00Z by root", outcome.Reason);
         Assert.IsType<SignInOutcome.Refused>(await chain.FindAsync("alice", None));

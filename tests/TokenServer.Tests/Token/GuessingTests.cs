@@ -2,7 +2,8 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
-using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Token;
 

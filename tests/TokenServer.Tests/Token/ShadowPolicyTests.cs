@@ -1,6 +1,6 @@
 using System.Net;
 using AuthIndex.TestKit;
-using AuthIndex.TokenServer.Tests.Tokens;
+using AuthIndex.TokenServer.Tests.Grants;
 
 namespace AuthIndex.TokenServer.Tests.Token;
 

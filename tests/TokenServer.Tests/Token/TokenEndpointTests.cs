@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json;
 using AuthIndex.Hosting.Files;
 using AuthIndex.TestKit;
-using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Passwords;
 
 namespace AuthIndex.TokenServer.Tests.Token;
 

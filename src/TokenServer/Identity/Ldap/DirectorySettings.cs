@@ -1,4 +1,5 @@
 using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
 using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;

@@ -1,6 +1,11 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Identity.Ldap.Accounts;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
+using AuthIndex.TokenServer.Identity.Ldap.Groups;
+using AuthIndex.TokenServer.Identity.Ldap.Search;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
@@ -19,7 +24,7 @@ internal sealed class LdapDirectory
     private readonly DirectorySettings settings;
     private readonly AccountReader accounts;
     private readonly GroupReader groups;
-    private readonly FailureBudget budget;
+    private readonly BindAttemptLimiter budget;
     private readonly VerifiedCredentials verified;
     private readonly TimeProvider time;
     private readonly ILogger log;
@@ -30,7 +35,7 @@ internal sealed class LdapDirectory
         (this.settings, this.verified, this.time, this.log, this.held) = (settings, verified, time, log, held);
         groups = new GroupReader(settings);
         accounts = new AccountReader(settings, groups);
-        budget = new FailureBudget(settings.Options.Lockout.Failures, settings.Options.Lockout.Within, time);
+        budget = new BindAttemptLimiter(settings.Options.Lockout.Failures, settings.Options.Lockout.Within, time);
     }
 
     /// <summary>Checks a password.</summary>
@@ -77,7 +82,7 @@ internal sealed class LdapDirectory
     public void Release(DirectorySession session, Deadline deadline, string account)
     {
         IEnumerable<string> names = settings.BindsDirectly
-            ? [Template.Name(settings.Options.UserDnTemplate!, account)]
+            ? [DnTemplate.Name(settings.Options.UserDnTemplate!, account)]
             : ((SearchQuestion[])[accounts.ByAccount(account), accounts.ByTyped(account)]).SelectMany(q => session.Run(deadline, c => c.Search(q)).Entries).Select(e => e.Dn);
         foreach (var dn in names) budget.Clear(DistinguishedName.Key(dn));
     }
@@ -95,7 +100,7 @@ internal sealed class LdapDirectory
     {
         if (settings.BindsDirectly)
         {
-            session.Run(deadline, c => c.Bind(Template.Name(settings.Options.UserDnTemplate!, RandomNumberGenerator.GetHexString(16)), NobodysPassword()));
+            session.Run(deadline, c => c.Bind(DnTemplate.Name(settings.Options.UserDnTemplate!, RandomNumberGenerator.GetHexString(16)), NobodysPassword()));
             return Unknown;
         }
 
@@ -127,7 +132,7 @@ internal sealed class LdapDirectory
 
     private SignInOutcome SignInDirectly(DirectorySession session, Deadline deadline, string user, string password)
     {
-        var dn = Template.Name(settings.Options.UserDnTemplate!, user);
+        var dn = DnTemplate.Name(settings.Options.UserDnTemplate!, user);
         return session.Run(deadline, c =>
         {
             // The entry can be read, and the groups found, only as the account itself.
@@ -138,7 +143,7 @@ internal sealed class LdapDirectory
 
             SignInOutcome BindForNobody(SignInOutcome refused)
             {
-                c.Bind(Template.Name(settings.Options.UserDnTemplate!, RandomNumberGenerator.GetHexString(16)), NobodysPassword());
+                c.Bind(DnTemplate.Name(settings.Options.UserDnTemplate!, RandomNumberGenerator.GetHexString(16)), NobodysPassword());
                 return refused;
             }
         });
@@ -224,7 +229,7 @@ internal sealed class LdapDirectory
         }
 
         var found = groups.Read(entry, entry.Value(settings.Options.AccountAttribute)!, search);
-        if (Admission.Bar(settings, found) is { } bar) return new SignInOutcome.Refused(bar);
-        return new SignInOutcome.SignedIn(account, [.. found.Groups.SelectMany(g => g.Spellings()).Distinct(StringComparer.OrdinalIgnoreCase)], Policies.SignIn.Ldap) { RememberFor = settings.Options.RememberFor, IgnoresCase = true };
+        if (Admission.ReasonToRefuse(settings, found) is { } bar) return new SignInOutcome.Refused(bar);
+        return new SignInOutcome.SignedIn(account, [.. found.Groups.SelectMany(g => g.Spellings()).Distinct(StringComparer.OrdinalIgnoreCase)], Policies.Subjects.SignIn.Ldap) { RememberFor = settings.Options.RememberFor, IgnoresCase = true };
     }
 }

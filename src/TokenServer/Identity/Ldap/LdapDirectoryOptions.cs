@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.TokenServer.Identity.Ldap.Search;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
 

@@ -1,3 +1,5 @@
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
+
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>What the log says about directories: never a password.</summary>

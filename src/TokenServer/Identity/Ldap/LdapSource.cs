@@ -1,4 +1,8 @@
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Identity.Ldap.Accounts;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
+using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Metrics;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
@@ -19,7 +23,7 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
     // LDAP is spoken synchronously here: a directory that is slow holds these threads, and no others.
     private readonly BoundedThreads<DirectorySession> threads;
     private readonly VerifiedCredentials verified;
-    private readonly Recent<string, SignInOutcome.SignedIn> found;
+    private readonly TtlMap<string, SignInOutcome.SignedIn> found;
     private readonly TimeProvider time;
     private readonly ILogger log;
     private readonly TokenMetrics? metrics;
@@ -30,14 +34,14 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
         (this.settings, this.time, this.log, this.metrics) = (settings, time, log, metrics);
         verified = new VerifiedCredentials(time);
         var kept = settings.Options.OutageGrace > settings.Options.RememberFor ? settings.Options.OutageGrace : settings.Options.RememberFor;
-        found = new Recent<string, SignInOutcome.SignedIn>(RememberedAccounts, kept, time);
+        found = new TtlMap<string, SignInOutcome.SignedIn>(RememberedAccounts, kept, time);
         directory = new LdapDirectory(settings, verified, time, log, held);
         servers = new ServerGroup(settings, time, log);
         threads = new BoundedThreads<DirectorySession>($"ldap {settings.Name}", settings.Options.Connections, settings.Options.QueueLength, () => new DirectorySession(settings, servers, connector, time, log));
     }
 
     /// <inheritdoc/>
-    public string Name => Policies.SignIn.Ldap;
+    public string Name => Policies.Subjects.SignIn.Ldap;
 
     /// <inheritdoc/>
     public string Title => $"{Name}:{DirectoryName}";

@@ -1,5 +1,7 @@
 using AuthIndex.Hosting.Files;
+using AuthIndex.TokenServer.Identity.Ldap.Accounts;
 using AuthIndex.TokenServer.Identity.Ldap.Native;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Metrics;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;

@@ -1,5 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.RegularExpressions;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
+using AuthIndex.TokenServer.Identity.Ldap.Search;
 using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
@@ -24,7 +26,7 @@ internal sealed class DistinguishedNameAttribute : ValidationAttribute
 
     /// <inheritdoc/>
     public override bool IsValid(object? value) =>
-        value is not string text || (DistinguishedName.TryParse(text, out _) && (!NeedsAccount || text.Split(Template.Account).Length == 2));
+        value is not string text || (DistinguishedName.TryParse(text, out _) && (!NeedsAccount || text.Split(DnTemplate.Account).Length == 2));
 
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) =>
@@ -41,7 +43,7 @@ internal sealed class SearchFilterAttribute : ValidationAttribute
     /// <inheritdoc/>
     public override bool IsValid(object? value) => value switch
     {
-        string text => SearchFilter.IsWellFormed(text) && (!NeedsAccount || text.Contains(Template.Account, StringComparison.Ordinal)),
+        string text => SearchFilter.IsWellFormed(text) && (!NeedsAccount || text.Contains(DnTemplate.Account, StringComparison.Ordinal)),
         List<string> texts => texts.All(SearchFilter.IsWellFormed),
         _ => true,
     };

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenServer.Identity.Htpasswd;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
 

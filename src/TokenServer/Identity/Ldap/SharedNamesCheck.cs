@@ -1,5 +1,6 @@
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Background;
+using AuthIndex.TokenServer.Identity.Htpasswd;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;

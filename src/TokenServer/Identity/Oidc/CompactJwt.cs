@@ -19,7 +19,7 @@ internal sealed record CompactJwt(JsonElement Header, JsonElement Claims)
     /// Whether a text has a JWT's form, good or not: three parts of base64url of which the first is a JSON object by its braces. Such a
     /// text is a credential of somewhere, and never taken for a password.
     /// </summary>
-    public static bool IsMeant(ReadOnlySpan<char> text)
+    public static bool LooksLike(ReadOnlySpan<char> text)
     {
         if (text.Count('.') != 2 || text.ContainsAnyExcept(Characters)) return false;
         var header = text[..text.IndexOf('.')];

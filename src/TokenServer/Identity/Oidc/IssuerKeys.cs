@@ -30,9 +30,9 @@ internal sealed partial class IssuerKeys : IDisposable
     private readonly TimeProvider time;
     private readonly ILogger log;
     private readonly SemaphoreSlim refreshing = new(1, 1);
-    private readonly SharedQuestion unknown;
+    private readonly SingleFlight unknown;
     private readonly ReceivedKeys received;
-    private FileStamp? stamp;
+    private FileVersion? stamp;
     private long? lookedAt;
     private string? copyProblem;
     private volatile string? failure = "it was not asked yet";
@@ -50,7 +50,7 @@ internal sealed partial class IssuerKeys : IDisposable
         this.http = http;
         this.time = time;
         this.log = log;
-        unknown = new SharedQuestion(() => RefreshAsync(CancellationToken.None), Pause, time);
+        unknown = new SingleFlight(() => RefreshAsync(CancellationToken.None), Pause, time);
         received = options.KeysFile is null ? new ReceivedKeys(copy, options.KeysMaxAge, time) : new ReceivedKeys(null, null, time);
         try
         {
@@ -95,7 +95,7 @@ internal sealed partial class IssuerKeys : IDisposable
     {
         if (options.KeysFile is not null)
         {
-            if (failure is null && stamp is { IsSettled: true } && FileStamp.Of(options.KeysFile) == stamp) return;
+            if (failure is null && stamp is { IsSettled: true } && FileVersion.Of(options.KeysFile) == stamp) return;
         }
         else if (lookedAt is { } since && time.GetElapsedTime(since) < (failure is null ? RefreshEvery : Pause))
         {
@@ -139,7 +139,7 @@ internal sealed partial class IssuerKeys : IDisposable
 
     private void TakeFile(string file)
     {
-        stamp = FileStamp.Of(file);
+        stamp = FileVersion.Of(file);
         Take(File.ReadAllBytes(file));
         failure = null;
     }

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using AuthIndex.Hosting;
 using AuthIndex.TokenContract;
-using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Subjects;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 

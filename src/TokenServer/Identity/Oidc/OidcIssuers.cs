@@ -4,7 +4,7 @@ using System.Text;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
-using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Identity.Oidc;
 

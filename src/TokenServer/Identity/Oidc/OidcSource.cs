@@ -3,7 +3,8 @@ using System.Security.Cryptography;
 using System.Text;
 using AuthIndex.Hosting;
 using AuthIndex.TokenContract;
-using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Identity.Oidc;
 
@@ -17,7 +18,7 @@ internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspende
     private static readonly SignInOutcome.UnknownAccount Unknown = new();
 
     // Each outcome holds for as long as its token, at most.
-    private readonly RememberedCredentials remembered = new(TimeSpan.FromHours(1), time);
+    private readonly PasswordCache remembered = new(TimeSpan.FromHours(1), time);
 
     // Nobody can be asked about an account's groups without its token; what one said is kept as long as what was issued for it may live.
     private readonly Dictionary<string, SignInOutcome.SignedIn> signIns = new(StringComparer.Ordinal);
@@ -33,13 +34,13 @@ internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspende
     /// <param name="name">What was given for the user name: nothing that says something else than the token.</param>
     /// <param name="token">The token.</param>
     /// <param name="cancellationToken">Ends this caller's waiting.</param>
-    public async ValueTask<SignInOutcome> RecogniseAsync(string name, string token, CancellationToken cancellationToken)
+    public async ValueTask<SignInOutcome> RecognizeAsync(string name, string token, CancellationToken cancellationToken)
     {
         var outcome = await remembered.GetAsync("", token, issuers.Version, (_, text, cancel) => JudgeAsync(text, cancel), cancellationToken);
         if (outcome is not SignInOutcome.SignedIn who) return outcome;
         if (!IsNameOf(name, who.Account)) return Refuse($"the token is of {who.Account}, and shown with another user name");
         Keep(who);
-        return suspended.Judge(who);
+        return suspended.Check(who);
     }
 
     /// <inheritdoc/>
@@ -67,7 +68,7 @@ internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspende
         lock (gate)
         {
             var groups = signIn is not null && signIns.TryGetValue(signIn, out var kept) && kept.Account == account ? kept.Groups : [];
-            return suspended.Judge(new SignInOutcome.SignedIn(account, groups, Name));
+            return suspended.Check(new SignInOutcome.SignedIn(account, groups, Name));
         }
     }
 
@@ -101,10 +102,10 @@ internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspende
         {
             if (signIns.TryGetValue(id, out var kept) && kept.TokensEnd >= who.TokensEnd) return;
             signIns[id] = who;
-            if (signIns.Count <= RememberedCredentials.Capacity) return;
+            if (signIns.Count <= PasswordCache.Capacity) return;
             var now = time.GetUtcNow();
             foreach (var (over, _) in signIns.Where(s => s.Value.TokensEnd <= now).ToList()) signIns.Remove(over);
-            if (signIns.Count > RememberedCredentials.Capacity) signIns.Clear();
+            if (signIns.Count > PasswordCache.Capacity) signIns.Clear();
         }
     }
 }

@@ -1,12 +1,14 @@
 using System.Net;
 using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenServer.Policies.Files.Values;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies.Files;
 
 /// <summary>Reads the <c>when</c> of a rule.</summary>
 internal static class ConditionsReader
 {
-    public static Conditions Read(Fields rule, DateTimeOffset now, ICollection<SourceProblem> problems)
+    public static Conditions Read(YamlFields rule, DateTimeOffset now, ICollection<SourceProblem> problems)
     {
         if (rule["when"] is not { } node) return Conditions.None;
         if (node is not MappingNode { Entries.Count: > 0 } mapping)
@@ -15,7 +17,7 @@ internal static class ConditionsReader
             return Conditions.None;
         }
 
-        var when = new Fields(mapping, PolicyKeys.When, problems);
+        var when = new YamlFields(mapping, PolicyKeys.When, problems);
         var zone = ReadZone(when);
         var from = ReadInstant(when, "from", zone, lastOfDay: false);
         var until = ReadInstant(when, "until", zone, lastOfDay: true);
@@ -25,24 +27,24 @@ internal static class ConditionsReader
     }
 
     /// <summary>Reads how a caller signed in; a problem when it is no known way.</summary>
-    public static string? ReadSignIn(Fields fields, ScalarNode text)
+    public static string? ReadSignIn(YamlFields fields, ScalarNode text)
     {
         if (SignIn.Kinds.Contains(text.Value)) return text.Value;
         fields.Complain(text, $"'{text.Value}' is no way to sign in{Suggestion.For(text.Value, SignIn.Kinds)}");
         return null;
     }
 
-    private static List<string> ReadTexts(Fields when, string key) => [.. (when.Texts(key) ?? []).Select(t => t.Value)];
+    private static List<string> ReadTexts(YamlFields when, string key) => [.. (when.Texts(key) ?? []).Select(t => t.Value)];
 
-    private static List<string> ReadSignIns(Fields when) =>
+    private static List<string> ReadSignIns(YamlFields when) =>
         [.. (when.Texts("signedInBy") ?? []).Select(text => ReadSignIn(when, text)).OfType<string>()];
 
-    private static List<IPNetwork> ReadNetworks(Fields when)
+    private static List<IPNetwork> ReadNetworks(YamlFields when)
     {
         var found = new List<IPNetwork>();
         foreach (var text in when.Texts("ip") ?? [])
         {
-            if (Network.Parse(text.Value, out var network) is { } problem)
+            if (CidrParser.Parse(text.Value, out var network) is { } problem)
             {
                 when.Complain(text, problem);
                 continue;
@@ -55,7 +57,7 @@ internal static class ConditionsReader
         return found;
     }
 
-    private static TimeZoneInfo? ReadZone(Fields when)
+    private static TimeZoneInfo? ReadZone(YamlFields when)
     {
         if (when.Text("timeZone") is not { } text) return null;
         if (!when.Has("from") && !when.Has("until")) when.Warn(text, "'timeZone' without 'from' or 'until' does nothing");
@@ -64,10 +66,10 @@ internal static class ConditionsReader
         return null;
     }
 
-    private static DateTimeOffset? ReadInstant(Fields when, string key, TimeZoneInfo? zone, bool lastOfDay)
+    private static DateTimeOffset? ReadInstant(YamlFields when, string key, TimeZoneInfo? zone, bool lastOfDay)
     {
         if (when.Text(key) is not { } text) return null;
-        if (Instant.Parse(text.Value, zone, lastOfDay, out var instant) is not { } problem) return instant;
+        if (PolicyDate.Parse(text.Value, zone, lastOfDay, out var instant) is not { } problem) return instant;
         when.Complain(text, problem);
         return null;
     }

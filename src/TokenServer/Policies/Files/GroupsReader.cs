@@ -1,4 +1,6 @@
 using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenServer.Policies.Files.Values;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies.Files;
 
@@ -13,7 +15,7 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
     public IReadOnlyDictionary<string, SourcePosition> Places => places;
 
     /// <summary>Reads the groups of one file.</summary>
-    public void Read(Fields document)
+    public void Read(YamlFields document)
     {
         foreach (var (name, value) in document.Entries("groups"))
         {
@@ -41,7 +43,7 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
         return new GroupDirectory(members);
     }
 
-    private List<Subject> ReadMembers(Fields document, ScalarNode name, SourceNode value)
+    private List<Subject> ReadMembers(YamlFields document, ScalarNode name, SourceNode value)
     {
         if (value is ScalarNode { IsNull: true } or SequenceNode { Items.Count: 0 }) return [];
         if (value is not SequenceNode list)
@@ -62,7 +64,7 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
         return found;
     }
 
-    private Subject? ReadMember(Fields document, SourceNode item)
+    private Subject? ReadMember(YamlFields document, SourceNode item)
     {
         if (item is not ScalarNode scalar)
         {

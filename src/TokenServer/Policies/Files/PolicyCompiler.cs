@@ -1,4 +1,5 @@
 using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenServer.Policies.Files.Values;
 
 namespace AuthIndex.TokenServer.Policies.Files;
 
@@ -16,7 +17,7 @@ internal static class PolicyCompiler
     {
         files = [.. files.OrderBy(f => f.Path, StringComparer.Ordinal)];
         var problems = new List<SourceProblem>();
-        var documents = files.Select(file => ReadDocument(file, problems)).OfType<Fields>().ToList();
+        var documents = files.Select(file => ReadDocument(file, problems)).OfType<YamlFields>().ToList();
 
         var robotsReader = new RobotsReader(now, problems);
         foreach (var document in documents) robotsReader.Read(document);
@@ -51,7 +52,7 @@ internal static class PolicyCompiler
         return compiled with { Problems = [.. problems, .. compiled.Problems] };
     }
 
-    private static Fields? ReadDocument(PolicyFile file, List<SourceProblem> problems)
+    private static YamlFields? ReadDocument(PolicyFile file, List<SourceProblem> problems)
     {
         var before = problems.Count;
         var node = YamlSource.Read(file.Path, file.Content.Span, problems);
@@ -62,13 +63,13 @@ internal static class PolicyCompiler
             return null;
         }
 
-        var document = new Fields(mapping, PolicyKeys.Document, problems);
+        var document = new YamlFields(mapping, PolicyKeys.Document, problems);
         if (!document.Has("version") && !document.HasUnknownKey) document.Complain(null, $"the file does not say its version; begin it with 'version: {Version}'");
         else if (document["version"] is { } version and not ScalarNode { Value: Version }) document.Complain(version, $"this program reads version {Version}, not {version.Kind}");
         return document;
     }
 
-    private static List<Rule> ReadRules(List<Fields> documents, RuleReader reader, List<SourceProblem> problems)
+    private static List<Rule> ReadRules(List<YamlFields> documents, RuleReader reader, List<SourceProblem> problems)
     {
         var rules = new List<Rule>();
         var places = new Dictionary<string, SourcePosition>(StringComparer.Ordinal);

@@ -55,7 +55,7 @@ internal sealed class PolicyDirectory(string path, string? only = null)
     }
 
     /// <summary>The state of the files now, without keeping their contents.</summary>
-    public PolicyFilesState Look()
+    public PolicyFilesState Refresh()
     {
         // Times and sizes before contents: a write in between shows in the next look at the latest.
         var written = Stamps();
@@ -66,7 +66,7 @@ internal sealed class PolicyDirectory(string path, string? only = null)
     {
         try
         {
-            return string.Join(' ', Names().Select(name => FileStamp.Of(Path.Combine(path, name)) is { } s ? $"{s.Inode}:{s.Length}:{s.Modified}" : "-"));
+            return string.Join(' ', Names().Select(name => FileVersion.Of(Path.Combine(path, name)) is { } s ? $"{s.Inode}:{s.Length}:{s.Modified}" : "-"));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

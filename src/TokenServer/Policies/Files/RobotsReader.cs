@@ -1,4 +1,6 @@
 using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenServer.Policies.Files.Values;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies.Files;
 
@@ -14,14 +16,14 @@ internal sealed class RobotsReader(DateTimeOffset now, ICollection<SourceProblem
     public IReadOnlyDictionary<string, Robot> Robots => robots;
 
     /// <summary>Reads the robots of one file.</summary>
-    public void Read(Fields document)
+    public void Read(YamlFields document)
     {
         foreach (var (name, value) in document.Entries("robots"))
         {
             if (PlainText.Problem(name) is { } problem) document.Complain(name, problem);
             else if (!IsName(name.Value)) document.Complain(name, $"'{name.Value}' is no name for a robot: it has 1 to {MaxNameLength} letters, digits, '-', '_' and '.'{(Subject.IsRobot(name.Value) ? $"; did you mean '{Robot.NameIn(name.Value)}'?" : "")}");
             else if (robots.TryGetValue(name.Value, out var first)) document.Complain(name, $"the robot '{name.Value}' is declared a second time; the first is at {first.At}");
-            else if (value is MappingNode mapping) robots.Add(name.Value, Read(name, new Fields(mapping, PolicyKeys.Robot, problems)));
+            else if (value is MappingNode mapping) robots.Add(name.Value, Read(name, new YamlFields(mapping, PolicyKeys.Robot, problems)));
             else if (value is ScalarNode { IsNull: true }) robots.Add(name.Value, new Robot(name.Value, "", null, name.At));
             else document.Complain(value, $"the robot '{name.Value}' is a mapping with {string.Join(", ", PolicyKeys.Robot)}, not {value.Kind}");
         }
@@ -38,7 +40,7 @@ internal sealed class RobotsReader(DateTimeOffset now, ICollection<SourceProblem
     private static bool IsName(string text) =>
         text.Length is > 0 and <= MaxNameLength && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
 
-    private Robot Read(ScalarNode name, Fields robot)
+    private Robot Read(ScalarNode name, YamlFields robot)
     {
         var description = robot.Text("description");
         if (description?.Value.Length > MaxDescriptionLength || description?.Value.Any(char.IsControl) == true)
@@ -49,7 +51,7 @@ internal sealed class RobotsReader(DateTimeOffset now, ICollection<SourceProblem
         DateTimeOffset? until = null;
         if (robot.Text("expires") is { } expires)
         {
-            if (Instant.Parse(expires.Value, null, lastOfDay: true, out var instant) is { } problem) robot.Complain(expires, problem);
+            if (PolicyDate.Parse(expires.Value, null, lastOfDay: true, out var instant) is { } problem) robot.Complain(expires, problem);
             else until = instant;
             if (until <= now) robot.Warn(expires, $"the date has passed: the robot '{name.Value}' signs in no more");
         }

@@ -1,5 +1,6 @@
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Policies.Files.Values;
 
 namespace AuthIndex.TokenServer.Policies.Files;
 
@@ -12,7 +13,7 @@ internal sealed class RolesReader
     public IReadOnlyDictionary<string, ActionSet> Roles => roles;
 
     /// <summary>Reads the roles of one file.</summary>
-    public void Read(Fields document, ICollection<SourceProblem> problems)
+    public void Read(YamlFields document, ICollection<SourceProblem> problems)
     {
         foreach (var (name, value) in document.Entries("roles"))
         {
@@ -27,7 +28,7 @@ internal sealed class RolesReader
     private static ActionSet ReadActions(ScalarNode name, SourceNode value, ICollection<SourceProblem> problems)
     {
         // Read as a mapping of one key, so that lists are read in one way everywhere.
-        var role = new Fields(new MappingNode(name.At, [new(name, value)]), [name.Value], problems);
+        var role = new YamlFields(new MappingNode(name.At, [new(name, value)]), [name.Value], problems);
         var actions = ActionSet.None;
         foreach (var text in role.Texts(name.Value) ?? [])
         {

@@ -1,5 +1,8 @@
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Policies.Files.Values;
+using AuthIndex.TokenServer.Policies.Patterns;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies.Files;
 
@@ -15,7 +18,7 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
             return null;
         }
 
-        var rule = new Fields(mapping, PolicyKeys.Rule, problems);
+        var rule = new YamlFields(mapping, PolicyKeys.Rule, problems);
         var id = ReadId(rule);
         var to = ReadSubjects(rule, "to");
         var except = ReadSubjects(rule, "except");
@@ -28,7 +31,7 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
         return id is null || to.Count == 0 || actions.IsEmpty || on.Count == 0 ? null : new Rule(id, mapping.At, to, except, effect, actions, on, when);
     }
 
-    private static string? ReadId(Fields rule)
+    private static string? ReadId(YamlFields rule)
     {
         if (!rule.Has("id") && !rule.HasUnknownKey) rule.Complain(null, "the rule has no 'id': refusals, logs and explanations name rules by it");
         if (rule.Text("id") is not { } id) return null;
@@ -37,7 +40,7 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
         return null;
     }
 
-    private List<Subject> ReadSubjects(Fields rule, string key)
+    private List<Subject> ReadSubjects(YamlFields rule, string key)
     {
         var found = new List<Subject>();
         foreach (var text in rule.Texts(key) ?? [])
@@ -63,7 +66,7 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
         return found;
     }
 
-    private (Effect Effect, ActionSet Actions) ReadEffect(Fields rule)
+    private (Effect Effect, ActionSet Actions) ReadEffect(YamlFields rule)
     {
         var effect = rule.Has("deny") ? Effect.Deny : Effect.Allow;
         if (!rule.Has("allow") && !rule.Has("deny") && !rule.HasUnknownKey) rule.Complain(null, "the rule neither allows nor denies; add 'allow' or 'deny'");
@@ -75,7 +78,7 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
         return (effect, ReadActions(rule, texts));
     }
 
-    private ActionSet ReadActions(Fields fields, IReadOnlyList<ScalarNode> texts)
+    private ActionSet ReadActions(YamlFields fields, IReadOnlyList<ScalarNode> texts)
     {
         var actions = ActionSet.None;
         foreach (var text in texts)
@@ -87,7 +90,7 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
         return actions;
     }
 
-    private static List<ResourcePattern> ReadPatterns(Fields rule)
+    private static List<ResourcePattern> ReadPatterns(YamlFields rule)
     {
         var found = new List<ResourcePattern>();
         foreach (var text in rule.Texts("on") ?? [])

@@ -1,6 +1,8 @@
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Names;
+using AuthIndex.TokenServer.Policies.Files.Values;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies.Files;
 
@@ -19,12 +21,12 @@ internal sealed class TestReader(GroupDirectory groups, IReadOnlyDictionary<stri
     {
         var words = node.Value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (words.Length < 4 || words[1] is not ("can" or "cannot")) return Complain(node, $"'{node.Value}' is no test; write it like 'alice can pull,push platform/api' or 'anonymous cannot pull platform/api'");
-        return Make(node, words[0], [], Circumstances.Unknown, words[1] == "can", string.Concat(words[2..^1]).Split(','), [words[^1]]);
+        return Make(node, words[0], [], RequestConditions.Unknown, words[1] == "can", string.Concat(words[2..^1]).Split(','), [words[^1]]);
     }
 
     private PolicyTest? ReadMapping(MappingNode node)
     {
-        var test = new Fields(node, PolicyKeys.Test, problems);
+        var test = new YamlFields(node, PolicyKeys.Test, problems);
         if (test.HasUnknownKey) return null;
         if (!test.Has("as") || test.Has("can") == test.Has("cannot") || !test.Has("on"))
         {
@@ -43,7 +45,7 @@ internal sealed class TestReader(GroupDirectory groups, IReadOnlyDictionary<stri
             : Make(node, who.Value, given, circumstances, can, [.. actions.Select(a => a.Value)], [.. resources.Select(r => r.Value)]);
     }
 
-    private PolicyTest? Make(SourceNode node, string who, List<string> given, Circumstances circumstances, bool can, string[] words, string[] resources)
+    private PolicyTest? Make(SourceNode node, string who, List<string> given, RequestConditions circumstances, bool can, string[] words, string[] resources)
     {
         if (who is "anyone" or "authenticated" || who.StartsWith("group:", StringComparison.Ordinal) || who.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase))
         {
@@ -73,7 +75,7 @@ internal sealed class TestReader(GroupDirectory groups, IReadOnlyDictionary<stri
         return new PolicyTest(node.At, account, given, circumstances, can, scopes);
     }
 
-    private string? ReadGroup(Fields test, ScalarNode text)
+    private string? ReadGroup(YamlFields test, ScalarNode text)
     {
         if (text.Value.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase))
         {
@@ -88,19 +90,19 @@ internal sealed class TestReader(GroupDirectory groups, IReadOnlyDictionary<stri
         return null;
     }
 
-    private static Circumstances ReadCircumstances(Fields test)
+    private static RequestConditions ReadCircumstances(YamlFields test)
     {
-        var found = Circumstances.Unknown with { Service = test.Text("service")?.Value };
+        var found = RequestConditions.Unknown with { Service = test.Text("service")?.Value };
         if (test.Text("from") is { } from)
         {
-            if (Network.TryParseAddress(from.Value, out var address)) found = found with { Address = address };
+            if (CidrParser.TryParseAddress(from.Value, out var address)) found = found with { Address = address };
             else test.Complain(from, $"'{from.Value}' is no address; 'from' says where the request comes from, as in 192.0.2.9");
         }
 
         if (test.Text("signedInBy") is { } way) found = found with { SignedInBy = ConditionsReader.ReadSignIn(test, way) };
         if (test.Text("at") is { } at)
         {
-            if (Instant.Parse(at.Value, null, lastOfDay: false, out var now) is { } problem) test.Complain(at, problem);
+            if (PolicyDate.Parse(at.Value, null, lastOfDay: false, out var now) is { } problem) test.Complain(at, problem);
             else found = found with { Now = now };
         }
 

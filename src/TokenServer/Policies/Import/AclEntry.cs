@@ -1,6 +1,8 @@
 using System.Net;
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Policies.Patterns;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies.Import;
 

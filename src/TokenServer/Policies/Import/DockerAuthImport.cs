@@ -4,6 +4,9 @@ using System.Text;
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Policies.Files;
+using AuthIndex.TokenServer.Policies.Files.Values;
+using AuthIndex.TokenServer.Policies.Patterns;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies.Import;
 
@@ -88,12 +91,12 @@ internal sealed class DockerAuthImport
     {
         if (before.Exists(e => e.Who.Covers(denial.Who) && e.SurelyCoversPlaceOf(denial))) return;
         var except = ExceptOf(denial.Who).ToList();
-        List<IPNetwork> everywhere = [Network.EveryIPv4, Network.EveryIPv6];
+        List<IPNetwork> everywhere = [CidrParser.EveryIPv4, CidrParser.EveryIPv6];
         List<IPNetwork> networks = denial.Ip is { } ip ? [ip] : everywhere;
         foreach (var earlier in before.Where(e => e.MayMeet(denial) && !e.Actions.Intersect(denial.Actions).IsEmpty))
         {
             if (earlier.SurelyCoversPlaceOf(denial) && earlier.Who.Account is not "") except.Add(earlier.Who.Subject.Key);
-            else if (earlier.Ip is { } from && earlier.Who.Covers(denial.Who) && (earlier with { Ip = null }).SurelyCoversPlaceOf(denial)) networks = [.. Network.Without(networks, from)];
+            else if (earlier.Ip is { } from && earlier.Who.Covers(denial.Who) && (earlier with { Ip = null }).SurelyCoversPlaceOf(denial)) networks = [.. CidrParser.Without(networks, from)];
             else problems.Add(new SourceProblem(denial.At, $"entry {denial.Number} gives less than entry {earlier.Number} before it and than an entry after it, on resources they may share; this needs an order, which policies do not have: split the entries so that they do not meet"));
         }
 

@@ -1,7 +1,9 @@
 using System.Net;
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenContract;
-using AuthIndex.TokenServer.Policies.Files;
+using AuthIndex.TokenServer.Policies.Files.Values;
+using AuthIndex.TokenServer.Policies.Patterns;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies.Import;
 
@@ -204,7 +206,7 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
     {
         if (node is null) return null;
         if (node is not ScalarNode scalar) Complain(node, $"entry {number}: 'ip' is a text");
-        else if (Network.Parse(scalar.Value, out var network) is { } problem) Complain(node, $"entry {number}: {problem}");
+        else if (CidrParser.Parse(scalar.Value, out var network) is { } problem) Complain(node, $"entry {number}: {problem}");
         else return network;
         return null;
     }

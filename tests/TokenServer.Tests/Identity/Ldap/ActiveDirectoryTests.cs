@@ -1,6 +1,8 @@
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
+using AuthIndex.TokenServer.Identity.Passwords;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Ldap;
 
@@ -60,7 +62,7 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
         Assert.Equal(["Alice"], signIn.Held.TakeChanged()!.Select(h => h.Account));
 
         await signIn.ReleaseAsync(released);
-        signIn.Clock.Advance(RememberedCredentials.WrongFor);
+        signIn.Clock.Advance(PasswordCache.WrongFor);
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
     }
 

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Passwords;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Ldap;

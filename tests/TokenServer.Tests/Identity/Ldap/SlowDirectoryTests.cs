@@ -1,7 +1,10 @@
 using System.Text;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
+using AuthIndex.TokenServer.Identity.Passwords;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Ldap;
@@ -65,7 +68,7 @@ public sealed class SlowDirectoryTests : IDisposable
         options.Connections = 1;
         using var signIn = new LdapSignIn(options);
 
-        for (var i = 0; i <= ServerBreaker.Tolerated; i++)
+        for (var i = 0; i <= CircuitBreaker.Tolerated; i++)
         {
             var outage = Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync($"user{i}", "password").WaitAsync(Patience, TestContext.Current.CancellationToken));
             Assert.Contains("no answer to connect", outage.Reason, StringComparison.Ordinal);

@@ -1,6 +1,6 @@
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity.Oidc;
-using AuthIndex.TokenServer.Tests.Tokens;
+using AuthIndex.TokenServer.Tests.Grants;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Oidc;
 

@@ -1,7 +1,8 @@
 using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.Tests.Tokens;
+using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Tests.Grants;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Oidc;
 

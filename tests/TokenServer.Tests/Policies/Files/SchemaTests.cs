@@ -1,6 +1,6 @@
 using System.Text.Json;
-using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Tests.Policies.Files;
 

@@ -3,6 +3,7 @@ using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Import;
+using AuthIndex.TokenServer.Policies.Subjects;
 using FsCheck;
 using FsCheck.Fluent;
 

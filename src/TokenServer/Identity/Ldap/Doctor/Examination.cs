@@ -2,6 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Identity.Ldap.Accounts;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
+using AuthIndex.TokenServer.Identity.Ldap.Groups;
+using AuthIndex.TokenServer.Identity.Ldap.Search;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;
@@ -39,7 +43,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         var probe = new SearchQuestion(settings.Options.BaseDn!, SearchDepth.Base, "(objectClass=*)", ["1.1"], 1);
         if (Try("service bind", () => connections.Search(probe), a => a.Entries.Count == 1 ? $"{settings.Options.BindDn ?? "anonymous"} sees {settings.Options.BaseDn}" : throw new SearchRefusedException(0, $"{settings.Options.BaseDn} cannot be seen")) is null) return null;
         if (!HaveGroups(connections.Search, e => e.LookForAny())) return null;
-        new LockoutExamination(settings, connections.Search, tell).Look();
+        new LockoutExamination(settings, connections.Search, tell).Examine();
         return user is null ? null : AsService(connections, user, password);
     }
 
@@ -54,12 +58,12 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         try
         {
             var addresses = await Dns.GetHostAddressesAsync(server.Host, deadline.Token);
-            Tell(step, Verdict.Good, ref start, Join(addresses.Select(a => a.ToString())));
+            Report(step, Verdict.Good, ref start, Join(addresses.Select(a => a.ToString())));
 
             step = "connect";
             using var client = new TcpClient();
             await client.ConnectAsync(addresses, server.Port, deadline.Token);
-            Tell(step, Verdict.Good, ref start, $"{client.Client.RemoteEndPoint}");
+            Report(step, Verdict.Good, ref start, $"{client.Client.RemoteEndPoint}");
             if (server.Security == ServerSecurity.Plain)
             {
                 tell(new Finding("tls", server.IsLoopback ? Verdict.Good : Verdict.Warning, TimeSpan.Zero, "none: passwords travel readable"));
@@ -73,7 +77,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         }
         catch (Exception e) when (e is SocketException or IOException or AuthenticationException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
-            Tell(step, Verdict.Bad, ref start, e is OperationCanceledException ? $"not within {timeouts.Connect.TotalSeconds:0.###} s" : LogText.Clean(e.Message));
+            Report(step, Verdict.Bad, ref start, e is OperationCanceledException ? $"not within {timeouts.Connect.TotalSeconds:0.###} s" : LogText.Clean(e.Message));
             return false;
         }
     }
@@ -82,7 +86,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
     {
         var left = report.Expires - time.GetUtcNow();
         var verdict = report.Problems.Count > 0 ? Verdict.Bad : left < SoonExpired ? Verdict.Warning : Verdict.Good;
-        Tell(step, verdict, ref start, $"{report.Protocol}; {LogText.Clean(report.Subject)} by {LogText.Clean(report.Issuer)}; for {Join(report.Names)}; until {report.Expires.ToUniversalTime():yyyy-MM-dd} ({left.Days} days)");
+        Report(step, verdict, ref start, $"{report.Protocol}; {LogText.Clean(report.Subject)} by {LogText.Clean(report.Issuer)}; for {Join(report.Names)}; until {report.Expires.ToUniversalTime():yyyy-MM-dd} ({left.Days} days)");
         foreach (var problem in report.Problems) tell(new Finding(step, Verdict.Bad, TimeSpan.Zero, LogText.Clean(problem)));
     }
 
@@ -106,7 +110,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         }
 
         var accounts = new AccountReader(settings, new GroupReader(settings));
-        var dn = Template.Name(settings.Options.UserDnTemplate!, user);
+        var dn = DnTemplate.Name(settings.Options.UserDnTemplate!, user);
         if (isPasswordTried || !TellPassword(connections, dn, password, [])) return null;
         var found = Try("search", () => connections.SearchAsAccount(accounts.ByName(dn)), a => a.Entries.Count == 1 ? dn : throw new SearchRefusedException(0, $"{dn} may not read its own entry"));
         if (found?.Entries is not [var entry]) return null;
@@ -166,14 +170,14 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
             return null;
         }
 
-        if (Admission.Bar(settings, all) is { } bar)
+        if (Admission.ReasonToRefuse(settings, all) is { } bar)
         {
             tell(new Finding("admission", Verdict.Bad, TimeSpan.Zero, bar));
             return null;
         }
 
         tell(new Finding("admission", Verdict.Good, TimeSpan.Zero, "may sign in"));
-        return new SignInOutcome.SignedIn(account, [.. all.Groups.SelectMany(g => g.Spellings())], Policies.SignIn.Ldap) { IgnoresCase = true };
+        return new SignInOutcome.SignedIn(account, [.. all.Groups.SelectMany(g => g.Spellings())], Policies.Subjects.SignIn.Ldap) { IgnoresCase = true };
 
         GroupFindings? Groups(string step, int? depth)
         {
@@ -209,17 +213,17 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         try
         {
             var result = work();
-            Tell(step, Verdict.Good, ref start, words(result));
+            Report(step, Verdict.Good, ref start, words(result));
             return result;
         }
         catch (Exception e) when (e is ServerFailureException or ServiceBindException or SearchRefusedException)
         {
-            Tell(step, Verdict.Bad, ref start, e.Message);
+            Report(step, Verdict.Bad, ref start, e.Message);
             return null;
         }
     }
 
-    private void Tell(string step, Verdict verdict, ref long start, string text)
+    private void Report(string step, Verdict verdict, ref long start, string text)
     {
         tell(new Finding(step, verdict, time.GetElapsedTime(start), text));
         start = time.GetTimestamp();

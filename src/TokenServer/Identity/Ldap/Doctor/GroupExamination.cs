@@ -1,4 +1,7 @@
 using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
+using AuthIndex.TokenServer.Identity.Ldap.Groups;
+using AuthIndex.TokenServer.Identity.Ldap.Search;
 using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;

@@ -1,5 +1,7 @@
 using System.Globalization;
 using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
+using AuthIndex.TokenServer.Identity.Ldap.Groups;
 using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;
@@ -14,7 +16,7 @@ internal sealed class LockoutExamination(DirectorySettings settings, GroupReader
     private const string Window = "lockOutObservationWindow";
 
     /// <summary>Reads the policy of the domain that the accounts are in; other directories have none that can be read like this.</summary>
-    public void Look()
+    public void Examine()
     {
         if (Domain() is not { } domain || Policy(domain) is not { } policy) return;
         var lockout = settings.Options.Lockout;

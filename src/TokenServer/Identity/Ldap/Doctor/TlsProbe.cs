@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;
 

@@ -1,6 +1,8 @@
 using System.DirectoryServices.Protocols;
 using System.Net;
 using System.Runtime.InteropServices;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
+using AuthIndex.TokenServer.Identity.Ldap.Search;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Native;
 

@@ -1,6 +1,7 @@
 using System.DirectoryServices.Protocols;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
 using AuthIndex.TokenServer.Identity.Ldap.Doctor;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Native;

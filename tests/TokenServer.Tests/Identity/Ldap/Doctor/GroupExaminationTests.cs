@@ -1,5 +1,7 @@
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
 using AuthIndex.TokenServer.Identity.Ldap.Doctor;
+using AuthIndex.TokenServer.Identity.Ldap.Groups;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Ldap.Doctor;
 

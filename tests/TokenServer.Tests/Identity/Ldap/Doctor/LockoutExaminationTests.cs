@@ -1,5 +1,6 @@
 using System.Globalization;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
 using AuthIndex.TokenServer.Identity.Ldap.Doctor;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Ldap.Doctor;
@@ -41,6 +42,6 @@ public sealed class LockoutExaminationTests
             Lockout = { Failures = failures, Within = within },
         };
         var entry = new DirectoryEntry("dc=corp,dc=example", attributes.ToDictionary(a => a[0], a => (IReadOnlyList<string>)[a[1]]));
-        new LockoutExamination(DirectorySettings.Read([options])[0], _ => new SearchAnswer([entry], false), f => warnings.Add(f.Text)).Look();
+        new LockoutExamination(DirectorySettings.Read([options])[0], _ => new SearchAnswer([entry], false), f => warnings.Add(f.Text)).Examine();
     }
 }

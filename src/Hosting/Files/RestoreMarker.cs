@@ -1,0 +1,30 @@
+namespace AuthIndex.Hosting.Files;
+
+/// <summary>The note in a folder that a restore into it is not finished: who began with half a state would make up the rest.</summary>
+public static class RestoreMarker
+{
+    /// <summary>The note's file.</summary>
+    public const string Name = "restoring";
+
+    /// <summary>Whether it lies in a folder.</summary>
+    public static bool IsIn(string folder) => File.Exists(Path.Combine(folder, Name));
+
+    /// <summary>Puts it there; one that is there already stays.</summary>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public static void Write(string folder) => DurableFile.Create(Path.Combine(folder, Name), "A restore into this folder is not finished; run it again.\n"u8);
+
+    /// <summary>Removes it.</summary>
+    /// <exception cref="IOException">It cannot be removed.</exception>
+    public static void Remove(string folder)
+    {
+        File.Delete(Path.Combine(folder, Name));
+        DurableFile.SyncDirectory(folder);
+    }
+
+    /// <summary>Refuses to go on with a folder in which it lies.</summary>
+    /// <exception cref="OperatorException">It does.</exception>
+    public static void DemandNone(string folder)
+    {
+        if (IsIn(folder)) throw new OperatorException($"a restore into {Path.GetFullPath(folder)} is not finished: run it again");
+    }
+}

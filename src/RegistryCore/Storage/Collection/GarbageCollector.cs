@@ -1,0 +1,252 @@
+using System.Runtime.InteropServices;
+using AuthIndex.RegistryCore.Metrics;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.Blobs;
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.RegistryCore.Storage.Collection;
+
+/// <summary>What a collection removed, or would remove.</summary>
+/// <param name="DryRun">Whether nothing was removed.</param>
+/// <param name="Manifests">Manifests.</param>
+/// <param name="Links">Blobs that were taken out of a repository.</param>
+/// <param name="Blobs">Blobs that no repository held.</param>
+/// <param name="BlobBytes">Their bytes.</param>
+/// <param name="Leftovers">Files that the database does not name.</param>
+/// <param name="LeftoverBytes">Their bytes.</param>
+/// <param name="Unexplained">Files that the database does not name and that were kept, because crashes do not leave so many.</param>
+internal sealed record CollectionReport(
+    bool DryRun, int Manifests, int Links, int Blobs, long BlobBytes, int Leftovers, long LeftoverBytes, int Unexplained = 0);
+
+/// <summary>
+/// Removes what nothing leads to, beside running pushes and pulls. Three orders keep it safe, whatever the interleaving:
+/// <list type="number">
+/// <item>A link or manifest goes in the writer's transaction that proves it unneeded and untouched; a manifest is pushed in a
+/// transaction that proves its references present. One comes before the other, and the later one sees it.</item>
+/// <item>An existence check touches, then reads; the collector announces, then looks at the touches (<see cref="RecentAccess"/>).</item>
+/// <item>A blob's row goes before its file, and whoever pushes the same digest waits for both (<see cref="DigestLocks"/>): no row
+/// is ever without its file. A crash in between leaves a file without a row, which a later run removes.</item>
+/// </list>
+/// </summary>
+internal sealed partial class GarbageCollector(
+    StorageDirectory directory,
+    RegistryDatabase database,
+    ReadCache cache,
+    DigestLocks locks,
+    RecentAccess touches,
+    MaintenanceLock housekeeping,
+    RegistryMetrics metrics,
+    RegistryOptions options,
+    TimeProvider clock,
+    ILogger<GarbageCollector> log)
+{
+    private const int BatchSize = 100;
+
+    // More files without a row than two crashed batches leave, and than a tenth of all files, tell of a database that is not the latest.
+    private const int MostLeftovers = 2 * BatchSize, LeftoverShare = 10;
+
+    private readonly GarbageCollectionOptions options = options.GarbageCollection;
+
+    /// <summary>Runs one collection, after the one that is running.</summary>
+    /// <param name="isDryRun">Whether nothing is removed.</param>
+    /// <param name="cancellationToken">Ends it; what was removed until then is gone.</param>
+    /// <param name="withUnexplained">Whether files that the database does not name go however many they are.</param>
+    public async Task<CollectionReport> RunAsync(bool isDryRun, CancellationToken cancellationToken, bool withUnexplained = false)
+    {
+        try
+        {
+            var report = await CollectAsync(isDryRun, withUnexplained, cancellationToken);
+            if (!isDryRun) metrics.Collected(report.Manifests, report.Links, report.Blobs, report.Leftovers, report.BlobBytes + report.LeftoverBytes);
+            return report;
+        }
+        catch (Exception e) when (!isDryRun && e is not OperationCanceledException)
+        {
+            metrics.CollectionFailed();
+            throw;
+        }
+    }
+
+    private async Task<CollectionReport> CollectAsync(bool isDryRun, bool withUnexplained, CancellationToken cancellationToken)
+    {
+        using var turn = await housekeeping.EnterAsync(cancellationToken);
+        var started = clock.GetTimestamp();
+        var age = Age();
+        var report = new CollectionReport(isDryRun, 0, 0, 0, 0, 0, 0);
+        var unlinked = new Dictionary<Digest, int>();
+        foreach (var (id, name) in database.Read(Garbage.Repositories))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var repository = RepositoryName.TryParse(name, out var parsed) ? parsed : throw new InvalidDataException($"The database holds '{name}' for a repository's name.");
+            var manifests = database.Read(db => Garbage.Manifests(db, id, age));
+            if (!isDryRun) manifests = await RemoveManifestsAsync(id, repository, manifests, age, cancellationToken);
+            var links = database.Read(db => Garbage.Links(db, id, age, manifests));
+            if (!isDryRun) links = await RemoveAsync(repository, links, isManifest: false, age, (db, d) => Garbage.RemoveLink(db, id, d, age), cancellationToken);
+            foreach (var link in links) CollectionsMarshal.GetValueRefOrAddDefault(unlinked, link, out _)++;
+            report = report with { Manifests = report.Manifests + manifests.Count, Links = report.Links + links.Count };
+        }
+
+        report = isDryRun ? CountBlobs(report, unlinked) : await RemoveBlobsAsync(report, cancellationToken);
+        report = RemoveLeftovers(report, age, withUnexplained, cancellationToken);
+        if (!isDryRun)
+        {
+            await database.ShrinkAsync(cancellationToken);
+            await database.WriteWithReserveAsync(db => StorageState.NoteCollection(db, database.Now));
+        }
+
+        var seconds = clock.GetElapsedTime(started).TotalSeconds;
+        LogDone(log, report, seconds);
+        return report;
+    }
+
+    private GarbageAge Age()
+    {
+        var now = database.Now;
+        var content = now - (long)options.Grace.TotalSeconds;
+
+        // The last touches before a crash are forgotten: everything counts as touched when the server came back.
+        if (database.TouchesLostUntil >= content)
+        {
+            LogWaits(log);
+            content = long.MinValue;
+        }
+
+        return new GarbageAge(content, options.Untagged.RemoveAfter is { } after ? Math.Min(content, now - (long)after.TotalSeconds) : null);
+    }
+
+    /// <summary>Removes in rounds, because an index must go before its children.</summary>
+    private async Task<IReadOnlyList<Digest>> RemoveManifestsAsync(long id, RepositoryName repository, IReadOnlyList<Digest> candidates, GarbageAge age, CancellationToken cancellationToken)
+    {
+        var removed = new HashSet<Digest>();
+        var before = -1;
+        while (removed.Count > before && removed.Count < candidates.Count)
+        {
+            before = removed.Count;
+            removed.UnionWith(await RemoveAsync(
+                repository, [.. candidates.Where(c => !removed.Contains(c))], isManifest: true, age, (db, d) => Garbage.RemoveManifest(db, id, d, age, database.Now), cancellationToken));
+        }
+
+        return [.. removed];
+    }
+
+    private async Task<IReadOnlyList<Digest>> RemoveAsync(
+        RepositoryName repository,
+        IReadOnlyList<Digest> candidates,
+        bool isManifest,
+        GarbageAge age,
+        Func<Microsoft.Data.Sqlite.SqliteConnection, Digest, bool> remove,
+        CancellationToken cancellationToken)
+    {
+        var removed = new List<Digest>();
+        var time = isManifest ? age.Untagged!.Value : age.Content;
+        foreach (var batch in candidates.Chunk(BatchSize))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using var collection = touches.BeginCollection(batch.Select(d => new ContentKey(repository, d, isManifest)));
+            removed.AddRange(await cache.InvalidateAfterAsync(repository.Value, database.WriteWithReserveAsync(db =>
+                batch.Where(d => !touches.IsTouchedSince(new ContentKey(repository, d, isManifest), time) && remove(db, d)).ToList())));
+        }
+
+        return removed;
+    }
+
+    private CollectionReport CountBlobs(CollectionReport report, Dictionary<Digest, int> unlinked)
+    {
+        var blobs = database.Read(db => Garbage.Blobs(db, "", int.MaxValue)
+            .Concat(unlinked.Select(entry => Garbage.BlobHeldBy(db, entry.Key, entry.Value)).OfType<BlobRecord>()).ToList());
+        return report with { Blobs = blobs.Count, BlobBytes = blobs.Sum(b => b.Size) };
+    }
+
+    private async Task<CollectionReport> RemoveBlobsAsync(CollectionReport report, CancellationToken cancellationToken)
+    {
+        var after = "";
+        while (database.Read(db => Garbage.Blobs(db, after, BatchSize)) is { Count: > 0 } batch)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            after = batch[^1].Digest.Value;
+            var removed = await RemoveBlobsAsync(batch);
+            report = report with { Blobs = report.Blobs + removed.Count, BlobBytes = report.BlobBytes + removed.Sum(b => b.Size) };
+        }
+
+        return report;
+    }
+
+    private async Task<List<BlobRecord>> RemoveBlobsAsync(IReadOnlyList<BlobRecord> batch)
+    {
+        var held = new List<(BlobRecord Blob, IDisposable Hold)>();
+        try
+        {
+            foreach (var blob in batch)
+            {
+                // Somebody pushes it at this moment: then it is no garbage.
+                if (locks.TryEnter(blob.Digest) is { } hold) held.Add((blob, hold));
+            }
+
+            var removed = await database.WriteWithReserveAsync(db => held.Where(h => Garbage.RemoveBlob(db, h.Blob.Digest)).Select(h => h.Blob).ToList());
+            Fault.Pass(FaultPoint.RowsCollected);
+            foreach (var blob in removed)
+            {
+                File.Delete(directory.Blob(blob.Digest));
+                Fault.Pass(FaultPoint.FileCollected);
+            }
+
+            return removed;
+        }
+        finally
+        {
+            foreach (var (_, hold) in held) hold.Dispose();
+        }
+    }
+
+    /// <summary>Files without a row: a push died between its rename and its commit, or a collection between its commit and the file.</summary>
+    private CollectionReport RemoveLeftovers(CollectionReport report, GarbageAge age, bool withUnexplained, CancellationToken cancellationToken)
+    {
+        var (all, leftovers) = (0, new List<(Digest Digest, long Size)>());
+        foreach (var (folder, prefix) in directory.BlobFolders)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var files = new DirectoryInfo(folder).GetFiles();
+            if (files.Length == 0) continue;
+            all += files.Length;
+            var known = database.Read(db => Garbage.Known(db, prefix));
+            foreach (var file in files)
+            {
+                if (!Digest.TryParse($"{prefix[..7]}{file.Name}", out var digest) || directory.Blob(digest) != file.FullName || known.Contains(digest.Value)) continue;
+                if (new DateTimeOffset(file.LastWriteTimeUtc).ToUnixTimeSeconds() < age.Content) leftovers.Add((digest, file.Length));
+            }
+        }
+
+        if (!withUnexplained && leftovers.Count > MostLeftovers && leftovers.Count * LeftoverShare > all)
+        {
+            LogUnexplained(log, leftovers.Count, all);
+            return report with { Unexplained = leftovers.Count };
+        }
+
+        foreach (var (digest, size) in leftovers)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (!report.DryRun && !RemoveLeftover(digest)) continue;
+            report = report with { Leftovers = report.Leftovers + 1, LeftoverBytes = report.LeftoverBytes + size };
+        }
+
+        return report;
+    }
+
+    /// <summary>Who holds the digest and finds no row knows that no push of it is between its rename and its commit.</summary>
+    private bool RemoveLeftover(Digest digest)
+    {
+        using var hold = locks.TryEnter(digest);
+        if (hold is null || database.Read(db => Garbage.Known(db, digest.Value).Count > 0)) return false;
+        File.Delete(directory.Blob(digest));
+        Fault.Pass(FaultPoint.LeftoverCollected);
+        return true;
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Count} of {All} files in blobs/ are not in the database, more than crashes leave, and are kept. Is the database an older copy? Then restore the latest backup; otherwise 'registry gc --leftovers' removes them")]
+    private static partial void LogUnexplained(ILogger log, int count, int all);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The registry did not stop in peace: until a grace period has passed since, only what no repository holds is removed")]
+    private static partial void LogWaits(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Garbage collection: {Report} in {Seconds:0.0} s")]
+    private static partial void LogDone(ILogger log, CollectionReport report, double seconds);
+}

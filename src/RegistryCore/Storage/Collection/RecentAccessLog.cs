@@ -1,0 +1,32 @@
+using AuthIndex.Hosting.Background;
+
+namespace AuthIndex.RegistryCore.Storage.Collection;
+
+/// <summary>Writes touches to the database every few seconds, and at the end. What cannot be written stays in memory and is tried again.</summary>
+internal sealed partial class RecentAccessLog(RecentAccess touches, BackgroundLoops loops, ILogger<RecentAccessLog> log) : BackgroundLoop("touches", loops)
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+
+    /// <inheritdoc/>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        try
+        {
+            await touches.WriteAsync();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogLost(log, touches.Count, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override Task NextAsync(CancellationToken stoppingToken) => Task.Delay(Interval, Clock, stoppingToken);
+
+    /// <inheritdoc/>
+    protected override Task RoundAsync(CancellationToken stoppingToken) => touches.WriteAsync();
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} touches could not be written before the end")]
+    private static partial void LogLost(ILogger log, int count, Exception e);
+}

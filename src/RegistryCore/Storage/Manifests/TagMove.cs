@@ -1,0 +1,37 @@
+namespace AuthIndex.RegistryCore.Storage.Manifests;
+
+/// <summary>One move of a tag.</summary>
+internal sealed record TagMove
+{
+    /// <summary>When, in Unix seconds.</summary>
+    public long At { get; init; }
+
+    /// <summary>The account that moved it.</summary>
+    public string By { get; init; } = "";
+
+    /// <summary>What it pointed at before; null when it was new.</summary>
+    public string? OldDigest { get; init; }
+
+    /// <summary>What it points at since; null when it was deleted.</summary>
+    public string? NewDigest { get; init; }
+
+    /// <summary>Whether the manifest it was moved to is still here and not known to be damaged.</summary>
+    public bool IsPresent { get; init; }
+}
+
+/// <summary>What became of a rollback.</summary>
+internal abstract record RollbackOutcome
+{
+    /// <summary>The tag points at <paramref name="To"/>.</summary>
+    internal sealed record Moved(string? From, string To) : RollbackOutcome;
+
+    /// <summary>The tag never pointed there; nothing was changed.</summary>
+    internal sealed record NeverThere : RollbackOutcome;
+
+    /// <summary>The manifest has been deleted or is damaged; nothing was changed.</summary>
+    internal sealed record ManifestGone(string Digest) : RollbackOutcome;
+
+    private RollbackOutcome()
+    {
+    }
+}

@@ -1,0 +1,57 @@
+using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenServer.Identity.Htpasswd;
+using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Subjects;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace AuthIndex.TokenServer.Commands.Policies;
+
+/// <summary>
+/// For <c>policy check</c>: warns of accounts that rules name and nobody has, or has under another name, and of names that htpasswd
+/// and a directory both have. Without an htpasswd file nothing is said: the policy is checked away from its server.
+/// </summary>
+internal static class PolicyAccountsCommand
+{
+    /// <summary>How many names each directory is asked for at most.</summary>
+    private const int MaxAsked = 500;
+
+    /// <summary>The warnings.</summary>
+    public static async Task<IReadOnlyList<SourceProblem>> CheckAsync(Policy policy, TokenServerOptions options, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(options.HtpasswdPath)) return [];
+        var local = HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken));
+        var problems = new List<SourceProblem>();
+        using var directories = new LdapSources(options.Ldap, time, NullLogger<LdapSource>.Instance);
+        var open = PolicyGroupsCommand.Named(policy, SubjectKind.User)
+            .Where(n => !Subject.IsOfIssuer(n.Subject.Name) && local.Find(n.Subject.Name) is null)
+            .DistinctBy(n => n.Subject.Key, StringComparer.Ordinal).Take(MaxAsked);
+        foreach (var (subject, at) in open)
+        {
+            var (problem, isOutage) = await ProblemAsync(subject.Name, local, directories.All, cancellationToken);
+            if (problem is not null) problems.Add(new SourceProblem(at, problem, IsWarning: true));
+            if (isOutage) return problems;
+        }
+
+        await foreach (var shared in SharedNames.FindAsync(options.HtpasswdPath, local, directories.All, cancellationToken)) problems.Add(shared);
+        return problems;
+    }
+
+    private static async Task<(string? Problem, bool IsOutage)> ProblemAsync(string name, HtpasswdContent local, IReadOnlyList<LdapSource> directories, CancellationToken cancellationToken)
+    {
+        if (local.Alike(name) is [var alike, ..]) return ($"no account is named '{name}': htpasswd has '{alike}', and letter case counts there", false);
+        foreach (var directory in directories)
+        {
+            if (directory.BindsDirectly) return (null, false); // it can be asked for nobody
+            var found = await directory.NamesAsync(name, asTyped: true, cancellationToken);
+            if (found.Outage is { } outage) return ($"cannot tell whether the accounts that rules name exist: {outage.Reason}", true);
+            if (found.Accounts.Count == 0) continue;
+            return found.Accounts.Any(a => AccountSpelling.Key(a) == AccountSpelling.Key(name))
+                ? (null, false)
+                : ($"no account is named '{name}': whoever signs in by it at {directory.Title} is the account '{found.Accounts[0]}'; write 'user:{found.Accounts[0]}'", false);
+        }
+
+        var asked = string.Join(", ", directories.Select(d => d.Title).Prepend("htpasswd"));
+        return ($"there is no account '{name}' (asked: {asked}){Suggestion.For(name, local.Accounts.Select(a => a.Name))}", false);
+    }
+}

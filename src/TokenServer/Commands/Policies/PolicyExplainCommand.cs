@@ -1,0 +1,108 @@
+using System.CommandLine;
+using System.Net;
+using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Names;
+using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Files;
+using AuthIndex.TokenServer.Policies.Files.Values;
+using AuthIndex.TokenServer.Policies.Subjects;
+
+namespace AuthIndex.TokenServer.Commands.Policies;
+
+/// <summary><c>policy explain</c>: which rule decides a request, and what the nearest rules lack when it is refused.</summary>
+internal static class PolicyExplainCommand
+{
+    public static Command Create(PolicyOptions shared, TimeProvider time, Func<ParseResult, IReadOnlyList<LdapDirectoryOptions>> ldap)
+    {
+        var user = new Option<string>("--user") { Description = "The account, robot:NAME for a robot; anonymous without it.", HelpName = "NAME", DefaultValueFactory = _ => SignIn.Anonymous };
+        var groups = new Option<string[]>("--group") { Description = "A group that the identity gives, as ldap:NAME or a local group; repeatable. Without any, the configured directories are asked.", HelpName = "GROUP", DefaultValueFactory = _ => [] };
+        var ip = new Option<string?>("--ip") { Description = "The address of the request.", HelpName = "ADDRESS" };
+        var service = new Option<string?>("--service") { Description = "The service that the token is for." };
+        var signedInBy = new Option<string?>("--signed-in-by") { Description = $"How the caller signed in: {string.Join(", ", SignIn.Kinds)}." };
+        var at = new Option<string?>("--at") { Description = "The time of the request, as 2027-01-31 or 2027-01-31T18:00Z; now without it." };
+        var scope = new Argument<string>("SCOPE") { Description = "What is asked for, as repository:platform/api:pull,push; 'repository:' may be left out." };
+        var command = new Command("explain", "Say which rule decides a request. What an option does not say counts as each rule asks for it.") { user, groups, ip, service, signedInBy, at, scope };
+        command.SetAction(parsed =>
+        {
+            var now = time.GetUtcNow();
+            if (Read(parsed.GetValue(ip), parsed.GetValue(signedInBy), parsed.GetValue(at), parsed.GetValue(scope)!, ref now, out var address, out var requested) is { } problem)
+            {
+                parsed.InvocationConfiguration.Error.WriteLine($"error: {problem}");
+                return 1;
+            }
+
+            if (PolicyCommand.Load(parsed, shared.DirectoryOf(parsed), now) is not { } policy) return 1;
+            var account = parsed.GetValue(user)! is SignIn.Anonymous ? "" : parsed.GetValue(user)!;
+            if (Robot.NameIn(account) is { } name && RobotsReader.Problem(new Subject(SubjectKind.Robot, name), policy.Robots) is { } undeclared)
+            {
+                parsed.InvocationConfiguration.Error.WriteLine($"error: {undeclared}");
+                return 1;
+            }
+
+            var way = account.Length == 0 ? SignIn.Anonymous : parsed.GetValue(signedInBy) ?? (Subject.IsRobot(account) ? SignIn.Token : null);
+            IReadOnlyList<string> given = parsed.GetValue(groups)!;
+            if (given.FirstOrDefault(g => g.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase) && GroupName.Problem(g[5..]) is not null) is { } unreadable)
+            {
+                parsed.InvocationConfiguration.Error.WriteLine($"error: --group: '{unreadable}': {GroupName.Problem(unreadable[5..])}");
+                return 1;
+            }
+
+            if (given.Count == 0 && account.Length > 0 && !account.Contains(':') && PolicyGroupsCommand.Named(policy, SubjectKind.Ldap).Any())
+            {
+                (given, var note) = AccountGroups.Find(account, ldap(parsed), time);
+                parsed.InvocationConfiguration.Error.WriteLine($"note: {note}");
+            }
+
+            var caller = new CallerSubjects(account, given, policy.Groups, way is SignIn.Ldap);
+            var circumstances = new RequestConditions(address, parsed.GetValue(service), way, now, UnknownIsMet: true);
+            var decision = policy.Decide(caller, circumstances, requested!);
+            var nearest = decision.Refused.IsEmpty ? [] : NearMiss.Find(policy, caller, circumstances, requested! with { Actions = decision.Refused });
+            if (parsed.GetValue(shared.Json)) PolicyCommand.WriteJson(parsed, AsJson(decision, given, nearest));
+            else Write(parsed.InvocationConfiguration.Output, decision, account, nearest);
+            return 0;
+        });
+        return command;
+    }
+
+    private static string? Read(string? ip, string? signedInBy, string? at, string scope, ref DateTimeOffset now, out IPAddress? address, out Scope? requested)
+    {
+        address = null;
+        requested = null;
+        if (ip is not null && !CidrParser.TryParseAddress(ip, out address)) return $"--ip: '{ip}' is no address";
+        if (signedInBy is not null && !SignIn.Kinds.Contains(signedInBy)) return $"--signed-in-by: '{signedInBy}' is no way to sign in{Hosting.Yaml.Suggestion.For(signedInBy, SignIn.Kinds)}";
+        if (at is not null && PolicyDate.Parse(at, null, lastOfDay: false, out now) is { } problem) return $"--at: {problem}";
+        return ScopeText.ParseWithActions(scope, out requested);
+    }
+
+    private static void Write(TextWriter output, Decision decision, string account, IReadOnlyList<NearMiss> nearest)
+    {
+        var who = account.Length == 0 ? "anonymous callers" : account;
+        output.WriteLine(decision.Granted.Actions.IsEmpty
+            ? $"{decision.Requested}: nothing is granted to {who}"
+            : $"{decision.Requested}: {decision.Granted.Actions} granted to {who}");
+        foreach (var rule in decision.AllowedBy) output.WriteLine($"  {rule} allows {rule.Actions}{Conditions(rule)}");
+        foreach (var rule in decision.DeniedBy) output.WriteLine($"  {rule} denies {rule.Actions}{Conditions(rule)}");
+        if (decision.Reason is null) return;
+
+        output.WriteLine($"refused {decision.Refused}: {decision.Reason}");
+        if (nearest.Count > 0) output.WriteLine("nearest rules:");
+        foreach (var near in nearest) output.WriteLine($"  {near.Rule} would allow {near.Rule.Actions}, but {string.Join("; ", near.Lacks)}");
+    }
+
+    private static string Conditions(Rule rule) => rule.When.IsEmpty ? "" : $" ({rule.When})";
+
+    private static object AsJson(Decision decision, IReadOnlyList<string> groups, IReadOnlyList<NearMiss> nearest) => new
+    {
+        requested = decision.Requested.ToString(),
+        groups,
+        granted = decision.Granted.Actions.Words,
+        refused = decision.Refused.Words,
+        decision.Reason,
+        allowedBy = decision.AllowedBy.Select(AsJson),
+        deniedBy = decision.DeniedBy.Select(AsJson),
+        nearest = nearest.Select(n => new { rule = n.Rule.Id, n.Rule.At.File, n.Rule.At.Line, n.Lacks }),
+    };
+
+    private static object AsJson(Rule rule) => new { rule = rule.Id, rule.At.File, rule.At.Line, actions = rule.Actions.Words, when = rule.When.ToString() };
+}

@@ -1,0 +1,29 @@
+using System.CommandLine;
+
+namespace AuthIndex.TokenServer.Commands.Policies;
+
+/// <summary>The options that every verb of <c>policy</c> takes.</summary>
+/// <param name="configured">The directory that the configuration names.</param>
+internal sealed class PolicyOptions(Func<ParseResult, string> configured)
+{
+    /// <summary><c>--policies DIR</c>.</summary>
+    public Option<string?> Directory { get; } = new("--policies")
+    {
+        Description = "The directory of the policy files; otherwise the server's.",
+        HelpName = "DIR",
+        Recursive = true,
+    };
+
+    /// <summary><c>--json</c>.</summary>
+    public Option<bool> Json { get; } = new("--json") { Description = "Answer in JSON.", Recursive = true };
+
+    /// <summary>The directory that is meant.</summary>
+    public string DirectoryOf(ParseResult parsed) => parsed.GetValue(Directory) ?? configured(parsed);
+
+    /// <summary>An optional <c>DIR</c> that stands for <c>--policies</c>.</summary>
+    public static Argument<string?> DirectoryArgument() => new("DIR")
+    {
+        Description = "The directory of the policy files; otherwise --policies.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+}

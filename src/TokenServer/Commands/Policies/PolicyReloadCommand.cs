@@ -1,0 +1,48 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Files;
+
+namespace AuthIndex.TokenServer.Commands.Policies;
+
+/// <summary><c>policy reload</c>: checks the files, then has the running server read them now instead of within a second.</summary>
+internal static partial class PolicyReloadCommand
+{
+    private const int HangUp = 1; // SIGHUP
+
+    public static Command Create(Func<ParseResult, TokenServerOptions> bind, TimeProvider time)
+    {
+        var command = new Command("reload", "Checks the policy files, then has the running token server read them at once. A server that finds them at fault keeps the policy it has.");
+        command.SetAction(parsed =>
+        {
+            var options = bind(parsed);
+            var compiled = PolicyCompiler.Compile(new PolicyDirectory(options.PoliciesDirectory), time.GetUtcNow());
+            if (compiled.Policy is not { } policy) throw new PolicyException(compiled.Problems);
+
+            var id = RunningServer(options);
+            if (Kill(id, HangUp) != 0) throw new OperatorException($"the token server (process {id}) cannot be asked: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+            parsed.InvocationConfiguration.Output.WriteLine($"process {id} reads {options.PoliciesDirectory} now: policy {policy.Revision}, {policy.Rules.Count} rules");
+        });
+        return command;
+    }
+
+    /// <summary>The process that serves from this data directory; what its command line says keeps a process that has its number since from being signalled.</summary>
+    private static int RunningServer(TokenServerOptions options)
+    {
+        var file = options.ProcessIdPath;
+        if (File.Exists(file)
+            && int.TryParse(File.ReadAllText(file), CultureInfo.InvariantCulture, out var id)
+            && File.Exists($"/proc/{id}/cmdline")
+            && File.ReadAllText($"/proc/{id}/cmdline").Contains("TokenServer", StringComparison.Ordinal))
+        {
+            return id;
+        }
+
+        throw new OperatorException($"no token server runs with the data directory {options.DataDirectory} on this machine");
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int process, int signal);
+}

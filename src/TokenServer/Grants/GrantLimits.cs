@@ -1,0 +1,35 @@
+using AuthIndex.TokenServer.Protocol;
+
+namespace AuthIndex.TokenServer.Grants;
+
+/// <summary>How many grants there may be, and how long they last.</summary>
+/// <param name="GivesRefreshTokens">Whether clients that ask for a refresh token get one.</param>
+/// <param name="RefreshIdle">For how long a refresh token may lie unused.</param>
+/// <param name="RefreshLifetime">How long one lasts at most, however much it is used.</param>
+/// <param name="RefreshPerAccount">How many an account has; beyond, the one that was not used for longest goes.</param>
+/// <param name="AccessLifetime">How long an access token lasts at most, and when nothing else is said.</param>
+/// <param name="AccessPerAccount">How many an account has; beyond, no more is made.</param>
+internal sealed record GrantLimits(bool GivesRefreshTokens, TimeSpan RefreshIdle, TimeSpan RefreshLifetime, int RefreshPerAccount, TimeSpan AccessLifetime, int AccessPerAccount)
+{
+    /// <summary>The shortest life of an access token.</summary>
+    public static readonly TimeSpan MinAccessLifetime = TimeSpan.FromMinutes(1);
+
+    /// <summary>The configured ones.</summary>
+    public static GrantLimits Of(TokenServerOptions options) => new(
+        options.RefreshTokens, options.RefreshTokenIdle, options.RefreshTokenLifetime, options.RefreshTokensPerAccount, options.AccessTokenLifetime, options.AccessTokensPerAccount);
+
+    /// <summary>From when on a grant is good for nothing: its expiry, or earlier for a refresh token that lies unused.</summary>
+    public DateTimeOffset EndOf(Grant grant)
+    {
+        if (grant.Kind == TokenKind.Access) return grant.Expires;
+        var idle = (grant.Used ?? grant.Created) + RefreshIdle;
+        return idle < grant.Expires ? idle : grant.Expires;
+    }
+
+    /// <summary>Why an access token cannot last so long; null when it can.</summary>
+    public string? LifetimeProblem(TimeSpan lifetime) => lifetime < MinAccessLifetime || lifetime > AccessLifetime
+        ? $"an access token lasts between {MinAccessLifetime.TotalMinutes:0}m and {Text(AccessLifetime)} (tokenServer.accessTokenLifetime)"
+        : null;
+
+    private static string Text(TimeSpan time) => time.TotalDays >= 1 && time == TimeSpan.FromDays(time.Days) ? $"{time.Days}d" : $"{(long)time.TotalSeconds}s";
+}

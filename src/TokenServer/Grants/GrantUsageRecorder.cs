@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+using System.Net;
+using AuthIndex.Hosting.Background;
+
+namespace AuthIndex.TokenServer.Grants;
+
+/// <summary>
+/// Writes down in the background when grants were last used, together and not at each use, and clears away what has expired. A
+/// crash loses the uses of the last minute.
+/// </summary>
+internal sealed partial class GrantUsageRecorder(GrantStore store, GrantLimits limits, BackgroundLoops loops, ILogger<GrantUsageRecorder> log) : BackgroundLoop("grantUses", loops)
+{
+    private static readonly TimeSpan WriteEvery = TimeSpan.FromMinutes(1);
+
+    private readonly ConcurrentDictionary<string, GrantUse> uses = new(StringComparer.Ordinal);
+    private bool hasRun;
+
+    /// <summary>A grant is used.</summary>
+    public void Note(Grant grant, IPAddress? address, DateTimeOffset at) => uses[grant.Id] = new GrantUse(grant.Id, at, address?.ToString());
+
+    /// <summary>Writes down what is not yet written; what cannot be written is kept for the next time.</summary>
+    public async Task WriteAsync()
+    {
+        var noted = uses.ToArray();
+        if (noted.Length == 0) return;
+        await store.NoteAsync([.. noted.Select(u => u.Value)]);
+        foreach (var use in noted) uses.TryRemove(use); // not when it was used again meanwhile
+    }
+
+    /// <summary>Clears away what has expired.</summary>
+    public async Task SweepAsync()
+    {
+        await WriteAsync(); // a use that is not written down yet keeps a refresh token alive
+        while (await store.SweepAsync(Clock.GetUtcNow(), limits.RefreshIdle))
+        {
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        try
+        {
+            await WriteAsync();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogLost(log, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override async Task NextAsync(CancellationToken stoppingToken)
+    {
+        if (hasRun) await Task.Delay(WriteEvery, Clock, stoppingToken);
+        hasRun = true;
+    }
+
+    /// <inheritdoc/>
+    protected override Task RoundAsync(CancellationToken stoppingToken) => SweepAsync();
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "When tokens were last used could not be written down before the end")]
+    private static partial void LogLost(ILogger log, Exception e);
+}

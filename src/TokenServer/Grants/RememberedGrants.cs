@@ -1,0 +1,71 @@
+using System.Runtime.InteropServices;
+using AuthIndex.TokenServer.Identity.Throttling;
+using AuthIndex.TokenServer.Protocol;
+
+namespace AuthIndex.TokenServer.Grants;
+
+/// <summary>
+/// Remembers grants for a while, so that the dozens of requests of a push do not each read the database. What is remembered holds
+/// only for the count of endings at which it was read, so a revocation is seen at once when this server made it, and within
+/// <see cref="LookEvery"/> when a command beside it did.
+/// </summary>
+internal sealed class RememberedGrants(GrantStore store, TimeProvider time)
+{
+    private const int Capacity = 10_000;
+
+    /// <summary>How old the count of endings may be.</summary>
+    public static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
+
+    private static readonly TimeSpan For = TimeSpan.FromSeconds(30);
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<UInt256, Entry> entries = [];
+    private long endings = -1;
+    private long lookedAt;
+
+    /// <summary>How many grants were read from the database.</summary>
+    public long Reads { get; private set; }
+
+    /// <summary>The grant of a secret, or null.</summary>
+    public Grant? Find(TokenSecret secret)
+    {
+        var key = MemoryMarshal.Read<UInt256>(secret.Hash);
+        lock (gate)
+        {
+            if (endings < 0 || time.GetElapsedTime(lookedAt) >= LookEvery)
+            {
+                lookedAt = time.GetTimestamp();
+                endings = Math.Max(endings, store.Endings());
+            }
+
+            if (entries.TryGetValue(key, out var entry) && entry.Endings == endings && time.GetElapsedTime(entry.Since) < For) return entry.Grant;
+        }
+
+        var since = time.GetTimestamp();
+        var (grant, count) = store.Find(secret.Hash);
+        lock (gate)
+        {
+            Reads++;
+            endings = Math.Max(endings, count);
+            if (grant is null) entries.Remove(key);
+            else Remember(key, new Entry(grant, count, since));
+        }
+
+        return grant;
+    }
+
+    /// <summary>This server has ended a grant, and the database has it.</summary>
+    public void Look()
+    {
+        lock (gate) endings = Math.Max(endings, store.Endings());
+    }
+
+    private void Remember(UInt256 key, Entry entry)
+    {
+        // Whoever fills it up costs everybody one read more, and nobody memory.
+        if (entries.Count >= Capacity) entries.Clear();
+        entries[key] = entry;
+    }
+
+    private sealed record Entry(Grant Grant, long Endings, long Since);
+}

@@ -1,0 +1,82 @@
+using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Policies.Subjects;
+
+namespace AuthIndex.TokenServer.Identity.Htpasswd;
+
+/// <summary>Accounts out of the htpasswd file.</summary>
+internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads) : IIdentitySource
+{
+    // A full queue of cost-10 hashes is done in about this time.
+    private static readonly TimeSpan Busy = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Outage = TimeSpan.FromSeconds(10);
+
+    /// <inheritdoc/>
+    public string Name => SignIn.Htpasswd;
+
+    /// <inheritdoc/>
+    public long Version => file.Current.Version;
+
+    /// <inheritdoc/>
+    public async ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken)
+    {
+        HtpasswdAccount? account;
+        bool right;
+        do
+        {
+            var state = file.Current;
+            if (state.Content is not { } content) return new SignInOutcome.Unavailable(Outage, state.Failure!);
+            account = content.Find(user);
+            if (account is null)
+            {
+                if (content.Alike(user) is not [var other, ..]) return new SignInOutcome.UnknownAccount();
+
+                // A directory may take the name as typed for that account's, and would be sent its owner's password.
+                var (checkedForNobody, _) = await threads.VerifyAsync(by, password, content.DecoyFor(user), cancellationToken);
+                return checkedForNobody ? Alike(other) : Overloaded();
+            }
+
+            (var came, right) = await threads.VerifyAsync(by, password, account.Hash ?? content.DecoyFor(user), cancellationToken);
+            if (!came) return Overloaded();
+        }
+        while (file.Current.Content?.Find(user) != account); // a hash that was replaced while this waited for its turn counts no more
+
+        if (account.Hash is null) return new SignInOutcome.Refused("the account's line in htpasswd has no hash that can be used");
+        return right ? Known(account) : new SignInOutcome.WrongPassword();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken)
+    {
+        var state = file.Current;
+        if (state.Content is not { } content) return new SignInOutcome.Unavailable(Outage, state.Failure!);
+        var (came, _) = await threads.VerifyAsync(by, password, content.DecoyFor(user), cancellationToken);
+        return came ? new SignInOutcome.UnknownAccount() : Overloaded();
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
+    {
+        var state = file.Current;
+        if (state.Content is not { } content) return new(new SignInOutcome.Unavailable(Outage, state.Failure!));
+        return new(content.Find(account) switch
+        {
+            null => content.Alike(account) is [var other, ..] ? Alike(other) : new SignInOutcome.UnknownAccount(),
+            { Hash: null } => new SignInOutcome.Refused("the account's line in htpasswd has no hash that can be used"),
+            { } known => Known(known),
+        });
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken)
+    {
+        var state = file.Current;
+        return new(state.Content is { } content ? new NamesFound(content.Alike(name)) : new NamesFound([], new SignInOutcome.Unavailable(Outage, state.Failure!)));
+    }
+
+    private static SignInOutcome.Refused Alike(string account) =>
+        new($"the name differs only in letter case or spaces from the account '{account}' in htpasswd, and must be written as it stands there");
+
+    private static SignInOutcome.Unavailable Overloaded() => new(Busy, "more sign-ins are waiting than can be checked");
+
+    private SignInOutcome.SignedIn Known(HtpasswdAccount account) => new(account.Name, [], Name);
+}

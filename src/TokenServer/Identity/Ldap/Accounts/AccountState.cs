@@ -1,0 +1,73 @@
+using System.Globalization;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
+
+namespace AuthIndex.TokenServer.Identity.Ldap.Accounts;
+
+/// <summary>Something that keeps an account out.</summary>
+/// <param name="Reason">What it is, for the log.</param>
+/// <param name="IsCertain">Whether the right password changes nothing; otherwise the bind tells, and this may be why it fails.</param>
+internal sealed record AccountObstacle(string Reason, bool IsCertain);
+
+/// <summary>Reads out of an account's entry whether it may sign in, as Active Directory, OpenLDAP's ppolicy and 389 Directory Server write it.</summary>
+internal static class AccountState
+{
+    private const long AccountDisabled = 0x2;
+    private const long LockedOut = 0x10;
+    private const long PasswordExpired = 0x800000;
+    private const string LockedForEver = "000001010000Z";
+
+    /// <summary>The attributes that it is written in; most are operational, so they must be asked for by name.</summary>
+    public static IReadOnlyList<string> Attributes { get; } =
+    [
+        "userAccountControl", "msDS-User-Account-Control-Computed", "accountExpires", "pwdLastSet",
+        "pwdAccountLockedTime", "pwdReset", "nsAccountLock", "accountUnlockTime", "passwordExpirationTime",
+    ];
+
+    /// <summary>What keeps the account out, the most certain first.</summary>
+    public static IReadOnlyList<AccountObstacle> Read(DirectoryEntry entry, DateTimeOffset now) =>
+        [.. ActiveDirectory(entry, now).Concat(OpenLdap(entry)).Concat(Directory389(entry, now)).OrderByDescending(o => o.IsCertain)];
+
+    private static IEnumerable<AccountObstacle> ActiveDirectory(DirectoryEntry entry, DateTimeOffset now)
+    {
+        var control = Number(entry.Value("userAccountControl"));
+        var computed = Number(entry.Value("msDS-User-Account-Control-Computed"));
+        if ((control & AccountDisabled) != 0) yield return new("the account is disabled (userAccountControl holds ACCOUNTDISABLE)", true);
+        if ((computed & LockedOut) != 0) yield return new("the account is locked out (msDS-User-Account-Control-Computed holds LOCKOUT)", true);
+        if (((control | computed) & PasswordExpired) != 0) yield return new("the password has expired (PASSWORD_EXPIRED)", true);
+        if (entry.Value("pwdLastSet") == "0") yield return new("the password must be changed first (pwdLastSet is 0)", true);
+        if (FileTime(entry.Value("accountExpires")) is { } end && end <= now) yield return new($"the account expired at {Show(end)} (accountExpires)", true);
+    }
+
+    // The time of a lock stays in the entry when the lock has run out, until the next bind: only that tells.
+    private static IEnumerable<AccountObstacle> OpenLdap(DirectoryEntry entry)
+    {
+        if (entry.Value("pwdAccountLockedTime") is { } locked)
+        {
+            yield return locked == LockedForEver
+                ? new("the account is locked until an administrator unlocks it (pwdAccountLockedTime)", true)
+                : new($"the account is locked since {(GeneralizedTime(locked) is { } since ? Show(since) : locked)} (pwdAccountLockedTime)", false);
+        }
+
+        if (IsTrue(entry.Value("pwdReset"))) yield return new("the password must be changed first (pwdReset)", true);
+    }
+
+    private static IEnumerable<AccountObstacle> Directory389(DirectoryEntry entry, DateTimeOffset now)
+    {
+        if (IsTrue(entry.Value("nsAccountLock"))) yield return new("the account is inactivated (nsAccountLock)", true);
+        if (GeneralizedTime(entry.Value("accountUnlockTime")) is { } unlock && unlock > now) yield return new($"the account is locked until {Show(unlock)} (accountUnlockTime)", true);
+        if (GeneralizedTime(entry.Value("passwordExpirationTime")) is { } end && end <= now && end.Year > 1970) yield return new($"the password expired at {Show(end)} (passwordExpirationTime)", false);
+    }
+
+    private static bool IsTrue(string? value) => string.Equals(value, "TRUE", StringComparison.OrdinalIgnoreCase);
+
+    private static long Number(string? value) => long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : 0;
+
+    // 0 and the largest number both mean never.
+    private static DateTimeOffset? FileTime(string? value) =>
+        Number(value) is > 0 and < 2650467743999999999 and var ticks ? DateTimeOffset.FromFileTime(ticks) : null;
+
+    private static DateTimeOffset? GeneralizedTime(string? value) =>
+        DateTimeOffset.TryParseExact(value, ["yyyyMMddHHmmss'Z'", "yyyyMMddHHmm'Z'", "yyyyMMddHHmmss.FFFFFF'Z'"], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time) ? time : null;
+
+    private static string Show(DateTimeOffset time) => time.ToUniversalTime().ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using AuthIndex.TokenServer.Identity.Throttling;
+
+namespace AuthIndex.TokenServer.Identity.Ldap.Accounts;
+
+/// <summary>
+/// The credentials that the directory found right lately, as keyed hashes, with what came of them. They are never proof by
+/// themselves: they say which password is worth a bind while others are being guessed, and who may go on pulling in an outage.
+/// </summary>
+internal sealed class VerifiedCredentials
+{
+    private const int Capacity = 10_000;
+
+    private static readonly TimeSpan Day = TimeSpan.FromHours(24);
+
+    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
+    private readonly TtlMap<UInt256, SignInOutcome.SignedIn> verified;
+
+    public VerifiedCredentials(TimeProvider time) => verified = new TtlMap<UInt256, SignInOutcome.SignedIn>(Capacity, Day, time);
+
+    /// <summary>What came of the same credentials when they were last right, and how long ago that is; null when that is not known.</summary>
+    public SignInOutcome.SignedIn? Find(string user, string password, out TimeSpan age) => verified.Find(Hash(user, password), out age);
+
+    /// <summary>The directory found them right just now.</summary>
+    public void Add(string user, string password, SignInOutcome.SignedIn outcome) => verified.Set(Hash(user, password), outcome);
+
+    /// <summary>The directory does not let them in any more.</summary>
+    public void Remove(string user, string password) => verified.Remove(Hash(user, password));
+
+    // Neither holds a NUL, the chain sees to that: no pair looks like another.
+    private UInt256 Hash(string user, string password)
+    {
+        var text = Encoding.UTF8.GetBytes($"{user}\0{password}");
+        var hash = HMACSHA256.HashData(key, text);
+        CryptographicOperations.ZeroMemory(text);
+        return MemoryMarshal.Read<UInt256>(hash);
+    }
+}

@@ -1,0 +1,93 @@
+using System.Collections.Concurrent;
+using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Identity.Ldap.Accounts;
+
+namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
+
+/// <summary>How a directory is.</summary>
+internal enum DirectoryHealth
+{
+    /// <summary>Every server is used and lets itself be searched.</summary>
+    Ok,
+
+    /// <summary>A server is left alone, another one serves; or one refuses a search.</summary>
+    Degraded,
+
+    /// <summary>Every server is left alone, or the account that searches is not let in.</summary>
+    Unavailable,
+}
+
+/// <summary>A directory's servers in their order, with what is known of each; shared by all its threads.</summary>
+internal sealed class ServerGroup
+{
+    private readonly CircuitBreaker[] servers;
+    private readonly DirectorySettings settings;
+    private readonly Action<string> tellRefusal;
+
+    // Result codes by the key of the search's base, baseDn or groups.baseDn. Searches of single entries may well find nothing.
+    private readonly ConcurrentDictionary<string, int> refusals = new(StringComparer.Ordinal);
+
+    /// <param name="settings">The directory.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="log">Takes what goes wrong.</param>
+    public ServerGroup(DirectorySettings settings, TimeProvider time, ILogger log)
+    {
+        this.settings = settings;
+        servers = [.. settings.Servers.Select(s => new CircuitBreaker(s, settings.Options.Timeouts.Retry, time))];
+        Account = new ServiceAccount(settings, time);
+        tellRefusal = reason => LdapLog.SearchRefused(log, settings.Name, LogText.Clean(reason));
+    }
+
+    /// <summary>The account that searches.</summary>
+    public ServiceAccount Account { get; }
+
+    /// <summary>What is wrong, in words that anybody may read: no names of servers, accounts or files, which the log has; null when nothing is.</summary>
+    public string? Problem
+    {
+        get
+        {
+            var failed = servers.Where(s => s.Failure is not null).ToList();
+            return Join(
+            [
+                Account.Problem is null ? null : "its servers refuse bindDn, or its password cannot be read",
+                failed.Exists(s => s.IsUntrusted) ? "the TLS of a server cannot be trusted" : null,
+                failed.Exists(s => !s.IsUntrusted) ? failed.Count < servers.Length ? "one of its servers does not answer" : "none of its servers answers" : null,
+                .. refusals.Select(r => $"a search at {r.Key} is refused: {ResultCodes.Name(r.Value)}"),
+            ]);
+        }
+    }
+
+    /// <summary>The servers.</summary>
+    public IReadOnlyList<CircuitBreaker> Servers => servers;
+
+    /// <summary>How the directory is.</summary>
+    public DirectoryHealth Health
+    {
+        get
+        {
+            var failed = servers.Count(s => s.Failure is not null);
+            if (failed == servers.Length || Account.Problem is not null) return DirectoryHealth.Unavailable;
+            return failed == 0 && refusals.IsEmpty ? DirectoryHealth.Ok : DirectoryHealth.Degraded;
+        }
+    }
+
+    /// <summary>A search was answered, or refused.</summary>
+    /// <param name="baseDn">Where it began.</param>
+    /// <param name="refusal">The refusal; null when it was answered.</param>
+    public void Searched(string baseDn, SearchRefusedException? refusal)
+    {
+        var key = baseDn == settings.Options.BaseDn ? "baseDn" : baseDn == settings.Options.Groups.BaseDn ? "groups.baseDn" : null;
+        if (key is null) return;
+        if (refusal is null) refusals.TryRemove(key, out _);
+        else if (refusals.TryAdd(key, refusal.Code)) tellRefusal(refusal.Message);
+    }
+
+    /// <summary>That no server answers, with when the next attempt is due and what each one's failure was.</summary>
+    public DirectoryUnavailableException Unavailable(string? last)
+    {
+        var wait = servers.Min(s => s.Remaining);
+        return new DirectoryUnavailableException(wait < TimeSpan.FromSeconds(1) ? TimeSpan.FromSeconds(1) : wait, Join(servers.Select(s => s.Failure).Append(last)) ?? "");
+    }
+
+    private static string? Join(IEnumerable<string?> reasons) => string.Join("; ", reasons.OfType<string>().Distinct(StringComparer.Ordinal)) is { Length: > 0 } all ? all : null;
+}

@@ -1,0 +1,138 @@
+using AuthIndex.Hosting.Web;
+
+namespace AuthIndex.TokenServer.Identity.Passwords;
+
+/// <summary>For whom something waits.</summary>
+/// <param name="Network">Where the request came from; <see cref="ClientNetwork.Unknown"/> for the server's own questions.</param>
+/// <param name="Account">The account that it is about, as it was typed.</param>
+internal readonly record struct Requester(ClientNetwork Network, string Account);
+
+/// <summary>
+/// A queue in which nobody waits for another's crowd: networks take turns, and within one network the accounts asked about do. When
+/// it is full, whoever has more waiting than the newcomer loses the youngest of it; a newcomer that has as much itself is turned
+/// away. Not safe for several threads at once.
+/// </summary>
+/// <param name="capacity">The most that wait.</param>
+internal sealed class FairQueue<T>(int capacity) where T : class
+{
+    private readonly FairGroup<ClientNetwork, FairGroup<string, Backlog>> networks = new(EqualityComparer<ClientNetwork>.Default, () => new FairGroup<string, Backlog>(StringComparer.OrdinalIgnoreCase, () => new Backlog()));
+
+    /// <summary>How many wait.</summary>
+    public int Count => networks.Count;
+
+    /// <summary>Adds an item.</summary>
+    /// <returns>What has no room: null, an item that waited, or the item itself.</returns>
+    public T? Add(Requester by, T item)
+    {
+        T? dropped = null;
+        if (Count >= capacity)
+        {
+            dropped = Drop(by);
+            if (dropped is null) return item;
+        }
+
+        networks.Enter(by.Network, accounts => accounts.Enter(by.Account, line => line.Add(item)));
+        return dropped;
+    }
+
+    /// <summary>Takes the item whose turn it is; null when none waits.</summary>
+    public T? Take()
+    {
+        T? taken = null;
+        networks.Next(accounts => accounts.Next(line => taken = line.TakeOldest()));
+        return taken;
+    }
+
+    private T? Drop(Requester by)
+    {
+        T? dropped = null;
+        var most = networks.Longest();
+        if (networks.CountOf(by.Network) + 1 < networks.CountOf(most))
+        {
+            networks.At(most, accounts => accounts.At(accounts.Longest(), line => dropped = line.TakeYoungest()));
+            return dropped;
+        }
+
+        networks.At(by.Network, accounts =>
+        {
+            var longest = accounts.Longest();
+            if (accounts.CountOf(by.Account) + 1 < accounts.CountOf(longest)) accounts.At(longest, line => dropped = line.TakeYoungest());
+        });
+        return dropped;
+    }
+
+    private interface ICounted
+    {
+        int Count { get; }
+    }
+
+    /// <summary>The items of one account from one network, the oldest first.</summary>
+    private sealed class Backlog : ICounted
+    {
+        private readonly LinkedList<T> items = new();
+
+        public int Count => items.Count;
+
+        public void Add(T item) => items.AddLast(item);
+
+        public T TakeOldest()
+        {
+            var item = items.First!.Value;
+            items.RemoveFirst();
+            return item;
+        }
+
+        public T TakeYoungest()
+        {
+            var item = items.Last!.Value;
+            items.RemoveLast();
+            return item;
+        }
+    }
+
+    /// <summary>Groups that take turns; a group is there only while something of it waits.</summary>
+    private sealed class FairGroup<TKey, TGroup>(IEqualityComparer<TKey> comparer, Func<TGroup> make) : ICounted
+        where TKey : notnull
+        where TGroup : class, ICounted
+    {
+        private readonly Dictionary<TKey, LinkedListNode<(TKey Key, TGroup Group)>> byKey = new(comparer);
+        private readonly LinkedList<(TKey Key, TGroup Group)> turns = new();
+
+        /// <summary>How many items wait in all groups.</summary>
+        public int Count { get; private set; }
+
+        public int CountOf(TKey key) => byKey.TryGetValue(key, out var node) ? node.Value.Group.Count : 0;
+
+        /// <summary>The group of which most waits; only asked where something does.</summary>
+        public TKey Longest() => turns.MaxBy(t => t.Group.Count).Key;
+
+        /// <summary>Adds to a group, which stands at the end when it is new.</summary>
+        public void Enter(TKey key, Action<TGroup> add)
+        {
+            if (!byKey.TryGetValue(key, out var node)) byKey[key] = node = turns.AddLast((key, make()));
+            add(node.Value.Group);
+            Count++;
+        }
+
+        /// <summary>Takes from the group whose turn it is, which goes to the end.</summary>
+        public void Next(Action<TGroup> take)
+        {
+            if (turns.First is not { } node) return;
+            turns.RemoveFirst();
+            turns.AddLast(node);
+            At(node.Value.Key, take);
+        }
+
+        /// <summary>Takes from a group; what was taken is found by its count.</summary>
+        public void At(TKey key, Action<TGroup> take)
+        {
+            if (!byKey.TryGetValue(key, out var node)) return;
+            var before = node.Value.Group.Count;
+            take(node.Value.Group);
+            Count -= before - node.Value.Group.Count;
+            if (node.Value.Group.Count > 0) return;
+            turns.Remove(node);
+            byKey.Remove(key);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Identity.Passwords;
+
+namespace AuthIndex.TokenServer.Identity.Throttling;
+
+/// <summary>
+/// Where accounts signed in lately, by the names that were typed. Each has a bounded number of places, so that nobody pushes out
+/// those of others. Not safe for several threads at once.
+/// </summary>
+internal sealed class KnownPlaces(TimeProvider time)
+{
+    /// <summary>How many places of an account are known; the one known for longest goes.</summary>
+    public const int PerAccount = 16;
+
+    /// <summary>How many accounts have any; further ones have none until others have lapsed.</summary>
+    public const int MaxAccounts = 100_000;
+
+    private static readonly TimeSpan For = TimeSpan.FromDays(30);
+    private static readonly TimeSpan SweepPause = TimeSpan.FromMinutes(1);
+
+    private readonly Dictionary<string, List<Place>> accounts = new(StringComparer.OrdinalIgnoreCase);
+    private long sweptAt = time.GetTimestamp();
+
+    /// <summary>Whether the account signed in from there lately.</summary>
+    public bool Has(Requester who) => accounts.TryGetValue(who.Account, out var places) && places.Exists(p => p.Network == who.Network && !IsOver(p));
+
+    /// <summary>The account signed in from there, where it was not known.</summary>
+    public void Add(Requester who)
+    {
+        if (!accounts.TryGetValue(who.Account, out var places))
+        {
+            if (accounts.Count >= MaxAccounts) Sweep();
+            if (accounts.Count >= MaxAccounts) return;
+            accounts[who.Account] = places = [];
+        }
+
+        places.RemoveAll(p => p.Network == who.Network);
+        if (places.Count >= PerAccount) places.RemoveAt(0);
+        places.Add(new Place(who.Network, time.GetTimestamp()));
+    }
+
+    private void Sweep()
+    {
+        if (time.GetElapsedTime(sweptAt) < SweepPause) return;
+        sweptAt = time.GetTimestamp();
+        foreach (var (account, places) in accounts.ToList())
+        {
+            places.RemoveAll(IsOver);
+            if (places.Count == 0) accounts.Remove(account);
+        }
+    }
+
+    private bool IsOver(Place place) => time.GetElapsedTime(place.Since) >= For;
+
+    private readonly record struct Place(ClientNetwork Network, long Since);
+}

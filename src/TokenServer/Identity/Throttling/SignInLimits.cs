@@ -1,0 +1,218 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Identity.Passwords;
+
+namespace AuthIndex.TokenServer.Identity.Throttling;
+
+/// <summary>
+/// How many sign-ins may fail: of one account from one address, of one account from everywhere, of one address for any accounts.
+/// Where an account signed in lately only the first holds for it, so that nobody elsewhere locks it out by guessing. All counts
+/// are of this process, and gone when it ends.
+/// </summary>
+internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider time, HeldAccounts? held = null)
+{
+    // Where an account signed in lately, what is remembered is compared with so many more guesses than are checked.
+    private const int ShieldFactor = 100;
+
+    private const int MaxFailedCredentials = 10_000;
+
+    private readonly Lock gate = new();
+    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
+    private readonly FailureRateLimiter pairs = new(options.PerAccountAndAddress, options.Within, time);
+    private readonly FailureRateLimiter compared = new(options.PerAccountAndAddress * ShieldFactor, options.Within, time);
+    private readonly FailureRateLimiter accounts = new(options.PerAccount, options.Within, time);
+    private readonly FailureRateLimiter networks = new(options.PerAddress, options.Within, time);
+    private readonly KnownPlaces places = new(time);
+    private readonly ExpiringOutcomes failed = new(MaxFailedCredentials, options.Within, time);
+
+    // Apart from passwords: a script that was left with tokens that ended must not keep people around it from signing in.
+    private readonly FailureRateLimiter deadTokens = new(options.PerAddress, options.Within, time);
+    private readonly ExpiringOutcomes failedTokens = new(MaxFailedCredentials, options.Within, time);
+
+    // How often an account was released: part of what its failures are counted under, so that no address need be known for it.
+    private readonly ConcurrentDictionary<string, int> releases = new(StringComparer.Ordinal);
+
+    private SignInLimitsOptions Options => options;
+
+    private HeldAccounts? Held => held;
+
+    /// <summary>Forgets all failed sign-ins of an account, from wherever they came. An administrator's act, so there are few.</summary>
+    public void Release(string account) => releases.AddOrUpdate(account.Trim().ToUpperInvariant(), 1, (_, count) => count + 1);
+
+    /// <summary>Somebody shows a user name and a password.</summary>
+    /// <param name="user">The user name.</param>
+    /// <param name="address">Where the request came from; null when unknown.</param>
+    public SignInAttempt Begin(string user, IPAddress? address) => new(this, new Requester(ClientNetwork.Of(address), user.Trim()), IsOneClient(address));
+
+    /// <summary>
+    /// A token was shown that there is none of. It cannot be guessed, so tokens are always looked at; but whoever shows many different
+    /// ones is told to go away. The same one again is no further one.
+    /// </summary>
+    /// <param name="address">Where the request came from; null when unknown.</param>
+    /// <param name="token">The token; only a keyed hash of it is kept.</param>
+    /// <param name="outcome">What was found of it.</param>
+    /// <returns>Null, or what the address is to be told instead.</returns>
+    public SignInOutcome.Limited? UnknownToken(IPAddress? address, string token, SignInOutcome outcome)
+    {
+        if (!IsOneClient(address)) return null;
+        var network = Hash(new Requester(ClientNetwork.Of(address), ""), Kind.Network);
+        var credentials = Hash(token);
+        lock (gate)
+        {
+            if (failedTokens.Find(credentials) is not null) return null;
+            if (deadTokens.Wait(network) is var wait && wait > TimeSpan.Zero) return Limited(wait, options.PerAddress, "with tokens from this address");
+            deadTokens.Take(network);
+            failedTokens.Add(credentials, outcome);
+            return null;
+        }
+    }
+
+    // Behind loopback there is a proxy that does not say for whom it asks, or everybody on this machine.
+    private static bool IsOneClient(IPAddress? address) => address is not null && !IPAddress.IsLoopback(address);
+
+    private SignInOutcome.Limited Limited(TimeSpan wait, int most, string of) =>
+        new(wait, string.Create(CultureInfo.InvariantCulture, $"{most} sign-ins {of} have failed within {options.Within}"));
+
+    private UInt256 Hash(string secret)
+    {
+        Span<byte> hash = stackalloc byte[32];
+        HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(secret), hash);
+        return MemoryMarshal.Read<UInt256>(hash);
+    }
+
+    private UInt256 Hash(Requester who, Kind kind)
+    {
+        var account = who.Account.ToUpperInvariant();
+        const int head = 1 + 16 + sizeof(int);
+        Span<byte> text = stackalloc byte[head + Encoding.UTF8.GetMaxByteCount(IdentityChain.MaxUserLength)];
+        text[0] = (byte)kind;
+        MemoryMarshal.Write(text[1..], who.Network.Number);
+        MemoryMarshal.Write(text[17..], releases.GetValueOrDefault(account));
+        var length = head + Encoding.UTF8.GetBytes(account, text[head..]);
+        Span<byte> hash = stackalloc byte[32];
+        HMACSHA256.HashData(key, text[..length], hash);
+        return MemoryMarshal.Read<UInt256>(hash);
+    }
+
+    private enum Kind : byte
+    {
+        Pair,
+        Account,
+        Network,
+    }
+
+    /// <summary>One sign-in and what the limits say to it.</summary>
+    internal sealed class SignInAttempt(SignInLimits limits, Requester by, bool isOneClient)
+    {
+        private readonly UInt256 pair = limits.Hash(by, Kind.Pair);
+
+        // Made when they are first needed, which they are not where the account signed in lately and is remembered.
+        private UInt256? account;
+        private UInt256? network;
+
+        // None is given back that was not taken: where the account is known it may be tried although an address has no try left.
+        private bool isOfPair;
+        private bool isOfAccount;
+        private bool isOfNetwork;
+
+        /// <summary>Who it is that waits.</summary>
+        public Requester By => by;
+
+        private UInt256 Account => account ??= limits.Hash(by with { Network = default }, Kind.Account);
+
+        private UInt256 Network => network ??= limits.Hash(by with { Account = "" }, Kind.Network);
+
+        /// <summary>What stands against looking at the credentials at all; null when nothing does.</summary>
+        /// <param name="mayRecall">Whether they may be compared with what is remembered all the same, and <see cref="Missed"/> be called when that does not help.</param>
+        public SignInOutcome.Limited? Obstacle(out bool mayRecall)
+        {
+            lock (limits.gate)
+            {
+                var obstacle = Obstacle();
+                mayRecall = obstacle is not null && limits.places.Has(by) && limits.compared.Wait(pair) == TimeSpan.Zero;
+                return obstacle;
+            }
+        }
+
+        /// <summary>The credentials were compared with what is remembered, and are others.</summary>
+        public void Missed()
+        {
+            lock (limits.gate) limits.compared.Take(pair);
+        }
+
+        /// <summary>Takes a try before the credentials are checked: many at once are no way around. Null when there was one.</summary>
+        public SignInOutcome? Take()
+        {
+            lock (limits.gate)
+            {
+                if (Obstacle() is { } obstacle) return obstacle;
+                isOfPair = limits.pairs.Take(pair);
+                isOfAccount = limits.accounts.Take(Account);
+                isOfNetwork = isOneClient && limits.networks.Take(Network);
+                return null;
+            }
+        }
+
+        /// <summary>The credentials were checked after a try was taken.</summary>
+        /// <param name="outcome">What came of it.</param>
+        /// <param name="credentials">Their key.</param>
+        public void Checked(SignInOutcome outcome, UInt256 credentials)
+        {
+            lock (limits.gate)
+            {
+                // The same wrong password again is no other guess: a client that was left with an old one harms nobody around it.
+                var isGuess = outcome is not (SignInOutcome.SignedIn or SignInOutcome.Unavailable) && limits.failed.Find(credentials) is null;
+                if (isGuess)
+                {
+                    limits.failed.Add(credentials, outcome);
+                    return;
+                }
+
+                Return();
+                if (outcome is SignInOutcome.SignedIn) limits.pairs.Clear(pair);
+            }
+        }
+
+        /// <summary>The credentials were not checked to the end after a try was taken, and nobody was told anything of them.</summary>
+        public void GiveBack()
+        {
+            lock (limits.gate) Return();
+        }
+
+        /// <summary>Somebody is signed in.</summary>
+        public void SignedIn()
+        {
+            lock (limits.gate)
+            {
+                if (!limits.places.Has(by)) limits.places.Add(by);
+            }
+        }
+
+        private void Return()
+        {
+            if (isOfPair) limits.pairs.GiveBack(pair);
+            if (isOfAccount) limits.accounts.GiveBack(Account);
+            if (isOfNetwork) limits.networks.GiveBack(Network);
+            isOfPair = isOfAccount = isOfNetwork = false;
+        }
+
+        private SignInOutcome.Limited? Obstacle()
+        {
+            if (limits.pairs.Wait(pair) is var ofPair && ofPair > TimeSpan.Zero) return Held(limits.Limited(ofPair, limits.Options.PerAccountAndAddress, "of this account from this address"));
+            if (limits.places.Has(by)) return null;
+            if (isOneClient && limits.networks.Wait(Network) is var ofNetwork && ofNetwork > TimeSpan.Zero) return limits.Limited(ofNetwork, limits.Options.PerAddress, "from this address");
+            return limits.accounts.Wait(Account) is var ofAccount && ofAccount > TimeSpan.Zero ? Held(limits.Limited(ofAccount, limits.Options.PerAccount, "of this account from all addresses")) : null;
+        }
+
+        private SignInOutcome.Limited Held(SignInOutcome.Limited limited)
+        {
+            limits.Held?.Add(by.Account, limited.RetryAfter, limited.Reason);
+            return limited;
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using AuthIndex.TokenServer.Authentication;
+using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Policies.Subjects;
+using AuthIndex.TokenServer.Protocol;
+
+namespace AuthIndex.TokenServer.Index;
+
+/// <summary>
+/// POST /index/v1/pullable: a registry asks which repositories of its catalogue a caller may pull. It shows its own credential
+/// as HTTP Basic and the caller's token and address in the body; groups are looked up anew, since tokens carry none, or are those of
+/// the sign-in that the token was issued for. The address is believed: whoever has the credential is the registry that the caller talks
+/// to. On request the answer also has the beginnings of all names that the caller may pull, so that a registry need not ask about a
+/// catalog that the caller may not see.
+/// </summary>
+internal sealed class AccessQueryEndpoint(IReadOnlyList<RegistryService> services, TokenIntrospection subjects, TokenOwnerResolver issued, PolicyStore policies, TimeProvider time)
+{
+    /// <summary>Where registries ask.</summary>
+    public const string Path = "/index/v1/pullable";
+
+    private static readonly SignInResult Nobody = new(new SignInOutcome.UnknownAccount(), null);
+    private static readonly Caller Anonymous = new("", [], null, "", SignIn.Anonymous);
+
+    /// <summary>Answers one request.</summary>
+    public async Task HandleAsync(HttpContext context)
+    {
+        if (!HttpMethods.IsPost(context.Request.Method))
+        {
+            await ErrorAnswer.MethodNotAllowed("POST").SendAsync(context.Response);
+            return;
+        }
+
+        if (RegistrySignIn.Read(context.Request.Headers.Authorization, services, out var service) is { } error)
+        {
+            await error.SendAsync(context.Response);
+            return;
+        }
+
+        using var body = new MemoryStream();
+        await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+        if (PullableRequest.Read(body.GetBuffer().AsMemory(0, (int)body.Length), out var request) is { } malformed)
+        {
+            await ErrorAnswer.InvalidRequest(malformed).SendAsync(context.Response);
+            return;
+        }
+
+        var now = time.GetUtcNow();
+        if (subjects.Read(request!.Token, service!.Audience, now, out var own) is { } bad)
+        {
+            await ErrorAnswer.InvalidRequest(bad).SendAsync(context.Response);
+            return;
+        }
+
+        var result = own!.Account.Length == 0
+            ? Nobody
+            : await issued.FindAsync(own.Account, own.Grant, own.SignIn, now, context.RequestAborted);
+        if (result.Outcome is SignInOutcome.Unavailable outage)
+        {
+            await ErrorAnswer.Unavailable(outage.RetryAfter).SendAsync(context.Response);
+            return;
+        }
+
+        // Whoever has lost the account or the grant since sees what everybody sees.
+        var caller = result.Outcome is SignInOutcome.SignedIn who
+            ? new Caller(who.Account, who.Groups, request.Address, service.Name, who.SignedInBy, who.IgnoresCase)
+            : Anonymous with { Address = request.Address, Service = service.Name };
+        await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Pullable(policies.Current, caller, result.Grant?.Narrowing ?? TokenRestriction.None, request, now));
+    }
+
+    private static byte[] Pullable(Policy policy, Caller caller, TokenRestriction narrowing, PullableRequest request, DateTimeOffset now) =>
+        JsonBytes.Write((policy, caller, narrowing, request, now), static (json, question) =>
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("repositories"u8);
+            foreach (var name in question.request.Repositories)
+            {
+                var decision = question.policy.Decide(question.caller, Scope.Repository(name, ActionSet.Pull), question.now);
+                if (question.narrowing.Restrict(decision.Granted).Covers(ActionSet.Pull)) json.WriteStringValue(name.Value);
+            }
+
+            json.WriteEndArray();
+            if (question.request.WantsPrefixes)
+            {
+                json.WriteStartArray("prefixes"u8);
+                var caller = new CallerSubjects(question.caller.Account, question.caller.Groups, question.policy.Groups);
+                foreach (var prefix in question.policy.RepositoryPrefixes(caller)) json.WriteStringValue(prefix);
+                json.WriteEndArray();
+            }
+
+            json.WriteEndObject();
+        });
+}

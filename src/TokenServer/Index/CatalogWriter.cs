@@ -1,0 +1,152 @@
+using AuthIndex.TokenServer.State;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AuthIndex.TokenServer.Index;
+
+/// <summary>What became of a report.</summary>
+internal abstract record ReportOutcome
+{
+    /// <summary>It is in the catalogue, or was already.</summary>
+    internal sealed record Taken : ReportOutcome;
+
+    /// <summary>It does not begin where the catalogue stands; nothing was changed, and only a full resync helps.</summary>
+    internal sealed record OutOfStep(string Reason) : ReportOutcome;
+
+    private ReportOutcome()
+    {
+    }
+}
+
+/// <summary>
+/// Takes reports into the catalogue. A copy remembers the number and id of the last event in it, in the commit that brought
+/// it, so that an event counts once however often it comes.
+/// </summary>
+internal sealed class CatalogWriter(StateDatabase database)
+{
+    private const int SweptAtOnce = 500;
+
+    /// <summary>Takes events.</summary>
+    public Task<ReportOutcome> TakeAsync(string service, EventReport report) => database.WriteAsync<ReportOutcome>(db =>
+    {
+        if (Live(db, service) is not { } copy) return new ReportOutcome.OutOfStep($"the catalogue does not know the registry {service}");
+        if (report.IdAt(copy.Sequence) is not { } id) return new ReportOutcome.OutOfStep($"the catalogue stands at event {copy.Sequence}, the report goes from {report.After.Sequence} to {report.End.Sequence}");
+        if (id != copy.EventId) return new ReportOutcome.OutOfStep($"event {copy.Sequence} is another in the catalogue: the registry was restored or made anew");
+
+        foreach (var change in report.Events.Skip((int)(copy.Sequence - report.After.Sequence))) Apply(db, copy.Id, change, service);
+        foreach (var pull in report.Pulled) NotePull(db, copy.Id, service, pull);
+        if (report.End.Sequence > copy.Sequence) db.Execute("UPDATE copies SET sequence = @Sequence, event_id = @EventId WHERE id = @Id", copy with { Sequence = report.End.Sequence, EventId = report.End.Id });
+        return new ReportOutcome.Taken();
+    });
+
+    /// <summary>Takes a part of a snapshot; the last one puts it in the place of what was known before.</summary>
+    public Task<ReportOutcome> TakeAsync(string service, SnapshotReport report) => database.WriteAsync<ReportOutcome>(db =>
+    {
+        if (report.Page == 0) Begin(db, service, report);
+        var copy = db.QuerySingleOrDefault<long?>(
+            "SELECT id FROM copies WHERE service = @service AND state = 'filling' AND epoch = @Epoch AND next_page = @Page",
+            new { service, report.Epoch, report.Page });
+        if (copy is not { } id) return new ReportOutcome.OutOfStep($"page {report.Page} does not follow: another snapshot was begun");
+
+        foreach (var change in report.Events) Apply(db, id, change, service);
+        if (report.IsLast)
+        {
+            db.Execute("UPDATE copies SET state = 'dropped' WHERE service = @service AND state = 'live'", new { service });
+            db.Execute("UPDATE copies SET state = 'live' WHERE id = @id", new { id });
+        }
+        else
+        {
+            db.Execute("UPDATE copies SET next_page = next_page + 1 WHERE id = @id", new { id });
+        }
+
+        return new ReportOutcome.Taken();
+    });
+
+    /// <summary>Clears away a little of what was dropped; false when nothing is left. Little by little, because everyone waits for a write.</summary>
+    public Task<bool> SweepAsync() => database.WriteAsync(db =>
+    {
+        if (db.QuerySingleOrDefault<long?>("SELECT id FROM copies WHERE state = 'dropped' LIMIT 1") is not { } id) return false;
+        var swept = db.Execute(
+            "DELETE FROM repositories WHERE id IN (SELECT id FROM repositories WHERE copy = @id LIMIT @count)", new { id, count = SweptAtOnce });
+        if (swept == 0) SweepLast(db, id);
+        return true;
+    });
+
+    private static void SweepLast(SqliteConnection db, long copy)
+    {
+        // No event told of what was deleted before a resync, so its pulls are still there.
+        db.Execute(
+            """
+            DELETE FROM pulls WHERE service = (SELECT service FROM copies WHERE id = @copy) AND NOT EXISTS (
+                SELECT 1 FROM copies c JOIN repositories r ON r.copy = c.id JOIN manifests m ON m.repository = r.id
+                WHERE c.service = pulls.service AND c.state = 'live' AND r.name = pulls.repository AND m.digest = pulls.digest)
+            """,
+            new { copy });
+        db.Execute("DELETE FROM copies WHERE id = @copy", new { copy });
+    }
+
+    private static Copy? Live(SqliteConnection db, string service) => db.QuerySingleOrDefault<Copy>(
+        "SELECT id, sequence, event_id AS EventId FROM copies WHERE service = @service AND state = 'live'", new { service });
+
+    private static void Begin(SqliteConnection db, string service, SnapshotReport report)
+    {
+        db.Execute("UPDATE copies SET state = 'dropped' WHERE service = @service AND state = 'filling'", new { service });
+        db.Execute(
+            "INSERT INTO copies (service, state, sequence, event_id, epoch, next_page) VALUES (@service, 'filling', @Sequence, @Id, @Epoch, 0)",
+            new { service, report.Position.Sequence, report.Position.Id, report.Epoch });
+    }
+
+    private static void Apply(SqliteConnection db, long copy, RegistryEvent change, string service)
+    {
+        switch (change.Kind)
+        {
+            case RegistryEvent.ManifestPushed:
+                db.Execute("INSERT INTO repositories (name, copy) VALUES (@Repository, @copy) ON CONFLICT DO NOTHING", new { change.Repository, copy });
+                db.Execute(
+                    """
+                    INSERT INTO manifests (repository, digest, media_type, size, pushed_at, pushed_by)
+                    SELECT id, @Digest, @MediaType, @Size, @Time, @Account FROM repositories WHERE name = @Repository AND copy = @copy
+                    ON CONFLICT DO UPDATE SET media_type = excluded.media_type
+                    """,
+                    new { change.Digest, change.MediaType, change.Size, change.Time, change.Account, change.Repository, copy });
+                break;
+            case RegistryEvent.TagMoved:
+                db.Execute(
+                    """
+                    INSERT INTO tags (repository, name, digest, moved_at, moved_by)
+                    SELECT id, @Tag, @Digest, @Time, @Account FROM repositories WHERE name = @Repository AND copy = @copy
+                    ON CONFLICT DO UPDATE SET digest = excluded.digest, moved_at = excluded.moved_at, moved_by = excluded.moved_by
+                    """,
+                    new { change.Tag, change.Digest, change.Time, change.Account, change.Repository, copy });
+                break;
+            case RegistryEvent.TagDeleted:
+                db.Execute(
+                    "DELETE FROM tags WHERE name = @Tag AND repository = (SELECT id FROM repositories WHERE name = @Repository AND copy = @copy)",
+                    new { change.Tag, change.Repository, copy });
+                break;
+            case RegistryEvent.ManifestDeleted:
+                DeleteManifest(db, copy, change, service);
+                break;
+        }
+    }
+
+    private static void DeleteManifest(SqliteConnection db, long copy, RegistryEvent change, string service)
+    {
+        if (db.QuerySingleOrDefault<long?>("SELECT id FROM repositories WHERE name = @Repository AND copy = @copy", new { change.Repository, copy }) is not { } id) return;
+        db.Execute("DELETE FROM manifests WHERE repository = @id AND digest = @Digest", new { id, change.Digest });
+        db.Execute("DELETE FROM repositories WHERE id = @id AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository = @id)", new { id });
+        db.Execute("DELETE FROM pulls WHERE service = @service AND repository = @Repository AND digest = @Digest", new { service, change.Repository, change.Digest });
+    }
+
+    // What was deleted since it was pulled is not there any more, and gets no row.
+    private static void NotePull(SqliteConnection db, long copy, string service, PulledManifest pull) => db.Execute(
+        """
+        INSERT INTO pulls (service, repository, digest, pulled_at)
+        SELECT @service, r.name, m.digest, @Time FROM repositories r JOIN manifests m ON m.repository = r.id
+        WHERE r.name = @Repository AND r.copy = @copy AND m.digest = @Digest
+        ON CONFLICT DO UPDATE SET pulled_at = max(pulled_at, excluded.pulled_at)
+        """,
+        new { service, copy, pull.Repository, pull.Digest, pull.Time });
+
+    private sealed record Copy(long Id, long Sequence, string EventId);
+}

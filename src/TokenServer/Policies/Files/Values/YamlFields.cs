@@ -1,0 +1,116 @@
+using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenServer.Policies.Subjects;
+
+namespace AuthIndex.TokenServer.Policies.Files.Values;
+
+/// <summary>
+/// The values of one mapping, read by key and type. Everything that is not as it should be becomes a problem with its place;
+/// readers then carry on, so that one run names everything that is wrong.
+/// </summary>
+internal sealed class YamlFields
+{
+    private readonly MappingNode node;
+    private readonly ICollection<SourceProblem> problems;
+
+    /// <param name="node">The mapping.</param>
+    /// <param name="known">The keys it may have.</param>
+    /// <param name="problems">Where problems go.</param>
+    public YamlFields(MappingNode node, IReadOnlyList<string> known, ICollection<SourceProblem> problems)
+    {
+        this.node = node;
+        this.problems = problems;
+        foreach (var (key, _) in node.Entries)
+        {
+            if (known.Contains(key.Value)) continue;
+            HasUnknownKey = true;
+            var unseen = key.Value.Contains('\u00a0') ? "; it holds a no-break space (U+00A0), which looks like a space" : "";
+            Complain(key, $"unknown key '{key.Value}'{Suggestion.For(key.Value, known)}{unseen}");
+        }
+    }
+
+    /// <summary>Whether a key is none of the known ones: what seems to be missing may only be misspelt.</summary>
+    public bool HasUnknownKey { get; }
+
+    public bool Has(string key) => node[key] is not null;
+
+    public SourceNode? this[string key] => node[key];
+
+    public ScalarNode? KeyNode(string key) => node.Entries.FirstOrDefault(e => e.Key.Value == key).Key;
+
+    public void Complain(SourceNode? at, string message) => problems.Add(new SourceProblem(at?.At ?? node.At, message));
+
+    public void Warn(SourceNode? at, string message) => problems.Add(new SourceProblem(at?.At ?? node.At, message, IsWarning: true));
+
+    /// <summary>The text under a key; null when it is absent or, with a problem, no text.</summary>
+    public ScalarNode? Text(string key) => node[key] is { } value ? AsText(value, key) : null;
+
+    /// <summary>The texts of a list. Null when the key is absent; empty, with a problem, when the list is no list of texts or has nothing in it.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="orText">Whether one text alone, with commas in it, stands for a list.</param>
+    public IReadOnlyList<ScalarNode>? Texts(string key, bool orText = false)
+    {
+        switch (node[key])
+        {
+            case null:
+                return null;
+            case SequenceNode { Items.Count: 0 } empty:
+                Complain(empty, $"'{key}' is empty and so matches nothing; leave the key out or put something in it");
+                return [];
+            case SequenceNode list:
+                var texts = list.Items.Select(item => AsText(item, key)).OfType<ScalarNode>().ToList();
+                WarnOfRepetition(texts, key);
+                return texts;
+            case ScalarNode { IsNull: false } scalar when orText:
+                return [.. scalar.Value.Split(',').Select(part => scalar with { Value = part.Trim() })];
+            case ScalarNode { IsNull: false } scalar:
+                Complain(scalar, $"'{key}' is a list; write [{(scalar.Value.AsSpan().ContainsAny("*{") ? $"\"{scalar.Value}\"" : scalar.Value)}]");
+                return [];
+            case var other:
+                Complain(other, $"'{key}' is a list, not {other.Kind}");
+                return [];
+        }
+    }
+
+    /// <summary>The entries of a mapping; empty when it is absent or, with a problem, no mapping.</summary>
+    public IReadOnlyList<KeyValuePair<ScalarNode, SourceNode>> Entries(string key)
+    {
+        if (node[key] is null or MappingNode or ScalarNode { IsNull: true }) return (node[key] as MappingNode)?.Entries ?? [];
+        Complain(node[key], $"'{key}' is a mapping of names, not {node[key]!.Kind}");
+        return [];
+    }
+
+    /// <summary>The items of a list; empty when it is absent or, with a problem, no list.</summary>
+    public IReadOnlyList<SourceNode> Items(string key)
+    {
+        if (node[key] is null or SequenceNode or ScalarNode { IsNull: true }) return (node[key] as SequenceNode)?.Items ?? [];
+        Complain(node[key], $"'{key}' is a list, not {node[key]!.Kind}");
+        return [];
+    }
+
+    private ScalarNode? AsText(SourceNode value, string key)
+    {
+        if (value is ScalarNode scalar)
+        {
+            if (PlainText.Problem(scalar) is not { } problem) return scalar;
+            Complain(scalar, $"'{key}': {problem}");
+            return null;
+        }
+
+        var hint = value switch
+        {
+            MappingNode { Entries: [{ Key: { IsQuoted: false } name, Value: ScalarNode { IsNull: false } rest }] } when Subject.Parse($"{name.Value}:{rest.Value}", out _) is null => $"; write \"{name.Value}:{rest.Value}\", without the space",
+            MappingNode => "; put quotes around a text that holds '{' or ': '",
+            _ => "",
+        };
+        Complain(value, $"'{key}' holds texts, not {value.Kind}{hint}");
+        return null;
+    }
+
+    private void WarnOfRepetition(List<ScalarNode> texts, string key)
+    {
+        foreach (var repeated in texts.GroupBy(t => t.Value, StringComparer.Ordinal).SelectMany(g => g.Skip(1)))
+        {
+            Warn(repeated, $"'{repeated.Value}' stands twice in '{key}'");
+        }
+    }
+}

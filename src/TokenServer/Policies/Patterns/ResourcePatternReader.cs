@@ -1,0 +1,80 @@
+using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.TokenServer.Policies.Patterns;
+
+/// <summary>Reads patterns as rules write them, and refuses those that could never match or that mean something else than they look like.</summary>
+internal static class ResourcePatternReader
+{
+    private static readonly string[] Types = [Scope.RepositoryType, Scope.RegistryType];
+    private static readonly string[] Placeholders = ["{account}", "{group}"];
+
+    /// <summary>Reads a pattern: <c>glob</c> for repositories, <c>type:glob</c> for others.</summary>
+    /// <returns>Null when the text is a pattern; otherwise what is wrong with it.</returns>
+    public static string? Parse(string text, out ResourcePattern? pattern)
+    {
+        pattern = null;
+        if (text.Length == 0) return "an empty pattern matches nothing; write \"**\" for every repository";
+        if (text.Length > ResourcePattern.MaxLength) return $"a pattern has at most {ResourcePattern.MaxLength} characters";
+
+        var type = Scope.RepositoryType;
+        var glob = text;
+        var colon = text.IndexOf(':', StringComparison.Ordinal);
+        if (colon >= 0)
+        {
+            (type, glob) = (text[..colon], text[(colon + 1)..]);
+            if (!Types.Contains(type)) return ExplainType(text, type, glob);
+        }
+
+        if ((type == Scope.RepositoryType ? CheckRepository(glob, hostMayLead: colon >= 0) : CheckOther(glob)) is { } problem) return $"'{text}': {problem}";
+        var compiled = ResourcePattern.Compile(type, glob);
+        if (compiled.Wildcards > ResourcePattern.MaxWildcards) return $"a pattern has at most {ResourcePattern.MaxWildcards} wildcards and placeholders, not {compiled.Wildcards}";
+        pattern = compiled;
+        return null;
+    }
+
+    private static string ExplainType(string text, string type, string glob)
+    {
+        if (glob.Contains('/')) return $"'{type}' is no type of resource{Suggestion.For(type, Types)}; for a name with a host and port write 'repository:{text}'";
+        return type.Contains('/') ? $"'{text}': a pattern names repositories, not tags" : $"'{type}' is no type of resource{Suggestion.For(type, Types)}";
+    }
+
+    private static string? CheckRepository(string glob, bool hostMayLead)
+    {
+        if (glob.Length == 0) return "a name or pattern follows the colon";
+        if (glob.Contains("***", StringComparison.Ordinal)) return "three stars mean nothing; * stays within one segment, ** goes across";
+        if (glob[0] == '/') return $"no repository's name begins with '/'; did you mean '{glob.TrimStart('/')}'?";
+        if (glob[^1] == '/') return $"no repository's name ends with '/'; did you mean '{glob.TrimEnd('/')}/**'?";
+        if (glob.Contains("//", StringComparison.Ordinal)) return "no repository's name holds '//'";
+        if (CheckPlaceholders(glob, out var plain) is { } problem) return problem;
+
+        var slash = plain.IndexOf('/', StringComparison.Ordinal);
+        var path = hostMayLead && slash > 0 ? plain[(slash + 1)..] : plain;
+        if (path.Any(char.IsAsciiLetterUpper)) return $"repositories have lower-case names; did you mean '{glob.ToLowerInvariant()}'?";
+
+        var odd = path.FirstOrDefault(c => !char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('.' or '_' or '-' or '/' or '*'));
+        if (odd is '?' or '[' or ']' or '(' or ')' or '|' or '^' or '$' or '+' or '\\') return $"'{odd}' has no meaning in a pattern, which knows * within a segment and ** across segments";
+        if (odd is ',' or ' ') return "one pattern for each item of the list";
+        if (odd != default) return $"no repository's name holds '{odd}'";
+        if (!plain.Contains('*') && Scope.Parse($"{Scope.RepositoryType}:{plain}:pull", out _) is not null) return "no repository can have this name";
+        return null;
+    }
+
+    private static string? CheckOther(string glob)
+    {
+        if (glob.Length == 0) return "a name or pattern follows the colon";
+        return CheckPlaceholders(glob, out var plain) ?? (plain.Any(c => c is <= ' ' or >= '\x7f' or '"' or '\\') ? "a name holds no spaces, quotes or backslashes" : null);
+    }
+
+    // Gives the pattern with a letter in every placeholder's place, so that what is around it can be judged.
+    private static string? CheckPlaceholders(string glob, out string plain)
+    {
+        plain = Placeholders.Aggregate(glob, (text, placeholder) => text.Replace(placeholder, "a", StringComparison.Ordinal));
+        var open = plain.IndexOf('{', StringComparison.Ordinal);
+        if (open < 0) return plain.Contains('}') ? "a '}' without its '{'" : null;
+        var close = plain.IndexOf('}', open);
+        if (close < 0) return "a '{' without its '}'";
+        var unknown = plain[open..(close + 1)];
+        return $"{unknown} stands for nothing{Suggestion.For(unknown, Placeholders)}";
+    }
+}

@@ -1,0 +1,74 @@
+using System.Text.Json;
+using AuthIndex.Hosting;
+using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Keys;
+
+namespace AuthIndex.TokenServer.Token;
+
+/// <summary>A token that this server issued, as it comes back: who holds it, and all by which it may have become void.</summary>
+/// <param name="Account">The <c>sub</c>: "" for an anonymous caller.</param>
+/// <param name="Grant">The grant by which it was asked for; null when it was a password.</param>
+/// <param name="Id">The <c>jti</c>.</param>
+/// <param name="SignIn">Its <see cref="TokenProfile.SignIn"/>; null when it has none.</param>
+/// <param name="IssuedAt">The <c>iat</c>, in Unix seconds.</param>
+/// <param name="Granted">What it grants.</param>
+/// <param name="Claims">Every claim.</param>
+internal sealed record IssuedTokenReader(
+    string Account, string? Grant, string Id, string? SignIn, long IssuedAt, IReadOnlyList<Scope> Granted, JsonElement Claims)
+{
+    private const string Malformed = "the token's claims are not of the form that this server writes";
+
+    private static readonly JsonDocumentOptions StrictJson = new() { AllowDuplicateProperties = false };
+
+    /// <summary>Reads a token of ours for one registry, and of now.</summary>
+    /// <param name="keys">Our keys.</param>
+    /// <param name="issuer">Our name.</param>
+    /// <param name="token">The token.</param>
+    /// <param name="audience">The registry's audience.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="own">The token, when the answer is null. Whether it was revoked is not known yet.</param>
+    /// <returns>Null when the token is good; otherwise what is wrong with it.</returns>
+    public static string? Read(KeyStore keys, string issuer, string token, string audience, DateTimeOffset now, out IssuedTokenReader? own)
+    {
+        own = null;
+        if (TokenSigner.Open(keys.Current.Published(now), token) is not { } payload) return "the token is not one of this server";
+        try
+        {
+            // Others may sign with the key too: what it signed need not be what this server writes.
+            using var json = JsonDocument.Parse(payload, StrictJson);
+            return Read(json.RootElement.Clone(), issuer, audience, now, out own);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return Malformed; // InvalidOperationException: half a surrogate pair
+        }
+    }
+
+    private static string? Read(JsonElement claims, string issuer, string audience, DateTimeOffset now, out IssuedTokenReader? own)
+    {
+        own = null;
+        if (claims.ValueKind != JsonValueKind.Object) return Malformed;
+        if (Text(claims, "iss") != issuer) return "the token is of another issuer";
+        if (Text(claims, "aud") != audience) return "the token is for another service";
+        if (!TryTime(claims, "exp", out var expires) || !TryTime(claims, "iat", out var issuedAt) || !TryTime(claims, "nbf", out _)
+            || Text(claims, "sub") is not { } account || Text(claims, "jti") is not { } id
+            || !claims.TryGetProperty(TokenProfile.Access, out var access) || !AccessClaim.TryRead(access, out var granted))
+        {
+            return Malformed;
+        }
+
+        if (expires <= now) return "the token has expired";
+        var (grant, signIn) = (Text(claims, TokenProfile.Grant), Text(claims, TokenProfile.SignIn));
+        own = new IssuedTokenReader(account, grant, id, signIn, issuedAt.ToUnixTimeSeconds(), granted, claims);
+        return null;
+    }
+
+    private static string? Text(JsonElement claims, string name) =>
+        claims.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static bool TryTime(JsonElement claims, string name, out DateTimeOffset time)
+    {
+        time = default;
+        return claims.TryGetProperty(name, out var value) && NumericDate.TryRead(value, out time);
+    }
+}
