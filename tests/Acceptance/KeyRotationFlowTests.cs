@@ -22,7 +22,7 @@ public sealed class KeyRotationFlowTests
     public async Task Keys_are_exchanged_under_two_servers_and_a_registry_that_refuses_nobody(string algorithm)
     {
         using var folder = new TemporaryDirectory();
-        var clock = new ManualClock();
+        var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
         var keys = Directory.CreateDirectory(folder["keys"]).FullName;
         KeyDirectory.Create(keys, clock, algorithm);
         void Share(TokenServerOptions options)
@@ -38,7 +38,7 @@ public sealed class KeyRotationFlowTests
             o.TokenServer.KeysFile = null;
             o.TokenServer.Url = one.Address;
         });
-        registry.Clock.Advance(clock.GetUtcNow() - registry.Clock.GetUtcNow());
+        registry.Clock.AdjustTime(clock.GetUtcNow());
         var trusted = registry.Services.GetRequiredService<TrustedKeys>();
         await Eventually.TrueAsync(() => trusted.Any, Patience, () => "the keys were not fetched");
         TokenServerHost[] servers = [one, two];
@@ -102,7 +102,7 @@ public sealed class KeyRotationFlowTests
     [Fact]
     public async Task Keys_in_wrong_hands_are_refused_as_soon_as_the_registry_has_the_new_ones()
     {
-        await using var index = await TokenServerHost.StartAsync(shared: new ManualClock());
+        await using var index = await TokenServerHost.StartAsync(shared: new FakeTimeProvider(DateTimeOffset.UtcNow));
         await using var registry = await RegistryHost.StartAsync(o =>
         {
             o.TokenServer.KeysFile = null;

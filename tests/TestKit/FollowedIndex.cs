@@ -24,7 +24,7 @@ internal sealed class FollowedIndex : IAsyncDisposable
     public TokenServerHost Index { get; private set; } = null!;
 
     /// <summary>The clock of all.</summary>
-    public ManualClock Clock => Index.Clock;
+    public FakeTimeProvider Clock => Index.Clock;
 
     /// <summary>Starts an index, and a registry for each service; one named <c>registry</c> without any.</summary>
     public static async Task<FollowedIndex> StartAsync(Action<RegistryOptions>? configure = null, params string[] services)

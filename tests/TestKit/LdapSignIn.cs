@@ -29,7 +29,7 @@ internal sealed class LdapSignIn : IDisposable
     public HeldAccounts Held => held ??= new HeldAccounts(Clock);
 
     /// <summary>The clock of everything but the connections themselves.</summary>
-    public ManualClock Clock { get; } = new();
+    public FakeTimeProvider Clock { get; } = new(TimeProvider.System.GetUtcNow());
 
     /// <summary>What was logged.</summary>
     public LogRecorder Log { get; } = new();

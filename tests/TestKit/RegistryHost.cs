@@ -14,15 +14,15 @@ public sealed class RegistryHost : IAsyncDisposable
     private readonly Action<RegistryOptions> configure;
     private WebApplication? app;
 
-    private RegistryHost(Action<RegistryOptions>? configure, ManualClock? clock)
+    private RegistryHost(Action<RegistryOptions>? configure, FakeTimeProvider? clock)
     {
         this.configure = configure ?? (_ => { });
-        Clock = clock ?? new ManualClock();
+        Clock = clock ?? new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         Tokens = new TokenMaker(Clock);
     }
 
     /// <summary>The registry's clock.</summary>
-    public ManualClock Clock { get; }
+    public FakeTimeProvider Clock { get; }
 
     /// <summary>Makes tokens that the registry believes, and others.</summary>
     public TokenMaker Tokens { get; }
@@ -47,7 +47,7 @@ public sealed class RegistryHost : IAsyncDisposable
     }
 
     /// <summary>Starts a registry.</summary>
-    internal static async Task<RegistryHost> StartAsync(Action<RegistryOptions>? configure = null, ManualClock? clock = null)
+    internal static async Task<RegistryHost> StartAsync(Action<RegistryOptions>? configure = null, FakeTimeProvider? clock = null)
     {
         var host = new RegistryHost(configure, clock);
         await File.WriteAllTextAsync(host.folder["jwks.json"], host.Tokens.Jwks);
@@ -96,7 +96,7 @@ public sealed class RegistryHost : IAsyncDisposable
             Revocations = { Enabled = false },
         };
         configure(options);
-        app = RegistryApp.Create(options, Clock);
+        app = RegistryApp.Create(options, new HostClock(Clock));
         await app.StartAsync();
         Client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
     }

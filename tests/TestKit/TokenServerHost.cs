@@ -53,7 +53,7 @@ internal sealed class TokenServerHost : IAsyncDisposable
     private WebApplication app;
     private readonly TemporaryDirectory directory;
 
-    private TokenServerHost(WebApplication app, TemporaryDirectory directory, TokenServerOptions options, ManualClock clock, LogRecorder log)
+    private TokenServerHost(WebApplication app, TemporaryDirectory directory, TokenServerOptions options, FakeTimeProvider clock, LogRecorder log)
     {
         this.app = app;
         this.directory = directory;
@@ -65,7 +65,7 @@ internal sealed class TokenServerHost : IAsyncDisposable
 
     public TokenServerOptions Options { get; }
 
-    public ManualClock Clock { get; }
+    public FakeTimeProvider Clock { get; }
 
     public LogRecorder Log { get; }
 
@@ -82,10 +82,10 @@ internal sealed class TokenServerHost : IAsyncDisposable
     /// <param name="configure">Changes its options, which are complete before.</param>
     /// <param name="policy">The policy file, when not <see cref="Policy"/>.</param>
     /// <param name="shared">The clock, when not one of its own at <see cref="Start"/>.</param>
-    public static async Task<TokenServerHost> StartAsync(Action<TokenServerOptions>? configure = null, string policy = Policy, ManualClock? shared = null)
+    public static async Task<TokenServerHost> StartAsync(Action<TokenServerOptions>? configure = null, string policy = Policy, FakeTimeProvider? shared = null)
     {
         var temporary = new TemporaryDirectory();
-        var clock = shared ?? new ManualClock(Start);
+        var clock = shared ?? new FakeTimeProvider(Start);
         var options = new TokenServerOptions
         {
             Listen = new ListenAddress("127.0.0.1", 0),
@@ -144,9 +144,9 @@ internal sealed class TokenServerHost : IAsyncDisposable
         directory.Dispose();
     }
 
-    private static async Task<WebApplication> LaunchAsync(TokenServerOptions options, ManualClock clock, LogRecorder log)
+    private static async Task<WebApplication> LaunchAsync(TokenServerOptions options, FakeTimeProvider clock, LogRecorder log)
     {
-        var server = TokenServerApp.Create(options, clock);
+        var server = TokenServerApp.Create(options, new HostClock(clock));
         server.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
         await server.StartAsync();
         // What it asks of directories must not be counted among what a test's sign-ins ask.

@@ -2,14 +2,13 @@ using System.Globalization;
 using System.Text;
 using AuthIndex.Hosting.Audit;
 using AuthIndex.Hosting.Configuration;
-using AuthIndex.TestKit;
 
 namespace AuthIndex.Hosting.Tests.Audit;
 
 public sealed class AuditFileTests : IDisposable
 {
     private readonly TempFolder folder = new();
-    private readonly ManualClock clock = new(new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero));
+    private readonly FakeTimeProvider clock = new(new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero));
 
     public void Dispose() => folder.Dispose();
 

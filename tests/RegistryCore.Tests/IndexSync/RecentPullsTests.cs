@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.TestKit;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Tests.IndexSync;
@@ -9,7 +8,7 @@ namespace AuthIndex.RegistryCore.Tests.IndexSync;
 /// <summary>What is remembered of pulls.</summary>
 public sealed class RecentPullsTests
 {
-    private readonly ManualClock clock = new(DateTimeOffset.FromUnixTimeSeconds(1000));
+    private readonly FakeTimeProvider clock = new(DateTimeOffset.FromUnixTimeSeconds(1000));
 
     [Fact]
     public void A_manifest_is_noted_once_with_its_last_pull()

@@ -192,7 +192,7 @@ public sealed class GarbageInterleavingTests(ITestOutputHelper output)
             return new Ending(this, client);
         }
 
-        public bool TryTurn(ManualClock clock)
+        public bool TryTurn(FakeTimeProvider clock)
         {
             lock (turning)
             {

@@ -50,7 +50,7 @@ public sealed class StorageStateTests
     {
         await using var registry = await RegistryHost.StartAsync();
         await new TestImage(1).PushAsync(registry.As(Scope), Repository, "latest");
-        await using var empty = await RegistryHost.StartAsync(clock: new ManualClock(registry.Clock.GetUtcNow().AddMinutes(5)));
+        await using var empty = await RegistryHost.StartAsync(clock: new FakeTimeProvider(registry.Clock.GetUtcNow().AddMinutes(5)));
         using var away = new TemporaryDirectory();
         await empty.RestartAsync(() => File.Copy(Path.Combine(empty.Root, "registry.db"), away["fresh.db"]));
 

@@ -11,7 +11,7 @@ namespace AuthIndex.TokenServer.Tests.Audit;
 public sealed class AuditSummaryTests : IDisposable
 {
     private readonly TemporaryDirectory folder = new();
-    private readonly ManualClock clock = new(TokenServerHost.Start);
+    private readonly FakeTimeProvider clock = new(TokenServerHost.Start);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

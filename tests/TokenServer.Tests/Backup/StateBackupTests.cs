@@ -17,7 +17,7 @@ public sealed class StateBackupTests : IDisposable
     private static readonly CancellationToken None = CancellationToken.None;
 
     private readonly TemporaryDirectory folder = new();
-    private readonly ManualClock clock = new(TokenServerHost.Start);
+    private readonly FakeTimeProvider clock = new(TokenServerHost.Start);
 
     public void Dispose() => folder.Dispose();
 

@@ -85,7 +85,7 @@ public sealed class InitializationTests : IDisposable
     private async Task<string> RunAsync(string[]? tlsHosts = null)
     {
         await using var output = new StringWriter();
-        await new Initialization(options, new ManualClock(TokenServerHost.Start)).RunAsync(tlsHosts, output, TestContext.Current.CancellationToken);
+        await new Initialization(options, new FakeTimeProvider(TokenServerHost.Start)).RunAsync(tlsHosts, output, TestContext.Current.CancellationToken);
         return output.ToString();
     }
 

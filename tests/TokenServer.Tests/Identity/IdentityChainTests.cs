@@ -1,4 +1,3 @@
-using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Identity.Throttling;
@@ -119,7 +118,7 @@ public sealed class IdentityChainTests
     }
 
     private static IdentityChain Chain(params IIdentitySource[] sources) =>
-        new(sources, new PasswordCache(TimeSpan.FromMinutes(5), new ManualClock()), new SuspendedAccounts(), new SignInLimits(new SignInLimitsOptions(), new ManualClock()));
+        new(sources, new PasswordCache(TimeSpan.FromMinutes(5), new FakeTimeProvider()), new SuspendedAccounts(), new SignInLimits(new SignInLimitsOptions(), new FakeTimeProvider()));
 
     private sealed class Source(SignInOutcome outcome) : IIdentitySource
     {

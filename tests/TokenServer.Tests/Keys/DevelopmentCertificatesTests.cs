@@ -7,7 +7,7 @@ namespace AuthIndex.TokenServer.Tests.Keys;
 public sealed class DevelopmentCertificatesTests : IDisposable
 {
     private readonly TemporaryDirectory directory = new();
-    private readonly ManualClock clock = new(TokenServerHost.Start);
+    private readonly FakeTimeProvider clock = new(TokenServerHost.Start);
 
     [Fact]
     public void The_server_certificate_is_good_for_its_hosts_under_the_CA()

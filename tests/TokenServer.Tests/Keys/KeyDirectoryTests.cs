@@ -9,7 +9,7 @@ namespace AuthIndex.TokenServer.Tests.Keys;
 public sealed class KeyDirectoryTests : IDisposable
 {
     private readonly TemporaryDirectory directory = new();
-    private readonly ManualClock clock = new(TokenServerHost.Start);
+    private readonly FakeTimeProvider clock = new(TokenServerHost.Start);
 
     [Fact]
     public void A_made_key_is_a_PKCS8_file_for_its_owner_alone_with_no_leading_zero_in_its_coordinates()

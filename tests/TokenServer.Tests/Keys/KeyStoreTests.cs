@@ -9,7 +9,7 @@ namespace AuthIndex.TokenServer.Tests.Keys;
 public sealed class KeyStoreTests : IDisposable
 {
     private readonly TemporaryDirectory directory = new();
-    private readonly ManualClock clock = new(TokenServerHost.Start);
+    private readonly FakeTimeProvider clock = new(TokenServerHost.Start);
     private readonly LogRecorder log = new();
     private readonly ILoggerFactory loggers;
 

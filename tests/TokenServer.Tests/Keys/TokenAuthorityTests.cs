@@ -11,7 +11,7 @@ namespace AuthIndex.TokenServer.Tests.Keys;
 public sealed class TokenAuthorityTests : IDisposable
 {
     private readonly TemporaryDirectory directory = new();
-    private readonly ManualClock clock = new(TokenServerHost.Start);
+    private readonly FakeTimeProvider clock = new(TokenServerHost.Start);
 
     private string Bundle => TokenAuthority.BundlePath(directory.Root);
 

@@ -70,7 +70,7 @@ public sealed class SuspensionTests
     public async Task A_suspension_while_a_sign_in_is_under_way_ends_it()
     {
         var suspended = new SuspendedAccounts();
-        var chain = new IdentityChain([new SlowSource(() => suspended.Replace([new Suspension("alice", DateTimeOffset.UnixEpoch, "root", "")]))], new TokenServer.Identity.Passwords.PasswordCache(TimeSpan.FromMinutes(5), new ManualClock()), suspended, new SignInLimits(new SignInLimitsOptions(), new ManualClock()));
+        var chain = new IdentityChain([new SlowSource(() => suspended.Replace([new Suspension("alice", DateTimeOffset.UnixEpoch, "root", "")]))], new TokenServer.Identity.Passwords.PasswordCache(TimeSpan.FromMinutes(5), new FakeTimeProvider()), suspended, new SignInLimits(new SignInLimitsOptions(), new FakeTimeProvider()));
         var outcome = Assert.IsType<SignInOutcome.Refused>(await chain.SignInAsync("alice", "pw", null, None));
         Assert.Equal("the account is suspended since 1970-01-01 00:00:00Z by root", outcome.Reason);
         Assert.IsType<SignInOutcome.Refused>(await chain.FindAsync("alice", None));
@@ -98,7 +98,7 @@ public sealed class SuspensionTests
         await using var server = await TokenServerHost.StartAsync();
         server.Clock.Advance(Year);
         await SuspendAsync(server, "alice");
-        server.Clock.Advance(-Year);
+        server.Clock.AdjustTime(server.Clock.GetUtcNow() - Year);
         await Eventually.TrueAsync(() => server.Log.Text.Contains("The tokens of alice are revoked up to a time in the future", StringComparison.Ordinal), TimeSpan.FromSeconds(30), () => server.Log.Text);
         var now = server.Clock.GetUtcNow();
         var revocations = server.Service<Revocations>();
@@ -114,8 +114,8 @@ public sealed class SuspensionTests
     {
         using var folder = new TemporaryDirectory();
         await using var database = new StateDatabase(folder["index.db"]);
-        var clock = new ManualClock(TokenServerHost.Start);
-        var jumping = new JumpingClock(clock);
+        var clock = new FakeTimeProvider(TokenServerHost.Start);
+        var jumping = new HostClock(clock);
         var revocations = new Revocations(database, jumping);
         clock.Advance(TimeSpan.FromHours(2));
         Assert.Equal(0, await revocations.SweepAsync());

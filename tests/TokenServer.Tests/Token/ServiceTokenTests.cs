@@ -24,8 +24,8 @@ public sealed class ServiceTokenTests
                 new ServiceOptions { Name = "plain" },
                 new ServiceOptions { Name = "old", Audience = "registry.example.com", Algorithm = "RS256", KeyHeader = "x5c", TokenLifetime = TimeSpan.FromMinutes(15) },
             ];
-            KeyDirectory.Create(o.KeysPath, new ManualClock(TokenServerHost.Start), "RS256");
-            TokenAuthority.Ensure(o.KeysPath, new ManualClock(TokenServerHost.Start));
+            KeyDirectory.Create(o.KeysPath, new FakeTimeProvider(TokenServerHost.Start), "RS256");
+            TokenAuthority.Ensure(o.KeysPath, new FakeTimeProvider(TokenServerHost.Start));
         });
         using var published = await host.GetAsync("/.well-known/jwks.json");
         var keys = new JsonWebKeySet(await published.Content.ReadAsStringAsync(Cancel));

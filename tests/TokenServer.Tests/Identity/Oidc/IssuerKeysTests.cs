@@ -9,7 +9,7 @@ namespace AuthIndex.TokenServer.Tests.Identity.Oidc;
 /// <summary>How the keys of issuers are had, exchanged and kept.</summary>
 public sealed class IssuerKeysTests : IAsyncLifetime
 {
-    private readonly ManualClock clock = new(TokenServerHost.Start);
+    private readonly FakeTimeProvider clock = new(TokenServerHost.Start);
     private readonly TemporaryDirectory folder = new();
     private OidcIssuerServer issuer = null!;
 

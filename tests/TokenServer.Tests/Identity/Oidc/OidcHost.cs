@@ -87,7 +87,7 @@ internal static class OidcHost
     };
 
     /// <summary>Starts a token server that believes these issuers.</summary>
-    public static Task<TokenServerHost> StartAsync(ManualClock clock, params OidcIssuerOptions[] issuers) => TokenServerHost.StartAsync(o => o.Oidc.AddRange(issuers), Policy, clock);
+    public static Task<TokenServerHost> StartAsync(FakeTimeProvider clock, params OidcIssuerOptions[] issuers) => TokenServerHost.StartAsync(o => o.Oidc.AddRange(issuers), Policy, clock);
 
     /// <summary>Shows a token as docker does: for the password.</summary>
     public static Task<HttpResponseMessage> ShowAsync(this TokenServerHost host, string token, string user = "oidc", string scope = App) =>

@@ -9,7 +9,7 @@ namespace AuthIndex.TokenServer.Tests.Identity.Oidc;
 /// <summary>Tokens of CI systems in a password's place: whom they sign in, and which are refused.</summary>
 public sealed class OidcSignInTests : IAsyncLifetime
 {
-    private readonly ManualClock clock = new(TokenServerHost.Start);
+    private readonly FakeTimeProvider clock = new(TokenServerHost.Start);
     private OidcIssuerServer issuer = null!;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

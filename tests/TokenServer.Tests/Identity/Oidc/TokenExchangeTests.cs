@@ -10,7 +10,7 @@ public sealed class TokenExchangeTests : IAsyncLifetime
 {
     private const string Types = "urn:ietf:params:oauth:token-type:";
 
-    private readonly ManualClock clock = new(TokenServerHost.Start);
+    private readonly FakeTimeProvider clock = new(TokenServerHost.Start);
     private OidcIssuerServer issuer = null!;
 
     public async ValueTask InitializeAsync() => issuer = await OidcIssuerServer.StartAsync(clock);

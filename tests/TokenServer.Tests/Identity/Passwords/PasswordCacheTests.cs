@@ -1,4 +1,3 @@
-using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Identity.Throttling;
@@ -7,7 +6,7 @@ namespace AuthIndex.TokenServer.Tests.Identity.Passwords;
 
 public sealed class PasswordCacheTests
 {
-    private readonly ManualClock clock = new();
+    private readonly FakeTimeProvider clock = new();
     private int asked;
 
     private static readonly SignInOutcome Right = new SignInOutcome.SignedIn("alice", [], "htpasswd");

@@ -11,7 +11,7 @@ public sealed class SignInLimitsTests
     private static readonly IPAddress Here = IPAddress.Parse("192.0.2.1");
     private static readonly IPAddress Elsewhere = IPAddress.Parse("198.51.100.1");
 
-    private readonly ManualClock clock = new();
+    private readonly FakeTimeProvider clock = new();
     private readonly SignInLimitsOptions options = new() { PerAccountAndAddress = 3, PerAccount = 6, PerAddress = 8, Within = TimeSpan.FromMinutes(24) };
     private readonly Source source = new();
     private TimeSpan remember = TimeSpan.FromMinutes(5);

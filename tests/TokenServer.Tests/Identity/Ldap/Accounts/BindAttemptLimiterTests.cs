@@ -1,11 +1,10 @@
-using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity.Ldap.Accounts;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Ldap.Accounts;
 
 public sealed class BindAttemptLimiterTests
 {
-    private readonly ManualClock clock = new();
+    private readonly FakeTimeProvider clock = new();
     private readonly BindAttemptLimiter budget;
 
     public BindAttemptLimiterTests() => budget = new BindAttemptLimiter(3, TimeSpan.FromMinutes(15), clock);

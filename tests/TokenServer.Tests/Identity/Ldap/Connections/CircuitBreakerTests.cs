@@ -1,11 +1,10 @@
-using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity.Ldap.Connections;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Ldap.Connections;
 
 public sealed class CircuitBreakerTests
 {
-    private readonly ManualClock clock = new();
+    private readonly FakeTimeProvider clock = new();
     private readonly CircuitBreaker breaker;
 
     public CircuitBreakerTests() => breaker = new CircuitBreaker(new DirectoryServer("one", 636, ServerSecurity.Tls), TimeSpan.FromSeconds(10), clock);

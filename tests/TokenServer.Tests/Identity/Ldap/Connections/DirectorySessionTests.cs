@@ -1,4 +1,3 @@
-using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Identity.Ldap.Connections;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -7,7 +6,7 @@ namespace AuthIndex.TokenServer.Tests.Identity.Ldap.Connections;
 
 public sealed class DirectorySessionTests : IDirectoryConnector, IDisposable
 {
-    private readonly ManualClock clock = new();
+    private readonly FakeTimeProvider clock = new();
     private readonly DirectorySession session;
     private readonly List<string> connected = [];
     private Action<DirectoryServer, int>? onBind;
