@@ -51,19 +51,16 @@ public sealed class SystemdTests
         Assert.Contains("StateDirectory=authindex-registry", File.ReadLines(Path.Combine(Units, "authindex-registry.service")));
     }
 
-    [Fact]
-    public async Task Systemd_is_told_when_the_server_answers_and_when_it_stops()
+    [Theory]
+    [InlineData("")]
+    [InlineData("@")] // an abstract name, of no file
+    public async Task Systemd_is_told_when_the_server_answers_and_when_it_stops(string prefix)
     {
         using var folder = new TemporaryDirectory();
         using var systemd = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
-        systemd.Bind(new UnixDomainSocketEndPoint(folder["notify"]));
-        await File.WriteAllTextAsync(folder["authindex.yaml"], $"tokenServer: {{listen: '127.0.0.1:0', dataDirectory: data, policiesDirectory: '{Repository}/policies'}}\n", TestContext.Current.CancellationToken);
-        var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["AUTHINDEX_CONFIG"] = folder["authindex.yaml"], ["NOTIFY_SOCKET"] = folder["notify"] };
-        var program = typeof(TokenServerOptions).Assembly.Location;
-        var init = await ChildProcess.RunAsync("dotnet", [program, "init"], environment);
-        Assert.True(init.ExitCode == 0, init.ToString());
-
-        await using var server = ChildProcess.Start("dotnet", [program, "serve"], environment);
+        var path = prefix + folder["notify"];
+        systemd.Bind(new UnixDomainSocketEndPoint(path.Replace('@', '\0')));
+        await using var server = await ServeAsync(folder, path);
         Assert.Equal("READY=1", await HearAsync());
         server.Terminate();
         Assert.Equal("STOPPING=1", await HearAsync());
@@ -76,6 +73,26 @@ public sealed class SystemdTests
             var told = new byte[64];
             return Encoding.ASCII.GetString(told, 0, await systemd.ReceiveAsync(told, patience.Token));
         }
+    }
+
+    [Fact]
+    public async Task A_socket_that_nobody_listens_on_is_named()
+    {
+        using var folder = new TemporaryDirectory();
+        await using var server = await ServeAsync(folder, folder["nobody"]);
+        var ended = await server.ExitAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal(1, ended.ExitCode);
+        Assert.Contains($"cannot notify systemd at NOTIFY_SOCKET {folder["nobody"]}: ", ended.Error, StringComparison.Ordinal);
+    }
+
+    private static async Task<ChildProcess> ServeAsync(TemporaryDirectory folder, string socket)
+    {
+        await File.WriteAllTextAsync(folder["authindex.yaml"], $"tokenServer: {{listen: '127.0.0.1:0', dataDirectory: data, policiesDirectory: '{Repository}/policies'}}\n", TestContext.Current.CancellationToken);
+        var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["AUTHINDEX_CONFIG"] = folder["authindex.yaml"], ["NOTIFY_SOCKET"] = socket };
+        var program = typeof(TokenServerOptions).Assembly.Location;
+        var init = await ChildProcess.RunAsync("dotnet", [program, "init"], environment);
+        Assert.True(init.ExitCode == 0, init.ToString());
+        return ChildProcess.Start("dotnet", [program, "serve"], environment);
     }
 
     private static Task<ProcessResult> AnalyzeAsync(params string[] arguments)

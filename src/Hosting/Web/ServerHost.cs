@@ -18,6 +18,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
@@ -144,14 +145,26 @@ public static class ServerHost
             File.Move(unfinished, readyFile, overwrite: true);
         }
 
-        if (ServiceManager.Socket is { } manager)
-        {
-            app.Lifetime.ApplicationStopping.Register(() => ServiceManager.Notify(manager, ServiceManager.Stopping));
-            ServiceManager.Notify(manager, ServiceManager.Ready);
-        }
-
+        NotifySystemd(app.Lifetime);
         await app.WaitForShutdownAsync(cancellationToken);
         if (EndedByItself(app) is { } late) throw late;
+    }
+
+    // Not AddSystemd: it looks for systemd among the process's parents, which ProtectProc=invisible hides from it; and it would take
+    // over the signals and the form of the log.
+    private static void NotifySystemd(IHostApplicationLifetime lifetime)
+    {
+        var systemd = new SystemdNotifier();
+        if (!systemd.IsEnabled) return;
+        lifetime.ApplicationStopping.Register(() => systemd.Notify(ServiceState.Stopping));
+        try
+        {
+            systemd.Notify(ServiceState.Ready);
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException)
+        {
+            throw new OperatorException($"cannot notify systemd at NOTIFY_SOCKET {Environment.GetEnvironmentVariable("NOTIFY_SOCKET")}: {e.Message}", e);
+        }
     }
 
     /// <summary>Why a server ended that nobody stopped; null when none of its parts failed.</summary>
