@@ -79,26 +79,13 @@ public static class KeySet
                 _ => "its kty is neither EC nor RSA",
             };
             if (problem is not null) return problem;
-            key!.KeyId = id; // first: verifiers are found by it
-            AttachVerifier(key);
+            key!.KeyId = id;
             return null;
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException)
         {
             return $"it cannot be used: {LogText.Clean(e.Message)}";
         }
-    }
-
-    /// <summary>
-    /// Gives the key a factory of its own with the verifier already in it. The library's shared one finds verifiers by a key's
-    /// name alone, and would go on with the old key where a new one comes under its name. And its cache (version 5.7) shows a new
-    /// verifier to other threads before it is marked as cached: who is done with it in that moment disposes of it for all, and
-    /// good tokens are refused.
-    /// </summary>
-    public static void AttachVerifier(SecurityKey key)
-    {
-        key.CryptoProviderFactory = new CryptoProviderFactory();
-        key.CryptoProviderFactory.CreateForVerifying(key, key is RsaSecurityKey ? SecurityAlgorithms.RsaSha256 : SecurityAlgorithms.EcdsaSha256);
     }
 
     private static string? EllipticCurve(JsonElement jwk, out SecurityKey? key)

@@ -25,6 +25,8 @@ internal sealed class BearerValidator : IDisposable
     // A leaf and what lies between it and an authority; nobody has more.
     private const int LongestChain = 5;
 
+    // The library reads the token too, but takes the last of duplicate members and passes over crit and zip. Reading header and claims
+    // ourselves costs 8 µs of some 150 (ES256), once a token.
     private static readonly JsonDocumentOptions StrictJson = new() { AllowDuplicateProperties = false, MaxDepth = 16 };
 
     private readonly JsonWebTokenHandler handler = new();

@@ -126,7 +126,6 @@ internal sealed class TrustedCertificates
         }
 
         key.KeyId = thumbprint;
-        KeySet.AttachVerifier(key);
         return key;
     }
 

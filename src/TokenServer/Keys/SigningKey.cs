@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using AuthIndex.TokenContract;
-using AuthIndex.TokenServer.Protocol;
+using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
 namespace AuthIndex.TokenServer.Keys;
@@ -41,13 +41,6 @@ internal sealed class SigningKey
         // object is not promised to be safe for several at once.
         key.Kid = id;
         Credentials = new SigningCredentials(key, algorithm);
-        Header = HeaderWith(null);
-
-        // Made before any two threads ask for them at once: the library's cache (version 5.7) shows what is new to others before
-        // it is marked as cached, and who is done with it in that moment disposes of it for all.
-        key.CryptoProviderFactory = new CryptoProviderFactory();
-        key.CryptoProviderFactory.CreateForSigning(key, algorithm);
-        key.CryptoProviderFactory.CreateForVerifying(key, algorithm);
     }
 
     /// <summary>The <c>kid</c>: the key's thumbprint (RFC 7638).</summary>
@@ -59,11 +52,8 @@ internal sealed class SigningKey
     /// <summary>The key and its algorithm, as the library takes them.</summary>
     public SigningCredentials Credentials { get; }
 
-    /// <summary>The header of the tokens that it signs, as it stands in them: the same for all.</summary>
-    public string Header { get; }
-
-    /// <summary>The same with the key's certificate, for registries that trust certificates; null where there is no authority to issue one.</summary>
-    public string? CertificateHeader { get; private set; }
+    /// <summary>What goes into the header of tokens for registries that trust certificates: the key's certificate; null where there is no authority to issue one.</summary>
+    public IDictionary<string, object>? CertificateHeader { get; private set; }
 
     /// <summary>Makes the parameters of a key none of whose coordinates begins with a zero byte: some registries compute the name of such a key differently.</summary>
     public static ECParameters Generate()
@@ -96,7 +86,7 @@ internal sealed class SigningKey
     public void Certify(TokenAuthority authority)
     {
         using var certificate = authority.Issue(this);
-        CertificateHeader = HeaderWith(certificate.RawData);
+        CertificateHeader = new Dictionary<string, object>(StringComparer.Ordinal) { [JwtHeaderParameterNames.X5c] = new[] { Convert.ToBase64String(certificate.RawDataMemory.Span) } };
     }
 
     /// <summary>Writes the public half as a JWK (RFC 7517 section 4).</summary>
@@ -121,22 +111,6 @@ internal sealed class SigningKey
         json.WriteString("kid"u8, Id);
         json.WriteEndObject();
     }
-
-    private string HeaderWith(byte[]? certificate) => Base64Url.EncodeToString(JsonBytes.Write((Algorithm, Id, certificate), static (json, header) =>
-    {
-        json.WriteStartObject();
-        json.WriteString("alg"u8, header.Algorithm);
-        json.WriteString("kid"u8, header.Id);
-        json.WriteString("typ"u8, "JWT"u8);
-        if (header.certificate is not null)
-        {
-            json.WriteStartArray("x5c"u8);
-            json.WriteBase64StringValue(header.certificate);
-            json.WriteEndArray();
-        }
-
-        json.WriteEndObject();
-    }));
 
     private static JsonWebKey OfCurve(ECParameters parameters) => new()
     {

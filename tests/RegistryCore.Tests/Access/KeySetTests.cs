@@ -24,13 +24,16 @@ public sealed class KeySetTests : IDisposable
     }
 
     [Fact]
-    public void A_key_has_its_verifier_before_anybody_asks_for_it()
+    public async Task Threads_that_use_a_new_key_at_once_all_verify_by_it()
     {
-        var (_, key) = Assert.Single(Parse(tokens.Jwks));
-        var factory = key.CryptoProviderFactory;
-        Assert.NotSame(CryptoProviderFactory.Default, factory);
-        Assert.True(factory.CryptoProviderCache.TryGetSignatureProvider(key, "ES256", typeof(AsymmetricSignatureProvider).ToString(), willCreateSignatures: false, out var verifier));
-        Assert.Same(factory.CryptoProviderCache, verifier.CryptoProviderCache);
+        for (var round = 0; round < 50; round++)
+        {
+            using var maker = new TokenMaker(TimeProvider.System);
+            var (_, key) = Assert.Single(Parse(maker.Jwks));
+            var token = maker.Make("alice");
+            var verified = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => IsSignedByAsync(token, key))));
+            Assert.DoesNotContain(false, verified);
+        }
     }
 
     [Fact]
@@ -42,14 +45,6 @@ public sealed class KeySetTests : IDisposable
 
         Assert.True(await IsSignedByAsync(token, before[tokens.KeyId]));
         Assert.False(await IsSignedByAsync(token, after[tokens.KeyId]));
-
-        static async Task<bool> IsSignedByAsync(string token, SecurityKey key) => (await new Microsoft.IdentityModel.JsonWebTokens.JsonWebTokenHandler().ValidateTokenAsync(token, new TokenValidationParameters
-        {
-            IssuerSigningKey = key,
-            ValidateIssuer = false,
-            ValidateAudience = false,
-            ValidateLifetime = false,
-        })).IsValid;
     }
 
     [Theory]
@@ -168,6 +163,14 @@ public sealed class KeySetTests : IDisposable
                 return true;
             }
         }).Check();
+
+    private static async Task<bool> IsSignedByAsync(string token, SecurityKey key) => (await new Microsoft.IdentityModel.JsonWebTokens.JsonWebTokenHandler().ValidateTokenAsync(token, new TokenValidationParameters
+    {
+        IssuerSigningKey = key,
+        ValidateIssuer = false,
+        ValidateAudience = false,
+        ValidateLifetime = false,
+    })).IsValid;
 
     private static FrozenDictionary<string, SecurityKey> Parse(string json) => KeySet.Parse(Encoding.UTF8.GetBytes(json), out _);
 

@@ -5,6 +5,7 @@ using System.Text.Json;
 using AuthIndex.Hosting;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Token;
 
 namespace AuthIndex.TokenServer.Tests.Keys;
 
@@ -41,7 +42,8 @@ public sealed class TokenAuthorityTests : IDisposable
         foreach (var key in new[] { new SigningKey(SigningKey.Generate()), new SigningKey(rsa.ExportParameters(includePrivateParameters: true)) })
         {
             key.Certify(TokenAuthority.Load(directory.Root, clock));
-            using var header = JsonDocument.Parse(Base64Url.DecodeFromChars(key.CertificateHeader));
+            var token = TokenSigner.Sign(key, "{}"u8, withCertificate: true);
+            using var header = JsonDocument.Parse(Base64Url.DecodeFromChars(token.Split('.')[0]));
             using var leaf = X509CertificateLoader.LoadCertificate(Assert.Single(header.RootElement.GetProperty("x5c").EnumerateArray()).GetBytesFromBase64());
             foreach (var at in new[] { clock.GetUtcNow(), clock.GetUtcNow().AddYears(19) })
             {
