@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore;
 
@@ -74,9 +75,6 @@ internal sealed class RegistryOptions : ListenerOptions
 /// <summary>The registry's view of the token server.</summary>
 internal sealed class TokenServerLinkOptions
 {
-    /// <summary>The token server's path for tokens.</summary>
-    public const string TokenPath = "/token";
-
     /// <summary>Where the registry itself reaches the token server, for its keys and its catalogue decisions.</summary>
     public Uri Url { get; set; } = new("http://127.0.0.1:5001");
 
@@ -130,7 +128,7 @@ internal sealed class TokenServerLinkOptions
     public TimeSpan IntrospectFor { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>The URL of <c>/token</c> that clients are told.</summary>
-    internal Uri PublicRealm => Realm ?? At(TokenPath);
+    internal Uri PublicRealm => Realm ?? At(ServerPaths.Token);
 
     /// <summary>One of the token server's paths, below that of <see cref="Url"/> where it has one.</summary>
     /// <param name="path">The path, beginning with a slash.</param>

@@ -10,7 +10,8 @@ public sealed class PurityTests
     [
         "", "System", "System.Buffers", "System.Buffers.Text", "System.Collections", "System.Collections.Generic", "System.Diagnostics",
         "System.Diagnostics.CodeAnalysis", "System.Linq", "System.Numerics", "System.Reflection", "System.Runtime.CompilerServices",
-        "System.Runtime.InteropServices", "System.Runtime.Versioning", "System.Security.Cryptography", "System.Text", "System.Text.Json",
+        "System.Runtime.InteropServices", "System.Runtime.Versioning", "System.Security.Cryptography", "System.Text", "System.Text.Encodings.Web",
+        "System.Text.Json", "System.Text.Json.Serialization", "System.Text.Json.Serialization.Metadata", "System.CodeDom.Compiler",
     ];
 
     private static readonly string[] ImpureTypes = ["Console", "DateTime", "DateTimeOffset", "Random", "RandomNumberGenerator", "TimeProvider"];

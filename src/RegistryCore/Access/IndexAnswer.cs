@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 
 namespace AuthIndex.RegistryCore.Access;
 
@@ -11,8 +12,8 @@ internal static class IndexAnswer
 {
     /// <summary>The answer's JSON; null for <c>null</c>.</summary>
     /// <exception cref="JsonException">It is not the JSON of a <typeparamref name="T"/>.</exception>
-    public static async Task<T?> JsonAsync<T>(HttpResponseMessage response, CancellationToken cancellationToken) =>
-        JsonSerializer.Deserialize<T>(await response.Content.ReadAsByteArrayAsync(cancellationToken), JsonSerializerOptions.Web);
+    public static async Task<T?> JsonAsync<T>(HttpResponseMessage response, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
+        JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(cancellationToken), type);
 
     /// <summary>The answer's text, as it came.</summary>
     public static async Task<string> TextAsync(HttpResponseMessage response, CancellationToken cancellationToken) =>

@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json.Serialization.Metadata;
 using AuthIndex.Hosting.Telemetry;
 
 namespace AuthIndex.RegistryCore.Access;
@@ -20,8 +21,8 @@ internal sealed class IndexConnection(RegistryOptions options, HttpClient http)
     public Uri Url(string path) => options.TokenServer.At(path);
 
     /// <summary>Sends a JSON body.</summary>
-    public Task<HttpResponseMessage> PostAsync<T>(string path, T body, CancellationToken cancellationToken) =>
-        SendAsync(HttpMethod.Post, path, JsonContent.Create(body), cancellationToken);
+    public Task<HttpResponseMessage> PostAsync<T>(string path, T body, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, path, JsonContent.Create(body, type), cancellationToken);
 
     /// <summary>Sends a form.</summary>
     public Task<HttpResponseMessage> PostFormAsync(string path, IEnumerable<KeyValuePair<string, string>> form, CancellationToken cancellationToken) =>

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using AuthIndex.TokenContract.Wire;
 using Microsoft.Extensions.Caching.Memory;
 
 namespace AuthIndex.RegistryCore.Access;
@@ -10,7 +11,6 @@ namespace AuthIndex.RegistryCore.Access;
 /// </summary>
 internal sealed partial class Introspection(IndexConnection connection, RegistryOptions options, TimeProvider clock, ILogger<Introspection> log) : IDisposable
 {
-    private const string Path = "/introspect";
     private const int Remembered = 20_000;
     private static readonly TimeSpan KeptFor = TimeSpan.FromMinutes(15); // longer than any answer may be remembered
 
@@ -48,9 +48,9 @@ internal sealed partial class Introspection(IndexConnection connection, Registry
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // not under the lock
         try
         {
-            using var response = await connection.PostFormAsync(Path, [new("token", token)], CancellationToken.None);
+            using var response = await connection.PostFormAsync(ServerPaths.Introspection, [new("token", token)], CancellationToken.None);
             if (response.StatusCode != HttpStatusCode.OK) return Failed($"it answered {(int)response.StatusCode}");
-            if (await IndexAnswer.JsonAsync<Answer>(response, CancellationToken.None) is not { Active: { } active }) return Failed("its answer does not say whether the token is active");
+            if (await IndexAnswer.JsonAsync(response, WireJson.Default.IntrospectionAnswer, CancellationToken.None) is not { Active: { } active }) return Failed("its answer does not say whether the token is active");
             failing = false;
             return active;
         }
@@ -62,15 +62,13 @@ internal sealed partial class Introspection(IndexConnection connection, Registry
 
     private bool? Failed(string reason)
     {
-        if (!failing) LogFailure(log, connection.Url(Path), reason);
+        if (!failing) LogFailure(log, connection.Url(ServerPaths.Introspection), reason);
         failing = true;
         return null;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The index cannot be asked about tokens at {Endpoint}: {Reason}; they are refused until it can")]
     private static partial void LogFailure(ILogger log, Uri endpoint, string reason);
-
-    private sealed record Answer(bool? Active);
 
     private sealed record Question(Task<bool?> Answer, long At);
 }

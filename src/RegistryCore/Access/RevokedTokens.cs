@@ -1,13 +1,7 @@
 using AuthIndex.Hosting;
+using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.Access;
-
-/// <summary>That tokens are void before they expire.</summary>
-/// <param name="Kind"><c>account</c>, <c>grant</c> or <c>token</c>; other kinds, of later versions, void nothing.</param>
-/// <param name="Value">The account's name, the grant's id, or the token's <c>jti</c>.</param>
-/// <param name="IssuedBefore">Tokens whose <c>iat</c> is this or less are void; Unix seconds.</param>
-/// <param name="Expires">From when on no such token is alive, and the entry is needed no more; Unix seconds.</param>
-internal sealed record RevocationEntry(string Kind, string Value, long IssuedBefore, long Expires);
 
 /// <summary>
 /// The revocations that are known here. Every request reads them, so they are an immutable snapshot, and none at all while nothing
@@ -15,10 +9,6 @@ internal sealed record RevocationEntry(string Kind, string Value, long IssuedBef
 /// </summary>
 internal sealed class RevokedTokens(TimeProvider clock)
 {
-    private const string Account = "account";
-    private const string Grant = "grant";
-    private const string Token = "token";
-
     // Beyond the most that clocks differ: what an index whose clock ran ahead has told.
     private static readonly TimeSpan Ahead = TimeSpan.FromMinutes(1);
 
@@ -31,9 +21,9 @@ internal sealed class RevokedTokens(TimeProvider clock)
 
     /// <summary>Whether a token is void.</summary>
     public bool Covers(VerifiedToken token) => current is { } known
-        && ((token.Subject.Length > 0 && IsVoid(known, Account, token.Subject, token))
-            || (token.Grant is { } grant && IsVoid(known, Grant, grant, token))
-            || (token.Id is { } id && IsVoid(known, Token, id, token)));
+        && ((token.Subject.Length > 0 && IsVoid(known, RevocationKinds.Account, token.Subject, token))
+            || (token.Grant is { } grant && IsVoid(known, RevocationKinds.Grant, grant, token))
+            || (token.Id is { } id && IsVoid(known, RevocationKinds.Token, id, token)));
 
     /// <summary>
     /// Takes further revocations, and drops those that have expired, once the clock that says so is settled. Of two for the same the
@@ -50,7 +40,7 @@ internal sealed class RevokedTokens(TimeProvider clock)
             {
                 if (entry.Expires < now && isSettled) continue;
                 var key = (entry.Kind, entry.Value);
-                next[key] = next.TryGetValue(key, out var other) && !(entry.Kind == Account && other.IssuedBefore > ahead)
+                next[key] = next.TryGetValue(key, out var other) && !(entry.Kind == RevocationKinds.Account && other.IssuedBefore > ahead)
                     ? entry with { IssuedBefore = Math.Max(entry.IssuedBefore, other.IssuedBefore), Expires = Math.Max(entry.Expires, other.Expires) }
                     : entry;
             }

@@ -2,6 +2,7 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Keys;
+using AuthIndex.TokenContract.Wire;
 using Microsoft.IdentityModel.Tokens;
 
 namespace AuthIndex.RegistryCore.Access;
@@ -37,7 +38,7 @@ internal sealed partial class TrustedKeys : BackgroundLoop
     {
         var link = options.TokenServer;
         certificatesFile = link.CertificatesFile;
-        if (link.KeysFile is null && (link.KeysUrl is not null || certificatesFile is null)) url = link.KeysUrl ?? link.At("/.well-known/jwks.json");
+        if (link.KeysFile is null && (link.KeysUrl is not null || certificatesFile is null)) url = link.KeysUrl ?? link.At(ServerPaths.Keys);
         file = link.KeysFile;
         this.http = http;
         this.log = log;

@@ -2,6 +2,7 @@ using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.Catalog;
 
@@ -35,13 +36,13 @@ internal sealed class CatalogEndpoint(ManifestStore manifests, IndexClient index
         IReadOnlyList<string>? prefixes = null;
         while (found.Count <= page.Count)
         {
-            var candidates = Candidates(prefixes ?? [""], after, Math.Min(count, IndexClient.MaxNames));
+            var candidates = Candidates(prefixes ?? [""], after, Math.Min(count, PullableQuestion.MaxRepositories));
             if (candidates.Count == 0) break;
             if (await index.PullableAsync(request.TokenText, request.Http.Connection.RemoteIpAddress, candidates, request.Aborted, wantsPrefixes: prefixes is null) is not { } pullable) return null;
             found.AddRange(candidates.Where(pullable.Repositories.Contains));
             prefixes ??= pullable.Prefixes ?? [""];
             after = candidates[^1];
-            count = Math.Min(count, IndexClient.MaxNames) * 4; // few answers for many questions when most within the prefixes is denied
+            count = Math.Min(count, PullableQuestion.MaxRepositories) * 4; // few answers for many questions when most within the prefixes is denied
         }
 
         return found;

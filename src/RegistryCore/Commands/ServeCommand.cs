@@ -1,6 +1,7 @@
 using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.Commands;
 
@@ -14,7 +15,7 @@ internal static class ServeCommand
         var command = new Command("serve", "Run the registry.") { readyFile, onlyTry };
         command.SetAction(async (arguments, cancellationToken) =>
         {
-            var options = shared.Bind<RegistryOptions>(arguments, "registry", new DerivedUrl("registry.tokenServer.realm", "tokenServer.publicUrl", TokenServerLinkOptions.TokenPath));
+            var options = shared.Bind<RegistryOptions>(arguments, "registry", new DerivedUrl("registry.tokenServer.realm", "tokenServer.publicUrl", ServerPaths.Token));
             if (arguments.GetValue(onlyTry))
             {
                 ServerHost.Try(options, RegistryApp.Name);

@@ -1,23 +1,10 @@
 using System.Net;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using AuthIndex.RegistryCore.Access;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.IndexSync;
-
-/// <summary>What the index is told at <c>POST /index/v1/events</c>.</summary>
-/// <param name="After">The position that the events follow.</param>
-/// <param name="Events">The events, without gaps; none to ask only whether the index stands at the position.</param>
-/// <param name="Pulled">What was pulled.</param>
-internal sealed record EventReport(OutboxPosition After, IReadOnlyList<OutboxEvent> Events, IReadOnlyList<PulledManifest> Pulled);
-
-/// <summary>What the index is told at <c>POST /index/v1/snapshot</c>: a part of everything.</summary>
-/// <param name="Epoch">The snapshot that the part belongs to.</param>
-/// <param name="Page">Its place in it, from 0.</param>
-/// <param name="IsLast">Whether the snapshot is complete with it.</param>
-/// <param name="Position">The position that the snapshot is of.</param>
-/// <param name="Events">The content.</param>
-internal sealed record SnapshotReport(string Epoch, int Page, bool IsLast, OutboxPosition Position, IReadOnlyList<OutboxEvent> Events);
 
 /// <summary>What became of a report.</summary>
 internal abstract record ReportOutcome
@@ -39,23 +26,22 @@ internal abstract record ReportOutcome
 /// <summary>Sends reports, and reads the index's answers.</summary>
 internal sealed class IndexReportClient(IndexConnection connection)
 {
-    private const string EventsPath = "/index/v1/events";
-    private const string SnapshotPath = "/index/v1/snapshot";
-
     /// <summary>Where the index is told of events.</summary>
-    public Uri Url => connection.Url(EventsPath);
+    public Uri Url => connection.Url(ServerPaths.Events);
 
     /// <summary>Sends events.</summary>
-    public Task<ReportOutcome> SendAsync(EventReport report, CancellationToken cancellationToken) => SendAsync(EventsPath, report, cancellationToken);
+    public Task<ReportOutcome> SendAsync(EventReport report, CancellationToken cancellationToken) =>
+        SendAsync(ServerPaths.Events, report, WireJson.Default.EventReport, cancellationToken);
 
     /// <summary>Sends a part of a snapshot.</summary>
-    public Task<ReportOutcome> SendAsync(SnapshotReport report, CancellationToken cancellationToken) => SendAsync(SnapshotPath, report, cancellationToken);
+    public Task<ReportOutcome> SendAsync(SnapshotReport report, CancellationToken cancellationToken) =>
+        SendAsync(ServerPaths.Snapshot, report, WireJson.Default.SnapshotReport, cancellationToken);
 
-    private async Task<ReportOutcome> SendAsync<T>(string path, T report, CancellationToken cancellationToken)
+    private async Task<ReportOutcome> SendAsync<T>(string path, T report, JsonTypeInfo<T> type, CancellationToken cancellationToken)
     {
         try
         {
-            using var response = await connection.PostAsync(path, report, cancellationToken);
+            using var response = await connection.PostAsync(path, report, type, cancellationToken);
             return response.StatusCode switch
             {
                 HttpStatusCode.OK => new ReportOutcome.Accepted(),
@@ -77,15 +63,11 @@ internal sealed class IndexReportClient(IndexConnection connection)
         var body = await IndexAnswer.TextAsync(response, cancellationToken);
         try
         {
-            return Hosting.LogText.Clean(JsonSerializer.Deserialize<Refusal>(body, JsonSerializerOptions.Web)?.Errors is [{ Message: { } message }, ..] ? message : body);
+            return Hosting.LogText.Clean(JsonSerializer.Deserialize(body, WireJson.Default.ErrorBody)?.Errors is [{ Message: { } message }, ..] ? message : body);
         }
         catch (JsonException)
         {
             return Hosting.LogText.Clean(body);
         }
     }
-
-    private sealed record Refusal(IReadOnlyList<RefusalEntry>? Errors);
-
-    private sealed record RefusalEntry(string? Message);
 }

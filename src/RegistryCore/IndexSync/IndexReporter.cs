@@ -1,5 +1,6 @@
 using AuthIndex.Hosting.Background;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.TokenContract.Wire;
 using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.IndexSync;

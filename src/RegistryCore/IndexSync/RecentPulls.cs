@@ -1,14 +1,9 @@
 using System.Collections.Concurrent;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.IndexSync;
-
-/// <summary>That a manifest was pulled.</summary>
-/// <param name="Repository">The name of the repository.</param>
-/// <param name="Digest">The manifest.</param>
-/// <param name="Time">When last, in Unix seconds.</param>
-internal sealed record PulledManifest(string Repository, string Digest, long Time);
 
 /// <summary>
 /// What was pulled since it was last reported. A pull must cost nothing, so this lies in memory only, bounded: a restart forgets

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.IndexSync;
 
@@ -20,7 +21,7 @@ internal sealed partial class Resync(Outbox outbox, IndexReportClient line, ILog
         using var parts = snapshot.Content().Chunk(PageSize).GetEnumerator();
         for (var more = parts.MoveNext(); ; page++)
         {
-            OutboxEvent[] part = more ? parts.Current : [];
+            RegistryEvent[] part = more ? parts.Current : [];
             more = more && parts.MoveNext();
             var outcome = await line.SendAsync(new SnapshotReport(epoch, page, !more, snapshot.Position, part), cancellationToken);
             if (outcome is not ReportOutcome.Accepted) return outcome;

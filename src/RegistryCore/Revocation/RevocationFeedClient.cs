@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using AuthIndex.RegistryCore.Access;
+using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.Revocation;
 
@@ -32,10 +33,8 @@ internal sealed class RevocationFeedClient(IndexConnection connection)
     /// <summary>How much longer than the wait it asked for an answer may take.</summary>
     public static readonly TimeSpan Slack = TimeSpan.FromSeconds(10);
 
-    private const string Path = "/index/v1/revocations";
-
     /// <summary>Where.</summary>
-    public Uri Url => connection.Url(Path);
+    public Uri Url => connection.Url(ServerPaths.Revocations);
 
     /// <summary>What was revoked after a position.</summary>
     /// <param name="after">The position.</param>
@@ -45,9 +44,11 @@ internal sealed class RevocationFeedClient(IndexConnection connection)
     {
         try
         {
-            using var response = await connection.GetAsync($"{Path}?after={after.Sequence}&epoch={Uri.EscapeDataString(after.Epoch)}&wait={(int)wait.TotalSeconds}", cancellationToken);
+            var query = new RevocationQuery(after.Sequence, after.Epoch, (int)wait.TotalSeconds);
+            using var response = await connection.GetAsync(query.ToString(), cancellationToken);
             if (response.StatusCode != HttpStatusCode.OK) return new FeedOutcome.Failed(Explain(response.StatusCode));
-            return await IndexAnswer.JsonAsync<Answer>(response, cancellationToken) is { Epoch: { } epoch, Sequence: { } sequence, Revocations: { } entries } answer
+            return await IndexAnswer.JsonAsync(response, WireJson.Default.RevocationFeed, cancellationToken)
+                    is { Epoch: { } epoch, Sequence: { } sequence, Revocations: { } entries } answer
                 && entries.All(e => e is { Kind: not null, Value: not null })
                 ? new FeedOutcome.Answered(new FeedPosition(epoch, sequence), entries, answer.More)
                 : new FeedOutcome.Failed("its answer is not in form");
@@ -65,6 +66,4 @@ internal sealed class RevocationFeedClient(IndexConnection connection)
         HttpStatusCode.NotFound => "it has no revocations to follow; for a token server of another kind set registry.revocations.enabled: false",
         _ => $"it answered {(int)status}",
     };
-
-    private sealed record Answer(string? Epoch, long? Sequence, IReadOnlyList<RevocationEntry>? Revocations, bool More);
 }

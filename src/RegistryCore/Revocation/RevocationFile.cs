@@ -1,6 +1,6 @@
 using System.Text.Json;
 using AuthIndex.Hosting.Files;
-using AuthIndex.RegistryCore.Access;
+using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.Revocation;
 

@@ -1,57 +1,19 @@
 using System.Security.Cryptography;
 using AuthIndex.Hosting.Sqlite;
 using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.TokenContract.Wire;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Storage;
 
-/// <summary>A point in the registry's history.</summary>
-/// <param name="Sequence">The number of the last event before it; 0 for the beginning.</param>
-/// <param name="Id">That event's id; empty for the beginning. The same number with another id is another history: a restored backup's.</param>
-internal sealed record OutboxPosition(long Sequence, string Id);
-
-/// <summary>An event as the index is told of it.</summary>
-internal sealed record OutboxEvent
-{
-    /// <summary>Its number; 0 in a snapshot, which has no order.</summary>
-    public long Sequence { get; init; }
-
-    /// <summary>Its id; empty in a snapshot.</summary>
-    public string Id { get; init; } = "";
-
-    /// <summary>One of <see cref="ChangeKind"/>.</summary>
-    public string Kind { get; init; } = "";
-
-    /// <summary>The name of the repository.</summary>
-    public string Repository { get; init; } = "";
-
-    /// <inheritdoc cref="RegistryChange.Tag"/>
-    public string? Tag { get; init; }
-
-    /// <inheritdoc cref="RegistryChange.Digest"/>
-    public string? Digest { get; init; }
-
-    /// <inheritdoc cref="RegistryChange.MediaType"/>
-    public string? MediaType { get; init; }
-
-    /// <inheritdoc cref="RegistryChange.Size"/>
-    public long? Size { get; init; }
-
-    /// <summary>Who did it; empty for an anonymous caller, and for what the registry did by itself.</summary>
-    public string Account { get; init; } = "";
-
-    /// <summary>When, in Unix seconds.</summary>
-    public long Time { get; init; }
-}
-
 /// <summary>The oldest events that wait.</summary>
 /// <param name="After">Where they begin.</param>
 /// <param name="Events">The events, without gaps.</param>
-internal sealed record OutboxBatch(OutboxPosition After, IReadOnlyList<OutboxEvent> Events)
+internal sealed record OutboxBatch(EventPosition After, IReadOnlyList<RegistryEvent> Events)
 {
     /// <summary>Where they end.</summary>
-    public OutboxPosition End => Events is [.., var last] ? new OutboxPosition(last.Sequence, last.Id) : After;
+    public EventPosition End => Events is [.., var last] ? new EventPosition(last.Sequence, last.Id) : After;
 }
 
 /// <summary>How the outbox stands.</summary>
@@ -105,7 +67,7 @@ internal sealed class Outbox(Database database)
     /// <summary>The oldest events.</summary>
     public OutboxBatch Read(int count) => database.Read(db => new OutboxBatch(
         Removed(db),
-        db.Query<OutboxEvent>(
+        db.Query<RegistryEvent>(
             """
             SELECT sequence, id, kind, repository, tag, digest, media_type AS MediaType, size, account, at AS Time
             FROM outbox ORDER BY sequence LIMIT @count
@@ -113,7 +75,7 @@ internal sealed class Outbox(Database database)
             new { count }).AsList()));
 
     /// <summary>Removes the events up to a position.</summary>
-    public Task AcknowledgeAsync(OutboxPosition position) => database.WriteAsync(db => Remove(db, position));
+    public Task AcknowledgeAsync(EventPosition position) => database.WriteAsync(db => Remove(db, position));
 
     /// <summary>Asks for a full resync.</summary>
     /// <returns>The request's number.</returns>
@@ -121,7 +83,7 @@ internal sealed class Outbox(Database database)
         database.WriteAsync(db => db.ExecuteScalar<long>("UPDATE outbox_state SET resync_requested = resync_requested + 1 RETURNING resync_requested"));
 
     /// <summary>Removes the oldest events unsent, and asks for the resync that makes up for them.</summary>
-    public Task GiveUpAsync(OutboxPosition position) => database.WriteAsync(db =>
+    public Task GiveUpAsync(EventPosition position) => database.WriteAsync(db =>
     {
         db.Execute("UPDATE outbox_state SET resync_requested = resync_requested + 1 WHERE resync_requested = resync_done");
         return Remove(db, position);
@@ -138,14 +100,14 @@ internal sealed class Outbox(Database database)
     });
 
     /// <summary>The end of the history.</summary>
-    internal static OutboxPosition End(SqliteConnection db) => Last(db) ?? Removed(db);
+    internal static EventPosition End(SqliteConnection db) => Last(db) ?? Removed(db);
 
-    private static OutboxPosition? Last(SqliteConnection db) =>
-        db.QuerySingleOrDefault<OutboxPosition>("SELECT sequence, id FROM outbox ORDER BY sequence DESC LIMIT 1");
+    private static EventPosition? Last(SqliteConnection db) =>
+        db.QuerySingleOrDefault<EventPosition>("SELECT sequence, id FROM outbox ORDER BY sequence DESC LIMIT 1");
 
-    private static OutboxPosition Removed(SqliteConnection db) => db.QuerySingle<OutboxPosition>("SELECT sequence, id FROM outbox_state");
+    private static EventPosition Removed(SqliteConnection db) => db.QuerySingle<EventPosition>("SELECT sequence, id FROM outbox_state");
 
-    private static int Remove(SqliteConnection db, OutboxPosition position)
+    private static int Remove(SqliteConnection db, EventPosition position)
     {
         db.Execute("UPDATE outbox_state SET sequence = @Sequence, id = @Id WHERE sequence < @Sequence", position);
         return db.Execute("DELETE FROM outbox WHERE sequence <= @Sequence", position);

@@ -1,18 +1,9 @@
+using AuthIndex.TokenContract.Wire;
+
 namespace AuthIndex.RegistryCore.Storage;
 
-/// <summary>The kinds of change that the index is told of, by their words.</summary>
-internal static class ChangeKind
-{
-    public const string ManifestPushed = "manifest-pushed";
-    public const string ManifestDeleted = "manifest-deleted";
-    public const string TagMoved = "tag-moved";
-    public const string TagDeleted = "tag-deleted";
-    public const string BlobMounted = "blob-mounted";
-    public const string BlobDeleted = "blob-deleted";
-}
-
 /// <summary>A change in a repository.</summary>
-/// <param name="Kind">One of <see cref="ChangeKind"/>.</param>
+/// <param name="Kind">One of <see cref="EventKind"/>.</param>
 /// <param name="Account">Who did it; empty for an anonymous caller, and for what the registry did by itself.</param>
 /// <param name="At">When, in Unix seconds.</param>
 internal sealed record RegistryChange(string Kind, string Account, long At)

@@ -1,3 +1,4 @@
+using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.Authentication;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Grants;
@@ -18,7 +19,7 @@ namespace AuthIndex.TokenServer.Index;
 internal sealed class AccessQueryEndpoint(IReadOnlyList<RegistryService> services, TokenIntrospection subjects, TokenOwnerResolver issued, PolicyStore policies, TimeProvider time)
 {
     /// <summary>Where registries ask.</summary>
-    public const string Path = "/index/v1/pullable";
+    public const string Path = ServerPaths.Pullable;
 
     private static readonly SignInResult Nobody = new(new SignInOutcome.UnknownAccount(), null);
     private static readonly Caller Anonymous = new("", [], null, "", SignIn.Anonymous);

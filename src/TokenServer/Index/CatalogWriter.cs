@@ -1,3 +1,4 @@
+using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.State;
 using Dapper;
 using Microsoft.Data.Sqlite;
@@ -100,7 +101,7 @@ internal sealed class CatalogWriter(StateDatabase database)
     {
         switch (change.Kind)
         {
-            case RegistryEvent.ManifestPushed:
+            case EventKind.ManifestPushed:
                 db.Execute("INSERT INTO repositories (name, copy) VALUES (@Repository, @copy) ON CONFLICT DO NOTHING", new { change.Repository, copy });
                 db.Execute(
                     """
@@ -110,7 +111,7 @@ internal sealed class CatalogWriter(StateDatabase database)
                     """,
                     new { change.Digest, change.MediaType, change.Size, change.Time, change.Account, change.Repository, copy });
                 break;
-            case RegistryEvent.TagMoved:
+            case EventKind.TagMoved:
                 db.Execute(
                     """
                     INSERT INTO tags (repository, name, digest, moved_at, moved_by)
@@ -119,12 +120,12 @@ internal sealed class CatalogWriter(StateDatabase database)
                     """,
                     new { change.Tag, change.Digest, change.Time, change.Account, change.Repository, copy });
                 break;
-            case RegistryEvent.TagDeleted:
+            case EventKind.TagDeleted:
                 db.Execute(
                     "DELETE FROM tags WHERE name = @Tag AND repository = (SELECT id FROM repositories WHERE name = @Repository AND copy = @copy)",
                     new { change.Tag, change.Repository, copy });
                 break;
-            case RegistryEvent.ManifestDeleted:
+            case EventKind.ManifestDeleted:
                 DeleteManifest(db, copy, change, service);
                 break;
         }

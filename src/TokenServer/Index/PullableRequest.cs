@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.TokenServer.Index;
 
@@ -11,9 +12,6 @@ namespace AuthIndex.TokenServer.Index;
 /// <param name="WantsPrefixes">Whether the registry also asks where in its sorted catalogue anything may be that the caller can pull.</param>
 internal sealed record PullableRequest(string Token, IPAddress? Address, IReadOnlyList<RepositoryName> Repositories, bool WantsPrefixes)
 {
-    /// <summary>The most repositories in one question.</summary>
-    public const int MaxRepositories = 1000;
-
     /// <summary>Reads the body: an object with <c>token</c>, <c>repositories</c> and, where they are known or wanted, <c>address</c> and <c>prefixes</c>; other members are passed over.</summary>
     /// <returns>Null when it is well formed; otherwise what is wrong.</returns>
     public static string? Read(ReadOnlyMemory<byte> body, out PullableRequest? request)
@@ -27,7 +25,7 @@ internal sealed record PullableRequest(string Token, IPAddress? Address, IReadOn
             if (!root.TryGetProperty("token"u8, out var token) || token.ValueKind != JsonValueKind.String) return "the member token is not a text";
             if (!root.TryGetProperty("repositories"u8, out var list) || list.ValueKind != JsonValueKind.Array) return "the member repositories is not an array";
             if (!ReadAddress(root, out var address)) return "the member address is not an IP address";
-            if (list.GetArrayLength() > MaxRepositories) return $"more than {MaxRepositories} repositories";
+            if (list.GetArrayLength() > PullableQuestion.MaxRepositories) return $"more than {PullableQuestion.MaxRepositories} repositories";
 
             var names = new List<RepositoryName>(list.GetArrayLength());
             foreach (var entry in list.EnumerateArray())

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.Protocol;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -10,8 +12,8 @@ namespace AuthIndex.TokenServer.Index;
 /// </summary>
 internal sealed partial class ReportEndpoint(IReadOnlyList<RegistryService> services, CatalogWriter catalogue, CatalogSweeper sweeper, ILogger<ReportEndpoint> log)
 {
-    public const string EventsPath = "/index/v1/events";
-    public const string SnapshotPath = "/index/v1/snapshot";
+    public const string EventsPath = ServerPaths.Events;
+    public const string SnapshotPath = ServerPaths.Snapshot;
 
     // 1000 events, each of the longest names and an account name that JSON writes with escapes.
     private const int MaxBodyBytes = 4 * 1024 * 1024;
@@ -19,10 +21,10 @@ internal sealed partial class ReportEndpoint(IReadOnlyList<RegistryService> serv
     private static readonly byte[] Taken = "{}"u8.ToArray();
 
     /// <summary>Answers at <see cref="EventsPath"/>.</summary>
-    public Task HandleEventsAsync(HttpContext context) => HandleAsync<EventReport>(context, r => r.Problem(), catalogue.TakeAsync);
+    public Task HandleEventsAsync(HttpContext context) => HandleAsync(context, WireJson.Strict.EventReport, r => r.Problem(), catalogue.TakeAsync);
 
     /// <summary>Answers at <see cref="SnapshotPath"/>.</summary>
-    public Task HandleSnapshotAsync(HttpContext context) => HandleAsync<SnapshotReport>(context, r => r.Problem(), async (service, report) =>
+    public Task HandleSnapshotAsync(HttpContext context) => HandleAsync(context, WireJson.Strict.SnapshotReport, r => r.Problem(), async (service, report) =>
     {
         var outcome = await catalogue.TakeAsync(service, report);
         if (report.IsLast && outcome is ReportOutcome.Taken)
@@ -34,7 +36,7 @@ internal sealed partial class ReportEndpoint(IReadOnlyList<RegistryService> serv
         return outcome;
     });
 
-    private async Task HandleAsync<T>(HttpContext context, Func<T, string?> problem, Func<string, T, Task<ReportOutcome>> take)
+    private async Task HandleAsync<T>(HttpContext context, JsonTypeInfo<T> type, Func<T, string?> problem, Func<string, T, Task<ReportOutcome>> take)
     {
         if (!HttpMethods.IsPost(context.Request.Method))
         {
@@ -53,7 +55,7 @@ internal sealed partial class ReportEndpoint(IReadOnlyList<RegistryService> serv
         T report;
         try
         {
-            report = (await JsonSerializer.DeserializeAsync<T>(context.Request.Body, ReportJson.Options, context.RequestAborted))!;
+            report = (await JsonSerializer.DeserializeAsync(context.Request.Body, type, context.RequestAborted))!;
         }
         catch (JsonException e)
         {

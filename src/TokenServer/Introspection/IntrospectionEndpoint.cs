@@ -1,3 +1,5 @@
+using System.Text.Json;
+using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.Authentication;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Keys;
@@ -15,9 +17,9 @@ internal sealed partial class IntrospectionEndpoint(
     IReadOnlyList<RegistryService> services, KeyStore keys, string issuer, Revocations revocations, TokenOwnerResolver issued, TimeProvider time, ILogger<IntrospectionEndpoint> log)
 {
     /// <summary>Where registries ask.</summary>
-    public const string Path = "/introspect";
+    public const string Path = ServerPaths.Introspection;
 
-    private static readonly byte[] Inactive = """{"active":false}"""u8.ToArray();
+    private static readonly byte[] Inactive = JsonSerializer.SerializeToUtf8Bytes(new IntrospectionAnswer(false), WireJson.Answers.IntrospectionAnswer);
 
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)

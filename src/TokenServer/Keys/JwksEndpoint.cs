@@ -1,3 +1,4 @@
+using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.Protocol;
 using Microsoft.Net.Http.Headers;
 
@@ -10,7 +11,7 @@ namespace AuthIndex.TokenServer.Keys;
 internal sealed class JwksEndpoint(KeyStore keys, TimeProvider time)
 {
     /// <summary>Where the document is found.</summary>
-    public const string Path = "/.well-known/jwks.json";
+    public const string Path = ServerPaths.Keys;
 
     private volatile JwksDocument last = new([]);
 

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text.Json;
+using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Revocation;
@@ -12,7 +14,7 @@ internal sealed class RevocationFeedEndpoint(
     IReadOnlyList<RegistryService> services, Revocations revocations, RevocationWatch watch, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     /// <summary>Where it is.</summary>
-    public const string Path = "/index/v1/revocations";
+    public const string Path = ServerPaths.Revocations;
 
     /// <summary>The most revocations in one answer.</summary>
     public const int PageSize = 1000;
@@ -41,14 +43,14 @@ internal sealed class RevocationFeedEndpoint(
         }
 
         var query = context.Request.Query;
-        if (Number(query["after"]) is not { } after || Number(query["wait"]) is not { } seconds)
+        if (Number(query[RevocationQuery.AfterParameter]) is not { } after || Number(query[RevocationQuery.WaitParameter]) is not { } seconds)
         {
             await ErrorAnswer.InvalidRequest("after and wait are whole numbers of 0 or more").SendAsync(context.Response);
             return;
         }
 
         // Numbers of another epoch mean nothing here, and who has them must hear so at once.
-        var isOtherEpoch = query.TryGetValue("epoch", out var epoch) && epoch != watch.Epoch;
+        var isOtherEpoch = query.TryGetValue(RevocationQuery.EpochParameter, out var epoch) && epoch != watch.Epoch;
         if (isOtherEpoch) after = 0;
         var next = watch.Next;
         var page = revocations.After(after, PageSize);
@@ -91,25 +93,6 @@ internal sealed class RevocationFeedEndpoint(
         return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
     }
 
-    private byte[] Body(RevocationPage page) => JsonBytes.Write((watch.Epoch, page), static (json, answer) =>
-    {
-        json.WriteStartObject();
-        json.WriteString("epoch"u8, answer.Epoch);
-        json.WriteNumber("sequence"u8, answer.page.Sequence);
-        json.WriteStartArray("revocations"u8);
-        foreach (var revocation in answer.page.Items)
-        {
-            json.WriteStartObject();
-            json.WriteNumber("sequence"u8, revocation.Sequence);
-            json.WriteString("kind"u8, revocation.Kind);
-            json.WriteString("value"u8, revocation.Value);
-            json.WriteNumber("issuedBefore"u8, revocation.IssuedBefore);
-            json.WriteNumber("expires"u8, revocation.Expires);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-        json.WriteBoolean("more"u8, answer.page.More);
-        json.WriteEndObject();
-    });
+    private byte[] Body(RevocationPage page) => JsonSerializer.SerializeToUtf8Bytes(
+        new RevocationFeed(watch.Epoch, page.Sequence, page.Items, page.More), WireJson.Answers.RevocationFeed);
 }

@@ -1,5 +1,6 @@
 using AuthIndex.Hosting;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.State;
 using Dapper;
 using Microsoft.Data.Sqlite;
@@ -18,14 +19,6 @@ internal enum RevocationKind
     /// <summary>One token, by its <c>jti</c>.</summary>
     Token,
 }
-
-/// <summary>Tokens that are void before they expire.</summary>
-/// <param name="Sequence">Its number: later ones are greater.</param>
-/// <param name="Kind"><c>account</c>, <c>grant</c> or <c>token</c>.</param>
-/// <param name="Value">The account's name, the grant's id, or the token's <c>jti</c>.</param>
-/// <param name="IssuedBefore">Tokens whose <c>iat</c> is this or less are void; Unix seconds.</param>
-/// <param name="Expires">From when on no such token is alive; Unix seconds.</param>
-internal sealed record RevocationEntry(long Sequence, string Kind, string Value, long IssuedBefore, long Expires);
 
 /// <summary>Part of the list of revocations.</summary>
 /// <param name="Sequence">Where to go on reading.</param>
@@ -152,9 +145,9 @@ internal sealed class Revocations(StateDatabase database, TimeProvider time)
 
     private static string Word(RevocationKind kind) => kind switch
     {
-        RevocationKind.Account => "account",
-        RevocationKind.Grant => "grant",
-        RevocationKind.Token => "token",
+        RevocationKind.Account => RevocationKinds.Account,
+        RevocationKind.Grant => RevocationKinds.Grant,
+        RevocationKind.Token => RevocationKinds.Token,
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };
 }

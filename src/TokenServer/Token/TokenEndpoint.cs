@@ -1,3 +1,4 @@
+using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.Authentication;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
@@ -20,7 +21,7 @@ internal sealed class TokenEndpoint(
     GrantUsageRecorder keeper, GrantLimits limits, DecisionReport report, UnauthenticatedRate rate, TimeProvider time)
 {
     /// <summary>Where tokens are asked for.</summary>
-    public const string Path = "/token";
+    public const string Path = ServerPaths.Token;
 
     private static readonly SignInResult Anonymous = new(new SignInOutcome.SignedIn("", [], SignIn.Anonymous), null);
 

@@ -1,5 +1,6 @@
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.TestKit;
+using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.Tests.Access;
 
@@ -21,14 +22,14 @@ public sealed class RevokedTokensTests
     [InlineData("of a later version", "alice", false)]
     public void A_token_is_void_by_its_account_its_grant_or_its_id(string kind, string value, bool isVoid)
     {
-        var revoked = Known(new RevocationEntry(kind, value, Now, Now + 60));
+        var revoked = Known(new RevocationEntry(0, kind, value, Now, Now + 60));
         Assert.Equal(isVoid, revoked.Covers(Token(Now)));
     }
 
     [Fact]
     public void What_was_issued_in_the_second_of_the_revocation_is_void_and_what_was_issued_later_is_not()
     {
-        var revoked = Known(new RevocationEntry("account", "alice", Now, Now + 60));
+        var revoked = Known(new RevocationEntry(0, "account", "alice", Now, Now + 60));
         Assert.True(revoked.Covers(Token(Now)));
         Assert.False(revoked.Covers(Token(Now + 1)));
     }
@@ -36,8 +37,8 @@ public sealed class RevokedTokensTests
     [Fact]
     public void Of_two_revocations_of_one_account_the_later_counts_in_whatever_order_they_come()
     {
-        var revoked = Known(new RevocationEntry("account", "alice", Now, Now + 60));
-        revoked.Add([new RevocationEntry("account", "alice", Now - 30, Now + 30)]);
+        var revoked = Known(new RevocationEntry(0, "account", "alice", Now, Now + 60));
+        revoked.Add([new RevocationEntry(0, "account", "alice", Now - 30, Now + 30)]);
         Assert.True(revoked.Covers(Token(Now)));
         clock.Advance(TimeSpan.FromSeconds(40));
         revoked.Add([]);
@@ -47,14 +48,14 @@ public sealed class RevokedTokensTests
     [Fact]
     public void An_anonymous_token_is_nobodys()
     {
-        var revoked = Known(new RevocationEntry("account", "", Now, Now + 60));
+        var revoked = Known(new RevocationEntry(0, "account", "", Now, Now + 60));
         Assert.False(revoked.Covers(Token(Now) with { Subject = "" }));
     }
 
     [Fact]
     public void What_has_expired_is_dropped()
     {
-        var revoked = Known(new RevocationEntry("account", "alice", Now, Now + 3660), new RevocationEntry("account", "bob", Now, Now + 4200));
+        var revoked = Known(new RevocationEntry(0, "account", "alice", Now, Now + 3660), new RevocationEntry(0, "account", "bob", Now, Now + 4200));
         clock.Advance(TimeSpan.FromSeconds(3661));
         revoked.Add([]);
         Assert.Equal("bob", Assert.Single(revoked.All).Value);
@@ -69,7 +70,7 @@ public sealed class RevokedTokensTests
         var jumping = new HostClock(clock);
         var revoked = new RevokedTokens(jumping);
         clock.Advance(TimeSpan.FromHours(2));
-        revoked.Add([new RevocationEntry("account", "alice", Now, Now + 60)]);
+        revoked.Add([new RevocationEntry(0, "account", "alice", Now, Now + 60)]);
         jumping.Offset = TimeSpan.FromDays(366);
         revoked.Add([]);
         jumping.Offset = TimeSpan.Zero;
@@ -80,9 +81,9 @@ public sealed class RevokedTokensTests
     [Fact]
     public void A_later_revocation_takes_the_place_of_one_that_lies_ahead()
     {
-        var revoked = Known(new RevocationEntry("account", "alice", Now + 100_000, Now + 200_000));
+        var revoked = Known(new RevocationEntry(0, "account", "alice", Now + 100_000, Now + 200_000));
         Assert.True(revoked.Covers(Token(Now + 1)));
-        revoked.Add([new RevocationEntry("account", "alice", Now, Now + 60)]);
+        revoked.Add([new RevocationEntry(0, "account", "alice", Now, Now + 60)]);
         Assert.True(revoked.Covers(Token(Now)));
         Assert.False(revoked.Covers(Token(Now + 1)));
     }
@@ -96,7 +97,7 @@ public sealed class RevokedTokensTests
         using var client = registry.With(registry.Tokens.Sign(registry.Tokens.Header(), claims));
         using (var before = await client.GetAsync("/v2/", CancellationToken.None)) Assert.Equal(System.Net.HttpStatusCode.OK, before.StatusCode);
 
-        registry.Service<RevokedTokens>().Add([new RevocationEntry("account", "alice", 1, Now + 60)]);
+        registry.Service<RevokedTokens>().Add([new RevocationEntry(0, "account", "alice", 1, Now + 60)]);
         using var after = await client.GetAsync("/v2/", CancellationToken.None);
         Assert.Equal(System.Net.HttpStatusCode.Unauthorized, after.StatusCode);
     }
@@ -121,7 +122,7 @@ public sealed class RevokedTokensTests
         using var client = registry.With(registry.Tokens.Sign(registry.Tokens.Header(), claims));
         using (var before = await client.GetAsync("/v2/", CancellationToken.None)) Assert.Equal(System.Net.HttpStatusCode.OK, before.StatusCode);
 
-        registry.Service<RevokedTokens>().Add([new RevocationEntry("grant", "grant-1", Now + 60, Now + 60)]);
+        registry.Service<RevokedTokens>().Add([new RevocationEntry(0, "grant", "grant-1", Now + 60, Now + 60)]);
         using var after = await client.GetAsync("/v2/", CancellationToken.None);
         Assert.Equal(System.Net.HttpStatusCode.Unauthorized, after.StatusCode);
     }

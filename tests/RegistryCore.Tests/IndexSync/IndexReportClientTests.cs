@@ -1,8 +1,8 @@
 using System.Net;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
-using AuthIndex.RegistryCore.Storage;
 using AuthIndex.TestKit;
+using AuthIndex.TokenContract.Wire;
 using Microsoft.AspNetCore.Http;
 
 namespace AuthIndex.RegistryCore.Tests.IndexSync;
@@ -56,7 +56,7 @@ public sealed class IndexReportClientTests
         await File.WriteAllTextAsync(folder["registry-credential"], "credential", TestContext.Current.CancellationToken);
         using var http = new HttpClient();
         var line = new IndexReportClient(new IndexConnection(new RegistryOptions { DataDirectory = folder.Root, TokenServer = { Url = index.Url } }, http));
-        var failed = Assert.IsType<ReportOutcome.Failed>(await line.SendAsync(new EventReport(new OutboxPosition(0, ""), [], []), TestContext.Current.CancellationToken));
+        var failed = Assert.IsType<ReportOutcome.Failed>(await line.SendAsync(new EventReport(new EventPosition(0, ""), [], []), TestContext.Current.CancellationToken));
         Assert.Equal("it answered 502: über", failed.Reason);
     }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.TestKit;
+using AuthIndex.TokenContract.Wire;
 using Dapper;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -65,7 +66,7 @@ public sealed class OutboxTests
         await flow.PushAsync("registry", Repository, "a", "one");
         await Assert.ThrowsAsync<InvalidOperationException>(() => database.WriteAsync<int>(db =>
         {
-            Outbox.Append(db, 1, new RegistryChange(ChangeKind.TagDeleted, "alice", 0) { Tag = "a" });
+            Outbox.Append(db, 1, new RegistryChange(EventKind.TagDeleted, "alice", 0) { Tag = "a" });
             throw new InvalidOperationException("rolled back");
         }));
         await flow.PushAsync("registry", Repository, "b", "one");

@@ -3,6 +3,7 @@ using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenContract.Wire;
 using Dapper;
 using Microsoft.Data.Sqlite;
 using Microsoft.Win32.SafeHandles;
@@ -84,7 +85,7 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
         {
             if (Read(db, source, digest) is not { } blob) return false;
             Link(db, repository, digest);
-            Outbox.Append(db, database.EnsureRepository(db, repository), new RegistryChange(ChangeKind.BlobMounted, account, database.Now) { Digest = digest.Value, Size = blob.Size });
+            Outbox.Append(db, database.EnsureRepository(db, repository), new RegistryChange(EventKind.BlobMounted, account, database.Now) { Digest = digest.Value, Size = blob.Size });
             return true;
         }));
 
@@ -101,7 +102,7 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
             var need = ContentNeed.OfBlob(db, id, digest);
             if (need is not null && !evenIfNeeded) return new Deletion(DeleteOutcome.Needed, need);
             db.Execute("DELETE FROM blob_links WHERE repository = @id AND digest = @digest", new { id, digest = digest.Value });
-            Outbox.Append(db, id, new RegistryChange(ChangeKind.BlobDeleted, account, database.Now) { Digest = digest.Value });
+            Outbox.Append(db, id, new RegistryChange(EventKind.BlobDeleted, account, database.Now) { Digest = digest.Value });
             return new Deletion(DeleteOutcome.Deleted, need);
         }));
 

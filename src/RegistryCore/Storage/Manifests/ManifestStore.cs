@@ -2,6 +2,7 @@ using System.Text.Json;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenContract.Wire;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
@@ -245,7 +246,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
         db.Execute(
             "DELETE FROM manifest_contents WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM manifests WHERE digest = @digest)",
             new { digest = digest.Value });
-        Outbox.Append(db, repository, new RegistryChange(ChangeKind.ManifestDeleted, account, now) { Digest = digest.Value });
+        Outbox.Append(db, repository, new RegistryChange(EventKind.ManifestDeleted, account, now) { Digest = digest.Value });
     }
 
     private static List<TagMove> History(SqliteConnection db, RepositoryName repository, string tag) => db.Query<TagMove>(
@@ -337,7 +338,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
                 now = database.Now,
                 account,
             });
-        Outbox.Append(db, repository, new RegistryChange(ChangeKind.ManifestPushed, account, database.Now)
+        Outbox.Append(db, repository, new RegistryChange(EventKind.ManifestPushed, account, database.Now)
         {
             Digest = digest,
             MediaType = manifest.Manifest.MediaType,
@@ -397,7 +398,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
         }
 
         db.Execute("INSERT INTO tag_history (repository, name, old_digest, new_digest, at, by) VALUES (@repository, @tag, @from, @to, @now, @account)", row);
-        Outbox.Append(db, repository, new RegistryChange(to is null ? ChangeKind.TagDeleted : ChangeKind.TagMoved, account, row.now) { Tag = tag, Digest = (to ?? from)?.Value });
+        Outbox.Append(db, repository, new RegistryChange(to is null ? EventKind.TagDeleted : EventKind.TagMoved, account, row.now) { Tag = tag, Digest = (to ?? from)?.Value });
     }
 
     private static ManifestRecord? Read(SqliteConnection db, RepositoryName repository, Reference reference)

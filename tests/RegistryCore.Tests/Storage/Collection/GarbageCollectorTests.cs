@@ -3,6 +3,7 @@ using System.Text;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.TestKit;
+using AuthIndex.TokenContract.Wire;
 using Dapper;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -54,7 +55,7 @@ public sealed class GarbageCollectorTests
         Assert.Equal(1, (await CollectAsync(registry)).Manifests);
 
         var last = registry.Services.GetRequiredService<Outbox>().Read(100).Events[^1];
-        Assert.Equal((ChangeKind.ManifestDeleted, Repository, image.Digest, ""), (last.Kind, last.Repository, last.Digest, last.Account));
+        Assert.Equal((EventKind.ManifestDeleted, Repository, image.Digest, ""), (last.Kind, last.Repository, last.Digest, last.Account));
     }
 
     [Fact]
