@@ -3,6 +3,7 @@ using AuthIndex.Hosting.Audit;
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Account;
 using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Grants;
@@ -56,7 +57,7 @@ internal static class TokenServerApp
             _ = app.Services.GetRequiredService<DataDirectory>();
             DataDirectory.WarnOfExposure(app.Services.GetRequiredService<ILogger<DataDirectory>>(), options.DataDirectory, options.StatePath);
             app.Services.ObserveTokenServer();
-            app.Run(app.Services.GetRequiredService<TokenServerRoutes>().HandleAsync);
+            app.Run(app.Services.GetRequiredService<TokenServerEndpoint>().HandleAsync);
             return app;
         }
         catch
@@ -125,7 +126,7 @@ internal static class TokenServerApp
         services.AddSingleton<CatalogReader>();
         services.AddSingleton<CatalogSweeper>();
         services.AddHostedService(s => s.GetRequiredService<CatalogSweeper>());
-        services.AddSingleton<CatalogSignIn>();
+        services.AddSingleton<AccessCheck>();
         services.AddSingleton<CatalogEndpoint>();
         services.AddSingleton<ReportEndpoint>();
         services.AddSingleton<SuspendedAccounts>();
@@ -136,9 +137,11 @@ internal static class TokenServerApp
         services.AddSingleton<SignInHolds>();
         services.AddHostedService<HoldKeeper>();
         services.AddSingleton<RevocationFeedEndpoint>();
-        services.AddSingleton(s => ActivatorUtilities.CreateInstance<IntrospectionEndpoint>(s, options.Issuer));
+        services.AddSingleton<IntrospectionEndpoint>();
         services.AddHealthParts();
         services.AddSingleton<TokenServerRoutes>();
+        services.AddSingleton<TokenServerPath>();
+        services.AddSingleton<TokenServerEndpoint>();
     }
 
     private static void AddShadowPolicy(IServiceCollection services, TokenServerOptions options, TimeProvider time)

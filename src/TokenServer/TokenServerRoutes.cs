@@ -1,7 +1,7 @@
-using System.Collections.Frozen;
 using AuthIndex.Hosting.Health;
 using AuthIndex.Hosting.Telemetry;
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Account;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Index;
@@ -11,20 +11,57 @@ using AuthIndex.TokenServer.Metadata;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Token;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace AuthIndex.TokenServer;
 
-/// <summary>
-/// Which path leads where, and the outermost edge: an exception is a bug or a broken machine, written to the log and answered
-/// once, without details.
-/// </summary>
-internal sealed partial class TokenServerRoutes(
-    TokenEndpoint token, JwksEndpoint jwks, MetadataEndpoint metadata, AccessQueryEndpoint pullable, ReportEndpoint reports, CatalogEndpoint catalogue, HealthEndpoint health, MetricsEndpoint metrics,
-    AccountTokensEndpoint accountTokens, RevokeEndpoint revoke, RevocationFeedEndpoint revocations, IntrospectionEndpoint introspection,
-    ILogger<TokenServerRoutes> log)
+/// <summary>Who may ask, and who answers them: a handler is given the caller that its check found, so that none can be without. The family is closed.</summary>
+internal abstract record RouteAccess
 {
-    private static readonly ErrorAnswer NotFound = ErrorAnswer.NotFound($"there is nothing here: tokens are at {TokenEndpoint.Path}, keys at {JwksEndpoint.Path}");
+    private RouteAccess()
+    {
+    }
+
+    /// <summary>Anyone; what needs credentials, such as a token, checks them itself.</summary>
+    public sealed record Anyone(Func<RouteRequest, Task<Answer>> Handler) : RouteAccess;
+
+    /// <summary>Anyone; pages that both servers have answer by themselves, wrong methods too.</summary>
+    public sealed record Shared(RequestDelegate Handler) : RouteAccess;
+
+    /// <summary>A registry with its own credential.</summary>
+    public sealed record Registry(Func<RouteRequest, RegistryService, Task<Answer>> Handler) : RouteAccess;
+
+    /// <summary>Somebody with the password or an access token of their account.</summary>
+    public sealed record Account(Func<RouteRequest, AccountCaller, Task<Answer>> Handler) : RouteAccess;
+
+    /// <summary>Anyone, with no credentials or with right ones: a password, an access token, or a token of ours for a registry.</summary>
+    public sealed record Subject(Func<RouteRequest, SubjectCaller, Task<Answer>> Handler) : RouteAccess;
+}
+
+/// <summary>One operation of the server.</summary>
+/// <param name="Methods">The HTTP methods.</param>
+/// <param name="Path">The path; one that ends in a name in braces stands for all that lie below.</param>
+/// <param name="MaxBody">The largest body read, in bytes; 0 where none is read.</param>
+/// <param name="Access">Who may ask, and who answers.</param>
+internal sealed record TokenServerRoute(string[] Methods, string Path, int MaxBody, RouteAccess Access)
+{
+    private const string Variable = "/{";
+
+    /// <summary>The name that metrics and logs know the route by: the path up to what varies.</summary>
+    public string Name { get; } = Path.Split(Variable)[0];
+
+    /// <summary>Whether the path stands for all that lie below <see cref="Name"/>.</summary>
+    public bool IsBelow { get; } = Path.Contains(Variable, StringComparison.Ordinal);
+}
+
+/// <summary>
+/// THE table of the server: every operation with who may ask for it. <see cref="TokenServerEndpoint"/> runs it; nothing answers a
+/// request but a row of it.
+/// </summary>
+internal sealed class TokenServerRoutes(
+    TokenEndpoint token, JwksEndpoint jwks, MetadataEndpoint metadata, AccessQueryEndpoint pullable, ReportEndpoint reports, CatalogEndpoint catalog, HealthEndpoint health, MetricsEndpoint metrics,
+    AccountTokensEndpoint accountTokens, RevokeEndpoint revoke, RevocationFeedEndpoint revocations, IntrospectionEndpoint introspection)
+{
+    private const int Ordinary = TokenServerApp.MaxBodyBytes;
 
     private static readonly FrontPageEndpoint Front = new($"""
         This is an AuthIndex token server: it says who may do what in a registry.
@@ -36,75 +73,38 @@ internal sealed partial class TokenServerRoutes(
 
         """);
 
-    private readonly FrozenDictionary<string, (string Route, RequestDelegate Handler)> rows = new Dictionary<string, RequestDelegate>(StringComparer.Ordinal)
-    {
-        [TokenEndpoint.Path] = token.HandleAsync,
-        [JwksEndpoint.Path] = jwks.HandleAsync,
-        [MetadataEndpoint.Path] = metadata.HandleAsync,
-        [AccessQueryEndpoint.Path] = pullable.HandleAsync,
-        [ReportEndpoint.EventsPath] = reports.HandleEventsAsync,
-        [ReportEndpoint.SnapshotPath] = reports.HandleSnapshotAsync,
-        [RevocationFeedEndpoint.Path] = revocations.HandleAsync,
-        [IntrospectionEndpoint.Path] = introspection.HandleAsync,
-        [CatalogEndpoint.Path] = catalogue.HandleAsync, // and what lies below
-        [RevokeEndpoint.Path] = revoke.HandleAsync,
-        [AccountTokensEndpoint.Path] = accountTokens.HandleAsync, // and what lies below
-        [HealthEndpoint.LivePath] = HealthEndpoint.LiveAsync,
-        [HealthEndpoint.ReadyPath] = health.ReadyAsync,
-        [MetricsPage.Path] = metrics.HandleAsync,
-        [FrontPageEndpoint.Path] = Front.HandleAsync,
-    }.ToFrozenDictionary(row => row.Key, row => (row.Key, row.Value), StringComparer.Ordinal);
+    /// <summary>The rows.</summary>
+    public IReadOnlyList<TokenServerRoute> All { get; } =
+    [
+        //   methods          path                                    largest body                 who may ask, and who answers
+        new(["GET"],         TokenEndpoint.Path,                      0,                           Anyone(token.AnswerQueryAsync)),
+        new(["POST"],        TokenEndpoint.Path,                      TokenRequest.MaxFormBytes,   Anyone(token.AnswerFormAsync)),
+        new(["GET", "HEAD"], JwksEndpoint.Path,                       0,                           Anyone(jwks.AnswerAsync)),
+        new(["GET", "HEAD"], MetadataEndpoint.Path,                   0,                           Anyone(metadata.AnswerAsync)),
+        new(["POST"],        RevokeEndpoint.Path,                     RevokeEndpoint.MaxFormBytes, Anyone(revoke.AnswerAsync)),
+        new(["POST"],        IntrospectionEndpoint.Path,              Ordinary,                    Registry(introspection.AnswerAsync)),
+        new(["POST"],        AccessQueryEndpoint.Path,                Ordinary,                    Registry(pullable.AnswerAsync)),
+        new(["POST"],        ReportEndpoint.EventsPath,               ReportEndpoint.MaxBodyBytes, Registry(reports.TakeEventsAsync)),
+        new(["POST"],        ReportEndpoint.SnapshotPath,             ReportEndpoint.MaxBodyBytes, Registry(reports.TakeSnapshotAsync)),
+        new(["GET"],         RevocationFeedEndpoint.Path,             0,                           Registry(revocations.AnswerAsync)),
+        new(["GET", "HEAD"], CatalogEndpoint.Path,                    0,                           Subject(catalog.SearchAsync)),
+        new(["GET", "HEAD"], CatalogEndpoint.Path + "/{name}",        0,                           Subject(catalog.DescribeAsync)),
+        new(["GET"],         AccountTokensEndpoint.Path,              0,                           Account(accountTokens.ListAsync)),
+        new(["POST"],        AccountTokensEndpoint.Path,              AccessTokenRequest.MaxBytes, Account(accountTokens.MakeAsync)),
+        new(["DELETE"],      AccountTokensEndpoint.Path + "/{id}",    0,                           Account(accountTokens.EndAsync)),
+        new(["GET", "HEAD"], HealthEndpoint.LivePath,                 0,                           Shared(HealthEndpoint.LiveAsync)),
+        new(["GET", "HEAD"], HealthEndpoint.ReadyPath,                0,                           Shared(health.ReadyAsync)),
+        new(["GET"],         MetricsPage.Path,                        0,                           Shared(metrics.HandleAsync)),
+        new(["GET", "HEAD"], FrontPageEndpoint.Path,                  0,                           Shared(Front.HandleAsync)),
+    ];
 
-    /// <summary>Answers one request.</summary>
-    public async Task HandleAsync(HttpContext context)
-    {
-        try
-        {
-            CountBody(context);
-            await RouteAsync(context);
-        }
-        catch (Exception e) when (ClientDisconnect.Is(e, context))
-        {
-            ClientDisconnect.Abort(context);
-        }
-        catch (Exception e) when (!context.Response.HasStarted && MalformedBody.StatusOf(e) is { } status)
-        {
-            var answer = status == StatusCodes.Status413PayloadTooLarge ? ErrorAnswer.TooLarge : ErrorAnswer.InvalidRequest("the request cannot be read");
-            await answer.SendAsync(context.Response);
-        }
-        catch (Exception e) when (!context.Response.HasStarted)
-        {
-            var (method, path) = (Hosting.LogText.Clean(context.Request.Method), Hosting.LogText.Clean(context.Request.Path));
-            Broken(log, method, path, e);
-            context.Response.Clear();
-            RequestId.AddTo(context);
-            await ErrorAnswer.Broken(context.TraceIdentifier).SendAsync(context.Response);
-        }
-    }
+    private static RouteAccess.Anyone Anyone(Func<RouteRequest, Task<Answer>> handler) => new(handler);
 
-    /// <summary>Has the body counted where its length is not known: registries send theirs in chunks.</summary>
-    private static void CountBody(HttpContext context)
-    {
-        if (context.Request.ContentLength is not null || RequestRecord.Current is not { } record) return;
-        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true }) context.Request.Body = new CountedBodyStream(context.Request.Body, record);
-    }
+    private static RouteAccess.Shared Shared(RequestDelegate handler) => new(handler);
 
-    private Task RouteAsync(HttpContext context)
-    {
-        var (route, answer) = Find(context.Request.Path.Value ?? "");
-        if (RequestRecord.Current is { } record) record.Route = route;
-        return answer(context);
-    }
+    private static RouteAccess.Registry Registry(Func<RouteRequest, RegistryService, Task<Answer>> handler) => new(handler);
 
-    /// <summary>The row of a path: the name that metrics and logs know it by, and who answers.</summary>
-    private (string Route, RequestDelegate Answer) Find(string path)
-    {
-        var row = CatalogEndpoint.Answers(path) ? CatalogEndpoint.Path : AccountTokensEndpoint.Answers(path) ? AccountTokensEndpoint.Path : path;
-        return rows.TryGetValue(row, out var answer) ? (answer.Route, answer.Handler) : (RequestRecord.NoRoute, NotFoundAsync);
-    }
+    private static RouteAccess.Account Account(Func<RouteRequest, AccountCaller, Task<Answer>> handler) => new(handler);
 
-    private static Task NotFoundAsync(HttpContext context) => NotFound.SendAsync(context.Response);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} ended in an exception")]
-    private static partial void Broken(ILogger log, string method, string path, Exception exception);
+    private static RouteAccess.Subject Subject(Func<RouteRequest, SubjectCaller, Task<Answer>> handler) => new(handler);
 }

@@ -31,11 +31,12 @@ public sealed partial class ArchitectureTests
             ["Revocation"] = ["Protocol", "State", "Identity"],
             ["Grants"] = ["Protocol", "State", "Policies", "Identity", "Revocation"],
             ["Authentication"] = ["Protocol", "Policies", "Identity", "Grants"],
-            ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Grants", "Authentication"],
-            ["Account"] = ["Protocol", "Identity", "Token", "Grants", "Authentication"],
-            ["Introspection"] = ["Protocol", "Identity", "Keys", "Grants", "Authentication", "Token", "Revocation"],
+            ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Grants", "Authentication", "Revocation"],
+            ["Access"] = ["Protocol", "Policies", "Identity", "Grants", "Authentication", "Token"],
+            ["Account"] = ["Protocol", "Identity", "Token", "Grants", "Authentication", "Access"],
+            ["Introspection"] = ["Protocol", "Identity", "Authentication", "Token"],
             ["Metadata"] = ["Protocol", "Keys", "Grants", "Token", "Introspection"], // only where they are found
-            ["Index"] = ["Protocol", "State", "Policies", "Identity", "Keys", "Grants", "Authentication", "Token", "Revocation"],
+            ["Index"] = ["Protocol", "State", "Policies", "Identity", "Grants", "Authentication", "Token", "Access"],
             ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Names", "Policies", "Identity", "Keys", "Backup", "Revocation", "Grants", "Authentication", "Token", "Account", "Index"],
         },
         ["RegistryCore"] = new()
@@ -57,7 +58,7 @@ public sealed partial class ArchitectureTests
     };
 
     // What endpoints answer with, and what carries the request from the gate to them.
-    private static readonly string[] RequestCarriers = ["V2Request", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument", "FormBody", "RequestTelemetry", "RequestId", "ClientDisconnect", "ForwardedAddress"];
+    private static readonly string[] RequestCarriers = ["V2Request", "RouteRequest", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument", "FormBody", "RequestTelemetry", "RequestId", "ClientDisconnect", "ForwardedAddress"];
 
     [Fact]
     public void Projects_refer_only_to_those_they_may()

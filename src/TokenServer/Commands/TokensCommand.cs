@@ -69,7 +69,7 @@ internal static class TokensCommand
             var options = Bind(line, parsed);
             var limits = GrantLimits.Of(options);
             var request = new AccessTokenRequest(parsed.GetValue(name)!, parsed.GetValue(expires), parsed.GetValue(repositories), parsed.GetValue(actions), parsed.GetValue(addresses));
-            if (request.Problem(limits, out var lifetime, out var narrowing) is { } problem) throw new OperatorException(problem);
+            if (!request.TryCheck(limits, out var lifetime, out var narrowing, out var problem)) throw new OperatorException(problem);
             var owner = await OwnerAsync(options, parsed.GetValue(account)!, cancellationToken);
 
             await using var database = Open(options);

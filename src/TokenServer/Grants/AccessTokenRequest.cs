@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthIndex.Hosting.Configuration;
@@ -12,6 +13,9 @@ namespace AuthIndex.TokenServer.Grants;
 /// <param name="Addresses">The networks it is good from; null or empty for all.</param>
 internal sealed record AccessTokenRequest(string Name, string? Expires = null, IReadOnlyList<string>? Repositories = null, IReadOnlyList<string>? Actions = null, IReadOnlyList<string>? Addresses = null)
 {
+    /// <summary>The largest body read, in bytes.</summary>
+    public const int MaxBytes = 64 * 1024;
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         PropertyNameCaseInsensitive = false,
@@ -22,33 +26,38 @@ internal sealed record AccessTokenRequest(string Name, string? Expires = null, I
     };
 
     /// <summary>Reads a body.</summary>
-    /// <returns>Null when it is well formed; otherwise what is wrong, fit for the caller's eyes.</returns>
-    public static string? Read(ReadOnlySpan<byte> body, out AccessTokenRequest? request)
+    /// <param name="body">The body.</param>
+    /// <param name="request">The request, when it is well formed.</param>
+    /// <param name="problem">What is wrong otherwise, fit for the caller's eyes.</param>
+    public static bool TryRead(ReadOnlySpan<byte> body, [NotNullWhen(true)] out AccessTokenRequest? request, [NotNullWhen(false)] out string? problem)
     {
-        request = null;
         try
         {
             request = JsonSerializer.Deserialize<AccessTokenRequest>(body, Json);
-            return request is null ? "the body is null" : null;
+            problem = request is null ? "the body is null" : null;
         }
         catch (JsonException e)
         {
-            return $"the body cannot be read{(e.Path is { Length: > 1 } path ? $" at {Hosting.LogText.Clean(path)}" : "")}: it is an object of name, expires, repositories, actions and addresses";
+            request = null;
+            problem = $"the body cannot be read{(e.Path is { Length: > 1 } path ? $" at {Hosting.LogText.Clean(path)}" : "")}: it is an object of name, expires, repositories, actions and addresses";
         }
+
+        return request is not null;
     }
 
     /// <summary>Checks it.</summary>
     /// <param name="limits">Say how long it may last.</param>
-    /// <param name="lifetime">How long it lasts, when the answer is null.</param>
-    /// <param name="narrowing">What it is good for, when the answer is null.</param>
-    /// <returns>Null when it can be made; otherwise what is wrong.</returns>
-    public string? Problem(GrantLimits limits, out TimeSpan lifetime, out TokenRestriction narrowing)
+    /// <param name="lifetime">How long it lasts, when it can be made.</param>
+    /// <param name="narrowing">What it is good for, when it can be made.</param>
+    /// <param name="problem">What is wrong otherwise.</param>
+    public bool TryCheck(GrantLimits limits, out TimeSpan lifetime, out TokenRestriction narrowing, [NotNullWhen(false)] out string? problem)
     {
         lifetime = limits.AccessLifetime;
         narrowing = TokenRestriction.None;
-        if (Grant.NameProblem(Name) is { } unnamed) return unnamed;
-        if (Expires is not null && !Duration.TryParse(Expires, out lifetime)) return $"'{Hosting.LogText.Clean(Expires)}' is no duration; write it like 30d or 12h";
-        return limits.LifetimeProblem(lifetime) ?? TokenRestriction.Read(Texts(Repositories), Texts(Actions), Texts(Addresses), out narrowing);
+        problem = Grant.NameProblem(Name);
+        if (problem is null && Expires is not null && !Duration.TryParse(Expires, out lifetime)) problem = $"'{Hosting.LogText.Clean(Expires)}' is no duration; write it like 30d or 12h";
+        problem ??= limits.LifetimeProblem(lifetime) ?? TokenRestriction.Read(Texts(Repositories), Texts(Actions), Texts(Addresses), out narrowing);
+        return problem is null;
     }
 
     // A list may hold null in JSON, whatever its type says; as a text that names nothing it is refused like any other.

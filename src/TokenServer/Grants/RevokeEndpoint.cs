@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using AuthIndex.TokenServer.Protocol;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -12,51 +13,40 @@ internal sealed class RevokeEndpoint(GrantStore store, RememberedGrants remember
     /// <summary>Where tokens are revoked.</summary>
     public const string Path = "/revoke";
 
-    private const int MaxFormBytes = 64 * 1024; // a registry's token may be sent here by mistake
+    /// <summary>The largest form read: a registry's token may be sent here by mistake.</summary>
+    public const int MaxFormBytes = 64 * 1024;
 
     private static readonly byte[] Done = "{}"u8.ToArray();
 
-    /// <summary>Answers one request.</summary>
-    public async Task HandleAsync(HttpContext context)
+    /// <summary>Ends the token of a form.</summary>
+    public async Task<Answer> AnswerAsync(RouteRequest request)
     {
-        if (!HttpMethods.IsPost(context.Request.Method))
-        {
-            await ErrorAnswer.MethodNotAllowed("POST").SendAsync(context.Response);
-            return;
-        }
-
-        var (form, unreadable) = await FormBody.ReadAsync(context.Request, MaxFormBytes, context.RequestAborted);
-        var token = "";
-        if ((unreadable ?? Read(form!, out token)) is { } error)
-        {
-            await error.SendAsync(context.Response);
-            return;
-        }
-
+        if (!(await FormBody.ReadAsync(request)).TryGet(out var form, out var unreadable)) return unreadable;
+        if (!TryRead(form, out var token, out var problem)) return problem;
         if (TokenSecret.Parse(token) is { } secret && await store.EndAsync(secret.Hash) is { } ended)
         {
             remembered.Look();
             GrantLog.Ended(log, ended, "its holder");
         }
 
-        context.Response.Headers.CacheControl = "no-store";
-        await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Done);
+        return JsonAnswer.Ok(Done);
     }
 
     /// <summary>Reads the form; <c>token_type_hint</c> may say what it wants, since tokens tell their kind themselves.</summary>
-    private static ErrorAnswer? Read(string form, out string token)
+    private static bool TryRead(string form, out string token, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         token = "";
+        problem = null;
         foreach (var parameter in new QueryStringEnumerable(form))
         {
             if (!parameter.DecodeName().Span.SequenceEqual("token")) continue;
-            if (token.Length > 0) return ErrorAnswer.InvalidRequest("more than one token");
+            if (token.Length > 0) problem = ErrorAnswer.InvalidRequest("more than one token");
             token = parameter.DecodeValue().ToString();
         }
 
-        if (token.Length == 0) return ErrorAnswer.InvalidRequest("the parameter token is missing");
-
         // What a registry takes: three parts between points (RFC 7515 section 7.1).
-        return token.AsSpan().Count('.') == 2 ? ErrorAnswer.UnsupportedTokenType : null;
+        if (token.Length == 0) problem ??= ErrorAnswer.InvalidRequest("the parameter token is missing");
+        else if (token.AsSpan().Count('.') == 2) problem ??= ErrorAnswer.UnsupportedTokenType;
+        return problem is null;
     }
 }

@@ -6,6 +6,7 @@ using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Token;
 
 namespace AuthIndex.TokenServer.Index;
 
@@ -16,7 +17,7 @@ namespace AuthIndex.TokenServer.Index;
 /// to. On request the answer also has the beginnings of all names that the caller may pull, so that a registry need not ask about a
 /// catalog that the caller may not see.
 /// </summary>
-internal sealed class AccessQueryEndpoint(IReadOnlyList<RegistryService> services, TokenIntrospection subjects, TokenOwnerResolver issued, PolicyStore policies, TimeProvider time)
+internal sealed class AccessQueryEndpoint(TokenIntrospection tokens, TokenOwnerResolver issued, PolicyStore policies, TimeProvider time)
 {
     /// <summary>Where registries ask.</summary>
     public const string Path = ServerPaths.Pullable;
@@ -24,50 +25,23 @@ internal sealed class AccessQueryEndpoint(IReadOnlyList<RegistryService> service
     private static readonly SignInResult Nobody = new(new SignInOutcome.UnknownAccount(), null);
     private static readonly Caller Anonymous = new("", [], null, "", SignIn.Anonymous);
 
-    /// <summary>Answers one request.</summary>
-    public async Task HandleAsync(HttpContext context)
+    /// <summary>Says which of the repositories in the body the holder of the token in it may pull.</summary>
+    public async Task<Answer> AnswerAsync(RouteRequest request, RegistryService service)
     {
-        if (!HttpMethods.IsPost(context.Request.Method))
-        {
-            await ErrorAnswer.MethodNotAllowed("POST").SendAsync(context.Response);
-            return;
-        }
-
-        if (RegistrySignIn.Read(context.Request.Headers.Authorization, services, out var service) is { } error)
-        {
-            await error.SendAsync(context.Response);
-            return;
-        }
-
-        using var body = new MemoryStream();
-        await context.Request.Body.CopyToAsync(body, context.RequestAborted);
-        if (PullableRequest.Read(body.GetBuffer().AsMemory(0, (int)body.Length), out var request) is { } malformed)
-        {
-            await ErrorAnswer.InvalidRequest(malformed).SendAsync(context.Response);
-            return;
-        }
-
+        if (!PullableRequest.TryRead(await request.ReadBodyAsync(), out var question, out var malformed)) return ErrorAnswer.InvalidRequest(malformed);
         var now = time.GetUtcNow();
-        if (subjects.Read(request!.Token, service!.Audience, now, out var own) is { } bad)
-        {
-            await ErrorAnswer.InvalidRequest(bad).SendAsync(context.Response);
-            return;
-        }
+        if (!tokens.TryRead(question.Token, service.Audience, now, out var own, out var bad)) return ErrorAnswer.InvalidRequest(bad);
 
-        var result = own!.Account.Length == 0
+        var result = own.Account.Length == 0
             ? Nobody
-            : await issued.FindAsync(own.Account, own.Grant, own.SignIn, now, context.RequestAborted);
-        if (result.Outcome is SignInOutcome.Unavailable outage)
-        {
-            await ErrorAnswer.Unavailable(outage.RetryAfter).SendAsync(context.Response);
-            return;
-        }
+            : await issued.FindAsync(own.Account, own.Grant, own.SignIn, now, request.Aborted);
+        if (result.Outcome is SignInOutcome.Unavailable outage) return ErrorAnswer.Unavailable(outage.RetryAfter);
 
         // Whoever has lost the account or the grant since sees what everybody sees.
         var caller = result.Outcome is SignInOutcome.SignedIn who
-            ? new Caller(who.Account, who.Groups, request.Address, service.Name, who.SignedInBy, who.IgnoresCase)
-            : Anonymous with { Address = request.Address, Service = service.Name };
-        await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Pullable(policies.Current, caller, result.Grant?.Narrowing ?? TokenRestriction.None, request, now));
+            ? new Caller(who.Account, who.Groups, question.Address, service.Name, who.SignedInBy, who.IgnoresCase)
+            : Anonymous with { Address = question.Address, Service = service.Name };
+        return JsonAnswer.Ok(Pullable(policies.Current, caller, result.Grant?.Narrowing ?? TokenRestriction.None, question, now)) with { CacheControl = null };
     }
 
     private static byte[] Pullable(Policy policy, Caller caller, TokenRestriction narrowing, PullableRequest request, DateTimeOffset now) =>

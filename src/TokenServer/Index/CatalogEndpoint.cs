@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Access;
+using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Index;
@@ -11,7 +12,7 @@ namespace AuthIndex.TokenServer.Index;
 /// The catalogue for people and programs: GET <c>/index/v1/repositories</c> searches, <c>…/{name}</c> tells where a repository is,
 /// <c>…/{name}/tags</c> its tags. Everyone sees what they may pull; the rest is not there.
 /// </summary>
-internal sealed class CatalogEndpoint(CatalogSignIn signIn, CatalogReader catalogue)
+internal sealed class CatalogEndpoint(PolicyStore policies, CatalogReader catalog, TimeProvider time)
 {
     /// <summary>Where it is.</summary>
     public const string Path = "/index/v1/repositories";
@@ -19,76 +20,58 @@ internal sealed class CatalogEndpoint(CatalogSignIn signIn, CatalogReader catalo
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
-    /// <summary>Whether a path is one of these.</summary>
-    public static bool Answers(string path) => path == Path || path.StartsWith(Path + "/", StringComparison.Ordinal);
+    /// <summary>Answers a search.</summary>
+    public Task<Answer> SearchAsync(RouteRequest request, SubjectCaller caller) => Task.FromResult<Answer>(
+        CatalogPage.TryRead(request.Http.Query, out var page, out var problem) ? Search(ViewOf(caller), request.Http.Query["q"].FirstOrDefault() ?? "", page) : problem);
 
-    /// <summary>Answers one request.</summary>
-    public async Task HandleAsync(HttpContext context)
+    /// <summary>Tells where a repository is, or its tags.</summary>
+    public Task<Answer> DescribeAsync(RouteRequest request, SubjectCaller caller) => Task.FromResult<Answer>(
+        CatalogPage.TryRead(request.Http.Query, out var page, out var problem) ? Describe($"/{request.Argument}", ViewOf(caller), page) : problem);
+
+    private CatalogView ViewOf(SubjectCaller caller) => new(policies.Current, caller, time.GetUtcNow());
+
+    private Answer Describe(string tail, CatalogView view, CatalogPage page)
     {
-        var request = context.Request;
-        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
-        {
-            await ErrorAnswer.MethodNotAllowed("GET, HEAD").SendAsync(context.Response);
-            return;
-        }
-
-        var (view, error) = await signIn.ReadAsync(request.Headers.Authorization, ClientAddress.Of(context.Connection), context.RequestAborted);
-        var wrongPage = CatalogPage.Read(request.Query, out var page);
-        if ((error ?? wrongPage) is { } wrong)
-        {
-            await wrong.SendAsync(context.Response);
-            return;
-        }
-
-        var tail = request.Path.Value![Path.Length..];
-        if (tail.Length == 0) await SearchAsync(context, view!, page);
-        else if (tail.EndsWith(TagsTail, StringComparison.Ordinal)) await TagsAsync(context, view!, NameIn(tail[..^TagsTail.Length]), page);
-        else await PlacesAsync(context, view!, NameIn(tail));
+        var asksForTags = tail.EndsWith(TagsTail, StringComparison.Ordinal);
+        if (NameIn(asksForTags ? tail[..^TagsTail.Length] : tail) is not { } name) return ErrorAnswer.RepositoryUnknown;
+        var services = view.ServicesFor(name);
+        if (PlacesOf(name, services) is not { Count: > 0 } places) return ErrorAnswer.RepositoryUnknown;
+        return asksForTags ? Tags(name, services, page) : Places(name, places, view);
     }
 
     /// <summary>The name in a path. Its slashes may be escaped, and must be in a name that itself ends in <c>/tags</c>.</summary>
     private static RepositoryName? NameIn(string tail) =>
         RepositoryName.TryParse(tail.TrimStart('/').Replace("%2F", "/", StringComparison.OrdinalIgnoreCase), out var name) ? name : null;
 
-    private Task SearchAsync(HttpContext context, CatalogView view, CatalogPage page)
+    private JsonAnswer Search(CatalogView view, string text, CatalogPage page)
     {
-        var text = context.Request.Query["q"].FirstOrDefault() ?? "";
-        var found = catalogue.Search(view, text, page.After, page.Count + 1);
-        if (found.Count > page.Count && page.Count > 0)
+        var found = catalog.Search(view, text, page.After, page.Count + 1);
+        return Ok(new { repositories = found.Take(page.Count) }) with
         {
-            context.Response.Headers.Link = page.NextLink(Path, found[page.Count - 1].Name, text.Length == 0 ? "" : $"&q={Uri.EscapeDataString(text)}");
-        }
-
-        return AnswerAsync(context, new { repositories = found.Take(page.Count) });
+            Link = found.Count > page.Count && page.Count > 0
+                ? page.NextLink(Path, found[page.Count - 1].Name, text.Length == 0 ? "" : $"&q={Uri.EscapeDataString(text)}")
+                : null,
+        };
     }
 
-    private Task PlacesAsync(HttpContext context, CatalogView view, RepositoryName? asked)
+    private static JsonAnswer Places(RepositoryName name, IReadOnlyList<RepositoryPlace> places, CatalogView view) => Ok(new
     {
-        if (asked is not { } name || PlacesOf(name, view.ServicesFor(name)) is not { Count: > 0 } places) return ErrorAnswer.RepositoryUnknown.SendAsync(context.Response);
-        return AnswerAsync(context, new
+        name = name.Value,
+        registries = places.Select(p => new
         {
-            name = name.Value,
-            registries = places.Select(p => new
-            {
-                p.Service,
-                url = view.UrlOf(p.Service)?.AbsoluteUri.TrimEnd('/'),
-                p.Tags,
-                p.Manifests,
-                pushed = Time(p.PushedAt),
-                pulled = Time(p.PulledAt),
-            }),
-        });
-    }
+            p.Service,
+            url = view.UrlOf(p.Service)?.AbsoluteUri.TrimEnd('/'),
+            p.Tags,
+            p.Manifests,
+            pushed = Time(p.PushedAt),
+            pulled = Time(p.PulledAt),
+        }),
+    });
 
-    private Task TagsAsync(HttpContext context, CatalogView view, RepositoryName? asked, CatalogPage page)
+    private JsonAnswer Tags(RepositoryName name, IReadOnlyList<string> services, CatalogPage page)
     {
-        if (asked is not { } name) return ErrorAnswer.RepositoryUnknown.SendAsync(context.Response);
-        var services = view.ServicesFor(name);
-        if (PlacesOf(name, services).Count == 0) return ErrorAnswer.RepositoryUnknown.SendAsync(context.Response);
-
-        var tags = catalogue.Tags(name, services, page.After, page.Count + 1).GroupBy(t => t.Name, StringComparer.Ordinal).Take(page.Count + 1).ToList();
-        if (tags.Count > page.Count && page.Count > 0) context.Response.Headers.Link = page.NextLink($"{Path}/{name.Value.Replace("/", "%2F", StringComparison.Ordinal)}{TagsTail}", tags[page.Count - 1].Key);
-        return AnswerAsync(context, new
+        var tags = catalog.Tags(name, services, page.After, page.Count + 1).GroupBy(t => t.Name, StringComparer.Ordinal).Take(page.Count + 1).ToList();
+        return Ok(new
         {
             name = name.Value,
             tags = tags.Take(page.Count).Select(tag => new
@@ -96,18 +79,19 @@ internal sealed class CatalogEndpoint(CatalogSignIn signIn, CatalogReader catalo
                 name = tag.Key,
                 registries = tag.Select(t => new { t.Service, t.Digest, t.MediaType, t.Size, pushed = Time(t.MovedAt), pushedBy = t.MovedBy, pulled = Time(t.PulledAt) }),
             }),
-        });
+        }) with
+        {
+            Link = tags.Count > page.Count && page.Count > 0
+                ? page.NextLink($"{Path}/{name.Value.Replace("/", "%2F", StringComparison.Ordinal)}{TagsTail}", tags[page.Count - 1].Key)
+                : null,
+        };
     }
 
     /// <summary>Where the caller may find a repository. One that they may pull nowhere is not looked for: the time of the answer would tell that it exists.</summary>
-    private IReadOnlyList<RepositoryPlace> PlacesOf(RepositoryName name, IReadOnlyList<string> services) => services.Count == 0 ? [] : catalogue.Places(name, services);
+    private IReadOnlyList<RepositoryPlace> PlacesOf(RepositoryName name, IReadOnlyList<string> services) => services.Count == 0 ? [] : catalog.Places(name, services);
 
     private static string? Time(long? seconds) =>
         seconds is { } s ? DateTimeOffset.FromUnixTimeSeconds(s).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) : null;
 
-    private static Task AnswerAsync<T>(HttpContext context, T answer)
-    {
-        context.Response.Headers.CacheControl = "no-store";
-        return JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, JsonSerializer.SerializeToUtf8Bytes(answer, Json));
-    }
+    private static JsonAnswer Ok<T>(T body) => JsonAnswer.Ok(JsonSerializer.SerializeToUtf8Bytes(body, Json));
 }

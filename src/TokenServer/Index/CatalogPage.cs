@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using AuthIndex.TokenServer.Protocol;
 
@@ -12,14 +13,13 @@ internal readonly record struct CatalogPage(int Count, string After)
     private const int DefaultCount = 100;
 
     /// <summary>Reads the parameters <c>n</c> and <c>last</c>; an <c>n</c> beyond the most is cut to it.</summary>
-    public static ErrorAnswer? Read(IQueryCollection query, out CatalogPage page)
+    public static bool TryRead(IQueryCollection query, out CatalogPage page, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         var (n, after) = (query["n"].FirstOrDefault() ?? "", query["last"].FirstOrDefault() ?? "");
-        page = new CatalogPage(DefaultCount, after);
-        if (n.Length == 0) return null;
-        if (n.AsSpan().ContainsAnyExceptInRange('0', '9')) return ErrorAnswer.InvalidRequest("n is not a number");
-        page = new CatalogPage(int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? Math.Min(count, MaxCount) : MaxCount, after);
-        return null;
+        var isNumber = !n.AsSpan().ContainsAnyExceptInRange('0', '9');
+        page = new CatalogPage(n.Length == 0 ? DefaultCount : int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? Math.Min(count, MaxCount) : MaxCount, after);
+        problem = isNumber ? null : ErrorAnswer.InvalidRequest("n is not a number");
+        return isNumber;
     }
 
     /// <summary>The <c>Link</c> header to the next page (RFC 8288); everything in it is escaped.</summary>

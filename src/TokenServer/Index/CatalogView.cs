@@ -1,7 +1,6 @@
-using System.Net;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Grants;
-using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
@@ -19,14 +18,15 @@ internal sealed class CatalogView
     private readonly TokenRestriction narrowing;
     private readonly Dictionary<string, (RegistryService Service, RequestConditions Circumstances)> services;
 
-    public CatalogView(Policy policy, SignInOutcome.SignedIn who, TokenRestriction narrowing, IPAddress? address, IReadOnlyList<RegistryService> services, DateTimeOffset now)
+    public CatalogView(Policy policy, SubjectCaller caller, DateTimeOffset now)
     {
         this.policy = policy;
-        this.narrowing = narrowing;
+        narrowing = caller.Restriction;
+        var who = caller.Who;
         subjects = new CallerSubjects(who.Account, who.Groups, policy.Groups, who.IgnoresCase);
-        this.services = services.ToDictionary(
+        services = caller.Services.ToDictionary(
             s => s.Name,
-            s => (s, new RequestConditions(address, s.Name, who.SignedInBy, now, UnknownIsMet: false)),
+            s => (s, new RequestConditions(caller.Address, s.Name, who.SignedInBy, now, UnknownIsMet: false)),
             StringComparer.Ordinal);
     }
 

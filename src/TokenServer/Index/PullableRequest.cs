@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Text.Json;
 using AuthIndex.TokenContract;
@@ -13,36 +14,50 @@ namespace AuthIndex.TokenServer.Index;
 internal sealed record PullableRequest(string Token, IPAddress? Address, IReadOnlyList<RepositoryName> Repositories, bool WantsPrefixes)
 {
     /// <summary>Reads the body: an object with <c>token</c>, <c>repositories</c> and, where they are known or wanted, <c>address</c> and <c>prefixes</c>; other members are passed over.</summary>
-    /// <returns>Null when it is well formed; otherwise what is wrong.</returns>
-    public static string? Read(ReadOnlyMemory<byte> body, out PullableRequest? request)
+    /// <param name="body">The body.</param>
+    /// <param name="request">The request, when it is well formed.</param>
+    /// <param name="problem">What is wrong otherwise.</param>
+    public static bool TryRead(ReadOnlyMemory<byte> body, [NotNullWhen(true)] out PullableRequest? request, [NotNullWhen(false)] out string? problem)
     {
-        request = null;
         try
         {
             using var json = JsonDocument.Parse(body, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 8 });
-            var root = json.RootElement;
-            if (root.ValueKind != JsonValueKind.Object) return "the body is not an object";
-            if (!root.TryGetProperty("token"u8, out var token) || token.ValueKind != JsonValueKind.String) return "the member token is not a text";
-            if (!root.TryGetProperty("repositories"u8, out var list) || list.ValueKind != JsonValueKind.Array) return "the member repositories is not an array";
-            if (!ReadAddress(root, out var address)) return "the member address is not an IP address";
-            if (list.GetArrayLength() > PullableQuestion.MaxRepositories) return $"more than {PullableQuestion.MaxRepositories} repositories";
-
-            var names = new List<RepositoryName>(list.GetArrayLength());
-            foreach (var entry in list.EnumerateArray())
-            {
-                if (entry.ValueKind != JsonValueKind.String || !RepositoryName.TryParse(entry.GetString(), out var name)) return $"repositories[{names.Count}] is not the name of a repository";
-                names.Add(name);
-            }
-
-            var wantsPrefixes = root.TryGetProperty("prefixes"u8, out var prefixes) && prefixes.ValueKind == JsonValueKind.True;
-            request = new PullableRequest(token.GetString()!, address, names, wantsPrefixes);
-            return null;
+            return TryRead(json.RootElement, out request, out problem);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // InvalidOperationException: a text that is no Unicode, such as half a surrogate pair.
-            return "the body is not JSON";
+            // InvalidOperationException: a text that is not Unicode, such as half a surrogate pair.
+            (request, problem) = (null, "the body is not JSON");
+            return false;
         }
+    }
+
+    private static bool TryRead(JsonElement root, [NotNullWhen(true)] out PullableRequest? request, [NotNullWhen(false)] out string? problem)
+    {
+        request = null;
+        problem = "the body is not an object";
+        if (root.ValueKind != JsonValueKind.Object) return false;
+        problem = "the member token is not a text";
+        if (!root.TryGetProperty("token"u8, out var member) || member.ValueKind != JsonValueKind.String || member.GetString() is not { } token) return false;
+        problem = "the member repositories is not an array";
+        if (!root.TryGetProperty("repositories"u8, out var list) || list.ValueKind != JsonValueKind.Array) return false;
+        problem = "the member address is not an IP address";
+        if (!ReadAddress(root, out var address)) return false;
+        problem = $"more than {PullableQuestion.MaxRepositories} repositories";
+        if (list.GetArrayLength() > PullableQuestion.MaxRepositories) return false;
+
+        var names = new List<RepositoryName>(list.GetArrayLength());
+        foreach (var entry in list.EnumerateArray())
+        {
+            problem = $"repositories[{names.Count}] is not the name of a repository";
+            if (entry.ValueKind != JsonValueKind.String || !RepositoryName.TryParse(entry.GetString(), out var name)) return false;
+            names.Add(name);
+        }
+
+        var wantsPrefixes = root.TryGetProperty("prefixes"u8, out var prefixes) && prefixes.ValueKind == JsonValueKind.True;
+        request = new PullableRequest(token, address, names, wantsPrefixes);
+        problem = null;
+        return true;
     }
 
     private static bool ReadAddress(JsonElement root, out IPAddress? address)

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.Protocol;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace AuthIndex.TokenServer.Index;
 
@@ -10,80 +9,57 @@ namespace AuthIndex.TokenServer.Index;
 /// Where registries tell what changed: POST <c>/index/v1/events</c>, and POST <c>/index/v1/snapshot</c> for everything anew. 200
 /// when it is in the catalogue, 409 when it does not begin where the catalogue stands. A registry changes its own part only.
 /// </summary>
-internal sealed partial class ReportEndpoint(IReadOnlyList<RegistryService> services, CatalogWriter catalogue, CatalogSweeper sweeper, ILogger<ReportEndpoint> log)
+internal sealed partial class ReportEndpoint(CatalogWriter catalog, CatalogSweeper sweeper, ILogger<ReportEndpoint> log)
 {
     public const string EventsPath = ServerPaths.Events;
     public const string SnapshotPath = ServerPaths.Snapshot;
 
-    // 1000 events, each of the longest names and an account name that JSON writes with escapes.
-    private const int MaxBodyBytes = 4 * 1024 * 1024;
+    /// <summary>The largest report: 1000 events, each of the longest names and an account name that JSON writes with escapes.</summary>
+    public const int MaxBodyBytes = 4 * 1024 * 1024;
 
     private static readonly byte[] Taken = "{}"u8.ToArray();
 
-    /// <summary>Answers at <see cref="EventsPath"/>.</summary>
-    public Task HandleEventsAsync(HttpContext context) => HandleAsync(context, WireJson.Strict.EventReport, r => r.Problem(), catalogue.TakeAsync);
+    /// <summary>Takes what happened since.</summary>
+    public Task<Answer> TakeEventsAsync(RouteRequest request, RegistryService service) =>
+        TakeAsync(request, service, WireJson.Strict.EventReport, r => r.Problem(), catalog.TakeAsync);
 
-    /// <summary>Answers at <see cref="SnapshotPath"/>.</summary>
-    public Task HandleSnapshotAsync(HttpContext context) => HandleAsync(context, WireJson.Strict.SnapshotReport, r => r.Problem(), async (service, report) =>
+    /// <summary>Takes a part of all that the registry holds.</summary>
+    public Task<Answer> TakeSnapshotAsync(RouteRequest request, RegistryService service) => TakeAsync(request, service, WireJson.Strict.SnapshotReport, r => r.Problem(), async (name, report) =>
     {
-        var outcome = await catalogue.TakeAsync(service, report);
+        var outcome = await catalog.TakeAsync(name, report);
         if (report.IsLast && outcome is ReportOutcome.Taken)
         {
-            LogResync(log, service, report.Position.Sequence);
+            LogResync(log, name, report.Position.Sequence);
             sweeper.Wake();
         }
 
         return outcome;
     });
 
-    private async Task HandleAsync<T>(HttpContext context, JsonTypeInfo<T> type, Func<T, string?> problem, Func<string, T, Task<ReportOutcome>> take)
+    private async Task<Answer> TakeAsync<T>(
+        RouteRequest request, RegistryService service, JsonTypeInfo<T> type, Func<T, string?> problem, Func<string, T, Task<ReportOutcome>> take)
     {
-        if (!HttpMethods.IsPost(context.Request.Method))
-        {
-            await ErrorAnswer.MethodNotAllowed("POST").SendAsync(context.Response);
-            return;
-        }
-
-        if (RegistrySignIn.Read(context.Request.Headers.Authorization, services, out var service) is { } refused)
-        {
-            await refused.SendAsync(context.Response);
-            return;
-        }
-
-        // Strangers are kept to the server's own limit.
-        context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = MaxBodyBytes;
-        T report;
+        T? report;
         try
         {
-            report = (await JsonSerializer.DeserializeAsync(context.Request.Body, type, context.RequestAborted))!;
+            report = await JsonSerializer.DeserializeAsync(request.Http.Body, type, request.Aborted);
         }
         catch (JsonException e)
         {
-            await RefuseAsync(context, service!.Name, $"the report cannot be read at {e.Path}");
-            return;
+            return Refuse(service.Name, $"the report cannot be read at {e.Path}");
         }
 
-        if (report is null || problem(report) is not null)
-        {
-            await RefuseAsync(context, service!.Name, report is null ? "there is no report" : problem(report)!);
-            return;
-        }
-
-        switch (await take(service!.Name, report))
-        {
-            case ReportOutcome.OutOfStep { Reason: var reason }:
-                await ErrorAnswer.OutOfStep(reason).SendAsync(context.Response);
-                break;
-            default:
-                await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Taken);
-                break;
-        }
+        if (report is null) return Refuse(service.Name, "there is no report");
+        if (problem(report) is { } wrong) return Refuse(service.Name, wrong);
+        return await take(service.Name, report) is ReportOutcome.OutOfStep { Reason: var reason }
+            ? ErrorAnswer.OutOfStep(reason)
+            : JsonAnswer.Ok(Taken) with { CacheControl = null };
     }
 
-    private Task RefuseAsync(HttpContext context, string service, string reason)
+    private ErrorAnswer Refuse(string service, string reason)
     {
         LogRefused(log, service, reason);
-        return ErrorAnswer.InvalidRequest(reason).SendAsync(context.Response);
+        return ErrorAnswer.InvalidRequest(reason);
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The catalogue of {Service} was made anew, as of its event {Sequence}")]

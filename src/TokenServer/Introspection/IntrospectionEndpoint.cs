@@ -2,9 +2,7 @@ using System.Text.Json;
 using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.Authentication;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
-using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Token;
 
 namespace AuthIndex.TokenServer.Introspection;
@@ -13,58 +11,39 @@ namespace AuthIndex.TokenServer.Introspection;
 /// POST <c>/introspect</c> (RFC 7662): a registry asks whether a token for it is good at this moment, which its signature alone
 /// cannot tell: the token may have been revoked, its account suspended or gone.
 /// </summary>
-internal sealed partial class IntrospectionEndpoint(
-    IReadOnlyList<RegistryService> services, KeyStore keys, string issuer, Revocations revocations, TokenOwnerResolver issued, TimeProvider time, ILogger<IntrospectionEndpoint> log)
+internal sealed partial class IntrospectionEndpoint(TokenIntrospection tokens, TokenOwnerResolver issued, TimeProvider time, ILogger<IntrospectionEndpoint> log)
 {
     /// <summary>Where registries ask.</summary>
     public const string Path = ServerPaths.Introspection;
 
     private static readonly byte[] Inactive = JsonSerializer.SerializeToUtf8Bytes(new IntrospectionAnswer(false), WireJson.Answers.IntrospectionAnswer);
 
-    /// <summary>Answers one request.</summary>
-    public async Task HandleAsync(HttpContext context)
+    /// <summary>Says whether the token of a form is good for the registry that asks.</summary>
+    public async Task<Answer> AnswerAsync(RouteRequest request, RegistryService service)
     {
-        if (!HttpMethods.IsPost(context.Request.Method))
-        {
-            await ErrorAnswer.MethodNotAllowed("POST").SendAsync(context.Response);
-            return;
-        }
-
-        if (RegistrySignIn.Read(context.Request.Headers.Authorization, services, out var service) is { } refused)
-        {
-            await refused.SendAsync(context.Response);
-            return;
-        }
-
-        if (await TokenOfAsync(context.Request, context.RequestAborted) is not { } text)
-        {
-            await ErrorAnswer.InvalidRequest("the body is a form with one token (RFC 7662 section 2.1)").SendAsync(context.Response);
-            return;
-        }
+        if (await TokenOfAsync(request.Http, request.Aborted) is not { } text) return ErrorAnswer.InvalidRequest("the body is a form with one token (RFC 7662 section 2.1)");
 
         var now = time.GetUtcNow();
-        var problem = IssuedTokenReader.Read(keys, issuer, text, service!.Audience, now, out var token);
-        if (problem is null && revocations.IsVoid(token!.Account, token.Grant, token.Id, token.IssuedAt)) problem = "the token was revoked";
-        if (problem is null && token!.Account.Length > 0)
+        if (!tokens.TryRead(text, service.Audience, now, out var token, out var problem)) return Void(service, problem);
+        if (token.Account.Length == 0) return JsonAnswer.Ok(Active(token));
+        switch ((await issued.FindAsync(token.Account, token.Grant, token.SignIn, now, request.Aborted)).Outcome)
         {
-            switch ((await issued.FindAsync(token.Account, token.Grant, token.SignIn, now, context.RequestAborted)).Outcome)
-            {
-                case SignInOutcome.Unavailable outage:
-                    LogUnknown(log, service.Name, outage.Reason);
-                    await ErrorAnswer.Unavailable(outage.RetryAfter).SendAsync(context.Response);
-                    return;
-                case SignInOutcome.Refused { Reason: var reason }:
-                    problem = reason;
-                    break;
-                case not SignInOutcome.SignedIn:
-                    problem = "its account is gone";
-                    break;
-            }
+            case SignInOutcome.SignedIn:
+                return JsonAnswer.Ok(Active(token));
+            case SignInOutcome.Unavailable outage:
+                LogUnknown(log, service.Name, outage.Reason);
+                return ErrorAnswer.Unavailable(outage.RetryAfter);
+            case SignInOutcome.Refused { Reason: var reason }:
+                return Void(service, reason);
+            default:
+                return Void(service, "its account is gone");
         }
+    }
 
-        if (problem is not null) LogInactive(log, service.Name, problem);
-        context.Response.Headers.CacheControl = "no-store";
-        await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, problem is null ? Active(token!) : Inactive);
+    private JsonAnswer Void(RegistryService service, string problem)
+    {
+        LogInactive(log, service.Name, problem);
+        return JsonAnswer.Ok(Inactive);
     }
 
     /// <summary>The form's token; null when there is none or more than one, or no form.</summary>

@@ -15,23 +15,12 @@ internal sealed class JwksEndpoint(KeyStore keys, TimeProvider time)
 
     private volatile JwksDocument last = new([]);
 
-    /// <summary>Answers GET and HEAD, with 304 to whoever has the document already (RFC 9110 section 13.1.2).</summary>
-    public Task HandleAsync(HttpContext context)
+    /// <summary>The document, or 304 to whoever has it already (RFC 9110 section 13.1.2).</summary>
+    public Task<Answer> AnswerAsync(RouteRequest request)
     {
-        var request = context.Request;
-        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method)) return ErrorAnswer.MethodNotAllowed("GET, HEAD").SendAsync(context.Response);
-
         var document = Current();
-        var headers = context.Response.Headers;
-        headers.ETag = document.ETag;
-        headers.CacheControl = "public, max-age=60";
-        if (IsKnownTo(request, document.ETag))
-        {
-            context.Response.StatusCode = StatusCodes.Status304NotModified;
-            return Task.CompletedTask;
-        }
-
-        return JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, document.Body);
+        var answer = IsKnownTo(request.Http, document.ETag) ? new JsonAnswer(StatusCodes.Status304NotModified, null) : JsonAnswer.Ok(document.Body);
+        return Task.FromResult<Answer>(answer with { ETag = document.ETag, CacheControl = "public, max-age=60" });
     }
 
     private JwksDocument Current()

@@ -17,14 +17,10 @@ internal sealed class MetadataEndpoint(string issuer, Uri? publicUrl, bool excha
 
     private readonly byte[]? known = publicUrl is null ? null : Write(issuer, publicUrl.AbsoluteUri.TrimEnd('/'), exchangesTokens);
 
-    /// <summary>Answers GET and HEAD.</summary>
-    public Task HandleAsync(HttpContext context)
-    {
-        var request = context.Request;
-        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method)) return ErrorAnswer.MethodNotAllowed("GET, HEAD").SendAsync(context.Response);
-        context.Response.Headers.CacheControl = known is null ? "no-store" : "public, max-age=300";
-        return JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, known ?? Write(issuer, $"{request.Scheme}://{request.Host}", exchangesTokens));
-    }
+    /// <summary>The document.</summary>
+    public Task<Answer> AnswerAsync(RouteRequest request) => Task.FromResult<Answer>(known is null
+        ? JsonAnswer.Ok(Write(issuer, $"{request.Http.Scheme}://{request.Http.Host}", exchangesTokens))
+        : JsonAnswer.Ok(known) with { CacheControl = "public, max-age=300" });
 
     private static byte[] Write(string issuer, string at, bool exchangesTokens) => JsonBytes.Write((issuer, at, exchangesTokens), static (json, server) =>
     {

@@ -7,7 +7,7 @@ namespace AuthIndex.TokenServer.Protocol;
 /// read: <c>error</c> and <c>error_description</c> (RFC 6749 section 5.2) and <c>errors[]</c> (OCI distribution-spec, "Error codes"),
 /// whose message docker prints; a 401 has <c>details</c> besides.
 /// </summary>
-internal sealed record ErrorAnswer
+internal sealed record ErrorAnswer : Answer
 {
     /// <summary>The header of a 401: passwords are read as UTF-8 (RFC 7617 section 2.1).</summary>
     public const string Challenge = "Basic realm=\"authindex\", charset=\"UTF-8\"";
@@ -120,8 +120,8 @@ internal sealed record ErrorAnswer
     /// <summary>What a token is to be exchanged for is no registry of this server (RFC 8693 section 2.2.2).</summary>
     public static ErrorAnswer InvalidTarget(string message) => new(StatusCodes.Status400BadRequest, "invalid_target", "UNSUPPORTED", message);
 
-    /// <summary>Sends the answer.</summary>
-    public Task SendAsync(HttpResponse response)
+    /// <inheritdoc/>
+    public override Task SendAsync(HttpResponse response)
     {
         var headers = response.Headers;
         headers.CacheControl = "no-store";

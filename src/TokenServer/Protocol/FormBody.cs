@@ -1,5 +1,4 @@
 using System.Text;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 
 namespace AuthIndex.TokenServer.Protocol;
@@ -11,30 +10,25 @@ internal static class FormBody
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Reads the whole body; the text or the answer to give, never both.</summary>
-    /// <param name="request">The request.</param>
-    /// <param name="maxBytes">The largest body read.</param>
-    /// <param name="cancellationToken">Ends the reading.</param>
-    /// <exception cref="BadHttpRequestException">It is larger.</exception>
-    public static async Task<(string? Form, ErrorAnswer? Error)> ReadAsync(HttpRequest request, int maxBytes, CancellationToken cancellationToken)
+    /// <summary>Reads the whole body as a form's text.</summary>
+    /// <exception cref="BadHttpRequestException">It is larger than the row allows.</exception>
+    public static async Task<Result<string>> ReadAsync(RouteRequest request)
     {
-        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+        if (!MediaTypeHeaderValue.TryParse(request.Http.ContentType, out var type)
             || !type.MediaType.Equals(MediaType, StringComparison.OrdinalIgnoreCase)
             || (type.Charset.HasValue && !type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)))
         {
-            return (null, ErrorAnswer.InvalidRequest($"the body is not a form: its Content-Type must be {MediaType}, in UTF-8"));
+            return ErrorAnswer.InvalidRequest($"the body is not a form: its Content-Type must be {MediaType}, in UTF-8");
         }
 
-        request.HttpContext.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = maxBytes;
-        using var body = new MemoryStream();
-        await request.Body.CopyToAsync(body, cancellationToken);
+        var body = await request.ReadBodyAsync();
         try
         {
-            return (StrictUtf8.GetString(body.GetBuffer(), 0, (int)body.Length), null);
+            return StrictUtf8.GetString(body.Span);
         }
         catch (DecoderFallbackException)
         {
-            return (null, ErrorAnswer.InvalidRequest("the form is not UTF-8"));
+            return ErrorAnswer.InvalidRequest("the form is not UTF-8");
         }
     }
 }

@@ -10,8 +10,7 @@ namespace AuthIndex.TokenServer.Revocation;
 /// once when there is something after the sequence, otherwise as soon as there is, or when the wait is over. A registry that waits
 /// costs a connection and nothing else.
 /// </summary>
-internal sealed class RevocationFeedEndpoint(
-    IReadOnlyList<RegistryService> services, Revocations revocations, RevocationWatch watch, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class RevocationFeedEndpoint(Revocations revocations, RevocationWatch watch, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     /// <summary>Where it is.</summary>
     public const string Path = ServerPaths.Revocations;
@@ -27,26 +26,13 @@ internal sealed class RevocationFeedEndpoint(
     /// <summary>How many registries wait for an answer now.</summary>
     public int Waiting => Volatile.Read(ref waiting);
 
-    /// <summary>Answers one request.</summary>
-    public async Task HandleAsync(HttpContext context)
+    /// <summary>Answers a registry; which one does not matter, since all are told the same.</summary>
+    public async Task<Answer> AnswerAsync(RouteRequest request, RegistryService service)
     {
-        if (!HttpMethods.IsGet(context.Request.Method))
-        {
-            await ErrorAnswer.MethodNotAllowed("GET").SendAsync(context.Response);
-            return;
-        }
-
-        if (RegistrySignIn.Read(context.Request.Headers.Authorization, services, out _) is { } refused)
-        {
-            await refused.SendAsync(context.Response);
-            return;
-        }
-
-        var query = context.Request.Query;
+        var query = request.Http.Query;
         if (Number(query[RevocationQuery.AfterParameter]) is not { } after || Number(query[RevocationQuery.WaitParameter]) is not { } seconds)
         {
-            await ErrorAnswer.InvalidRequest("after and wait are whole numbers of 0 or more").SendAsync(context.Response);
-            return;
+            return ErrorAnswer.InvalidRequest("after and wait are whole numbers of 0 or more");
         }
 
         // Numbers of another epoch mean nothing here, and who has them must hear so at once.
@@ -56,12 +42,11 @@ internal sealed class RevocationFeedEndpoint(
         var page = revocations.After(after, PageSize);
         if (page.Sequence == after && !isOtherEpoch && seconds > 0)
         {
-            await WaitAsync(next, TimeSpan.FromSeconds(Math.Min(seconds, LongestWait.TotalSeconds)), context.RequestAborted);
+            await WaitAsync(next, TimeSpan.FromSeconds(Math.Min(seconds, LongestWait.TotalSeconds)), request.Aborted);
             page = revocations.After(after, PageSize);
         }
 
-        context.Response.Headers.CacheControl = "no-store";
-        await JsonBytes.SendAsync(context.Response, StatusCodes.Status200OK, Body(page));
+        return JsonAnswer.Ok(Body(page));
     }
 
     /// <summary>Waits; a server that is told to stop does not.</summary>

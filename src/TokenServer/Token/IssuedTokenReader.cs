@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using AuthIndex.Hosting;
 using AuthIndex.TokenContract;
@@ -26,41 +27,49 @@ internal sealed record IssuedTokenReader(
     /// <param name="token">The token.</param>
     /// <param name="audience">The registry's audience.</param>
     /// <param name="now">The time.</param>
-    /// <param name="own">The token, when the answer is null. Whether it was revoked is not known yet.</param>
-    /// <returns>Null when the token is good; otherwise what is wrong with it.</returns>
-    public static string? Read(KeyStore keys, string issuer, string token, string audience, DateTimeOffset now, out IssuedTokenReader? own)
+    /// <param name="own">The token, when it is good. Whether it was revoked is not known yet.</param>
+    /// <param name="problem">What is wrong with it otherwise.</param>
+    public static bool TryRead(
+        KeyStore keys, string issuer, string token, string audience, DateTimeOffset now, [NotNullWhen(true)] out IssuedTokenReader? own, [NotNullWhen(false)] out string? problem)
     {
         own = null;
-        if (TokenSigner.Open(keys.Current.Published(now), token) is not { } payload) return "the token is not one of this server";
+        problem = "the token is not one of this server";
+        if (TokenSigner.Open(keys.Current.Published(now), token) is not { } payload) return false;
         try
         {
             // Others may sign with the key too: what it signed need not be what this server writes.
             using var json = JsonDocument.Parse(payload, StrictJson);
-            return Read(json.RootElement.Clone(), issuer, audience, now, out own);
+            return TryRead(json.RootElement.Clone(), issuer, audience, now, out own, out problem);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            return Malformed; // InvalidOperationException: half a surrogate pair
+            problem = Malformed; // InvalidOperationException: half a surrogate pair
+            return false;
         }
     }
 
-    private static string? Read(JsonElement claims, string issuer, string audience, DateTimeOffset now, out IssuedTokenReader? own)
+    private static bool TryRead(
+        JsonElement claims, string issuer, string audience, DateTimeOffset now, [NotNullWhen(true)] out IssuedTokenReader? own, [NotNullWhen(false)] out string? problem)
     {
         own = null;
-        if (claims.ValueKind != JsonValueKind.Object) return Malformed;
-        if (Text(claims, "iss") != issuer) return "the token is of another issuer";
-        if (Text(claims, "aud") != audience) return "the token is for another service";
+        problem = Malformed;
+        if (claims.ValueKind != JsonValueKind.Object) return false;
+        problem = Text(claims, "iss") != issuer ? "the token is of another issuer" : Text(claims, "aud") != audience ? "the token is for another service" : null;
+        if (problem is not null) return false;
+
+        problem = Malformed;
         if (!TryTime(claims, "exp", out var expires) || !TryTime(claims, "iat", out var issuedAt) || !TryTime(claims, "nbf", out _)
             || Text(claims, "sub") is not { } account || Text(claims, "jti") is not { } id
             || !claims.TryGetProperty(TokenProfile.Access, out var access) || !AccessClaim.TryRead(access, out var granted))
         {
-            return Malformed;
+            return false;
         }
 
-        if (expires <= now) return "the token has expired";
-        var (grant, signIn) = (Text(claims, TokenProfile.Grant), Text(claims, TokenProfile.SignIn));
-        own = new IssuedTokenReader(account, grant, id, signIn, issuedAt.ToUnixTimeSeconds(), granted, claims);
-        return null;
+        problem = "the token has expired";
+        if (expires <= now) return false;
+        own = new IssuedTokenReader(account, Text(claims, TokenProfile.Grant), id, Text(claims, TokenProfile.SignIn), issuedAt.ToUnixTimeSeconds(), granted, claims);
+        problem = null;
+        return true;
     }
 
     private static string? Text(JsonElement claims, string name) =>

@@ -7,16 +7,13 @@ namespace AuthIndex.TokenServer.Token;
 /// <summary>The body of a success (Docker token specification, "Token response fields"; RFC 6749 section 5.1).</summary>
 internal static class TokenAnswer
 {
-    /// <summary>Sends the token under both names that clients look for.</summary>
-    /// <param name="response">Where to.</param>
+    /// <summary>The token under both names that clients look for.</summary>
     /// <param name="token">The token.</param>
     /// <param name="granted">What it grants, where RFC 6749 wants that told; null elsewhere.</param>
     /// <param name="refreshToken">The refresh token that goes with it; null for none.</param>
     /// <param name="isExchanged">Whether RFC 8693 section 2.2.1 wants the token's type told.</param>
-    public static Task SendAsync(HttpResponse response, IssuedToken token, IReadOnlyList<Scope>? granted, string? refreshToken, bool isExchanged)
-    {
-        response.Headers.CacheControl = "no-store";
-        return JsonBytes.SendAsync(response, StatusCodes.Status200OK, JsonBytes.Write((token, granted, refreshToken, isExchanged), static (json, answer) =>
+    public static JsonAnswer Of(IssuedToken token, IReadOnlyList<Scope>? granted, string? refreshToken, bool isExchanged) =>
+        JsonAnswer.Ok(JsonBytes.Write((token, granted, refreshToken, isExchanged), static (json, answer) =>
         {
             var (token, granted, refreshToken, isExchanged) = answer;
             json.WriteStartObject();
@@ -30,5 +27,4 @@ internal static class TokenAnswer
             if (refreshToken is not null) json.WriteString("refresh_token"u8, refreshToken);
             json.WriteEndObject();
         }));
-    }
 }

@@ -25,62 +25,75 @@ internal sealed class TokenEndpoint(
 
     private static readonly SignInResult Anonymous = new(new SignInOutcome.SignedIn("", [], SignIn.Anonymous), null);
 
-    /// <summary>Answers one request.</summary>
-    public async Task HandleAsync(HttpContext context)
+    /// <summary>Answers a query, as Docker's specification has it.</summary>
+    public async Task<Answer> AnswerQueryAsync(RouteRequest http)
     {
         // 1 parse
-        var (request, error) = await ReadAsync(context);
-        if (request is null)
-        {
-            await error!.SendAsync(context.Response);
-            return;
-        }
+        var wrongHeader = BasicCredentials.Read(http.Http.Headers.Authorization, out var header);
+        if (!TokenRequest.TryReadQuery(http.Http.QueryString.Value, header, services, out var request, out var problem)) return problem;
+        return wrongHeader ?? await AnswerAsync(http, request);
+    }
 
+    /// <summary>Answers a form, as RFC 6749 has it.</summary>
+    public async Task<Answer> AnswerFormAsync(RouteRequest http)
+    {
+        // 1 parse
+        var wrongHeader = BasicCredentials.Read(http.Http.Headers.Authorization, out var header);
+        if (!(await FormBody.ReadAsync(http)).TryGet(out var form, out var unreadable)) return wrongHeader ?? unreadable;
+        if (wrongHeader is not null) return wrongHeader;
+        return TokenRequest.TryReadForm(form, header, services, out var request, out var problem) ? await AnswerAsync(http, request) : problem;
+    }
+
+    private async Task<Answer> AnswerAsync(RouteRequest http, TokenRequest request)
+    {
         // 2 authenticate. The token is dated by when this began: whatever ends the account meanwhile voids it.
         var began = time.GetUtcNow();
-        var span = TokenTraces.Source.StartActivity("sign in");
-        var address = ClientAddress.Of(context.Connection);
-        var result = request.Credentials is null
-            ? Recognize(context.Connection.ClientCertificate)
-            : await callers.SignInAsync(request.Credentials, new SignInContext(request.Service.Name, request.Client, address), context.RequestAborted);
-        span?.SetTag("authindex.outcome", result.Outcome.Word);
-        span?.Dispose();
-        string? refreshToken = null;
-        if (request.WantsRefreshToken) (result, refreshToken) = await WithRefreshTokenAsync(request, result, address);
+        var address = http.Address;
+        var (result, refreshToken) = await AuthenticateAsync(http, request);
         if (result.Outcome is not SignInOutcome.SignedIn who)
         {
-            var answer = report.NotSignedIn(result, request.Credentials?.User ?? "", address, request.Service.Name, time.GetUtcNow());
-            await InWordsFor(request, answer).SendAsync(context.Response);
-            return;
+            return InWordsFor(request, report.NotSignedIn(result, request.Credentials?.User ?? "", address, request.Service.Name, time.GetUtcNow()));
         }
 
-        if (who.SignedInBy == SignIn.Anonymous && rate.Take(address) is { } wait)
-        {
-            await ErrorAnswer.TooManyRequests(wait).SendAsync(context.Response);
-            return;
-        }
+        if (who.SignedInBy == SignIn.Anonymous && rate.Take(address) is { } wait) return ErrorAnswer.TooManyRequests(wait);
 
         // 3 authorise
-        span = TokenTraces.Source.StartActivity("decide");
-        var now = time.GetUtcNow();
-        var caller = new Caller(who.Account, who.Groups, address, request.Service.Name, who.SignedInBy, who.IgnoresCase);
-        var policy = policies.Current;
-        var authorisation = Authorization.Decide(policy, caller, request.Scopes, now);
-        if (who.PullOnly is { } reason) authorisation = authorisation.WithoutChanges(reason);
-        if (result.Grant is { } narrow) authorisation = authorisation.Keep(narrow.Narrowing.Restrict, $"the access token {narrow.Id} is not good for it");
-        span?.Dispose();
-        report.Decided(caller, result.Grant, request.Scopes, authorisation, policy, now);
+        var authorisation = Authorise(request, who, result.Grant, address);
 
         // 4 issue. A token ends with the first thing that it was given for.
         var end = Decision.Earliest([who.TokensEnd, result.Grant?.Expires, authorisation.Until]);
         if (issuer.Issue(request.Service, who.Account, authorisation, began, result.Grant?.Id, end, who.SignInId) is not { } token)
         {
-            await ErrorAnswer.InvalidRequest("so many scopes make a token that clients cannot carry: ask for fewer at once").SendAsync(context.Response);
-            return;
+            return ErrorAnswer.InvalidRequest("so many scopes make a token that clients cannot carry: ask for fewer at once");
         }
 
-        // 5 write
-        await TokenAnswer.SendAsync(context.Response, token, request.IsForm ? authorisation.Granted : null, refreshToken, request.IsExchange);
+        // 5 answer
+        return TokenAnswer.Of(token, request.IsForm ? authorisation.Granted : null, refreshToken, request.IsExchange);
+    }
+
+    private async Task<(SignInResult Result, string? RefreshToken)> AuthenticateAsync(RouteRequest http, TokenRequest request)
+    {
+        var span = TokenTraces.Source.StartActivity("sign in");
+        var result = request.Credentials is null
+            ? Recognize(http.Certificate)
+            : await callers.SignInAsync(request.Credentials, new SignInContext(request.Service.Name, request.Client, http.Address), http.Aborted);
+        span?.SetTag("authindex.outcome", result.Outcome.Word);
+        span?.Dispose();
+        return request.WantsRefreshToken ? await WithRefreshTokenAsync(request, result, http.Address) : (result, null);
+    }
+
+    private Authorization Authorise(TokenRequest request, SignInOutcome.SignedIn who, Grant? grant, IPAddress? address)
+    {
+        var span = TokenTraces.Source.StartActivity("decide");
+        var now = time.GetUtcNow();
+        var caller = new Caller(who.Account, who.Groups, address, request.Service.Name, who.SignedInBy, who.IgnoresCase);
+        var policy = policies.Current;
+        var authorisation = Authorization.Decide(policy, caller, request.Scopes, now);
+        if (who.PullOnly is { } reason) authorisation = authorisation.WithoutChanges(reason);
+        if (grant is not null) authorisation = authorisation.Keep(grant.Narrowing.Restrict, $"the access token {grant.Id} is not good for it");
+        span?.Dispose();
+        report.Decided(caller, grant, request.Scopes, authorisation, policy, now);
+        return authorisation;
     }
 
     private static ErrorAnswer InWordsFor(TokenRequest request, ErrorAnswer answer) => request switch
@@ -93,20 +106,6 @@ internal sealed class TokenEndpoint(
 
     private SignInResult Recognize(X509Certificate2? certificate) =>
         certificates.Recognize(certificate) is { } outcome ? new SignInResult(suspended.Check(outcome), null) : Anonymous;
-
-    private async Task<(TokenRequest? Request, ErrorAnswer? Error)> ReadAsync(HttpContext context)
-    {
-        var http = context.Request;
-        var isForm = HttpMethods.IsPost(http.Method);
-        if (!isForm && !HttpMethods.IsGet(http.Method)) return (null, ErrorAnswer.MethodNotAllowed("GET, POST"));
-
-        var wrongHeader = BasicCredentials.Read(http.Headers.Authorization, out var header);
-        TokenRequest? request = null;
-        if (!isForm) return (TokenRequest.ReadQuery(http.QueryString.Value, header, services, out request) ?? wrongHeader) is { } wrong ? (null, wrong) : (request, null);
-
-        var (form, unreadable) = await FormBody.ReadAsync(http, TokenRequest.MaxFormBytes, context.RequestAborted);
-        return (wrongHeader ?? unreadable ?? TokenRequest.ReadForm(form!, header, services, out request)) is { } error ? (null, error) : (request, null);
-    }
 
     /// <summary>
     /// Only a password is exchanged: what stands for it already must not make itself live longer, and nobody's is nobody's. A client

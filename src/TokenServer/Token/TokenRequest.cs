@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity.Oidc;
@@ -44,64 +45,71 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
     /// <param name="query">The query, with its question mark.</param>
     /// <param name="credentials">The credentials of the header; null for none.</param>
     /// <param name="services">The registries there are.</param>
-    /// <param name="request">The request, when the answer is null.</param>
-    /// <returns>Null when the request is well formed; otherwise the answer to give.</returns>
-    public static ErrorAnswer? ReadQuery(string? query, BasicCredentials? credentials, IReadOnlyList<RegistryService> services, out TokenRequest? request)
+    /// <param name="request">The request, when it is well formed.</param>
+    /// <param name="problem">The answer to give otherwise.</param>
+    public static bool TryReadQuery(
+        string? query, BasicCredentials? credentials, IReadOnlyList<RegistryService> services, [NotNullWhen(true)] out TokenRequest? request, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         request = null;
-        if (Parameters.Read(query, QuerySingles, out var found) is { } problem) return problem;
-        if (ScopeSet.Parse(found!.Scopes, out var scopes) is { } malformed) return ErrorAnswer.InvalidRequest(malformed);
-        if (Common(found, services, out var service) is { } wrong) return wrong;
-        request = new TokenRequest(service!, scopes, found["client_id"], credentials, found["offline_token"] == "true", IsForm: false);
-        return null;
+        if (!Parameters.TryRead(query, QuerySingles, out var found, out problem)) return false;
+        if (ScopeSet.Parse(found.Scopes, out var scopes) is { } malformed) problem = ErrorAnswer.InvalidRequest(malformed);
+        if (problem is not null || !TryCommon(found, services, out var service, out problem)) return false;
+        request = new TokenRequest(service, scopes, found["client_id"], credentials, found["offline_token"] == "true", IsForm: false);
+        return true;
     }
 
     /// <summary>Reads the form of a POST.</summary>
     /// <param name="form">The body.</param>
     /// <param name="header">The credentials of the header, which must not say otherwise than the form; null for none.</param>
     /// <param name="services">The registries there are.</param>
-    /// <param name="request">The request, when the answer is null.</param>
-    /// <returns>Null when the request is well formed; otherwise the answer to give.</returns>
-    public static ErrorAnswer? ReadForm(string form, BasicCredentials? header, IReadOnlyList<RegistryService> services, out TokenRequest? request)
+    /// <param name="request">The request, when it is well formed.</param>
+    /// <param name="problem">The answer to give otherwise.</param>
+    public static bool TryReadForm(
+        string form, BasicCredentials? header, IReadOnlyList<RegistryService> services, [NotNullWhen(true)] out TokenRequest? request, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         request = null;
-        if (Parameters.Read(form, FormSingles, out var found) is { } problem) return problem;
-        if (Credential(found!, out var credentials) is { } unusable) return unusable;
-        if (header is not null && !IsSame(header, credentials!, found!["grant_type"] == "password")) return ErrorAnswer.InvalidRequest("the Authorization header and the form hold different credentials");
-        if (ScopeSet.Parse(found!.Scopes, out var scopes) is { } malformed) return ErrorAnswer.InvalidScope(malformed);
-        var isExchange = found["grant_type"] == ExchangeGrant;
-        RegistryService? service;
-        if ((isExchange ? Target(found, services, out service) : Common(found, services, out service)) is { } wrong) return wrong;
-        request = new TokenRequest(service!, scopes, found["client_id"], credentials, found["access_type"] == "offline", IsForm: true)
+        if (!Parameters.TryRead(form, FormSingles, out var found, out problem) || !TryCredentials(found, out var credentials, out problem)) return false;
+        var grantType = found["grant_type"];
+        if (header is not null && !IsSame(header, credentials, grantType == "password")) problem = ErrorAnswer.InvalidRequest("the Authorization header and the form hold different credentials");
+        if (ScopeSet.Parse(found.Scopes, out var scopes) is { } malformed) problem ??= ErrorAnswer.InvalidScope(malformed);
+        if (problem is not null) return false;
+        var isExchange = grantType == ExchangeGrant;
+        if (!(isExchange ? TryTarget(found, services, out var service, out problem) : TryCommon(found, services, out service, out problem))) return false;
+        request = new TokenRequest(service, scopes, found["client_id"], credentials, found["access_type"] == "offline", IsForm: true)
         {
             IsExchange = isExchange,
-            IsRefresh = found["grant_type"] == "refresh_token",
+            IsRefresh = grantType == "refresh_token",
         };
-        return null;
+        return true;
     }
 
-    private static ErrorAnswer? Credential(Parameters found, out BasicCredentials? credentials)
+    private static bool TryCredentials(Parameters found, [NotNullWhen(true)] out BasicCredentials? credentials, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         credentials = null;
+        problem = null;
         switch (found["grant_type"])
         {
             case null:
-                return ErrorAnswer.InvalidRequest("the parameter grant_type is missing: password, refresh_token or that of a token exchange");
+                problem = ErrorAnswer.InvalidRequest("the parameter grant_type is missing: password, refresh_token or that of a token exchange");
+                return false;
             case "password" when found["username"] is { } user && found["password"] is { } password:
                 credentials = new BasicCredentials(user, password);
-                return null;
+                return true;
             case "password":
-                return ErrorAnswer.InvalidRequest("the parameters username and password are needed");
+                problem = ErrorAnswer.InvalidRequest("the parameters username and password are needed");
+                return false;
             case "refresh_token" when found["refresh_token"] is { } token:
                 // Of the kind that is looked up, or refused by how it begins: it is never taken for a password.
                 credentials = new BasicCredentials("", token);
-                return null;
+                return true;
             case "refresh_token":
-                return ErrorAnswer.InvalidRequest("the parameter refresh_token is missing");
+                problem = ErrorAnswer.InvalidRequest("the parameter refresh_token is missing");
+                return false;
             case ExchangeGrant:
-                return Subject(found, out credentials);
+                return TrySubject(found, out credentials, out problem);
             default:
-                return ErrorAnswer.UnsupportedGrantType;
+                problem = ErrorAnswer.UnsupportedGrantType;
+                return false;
         }
     }
 
@@ -109,51 +117,53 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
     private static bool IsSame(BasicCredentials header, BasicCredentials form, bool isUserMeant) =>
         header.Password == form.Password && (!isUserMeant || header.User == form.User);
 
-    private static ErrorAnswer? Subject(Parameters found, out BasicCredentials? credentials)
+    private static bool TrySubject(Parameters found, [NotNullWhen(true)] out BasicCredentials? credentials, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
-        credentials = null;
-        if (found["subject_token"] is not { } token) return ErrorAnswer.InvalidRequest("the parameter subject_token is missing");
-        if (found["subject_token_type"] is not (TokenTypes + "jwt" or TokenTypes + "id_token")) return ErrorAnswer.InvalidRequest($"the subject_token_type must be {TokenTypes}jwt or {TokenTypes}id_token");
-        if (found["requested_token_type"] is not (null or AccessTokenType)) return ErrorAnswer.InvalidRequest($"the requested_token_type can be {AccessTokenType} only");
-        if (found["actor_token"] is not null || found["actor_token_type"] is not null) return ErrorAnswer.InvalidRequest("nobody can act for the subject: leave actor_token out");
-        if (!CompactJwt.LooksLike(token)) return ErrorAnswer.InvalidRequest("the subject_token is no JWT");
+        var token = found["subject_token"];
+        problem = token is null ? ErrorAnswer.InvalidRequest("the parameter subject_token is missing")
+            : found["subject_token_type"] is not (TokenTypes + "jwt" or TokenTypes + "id_token") ? ErrorAnswer.InvalidRequest($"the subject_token_type must be {TokenTypes}jwt or {TokenTypes}id_token")
+            : found["requested_token_type"] is not (null or AccessTokenType) ? ErrorAnswer.InvalidRequest($"the requested_token_type can be {AccessTokenType} only")
+            : found["actor_token"] is not null || found["actor_token_type"] is not null ? ErrorAnswer.InvalidRequest("nobody can act for the subject: leave actor_token out")
+            : !CompactJwt.LooksLike(token) ? ErrorAnswer.InvalidRequest("the subject_token is no JWT")
+            : null;
 
         // Of the form that is told from passwords, so that it is never taken for one.
-        credentials = new BasicCredentials("", token);
-        return null;
+        credentials = token is not null && problem is null ? new BasicCredentials("", token) : null;
+        return credentials is not null;
     }
 
     /// <summary>The registry that an exchange is for: the one of which all that is named is true (RFC 8693 section 2.1, "resource" and "audience").</summary>
-    private static ErrorAnswer? Target(Parameters found, IReadOnlyList<RegistryService> services, out RegistryService? service)
+    private static bool TryTarget(Parameters found, IReadOnlyList<RegistryService> services, [NotNullWhen(true)] out RegistryService? service, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         var (audience, resource) = (found["audience"], found["resource"]);
-        if (audience is null && resource is null) return Common(found, services, out service);
+        if (audience is null && resource is null) return TryCommon(found, services, out service, out problem);
         var meant = services.Where(s => found["service"] is not { } name || s.Name == name)
             .Where(s => audience is null || s.Name == audience || s.Audience == audience)
             .Where(s => resource is null || (s.Url is not null && Uri.TryCreate(resource, UriKind.Absolute, out var url) && url == s.Url))
             .ToList();
         service = meant is [var only] ? only : null;
-        return service is null ? ErrorAnswer.InvalidTarget("service, audience and resource do not name one registry that this server issues tokens for") : ClientProblem(found);
+        problem = service is null ? ErrorAnswer.InvalidTarget("service, audience and resource do not name one registry that this server issues tokens for") : ClientProblem(found);
+        return service is not null && problem is null;
     }
 
-    private static ErrorAnswer? Common(Parameters found, IReadOnlyList<RegistryService> services, out RegistryService? service)
+    private static bool TryCommon(Parameters found, IReadOnlyList<RegistryService> services, [NotNullWhen(true)] out RegistryService? service, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
-        service = null;
-        return ClientProblem(found) ?? ServiceOf(found["service"], services, out service);
+        // Some clients send no service where the challenge's is empty or unread; with one registry there is no doubt.
+        var name = found["service"];
+        service = name is null ? (services.Count == 1 ? services[0] : null) : services.FirstOrDefault(s => s.Name == name);
+        problem = ClientProblem(found);
+        if (service is null)
+        {
+            problem ??= ErrorAnswer.InvalidRequest(name is null
+                ? "the parameter service is missing: it names the registry that the token is for"
+                : "the service is not one that this server issues tokens for");
+        }
+
+        return service is not null && problem is null;
     }
 
     private static ErrorAnswer? ClientProblem(Parameters found) =>
         found["client_id"]?.Length > Grant.MaxNameLength ? ErrorAnswer.InvalidRequest($"the client_id has more than {Grant.MaxNameLength} characters") : null;
-
-    private static ErrorAnswer? ServiceOf(string? name, IReadOnlyList<RegistryService> services, out RegistryService? service)
-    {
-        // Some clients send no service where the challenge's is empty or unread; with one registry there is no doubt.
-        service = name is null ? (services.Count == 1 ? services[0] : null) : services.FirstOrDefault(s => s.Name == name);
-        if (service is not null) return null;
-        return ErrorAnswer.InvalidRequest(name is null
-            ? "the parameter service is missing: it names the registry that the token is for"
-            : "the service is not one that this server issues tokens for");
-    }
 
     /// <summary>The parameters of a query or form. One that is empty counts as not there (RFC 6749 section 3.2).</summary>
     private sealed class Parameters
@@ -167,19 +177,32 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
 
         public string? this[string name] => singles.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
 
-        public static ErrorAnswer? Read(string? text, string[] names, out Parameters? parameters)
+        public static bool TryRead(string? text, string[] names, [NotNullWhen(true)] out Parameters? parameters, [NotNullWhen(false)] out ErrorAnswer? problem)
         {
-            parameters = new Parameters();
+            var found = parameters = new Parameters();
             var count = 0;
             foreach (var parameter in new QueryStringEnumerable(text))
             {
-                if (++count > MaxCount) return ErrorAnswer.InvalidRequest($"more than {MaxCount} parameters");
+                if (++count > MaxCount)
+                {
+                    problem = ErrorAnswer.InvalidRequest($"more than {MaxCount} parameters");
+                    return false;
+                }
+
                 var name = parameter.DecodeName().ToString();
-                if (name == "scope") parameters.Scopes.Add(parameter.DecodeValue().ToString());
-                else if (names.Contains(name) && !parameters.singles.TryAdd(name, parameter.DecodeValue().ToString())) return ErrorAnswer.InvalidRequest($"more than one {name}");
+                if (name == "scope")
+                {
+                    found.Scopes.Add(parameter.DecodeValue().ToString());
+                }
+                else if (names.Contains(name) && !found.singles.TryAdd(name, parameter.DecodeValue().ToString()))
+                {
+                    problem = ErrorAnswer.InvalidRequest($"more than one {name}");
+                    return false;
+                }
             }
 
-            return null;
+            problem = null;
+            return true;
         }
     }
 }

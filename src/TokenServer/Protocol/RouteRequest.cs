@@ -1,0 +1,29 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using AuthIndex.Hosting.Web;
+
+namespace AuthIndex.TokenServer.Protocol;
+
+/// <summary>A request that has passed the check of its row in the route table.</summary>
+/// <param name="Http">The request.</param>
+/// <param name="Argument">What follows the row's path, decoded; empty where the row is for one path only.</param>
+internal sealed record RouteRequest(HttpRequest Http, string Argument)
+{
+    /// <summary>Where the request came from; null when unknown.</summary>
+    public IPAddress? Address => ClientAddress.Of(Http.HttpContext.Connection);
+
+    /// <summary>The client certificate of the connection; null when there is none.</summary>
+    public X509Certificate2? Certificate => Http.HttpContext.Connection.ClientCertificate;
+
+    /// <summary>Ends when the client hangs up.</summary>
+    public CancellationToken Aborted => Http.HttpContext.RequestAborted;
+
+    /// <summary>Reads the whole body.</summary>
+    /// <exception cref="BadHttpRequestException">It is larger than the row allows.</exception>
+    public async Task<ReadOnlyMemory<byte>> ReadBodyAsync()
+    {
+        using var body = new MemoryStream();
+        await Http.Body.CopyToAsync(body, Aborted);
+        return body.GetBuffer().AsMemory(0, (int)body.Length);
+    }
+}

@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Telemetry;
+using AuthIndex.Hosting.Web;
+using AuthIndex.TokenServer.Access;
+using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Token;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace AuthIndex.TokenServer;
+
+/// <summary>
+/// How every request travels: 1 find the rows of its path in <see cref="TokenServerRoutes"/>, 2 among them the one for its method,
+/// 3 check the caller against the row, 4 run the row's handler, 5 send what it answers. An exception is a bug or a broken machine,
+/// written to the log and answered here, without details.
+/// </summary>
+internal sealed partial class TokenServerEndpoint(TokenServerPath path, AccessCheck access, ILogger<TokenServerEndpoint> log)
+{
+    private static readonly ErrorAnswer NotFound = ErrorAnswer.NotFound($"there is nothing here: tokens are at {TokenEndpoint.Path}, keys at {JwksEndpoint.Path}");
+
+    /// <summary>Answers one request.</summary>
+    public async Task HandleAsync(HttpContext context)
+    {
+        try
+        {
+            CountBody(context);
+            await RunAsync(context);
+        }
+        catch (Exception e) when (ClientDisconnect.Is(e, context))
+        {
+            ClientDisconnect.Abort(context);
+        }
+        catch (Exception e) when (!context.Response.HasStarted && MalformedBody.StatusOf(e) is { } status)
+        {
+            var answer = status == StatusCodes.Status413PayloadTooLarge ? ErrorAnswer.TooLarge : ErrorAnswer.InvalidRequest("the request cannot be read");
+            await answer.SendAsync(context.Response);
+        }
+        catch (Exception e) when (!context.Response.HasStarted)
+        {
+            Broken(log, LogText.Clean(context.Request.Method), LogText.Clean(context.Request.Path), e);
+            context.Response.Clear();
+            RequestId.AddTo(context);
+            await ErrorAnswer.Broken(context.TraceIdentifier).SendAsync(context.Response);
+        }
+    }
+
+    /// <summary>Has the body counted where its length is not known: registries send theirs in chunks.</summary>
+    private static void CountBody(HttpContext context)
+    {
+        if (context.Request.ContentLength is not null || RequestRecord.Current is not { } record) return;
+        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true }) context.Request.Body = new CountedBodyStream(context.Request.Body, record);
+    }
+
+    private async Task RunAsync(HttpContext context)
+    {
+        var (rows, argument) = path.Find(context.Request.Path.Value ?? "");
+        if (rows is not [var first, ..])
+        {
+            await NotFound.SendAsync(context.Response);
+            return;
+        }
+
+        if (RequestRecord.Current is { } record) record.Route = first.Name;
+        if (first.Access is RouteAccess.Shared shared)
+        {
+            await shared.Handler(context);
+            return;
+        }
+
+        var row = rows.FirstOrDefault(r => r.Methods.Any(m => HttpMethods.Equals(m, context.Request.Method)));
+        var answer = row is null
+            ? ErrorAnswer.MethodNotAllowed(string.Join(", ", rows.SelectMany(r => r.Methods)))
+            : await AnswerAsync(row, new RouteRequest(context.Request, argument));
+        await answer.SendAsync(context.Response);
+    }
+
+    private async Task<Answer> AnswerAsync(TokenServerRoute row, RouteRequest request)
+    {
+        ErrorAnswer? refused;
+        switch (row.Access)
+        {
+            case RouteAccess.Anyone anyone:
+                return await anyone.Handler(Admit(request, row));
+            case RouteAccess.Registry registry:
+                return access.Registry(request).TryGet(out var service, out refused) ? await registry.Handler(Admit(request, row), service) : refused;
+            case RouteAccess.Account account:
+                return (await access.AccountAsync(request)).TryGet(out var owner, out refused) ? await account.Handler(Admit(request, row), owner) : refused;
+            case RouteAccess.Subject subject:
+                return (await access.SubjectAsync(request)).TryGet(out var caller, out refused) ? await subject.Handler(Admit(request, row), caller) : refused;
+            default:
+                throw new UnreachableException($"Nobody answers {row.Access.GetType().Name}.");
+        }
+    }
+
+    /// <summary>Sets the row's limit, now that the caller is known: strangers are kept to the server's own.</summary>
+    private static RouteRequest Admit(RouteRequest request, TokenServerRoute row)
+    {
+        if (row.MaxBody > 0) request.Http.HttpContext.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = row.MaxBody;
+        return request;
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} ended in an exception")]
+    private static partial void Broken(ILogger log, string method, string path, Exception exception);
+}
