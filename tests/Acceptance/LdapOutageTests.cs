@@ -59,6 +59,52 @@ public sealed class LdapOutageTests(SlapdParts parts) : IClassFixture<SlapdParts
     }
 
     [Fact]
+    public async Task Nobody_waits_long_for_a_first_server_that_hangs()
+    {
+        var slapd = await parts.ServerAsync();
+        await using var hanging = await SlapdServer.StartAsync(LdapPeople.Ldif());
+        var options = await parts.OptionsAsync();
+        options.Servers = [hanging.Url, slapd.Url];
+        using var signIn = new LdapSignIn(options);
+        using var other = new LdapSignIn(options);
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user1", "password 1"));
+
+        await hanging.FreezeAsync();
+        try
+        {
+            // One has connections to it that were open, one has to make them.
+            Assert.InRange(await TakesAsync(signIn, 2), TimeSpan.Zero, TimeSpan.FromSeconds(4));
+            Assert.InRange(await TakesAsync(other, 2), TimeSpan.Zero, TimeSpan.FromSeconds(4));
+            for (var i = 3; i < 9; i++)
+            {
+                signIn.Clock.Advance(options.Timeouts.Retry);
+                Assert.InRange(await TakesAsync(signIn, i), TimeSpan.Zero, TimeSpan.FromSeconds(1));
+            }
+        }
+        finally
+        {
+            hanging.Thaw();
+        }
+
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                signIn.Clock.Advance(options.Timeouts.Retry);
+                await signIn.AsAsync("user9", "not the password");
+                return signIn.Health == DirectoryHealth.Ok;
+            },
+            Patience,
+            () => "the server that hung is not used again");
+
+        static async Task<TimeSpan> TakesAsync(LdapSignIn signIn, int user)
+        {
+            var watch = System.Diagnostics.Stopwatch.StartNew();
+            Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync($"user{user}", $"password {user}"));
+            return watch.Elapsed;
+        }
+    }
+
+    [Fact]
     public async Task The_second_server_serves_while_the_first_is_away_and_the_first_is_preferred_again()
     {
         var slapd = await parts.ServerAsync();
@@ -75,6 +121,8 @@ public sealed class LdapOutageTests(SlapdParts parts) : IClassFixture<SlapdParts
 
         await other.StartAsync();
         signIn.Clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user8", "password 8"));
+        await Eventually.TrueAsync(() => signIn.Health == DirectoryHealth.Ok, Patience, () => "nobody looked after the first server");
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user9", "password 9"));
         await Eventually.TrueAsync(() => other.Binds($"uid=user9,{LdapPeople.People}") == 1, Patience, () => "the first server was not asked again");
         Assert.Equal(DirectoryHealth.Ok, signIn.Health);

@@ -46,7 +46,7 @@ public sealed class RealDirectories : IAsyncDisposable
             BindDn = SambaDomain.Reader,
             BindPasswordFile = PasswordFile("samba", SambaDomain.ReaderPassword),
             BaseDn = SambaDomain.Domain,
-            UserFilter = "(&(objectCategory=person)(objectClass=user)(|(sAMAccountName={account})(userPrincipalName={account})))",
+            UserFilter = "(&(objectCategory=person)(objectClass=user)(|(sAMAccountName={account})(userPrincipalName={account})(mail={account})))",
             AccountAttribute = "sAMAccountName",
             AccountCase = "lower",
             Groups = { Via = "tokenGroups", BaseDn = SambaDomain.Groups, Filter = "(objectClass=group)" },

@@ -12,6 +12,11 @@ public sealed class LogTextTests
     [InlineData("say \"hello\\\"", "say \\u0022hello\\u005c\\u0022")]
     public void What_could_forge_a_line_is_written_out(string? text, string clean) => Assert.Equal(clean, LogText.Clean(text));
 
+    [Theory]
+    [InlineData(@"CN=Adams\, ""Al"",OU=People", @"CN=Adams\, ""Al"",OU=People")]
+    [InlineData("a\r\u001b[2Jb", "a\\u000d\\u001b[2Jb")]
+    public void For_a_terminal_names_stay_readable_and_nothing_else_changes(string text, string clean) => Assert.Equal(clean, LogText.ForTerminal(text));
+
     [Fact]
     public void A_long_text_is_cut() => Assert.Equal(new string('x', LogText.MaxLength) + "…", LogText.Clean(new string('x', 100_000)));
 }

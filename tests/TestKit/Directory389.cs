@@ -23,6 +23,9 @@ public sealed class Directory389 : IAsyncDisposable
     /// <summary>The account that searches.</summary>
     public const string Reader = $"uid=reader,ou=services,{Suffix}";
 
+    /// <summary>Another account that searches, with the same password: it may not read whether accounts are locked.</summary>
+    public const string Blind = $"uid=blind,ou=services,{Suffix}";
+
     /// <summary>The password of <see cref="Reader"/>.</summary>
     public const string ReaderPassword = "Reader-password-1";
 
@@ -106,6 +109,15 @@ public sealed class Directory389 : IAsyncDisposable
     public Task SetAtAsync(string dn, params (string Attribute, string Value)[] values) =>
         ModifyAsync(Entry(dn, ["changetype: modify", .. values.SelectMany(v => new[] { $"replace: {v.Attribute}", $"{v.Attribute}: {v.Value}", "-" })]));
 
+    /// <summary>Adds a password policy for some accounts, which name it as <c>pwdpolicysubentry</c>.</summary>
+    /// <returns>Its name.</returns>
+    public async Task<string> AddPolicyAsync(string name, params string[] attributes)
+    {
+        var dn = $"cn={name},ou=policies,{Suffix}";
+        await ModifyAsync(Entry(dn, ["objectClass: ldapSubEntry", "objectClass: passwordPolicy", .. attributes]));
+        return dn;
+    }
+
     /// <summary>Removes an account.</summary>
     public Task RemoveUserAsync(string account) => ModifyAsync(Entry(DnOf(account), ["changetype: delete"]));
 
@@ -145,7 +157,9 @@ public sealed class Directory389 : IAsyncDisposable
         const string open = "(targetattr != \"userPassword || nsAccountLock || passwordExpirationTime || accountUnlockTime\")(version 3.0; acl \"open\"; allow (read, search, compare) userdn = \"ldap:///all\";)";
         const string state = "(targetattr = \"nsAccountLock || passwordExpirationTime || accountUnlockTime\")(version 3.0; acl \"state\"; allow (read, search, compare) userdn = \"ldap:///" + Reader + "\";)";
         return Entry(Suffix, ["objectClass: domain", "dc: example", $"aci: {open}", $"aci: {state}"])
-            + string.Concat(((string[])["people", "groups", "services"]).Select(u => Entry($"ou={u},{Suffix}", ["objectClass: organizationalUnit"])))
+            + string.Concat(((string[])["people", "groups", "services", "policies"]).Select(u => Entry($"ou={u},{Suffix}", ["objectClass: organizationalUnit"])))
+            + Entry(Blind, ["objectClass: inetOrgPerson", "cn: blind", "sn: service", $"userPassword: {ReaderPassword}"])
+            + Entry("cn=config", ["changetype: modify", "replace: nsslapd-pwpolicy-local", "nsslapd-pwpolicy-local: on", "-"])
             + Entry(Reader, ["objectClass: inetOrgPerson", "cn: reader", "sn: service", $"userPassword: {ReaderPassword}"]);
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -28,6 +29,9 @@ public sealed class SambaDomain : IAsyncDisposable
 
     /// <summary>The password of every account that a test makes.</summary>
     public const string Password = "Right-password-1";
+
+    /// <summary>Where password settings objects are.</summary>
+    public const string PasswordSettings = $"CN=Password Settings Container,CN=System,{Domain}";
 
     private const string ModulePathVariable = "LDB_MODULES_PATH";
     private const string SetupFiles = "/usr/share/samba/setup";
@@ -94,6 +98,29 @@ public sealed class SambaDomain : IAsyncDisposable
     /// <summary>Sets an account's password, as an administrator does.</summary>
     public Task SetPasswordAsync(string account, string password) =>
         ModifyAsync(Entry(DnOf(account), ["changetype: modify", "replace: unicodePwd", PasswordLine(password), "-"]));
+
+    /// <summary>Keeps <see cref="Reader"/> from reading attributes of an account.</summary>
+    /// <param name="account">The account.</param>
+    /// <param name="attributes">The GUID of an attribute's schema or of a property set.</param>
+    public Task HideAsync(string account, Guid attributes) => GrantAsync(DnOf(account), $"(OD;;RP;{attributes};;{{0}})");
+
+    /// <summary>Adds an entry to an access control list.</summary>
+    /// <param name="dn">Whose list.</param>
+    /// <param name="entry">The entry in SDDL, with <c>{0}</c> for <see cref="Reader"/>.</param>
+    public async Task GrantAsync(string dn, string entry)
+    {
+        var reader = await ValueAsync("Reader", "objectSid");
+        await InstalledProgram.RunAsync("samba-tool", ["dsacl", "set", "-H", Database, $"--configfile={folder["smb.conf"]}", $"--objectdn={dn}", $"--sddl={string.Format(CultureInfo.InvariantCulture, entry, reader)}"], environment: LdbEnvironment);
+    }
+
+    /// <summary>Adds a password settings object that locks one account after so many failures, for half an hour.</summary>
+    public Task AddLockoutAsync(string account, int failures) => ModifyAsync(Entry($"CN=lockout of {account},{PasswordSettings}",
+    [
+        "changetype: add", "objectClass: msDS-PasswordSettings", "msDS-PasswordSettingsPrecedence: 1", $"msDS-LockoutThreshold: {failures}",
+        "msDS-LockoutObservationWindow: -18000000000", "msDS-LockoutDuration: -18000000000", "msDS-MaximumPasswordAge: -36288000000000", "msDS-MinimumPasswordAge: 0",
+        "msDS-MinimumPasswordLength: 7", "msDS-PasswordComplexityEnabled: TRUE", "msDS-PasswordHistoryLength: 0", "msDS-PasswordReversibleEncryptionEnabled: FALSE",
+        $"msDS-PSOAppliesTo: {DnOf(account)}",
+    ]));
 
     /// <summary>Removes an account.</summary>
     public Task RemoveUserAsync(string account) => ModifyAsync(Entry(DnOf(account), ["changetype: delete"]));

@@ -57,7 +57,7 @@ internal sealed class AccountTokensEndpoint(
         if (!AccessTokenRequest.TryRead(body.Span, out var wanted, out var problem) || !wanted.TryCheck(limits, out var lifetime, out var narrowing, out problem)) return ErrorAnswer.InvalidRequest(problem);
         if (Obstacle(caller.Who) is { } obstacle) return obstacle;
 
-        var (grant, secret, refusal) = await factory.MakeAccessAsync(caller.Who.Account, wanted.Name, lifetime, narrowing, caller.Who.EndingsSeen);
+        var (grant, secret, refusal) = await factory.MakeAccessAsync(caller.Who.Account, caller.Who.Origin, wanted.Name, lifetime, narrowing, caller.Who.EndingsSeen);
         if (refusal == GrantRefusal.AccountEnded) return report.NotSignedIn(new SignInResult(SignInOutcome.Overtaken, null), caller.Who.Account, caller.Address, NoService, time.GetUtcNow());
         if (refusal is not null) return ErrorAnswer.LimitReached($"you have {limits.AccessPerAccount} access tokens, the most that an account may have: end one first");
 

@@ -45,7 +45,7 @@ internal sealed class CallerSignIn(
         var now = time.GetUtcNow();
         if (Problem(grant, user, place, now) is { } problem) return new SignInResult(Refused(problem), grant);
         var outcome = await OwnerAsync(grant, cancellationToken);
-        if (outcome is SignInOutcome.SignedIn) keeper.Note(grant, place.Address, now);
+        if (outcome is SignInOutcome.SignedIn owner) keeper.Note(grant, owner.Origin, place.Address, now);
         return new SignInResult(outcome, grant);
     }
 
@@ -56,11 +56,20 @@ internal sealed class CallerSignIn(
     /// </summary>
     public async ValueTask<SignInOutcome> OwnerAsync(Grant grant, CancellationToken cancellationToken) => await accounts.FindAsync(grant.Account, cancellationToken) switch
     {
+        SignInOutcome.SignedIn who when who.Account == grant.Account && Problem(grant, who) is { } problem => problem,
         SignInOutcome.SignedIn who when who.Account == grant.Account => grant.Kind == TokenKind.Refresh ? who : who with { SignedInBy = SignIn.Token },
         SignInOutcome.Unavailable outage => outage,
         SignInOutcome.Refused { Reason: var reason } => new SignInOutcome.Refused($"the account of the {grant.KindName} may not sign in: {reason}") { Told = $"the account of the {grant.KindName} may not sign in any more" },
         _ => Refused($"the account of the {grant.KindName} is gone"),
     };
+
+    /// <summary>Why a grant is not good for the account that has its owner's name; null when it is.</summary>
+    private SignInOutcome.Refused? Problem(Grant grant, SignInOutcome.SignedIn now)
+    {
+        if (now.Origin is not null && grant.Origin?.Mismatch(now.Origin) is { } mismatch) return new SignInOutcome.Refused($"the {grant.KindName} is not good for {now.Account}: {mismatch}") { Told = $"the {grant.KindName} is no longer good; sign in with the password" };
+        if (grant.Kind != TokenKind.Refresh || now.RefreshFor is not { } most || time.GetUtcNow() < grant.Created + most) return null;
+        return new SignInOutcome.Refused($"the refresh token was given more than {most} ago, and {now.Origin?.Source} does not show whether the account is disabled or locked (refreshWithoutState)") { Told = "the refresh token is no longer good; sign in with the password" };
+    }
 
     private SignInOutcome Unknown(SignInOutcome refused, string token, SignInContext place) => signIns.UnknownToken(place.Address, token, refused) ?? refused;
 

@@ -78,21 +78,13 @@ internal static class LdapCommand
         /// <summary>Why the server refuses an account although the directory lets it in: an earlier source has one of that name. Null when none has.</summary>
         private async Task<string?> TakenAsync(string account, DirectorySettings directory, CancellationToken cancellationToken)
         {
-            if (File.Exists(options.HtpasswdPath)
-                && HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken)).Alike(account) is [var local, ..])
+            using var sources = new AccountSources(options, TimeProvider.System);
+            return await TakenNames.FindAsync(account, sources.Directories.First(d => d.DirectoryName == directory.Name), sources.All, cancellationToken) switch
             {
-                return $"'{LogText.Clean(account)}' has the name of the account '{LogText.Clean(local)}' of htpasswd and cannot sign in: give one of them another name";
-            }
-
-            using var sources = new LdapSources(options.Ldap, TimeProvider.System, NullLogger<LdapSource>.Instance);
-            foreach (var earlier in sources.All.TakeWhile(s => s.DirectoryName != directory.Name))
-            {
-                var found = await earlier.NamesAsync(account, asTyped: false, cancellationToken);
-                if (found.Outage is { } outage) return $"whether {earlier.Title}, which comes first, has this account too cannot be told: {outage.Reason}";
-                if (found.Accounts is [var first, ..]) return $"'{LogText.Clean(account)}' has the name of the account '{LogText.Clean(first)}' of {earlier.Title}, which comes first, and cannot sign in";
-            }
-
-            return null;
+                SignInOutcome.Refused { Reason: var reason } => reason,
+                SignInOutcome.Unavailable { Reason: var reason } => reason,
+                _ => null,
+            };
         }
 
         /// <summary>That the running server would not even ask the directory.</summary>

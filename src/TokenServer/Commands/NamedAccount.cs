@@ -7,7 +7,6 @@ using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
 using AuthIndex.TokenServer.Policies.Subjects;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Commands;
 
@@ -63,12 +62,12 @@ internal static class NamedAccount
         if (Among(alike, typed) is { } found) return found;
         if (alike.Count > 0) throw Ambiguous(typed, alike);
 
-        using var directories = new LdapSources(options.Ldap, time, NullLogger<LdapSource>.Instance);
-        foreach (var directory in directories.All)
+        using var sources = new AccountSources(options, time);
+        foreach (var directory in sources.Directories)
         {
             var names = await directory.NamesAsync(typed, asTyped: true, cancellationToken);
             if (names.Outage is { } outage) throw new OperatorException($"cannot tell whether there is an account '{LogText.Clean(typed)}': {outage.Reason}; --force takes the name as it stands");
-            if (names.Accounts is [var only]) return await UnlessTakenAsync(only, directory, local, directories.All, cancellationToken);
+            if (names.Accounts is [var only]) return await UnlessTakenAsync(only, directory, sources, cancellationToken);
             if (names.Accounts.Count > 0) throw Ambiguous(typed, names.Accounts);
         }
 
@@ -76,21 +75,14 @@ internal static class NamedAccount
     }
 
     /// <summary>The name of a directory's account, where no earlier source has an account of that name: what is done to one would be done to the other.</summary>
-    private static async Task<string> UnlessTakenAsync(
-        string account, LdapSource directory, HtpasswdContent? local, IReadOnlyList<LdapSource> directories, CancellationToken cancellationToken)
-    {
-        var taken = local?.Alike(account) is [var other, ..] ? $"the account '{LogText.Clean(other)}' of htpasswd" : null;
-        foreach (var earlier in directories.TakeWhile(d => d != directory && taken is null))
+    private static async Task<string> UnlessTakenAsync(string account, LdapSource directory, AccountSources sources, CancellationToken cancellationToken) =>
+        await TakenNames.FindAsync(account, directory, sources.All, cancellationToken) switch
         {
-            var names = await earlier.NamesAsync(account, asTyped: false, cancellationToken);
-            if (names.Outage is { } outage) throw new OperatorException($"cannot tell whether '{LogText.Clean(account)}' is an account of {earlier.Title} too: {outage.Reason}");
-            if (names.Accounts is [var first, ..]) taken = $"the account '{LogText.Clean(first)}' of {earlier.Title}";
-        }
-
-        return taken is null
-            ? account
-            : throw new OperatorException($"'{LogText.Clean(account)}' of {directory.Title} has the name of {taken}, so it cannot sign in; to mean that account, write its name as it stands");
-    }
+            null => account,
+            SignInOutcome.Unavailable { Reason: var reason } => throw new OperatorException(reason),
+            SignInOutcome.Refused { Reason: var reason } => throw new OperatorException($"{reason}; to mean the account that comes first, write its name as it stands there"),
+            var other => throw new InvalidOperationException($"{other} is not an answer to whether a name is taken."),
+        };
 
     private static OperatorException Ambiguous(string typed, IReadOnlyList<string> accounts) =>
         new($"'{LogText.Clean(typed)}' may mean {string.Join(" or ", accounts.Select(a => $"'{LogText.Clean(a)}'"))}: name one of them as it stands");

@@ -4,14 +4,11 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.Identity.Htpasswd;
-using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.State;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Commands;
 
@@ -70,11 +67,11 @@ internal static class TokensCommand
             var limits = GrantLimits.Of(options);
             var request = new AccessTokenRequest(parsed.GetValue(name)!, parsed.GetValue(expires), parsed.GetValue(repositories), parsed.GetValue(actions), parsed.GetValue(addresses));
             if (!request.TryCheck(limits, out var lifetime, out var narrowing, out var problem)) throw new OperatorException(problem);
-            var owner = await OwnerAsync(options, parsed.GetValue(account)!, cancellationToken);
+            var (owner, origin) = await OwnerAsync(options, parsed.GetValue(account)!, cancellationToken);
 
             await using var database = Open(options);
             var maker = new GrantFactory(new GrantStore(database, Time), limits, Time);
-            var (grant, secret, refusal) = await maker.MakeAccessAsync(owner, request.Name, lifetime, narrowing);
+            var (grant, secret, refusal) = await maker.MakeAccessAsync(owner, origin, request.Name, lifetime, narrowing);
             if (refusal is not null)
             {
                 throw new OperatorException($"{LogText.Clean(owner)} has {limits.AccessPerAccount} access tokens, the most that an account may have (tokenServer.accessTokensPerAccount): revoke one first");
@@ -222,21 +219,19 @@ internal static class TokensCommand
     }
 
     /// <summary>The account's one true name, as it signs in; a token of somebody who cannot sign in would never work.</summary>
-    private static async Task<string> OwnerAsync(TokenServerOptions options, string account, CancellationToken cancellationToken)
+    private static async Task<(string Account, AccountOrigin? Origin)> OwnerAsync(TokenServerOptions options, string account, CancellationToken cancellationToken)
     {
         if (Robot.NameIn(account) is { } robot)
         {
-            return NamedAccount.RobotProblem(options, robot, Time) is { } undeclared ? throw new OperatorException(undeclared) : account;
+            return NamedAccount.RobotProblem(options, robot, Time) is { } undeclared ? throw new OperatorException(undeclared) : (account, null);
         }
 
         account = await NamedAccount.ResolveAsync(options, account, Time, cancellationToken);
-        using var passwords = new PasswordThreads(1);
-        using var directories = new LdapSources(options.Ldap, Time, NullLogger<LdapSource>.Instance);
-        var file = new HtpasswdSource(new HtpasswdFile(options.HtpasswdPath, Time, NullLogger<HtpasswdFile>.Instance), passwords);
-        var identities = new IdentityChain([file, .. directories.All], new Identity.Passwords.PasswordCache(TimeSpan.Zero, Time), new SuspendedAccounts(), new SignInLimits(options.SignInLimits, Time)); // who is suspended may come back
+        using var sources = new AccountSources(options, Time);
+        var identities = new IdentityChain(sources.All, new PasswordCache(TimeSpan.Zero, Time), new SuspendedAccounts(), new SignInLimits(options.SignInLimits, Time)); // who is suspended may come back
         return await identities.FindAsync(account, cancellationToken) switch
         {
-            SignInOutcome.SignedIn who => who.Account,
+            SignInOutcome.SignedIn who => (who.Account, who.Origin),
             SignInOutcome.Unavailable { Reason: var reason } => throw new OperatorException($"whether there is an account '{LogText.Clean(account)}' cannot be told: {reason}"),
             SignInOutcome.Refused { Reason: var reason } => throw new OperatorException($"the account '{LogText.Clean(account)}' may not sign in: {reason}"),
             _ => throw new OperatorException($"there is no account '{LogText.Clean(account)}'"),

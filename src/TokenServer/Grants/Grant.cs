@@ -1,3 +1,4 @@
+using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Grants;
@@ -29,6 +30,9 @@ internal sealed record Grant(
 {
     /// <summary>The address that a refresh token was given to; null when unknown, and for an access token.</summary>
     public string? GivenFrom { get; init; }
+
+    /// <summary>Which account of that name its owner is; null until a first use of a token from before this was kept.</summary>
+    public AccountOrigin? Origin { get; init; }
 
     /// <summary>The longest name and the longest <c>client_id</c>, in characters.</summary>
     public const int MaxNameLength = 100;

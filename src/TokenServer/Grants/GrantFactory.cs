@@ -22,12 +22,13 @@ internal sealed class GrantFactory(GrantStore store, GrantLimits limits, TimePro
     {
         var secret = TokenSecret.New(TokenKind.Refresh);
         var grant = New(secret.Kind, who.Account, client ?? "unnamed client", service, client, limits.RefreshLifetime, TokenRestriction.None);
-        grant = grant with { GivenFrom = address?.ToString() };
+        grant = grant with { GivenFrom = address?.ToString(), Origin = who.Origin };
         return await store.AddRefreshAsync(grant, secret.Hash, limits.RefreshPerAccount, who.EndingsSeen) ? secret : null;
     }
 
     /// <summary>Makes an access token.</summary>
     /// <param name="account">Whose it is.</param>
+    /// <param name="origin">Where its owner comes from; null when that is not known yet.</param>
     /// <param name="name">What people call it.</param>
     /// <param name="lifetime">How long it lasts.</param>
     /// <param name="narrowing">What it is good for.</param>
@@ -36,10 +37,10 @@ internal sealed class GrantFactory(GrantStore store, GrantLimits limits, TimePro
     /// </param>
     /// <returns>The token, or why there is none.</returns>
     public async Task<(Grant Grant, TokenSecret Secret, GrantRefusal? Refusal)> MakeAccessAsync(
-        string account, string name, TimeSpan lifetime, TokenRestriction narrowing, long? endingsSeen = null)
+        string account, AccountOrigin? origin, string name, TimeSpan lifetime, TokenRestriction narrowing, long? endingsSeen = null)
     {
         var secret = TokenSecret.New(TokenKind.Access);
-        var grant = New(secret.Kind, account, name, null, null, lifetime, narrowing);
+        var grant = New(secret.Kind, account, name, null, null, lifetime, narrowing) with { Origin = origin };
         return (grant, secret, await store.AddAccessAsync(grant, secret.Hash, limits.AccessPerAccount, endingsSeen));
     }
 

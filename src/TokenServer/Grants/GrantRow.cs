@@ -1,3 +1,4 @@
+using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Grants;
@@ -8,7 +9,8 @@ internal sealed class GrantRow
     /// <summary>The columns, under the names that are here.</summary>
     public const string Columns =
         "g.id, g.kind, g.account, g.name, g.service, g.client, g.created_at AS CreatedAt, g.given_from AS GivenFrom, "
-        + "g.expires_at AS ExpiresAt, g.used_at AS UsedAt, g.used_from AS UsedFrom, g.repositories, g.actions, g.addresses";
+        + "g.expires_at AS ExpiresAt, g.used_at AS UsedAt, g.used_from AS UsedFrom, g.repositories, g.actions, g.addresses, "
+        + "g.source, g.entry_id AS EntryId, g.password_set AS PasswordSet";
 
     public string? Id { get; init; }
 
@@ -38,6 +40,12 @@ internal sealed class GrantRow
 
     public string Addresses { get; init; } = "";
 
+    public string? Source { get; init; }
+
+    public string? EntryId { get; init; }
+
+    public string? PasswordSet { get; init; }
+
     /// <summary>The row of a grant.</summary>
     public static GrantRow Of(Grant grant) => new()
     {
@@ -55,6 +63,9 @@ internal sealed class GrantRow
         Repositories = string.Join(' ', grant.Narrowing.Repositories),
         Actions = string.Join(' ', grant.Narrowing.Actions.Words),
         Addresses = string.Join(' ', grant.Narrowing.Addresses),
+        Source = grant.Origin?.Source,
+        EntryId = grant.Origin?.EntryId,
+        PasswordSet = grant.Origin?.PasswordSet,
     };
 
     /// <summary>
@@ -68,6 +79,7 @@ internal sealed class GrantRow
             Id!, TokenKinds.Parse(Kind), Account, Name, Service, Client, Time(CreatedAt), Time(ExpiresAt), UsedAt is { } used ? Time(used) : null, UsedFrom, narrowing)
         {
             GivenFrom = GivenFrom,
+            Origin = Source is null ? null : new AccountOrigin(Source, EntryId, PasswordSet),
         };
     }
 

@@ -1,4 +1,5 @@
 using System.Data;
+using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.State;
 using Dapper;
@@ -129,8 +130,8 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
             """,
             new { kind = TokenKind.Refresh.Word(), account, client, from }).AsList().Count(id => GrantRevocation.End(db, id, time.GetUtcNow())));
 
-    /// <summary>Writes down uses, where what is written is older than a minute.</summary>
-    public Task<int> NoteAsync(IReadOnlyCollection<GrantUse> uses) => database.WriteAsync(db => uses.Sum(use => db.Execute(
+    /// <summary>Writes down uses, where what is written is older than a minute, and the origins of owners that were not known before.</summary>
+    public Task<int> NoteAsync(IReadOnlyCollection<GrantUse> uses) => database.WriteAsync(db => uses.Sum(use => NoteOrigin(db, use) + db.Execute(
         "UPDATE grants SET used_at = @at, used_from = @From WHERE id = @Id AND (used_at IS NULL OR used_at <= @old OR (used_at <= @at AND used_from IS NOT @From))",
         new { use.Id, use.From, at = use.At.ToUnixTimeSeconds(), old = (use.At - UseIsOld).ToUnixTimeSeconds() })));
 
@@ -149,6 +150,10 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
         return row?.Read();
     });
 
+    private static int NoteOrigin(SqliteConnection db, GrantUse use) => use.NewOrigin is not { } origin ? 0 : db.Execute(
+        "UPDATE grants SET source = @Source, entry_id = @EntryId, password_set = @PasswordSet WHERE id = @Id AND (source IS NULL OR source = @Source)",
+        new { use.Id, origin.Source, origin.EntryId, origin.PasswordSet });
+
     private static void Insert(SqliteConnection db, Grant grant, byte[] hash)
     {
         var parameters = new DynamicParameters(GrantRow.Of(grant));
@@ -157,10 +162,10 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
             """
             INSERT INTO grants (
                 id, kind, hash, account, name, service, client, created_at, given_from, expires_at, used_at, used_from,
-                repositories, actions, addresses)
+                repositories, actions, addresses, source, entry_id, password_set)
             VALUES (
                 @Id, @Kind, @hash, @Account, @Name, @Service, @Client, @CreatedAt, @GivenFrom, @ExpiresAt, @UsedAt, @UsedFrom,
-                @Repositories, @Actions, @Addresses)
+                @Repositories, @Actions, @Addresses, @Source, @EntryId, @PasswordSet)
             """,
             parameters);
     }
@@ -180,4 +185,5 @@ internal enum GrantRefusal
 /// <param name="Id">The grant's id.</param>
 /// <param name="At">When.</param>
 /// <param name="From">From which address; null when unknown.</param>
-internal sealed record GrantUse(string Id, DateTimeOffset At, string? From);
+/// <param name="NewOrigin">Where its owner comes from, when more is known of that than is written; otherwise null.</param>
+internal sealed record GrantUse(string Id, DateTimeOffset At, string? From, AccountOrigin? NewOrigin = null);

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using AuthIndex.Hosting.Background;
+using AuthIndex.TokenServer.Identity;
 
 namespace AuthIndex.TokenServer.Grants;
 
@@ -16,7 +17,15 @@ internal sealed partial class GrantUsageRecorder(GrantStore store, GrantLimits l
     private bool hasRun;
 
     /// <summary>A grant is used.</summary>
-    public void Note(Grant grant, IPAddress? address, DateTimeOffset at) => uses[grant.Id] = new GrantUse(grant.Id, at, address?.ToString());
+    /// <param name="grant">The grant.</param>
+    /// <param name="owner">Where its owner comes from now; null when that is of no matter.</param>
+    /// <param name="address">From where it is used; null when unknown.</param>
+    /// <param name="at">When.</param>
+    public void Note(Grant grant, AccountOrigin? owner, IPAddress? address, DateTimeOffset at)
+    {
+        var complete = owner is null ? grant.Origin : grant.Origin?.CompletedBy(owner) ?? owner;
+        uses[grant.Id] = new GrantUse(grant.Id, at, address?.ToString(), complete == grant.Origin ? null : complete);
+    }
 
     /// <summary>Writes down what is not yet written; what cannot be written is kept for the next time.</summary>
     public async Task WriteAsync()

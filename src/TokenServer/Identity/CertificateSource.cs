@@ -28,7 +28,7 @@ internal sealed class CertificateSource(ClientCertificateOptions options, TimePr
         // A connection can outlive its certificate.
         if (time.GetUtcNow() >= new DateTimeOffset(certificate.NotAfter)) return new SignInOutcome.Refused("the client certificate has expired since the connection was made");
         return AccountOf(certificate) is { } account
-            ? new SignInOutcome.SignedIn(account, [], Name) { TokensEnd = new DateTimeOffset(certificate.NotAfter) }
+            ? SignedIn(account) with { TokensEnd = new DateTimeOffset(certificate.NotAfter) }
             : new SignInOutcome.Refused($"the client certificate has no {options.AccountFrom} that is an account");
     }
 
@@ -40,11 +40,13 @@ internal sealed class CertificateSource(ClientCertificateOptions options, TimePr
 
     /// <summary>Who has a token of such a name had the certificate when the token was issued.</summary>
     public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) =>
-        new(options.AccountFrom != ClientCertificateOptions.NoAccount && Subject.IsCertificate(account) ? new SignInOutcome.SignedIn(account, [], Name) : Unknown);
+        new(options.AccountFrom != ClientCertificateOptions.NoAccount && Subject.IsCertificate(account) ? SignedIn(account) : Unknown);
 
     /// <inheritdoc/>
     public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) =>
         new(options.AccountFrom != ClientCertificateOptions.NoAccount && Subject.IsCertificate(name) ? new NamesFound([name]) : NamesFound.None);
+
+    private SignInOutcome.SignedIn SignedIn(string account) => new(account, [], Name) { Origin = new AccountOrigin(Name) };
 
     private string? AccountOf(X509Certificate2 certificate) =>
         options.AccountFrom == "spiffe" ? CertificateAccount.OfSpiffeId(certificate) : CertificateAccount.OfCommonName(certificate);

@@ -56,9 +56,12 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Pass
         foreach (var source in sources)
         {
             var outcome = await source.FindAsync(account, cancellationToken);
-            if (outcome is not SignInOutcome.UnknownAccount) return suspended.Check(await UnlessTakenAsync(outcome, source, cancellationToken));
+            if (outcome is SignInOutcome.UnknownAccount) continue;
+            if (outcome is SignInOutcome.Refused) remembered.Forget(account);
+            return suspended.Check(await UnlessTakenAsync(outcome, source, cancellationToken));
         }
 
+        remembered.Forget(account);
         return Unknown;
     }
 
@@ -109,19 +112,8 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources, Pass
         }
     }
 
-    /// <summary>The outcome; or that an earlier source has an account of that name, or cannot say whether it has.</summary>
-    private async ValueTask<SignInOutcome> UnlessTakenAsync(SignInOutcome outcome, IIdentitySource by, CancellationToken cancellationToken)
-    {
-        if (outcome is not SignInOutcome.SignedIn who) return outcome;
-        foreach (var earlier in sources.TakeWhile(s => s != by))
-        {
-            var found = await earlier.NamesAsync(who.Account, asTyped: false, cancellationToken);
-            if (found.Outage is { } outage) return outage;
-            if (found.Accounts is [var taken, ..]) return new SignInOutcome.Refused($"'{who.Account}' of {by.Title} has the name of the account '{taken}' of {earlier.Title}, which comes first: give one of them another name");
-        }
-
-        return outcome;
-    }
+    private async ValueTask<SignInOutcome> UnlessTakenAsync(SignInOutcome outcome, IIdentitySource by, CancellationToken cancellationToken) =>
+        outcome is SignInOutcome.SignedIn who ? await TakenNames.FindAsync(who.Account, by, sources, cancellationToken) ?? outcome : outcome;
 
     private async Task<SignInOutcome> AskAsync(Requester by, string user, string password, CancellationToken cancellationToken)
     {

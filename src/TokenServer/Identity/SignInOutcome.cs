@@ -51,6 +51,12 @@ internal abstract record SignInOutcome
         /// </summary>
         public long EndingsSeen { get; init; }
 
+        /// <summary>Where the account comes from; null where nothing is ever given that outlives the sign-in.</summary>
+        public AccountOrigin? Origin { get; init; }
+
+        /// <summary>How long after a sign-in with the password a refresh token is good, because later the source cannot tell whether the account still may sign in; null where it can.</summary>
+        public TimeSpan? RefreshFor { get; init; }
+
         /// <summary>Whether the source finds the account with its password only, so that nothing can stand for the password later.</summary>
         public bool IsFoundByPasswordOnly { get; init; }
     }

@@ -134,7 +134,7 @@ public sealed class CommandTests : IDisposable
         ];
         var taken = await RunAsync("", ["accounts", "suspend", "boss@example.org", .. corp]);
         Assert.Equal(1, taken.ExitCode);
-        Assert.Contains("'Admin' of ldap:corp has the name of the account 'admin' of htpasswd, so it cannot sign in", taken.Error, StringComparison.Ordinal);
+        Assert.Contains("'Admin' of ldap:corp has the name of the account 'admin' of htpasswd, which comes first", taken.Error, StringComparison.Ordinal);
         foreach (var (typed, account) in new[] { ("jgross@example.org", "JGross"), ("ADMIN", "admin") })
         {
             Assert.StartsWith($"suspended {account};", (await OkAsync("", ["accounts", "suspend", typed, .. corp])).Output, StringComparison.Ordinal);
@@ -184,7 +184,7 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("'admin' is an account of htpasswd and 'Admin' one of ldap:corp", (await OkAsync("", doctor)).Output, StringComparison.Ordinal);
         var refused = await RunAsync("", DoctorOf("admin"));
         Assert.Equal(1, refused.ExitCode);
-        Assert.Contains("'Admin' has the name of the account 'admin' of htpasswd and cannot sign in", refused.Output, StringComparison.Ordinal);
+        Assert.Contains("'Admin' of ldap:corp has the name of the account 'admin' of htpasswd, which comes first", refused.Output, StringComparison.Ordinal);
         var malformed = await RunAsync("", DoctorOf("twice"));
         Assert.Equal(1, malformed.ExitCode);
         Assert.Contains("sent an entry below dc=org that cannot be read", malformed.Output, StringComparison.Ordinal);

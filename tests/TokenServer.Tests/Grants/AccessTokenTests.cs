@@ -63,7 +63,7 @@ public sealed class AccessTokenTests
     {
         await using var host = await TokenServerHost.StartAsync(policy: WithRobots);
         await host.ReplaceAccountsAsync(TokenServerHost.Accounts.Replace("alice:", "robot:", StringComparison.Ordinal));
-        var (_, secret, _) = await host.Service<GrantFactory>().MakeAccessAsync("robot:ci", "x", TimeSpan.FromDays(1), TokenRestriction.None);
+        var (_, secret, _) = await host.Service<GrantFactory>().MakeAccessAsync("robot:ci", null, "x", TimeSpan.FromDays(1), TokenRestriction.None);
 
         var claims = await host.GetAsync("/token?service=registry", user, string.Format(System.Globalization.CultureInfo.InvariantCulture, shown, secret.Text)).ClaimsAsync();
 
@@ -215,7 +215,7 @@ public sealed class AccessTokenTests
     public async Task A_robot_signs_in_by_its_tokens_until_it_or_its_declaration_ends()
     {
         await using var host = await TokenServerHost.StartAsync(policy: WithRobots);
-        var made = await host.Service<GrantFactory>().MakeAccessAsync("robot:ci", "x", TimeSpan.FromDays(30), TokenRestriction.None);
+        var made = await host.Service<GrantFactory>().MakeAccessAsync("robot:ci", null, "x", TimeSpan.FromDays(30), TokenRestriction.None);
         var token = made.Secret.Text;
         const string Scopes = "/token?service=registry&scope=repository:builds/a:pull,push&scope=repository:shared/a:pull,push&scope=repository:users/alice/a:pull";
 

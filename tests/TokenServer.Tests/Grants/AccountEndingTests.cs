@@ -72,8 +72,8 @@ public sealed class AccountEndingTests : IAsyncDisposable
         Assert.Null(await new Suspensions(database).SuspendAsync("carol", "root", "", host.Clock.GetUtcNow()));
         var maker = host.Service<GrantFactory>();
         Assert.Null(await maker.GiveRefreshAsync(who with { EndingsSeen = long.MaxValue }, "registry", "docker", null));
-        Assert.Equal(GrantRefusal.AccountEnded, (await maker.MakeAccessAsync("carol", "x", TimeSpan.FromDays(1), TokenRestriction.None, who.EndingsSeen)).Refusal);
-        Assert.Null((await maker.MakeAccessAsync("carol", "made by an administrator", TimeSpan.FromDays(1), TokenRestriction.None)).Refusal);
+        Assert.Equal(GrantRefusal.AccountEnded, (await maker.MakeAccessAsync("carol", null, "x", TimeSpan.FromDays(1), TokenRestriction.None, who.EndingsSeen)).Refusal);
+        Assert.Null((await maker.MakeAccessAsync("carol", null, "made by an administrator", TimeSpan.FromDays(1), TokenRestriction.None)).Refusal);
     }
 
     [Fact]

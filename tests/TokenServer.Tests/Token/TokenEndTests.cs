@@ -61,7 +61,7 @@ public sealed class TokenEndTests
     public async Task A_robots_token_ends_when_the_robot_does()
     {
         await using var host = await TokenServerHost.StartAsync(o => o.TokenLifetime = Day, Dated);
-        var made = await host.Service<GrantFactory>().MakeAccessAsync("robot:ci", "x", TimeSpan.FromDays(30), TokenRestriction.None);
+        var made = await host.Service<GrantFactory>().MakeAccessAsync("robot:ci", null, "x", TimeSpan.FromDays(30), TokenRestriction.None);
         Expect(await JsonAsync(host.GetAsync("/token?service=registry", "", made.Secret.Text)), 300);
     }
 

@@ -78,5 +78,5 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
 
     private static SignInOutcome.Unavailable Overloaded() => new(Busy, "more sign-ins are waiting than can be checked");
 
-    private SignInOutcome.SignedIn Known(HtpasswdAccount account) => new(account.Name, [], Name);
+    private SignInOutcome.SignedIn Known(HtpasswdAccount account) => new(account.Name, [], Name) { Origin = new AccountOrigin(Name) };
 }

@@ -39,6 +39,10 @@ internal sealed class DirectorySettings
     /// <summary>The groups that lock out.</summary>
     public IReadOnlySet<string> DenyGroups { get; }
 
+    /// <summary>What somebody typed, without the domain in front of it.</summary>
+    public string WithoutDomain(string typed) =>
+        Options.Domain is { } domain && typed.Length > domain.Length + 1 && typed[domain.Length] == '\\' && typed.StartsWith(domain, StringComparison.OrdinalIgnoreCase) ? typed[(domain.Length + 1)..] : typed;
+
     /// <summary>Whether a group lies where bare names count. Elsewhere others may make groups, and name them as they like.</summary>
     public bool IsInGroupsBase(string dn) => groupsBase is not null && DistinguishedName.TryParse(dn, out var name) && name!.IsWithin(groupsBase);
 

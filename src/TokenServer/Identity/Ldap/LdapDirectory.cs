@@ -46,7 +46,7 @@ internal sealed class LdapDirectory
         if (Refusal(entry!, session, deadline, out var obstacles) is { } refusal) return BindForNobody(refusal);
 
         var name = accounts.Name(entry!, out var account) is null ? account : user;
-        var checkedPassword = Guarded(user, password, name, entry!.Dn, () => session.Run(deadline, c => Bind(c, entry.Dn, password, entry.Value("userAccountControl") is not null)), refused => BindForNobody(refused), obstacles);
+        var checkedPassword = Guarded(user, password, name, entry!.Dn, () => session.Run(deadline, c => Bind(c, entry.Dn, password, entry.Kind == DirectoryKind.ActiveDirectory || entry.Value("userAccountControl") is not null)), refused => BindForNobody(refused), obstacles);
         return checkedPassword ?? Admit(entry, question => session.Run(deadline, c => c.Search(question)));
 
         // Who is refused without a bind waits for one all the same: time does not tell that the account exists.
@@ -64,7 +64,12 @@ internal sealed class LdapDirectory
         if (Refusal(entry!, session, deadline, out var obstacles) is { } refusal) return refusal;
         // Without a bind the entry is all there is to go by.
         if (obstacles is [var obstacle, ..]) return new SignInOutcome.Refused(obstacle.Reason);
-        return Admit(entry!, question => session.Run(deadline, c => c.Search(question)));
+        if (settings.Options.EndGrantsOnPasswordChange && PasswordSet.Of(entry!) is null) return new SignInOutcome.Refused($"cannot tell whether the password was changed (endGrantsOnPasswordChange): none of {string.Join(", ", PasswordSet.Attributes)} can be read");
+        var hidden = AccountState.Hidden(entry!, Search);
+        var found = Admit(entry!, Search);
+        return hidden.Count > 0 && found is SignInOutcome.SignedIn who ? who with { RefreshFor = settings.Options.RefreshWithoutState } : found;
+
+        SearchAnswer Search(SearchQuestion question) => session.Run(deadline, c => c.Search(question));
     }
 
     /// <summary>The accounts that a name may mean, whatever keeps them out.</summary>
@@ -82,7 +87,7 @@ internal sealed class LdapDirectory
     public void Release(DirectorySession session, Deadline deadline, string account)
     {
         IEnumerable<string> names = settings.BindsDirectly
-            ? [DnTemplate.Name(settings.Options.UserDnTemplate!, account)]
+            ? [DnTemplate.Name(settings.Options.UserDnTemplate!, settings.WithoutDomain(account))]
             : ((SearchQuestion[])[accounts.ByAccount(account), accounts.ByTyped(account)]).SelectMany(q => session.Run(deadline, c => c.Search(q)).Entries).Select(e => e.Dn);
         foreach (var dn in names) budget.Clear(DistinguishedName.Key(dn));
     }
@@ -132,7 +137,7 @@ internal sealed class LdapDirectory
 
     private SignInOutcome SignInDirectly(DirectorySession session, Deadline deadline, string user, string password)
     {
-        var dn = DnTemplate.Name(settings.Options.UserDnTemplate!, user);
+        var dn = DnTemplate.Name(settings.Options.UserDnTemplate!, settings.WithoutDomain(user));
         return session.Run(deadline, c =>
         {
             // The entry can be read, and the groups found, only as the account itself.
@@ -230,6 +235,6 @@ internal sealed class LdapDirectory
 
         var found = groups.Read(entry, entry.Value(settings.Options.AccountAttribute)!, search);
         if (Admission.ReasonToRefuse(settings, found) is { } bar) return new SignInOutcome.Refused(bar);
-        return new SignInOutcome.SignedIn(account, [.. found.Groups.SelectMany(g => g.Spellings()).Distinct(StringComparer.OrdinalIgnoreCase)], Policies.Subjects.SignIn.Ldap) { RememberFor = settings.Options.RememberFor, IgnoresCase = true };
+        return new SignInOutcome.SignedIn(account, [.. found.Groups.SelectMany(g => g.Spellings()).Distinct(StringComparer.OrdinalIgnoreCase)], Policies.Subjects.SignIn.Ldap) { RememberFor = settings.Options.RememberFor, IgnoresCase = true, Origin = accounts.Origin(entry) };
     }
 }

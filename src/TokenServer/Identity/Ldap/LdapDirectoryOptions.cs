@@ -29,8 +29,8 @@ internal sealed class LdapDirectoryOptions
     /// <summary>How long it may take.</summary>
     public LdapTimeoutsOptions Timeouts { get; set; } = new();
 
-    /// <summary>Who searches.</summary>
-    [DistinguishedName]
+    /// <summary>Who searches: a distinguished name, or for Active Directory also <c>name@domain</c> or <c>DOMAIN\name</c>.</summary>
+    [BindName]
     public string? BindDn { get; set; }
 
     /// <summary>The file with the password of <see cref="BindDn"/>; read at every new connection.</summary>
@@ -55,6 +55,10 @@ internal sealed class LdapDirectoryOptions
     /// <summary>Which entry is the account's: <c>{account}</c> stands for what was typed.</summary>
     [SearchFilter(NeedsAccount = true)]
     public string UserFilter { get; set; } = "(uid={account})";
+
+    /// <summary>The short name of an Active Directory domain: people may type <c>DOMAIN\name</c>, and the part before the backslash is left out.</summary>
+    [RegularExpression(@"[^\\@:/\s]{1,15}", ErrorMessage = "must be the short (NetBIOS) name of a domain, such as CORP")]
+    public string? Domain { get; set; }
 
     /// <summary>The attribute that holds the account's one true name.</summary>
     [AttributeName]
@@ -95,6 +99,13 @@ internal sealed class LdapDirectoryOptions
     /// <summary>How long after a sign-in its credentials still pull while no server answers; 0s is off.</summary>
     [DurationRange("0s", "24h")]
     public TimeSpan OutageGrace { get; set; }
+
+    /// <summary>How long after a sign-in with the password refresh tokens are good where the directory does not show whether the account is disabled or locked.</summary>
+    [DurationRange("0s", "365d")]
+    public TimeSpan RefreshWithoutState { get; set; } = TimeSpan.FromHours(12);
+
+    /// <summary>Whether refresh tokens and access tokens end when the directory says that the password was set again.</summary>
+    public bool EndGrantsOnPasswordChange { get; set; }
 
     /// <summary>How many sign-ins are worked on at once, each on a thread and connections of its own.</summary>
     [Range(1, 64)]

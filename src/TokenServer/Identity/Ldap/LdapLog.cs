@@ -17,6 +17,9 @@ internal static partial class LdapLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "directory {Directory}: {Server} answers again")]
     public static partial void ServerBack(ILogger log, string directory, DirectoryServer server);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "directory {Directory}: looking whether {Server} answers again failed")]
+    public static partial void ProbeFailed(ILogger log, string directory, DirectoryServer server, Exception e);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "directory {Directory}: {Count} wrong passwords for {Account}; no further one is passed on for {Pause}, those that were right lately still work")]
     public static partial void ShieldUp(ILogger log, string directory, string account, int count, TimeSpan pause);
 

@@ -105,6 +105,12 @@ internal sealed class LdapSource : IIdentitySource, IDisposable
 
         var outcome = await AskAsync(new Requester(ClientNetwork.Unknown, account), (session, deadline) => directory.Find(session, deadline, account), cancellationToken);
         if (outcome is SignInOutcome.SignedIn who) found.Set(account, who);
+        if (outcome is SignInOutcome.Refused or SignInOutcome.UnknownAccount)
+        {
+            found.Remove(account);
+            verified.RemoveAll(account);
+        }
+
         return outcome is SignInOutcome.Unavailable && known is not null && age < settings.Options.OutageGrace ? Restricted(known, age) : outcome;
     }
 

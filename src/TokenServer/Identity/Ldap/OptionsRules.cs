@@ -33,6 +33,20 @@ internal sealed class DistinguishedNameAttribute : ValidationAttribute
         $"must be a distinguished name such as {(NeedsAccount ? "uid={account},ou=people,dc=example,dc=com, with {account} in it once" : "ou=people,dc=example,dc=com")}";
 }
 
+/// <summary>Asks for a name to bind with: a distinguished name, or what Active Directory takes in its place.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed partial class BindNameAttribute : ValidationAttribute
+{
+    /// <inheritdoc/>
+    public override bool IsValid(object? value) => value is not string text || DistinguishedName.TryParse(text, out _) || Other().IsMatch(text);
+
+    /// <inheritdoc/>
+    public override string FormatErrorMessage(string name) => @"must be a distinguished name such as cn=authindex,ou=services,dc=example,dc=com, or for Active Directory name@domain or DOMAIN\name";
+
+    [GeneratedRegex(@"^([^@\\=\s]+@[^@\\=\s]+|[^@\\=\s]+\\[^@\\=]+)$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Other();
+}
+
 /// <summary>Asks for search filters.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class SearchFilterAttribute : ValidationAttribute

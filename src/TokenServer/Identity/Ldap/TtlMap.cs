@@ -47,6 +47,15 @@ internal sealed class TtlMap<TKey, TValue>(int capacity, TimeSpan lifetime, Time
         lock (gate) entries.Remove(key);
     }
 
+    /// <summary>Forgets the values of which something is true.</summary>
+    public void RemoveWhere(Func<TValue, bool> isMeant)
+    {
+        lock (gate)
+        {
+            foreach (var (key, _) in entries.Where(e => isMeant(e.Value.Value)).ToList()) entries.Remove(key);
+        }
+    }
+
     private sealed class Entry(TKey key, TValue value, long since)
     {
         public TKey Key => key;

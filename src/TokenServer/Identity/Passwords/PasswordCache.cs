@@ -97,6 +97,16 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
         return WaitAsync(question, flight, cancellationToken);
     }
 
+    /// <summary>Forgets the sign-ins of an account: its source does not let it in any more.</summary>
+    public void Forget(string account)
+    {
+        lock (gate)
+        {
+            right.RemoveAccount(account);
+            wereRight.RemoveAccount(account);
+        }
+    }
+
     private SignInOutcome? Known(UInt256 credentials, long sourcesVersion)
     {
         // Versions only grow; a caller that looked before the change must not bring the old state back.

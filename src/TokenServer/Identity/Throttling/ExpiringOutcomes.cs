@@ -43,6 +43,12 @@ internal sealed class ExpiringOutcomes(int capacity, TimeSpan lifetime, TimeProv
     /// <summary>Forgets the outcome of a key.</summary>
     public void Remove(UInt256 key) => entries.Remove(key);
 
+    /// <summary>Forgets the sign-ins of an account, however its name is spelt.</summary>
+    public void RemoveAccount(string account)
+    {
+        foreach (var (key, _) in entries.Where(e => e.Value.Outcome is SignInOutcome.SignedIn who && who.Account.Equals(account, StringComparison.OrdinalIgnoreCase)).ToList()) entries.Remove(key);
+    }
+
     /// <summary>Forgets everything.</summary>
     public void Clear()
     {

@@ -11,10 +11,10 @@ internal sealed class AccountReader(DirectorySettings settings, GroupReader grou
     private readonly LdapDirectoryOptions options = settings.Options;
     private readonly string[] attributes =
         [.. new[] { settings.Options.AccountAttribute, settings.Options.DisplayNameAttribute, settings.Options.MailAttribute }
-            .Concat(AccountState.Attributes).Concat(groups.AccountAttributes).Distinct(StringComparer.OrdinalIgnoreCase)];
+            .Concat(AccountState.Attributes).Concat(EntryIds.Attributes).Concat(PasswordSet.Attributes).Concat(groups.AccountAttributes).Distinct(StringComparer.OrdinalIgnoreCase)];
 
     /// <summary>The search for what was typed. Two are asked for, so that it is seen when it is not one.</summary>
-    public SearchQuestion ByTyped(string user) => Question(DnTemplate.Filter(options.UserFilter, user));
+    public SearchQuestion ByTyped(string user) => Question(DnTemplate.Filter(options.UserFilter, settings.WithoutDomain(user)));
 
     /// <summary>The search for an account by its true name, among those that could sign in.</summary>
     public SearchQuestion ByAccount(string account) =>
@@ -26,6 +26,10 @@ internal sealed class AccountReader(DirectorySettings settings, GroupReader grou
     /// <summary>Whether an entry is one that may not sign in, by the configured filters; null when there are none.</summary>
     public SearchQuestion? Refusal(string dn) =>
         options.RefuseWhen.Count == 0 ? null : new SearchQuestion(dn, SearchDepth.Base, SearchFilter.Any(options.RefuseWhen), ["1.1"], 1);
+
+    /// <summary>What tells the account from a later one of the same name.</summary>
+    public AccountOrigin Origin(DirectoryEntry entry) =>
+        new($"{Policies.Subjects.SignIn.Ldap}:{settings.Name}", EntryIds.Of(entry), options.EndGrantsOnPasswordChange ? PasswordSet.Of(entry) : null);
 
     /// <summary>The account's one true name.</summary>
     /// <param name="entry">Its entry.</param>

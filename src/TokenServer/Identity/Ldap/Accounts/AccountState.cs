@@ -1,5 +1,6 @@
 using System.Globalization;
 using AuthIndex.TokenServer.Identity.Ldap.Connections;
+using AuthIndex.TokenServer.Identity.Ldap.Groups;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Accounts;
 
@@ -16,25 +17,51 @@ internal static class AccountState
     private const long PasswordExpired = 0x800000;
     private const string LockedForEver = "000001010000Z";
 
+    private const string Control = "userAccountControl";
+
+    private static readonly Dictionary<DirectoryKind, string[]> ByKind = new()
+    {
+        [DirectoryKind.ActiveDirectory] = [Control, "msDS-User-Account-Control-Computed", "accountExpires", "pwdLastSet"],
+        [DirectoryKind.PasswordPolicy] = ["pwdAccountLockedTime", "pwdReset"],
+        [DirectoryKind.Directory389] = ["nsAccountLock", "accountUnlockTime", "passwordExpirationTime", "pwdReset"],
+        [DirectoryKind.Other] = [],
+    };
+
     /// <summary>The attributes that it is written in; most are operational, so they must be asked for by name.</summary>
-    public static IReadOnlyList<string> Attributes { get; } =
-    [
-        "userAccountControl", "msDS-User-Account-Control-Computed", "accountExpires", "pwdLastSet",
-        "pwdAccountLockedTime", "pwdReset", "nsAccountLock", "accountUnlockTime", "passwordExpirationTime",
-    ];
+    public static IReadOnlyList<string> Attributes { get; } = [.. ByKind.Values.SelectMany(a => a).Distinct(StringComparer.Ordinal)];
 
     /// <summary>What keeps the account out, the most certain first.</summary>
     public static IReadOnlyList<AccountObstacle> Read(DirectoryEntry entry, DateTimeOffset now) =>
         [.. ActiveDirectory(entry, now).Concat(OpenLdap(entry)).Concat(Directory389(entry, now)).OrderByDescending(o => o.IsCertain)];
 
+    /// <summary>
+    /// Which of its attributes whoever searches cannot read. Absent, they look as if nothing kept the account out. In Active Directory
+    /// every account has them; elsewhere a filter about one that may not be read is neither true nor false, and neither is its
+    /// negation (RFC 4511 section 4.5.1.7).
+    /// </summary>
+    public static IReadOnlyList<string> Hidden(DirectoryEntry entry, GroupReader.Search search)
+    {
+        var absent = ByKind[entry.Kind].Where(a => entry.Value(a) is null).ToList();
+        if (entry.Kind == DirectoryKind.ActiveDirectory || absent.Count == 0) return absent;
+        return AreReadable(absent) ? [] : absent.FindAll(a => !AreReadable([a]));
+
+        bool AreReadable(IEnumerable<string> attributes)
+        {
+            var filter = $"(&{string.Concat(attributes.Select(a => $"(|({a}=*)(!({a}=*)))"))})";
+            return search(new SearchQuestion(entry.Dn, SearchDepth.Base, filter, ["1.1"], 1)).Entries.Count > 0;
+        }
+    }
+
     private static IEnumerable<AccountObstacle> ActiveDirectory(DirectoryEntry entry, DateTimeOffset now)
     {
-        var control = Number(entry.Value("userAccountControl"));
+        if (entry.Kind == DirectoryKind.ActiveDirectory && entry.Value(Control) is null) yield return new($"cannot tell whether the account is disabled: {Control} cannot be read; give bindDn the right to read it", true);
+        var control = Number(entry.Value(Control));
         var computed = Number(entry.Value("msDS-User-Account-Control-Computed"));
         if ((control & AccountDisabled) != 0) yield return new("the account is disabled (userAccountControl holds ACCOUNTDISABLE)", true);
         if ((computed & LockedOut) != 0) yield return new("the account is locked out (msDS-User-Account-Control-Computed holds LOCKOUT)", true);
-        if (((control | computed) & PasswordExpired) != 0) yield return new("the password has expired (PASSWORD_EXPIRED)", true);
+        // A password that must be changed is marked as expired too.
         if (entry.Value("pwdLastSet") == "0") yield return new("the password must be changed first (pwdLastSet is 0)", true);
+        else if (((control | computed) & PasswordExpired) != 0) yield return new("the password has expired (PASSWORD_EXPIRED)", true);
         if (FileTime(entry.Value("accountExpires")) is { } end && end <= now) yield return new($"the account expired at {Show(end)} (accountExpires)", true);
     }
 

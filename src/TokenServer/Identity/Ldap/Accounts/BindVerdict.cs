@@ -20,6 +20,7 @@ internal static partial class BindVerdict
         {
             case ResultCodes.InvalidCredentials:
                 if (ActiveDirectoryReason(answer.Diagnostic) is { } reason) return new SignInOutcome.Refused(reason);
+                if (SaysExpired(answer.Diagnostic)) return new SignInOutcome.Refused("the password has expired");
                 return obstacles is [var obstacle, ..] ? new SignInOutcome.Refused(obstacle.Reason) : new SignInOutcome.WrongPassword();
             case ResultCodes.NoSuchObject or ResultCodes.InvalidDnSyntax:
                 return new SignInOutcome.WrongPassword();
@@ -36,7 +37,10 @@ internal static partial class BindVerdict
     /// <param name="answer">The refusal.</param>
     /// <param name="verdict">What it means.</param>
     public static bool IsCounted(BindAnswer answer, SignInOutcome verdict) =>
-        verdict is not SignInOutcome.Unavailable && !answer.IsForChangeOnly && !IsForRightPassword(ActiveDirectoryCode(answer.Diagnostic));
+        verdict is not SignInOutcome.Unavailable && !answer.IsForChangeOnly && !SaysExpired(answer.Diagnostic) && !IsForRightPassword(ActiveDirectoryCode(answer.Diagnostic));
+
+    // 389 Directory Server looks at the age of a password only once it is right.
+    private static bool SaysExpired(string diagnostic) => diagnostic.Contains("password expired", StringComparison.OrdinalIgnoreCase);
 
     // Active Directory gives these only where the password is right, and counts nothing.
     private static bool IsForRightPassword(int? code) => code is 0x530 or 0x531 or 0x532 or 0x533 or 0x701 or 0x773;

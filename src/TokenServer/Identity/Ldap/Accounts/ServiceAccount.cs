@@ -50,6 +50,13 @@ internal sealed class ServiceAccount(DirectorySettings settings, TimeProvider ti
         }
     }
 
+    /// <summary>Notes that it was let in and could search.</summary>
+    public void Worked()
+    {
+        if (Problem is null) return;
+        lock (gate) Problem = null;
+    }
+
     /// <summary>Binds a connection. A password that was not accepted before is tried by one thread at a time.</summary>
     /// <param name="server">The server, for messages.</param>
     /// <param name="bind">Binds with a name and a password.</param>
@@ -95,7 +102,7 @@ internal sealed class ServiceAccount(DirectorySettings settings, TimeProvider ti
         {
             if (answer.IsSuccess)
             {
-                (accepted, refusal, Problem) = (hash, null, null);
+                (accepted, refusal) = (hash, null);
                 return;
             }
 

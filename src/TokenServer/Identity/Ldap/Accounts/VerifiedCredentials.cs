@@ -29,6 +29,9 @@ internal sealed class VerifiedCredentials
     /// <summary>The directory does not let them in any more.</summary>
     public void Remove(string user, string password) => verified.Remove(Hash(user, password));
 
+    /// <summary>The directory does not let an account in any more, whatever the password.</summary>
+    public void RemoveAll(string account) => verified.RemoveWhere(who => who.Account.Equals(account, StringComparison.OrdinalIgnoreCase));
+
     // Neither holds a NUL, the chain sees to that: no pair looks like another.
     private UInt256 Hash(string user, string password)
     {

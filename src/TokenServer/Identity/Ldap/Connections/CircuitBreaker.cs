@@ -67,14 +67,15 @@ internal sealed class CircuitBreaker(DirectoryServer server, TimeSpan pause, Tim
 
     /// <summary>The server did not answer.</summary>
     /// <param name="reason">Why.</param>
-    /// <param name="isUntrusted">Whether its TLS is at fault: trying again at once is of no use.</param>
+    /// <param name="isUntrusted">Whether its TLS is at fault.</param>
+    /// <param name="isCertain">Whether trying again at once is of no use.</param>
     /// <returns>Whether it is left alone from now on, and was not before.</returns>
-    public bool Failed(string reason, bool isUntrusted = false)
+    public bool Failed(string reason, bool isUntrusted = false, bool isCertain = false)
     {
         lock (gate)
         {
             failures++;
-            if (!isOpen && !isUntrusted && failures <= Tolerated) return false;
+            if (!isOpen && !isUntrusted && !isCertain && failures <= Tolerated) return false;
             var opens = !isOpen;
             (isOpen, since, Failure, IsUntrusted) = (true, time.GetTimestamp(), reason, isUntrusted);
             return opens;

@@ -5,23 +5,30 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 
 /// <summary>
 /// One thread's way to a directory: the first server in order that works, through connections kept open. A server that fails
-/// is passed over for the next; a connection that was cut while it lay idle is opened anew first.
+/// is passed over for the next, which then serves the whole sign-in; a connection that was cut while it lay idle is opened anew first.
 /// </summary>
 internal sealed class DirectorySession(DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time, ILogger log) : IDisposable
 {
+    // Of the time that is left to a sign-in, a server that has not answered in it yet gets no more where another one could.
+    private const int ShareOfFirst = 3;
+
     private readonly ServerConnections[] connections = [.. servers.Servers.Select(s => new ServerConnections(s.Server, settings, servers, connector, time))];
+    private readonly HashSet<CircuitBreaker> failed = []; // in this sign-in
+    private Deadline? current;
+    private CircuitBreaker? answered;
 
     /// <summary>Does something at the first server that answers.</summary>
     /// <exception cref="DirectoryUnavailableException">None does.</exception>
     /// <exception cref="SearchRefusedException">One does, but will not search.</exception>
     public T Run<T>(Deadline deadline, Func<ServerConnections, T> work)
     {
+        Begin(deadline);
         string? last = null;
-        for (var i = 0; i < connections.Length; i++)
+        foreach (var i in Order())
         {
             var breaker = servers.Servers[i];
             if (deadline.Remaining <= TimeSpan.Zero) throw servers.Unavailable(last ?? "the sign-in had to wait too long");
-            if (!breaker.TryEnter())
+            if (!MayTry(breaker))
             {
                 connections[i].Dispose();
                 continue;
@@ -34,8 +41,10 @@ internal sealed class DirectorySession(DirectorySettings settings, ServerGroup s
             catch (ServerFailureException e)
             {
                 last = e.Message;
+                failed.Add(breaker);
                 connections[i].Dispose();
-                if (breaker.Failed(e.Message, e.IsUntrusted)) LdapLog.ServerLost(log, settings.Name, e.Message);
+                // Where another one serves, nobody is to wait for a silent server a second time.
+                if (breaker.Failed(e.Message, e.IsUntrusted, isCertain: e.IsTimeout && HasOther(breaker))) LdapLog.ServerLost(log, settings.Name, e.Message);
             }
             catch (ServiceBindException e)
             {
@@ -55,10 +64,31 @@ internal sealed class DirectorySession(DirectorySettings settings, ServerGroup s
         foreach (var connection in connections) connection.Dispose();
     }
 
+    private void Begin(Deadline deadline)
+    {
+        if (current == deadline) return;
+        (current, answered) = (deadline, null);
+        failed.Clear();
+    }
+
+    /// <summary>The servers in the order in which they are tried: what one has begun it goes on with.</summary>
+    private IEnumerable<int> Order() => Enumerable.Range(0, connections.Length).Where(i => !failed.Contains(servers.Servers[i])).OrderByDescending(i => servers.Servers[i] == answered);
+
+    private bool HasOther(CircuitBreaker breaker) => servers.Servers.Any(s => s != breaker && s.Failure is null && !failed.Contains(s));
+
+    /// <summary>Whether a server is tried now. One that was left alone is looked after in the background while another one serves.</summary>
+    private bool MayTry(CircuitBreaker breaker)
+    {
+        if (!breaker.TryEnter()) return false;
+        if (breaker.Failure is null || !HasOther(breaker)) return true;
+        ServerProbe.Begin(breaker, settings, servers, connector, time, log);
+        return false;
+    }
+
     private T At<T>(CircuitBreaker breaker, ServerConnections at, Deadline deadline, Func<ServerConnections, T> work)
     {
         at.DropIdle();
-        at.Deadline = deadline;
+        at.Deadline = answered != breaker && HasOther(breaker) ? new Deadline(deadline.Remaining / ShareOfFirst, time) : deadline;
         var wasOpen = at.IsOpen;
         try
         {
@@ -78,6 +108,7 @@ internal sealed class DirectorySession(DirectorySettings settings, ServerGroup s
 
     private T Answered<T>(CircuitBreaker breaker, T result)
     {
+        answered = breaker;
         if (breaker.Succeeded()) LdapLog.ServerBack(log, settings.Name, breaker.Server);
         return result;
     }

@@ -1,3 +1,5 @@
+using AuthIndex.TokenServer.Identity.Ldap.Accounts;
+
 namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 
 /// <summary>How deep a search goes.</summary>
@@ -11,6 +13,22 @@ internal enum SearchDepth
 
     /// <summary>The entry and everything below.</summary>
     Sub,
+}
+
+/// <summary>Which product a server is, by what its root entry says: it tells how the state of accounts is written.</summary>
+internal enum DirectoryKind
+{
+    /// <summary>One that says nothing of how it marks accounts.</summary>
+    Other,
+
+    /// <summary>Active Directory, or Samba as one.</summary>
+    ActiveDirectory,
+
+    /// <summary>389 Directory Server.</summary>
+    Directory389,
+
+    /// <summary>OpenLDAP with its ppolicy overlay.</summary>
+    PasswordPolicy,
 }
 
 /// <summary>One search.</summary>
@@ -31,6 +49,13 @@ internal sealed record SearchAnswer(IReadOnlyList<DirectoryEntry> Entries, bool 
 /// <param name="Attributes">Its attributes, letter case of the names disregarded.</param>
 internal sealed record DirectoryEntry(string Dn, IReadOnlyDictionary<string, IReadOnlyList<string>> Attributes)
 {
+    /// <summary>Which product it comes from. A server may keep its root entry from strangers, but an identifier that only one product has tells too.</summary>
+    public DirectoryKind Kind
+    {
+        get => field != DirectoryKind.Other ? field : Value(EntryIds.ActiveDirectory) is not null ? DirectoryKind.ActiveDirectory : Value(EntryIds.Directory389) is not null ? DirectoryKind.Directory389 : DirectoryKind.Other;
+        init;
+    }
+
     /// <summary>The values of an attribute; none when it is absent.</summary>
     public IReadOnlyList<string> Values(string attribute) => Attributes.TryGetValue(attribute, out var values) ? values : [];
 

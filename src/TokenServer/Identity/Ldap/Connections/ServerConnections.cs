@@ -38,7 +38,13 @@ internal sealed class ServerConnections(DirectoryServer server, DirectorySetting
         {
             var answer = service.Search(question, Within(timeouts.Operation));
             group.Searched(question.BaseDn, null);
+            group.Account.Worked();
             return answer;
+        }
+        catch (SearchRefusedException e) when (e.Code == ResultCodes.UnwillingToPerform && settings.Options.BindDn is { } dn)
+        {
+            // 389 Directory Server lets an account whose password an administrator has set bind, and then only change it.
+            throw new ServiceBindException($"{server} lets bindDn {dn} bind but not search: {e.Message}; its password must probably be changed first, by the account itself or by turning off passwordMustChange for it", timeouts.Retry, e);
         }
         catch (SearchRefusedException e)
         {

@@ -47,7 +47,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         return user is null ? null : AsService(connections, user, password);
     }
 
-    private static string Join(IEnumerable<string> texts) => string.Join(", ", texts.Select(LogText.Clean));
+    private static string Join(IEnumerable<string> texts) => string.Join(", ", texts.Select(t => t.Contains(',', StringComparison.Ordinal) ? $"'{LogText.ForTerminal(t)}'" : LogText.ForTerminal(t)));
 
     private async Task<bool> IsReachableAsync(DirectoryServer server, CancellationToken cancellationToken)
     {
@@ -77,7 +77,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         }
         catch (Exception e) when (e is SocketException or IOException or AuthenticationException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
-            Report(step, Verdict.Bad, ref start, e is OperationCanceledException ? $"not within {timeouts.Connect.TotalSeconds:0.###} s" : LogText.Clean(e.Message));
+            Report(step, Verdict.Bad, ref start, e is OperationCanceledException ? $"not within {timeouts.Connect.TotalSeconds:0.###} s" : LogText.ForTerminal(e.Message));
             return false;
         }
     }
@@ -86,18 +86,18 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
     {
         var left = report.Expires - time.GetUtcNow();
         var verdict = report.Problems.Count > 0 ? Verdict.Bad : left < SoonExpired ? Verdict.Warning : Verdict.Good;
-        Report(step, verdict, ref start, $"{report.Protocol}; {LogText.Clean(report.Subject)} by {LogText.Clean(report.Issuer)}; for {Join(report.Names)}; until {report.Expires.ToUniversalTime():yyyy-MM-dd} ({left.Days} days)");
-        foreach (var problem in report.Problems) tell(new Finding(step, Verdict.Bad, TimeSpan.Zero, LogText.Clean(problem)));
+        Report(step, verdict, ref start, $"{report.Protocol}; {LogText.ForTerminal(report.Subject)} by {LogText.ForTerminal(report.Issuer)}; for {Join(report.Names)}; until {report.Expires.ToUniversalTime():yyyy-MM-dd} ({left.Days} days)");
+        foreach (var problem in report.Problems) tell(new Finding(step, Verdict.Bad, TimeSpan.Zero, LogText.ForTerminal(problem)));
     }
 
     private SignInOutcome.SignedIn? AsService(ServerConnections connections, string user, string? password)
     {
         var accounts = new AccountReader(settings, new GroupReader(settings));
         var question = accounts.ByTyped(user);
-        var found = Try("search", () => connections.Search(question), a => a.IsCut ? throw new SearchRefusedException(0, $"several entries match {LogText.Clean(question.Filter)}")
-            : a.Entries is [var one] ? one.Dn : throw new SearchRefusedException(0, $"nothing below {question.BaseDn} matches {LogText.Clean(question.Filter)}"));
+        var found = Try("search", () => connections.Search(question), a => a.IsCut ? throw new SearchRefusedException(0, $"several entries match {LogText.ForTerminal(question.Filter)}")
+            : a.Entries is [var one] ? one.Dn : throw new SearchRefusedException(0, $"nothing below {question.BaseDn} matches {LogText.ForTerminal(question.Filter)}"));
         if (found?.Entries is not [var entry]) return null;
-        var isFine = TellState(entry) && IsNotRefused(accounts.Refusal(entry.Dn), connections.Search);
+        var isFine = TellState(entry, connections.Search) && IsNotRefused(accounts.Refusal(entry.Dn), connections.Search);
         return TellPassword(connections, entry.Dn, password, AccountState.Read(entry, time.GetUtcNow())) && isFine ? TellAccount(entry, accounts, connections.Search) : null;
     }
 
@@ -110,15 +110,18 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         }
 
         var accounts = new AccountReader(settings, new GroupReader(settings));
-        var dn = DnTemplate.Name(settings.Options.UserDnTemplate!, user);
+        var dn = DnTemplate.Name(settings.Options.UserDnTemplate!, settings.WithoutDomain(user));
         if (isPasswordTried || !TellPassword(connections, dn, password, [])) return null;
         var found = Try("search", () => connections.SearchAsAccount(accounts.ByName(dn)), a => a.Entries.Count == 1 ? dn : throw new SearchRefusedException(0, $"{dn} may not read its own entry"));
         if (found?.Entries is not [var entry]) return null;
-        return TellState(entry) && IsNotRefused(accounts.Refusal(dn), connections.SearchAsAccount) ? TellAccount(entry, accounts, connections.SearchAsAccount) : null;
+        return TellState(entry, connections.SearchAsAccount) && IsNotRefused(accounts.Refusal(dn), connections.SearchAsAccount) ? TellAccount(entry, accounts, connections.SearchAsAccount) : null;
     }
 
-    private bool TellState(DirectoryEntry entry)
+    private bool TellState(DirectoryEntry entry, GroupReader.Search search)
     {
+        var hidden = AccountState.Hidden(entry, search);
+        if (hidden.Count > 0) tell(new Finding("account state", Verdict.Warning, TimeSpan.Zero, $"cannot read {string.Join(", ", hidden)}, so an account that is disabled or locked may go unnoticed: give {settings.Options.BindDn ?? "whoever searches"} the right to read them; until then refresh tokens are good for {settings.Options.RefreshWithoutState} after a sign-in (refreshWithoutState)"));
+        if (settings.Options.EndGrantsOnPasswordChange && PasswordSet.Of(entry) is null) tell(new Finding("account state", Verdict.Bad, TimeSpan.Zero, $"cannot read any of {string.Join(", ", PasswordSet.Attributes)}, which endGrantsOnPasswordChange needs: no refresh token or access token of the account is good"));
         var obstacles = AccountState.Read(entry, time.GetUtcNow());
         foreach (var obstacle in obstacles) tell(new Finding("account state", obstacle.IsCertain ? Verdict.Bad : Verdict.Warning, TimeSpan.Zero, obstacle.Reason));
         var read = AccountState.Attributes.Where(a => entry.Value(a) is not null).Select(a => $"{a}={entry.Value(a)}");
@@ -149,7 +152,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
     {
         if (accounts.Name(entry, out var account) is { } problem)
         {
-            tell(new Finding("account", Verdict.Bad, TimeSpan.Zero, LogText.Clean(problem)));
+            tell(new Finding("account", Verdict.Bad, TimeSpan.Zero, LogText.ForTerminal(problem)));
             return null;
         }
 

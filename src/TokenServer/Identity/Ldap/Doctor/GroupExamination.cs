@@ -60,5 +60,5 @@ internal sealed class GroupExamination(DirectorySettings settings, GroupReader.S
         return search(new SearchQuestion(baseDn, SearchDepth.Sub, kind is null ? filter : $"(&{kind}{filter})", [options.NameAttribute], limit)).Entries;
     }
 
-    private void Warn(string text) => tell(new Finding("groups", Verdict.Warning, TimeSpan.Zero, LogText.Clean(text)));
+    private void Warn(string text) => tell(new Finding("groups", Verdict.Warning, TimeSpan.Zero, LogText.ForTerminal(text)));
 }

@@ -31,13 +31,21 @@ internal sealed class GroupExistence(DirectorySettings settings, IDirectoryConne
     {
         if (!settings.HasGroups) return new GroupExistenceAnswer([], "groups.via is none");
         if (settings.BindsDirectly) return null;
-        if (!GroupName.IsDistinguished(name)) return Search(options.BaseDn!, SearchDepth.Sub, $"({options.NameAttribute}={SearchFilter.Escape(name)})", e => IsNamed(e, name));
+        if (!GroupName.IsDistinguished(name)) return FindNamed(name);
         if (options.Via != "memberOf" && !settings.IsInGroupsBase(name)) return new GroupExistenceAnswer([], $"it is not below groups.baseDn, {options.BaseDn}");
         return Search(name, SearchDepth.Base, "(objectClass=*)", e => DistinguishedName.Key(e.Dn) == DistinguishedName.Key(name));
     }
 
     /// <inheritdoc/>
     public void Dispose() => session.Dispose();
+
+    private GroupExistenceAnswer FindNamed(string name)
+    {
+        var filter = $"({options.NameAttribute}={SearchFilter.Escape(name)})";
+        var found = Search(options.BaseDn!, SearchDepth.Sub, filter, e => IsNamed(e, name));
+        if (found.Dns.Count > 0 || Search(settings.Options.BaseDn!, SearchDepth.Sub, filter, e => IsNamed(e, name)).Dns is not [var elsewhere, ..]) return found;
+        return new GroupExistenceAnswer([], $"{elsewhere} has that name but is not below groups.baseDn, {options.BaseDn}");
+    }
 
     private bool IsNamed(DirectoryEntry entry, string name) => DirectoryGroup.Usable(entry.Value(options.NameAttribute)) is { } own && GroupName.Key(own) == GroupName.Key(name);
 

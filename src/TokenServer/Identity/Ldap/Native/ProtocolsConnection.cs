@@ -18,6 +18,7 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
     private readonly LdapConnection connection;
     private readonly SafeHandle handle;
     private readonly Watchdog watchdog;
+    private DirectoryKind kind;
 
     public ProtocolsConnection(DirectoryServer server, LdapConnection connection)
     {
@@ -34,7 +35,7 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
         {
             try
             {
-                connection.SendRequest(new SearchRequest("", "(objectClass=*)", SearchScope.Base, "1.1"));
+                kind = RootEntry.KindOf((SearchResponse)connection.SendRequest(RootEntry.Question));
             }
             catch (DirectoryOperationException)
             {
@@ -110,7 +111,7 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
         _ => SearchScope.Subtree,
     };
 
-    private static DirectoryEntry Read(SearchResultEntry entry)
+    private DirectoryEntry Read(SearchResultEntry entry)
     {
         var attributes = new Dictionary<string, IReadOnlyList<string>>(StringComparer.OrdinalIgnoreCase);
         foreach (DirectoryAttribute attribute in entry.Attributes.Values)
@@ -120,7 +121,7 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
                 : [.. attribute.GetValues(typeof(string)).Cast<string>()];
         }
 
-        return new DirectoryEntry(entry.DistinguishedName, attributes);
+        return new DirectoryEntry(entry.DistinguishedName, attributes) { Kind = kind };
     }
 
     private (SearchResultEntryCollection Entries, byte[]? Cookie, bool IsCut) Send(SearchRequest request)

@@ -32,7 +32,7 @@ internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
         catch (ServerFailureException e) when (server.Security != ServerSecurity.Plain && !e.IsTimeout && TlsProblem(server, within) is { } problem)
         {
             connection.Dispose();
-            throw new ServerFailureException($"{server}: TLS failed: {problem}", e, isUntrusted: true);
+            throw new ServerFailureException($"{server}: TLS failed: {problem}; 'ldap doctor' shows the certificate", e, isUntrusted: true);
         }
         catch
         {

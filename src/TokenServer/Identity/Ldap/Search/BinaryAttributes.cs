@@ -1,4 +1,5 @@
 using System.Text;
+using AuthIndex.TokenServer.Identity.Ldap.Accounts;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Search;
 
@@ -13,7 +14,8 @@ internal static class BinaryAttributes
 
     /// <summary>Whether an attribute is one of them.</summary>
     public static bool Contains(string attribute) =>
-        attribute.Equals(TokenGroups, StringComparison.OrdinalIgnoreCase) || attribute.Equals(ObjectSid, StringComparison.OrdinalIgnoreCase);
+        attribute.Equals(TokenGroups, StringComparison.OrdinalIgnoreCase) || attribute.Equals(ObjectSid, StringComparison.OrdinalIgnoreCase)
+        || attribute.Equals(EntryIds.ActiveDirectory, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>A value in its written form.</summary>
     public static string Write(ReadOnlySpan<byte> value)

@@ -1,3 +1,4 @@
+using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Identity.Ldap.Connections;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -73,12 +74,50 @@ public sealed class DirectorySessionTests : IDirectoryConnector, IDisposable
     }
 
     [Fact]
-    public void An_answer_gets_no_more_time_than_the_sign_in_has_left()
+    public void An_answer_gets_no_more_time_than_the_sign_in_has_left_and_a_third_of_it_before_another_server_is_asked()
     {
         var deadline = new Deadline(TimeSpan.FromSeconds(10), clock);
-        clock.Advance(TimeSpan.FromSeconds(9));
+        clock.Advance(TimeSpan.FromSeconds(7));
         session.Run(deadline, c => c.Bind("cn=x", "y"));
         Assert.Equal(TimeSpan.FromSeconds(1), lastWithin);
+
+        session.Run(deadline, c => c.Bind("cn=x", "y"));
+        Assert.Equal(TimeSpan.FromSeconds(3), lastWithin);
+    }
+
+    [Fact]
+    public void A_sign_in_stays_with_the_server_that_answered_and_asks_none_twice_that_failed()
+    {
+        onBind = (server, _) => Fail(server.Port == 1, isTimeout: false);
+        var deadline = new Deadline(TimeSpan.FromSeconds(10), clock);
+        for (var i = 0; i < 3; i++) session.Run(deadline, c => c.Bind("cn=x", "y"));
+        Assert.Equal(["1", "2"], connected);
+
+        Bind();
+        Assert.Equal(["1", "2", "1"], connected);
+    }
+
+    [Fact]
+    public async Task A_server_that_did_not_answer_in_time_is_looked_after_in_the_background()
+    {
+        onBind = (server, _) => Fail(server.Port == 1, isTimeout: true);
+        Bind();
+        Bind();
+        Assert.Equal(["1", "2"], connected);
+
+        clock.Advance(TimeSpan.FromSeconds(10));
+        onBind = null;
+        Bind();
+        await Eventually.TrueAsync(() => connected.Count == 3, TimeSpan.FromSeconds(10), () => string.Join(' ', connected));
+        await Eventually.TrueAsync(
+            () =>
+            {
+                Bind();
+                return connected.Count == 4;
+            },
+            TimeSpan.FromSeconds(10),
+            () => string.Join(' ', connected));
+        Assert.Equal(["1", "2", "1", "1"], connected);
     }
 
     IDirectoryConnection IDirectoryConnector.Connect(DirectoryServer server, TimeSpan within)

@@ -8,6 +8,7 @@ namespace AuthIndex.TokenServer.Tests.Identity.Ldap.Doctor;
 public sealed class LockoutExaminationTests
 {
     private readonly List<string> warnings = [];
+    private readonly List<string> notes = [];
 
     [Theory]
     [InlineData(3, "15m", 5, "15m", "")]
@@ -19,6 +20,23 @@ public sealed class LockoutExaminationTests
         Examine(failures, Minutes(within), ["lockoutThreshold", $"{threshold}"], ["lockOutObservationWindow", $"{-Minutes(window).Ticks}"]);
 
         Assert.Equal(warning, string.Join('\n', warnings));
+        Assert.Contains("password settings objects cannot be read", Assert.Single(notes), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("4", "1800", "lockout.failures is 5, and cn=default,dc=example locks accounts after 4 failures (pwdMaxFailure)\nlockout.within is 00:15:00, and cn=default,dc=example forgets failures only after 00:30:00 (pwdFailureCountInterval)")]
+    [InlineData("6", "0", "cn=default,dc=example never forgets failures (pwdFailureCountInterval)")]
+    [InlineData("6", "60", "")]
+    public void The_policies_of_OpenLDAP_are_read(string failures, string interval, string expected)
+    {
+        var options = new LdapDirectoryOptions { Name = "corp", Servers = ["ldap://localhost"], AnonymousSearch = true, BaseDn = "ou=people,dc=example", Lockout = { Failures = 5, Within = Minutes("15m") } };
+        Examine(options, q => new DirectoryEntry(
+            q.BaseDn == "dc=example" ? "cn=default,dc=example" : q.BaseDn,
+            new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal) { ["pwdLockout"] = ["TRUE"], ["pwdMaxFailure"] = [failures], ["pwdFailureCountInterval"] = [interval] }) { Kind = DirectoryKind.PasswordPolicy });
+
+        var told = expected.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(told.Length, warnings.Count);
+        Assert.All(told.Zip(warnings), pair => Assert.StartsWith(pair.First, pair.Second, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -41,7 +59,11 @@ public sealed class LockoutExaminationTests
             BaseDn = "OU=People,DC=corp,DC=example",
             Lockout = { Failures = failures, Within = within },
         };
-        var entry = new DirectoryEntry("dc=corp,dc=example", attributes.ToDictionary(a => a[0], a => (IReadOnlyList<string>)[a[1]]));
-        new LockoutExamination(DirectorySettings.Read([options])[0], _ => new SearchAnswer([entry], false), f => warnings.Add(f.Text)).Examine();
+        Examine(options, q => q is { BaseDn: "dc=corp,dc=example", Depth: SearchDepth.Base } ? new DirectoryEntry(q.BaseDn, attributes.ToDictionary(a => a[0], a => (IReadOnlyList<string>)[a[1]])) : null);
     }
+
+    private void Examine(LdapDirectoryOptions options, Func<SearchQuestion, DirectoryEntry?> find) => new LockoutExamination(
+        DirectorySettings.Read([options])[0],
+        q => new SearchAnswer(find(q) is { } entry ? [entry] : [], false),
+        f => (f.Verdict == Verdict.Warning ? warnings : notes).Add(f.Text)).Examine();
 }
