@@ -55,6 +55,24 @@ public sealed class LdapTlsTests(SlapdParts parts) : IClassFixture<SlapdParts>
         Assert.Empty(plain.Searches);
     }
 
+    [Fact]
+    public async Task A_certificate_that_expires_while_it_is_in_use_is_named_with_the_command_that_shows_it()
+    {
+        var options = await parts.OptionsAsync();
+        await using var slapd = await SlapdServer.StartAsync(LdapPeople.Ldif(), certificateLifetime: TimeSpan.FromSeconds(15));
+        options.Servers = [slapd.TlsUrl];
+        options.CaFile = slapd.Certificates.CaFile;
+        using var signIn = new LdapSignIn(options);
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "alice's password"));
+
+        await Eventually.TrueAsync(() => TimeProvider.System.GetUtcNow() > slapd.Certificates.Ends + TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60), () => "time stands still");
+        signIn.Clock.Advance(TimeSpan.FromHours(1)); // connections that lie idle are not used again
+        var outage = Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("bob", "bob's password"));
+        Assert.Contains("TLS failed: NotTimeValid", outage.Reason, StringComparison.Ordinal);
+        Assert.Contains("(certificate of CN=directory by CN=test directory CA); 'ldap doctor' shows the certificate", outage.Reason, StringComparison.Ordinal);
+        Assert.Equal("the TLS of a server cannot be trusted", signIn.Problem);
+    }
+
     private async Task<LdapDirectoryOptions> OptionsAsync(bool startTls, string? caFile)
     {
         var slapd = await parts.ServerAsync();

@@ -11,6 +11,15 @@ public sealed class LdapCertificates
     /// <param name="folder">Where the files go.</param>
     /// <param name="names">The names in the certificate; those of this machine when there are none.</param>
     public LdapCertificates(string folder, params string[] names)
+        : this(folder, TimeSpan.FromDays(29), names)
+    {
+    }
+
+    /// <summary>Makes them.</summary>
+    /// <param name="folder">Where the files go.</param>
+    /// <param name="lifetime">For how long the certificate is good.</param>
+    /// <param name="names">The names in the certificate; those of this machine when there are none.</param>
+    public LdapCertificates(string folder, TimeSpan lifetime, params string[] names)
     {
         Directory.CreateDirectory(folder);
         CaFile = Path.Combine(folder, "ca.pem");
@@ -30,12 +39,15 @@ public sealed class LdapCertificates
         }
 
         request.CertificateExtensions.Add(alternatives.Build());
-        using var certificate = request.Create(ca, Now.AddDays(-1), Now.AddDays(29), RandomNumberGenerator.GetBytes(8));
+        using var certificate = request.Create(ca, Now.AddDays(-1), Ends = TimeProvider.System.GetUtcNow() + lifetime, RandomNumberGenerator.GetBytes(8));
         File.WriteAllText(CaFile, ca.ExportCertificatePem());
         File.WriteAllText(OtherCaFile, other.ExportCertificatePem());
         File.WriteAllText(CertificateFile, certificate.ExportCertificatePem());
         File.WriteAllText(KeyFile, key.ExportPkcs8PrivateKeyPem());
     }
+
+    /// <summary>When the certificate ends.</summary>
+    public DateTimeOffset Ends { get; }
 
     /// <summary>The CA.</summary>
     public string CaFile { get; }

@@ -20,10 +20,10 @@ public sealed class SlapdServer : IAsyncDisposable
     private readonly bool isLogging;
     private ChildProcess? process;
 
-    private SlapdServer(bool isLogging)
+    private SlapdServer(bool isLogging, TimeSpan certificateLifetime)
     {
         this.isLogging = isLogging;
-        Certificates = new LdapCertificates(folder["certs"]);
+        Certificates = new LdapCertificates(folder["certs"], certificateLifetime);
         Port = FreePort.At(IPAddress.Loopback);
         TlsPort = FreePort.At(IPAddress.Loopback);
     }
@@ -50,9 +50,10 @@ public sealed class SlapdServer : IAsyncDisposable
     /// <summary>Starts one.</summary>
     /// <param name="ldif">What it holds below the suffix; loaded offline, which is fast, but overlays do not see it.</param>
     /// <param name="isLogging">Whether it tells every operation, so that <see cref="Binds"/> counts; costs speed.</param>
-    public static async Task<SlapdServer> StartAsync(string ldif, bool isLogging = true)
+    /// <param name="certificateLifetime">For how long its certificate is good; null for weeks.</param>
+    public static async Task<SlapdServer> StartAsync(string ldif, bool isLogging = true, TimeSpan? certificateLifetime = null)
     {
-        var server = new SlapdServer(isLogging);
+        var server = new SlapdServer(isLogging, certificateLifetime ?? TimeSpan.FromDays(29));
         try
         {
             await server.LoadAsync(ldif);
