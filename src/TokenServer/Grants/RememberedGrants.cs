@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using AuthIndex.TokenServer.Identity.Throttling;
+using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Grants;

@@ -1,3 +1,4 @@
+using AuthIndex.Hosting;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Identity.Ldap.Accounts;
 using AuthIndex.TokenServer.Identity.Ldap.Connections;

@@ -1,9 +1,5 @@
-using System.Buffers;
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
-using AuthIndex.TokenServer.Identity.Throttling;
+using AuthIndex.Hosting;
 using AuthIndex.TokenServer.Metrics;
 
 namespace AuthIndex.TokenServer.Identity.Passwords;
@@ -21,16 +17,16 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
     /// <summary>How long a failure is remembered.</summary>
     public static readonly TimeSpan WrongFor = TimeSpan.FromSeconds(30);
 
-    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
+    private readonly KeyedHash hash = new();
     private readonly Lock gate = new();
     private readonly Dictionary<Question, Flight> flights = [];
 
     // Apart, so that guesses cannot push out those who signed in.
-    private readonly ExpiringOutcomes right = new(Capacity, rightFor, time);
-    private readonly ExpiringOutcomes wrong = new(Capacity, WrongFor, time);
+    private readonly TtlMap<UInt256, SignInOutcome> right = new(Capacity, rightFor, time);
+    private readonly TtlMap<UInt256, SignInOutcome> wrong = new(Capacity, WrongFor, time);
 
     // Which credentials were right lately, under whatever version of the sources: not what came of them.
-    private readonly ExpiringOutcomes wereRight = new(Capacity, rightFor, time);
+    private readonly TtlMap<UInt256, SignInOutcome> wereRight = new(Capacity, rightFor, time);
     private long version = -1;
 
     /// <summary>Asks one question of whoever knows.</summary>
@@ -46,7 +42,7 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
     }
 
     /// <summary>The key under which credentials are remembered: a keyed hash.</summary>
-    public UInt256 KeyOf(string user, string password) => Hash(user, password);
+    public UInt256 KeyOf(string user, string password) => hash.Of(user, password);
 
     /// <summary>The remembered outcome, or null.</summary>
     /// <param name="credentials">The credentials' key.</param>
@@ -71,7 +67,7 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
     /// <param name="bar">Asked before anything is asked that nobody is asking already: what stands against it, or null.</param>
     public ValueTask<SignInOutcome> GetAsync(string user, string password, long sourcesVersion, Ask ask, CancellationToken cancellationToken, Func<SignInOutcome?>? bar = null)
     {
-        var question = new Question(Hash(user, password), sourcesVersion);
+        var question = new Question(KeyOf(user, password), sourcesVersion);
         Flight flight;
         bool isFirst;
         lock (gate)
@@ -102,8 +98,8 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
     {
         lock (gate)
         {
-            right.RemoveAccount(account);
-            wereRight.RemoveAccount(account);
+            right.RemoveWhere(o => IsOf(o, account));
+            wereRight.RemoveWhere(o => IsOf(o, account));
         }
     }
 
@@ -128,7 +124,7 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
             lock (gate)
             {
                 Land(question, flight);
-                if (outcome is SignInOutcome.SignedIn) wereRight.Add(question.Credentials, outcome);
+                if (outcome is SignInOutcome.SignedIn) wereRight.Set(question.Credentials, outcome);
                 else if (outcome is not SignInOutcome.Unavailable) wereRight.Remove(question.Credentials);
                 if (question.Version == version) Remember(question.Credentials, outcome);
             }
@@ -170,27 +166,11 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
 
     private void Remember(UInt256 credentials, SignInOutcome outcome)
     {
-        if (outcome is SignInOutcome.SignedIn who) right.Add(credentials, outcome, who.RememberFor);
-        else if (outcome is not SignInOutcome.Unavailable) wrong.Add(credentials, outcome);
+        if (outcome is SignInOutcome.SignedIn who) right.Set(credentials, outcome, who.RememberFor);
+        else if (outcome is not SignInOutcome.Unavailable) wrong.Set(credentials, outcome);
     }
 
-    /// <summary>A keyed hash over both texts, each after its length, so that no pair looks like another pair.</summary>
-    private UInt256 Hash(string user, string password)
-    {
-        var size = 8 + Encoding.UTF8.GetMaxByteCount(user.Length) + Encoding.UTF8.GetMaxByteCount(password.Length);
-        var rented = ArrayPool<byte>.Shared.Rent(size);
-        var userLength = Encoding.UTF8.GetBytes(user, rented.AsSpan(8));
-        var passwordLength = Encoding.UTF8.GetBytes(password, rented.AsSpan(8 + userLength));
-        BinaryPrimitives.WriteInt32LittleEndian(rented, userLength);
-        BinaryPrimitives.WriteInt32LittleEndian(rented.AsSpan(4), passwordLength);
-
-        Span<byte> hash = stackalloc byte[32];
-        var length = 8 + userLength + passwordLength;
-        HMACSHA256.HashData(key, rented.AsSpan(0, length), hash);
-        CryptographicOperations.ZeroMemory(rented.AsSpan(0, length));
-        ArrayPool<byte>.Shared.Return(rented);
-        return MemoryMarshal.Read<UInt256>(hash);
-    }
+    private static bool IsOf(SignInOutcome outcome, string account) => outcome is SignInOutcome.SignedIn who && who.Account.Equals(account, StringComparison.OrdinalIgnoreCase);
 
     [StructLayout(LayoutKind.Auto)]
     private readonly record struct Question(UInt256 Credentials, long Version);

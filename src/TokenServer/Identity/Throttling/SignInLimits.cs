@@ -2,8 +2,8 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using System.Text;
+using AuthIndex.Hosting;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Identity.Passwords;
 
@@ -22,17 +22,17 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     private const int MaxFailedCredentials = 10_000;
 
     private readonly Lock gate = new();
-    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
+    private readonly KeyedHash hash = new();
     private readonly FailureRateLimiter pairs = new(options.PerAccountAndAddress, options.Within, time);
     private readonly FailureRateLimiter compared = new(options.PerAccountAndAddress * ShieldFactor, options.Within, time);
     private readonly FailureRateLimiter accounts = new(options.PerAccount, options.Within, time);
     private readonly FailureRateLimiter networks = new(options.PerAddress, options.Within, time);
     private readonly KnownPlaces places = new(time);
-    private readonly ExpiringOutcomes failed = new(MaxFailedCredentials, options.Within, time);
+    private readonly TtlMap<UInt256, SignInOutcome> failed = new(MaxFailedCredentials, options.Within, time);
 
     // Apart from passwords: a script that was left with tokens that ended must not keep people around it from signing in.
     private readonly FailureRateLimiter deadTokens = new(options.PerAddress, options.Within, time);
-    private readonly ExpiringOutcomes failedTokens = new(MaxFailedCredentials, options.Within, time);
+    private readonly TtlMap<UInt256, SignInOutcome> failedTokens = new(MaxFailedCredentials, options.Within, time);
 
     // How often an account was released: part of what its failures are counted under, so that no address need be known for it.
     private readonly ConcurrentDictionary<string, int> releases = new(StringComparer.Ordinal);
@@ -61,13 +61,13 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     {
         if (!IsOneClient(address)) return null;
         var network = Hash(new Requester(ClientNetwork.Of(address), ""), Kind.Network);
-        var credentials = Hash(token);
+        var credentials = hash.Of(token);
         lock (gate)
         {
             if (failedTokens.Find(credentials) is not null) return null;
             if (deadTokens.Wait(network) is var wait && wait > TimeSpan.Zero) return Limited(wait, options.PerAddress, "with tokens from this address");
             deadTokens.Take(network);
-            failedTokens.Add(credentials, outcome);
+            failedTokens.Set(credentials, outcome);
             return null;
         }
     }
@@ -78,13 +78,6 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     private SignInOutcome.Limited Limited(TimeSpan wait, int most, string of) =>
         new(wait, string.Create(CultureInfo.InvariantCulture, $"{most} sign-ins {of} have failed within {options.Within}"));
 
-    private UInt256 Hash(string secret)
-    {
-        Span<byte> hash = stackalloc byte[32];
-        HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(secret), hash);
-        return MemoryMarshal.Read<UInt256>(hash);
-    }
-
     private UInt256 Hash(Requester who, Kind kind)
     {
         var account = who.Account.ToUpperInvariant();
@@ -94,9 +87,7 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
         MemoryMarshal.Write(text[1..], who.Network.Number);
         MemoryMarshal.Write(text[17..], releases.GetValueOrDefault(account));
         var length = head + Encoding.UTF8.GetBytes(account, text[head..]);
-        Span<byte> hash = stackalloc byte[32];
-        HMACSHA256.HashData(key, text[..length], hash);
-        return MemoryMarshal.Read<UInt256>(hash);
+        return hash.Of(text[..length]);
     }
 
     private enum Kind : byte
@@ -169,7 +160,7 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
                 var isGuess = outcome is not (SignInOutcome.SignedIn or SignInOutcome.Unavailable) && limits.failed.Find(credentials) is null;
                 if (isGuess)
                 {
-                    limits.failed.Add(credentials, outcome);
+                    limits.failed.Set(credentials, outcome);
                     return;
                 }
 

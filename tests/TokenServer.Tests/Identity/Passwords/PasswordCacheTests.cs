@@ -1,6 +1,5 @@
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Passwords;
-using AuthIndex.TokenServer.Identity.Throttling;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Passwords;
 
@@ -126,15 +125,6 @@ public sealed class PasswordCacheTests
         await Assert.ThrowsAsync<InvalidOperationException>(() =>
             remembered.GetAsync("alice", "pw", 1, (_, _, _) => Task.FromException<SignInOutcome>(new InvalidOperationException()), CancellationToken.None).AsTask());
         Assert.Equal(Right, await GetAsync(remembered, Right, password: "pw"));
-    }
-
-    [Fact]
-    public void The_oldest_outcomes_go_first_when_there_is_no_room()
-    {
-        var outcomes = new ExpiringOutcomes(3, TimeSpan.FromMinutes(1), clock);
-        for (var i = 0; i < 5; i++) outcomes.Add(new UInt256((UInt128)i, 0), Right);
-        Assert.Equal([false, false, true, true, true], Enumerable.Range(0, 5).Select(i => outcomes.Find(new UInt256((UInt128)i, 0)) is not null));
-        Assert.Equal(3, outcomes.Count);
     }
 
     [Fact]

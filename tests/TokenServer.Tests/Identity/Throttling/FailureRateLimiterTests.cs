@@ -1,3 +1,4 @@
+using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Throttling;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Throttling;

@@ -1,3 +1,5 @@
+using AuthIndex.Hosting;
+
 namespace AuthIndex.TokenServer.Identity.Ldap.Accounts;
 
 /// <summary>

@@ -1,7 +1,4 @@
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
-using AuthIndex.TokenServer.Identity.Throttling;
+using AuthIndex.Hosting;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Accounts;
 
@@ -15,29 +12,20 @@ internal sealed class VerifiedCredentials
 
     private static readonly TimeSpan Day = TimeSpan.FromHours(24);
 
-    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
+    private readonly KeyedHash hash = new();
     private readonly TtlMap<UInt256, SignInOutcome.SignedIn> verified;
 
     public VerifiedCredentials(TimeProvider time) => verified = new TtlMap<UInt256, SignInOutcome.SignedIn>(Capacity, Day, time);
 
     /// <summary>What came of the same credentials when they were last right, and how long ago that is; null when that is not known.</summary>
-    public SignInOutcome.SignedIn? Find(string user, string password, out TimeSpan age) => verified.Find(Hash(user, password), out age);
+    public SignInOutcome.SignedIn? Find(string user, string password, out TimeSpan age) => verified.Find(hash.Of(user, password), out age);
 
     /// <summary>The directory found them right just now.</summary>
-    public void Add(string user, string password, SignInOutcome.SignedIn outcome) => verified.Set(Hash(user, password), outcome);
+    public void Add(string user, string password, SignInOutcome.SignedIn outcome) => verified.Set(hash.Of(user, password), outcome);
 
     /// <summary>The directory does not let them in any more.</summary>
-    public void Remove(string user, string password) => verified.Remove(Hash(user, password));
+    public void Remove(string user, string password) => verified.Remove(hash.Of(user, password));
 
     /// <summary>The directory does not let an account in any more, whatever the password.</summary>
     public void RemoveAll(string account) => verified.RemoveWhere(who => who.Account.Equals(account, StringComparison.OrdinalIgnoreCase));
-
-    // Neither holds a NUL, the chain sees to that: no pair looks like another.
-    private UInt256 Hash(string user, string password)
-    {
-        var text = Encoding.UTF8.GetBytes($"{user}\0{password}");
-        var hash = HMACSHA256.HashData(key, text);
-        CryptographicOperations.ZeroMemory(text);
-        return MemoryMarshal.Read<UInt256>(hash);
-    }
 }

@@ -1,16 +1,28 @@
-namespace AuthIndex.TokenServer.Identity.Ldap;
+namespace AuthIndex.Hosting;
 
 /// <summary>Values that are kept for a time, at most so many: the oldest go first. Safe for several threads.</summary>
 /// <param name="capacity">The most that are kept.</param>
-/// <param name="lifetime">How long each is kept.</param>
+/// <param name="lifetime">How long each is kept; zero keeps none.</param>
 /// <param name="time">The clock.</param>
-internal sealed class TtlMap<TKey, TValue>(int capacity, TimeSpan lifetime, TimeProvider time)
+public sealed class TtlMap<TKey, TValue>(int capacity, TimeSpan lifetime, TimeProvider time)
     where TKey : notnull
     where TValue : class
 {
     private readonly Lock gate = new();
     private readonly Dictionary<TKey, Entry> entries = [];
     private readonly Queue<Entry> byAge = new();
+
+    /// <summary>How many are kept, expired ones not yet swept among them.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (gate) return entries.Count;
+        }
+    }
+
+    /// <summary>The value under a key; null when there is none that is young enough.</summary>
+    public TValue? Find(TKey key) => Find(key, out _);
 
     /// <summary>The value under a key and how old it is; null when there is none that is young enough.</summary>
     public TValue? Find(TKey key, out TimeSpan age)
@@ -20,20 +32,24 @@ internal sealed class TtlMap<TKey, TValue>(int capacity, TimeSpan lifetime, Time
             age = default;
             if (!entries.TryGetValue(key, out var entry)) return null;
             age = time.GetElapsedTime(entry.Since);
-            return age < lifetime ? entry.Value : null;
+            return age < entry.Lifetime ? entry.Value : null;
         }
     }
 
     /// <summary>Keeps a value from now on.</summary>
-    public void Set(TKey key, TValue value)
+    /// <param name="key">The key.</param>
+    /// <param name="value">The value; it takes the place of an older one.</param>
+    /// <param name="atMost">A shorter time than the usual one; null for that.</param>
+    public void Set(TKey key, TValue value, TimeSpan? atMost = null)
     {
-        if (lifetime == TimeSpan.Zero) return;
+        var keep = atMost < lifetime ? atMost.Value : lifetime;
+        if (keep == TimeSpan.Zero) return;
         lock (gate)
         {
-            var entry = new Entry(key, value, time.GetTimestamp());
+            var entry = new Entry(key, value, time.GetTimestamp(), keep);
             entries[key] = entry;
             byAge.Enqueue(entry);
-            while (byAge.TryPeek(out var oldest) && (byAge.Count > capacity || time.GetElapsedTime(oldest.Since) >= lifetime))
+            while (byAge.TryPeek(out var oldest) && (byAge.Count > capacity || IsExpired(oldest)))
             {
                 byAge.Dequeue();
                 if (entries.TryGetValue(oldest.Key, out var current) && current == oldest) entries.Remove(oldest.Key);
@@ -41,7 +57,7 @@ internal sealed class TtlMap<TKey, TValue>(int capacity, TimeSpan lifetime, Time
         }
     }
 
-    /// <summary>Forgets a value.</summary>
+    /// <summary>Forgets the value of a key.</summary>
     public void Remove(TKey key)
     {
         lock (gate) entries.Remove(key);
@@ -56,12 +72,26 @@ internal sealed class TtlMap<TKey, TValue>(int capacity, TimeSpan lifetime, Time
         }
     }
 
-    private sealed class Entry(TKey key, TValue value, long since)
+    /// <summary>Forgets everything.</summary>
+    public void Clear()
+    {
+        lock (gate)
+        {
+            entries.Clear();
+            byAge.Clear();
+        }
+    }
+
+    private bool IsExpired(Entry entry) => time.GetElapsedTime(entry.Since) >= entry.Lifetime;
+
+    private sealed class Entry(TKey key, TValue value, long since, TimeSpan lifetime)
     {
         public TKey Key => key;
 
         public TValue Value => value;
 
         public long Since => since;
+
+        public TimeSpan Lifetime => lifetime;
     }
 }
