@@ -9,18 +9,16 @@ using Microsoft.Extensions.Logging;
 namespace AuthIndex.Hosting.Tls;
 
 /// <summary>
-/// A certificate and its key in files, followed while the server runs: asked at every handshake, it costs a stat of each file,
-/// and they are read again only when the stats say so, whether they were written, renamed or reached by another link. What does
-/// not fit together changes nothing: the last good pair stays in force.
+/// A certificate and its key in files, followed while the server runs. What does not fit together changes nothing: the last good pair
+/// stays in force.
 /// </summary>
 public sealed partial class CertificateFiles
 {
-    private readonly Lock gate = new();
     private readonly string[] paths;
     private readonly IReadOnlyList<(string? TrustDomain, string File)> bundles;
     private readonly bool isSpiffe;
     private readonly ILogger<CertificateFiles> log;
-    private Seen seen;
+    private readonly FollowedFiles<Seen> files;
 
     /// <summary>Reads the files for the first time.</summary>
     /// <param name="certificateFile">The certificate and its intermediate certificates, in PEM.</param>
@@ -33,18 +31,15 @@ public sealed partial class CertificateFiles
         this.log = log;
         (bundles, isSpiffe) = (clients?.Bundles ?? [], clients?.AccountFrom == ClientCertificateOptions.Spiffe);
         paths = [certificateFile, keyFile, .. bundles.Select(b => b.File)];
-        var stamps = Stamps();
-        var set = Read(null, out var digest, out var failure)
-            ?? throw new OperatorException($"the certificate {certificateFile} with key {keyFile}{(bundles.Count == 0 ? "" : $" and the clients' authorities {string.Join(", ", bundles.Select(b => b.File))}")} cannot be used: {failure}");
-        seen = new Seen(stamps, AreSettled(stamps), digest, set, null);
-        WarnOfUnknownIssuer(set);
+        files = new FollowedFiles<Seen>(paths, Read);
+        WarnOfUnknownIssuer(Current);
     }
 
     /// <summary>What is in force.</summary>
-    public CertificateSet Current => Refresh().Set;
+    public CertificateSet Current => files.Current.Set;
 
     /// <summary>Why the files, as they are now, are not what is in force; null when they are.</summary>
-    public string? Failure => Refresh().Failure;
+    public string? Failure => files.Current.Failure;
 
     /// <summary>The part of readiness. An expired certificate fails it; one in the last tenth of its life is due for renewal.</summary>
     public HealthPart Health(DateTimeOffset now)
@@ -59,30 +54,31 @@ public sealed partial class CertificateFiles
             : new HealthPart("certificate", HealthStatus.Ok);
     }
 
-    private Seen Refresh()
+    private Seen Read(Seen? last, out bool isFinal)
     {
-        var last = Volatile.Read(ref seen);
-        if (last.IsSettled && Stamps().AsSpan().SequenceEqual(last.Stamps)) return last;
-        lock (gate)
-        {
-            Volatile.Write(ref seen, LookAgain(seen));
-            return seen;
-        }
-    }
-
-    private Seen LookAgain(Seen last)
-    {
-        var stamps = Stamps(); // before reading: what is written meanwhile is seen at the next look
+        isFinal = true;
         var set = Read(last, out var digest, out var failure);
-        if (failure is not null && failure != last.Failure) LogUnusable(log, paths[0], paths[1], failure);
-        if (set is not null && !ReferenceEquals(set, last.Set))
+        if (last is null) return new Seen(digest, set ?? throw Unusable(failure), null);
+        if (set is null)
+        {
+            if (failure != last.Failure) LogUnusable(log, paths[0], paths[1], failure!);
+            return last with { Failure = failure };
+        }
+
+        if (!ReferenceEquals(set, last.Set))
         {
             var until = set.Certificate.NotAfter.ToUniversalTime();
             LogRenewed(log, paths[0], until);
             WarnOfUnknownIssuer(set);
         }
 
-        return new Seen(stamps, AreSettled(stamps), set is null ? last.Digest : digest, set ?? last.Set, failure);
+        return new Seen(digest, set, null);
+    }
+
+    private OperatorException Unusable(string? failure)
+    {
+        var authorities = bundles.Count == 0 ? "" : $" and the clients' authorities {string.Join(", ", bundles.Select(b => b.File))}";
+        return new OperatorException($"the certificate {paths[0]} with key {paths[1]}{authorities} cannot be used: {failure}");
     }
 
     /// <summary>What the files hold, or the last set when they hold the same; null with the reason when it cannot be used.</summary>
@@ -109,10 +105,6 @@ public sealed partial class CertificateFiles
         LogUnknownIssuer(log, paths[0], issuer);
     }
 
-    private FileVersion?[] Stamps() => Array.ConvertAll(paths, FileVersion.Of);
-
-    private static bool AreSettled(FileVersion?[] stamps) => Array.TrueForAll(stamps, s => s is { IsSettled: true });
-
     [LoggerMessage(Level = LogLevel.Information, Message = "The certificate {File} was renewed; it is good until {Until:u}")]
     private static partial void LogRenewed(ILogger log, string file, DateTime until);
 
@@ -122,5 +114,5 @@ public sealed partial class CertificateFiles
     [LoggerMessage(Level = LogLevel.Error, Message = "The certificate {CertificateFile} and the key {KeyFile} were changed and cannot be used: {Reason}; the ones before stay in force")]
     private static partial void LogUnusable(ILogger log, string certificateFile, string keyFile, string reason);
 
-    private sealed record Seen(FileVersion?[] Stamps, bool IsSettled, byte[] Digest, CertificateSet Set, string? Failure);
+    private sealed record Seen(byte[] Digest, CertificateSet Set, string? Failure);
 }

@@ -105,14 +105,11 @@ internal sealed partial class TrustedKeys : BackgroundLoop
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        var (since, seen) = (Clock.GetTimestamp(), Stamps());
+        var (since, seen) = (Clock.GetTimestamp(), FileSnapshot.Of([.. new[] { file, certificatesFile }.OfType<string>()])); // the copy of a fetched set is our own and nobody else's to change
         var fresh = await RefreshAsync(stoppingToken);
         do await Task.Delay(LookEvery, Clock, stoppingToken);
-        while (fresh && Clock.GetElapsedTime(since) < RefreshEvery && Stamps() == seen && seen.AreSettled);
+        while (fresh && Clock.GetElapsedTime(since) < RefreshEvery && seen.IsCurrent);
     }
-
-    /// <summary>The state of the configured files. The copy of a fetched set is our own and nobody else's to change.</summary>
-    private FileStamps Stamps() => new(file is null ? null : FileVersion.Of(file), certificatesFile is null ? null : FileVersion.Of(certificatesFile));
 
     private SecurityKey? Find(string? keyId, IReadOnlyList<byte[]> chain)
     {
@@ -187,9 +184,4 @@ internal sealed partial class TrustedKeys : BackgroundLoop
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The signing keys are in force but cannot be kept on disk: {Reason}")]
     private static partial void LogNotKept(ILogger log, string reason);
-
-    private readonly record struct FileStamps(FileVersion? Set, FileVersion? Bundle)
-    {
-        public bool AreSettled => Set is not { IsSettled: false } && Bundle is not { IsSettled: false };
-    }
 }

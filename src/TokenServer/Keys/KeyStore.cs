@@ -16,6 +16,9 @@ internal sealed record KeyDemands(string Directory, IReadOnlyCollection<string> 
 /// </summary>
 internal sealed partial class KeyStore
 {
+    /// <summary>How often the folder is looked into: what another process makes there is published so soon.</summary>
+    public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
     private readonly KeyDemands demands;
     private readonly TokenAuthority? authority;
     private readonly TimeProvider time;
@@ -79,12 +82,12 @@ internal sealed partial class KeyStore
                 var before = known.GetValueOrDefault(path);
                 try
                 {
-                    seen[path] = before is { IsSettled: true } && FileVersion.Of(path) == before.Stamp ? before : Dated(Read(path));
+                    seen[path] = before is { Files.IsCurrent: true } ? before : Dated(Read(path));
                 }
                 catch (OperatorException e)
                 {
                     problems.Add(e.Message);
-                    if (before is not null) seen[path] = before with { IsSettled = false };
+                    if (before is not null) seen[path] = before with { Files = null };
                 }
             }
         }
@@ -99,11 +102,10 @@ internal sealed partial class KeyStore
 
     private Known Read(string path)
     {
-        // The stamp first: what is written after it is found at the next look.
-        var stamp = FileVersion.Of(path);
+        var files = FileSnapshot.Of(path);
         var file = KeyDirectory.Read(path);
         if (authority is not null) file.Key.Certify(authority);
-        return new Known(stamp, stamp is { IsSettled: true }, SeenAt: null, file);
+        return new Known(files, SeenAt: null, file);
     }
 
     /// <summary>Holds a key that is new back until it has been published for long enough; one that was there under another name is not new.</summary>
@@ -144,9 +146,8 @@ internal sealed partial class KeyStore
     [LoggerMessage(Level = LogLevel.Information, Message = "The signing keys in {Directory} are sound again")]
     private partial void LogHealed(string directory);
 
-    /// <param name="Stamp">The file's state when it was read.</param>
-    /// <param name="IsSettled">Whether the file cannot have changed since without its stamp telling.</param>
+    /// <param name="Files">The file's state when it was read; null to read it again.</param>
     /// <param name="SeenAt">When it came; null when it was there at the start.</param>
     /// <param name="File">What it held.</param>
-    private sealed record Known(FileVersion? Stamp, bool IsSettled, DateTimeOffset? SeenAt, KeyFile File);
+    private sealed record Known(FileSnapshot? Files, DateTimeOffset? SeenAt, KeyFile File);
 }

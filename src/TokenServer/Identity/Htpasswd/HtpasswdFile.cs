@@ -10,55 +10,46 @@ namespace AuthIndex.TokenServer.Identity.Htpasswd;
 internal sealed record HtpasswdState(HtpasswdContent? Content, long Version, string? Failure);
 
 /// <summary>
-/// The htpasswd file, followed while the server runs: asked before every sign-in, it costs a stat, and is read again only when
-/// the stat says that it changed.
+/// The htpasswd file, followed while the server runs: asked before every sign-in.
 /// </summary>
 internal sealed class HtpasswdFile
 {
     // Some editors write in place: the file is gone or empty for a moment. Shutting everybody out for that would be wrong.
     private static readonly TimeSpan BeingReplaced = TimeSpan.FromSeconds(2);
 
-    private readonly Lock gate = new();
     private readonly string path;
     private readonly TimeProvider time;
     private readonly ILogger<HtpasswdFile> log;
-    private Seen seen;
+    private readonly FollowedFiles<Seen> file;
 
     /// <summary>Reads the file for the first time.</summary>
     /// <exception cref="OperatorException">It is missing or cannot be read.</exception>
     public HtpasswdFile(string path, TimeProvider time, ILogger<HtpasswdFile> log)
     {
         (this.path, this.time, this.log) = (path, time, log);
-        var stamp = FileVersion.Of(path) ?? throw new OperatorException($"the accounts {path} are missing: run init to make them");
-        var bytes = Read(out var failure) ?? throw new OperatorException($"the accounts {path} cannot be read: {failure}");
-        seen = new Seen(stamp, stamp.IsSettled, bytes, Parse(bytes, 1), LostAt: null);
+        file = new FollowedFiles<Seen>([path], (last, out isFinal) => last is null ? First(out isFinal) : Look(last, out isFinal));
     }
 
     /// <summary>The state of the file at this moment.</summary>
-    public HtpasswdState Current
+    public HtpasswdState Current => file.Current.State;
+
+    private Seen First(out bool isFinal)
     {
-        get
-        {
-            var stamp = FileVersion.Of(path);
-            var last = Volatile.Read(ref seen);
-            if (last.IsSettled && stamp == last.Stamp) return last.State;
-            lock (gate)
-            {
-                Volatile.Write(ref seen, Refresh(FileVersion.Of(path), seen));
-                return seen.State;
-            }
-        }
+        isFinal = true;
+        var stamp = FileVersion.Of(path) ?? throw new OperatorException($"the accounts {path} are missing: run init to make them");
+        var bytes = Read(out var failure) ?? throw new OperatorException($"the accounts {path} cannot be read: {failure}");
+        return new Seen(stamp, bytes, Parse(bytes, 1), LostAt: null);
     }
 
-    private Seen Refresh(FileVersion? stamp, Seen last)
+    private Seen Look(Seen last, out bool isFinal)
     {
+        var stamp = FileVersion.Of(path);
         string? failure = $"the file {path} is missing";
         var bytes = stamp is null ? null : Read(out failure);
-        if (bytes is null || WasCutInPlace(stamp!.Value, last)) return Lost(last, failure ?? $"the file {path} is empty", bytes, stamp);
-
-        var settled = stamp!.Value.IsSettled && FileVersion.Of(path) == stamp;
-        if (last.Bytes is { } known && last.State.Content is not null && bytes.AsSpan().SequenceEqual(known)) return last with { Stamp = stamp, IsSettled = settled, LostAt = null };
-        return new Seen(stamp, settled, bytes, Parse(bytes, last.State.Version + 1), LostAt: null);
+        isFinal = bytes is not null && !WasCutInPlace(stamp!.Value, last);
+        if (!isFinal) return Lost(last, failure ?? $"the file {path} is empty", bytes, stamp);
+        if (last.State.Content is not null && bytes.AsSpan().SequenceEqual(last.Bytes)) return last with { Stamp = stamp, LostAt = null };
+        return new Seen(stamp, bytes, Parse(bytes!, last.State.Version + 1), LostAt: null);
     }
 
     /// <summary>Whether the same file, not another put in its place, holds nothing all of a sudden.</summary>
@@ -66,14 +57,14 @@ internal sealed class HtpasswdFile
 
     private Seen Lost(Seen last, string failure, byte[]? bytes, FileVersion? stamp)
     {
-        if (last.State.Content is null) return last with { IsSettled = false };
+        if (last.State.Content is null) return last;
         var since = last.LostAt ?? time.GetTimestamp();
-        if (time.GetElapsedTime(since) < BeingReplaced) return last with { IsSettled = false, LostAt = since };
+        if (time.GetElapsedTime(since) < BeingReplaced) return last with { LostAt = since };
 
         // An empty file that stays empty is a file without accounts; one that stays away is an outage, not a wrong password.
-        if (bytes is not null) return new Seen(stamp, IsSettled: false, bytes, Parse(bytes, last.State.Version + 1), LostAt: null);
+        if (bytes is not null) return new Seen(stamp, bytes, Parse(bytes, last.State.Version + 1), LostAt: null);
         IdentityLog.FileLost(log, failure);
-        return new Seen(Stamp: null, IsSettled: false, Bytes: null, new HtpasswdState(null, last.State.Version + 1, failure), since);
+        return new Seen(Stamp: null, Bytes: null, new HtpasswdState(null, last.State.Version + 1, failure), since);
     }
 
     private HtpasswdState Parse(byte[] bytes, long version)
@@ -98,5 +89,5 @@ internal sealed class HtpasswdFile
         }
     }
 
-    private sealed record Seen(FileVersion? Stamp, bool IsSettled, byte[]? Bytes, HtpasswdState State, long? LostAt);
+    private sealed record Seen(FileVersion? Stamp, byte[]? Bytes, HtpasswdState State, long? LostAt);
 }

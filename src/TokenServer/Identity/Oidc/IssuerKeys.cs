@@ -32,7 +32,7 @@ internal sealed partial class IssuerKeys : IDisposable
     private readonly SemaphoreSlim refreshing = new(1, 1);
     private readonly SingleFlight unknown;
     private readonly ReceivedKeys received;
-    private FileVersion? stamp;
+    private FileSnapshot? read;
     private long? lookedAt;
     private string? copyProblem;
     private volatile string? failure = "it was not asked yet";
@@ -95,7 +95,7 @@ internal sealed partial class IssuerKeys : IDisposable
     {
         if (options.KeysFile is not null)
         {
-            if (failure is null && stamp is { IsSettled: true } && FileVersion.Of(options.KeysFile) == stamp) return;
+            if (failure is null && read is { IsCurrent: true }) return;
         }
         else if (lookedAt is { } since && time.GetElapsedTime(since) < (failure is null ? RefreshEvery : Pause))
         {
@@ -139,7 +139,7 @@ internal sealed partial class IssuerKeys : IDisposable
 
     private void TakeFile(string file)
     {
-        stamp = FileVersion.Of(file);
+        read = FileSnapshot.Of(file);
         Take(File.ReadAllBytes(file));
         failure = null;
     }
