@@ -1,5 +1,6 @@
 using System.Security.Cryptography.X509Certificates;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Health;
 using AuthIndex.Hosting.Telemetry;
@@ -62,7 +63,7 @@ internal static class RegistryApp
         services.AddSingleton<StorageFigures>();
         services.AddHostedService(s => s.GetRequiredService<StorageFigures>());
         services.AddHostedService<UploadSweeper>();
-        services.AddHostedService<SpaceReserveKeeper>();
+        services.AddPeriodicLoop("spaceReserve", SpaceReserve.TakeEvery, s => s.GetRequiredService<SpaceReserve>().Take);
         services.AddHostedService<RecentAccessLog>();
         services.AddHostedService<GarbageCollectionSchedule>();
         services.AddHostedService<ScrubSchedule>();

@@ -73,7 +73,7 @@ internal static class TokenServerApp
         services.AddSingleton(time);
         services.AddSingleton(_ => DataDirectory.Hold(options.StatePath));
         services.AddSingleton(s => new KeyStore(options.KeyDemands, time, s.GetRequiredService<ILogger<KeyStore>>()));
-        services.AddHostedService<KeyWatcher>();
+        services.AddPeriodicLoop("keyWatch", KeyStore.LookEvery, s => s.GetRequiredService<KeyStore>().Refresh);
         services.AddSingleton(_ => RegistryService.Load(options));
         services.AddSingleton(s => new HtpasswdFile(options.HtpasswdPath, time, s.GetRequiredService<ILogger<HtpasswdFile>>()));
         services.AddSingleton(_ => new PasswordThreads(Environment.ProcessorCount));
@@ -120,7 +120,7 @@ internal static class TokenServerApp
         services.AddSingleton<TokenEndpoint>();
         services.AddSingleton<AccessQueryEndpoint>();
         services.AddSingleton(_ => StateDatabase.ReserveBeside(options.DatabaseFile));
-        services.AddHostedService<SpaceReserveKeeper>();
+        services.AddPeriodicLoop("spaceReserve", SpaceReserve.TakeEvery, s => s.GetRequiredService<SpaceReserve>().Take);
         services.AddSingleton(s => new StateDatabase(options.DatabaseFile, s.GetRequiredService<SpaceReserve>()));
         services.AddSingleton<CatalogWriter>();
         services.AddSingleton<CatalogReader>();

@@ -79,6 +79,18 @@ public sealed partial class BackgroundLoopTests
         Assert.Contains("Unguarded failed: it is broken", failure.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Every_periodic_loop_that_is_added_runs_again_and_again()
+    {
+        int first = 0, second = 0;
+        await using var server = await SampleServer.StartAsync(register: services =>
+        {
+            services.AddPeriodicLoop("first", TimeSpan.FromMilliseconds(5), _ => () => first++);
+            services.AddPeriodicLoop("second", TimeSpan.FromMilliseconds(5), _ => () => second++);
+        });
+        await Eventually.TrueAsync(() => first > 1 && second > 1, Patience, () => $"{first} and {second} rounds");
+    }
+
     [Theory]
     [InlineData("src/TokenServer")]
     [InlineData("src/RegistryCore")]
