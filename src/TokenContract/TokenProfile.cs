@@ -42,9 +42,6 @@ public static class TokenProfile
     /// <summary>The longest token a registry looks at, in characters; clients such as crane stop at 64 KiB.</summary>
     public const int MaxLength = 64 * 1024;
 
-    /// <summary>The shortest lifetime of a token, as the Docker token specification asks of servers.</summary>
-    public static TimeSpan MinLifetime { get; } = TimeSpan.FromSeconds(60);
-
     /// <summary>The longest lifetime of a token that can be configured: for so long a revocation must be known.</summary>
     public static TimeSpan MaxLifetime { get; } = TimeSpan.FromHours(24);
 
