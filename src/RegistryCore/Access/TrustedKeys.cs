@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
@@ -15,38 +16,43 @@ namespace AuthIndex.RegistryCore.Access;
 /// </summary>
 internal sealed partial class TrustedKeys : BackgroundLoop
 {
-    private static readonly TimeSpan RefreshEvery = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan UnknownKeyPause = TimeSpan.FromSeconds(10);
 
-    private readonly Uri? url;
-    private readonly string? file;
+    private readonly string[] files; // not the copy of a fetched set, which is our own and nobody else's to change
     private readonly string? certificatesFile;
-    private readonly HttpClient http;
     private readonly ILogger<TrustedKeys> log;
-    private readonly SemaphoreSlim refreshing = new(1, 1);
-    private readonly SingleFlight unknown;
     private readonly ReceivedKeys received;
+    private readonly KeyFollower? follower; // null where only certificates are trusted
     private volatile TrustedCertificates? certificates;
     private string? lastBundle;
     private long bundles;
-    private string? failure;
-    private string? copyProblem;
+    private string? bundleFailure;
 
     public TrustedKeys(RegistryOptions options, HttpClient http, BackgroundLoops loops, ILogger<TrustedKeys> log)
         : base("trustedKeys", loops)
     {
         var link = options.TokenServer;
         certificatesFile = link.CertificatesFile;
-        if (link.KeysFile is null && (link.KeysUrl is not null || certificatesFile is null)) url = link.KeysUrl ?? link.At(ServerPaths.Keys);
-        file = link.KeysFile;
-        this.http = http;
+        files = [.. new[] { link.KeysFile, certificatesFile }.OfType<string>()];
         this.log = log;
-        received = new ReceivedKeys(url is null ? null : Path.Combine(options.Root, "trusted-keys.json"), url is null ? null : link.KeysMaxAge, Clock);
-        unknown = new SingleFlight(() => RefreshAsync(CancellationToken.None), UnknownKeyPause, Clock);
-        if (file is not null) TakeFirst("keysFile", file, path => TakeSet(File.ReadAllBytes(path), path));
-        else Recall();
-        if (certificatesFile is not null) TakeFirst("certificatesFile", certificatesFile, path => TakeBundle(File.ReadAllText(path)));
+        if (link.KeysFile is { } file)
+        {
+            received = new ReceivedKeys(null, null, Clock);
+            follower = new KeyFollower(file, received, stop => File.ReadAllBytesAsync(file, stop), Clock, log);
+            follower.TakeFirst("registry.tokenServer.keysFile", file);
+        }
+        else
+        {
+            received = new ReceivedKeys(Path.Combine(options.Root, "trusted-keys.json"), link.KeysMaxAge, Clock);
+            if (link.KeysUrl is not null || certificatesFile is null)
+            {
+                var url = link.KeysUrl ?? link.At(ServerPaths.Keys);
+                follower = new KeyFollower(url.AbsoluteUri, received, stop => http.GetByteArrayAsync(url, stop), Clock, log);
+                follower.Recall();
+            }
+        }
+
+        if (certificatesFile is not null && !TryTakeBundle(out var problem)) throw new OperatorException($"registry.tokenServer.certificatesFile: {problem}");
     }
 
     /// <summary>Whether any key is trusted.</summary>
@@ -69,46 +75,31 @@ internal sealed partial class TrustedKeys : BackgroundLoop
     public async ValueTask<SecurityKey?> FindAsync(string? keyId, IReadOnlyList<byte[]> chain, CancellationToken cancellationToken)
     {
         if (Find(keyId, chain) is { } known) return known;
-        await unknown.AskAsync().WaitAsync(cancellationToken);
+        if (follower is not null) await follower.AskAsync(cancellationToken);
         return Find(keyId, chain);
     }
 
     /// <summary>Reads keys and certificates anew; on failure the last good ones stay in force. True when both are fresh.</summary>
     public async Task<bool> RefreshAsync(CancellationToken cancellationToken)
     {
-        await refreshing.WaitAsync(cancellationToken);
-        try
-        {
-            var problems = new List<string>();
-            if (url is not null) await TryAsync(url.AbsoluteUri, async () => TakeSet(await http.GetByteArrayAsync(url, cancellationToken), url.AbsoluteUri), problems, cancellationToken);
-            if (file is not null) await TryAsync(file, async () => TakeSet(await File.ReadAllBytesAsync(file, cancellationToken), file), problems, cancellationToken);
-            if (certificatesFile is not null) await TryAsync(certificatesFile, async () => TakeBundle(await File.ReadAllTextAsync(certificatesFile, cancellationToken)), problems, cancellationToken);
-
-            var now = problems.Count == 0 ? null : string.Join("; ", problems);
-            if (now is not null && failure is null) LogFailure(log, now, received.Current.Count);
-            failure = now;
-            return now is null;
-        }
-        finally
-        {
-            refreshing.Release();
-        }
+        var isFresh = follower is null || await follower.RefreshAsync(cancellationToken);
+        return TakeBundle() && isFresh;
     }
 
     /// <inheritdoc/>
     public override void Dispose()
     {
-        refreshing.Dispose();
+        follower?.Dispose();
         base.Dispose();
     }
 
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        var (since, seen) = (Clock.GetTimestamp(), FileSnapshot.Of([.. new[] { file, certificatesFile }.OfType<string>()])); // the copy of a fetched set is our own and nobody else's to change
+        var (since, seen) = (Clock.GetTimestamp(), FileSnapshot.Of(files));
         var fresh = await RefreshAsync(stoppingToken);
         do await Task.Delay(LookEvery, Clock, stoppingToken);
-        while (fresh && Clock.GetElapsedTime(since) < RefreshEvery && seen.IsCurrent);
+        while (fresh && Clock.GetElapsedTime(since) < KeyFollower.RefreshEvery && seen.IsCurrent);
     }
 
     private SecurityKey? Find(string? keyId, IReadOnlyList<byte[]> chain)
@@ -119,69 +110,34 @@ internal sealed partial class TrustedKeys : BackgroundLoop
         return keyId is not null && bundle.Keys.TryGetValue(keyId, out known) ? known : bundle.Prove(chain, Clock.GetUtcNow());
     }
 
-    private static async Task TryAsync(string source, Func<Task> read, List<string> problems, CancellationToken cancellationToken)
+    /// <summary>Reads the certificates again, where there are any; on failure the last good ones stay in force. True when they are fresh.</summary>
+    private bool TakeBundle()
     {
+        if (certificatesFile is null) return true;
+        if (!TryTakeBundle(out var problem) && problem != bundleFailure) LogFailure(log, problem);
+        bundleFailure = problem;
+        return problem is null;
+    }
+
+    private bool TryTakeBundle([NotNullWhen(false)] out string? problem)
+    {
+        problem = null;
         try
         {
-            await read();
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException or FormatException
-            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-        {
-            problems.Add($"{source}: {e.Message}");
-        }
-    }
-
-    private void TakeSet(byte[] bytes, string source)
-    {
-        var taken = received.Take(bytes);
-        foreach (var key in taken.PassedOver) LogPassedOver(log, key, source);
-        if (taken.IsNew) LogKeys(log, received.Current.Count, source);
-        if (received.CopyProblem is { } problem && problem != copyProblem) LogNotKept(log, problem);
-        copyProblem = received.CopyProblem;
-    }
-
-    private void TakeBundle(string pem)
-    {
-        if (pem == lastBundle) return;
-        certificates = TrustedCertificates.Parse(pem);
-        lastBundle = pem;
-        Interlocked.Increment(ref bundles);
-    }
-
-    private void Recall()
-    {
-        try
-        {
-            received.Recall();
+            var pem = File.ReadAllText(certificatesFile!);
+            if (pem == lastBundle) return true;
+            certificates = TrustedCertificates.Parse(pem);
+            lastBundle = pem;
+            Interlocked.Increment(ref bundles);
+            return true;
         }
         catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
         {
-            LogFailure(log, $"the copy of the last set: {e.Message}", 0); // the next answer replaces it
+            problem = $"{certificatesFile}: {e.Message}";
+            return false;
         }
     }
 
-    private static void TakeFirst(string key, string path, Action<string> take)
-    {
-        try
-        {
-            take(path);
-        }
-        catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
-        {
-            throw new OperatorException($"registry.tokenServer.{key}: {path}: {e.Message}", e);
-        }
-    }
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Trusting {Count} signing keys from {Source}")]
-    private static partial void LogKeys(ILogger log, int count, string source);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The signing key {Key} from {Source} cannot be used and is ignored")]
-    private static partial void LogPassedOver(ILogger log, string key, string source);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The signing keys could not be read ({Reason}); going on with the {Count} known ones and trying again")]
-    private static partial void LogFailure(ILogger log, string reason, int count);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The signing keys are in force but cannot be kept on disk: {Reason}")]
-    private static partial void LogNotKept(ILogger log, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The trusted certificates cannot be read ({Reason}); the known ones stay in force, trying again")]
+    private static partial void LogFailure(ILogger log, string reason);
 }

@@ -14,28 +14,18 @@ namespace AuthIndex.TokenServer.Identity.Oidc;
 /// disk and holds while the issuer is away, for as long as <see cref="OidcIssuerOptions.KeysMaxAge"/>. A configured file is read
 /// again when it changes.
 /// </summary>
-internal sealed partial class IssuerKeys : IDisposable
+internal sealed class IssuerKeys : IDisposable
 {
     /// <summary>The longest answer read, in bytes.</summary>
     public const int MaxAnswerBytes = 512 * 1024;
 
-    /// <summary>How old the keys may become before they are asked for again.</summary>
-    public static readonly TimeSpan RefreshEvery = TimeSpan.FromMinutes(5);
-
-    /// <summary>How long an issuer is left alone after it was asked about a key not seen yet, or did not answer.</summary>
-    public static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
-
     private readonly OidcIssuerOptions options;
     private readonly HttpClient http;
     private readonly TimeProvider time;
-    private readonly ILogger log;
-    private readonly SemaphoreSlim refreshing = new(1, 1);
-    private readonly SingleFlight unknown;
     private readonly ReceivedKeys received;
-    private FileSnapshot? read;
+    private readonly KeyFollower follower;
+    private FileSnapshot? file;
     private long? lookedAt;
-    private string? copyProblem;
-    private volatile string? failure = "it was not asked yet";
 
     /// <summary>Takes the file's keys: those of the configured one, or those last fetched.</summary>
     /// <param name="options">The issuer.</param>
@@ -49,27 +39,17 @@ internal sealed partial class IssuerKeys : IDisposable
         this.options = options;
         this.http = http;
         this.time = time;
-        this.log = log;
-        unknown = new SingleFlight(() => RefreshAsync(CancellationToken.None), Pause, time);
         received = options.KeysFile is null ? new ReceivedKeys(copy, options.KeysMaxAge, time) : new ReceivedKeys(null, null, time);
-        try
-        {
-            if (options.KeysFile is not null) TakeFile(options.KeysFile);
-            else received.Recall();
-        }
-        catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
-        {
-            // The copy is replaced by the next answer; a file that the operator names must be right.
-            if (options.KeysFile is not null) throw new OperatorException($"tokenServer.oidc: keysFile of {options.Name}: {options.KeysFile}: {e.Message}", e);
-            LogFailure(log, options.Name!, $"{copy}: {e.Message}", 0);
-        }
+        follower = new KeyFollower($"oidc {options.Name}", received, ReadAsync, time, log);
+        if (options.KeysFile is null) follower.Recall();
+        else follower.TakeFirst($"tokenServer.oidc: keysFile of {options.Name}", options.KeysFile);
     }
 
     /// <summary>Another number whenever other keys are trusted.</summary>
     public long Generation => received.Generation;
 
     /// <summary>Why the keys could not be had when they were last asked for; null when they could.</summary>
-    public string? Failure => failure;
+    public string? Failure => follower.Failure;
 
     /// <summary>Whether any key is trusted.</summary>
     public bool Any => received.Current.Count > 0;
@@ -77,27 +57,22 @@ internal sealed partial class IssuerKeys : IDisposable
     /// <summary>What is wrong with the keys, for readiness; null when all is well.</summary>
     public string? Problem =>
         received.IsTooOld ? "its keys were not confirmed for too long and are not trusted any more"
-        : failure is not null ? Any ? "its keys cannot be had, as the log says; those known before are in force" : "its keys are not known yet, as the log says"
+        : Failure is not null ? Any ? "its keys cannot be had, as the log says; those known before are in force" : "its keys are not known yet, as the log says"
         : !Any ? "it has withdrawn all its keys"
         : received.CopyProblem is not null ? "its keys cannot be kept on disk, as the log says; after a restart they have to be fetched first"
         : null;
 
     /// <summary>The key of a name, or null; may ask the issuer when it is new.</summary>
-    public async ValueTask<SecurityKey?> FindAsync(string keyId, CancellationToken cancellationToken)
-    {
-        if (received.Current.GetValueOrDefault(keyId) is { } known) return known;
-        await unknown.AskAsync().WaitAsync(cancellationToken);
-        return received.Current.GetValueOrDefault(keyId);
-    }
+    public ValueTask<SecurityKey?> FindAsync(string keyId, CancellationToken cancellationToken) => follower.FindAsync(keyId, cancellationToken);
 
     /// <summary>Reads the keys anew if it is time to.</summary>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
         if (options.KeysFile is not null)
         {
-            if (failure is null && read is { IsCurrent: true }) return;
+            if (Failure is null && file is { IsCurrent: true }) return;
         }
-        else if (lookedAt is { } since && time.GetElapsedTime(since) < (failure is null ? RefreshEvery : Pause))
+        else if (lookedAt is { } since && time.GetElapsedTime(since) < (Failure is null ? KeyFollower.RefreshEvery : KeyFollower.Pause))
         {
             return;
         }
@@ -107,50 +82,20 @@ internal sealed partial class IssuerKeys : IDisposable
     }
 
     /// <summary>Reads the keys anew; on failure the last good ones stay in force. True when they are fresh.</summary>
-    public async Task<bool> RefreshAsync(CancellationToken cancellationToken)
-    {
-        await refreshing.WaitAsync(cancellationToken);
-        try
-        {
-            if (options.KeysFile is not null) TakeFile(options.KeysFile);
-            else Take(await FetchAsync(cancellationToken));
-            failure = null;
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException or FormatException or JsonException or InvalidOperationException
-            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-        {
-            if (failure != e.Message) LogFailure(log, options.Name!, LogText.Clean(e.Message), received.Current.Count);
-            failure = e.Message;
-        }
-        finally
-        {
-            refreshing.Release();
-        }
-
-        return failure is null;
-    }
+    public Task<bool> RefreshAsync(CancellationToken cancellationToken) => follower.RefreshAsync(cancellationToken);
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        refreshing.Dispose();
+        follower.Dispose();
         http.Dispose();
     }
 
-    private void TakeFile(string file)
+    private async Task<byte[]> ReadAsync(CancellationToken cancellationToken)
     {
-        read = FileSnapshot.Of(file);
-        Take(File.ReadAllBytes(file));
-        failure = null;
-    }
-
-    private void Take(byte[] set)
-    {
-        var taken = received.Take(set);
-        foreach (var key in taken.PassedOver) LogPassedOver(log, options.Name!, key);
-        if (taken.IsNew) LogKeys(log, options.Name!, received.Current.Count);
-        if (received.CopyProblem is { } problem && problem != copyProblem) LogNotKept(log, options.Name!, problem);
-        copyProblem = received.CopyProblem;
+        if (options.KeysFile is null) return await FetchAsync(cancellationToken);
+        file = FileSnapshot.Of(options.KeysFile);
+        return await File.ReadAllBytesAsync(options.KeysFile, cancellationToken);
     }
 
     private async Task<byte[]> FetchAsync(CancellationToken cancellationToken)
@@ -181,16 +126,4 @@ internal sealed partial class IssuerKeys : IDisposable
 
     private static string? Member(JsonDocument document, string name) =>
         document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty(name, out var member) ? ClaimPath.TextOf(member) : null;
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "oidc {Issuer}: {Count} signing keys are known")]
-    private static partial void LogKeys(ILogger log, string issuer, int count);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "oidc {Issuer}: the signing key {Key} cannot be used and is ignored")]
-    private static partial void LogPassedOver(ILogger log, string issuer, string key);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "oidc {Issuer}: the signing keys are in force but cannot be kept on disk: {Reason}")]
-    private static partial void LogNotKept(ILogger log, string issuer, string reason);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "oidc {Issuer}: the signing keys could not be read ({Reason}); going on with the {Count} known ones and trying again")]
-    private static partial void LogFailure(ILogger log, string issuer, string reason, int count);
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Keys;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Policies.Subjects;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -53,7 +54,7 @@ internal sealed class OidcIssuer : IDisposable
         if (await Keys.FindAsync(keyId, cancellationToken) is not { } key)
         {
             return Keys.Failure is { } failure
-                ? new SignInOutcome.Unavailable(IssuerKeys.Pause, $"oidc {Name}: the key of the token is not known, and the issuer's keys cannot be had: {LogText.Clean(failure)}")
+                ? new SignInOutcome.Unavailable(KeyFollower.Pause, $"oidc {Name}: the key of the token is not known, and the issuer's keys cannot be had: {LogText.Clean(failure)}")
                 : Refuse($"the issuer has no key '{LogText.Clean(keyId)}'");
         }
 

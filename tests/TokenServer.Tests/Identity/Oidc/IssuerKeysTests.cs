@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Keys;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity.Oidc;
 
@@ -30,7 +31,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         var old = issuer.Sign(issuer.GitHub());
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, old));
         issuer.Rotate("key-2");
-        clock.Advance(IssuerKeys.Pause);
+        clock.Advance(KeyFollower.Pause);
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(host, old)); // although it was remembered
     }
@@ -57,7 +58,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         await using var host = await OidcHost.StartAsync(clock, OidcHost.GitHub(issuer));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
         var before = issuer.Asked;
-        clock.Advance(IssuerKeys.RefreshEvery);
+        clock.Advance(KeyFollower.RefreshEvery);
         await Eventually.TrueAsync(() => issuer.Asked > before, TimeSpan.FromSeconds(20), () => "it was not asked again");
     }
 
@@ -164,13 +165,13 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         await using var host = await OidcHost.StartAsync(clock, OidcHost.GitHub(issuer));
         using var answer = await host.ShowAsync(issuer.Sign(issuer.GitHub()));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
-        Assert.Equal(IssuerKeys.Pause, answer.Headers.RetryAfter!.Delta);
+        Assert.Equal(KeyFollower.Pause, answer.Headers.RetryAfter!.Delta);
         using var person = await host.GetAsync("/token?service=registry", "alice", TokenServerHost.AlicePassword);
         Assert.Equal(HttpStatusCode.OK, person.StatusCode);
         Assert.Contains("its keys are not known yet", await ReadyAsync(host), StringComparison.Ordinal);
 
         issuer.IsAway = false;
-        clock.Advance(IssuerKeys.Pause);
+        clock.Advance(KeyFollower.Pause);
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
     }
 
