@@ -1,6 +1,6 @@
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenContract.Wire;
 
@@ -10,7 +10,7 @@ namespace AuthIndex.RegistryCore.Catalog;
 /// The repositories (Docker Registry HTTP API V2, "Catalog"): all of them with <c>registry:catalog:*</c>, otherwise those that the
 /// caller may pull, which only the index knows.
 /// </summary>
-internal sealed class CatalogEndpoint(ManifestStore manifests, IndexClient index, RegistryOptions options)
+internal sealed class CatalogEndpoint(RepositoryStore repositories, IndexClient index, RegistryOptions options)
 {
     /// <summary>GET and HEAD: sorted by bytes, paged by <c>n</c> and <c>last</c>.</summary>
     public async Task<OciError?> ListAsync(V2Request request)
@@ -18,7 +18,7 @@ internal sealed class CatalogEndpoint(ManifestStore manifests, IndexClient index
         if (Page.Parse(request.Query("n"), request.Query("last"), options.Limits.PageSize) is not { } page) return OciError.PageInvalid(request.Query("n")!);
 
         var names = request.Token.Grants(Scope.Catalog)
-            ? manifests.Repositories(page.After, page.Count + 1)
+            ? repositories.List(page.After, page.Count + 1)
             : await PullableAsync(request, page);
         if (names is null) return OciError.Unavailable("the index cannot be asked which repositories you may see");
 
@@ -55,7 +55,7 @@ internal sealed class CatalogEndpoint(ManifestStore manifests, IndexClient index
         foreach (var prefix in prefixes)
         {
             if (names.Count == count) break;
-            names.AddRange(manifests.Repositories(after, count - names.Count, prefix));
+            names.AddRange(repositories.List(after, count - names.Count, prefix));
         }
 
         return names;

@@ -6,12 +6,13 @@ using AuthIndex.RegistryCore.Storage.Backups;
 using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
+using AuthIndex.RegistryCore.Storage.Tags;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Commands;
 
 /// <summary>Does the operator's tasks on the stores.</summary>
-internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber, Backup backup, ManifestStore manifests, DistributionImport import)
+internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber, Backup backup, ManifestStore manifests, TagStore tags, DistributionImport import)
 {
     /// <summary>Does a task.</summary>
     /// <param name="task">What.</param>
@@ -79,7 +80,7 @@ internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber
 
     private TaskReport History(StorageTask.TagsHistory task)
     {
-        var moves = manifests.History(ParseRepository(task.Repository), ParseTag(task.Tag));
+        var moves = tags.History(ParseRepository(task.Repository), ParseTag(task.Tag));
         var lines = moves.Select(m => $"{DateTimeOffset.FromUnixTimeSeconds(m.At):yyyy-MM-dd HH:mm:ss}Z  {m.NewDigest ?? "deleted"}{(m.NewDigest is null || m.IsPresent ? "" : " (gone)")}  by {(m.By.Length > 0 ? m.By : "anonymous")}");
         return TaskReport.Of(true, moves.Count == 0 ? "the tag has never been set" : string.Join('\n', lines), moves);
     }
@@ -88,7 +89,7 @@ internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber
     {
         Digest? target = null;
         if (task.Digest is not null) target = Digest.TryParse(task.Digest, out var digest) ? digest : throw new OperatorException($"'{task.Digest}' is not a digest");
-        return await manifests.RollBackAsync(ParseRepository(task.Repository), ParseTag(task.Tag), target, task.By) switch
+        return await tags.RollBackAsync(ParseRepository(task.Repository), ParseTag(task.Tag), target, task.By) switch
         {
             RollbackOutcome.Moved moved => TaskReport.Of(true, $"{task.Repository}:{task.Tag} is {moved.To}, it was {moved.From ?? "deleted"}", moved),
             RollbackOutcome.ManifestGone gone => throw new OperatorException($"the manifest {gone.Digest} is gone from {task.Repository} or damaged: it can only be pushed again"),

@@ -2,12 +2,13 @@ using System.Text.Json;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Tags;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Import;
 
 /// <summary>The import of one repository: images first, then the indexes of what is there, in rounds, and the tags at last.</summary>
-internal sealed class RepositoryImport(DistributionStorage source, RepositoryName repository, IncomingBlobs blobs, ManifestStore manifests, RegistryOptions options, ImportReport report)
+internal sealed class RepositoryImport(DistributionStorage source, RepositoryName repository, IncomingBlobs blobs, ManifestStore manifests, TagStore tags, RegistryOptions options, ImportReport report)
 {
     private readonly HashSet<Digest> noted = []; // blobs that cannot be taken
     private readonly HashSet<Digest> taken = []; // by a dry run, which leaves nothing that would tell
@@ -170,7 +171,7 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
 
     private async Task TakeTagAsync(string tag, Digest digest)
     {
-        var outcome = report.DryRun ? Foresee(tag, digest) : await manifests.ImportTagAsync(repository, tag, digest, DistributionImport.Account);
+        var outcome = report.DryRun ? Foresee(tag, digest) : await tags.ImportAsync(repository, tag, digest, DistributionImport.Account);
         switch (outcome)
         {
             case TagImportOutcome.Set:
@@ -189,7 +190,7 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
     {
         if (!taken.Contains(digest) && !manifests.Holds(repository, digest)) return TagImportOutcome.NoManifest;
         if (Reference.TryParse(tag, out var reference) && manifests.Find(repository, reference)?.Digest == digest) return TagImportOutcome.Unchanged;
-        return manifests.IsMovedByOthers(repository, tag, DistributionImport.Account) ? TagImportOutcome.Kept : TagImportOutcome.Set;
+        return tags.IsMovedByOthers(repository, tag, DistributionImport.Account) ? TagImportOutcome.Kept : TagImportOutcome.Set;
     }
 
     private bool IsThere(Digest digest)

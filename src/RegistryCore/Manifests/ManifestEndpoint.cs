@@ -5,12 +5,13 @@ using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Tags;
 
 namespace AuthIndex.RegistryCore.Manifests;
 
 /// <summary>Manifests: push, pull, delete, by tag and by digest (OCI distribution-spec 1.1, "Pushing manifests" and around).</summary>
 internal sealed class ManifestEndpoint(
-    ManifestStore manifests, ManifestReceiver receiver, BodyBudget budget, RecentPulls pulls, FreeSpace space, RegistryMetrics metrics, RegistryOptions options)
+    ManifestStore manifests, TagStore tagged, ManifestReceiver receiver, BodyBudget budget, RecentPulls pulls, FreeSpace space, RegistryMetrics metrics, RegistryOptions options)
 {
     /// <summary>GET and HEAD.</summary>
     public async Task<OciError?> GetAsync(V2Request request)
@@ -74,7 +75,9 @@ internal sealed class ManifestEndpoint(
         if (!Reference.TryParse(request.Argument, out var reference)) return OciError.TagInvalid(request.Argument);
         var headers = request.Http.Request.Headers;
         var precondition = new Precondition(headers.IfMatch, headers.IfNoneMatch);
-        var deletion = await manifests.DeleteAsync(request.Repository, reference, precondition, request.Token.Subject, options.DeletesNeeded);
+        var deletion = reference.Digest is { } digest
+            ? await manifests.DeleteAsync(request.Repository, digest, precondition, request.Token.Subject, options.DeletesNeeded)
+            : await tagged.DeleteAsync(request.Repository, reference.Value, precondition, request.Token.Subject);
         switch (deletion.Outcome)
         {
             case DeleteOutcome.NotFound: return OciError.ManifestUnknown(reference);

@@ -10,7 +10,7 @@ namespace AuthIndex.RegistryCore.Manifests;
 /// The manifests that refer to another: signatures, attestations, bills of material (OCI distribution-spec 1.1, "Listing
 /// referrers"). What older clients listed under a fallback tag is folded in.
 /// </summary>
-internal sealed class ReferrersEndpoint(ManifestStore manifests, RegistryOptions options)
+internal sealed class ReferrersEndpoint(ReferrerStore referrers, ManifestStore manifests, RegistryOptions options)
 {
     private const int MaxPage = 1000;
     private const int MaxPageBytes = 4 * 1024 * 1024; // as much as one manifest: annotations alone may fill one
@@ -38,14 +38,14 @@ internal sealed class ReferrersEndpoint(ManifestStore manifests, RegistryOptions
 
     private (List<ReferrerRecord> Rows, bool IsMore) ReadPage(V2Request request, Digest subject, string? filter, Page page)
     {
-        var digests = manifests.Referrers(request.Repository, subject, filter, page.After, page.Count + 1)
+        var digests = referrers.List(request.Repository, subject, filter, page.After, page.Count + 1)
             .Concat(FromFallbackTag(request, subject).Where(d => string.CompareOrdinal(d, page.After) > 0))
             .Distinct(StringComparer.Ordinal)
             .Order(StringComparer.Ordinal);
         var (rows, bytes) = (new List<ReferrerRecord>(), 0);
         foreach (var text in digests)
         {
-            if (!Digest.TryParse(text, out var digest) || manifests.Describe(request.Repository, digest) is not { } row || (filter is not null && row.ArtifactType != filter)) continue;
+            if (!Digest.TryParse(text, out var digest) || referrers.Find(request.Repository, digest) is not { } row || (filter is not null && row.ArtifactType != filter)) continue;
             bytes += row.Annotations?.Length ?? 0;
             if (rows.Count == page.Count || (rows.Count > 0 && bytes > MaxPageBytes)) return (rows, page.Count > 0);
             rows.Add(row);

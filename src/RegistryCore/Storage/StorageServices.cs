@@ -5,6 +5,7 @@ using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
+using AuthIndex.RegistryCore.Storage.Tags;
 using AuthIndex.RegistryCore.Storage.Uploads;
 
 namespace AuthIndex.RegistryCore.Storage;
@@ -23,7 +24,10 @@ internal static class StorageServices
         .AddSingleton<RecentAccess>()
         .AddSingleton<FreeSpace>()
         .AddSingleton<BlobStore>()
+        .AddSingleton<RepositoryStore>()
         .AddSingleton<ManifestStore>()
+        .AddSingleton<TagStore>()
+        .AddSingleton<ReferrerStore>()
         .AddSingleton<UploadStore>()
         .AddSingleton<MaintenanceLock>()
         .AddSingleton<GarbageCollector>()

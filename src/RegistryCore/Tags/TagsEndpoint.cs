@@ -1,20 +1,20 @@
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Tags;
 
 namespace AuthIndex.RegistryCore.Tags;
 
 /// <summary>The tags of a repository (OCI distribution-spec 1.1, "Listing tags").</summary>
-internal sealed class TagsEndpoint(ManifestStore manifests, RegistryOptions options)
+internal sealed class TagsEndpoint(TagStore tags, RegistryOptions options)
 {
     /// <summary>GET and HEAD: sorted by bytes, paged by <c>n</c> and <c>last</c>.</summary>
     public async Task<OciError?> ListAsync(V2Request request)
     {
         if (Page.Parse(request.Query("n"), request.Query("last"), options.Limits.PageSize) is not { } page) return OciError.PageInvalid(request.Query("n")!);
-        if (manifests.Tags(request.Repository, page.After, page.Count + 1) is not { } tags) return OciError.NameUnknown(request.Repository);
+        if (tags.List(request.Repository, page.After, page.Count + 1) is not { } names) return OciError.NameUnknown(request.Repository);
 
-        if (tags.Count > page.Count && page.Count > 0) request.Http.Response.Headers.Link = page.NextLink(request.Location("tags/list"), tags[page.Count - 1]);
-        return await request.AnswerAsync(new TagList(request.Repository.Value, tags.Take(page.Count)));
+        if (names.Count > page.Count && page.Count > 0) request.Http.Response.Headers.Link = page.NextLink(request.Location("tags/list"), names[page.Count - 1]);
+        return await request.AnswerAsync(new TagList(request.Repository.Value, names.Take(page.Count)));
     }
 
     private sealed record TagList(string Name, IEnumerable<string> Tags);

@@ -3,7 +3,7 @@ using System.Text;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.RegistryCore.Import;
-using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Tags;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Tests.Storage;
 using AuthIndex.TestKit;
@@ -54,7 +54,7 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
         await other.AssertPullableAsync(Client("library/deep/er/base"), "library/deep/er/base", "1");
         Assert.Equal(HttpStatusCode.OK, await StatusAsync("manifests/multi"));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync($"manifests/{outer}"));
-        var move = Assert.Single(Manifests.History(Name(Repository), "latest"));
+        var move = Assert.Single(Tags.History(Name(Repository), "latest"));
         Assert.Equal((DistributionImport.Account, null, image.Digest), (move.By, move.OldDigest, move.NewDigest));
         Assert.False(Directory.Exists(Path.Combine(registry.Root, "imports")));
     }
@@ -70,7 +70,7 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
         var second = await ImportAsync();
         Assert.Equal((1, 1, 2, 1), (second.Manifests, second.ManifestsBefore, second.Blobs, second.Tags));
         await next.AssertPullableAsync(Client(), Repository, "latest");
-        Assert.Equal(2, Manifests.History(Name(Repository), "latest").Count);
+        Assert.Equal(2, Tags.History(Name(Repository), "latest").Count);
 
         var third = await ImportAsync();
         Assert.Equal((0, 2, 0, 0), (third.Manifests, third.ManifestsBefore, third.Blobs, third.Tags));
@@ -360,7 +360,7 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
 
     private IEnumerable<string> Blobs() => Directory.EnumerateFiles(Path.Combine(registry.Root, "blobs"), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
 
-    private ManifestStore Manifests => registry.Services.GetRequiredService<ManifestStore>();
+    private TagStore Tags => registry.Services.GetRequiredService<TagStore>();
 
     private static TokenContract.RepositoryName Name(string text) => TokenContract.RepositoryName.TryParse(text, out var name) ? name : throw new ArgumentException(text);
 

@@ -1,5 +1,5 @@
 using System.Net;
-using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Tags;
 using AuthIndex.TokenContract;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -355,7 +355,7 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
         var manifests = Enumerable.Range(0, 16).Select(_ => Manifest.Empty()).ToList();
         await Task.WhenAll(manifests.Select(m => repository.PushManifestAsync(m, "latest")));
 
-        var history = registry.Host.Services.GetRequiredService<ManifestStore>().History(RepositoryName.TryParse(repository.Name, out var name) ? name : default, "latest");
+        var history = registry.Host.Services.GetRequiredService<TagStore>().History(RepositoryName.TryParse(repository.Name, out var name) ? name : default, "latest");
         Assert.Equal(manifests.Select(m => m.Digest).Order(StringComparer.Ordinal), history.Select(h => h.NewDigest).Order(StringComparer.Ordinal));
         Assert.Equal(history.Skip(1).Select(h => h.NewDigest).Append(null), history.Select(h => h.OldDigest));
         Assert.Equal(history[0].NewDigest, (await repository.GetAsync("manifests/latest"))["Docker-Content-Digest"]);

@@ -1,6 +1,6 @@
 using System.Net;
 using AuthIndex.RegistryCore.Storage;
-using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Tags;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.TestKit;
 using Dapper;
@@ -135,12 +135,12 @@ public sealed class ScrubTests
         await ScrubAsync(registry);
 
         Assert.Equal(HttpStatusCode.NotFound, await TestImage.PushManifestAsync(http, Repository, "index", TestImage.Index(first.Digest), TestImage.IndexType));
-        var manifests = registry.Service<ManifestStore>();
+        var tags = registry.Service<TagStore>();
         Assert.True(TokenContract.RepositoryName.TryParse(Repository, out var name));
-        Assert.Equal(new RollbackOutcome.ManifestGone(first.Digest), await manifests.RollBackAsync(name, "latest", null, "operator"));
-        Assert.False(manifests.History(name, "latest")[1].IsPresent);
+        Assert.Equal(new RollbackOutcome.ManifestGone(first.Digest), await tags.RollBackAsync(name, "latest", null, "operator"));
+        Assert.False(tags.History(name, "latest")[1].IsPresent);
         Assert.True(RegistryCore.Protocol.Digest.TryParse(first.Digest, out var digest));
-        Assert.Equal(TagImportOutcome.NoManifest, await manifests.ImportTagAsync(name, "imported", digest, "import"));
+        Assert.Equal(TagImportOutcome.NoManifest, await tags.ImportAsync(name, "imported", digest, "import"));
 
         http.DefaultRequestHeaders.Add("If-None-Match", "*");
         Assert.Equal(HttpStatusCode.Created, await TestImage.PushManifestAsync(http, Repository, first.Digest, first.Manifest));

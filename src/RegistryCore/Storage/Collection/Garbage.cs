@@ -82,7 +82,7 @@ internal static class Garbage
         var isGarbage = db.ExecuteScalar<bool>(
             $"SELECT EXISTS (SELECT 1 FROM manifests m WHERE repository = @repository AND digest = @digest AND {LooseManifest} AND {NothingNeedsIt})",
             new { repository, digest = digest.Value, untagged = age.Untagged });
-        if (isGarbage) ManifestStore.Remove(db, repository, digest, account: "", now);
+        if (isGarbage) ManifestRows.Remove(db, repository, digest, account: "", now);
         return isGarbage;
     }
 

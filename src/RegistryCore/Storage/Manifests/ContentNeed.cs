@@ -51,8 +51,3 @@ internal sealed record ContentNeed(string Manifest, string? Tag)
         return found is { } need ? new ContentNeed(need.Manifest, need.Tag) : null;
     }
 }
-
-/// <summary>What became of a deletion.</summary>
-/// <param name="Outcome">Whether it is gone.</param>
-/// <param name="Need">What needs, or needed, it; null for nothing.</param>
-internal readonly record struct Deletion(DeleteOutcome Outcome, ContentNeed? Need = null);

@@ -22,8 +22,7 @@ public sealed class ManifestStoreTests(SharedRegistry registry) : IClassFixture<
             for (var i = 1; i <= 400; i++)
             {
                 await MoveAsync(i);
-                Assert.True(Reference.TryParse(Of(i - 1).Manifest.Digest.Value, out var old));
-                Assert.Equal(DeleteOutcome.Deleted, (await store.DeleteAsync(repository, old, default, "alice", evenIfNeeded: false)).Outcome);
+                Assert.Equal(DeleteOutcome.Deleted, (await store.DeleteAsync(repository, Of(i - 1).Manifest.Digest, default, "alice", evenIfNeeded: false)).Outcome);
             }
         }, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
         while (!writes.IsCompleted) Assert.NotNull(store.Find(repository, tag));

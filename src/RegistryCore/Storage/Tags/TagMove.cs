@@ -1,4 +1,4 @@
-namespace AuthIndex.RegistryCore.Storage.Manifests;
+namespace AuthIndex.RegistryCore.Storage.Tags;
 
 /// <summary>One move of a tag.</summary>
 internal sealed record TagMove
@@ -17,21 +17,4 @@ internal sealed record TagMove
 
     /// <summary>Whether the manifest it was moved to is still here and not known to be damaged.</summary>
     public bool IsPresent { get; init; }
-}
-
-/// <summary>What became of a rollback.</summary>
-internal abstract record RollbackOutcome
-{
-    /// <summary>The tag points at <paramref name="To"/>.</summary>
-    internal sealed record Moved(string? From, string To) : RollbackOutcome;
-
-    /// <summary>The tag never pointed there; nothing was changed.</summary>
-    internal sealed record NeverThere : RollbackOutcome;
-
-    /// <summary>The manifest has been deleted or is damaged; nothing was changed.</summary>
-    internal sealed record ManifestGone(string Digest) : RollbackOutcome;
-
-    private RollbackOutcome()
-    {
-    }
 }

@@ -1,0 +1,22 @@
+namespace AuthIndex.RegistryCore.Storage.Manifests;
+
+/// <summary>What became of a deletion.</summary>
+internal enum DeleteOutcome
+{
+    /// <summary>It is gone.</summary>
+    Deleted,
+
+    /// <summary>There was nothing of that name.</summary>
+    NotFound,
+
+    /// <summary>The tag is not what the precondition says; nothing was changed.</summary>
+    TagMoved,
+
+    /// <summary>Something needs it; nothing was changed.</summary>
+    Needed,
+}
+
+/// <summary>What became of a deletion.</summary>
+/// <param name="Outcome">Whether it is gone.</param>
+/// <param name="Need">What needs, or needed, it; null for nothing.</param>
+internal readonly record struct Deletion(DeleteOutcome Outcome, ContentNeed? Need = null);
