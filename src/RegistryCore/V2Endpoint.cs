@@ -14,10 +14,13 @@ namespace AuthIndex.RegistryCore;
 /// How every request under <c>/v2/</c> travels: 1 match it to a row of <see cref="V2Routes"/>, 2 check the token against the row,
 /// 3 run the row's handler, 4 render the error if there is one.
 /// </summary>
-internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, UnauthenticatedRate rate, RegistryOptions options, ILogger<V2Endpoint> log)
+/// <param name="path">Finds the row.</param>
+/// <param name="access">Checks the token.</param>
+/// <param name="rate">Limits who shows none.</param>
+/// <param name="basePath">The public URL without its final slash, with which locations begin; empty to answer with paths.</param>
+/// <param name="log">The log.</param>
+internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, UnauthenticatedRate rate, string basePath, ILogger<V2Endpoint> log)
 {
-    private readonly string basePath = options.PublicUrl?.AbsoluteUri.TrimEnd('/') ?? "";
-
     /// <summary>Answers a request.</summary>
     public async Task HandleAsync(HttpContext http)
     {

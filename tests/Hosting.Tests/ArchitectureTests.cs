@@ -122,6 +122,19 @@ public sealed partial class ArchitectureTests
     public void No_folder_holds_more_than_fifteen_files() =>
         Assert.Empty(Sources().GroupBy(s => $"src/{s.Project}/{Path.GetDirectoryName(s.Path)}").Where(g => g.Count() > 15).Select(g => $"{g.Key}: {g.Count()} files"));
 
+    /// <summary>Whoever is given all options may read any of them: below the topmost folder only commands, which bind them, and what composes a folder may.</summary>
+    [Fact]
+    public void Only_commands_and_compositions_take_all_options_of_the_registry() => Repository.AssertNone(Sources().SelectMany(OptionsProblems));
+
+    [Theory]
+    [InlineData("Storage/FreeSpace.cs", false)]
+    [InlineData("Storage/StorageServices.cs", true)]
+    [InlineData("Commands/ControlClient.cs", true)]
+    [InlineData("RegistryApp.cs", true)]
+    [InlineData("V2Endpoint.cs", false)]
+    public void All_options_are_for_compositions(string path, bool allowed) =>
+        Assert.Equal(allowed, !OptionsProblems(new Source("RegistryCore", path, "class A(RegistryOptions options);")).Any());
+
     private static IEnumerable<string> References(string project, string kind) =>
         XDocument.Load(project).Descendants(kind).Select(r => r.Attribute("Include")!.Value);
 
@@ -162,6 +175,16 @@ public sealed partial class ArchitectureTests
         if (!roles.Any(role => name.EndsWith(role, StringComparison.Ordinal)) && Request().IsMatch(source.Text))
         {
             yield return $"{source}: only endpoints touch HttpContext";
+        }
+    }
+
+    private static IEnumerable<string> OptionsProblems(Source source)
+    {
+        var name = Path.GetFileNameWithoutExtension(source.Path);
+        var composes = name is "RegistryOptions" or "RegistryApp" or "Program" || name.EndsWith("Services", StringComparison.Ordinal);
+        if (source.Project == "RegistryCore" && source.Folder != "Commands" && !composes && source.Text.Contains("RegistryOptions", StringComparison.Ordinal))
+        {
+            yield return $"{source}: takes all options of the registry; a section or a value is enough";
         }
     }
 

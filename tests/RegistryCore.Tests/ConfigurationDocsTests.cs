@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Web;
+using AuthIndex.RegistryCore.Storage.Collection;
 
 namespace AuthIndex.RegistryCore.Tests;
 

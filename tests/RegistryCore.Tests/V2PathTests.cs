@@ -15,10 +15,10 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
     private static readonly V2Path Paths = new(new V2Routes(
         new CatalogEndpoint(null!, null!, null!),
         new TagsEndpoint(null!, null!),
-        new ManifestEndpoint(null!, null!, null!, null!, null!, null!, null!, null!),
+        new ManifestEndpoint(null!, null!, null!, null!, null!, null!, null!, null!, null!),
         new ReferrersEndpoint(null!, null!, null!),
-        new BlobEndpoint(null!, null!, null!),
-        new UploadEndpoint(null!, null!, null!, null!, null!)));
+        new BlobEndpoint(null!, null!, null!, null!),
+        new UploadEndpoint(null!, null!, null!, null!, null!, null!)));
 
     [Theory]
     [InlineData("GET", "/v2", "", "", "")]

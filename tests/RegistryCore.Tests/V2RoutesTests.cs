@@ -18,10 +18,10 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
         var table = new V2Routes(
             new CatalogEndpoint(null!, null!, null!),
             new TagsEndpoint(null!, null!),
-            new ManifestEndpoint(null!, null!, null!, null!, null!, null!, null!, null!),
+            new ManifestEndpoint(null!, null!, null!, null!, null!, null!, null!, null!, null!),
             new ReferrersEndpoint(null!, null!, null!),
-            new BlobEndpoint(null!, null!, null!),
-            new UploadEndpoint(null!, null!, null!, null!, null!));
+            new BlobEndpoint(null!, null!, null!, null!),
+            new UploadEndpoint(null!, null!, null!, null!, null!, null!));
         foreach (var row in table.All)
         {
             foreach (var method in row.Methods) data.Add(method, row.Tail);

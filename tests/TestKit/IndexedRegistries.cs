@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using AuthIndex.RegistryCore;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.TokenServer;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -103,7 +104,7 @@ internal sealed class IndexedRegistries : IAsyncDisposable
     {
         var registry = Registry(service);
         var claims = registry.Tokens.Payload(account, $"repository:{repository}:pull,push,delete", "repository:other/source:pull,push");
-        claims["aud"] = registry.Service<RegistryOptions>().Service;
+        claims["aud"] = registry.Service<RegistryIdentity>().Service;
         using var request = new HttpRequestMessage(method, new Uri(registry.Client.BaseAddress!, $"/v2/{repository}/{tail}")) { Content = content };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", registry.Tokens.Sign(registry.Tokens.Header(), claims));
         return await registry.Client.SendAsync(request);

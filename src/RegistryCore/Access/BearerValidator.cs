@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using AuthIndex.Hosting;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.TokenContract;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -31,7 +32,8 @@ internal sealed class BearerValidator : IDisposable
 
     private readonly JsonWebTokenHandler handler = new();
     private readonly MemoryCache verified;
-    private readonly RegistryOptions options;
+    private readonly RegistryIdentity identity;
+    private readonly TokenServerLinkOptions link;
     private readonly TrustedKeys keys;
     private readonly RevokedTokens revoked;
     private readonly RevocationFeedHealth contact;
@@ -40,10 +42,18 @@ internal sealed class BearerValidator : IDisposable
 
     /// <summary>Makes one that remembers tokens of at most so many bytes in memory.</summary>
     public BearerValidator(
-        RegistryOptions options, TrustedKeys keys, RevokedTokens revoked, RevocationFeedHealth contact, Introspection introspection, TimeProvider clock, long maxRememberedBytes = MaxRememberedBytes)
+        RegistryIdentity identity,
+        TokenServerLinkOptions link,
+        TrustedKeys keys,
+        RevokedTokens revoked,
+        RevocationFeedHealth contact,
+        Introspection introspection,
+        TimeProvider clock,
+        long maxRememberedBytes = MaxRememberedBytes)
     {
         verified = new MemoryCache(new MemoryCacheOptions { SizeLimit = maxRememberedBytes, TrackStatistics = true });
-        this.options = options;
+        this.identity = identity;
+        this.link = link;
         this.keys = keys;
         this.revoked = revoked;
         this.contact = contact;
@@ -68,7 +78,7 @@ internal sealed class BearerValidator : IDisposable
         var outcome = await VerifyAsync(token, cancellationToken);
         if (outcome is not TokenOutcome.Valid { Token: var fresh }) return outcome;
         var size = BytesPerEntry + (BytesPerCharacter * token.Length);
-        verified.Set(name, new Entry(fresh, generation), new MemoryCacheEntryOptions { Size = size, AbsoluteExpiration = fresh.Expires + options.TokenServer.Leeway });
+        verified.Set(name, new Entry(fresh, generation), new MemoryCacheEntryOptions { Size = size, AbsoluteExpiration = fresh.Expires + link.Leeway });
         return await JudgeAsync(fresh, name, token, cancellationToken);
     }
 
@@ -98,8 +108,8 @@ internal sealed class BearerValidator : IDisposable
     private TokenValidationParameters Parameters(SecurityKey key) => new()
     {
         IssuerSigningKey = key,
-        ValidIssuer = options.TokenServer.Issuer,
-        ValidAudience = options.Service,
+        ValidIssuer = link.Issuer,
+        ValidAudience = identity.Service,
         RequireSignedTokens = true,
         RequireExpirationTime = true,
 
@@ -113,7 +123,7 @@ internal sealed class BearerValidator : IDisposable
         if (JudgeTimes(verifiedToken) is { } reason) return new(new TokenOutcome.Invalid(reason));
         if (revoked.Covers(verifiedToken)) return new(new TokenOutcome.Invalid("the token was revoked"));
         if (contact.Refuses) return new(new TokenOutcome.Unjudged("whether the token was revoked cannot be told: the index has not been heard of for too long"));
-        return options.TokenServer.Introspect ? IntrospectAsync(verifiedToken, name, token, cancellationToken) : new(new TokenOutcome.Valid(verifiedToken));
+        return link.Introspect ? IntrospectAsync(verifiedToken, name, token, cancellationToken) : new(new TokenOutcome.Valid(verifiedToken));
     }
 
     private async ValueTask<TokenOutcome> IntrospectAsync(VerifiedToken verifiedToken, string name, string token, CancellationToken cancellationToken) =>
@@ -127,8 +137,8 @@ internal sealed class BearerValidator : IDisposable
     private string? JudgeTimes(VerifiedToken token)
     {
         var now = clock.GetUtcNow();
-        if (now >= token.Expires + options.TokenServer.Leeway) return "the token has expired";
-        return now < token.NotBefore - options.TokenServer.Leeway ? "the token is not valid yet" : null;
+        if (now >= token.Expires + link.Leeway) return "the token has expired";
+        return now < token.NotBefore - link.Leeway ? "the token is not valid yet" : null;
     }
 
     /// <summary>

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.TokenContract.Wire;
 using Microsoft.Extensions.Caching.Memory;
 
@@ -9,7 +10,8 @@ namespace AuthIndex.RegistryCore.Access;
 /// Asks the index whether a token is good at this moment (RFC 7662), where the configuration wants that for every token. An answer
 /// is remembered for a while; requests that come meanwhile wait for the same one.
 /// </summary>
-internal sealed partial class Introspection(IndexConnection connection, RegistryOptions options, TimeProvider clock, ILogger<Introspection> log) : IDisposable
+internal sealed partial class Introspection(IndexConnection connection, TokenServerLinkOptions link, TimeProvider clock, ILogger<Introspection> log)
+    : IDisposable
 {
     private const int Remembered = 20_000;
     private static readonly TimeSpan KeptFor = TimeSpan.FromMinutes(15); // longer than any answer may be remembered
@@ -41,7 +43,7 @@ internal sealed partial class Introspection(IndexConnection connection, Registry
 
     /// <summary>An outage is not remembered.</summary>
     private bool IsOver(Question question) => question.Answer.IsCompleted
-        && (!question.Answer.IsCompletedSuccessfully || question.Answer.Result is null || clock.GetElapsedTime(question.At) >= options.TokenServer.IntrospectFor);
+        && (!question.Answer.IsCompletedSuccessfully || question.Answer.Result is null || clock.GetElapsedTime(question.At) >= link.IntrospectFor);
 
     private async Task<bool?> AskAsync(string token)
     {

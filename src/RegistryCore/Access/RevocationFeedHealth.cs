@@ -8,7 +8,7 @@ namespace AuthIndex.RegistryCore.Access;
 internal sealed record RevocationStatus(bool Following, bool IsReached, long? AgeSeconds, int Known);
 
 /// <summary>Whether the index is heard of, and what becomes of tokens when it is not.</summary>
-internal sealed class RevocationFeedHealth(RegistryOptions options, RevokedTokens revoked, TimeProvider clock)
+internal sealed class RevocationFeedHealth(RevocationOptions options, RevokedTokens revoked, TimeProvider clock)
 {
     private volatile bool lost = true; // until the first answer
     private long heardAt = long.MinValue; // Unix milliseconds
@@ -17,10 +17,10 @@ internal sealed class RevocationFeedHealth(RegistryOptions options, RevokedToken
     public DateTimeOffset? HeardAt => Interlocked.Read(ref heardAt) is var at && at == long.MinValue ? null : DateTimeOffset.FromUnixTimeMilliseconds(at);
 
     /// <summary>Whether the index has not been heard of for longer than <see cref="RevocationOptions.After"/>.</summary>
-    public bool IsCut => lost && options.Revocations.Enabled && (HeardAt is not { } at || clock.GetUtcNow() - at > options.Revocations.After);
+    public bool IsCut => lost && options.Enabled && (HeardAt is not { } at || clock.GetUtcNow() - at > options.After);
 
     /// <summary>Whether tokens cannot be judged for that reason.</summary>
-    public bool Refuses => lost && options.Revocations.WhenCut == RevocationOptions.Refuse && IsCut;
+    public bool Refuses => lost && options.WhenCut == RevocationOptions.Refuse && IsCut;
 
     /// <summary>An answer came.</summary>
     public void Heard()
@@ -37,8 +37,8 @@ internal sealed class RevocationFeedHealth(RegistryOptions options, RevokedToken
 
     /// <summary>How it stands.</summary>
     public RevocationStatus Status() => new(
-        options.Revocations.Enabled,
-        options.Revocations.Enabled && !lost,
+        options.Enabled,
+        options.Enabled && !lost,
         !lost ? 0 : HeardAt is { } at ? Math.Max(0, (long)(clock.GetUtcNow() - at).TotalSeconds) : null,
         revoked.All.Count);
 

@@ -3,6 +3,7 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Keys;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.TokenContract.Wire;
 using Microsoft.IdentityModel.Tokens;
 
@@ -28,10 +29,9 @@ internal sealed partial class TrustedKeys : BackgroundLoop
     private long bundles;
     private string? bundleFailure;
 
-    public TrustedKeys(RegistryOptions options, HttpClient http, BackgroundLoops loops, ILogger<TrustedKeys> log)
+    public TrustedKeys(RegistryIdentity identity, TokenServerLinkOptions link, HttpClient http, BackgroundLoops loops, ILogger<TrustedKeys> log)
         : base("trustedKeys", loops)
     {
-        var link = options.TokenServer;
         certificatesFile = link.CertificatesFile;
         files = [.. new[] { link.KeysFile, certificatesFile }.OfType<string>()];
         this.log = log;
@@ -43,7 +43,7 @@ internal sealed partial class TrustedKeys : BackgroundLoop
         }
         else
         {
-            received = new ReceivedKeys(Path.Combine(options.Root, "trusted-keys.json"), link.KeysMaxAge, Clock);
+            received = new ReceivedKeys(Path.Combine(identity.Folder, "trusted-keys.json"), link.KeysMaxAge, Clock);
             if (link.KeysUrl is not null || certificatesFile is null)
             {
                 var url = link.KeysUrl ?? link.At(ServerPaths.Keys);

@@ -11,7 +11,7 @@ using Microsoft.Win32.SafeHandles;
 namespace AuthIndex.RegistryCore.Blobs;
 
 /// <summary>Blobs: read them, whole or in parts, and take them out (OCI distribution-spec 1.1, "Pulling blobs", "Deleting blobs").</summary>
-internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, RegistryOptions options)
+internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, LimitOptions limits, ContentRules rules)
 {
     /// <summary>GET of a blob, with ranges (RFC 9110 section 14), and HEAD, for which a Range means nothing (section 14.2).</summary>
     public async Task<OciError?> GetAsync(V2Request request)
@@ -50,7 +50,7 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Reg
     public async Task<OciError?> DeleteAsync(V2Request request)
     {
         if (!Digest.TryParse(request.Argument, out var digest)) return OciError.DigestInvalid(request.Argument);
-        var deletion = await blobs.RemoveAsync(request.Repository, digest, request.Token.Subject, options.DeletesNeeded);
+        var deletion = await blobs.RemoveAsync(request.Repository, digest, request.Token.Subject, rules.DeletesNeeded);
         if (deletion.Outcome == DeleteOutcome.NotFound) return OciError.BlobUnknown(digest);
         if (deletion.Outcome == DeleteOutcome.Needed) return OciError.StillNeeded(digest.Value, $"{deletion.Need}");
         metrics.Deleted();
@@ -63,7 +63,7 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Reg
     private IReadOnlyList<ByteRange>? RangesOf(HttpRequest request, Digest digest, long size)
     {
         if (request.Headers.IfRange is [{ } tag] && tag != Precondition.EntityTag(digest)) return null;
-        return ByteRanges.Parse(request.Headers.Range, size, options.Limits.Ranges);
+        return ByteRanges.Parse(request.Headers.Range, size, limits.Ranges);
     }
 
     private static Task SendAsync(V2Request request, SafeFileHandle file, BlobRecord blob, IReadOnlyList<ByteRange>? ranges)

@@ -1,4 +1,5 @@
 using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.TokenContract;
@@ -10,12 +11,12 @@ namespace AuthIndex.RegistryCore.Catalog;
 /// The repositories (Docker Registry HTTP API V2, "Catalog"): all of them with <c>registry:catalog:*</c>, otherwise those that the
 /// caller may pull, which only the index knows.
 /// </summary>
-internal sealed class CatalogEndpoint(RepositoryStore repositories, IndexClient index, RegistryOptions options)
+internal sealed class CatalogEndpoint(RepositoryStore repositories, IndexClient index, LimitOptions limits)
 {
     /// <summary>GET and HEAD: sorted by bytes, paged by <c>n</c> and <c>last</c>.</summary>
     public async Task<OciError?> ListAsync(V2Request request)
     {
-        if (Page.Parse(request.Query("n"), request.Query("last"), options.Limits.PageSize) is not { } page) return OciError.PageInvalid(request.Query("n")!);
+        if (Page.Parse(request.Query("n"), request.Query("last"), limits.PageSize) is not { } page) return OciError.PageInvalid(request.Query("n")!);
 
         var names = request.Token.Grants(Scope.Catalog)
             ? repositories.List(page.After, page.Count + 1)

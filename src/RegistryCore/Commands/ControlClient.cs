@@ -4,7 +4,6 @@ using System.Text.Json;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Sqlite;
-using AuthIndex.RegistryCore.Import;
 using AuthIndex.RegistryCore.Storage;
 using Microsoft.Data.Sqlite;
 
@@ -45,13 +44,11 @@ internal static class ControlClient
         var isThere = FileOwnership.Exists(database) || File.Exists(DatabaseMark.PathFor(database)); // one that is lost is told of by whoever opens it
         if (task is not StorageTask.Import && !isThere) throw new OperatorException($"there is no registry in {options.Root}; --data names the data directory");
         await using var services = new ServiceCollection()
-            .AddSingleton(options)
             .AddSingleton(TimeProvider.System)
             .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace))
             .AddSingleton(_ => new Meter("AuthIndex.RegistryCore"))
-            .AddRegistryStorage(options)
-            .AddSingleton<DistributionImport>()
-            .AddSingleton<StorageTasks>()
+            .AddStorage(options)
+            .AddStorageTasks()
             .BuildServiceProvider();
         try
         {

@@ -2,7 +2,7 @@ using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Tls;
-using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -50,8 +50,8 @@ internal static class SyncCommand
     private static async Task RunHereAsync(RegistryOptions options, Outbox outbox, CancellationToken cancellationToken)
     {
         await outbox.SetReportingAsync(true);
-        using var http = RegistryApp.CreateHttpClient(options.TokenServer, TimeSpan.FromSeconds(10), NullLogger<CertificateFiles>.Instance);
-        var resync = new Resync(outbox, new IndexReportClient(new IndexConnection(options, http)), NullLogger<Resync>.Instance);
+        using var http = TokenServerHttp.Create(options.TokenServer, TokenServerHttp.Timeout, NullLogger<CertificateFiles>.Instance);
+        var resync = new Resync(outbox, new IndexReportClient(new IndexConnection(options.Identity, options.TokenServer, http)), NullLogger<Resync>.Instance);
         switch (await resync.RunAsync(cancellationToken))
         {
             case ReportOutcome.Failed { Reason: var reason }: throw new OperatorException($"the index cannot be told at {options.TokenServer.Url}: {reason}");

@@ -1,4 +1,5 @@
 using AuthIndex.Hosting;
+using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Collection;
@@ -13,7 +14,7 @@ namespace AuthIndex.RegistryCore.Import;
 /// it takes what is missing, and tags that have moved there since. The collector waits meanwhile: what is taken has no manifest
 /// yet that needs it.
 /// </summary>
-internal sealed class DistributionImport(StorageDirectory directory, BlobStore blobs, ManifestStore manifests, TagStore tags, FreeSpace space, MaintenanceLock housekeeping, RegistryOptions options, TimeProvider clock)
+internal sealed class DistributionImport(StorageDirectory directory, BlobStore blobs, ManifestStore manifests, TagStore tags, FreeSpace space, MaintenanceLock housekeeping, LimitOptions limits, TimeProvider clock)
 {
     /// <summary>The account in whose name imports push, as the history of tags and the catalogue show it.</summary>
     public const string Account = "imported";
@@ -42,7 +43,7 @@ internal sealed class DistributionImport(StorageDirectory directory, BlobStore b
             if (problem is null)
             {
                 report.Repositories++;
-                await new RepositoryImport(source, name, incoming, manifests, tags, options, report).RunAsync(TellAsync, cancellationToken);
+                await new RepositoryImport(source, name, incoming, manifests, tags, limits, report).RunAsync(TellAsync, cancellationToken);
             }
             else
             {

@@ -8,7 +8,7 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.RegistryCore.Import;
 
 /// <summary>The import of one repository: images first, then the indexes of what is there, in rounds, and the tags at last.</summary>
-internal sealed class RepositoryImport(DistributionStorage source, RepositoryName repository, IncomingBlobs blobs, ManifestStore manifests, TagStore tags, RegistryOptions options, ImportReport report)
+internal sealed class RepositoryImport(DistributionStorage source, RepositoryName repository, IncomingBlobs blobs, ManifestStore manifests, TagStore tags, LimitOptions limits, ImportReport report)
 {
     private readonly HashSet<Digest> noted = []; // blobs that cannot be taken
     private readonly HashSet<Digest> taken = []; // by a dry run, which leaves nothing that would tell
@@ -63,7 +63,7 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
     {
         report.ManifestsBefore++;
         if (!Reference.TryParse(digest.Value, out var reference) || manifests.Find(repository, reference) is not { } stored) return;
-        var (manifest, _) = ManifestContent.Read(digest, stored.Bytes, stored.MediaType, options.Limits.ManifestReferences);
+        var (manifest, _) = ManifestContent.Read(digest, stored.Bytes, stored.MediaType, limits.ManifestReferences);
         foreach (var layer in manifest?.ForeignLayers ?? []) await TakeForeignLayerAsync(layer, cancellationToken);
     }
 
@@ -71,8 +71,8 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
     {
         try
         {
-            var bytes = source.ReadManifest(digest, options.Limits.ManifestSize.Bytes);
-            var (manifest, error) = ManifestContent.Read(digest, bytes, DefaultType(bytes), options.Limits.ManifestReferences);
+            var bytes = source.ReadManifest(digest, limits.ManifestSize.Bytes);
+            var (manifest, error) = ManifestContent.Read(digest, bytes, DefaultType(bytes), limits.ManifestReferences);
             if (manifest is null) Note(digest.Value, error!.Message);
             return manifest;
         }

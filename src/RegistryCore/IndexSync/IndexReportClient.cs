@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.IndexSync;
@@ -28,6 +28,9 @@ internal sealed class IndexReportClient(IndexConnection connection)
 {
     /// <summary>Where the index is told of events.</summary>
     public Uri Url => connection.Url(ServerPaths.Events);
+
+    /// <summary>The name under which this registry reports.</summary>
+    public string Service => connection.Service;
 
     /// <summary>Sends events.</summary>
     public Task<ReportOutcome> SendAsync(EventReport report, CancellationToken cancellationToken) =>

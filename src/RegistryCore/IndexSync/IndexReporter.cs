@@ -1,4 +1,5 @@
 using AuthIndex.Hosting.Background;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.TokenContract.Wire;
 using Microsoft.Data.Sqlite;
@@ -20,7 +21,7 @@ internal sealed record ReportingStatus(
 /// acknowledged it; the index knows what it has already, so that repeating does no harm.
 /// </summary>
 internal sealed partial class IndexReporter(
-    Outbox outbox, RecentPulls pulls, Resync resync, IndexReportClient line, RegistryOptions options, BackgroundLoops loops, ILogger<IndexReporter> log)
+    Outbox outbox, RecentPulls pulls, Resync resync, IndexReportClient line, ReportingOptions options, BackgroundLoops loops, ILogger<IndexReporter> log)
     : BackgroundLoop("indexReports", loops)
 {
     /// <summary>The most events that wait; beyond it the oldest are given up for a full resync, so that a lost index does not fill the disk.</summary>
@@ -48,21 +49,21 @@ internal sealed partial class IndexReporter(
     {
         var state = outbox.State();
         var age = state.OldestAt is { } at ? Math.Max(0, Clock.GetUtcNow().ToUnixTimeSeconds() - at) : 0;
-        return new ReportingStatus(options.Reporting.Enabled, state.Depth, age, options.Reporting.Enabled && state.NeedsResync, failure is null, isContested);
+        return new ReportingStatus(options.Enabled, state.Depth, age, options.Enabled && state.NeedsResync, failure is null, isContested);
     }
 
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        await outbox.SetReportingAsync(options.Reporting.Enabled);
+        await outbox.SetReportingAsync(options.Enabled);
         await base.StartAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
-    protected override bool IsOver => !options.Reporting.Enabled;
+    protected override bool IsOver => !options.Enabled;
 
     /// <inheritdoc/>
-    protected override TimeSpan LongestPause => options.Reporting.LongestPause;
+    protected override TimeSpan LongestPause => options.LongestPause;
 
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)
@@ -121,11 +122,11 @@ internal sealed partial class IndexReporter(
     private void JudgeLosses()
     {
         while (losses.TryPeek(out var oldest) && Clock.GetElapsedTime(oldest) > LossesCountFor) losses.Dequeue();
-        if (losses.Count > MostLosses && !isContested) LogContested(log, options.Service!, line.Url, losses.Count);
+        if (losses.Count > MostLosses && !isContested) LogContested(log, line.Service, line.Url, losses.Count);
         isContested = losses.Count > MostLosses;
     }
 
-    private bool IsContactDue() => lastContact is not { } last || Clock.GetElapsedTime(last) >= options.Reporting.Every;
+    private bool IsContactDue() => lastContact is not { } last || Clock.GetElapsedTime(last) >= options.Every;
 
     private void Report(ReportOutcome? outcome)
     {

@@ -6,7 +6,7 @@ namespace AuthIndex.RegistryCore.Manifests;
 /// The memory for manifests that are being received: bounded for all together, and for one account to half of that, so that nobody
 /// who stalls keeps others from pushing. What is not in memory yet takes nothing: a client cannot claim room by announcing a length.
 /// </summary>
-internal sealed class BodyBudget(RegistryOptions options)
+internal sealed class BodyBudget(LimitOptions limits)
 {
     private readonly Dictionary<string, long> byAccount = new(StringComparer.Ordinal);
     private readonly Lock gate = new();
@@ -27,7 +27,7 @@ internal sealed class BodyBudget(RegistryOptions options)
     private OciError? Take(string account, long bytes)
     {
         // A manifest of the largest size always fits in when nothing else is there.
-        var most = Math.Max(options.Limits.ManifestsInFlight.Bytes, 2 * options.Limits.ManifestSize.Bytes);
+        var most = Math.Max(limits.ManifestsInFlight.Bytes, 2 * limits.ManifestSize.Bytes);
         lock (gate)
         {
             var own = byAccount.GetValueOrDefault(account);

@@ -11,7 +11,15 @@ namespace AuthIndex.RegistryCore.Manifests;
 
 /// <summary>Manifests: push, pull, delete, by tag and by digest (OCI distribution-spec 1.1, "Pushing manifests" and around).</summary>
 internal sealed class ManifestEndpoint(
-    ManifestStore manifests, TagStore tagged, ManifestReceiver receiver, BodyBudget budget, RecentPulls pulls, FreeSpace space, RegistryMetrics metrics, RegistryOptions options)
+    ManifestStore manifests,
+    TagStore tagged,
+    ManifestReceiver receiver,
+    BodyBudget budget,
+    RecentPulls pulls,
+    FreeSpace space,
+    RegistryMetrics metrics,
+    LimitOptions limits,
+    ContentRules rules)
 {
     /// <summary>GET and HEAD.</summary>
     public async Task<OciError?> GetAsync(V2Request request)
@@ -52,7 +60,7 @@ internal sealed class ManifestEndpoint(
         var digest = ChooseDigest(request, reference, bytes, out var digestProblem);
         if (digestProblem is not null) return digestProblem;
 
-        var (manifest, error) = ManifestContent.Read(digest, bytes, http.Request.ContentType, options.Limits.ManifestReferences);
+        var (manifest, error) = ManifestContent.Read(digest, bytes, http.Request.ContentType, limits.ManifestReferences);
         if (manifest is null) return error;
 
         var precondition = new Precondition(http.Request.Headers.IfMatch, http.Request.Headers.IfNoneMatch);
@@ -61,7 +69,7 @@ internal sealed class ManifestEndpoint(
             case PutOutcome.Missing { Digests: var missing }: return OciError.ReferencesUnknown(missing);
             case PutOutcome.TagMoved { Tag: var tag }: return OciError.TagMoved(tag);
             case PutOutcome.OtherType { Existing: var type }: return OciError.ManifestTypeDiffers(type);
-            case PutOutcome.TooDeep: return OciError.ManifestInvalid($"more than {options.Limits.IndexDepth} indexes lie in one another");
+            case PutOutcome.TooDeep: return OciError.ManifestInvalid($"more than {limits.IndexDepth} indexes lie in one another");
             default:
                 metrics.Pushed();
                 Describe(request, reference, manifest, tags);
@@ -76,7 +84,7 @@ internal sealed class ManifestEndpoint(
         var headers = request.Http.Request.Headers;
         var precondition = new Precondition(headers.IfMatch, headers.IfNoneMatch);
         var deletion = reference.Digest is { } digest
-            ? await manifests.DeleteAsync(request.Repository, digest, precondition, request.Token.Subject, options.DeletesNeeded)
+            ? await manifests.DeleteAsync(request.Repository, digest, precondition, request.Token.Subject, rules.DeletesNeeded)
             : await tagged.DeleteAsync(request.Repository, reference.Value, precondition, request.Token.Subject);
         switch (deletion.Outcome)
         {
@@ -103,7 +111,7 @@ internal sealed class ManifestEndpoint(
             else if (!tags.Contains(tag, StringComparer.Ordinal)) tags.Add(tag);
         }
 
-        if (tags.Count > options.Limits.TagsPerPush) problem = OciError.BadRequest($"at most {options.Limits.TagsPerPush} tags can be moved by one push");
+        if (tags.Count > limits.TagsPerPush) problem = OciError.BadRequest($"at most {limits.TagsPerPush} tags can be moved by one push");
         return tags;
     }
 

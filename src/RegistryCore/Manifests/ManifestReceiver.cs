@@ -8,7 +8,7 @@ namespace AuthIndex.RegistryCore.Manifests;
 /// Receives the body of a manifest into memory: never more than a manifest may have, within the <see cref="BodyBudget"/>, and not
 /// for ever. The bytes are taken out of the connection as they come, whose own buffers would outlive it.
 /// </summary>
-internal sealed class ManifestReceiver(RegistryOptions options, TimeProvider clock)
+internal sealed class ManifestReceiver(LimitOptions limits, TimeProvider clock)
 {
     /// <summary>How long a body may take.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
@@ -18,7 +18,7 @@ internal sealed class ManifestReceiver(RegistryOptions options, TimeProvider clo
     /// <param name="memory">Its part of the budget; it has taken as much as the body has when this returns.</param>
     public async Task<(byte[]? Bytes, OciError? Error)> ReceiveAsync(V2Request request, BodyBudget.Part memory)
     {
-        var limit = options.Limits.ManifestSize.Bytes;
+        var limit = limits.ManifestSize.Bytes;
         var declared = request.Http.Request.ContentLength;
         if (declared > limit) return (null, OciError.ManifestTooLarge(limit));
 

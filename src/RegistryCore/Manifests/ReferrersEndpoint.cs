@@ -10,7 +10,7 @@ namespace AuthIndex.RegistryCore.Manifests;
 /// The manifests that refer to another: signatures, attestations, bills of material (OCI distribution-spec 1.1, "Listing
 /// referrers"). What older clients listed under a fallback tag is folded in.
 /// </summary>
-internal sealed class ReferrersEndpoint(ReferrerStore referrers, ManifestStore manifests, RegistryOptions options)
+internal sealed class ReferrersEndpoint(ReferrerStore referrers, ManifestStore manifests, LimitOptions limits)
 {
     private const int MaxPage = 1000;
     private const int MaxPageBytes = 4 * 1024 * 1024; // as much as one manifest: annotations alone may fill one
@@ -19,7 +19,7 @@ internal sealed class ReferrersEndpoint(ReferrerStore referrers, ManifestStore m
     public async Task<OciError?> GetAsync(V2Request request)
     {
         if (!Digest.TryParse(request.Argument, out var subject)) return OciError.DigestInvalid(request.Argument);
-        if (Page.Parse(request.Query("n"), request.Query("last"), Math.Min(MaxPage, options.Limits.PageSize)) is not { } page) return OciError.PageInvalid(request.Query("n")!);
+        if (Page.Parse(request.Query("n"), request.Query("last"), Math.Min(MaxPage, limits.PageSize)) is not { } page) return OciError.PageInvalid(request.Query("n")!);
 
         var filter = request.Query("artifactType") is { Length: > 0 } type ? type : null;
         var (rows, isMore) = ReadPage(request, subject, filter, page);
@@ -60,7 +60,7 @@ internal sealed class ReferrersEndpoint(ReferrerStore referrers, ManifestStore m
         var tag = subject.Value.Replace(':', '-');
         if (!Reference.TryParse(tag[..Math.Min(tag.Length, Reference.MaxTagLength)], out var reference)
             || manifests.Find(request.Repository, reference) is not { MediaType: MediaTypes.OciIndex } index
-            || ManifestContent.Read(index.Digest, index.Bytes, index.MediaType, options.Limits.ManifestReferences).Manifest is not { } content)
+            || ManifestContent.Read(index.Digest, index.Bytes, index.MediaType, limits.ManifestReferences).Manifest is not { } content)
         {
             return [];
         }

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json;
-using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.Revocation;

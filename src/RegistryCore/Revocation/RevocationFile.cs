@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AuthIndex.Hosting.Files;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.Revocation;
@@ -11,10 +12,10 @@ namespace AuthIndex.RegistryCore.Revocation;
 internal sealed record KnownRevocations(FeedPosition Position, DateTimeOffset HeardAt, IReadOnlyList<RevocationEntry> Entries);
 
 /// <summary>The file <c>revocations.json</c> in the registry's folder.</summary>
-internal sealed class RevocationFile(RegistryOptions options)
+internal sealed class RevocationFile(RegistryIdentity identity)
 {
     /// <summary>Where it lies.</summary>
-    public string Path { get; } = System.IO.Path.Combine(options.Root, "revocations.json");
+    public string Path { get; } = System.IO.Path.Combine(identity.Folder, "revocations.json");
 
     /// <summary>Reads it; null when there is none.</summary>
     /// <exception cref="JsonException">It is damaged.</exception>

@@ -9,7 +9,13 @@ namespace AuthIndex.RegistryCore.Revocation;
 /// the moment something is revoked.
 /// </summary>
 internal sealed partial class RevocationFollower(
-    RevocationFeedClient line, RevocationFile file, RevokedTokens revoked, RevocationFeedHealth contact, RegistryOptions options, BackgroundLoops loops, ILogger<RevocationFollower> log)
+    RevocationFeedClient line,
+    RevocationFile file,
+    RevokedTokens revoked,
+    RevocationFeedHealth contact,
+    RevocationOptions options,
+    BackgroundLoops loops,
+    ILogger<RevocationFollower> log)
     : BackgroundLoop("revocations", loops)
 {
     /// <summary>How long the index may hold back an answer.</summary>
@@ -30,12 +36,12 @@ internal sealed partial class RevocationFollower(
     /// <summary>Begins. What an earlier run knew is in force before the server listens.</summary>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
-        if (options.Revocations.Enabled) Recall();
+        if (options.Enabled) Recall();
         return base.StartAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
-    protected override bool IsOver => !options.Revocations.Enabled;
+    protected override bool IsOver => !options.Enabled;
 
     /// <inheritdoc/>
     protected override TimeSpan LongestPause => LongestWait;

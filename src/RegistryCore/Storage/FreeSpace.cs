@@ -1,3 +1,4 @@
+using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Files;
 
 namespace AuthIndex.RegistryCore.Storage;
@@ -9,7 +10,7 @@ internal sealed class StorageFullException(string message) : IOException(message
 /// How much room the registry's volume has. Pushes stop at a floor above zero, because deleting and collecting need room
 /// themselves: for the database's journal.
 /// </summary>
-internal sealed class FreeSpace(StorageDirectory directory, SpaceReserve reserve, RegistryOptions options)
+internal sealed class FreeSpace(StorageDirectory directory, SpaceReserve reserve, ByteSize floor)
 {
     private readonly DriveInfo volume = new(directory.Root);
 
@@ -19,7 +20,7 @@ internal sealed class FreeSpace(StorageDirectory directory, SpaceReserve reserve
     public long Available => Math.Max(0, volume.AvailableFreeSpace - reserve.Missing);
 
     /// <summary>Bytes below which nothing is taken any more.</summary>
-    public long Floor => options.FreeSpaceFloor.Bytes;
+    public long Floor => floor.Bytes;
 
     /// <summary>Whether pushes are refused.</summary>
     public bool IsLow => Available is var available && (available < Floor || available == 0);

@@ -33,10 +33,10 @@ internal sealed class StorageDirectory : IDisposable
 
     /// <summary>Makes the folder where it is missing and holds it.</summary>
     /// <exception cref="OperatorException">It cannot be written, another process holds it, or a restore into it is not finished.</exception>
-    public StorageDirectory(RegistryOptions options)
+    public StorageDirectory(string root)
     {
-        var missing = Missing(options.Root);
-        held = DataDirectory.Hold(options.Root);
+        var missing = Missing(root);
+        held = DataDirectory.Hold(root);
         try
         {
             RestoreMarker.DemandNone(held.Root);

@@ -1,3 +1,4 @@
+using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
 using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Storage.Backups;
@@ -10,19 +11,23 @@ using AuthIndex.RegistryCore.Storage.Uploads;
 
 namespace AuthIndex.RegistryCore.Storage;
 
-/// <summary>Everything that stands on the registry's folder: the same for a server and for a command that works on the folder alone.</summary>
+/// <summary>Everything that works on the registry's folder.</summary>
 internal static class StorageServices
 {
-    /// <summary>Adds the stores and their housekeeping.</summary>
-    public static IServiceCollection AddRegistryStorage(this IServiceCollection services, RegistryOptions options) => services
+    /// <summary>Adds the stores and their maintenance: the same for a server and for a command that works on the folder alone.</summary>
+    public static IServiceCollection AddStorage(this IServiceCollection services, RegistryOptions options) => services
+        .AddSingleton(options.Limits)
+        .AddSingleton(options.ContentRules)
+        .AddSingleton(options.GarbageCollection)
+        .AddSingleton(options.Scrub)
         .AddSingleton<RegistryMetrics>()
-        .AddSingleton<StorageDirectory>()
+        .AddSingleton(_ => new StorageDirectory(options.Root))
         .AddSingleton(s => new SpaceReserve(s.GetRequiredService<StorageDirectory>().Reserve))
         .AddSingleton<RegistryDatabase>()
         .AddSingleton(new ReadCache(options.Limits.ManifestCache.Bytes))
         .AddSingleton<DigestLocks>()
         .AddSingleton<RecentAccess>()
-        .AddSingleton<FreeSpace>()
+        .AddSingleton(s => ActivatorUtilities.CreateInstance<FreeSpace>(s, options.FreeSpaceFloor))
         .AddSingleton<BlobStore>()
         .AddSingleton<RepositoryStore>()
         .AddSingleton<ManifestStore>()
@@ -33,4 +38,13 @@ internal static class StorageServices
         .AddSingleton<GarbageCollector>()
         .AddSingleton<Scrubber>()
         .AddSingleton<Backup>();
+
+    /// <summary>Adds what a server does with them in the background.</summary>
+    public static IServiceCollection AddStorageMaintenance(this IServiceCollection services) => services
+        .AddSingleton<StorageFigures>()
+        .AddHostedService(s => s.GetRequiredService<StorageFigures>())
+        .AddPeriodicLoop("spaceReserve", SpaceReserve.TakeEvery, s => s.GetRequiredService<SpaceReserve>().Take)
+        .AddHostedService<RecentAccessLog>()
+        .AddHostedService<GarbageCollectionSchedule>()
+        .AddHostedService<ScrubSchedule>();
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Uploads;
@@ -8,7 +9,7 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.RegistryCore.Uploads;
 
 /// <summary>Uploads of blobs: whole, streamed, in chunks, and by mounting (OCI distribution-spec 1.1, "Pushing blobs").</summary>
-internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, IndexClient index, Challenge challenge, RegistryOptions options)
+internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, IndexClient index, Challenge challenge, LimitOptions limits, ReportingOptions reporting)
 {
     /// <summary>What a mount needs besides the push, so that the challenge can ask for it: to pull from the repository named by <c>from</c>.</summary>
     /// <param name="request">The request.</param>
@@ -27,8 +28,8 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
 
         var algorithm = request.Query("digest-algorithm");
         if (Digest.ParseAlgorithm(algorithm) is not { } known) return OciError.AlgorithmUnsupported(algorithm!);
-        if (uploads.Create(request.Repository, request.Token.Subject, known) is not { } session) return OciError.TooManyUploads(options.Limits.UploadSessions);
-        if (options.Limits.ChunkLength.Bytes is var least and > 0) request.Http.Response.Headers["OCI-Chunk-Min-Length"] = least.ToString(CultureInfo.InvariantCulture);
+        if (uploads.Create(request.Repository, request.Token.Subject, known) is not { } session) return OciError.TooManyUploads(limits.UploadSessions);
+        if (limits.ChunkLength.Bytes is var least and > 0) request.Http.Response.Headers["OCI-Chunk-Min-Length"] = least.ToString(CultureInfo.InvariantCulture);
         Describe(request, session, StatusCodes.Status202Accepted);
         return null;
     }
@@ -98,7 +99,7 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
     /// </summary>
     private async Task<Scope?> MissingSourceAsync(V2Request request, Digest digest)
     {
-        if (!options.Reporting.Enabled || MountSource(request.Http.Request, "blobs/uploads") is not { } scope || request.Token.Grants(scope)) return null;
+        if (!reporting.Enabled || MountSource(request.Http.Request, "blobs/uploads") is not { } scope || request.Token.Grants(scope)) return null;
         if (await index.PullableAsync(request.TokenText, request.Http.Connection.RemoteIpAddress, [scope.Name], request.Aborted) is not { } answer || !answer.Repositories.Contains(scope.Name)) return null;
         return RepositoryName.TryParse(scope.Name, out var source) && blobs.Find(source, digest) is not null ? scope : null;
     }

@@ -4,21 +4,22 @@ using AuthIndex.RegistryCore.Storage.Uploads;
 namespace AuthIndex.RegistryCore.Uploads;
 
 /// <summary>Removes abandoned upload sessions, in the background.</summary>
-internal sealed partial class UploadSweeper(UploadStore uploads, RegistryOptions options, BackgroundLoops loops, ILogger<UploadSweeper> log) : BackgroundLoop("uploadSweep", loops)
+internal sealed partial class UploadSweeper(UploadStore uploads, TimeSpan expiry, BackgroundLoops loops, ILogger<UploadSweeper> log)
+    : BackgroundLoop("uploadSweep", loops)
 {
     private bool hasRun;
 
     /// <inheritdoc/>
     protected override async Task NextAsync(CancellationToken stoppingToken)
     {
-        if (hasRun) await Task.Delay(TimeSpan.FromSeconds(Math.Clamp(options.UploadExpiry.TotalSeconds / 4, 15, 3600)), Clock, stoppingToken);
+        if (hasRun) await Task.Delay(TimeSpan.FromSeconds(Math.Clamp(expiry.TotalSeconds / 4, 15, 3600)), Clock, stoppingToken);
         hasRun = true;
     }
 
     /// <inheritdoc/>
     protected override Task RoundAsync(CancellationToken stoppingToken)
     {
-        if (uploads.Sweep(options.UploadExpiry) is var removed and > 0) LogSwept(log, removed);
+        if (uploads.Sweep(expiry) is var removed and > 0) LogSwept(log, removed);
         return Task.CompletedTask;
     }
 

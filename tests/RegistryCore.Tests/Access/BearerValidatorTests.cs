@@ -5,6 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.TestKit;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -223,10 +224,10 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         await File.WriteAllTextAsync(folder["keys.json"], tokens.Jwks, TestContext.Current.CancellationToken);
         var options = new RegistryOptions { DataDirectory = folder.Root, TokenServer = { KeysFile = folder["keys.json"] } };
         using var http = new HttpClient();
-        using var keys = new TrustedKeys(options, http, Loops.Of(TimeProvider.System), NullLogger<TrustedKeys>.Instance);
+        using var keys = new TrustedKeys(options.Identity, options.TokenServer, http, Loops.Of(TimeProvider.System), NullLogger<TrustedKeys>.Instance);
         var revoked = new RevokedTokens(TimeProvider.System);
-        using var introspection = new Introspection(new IndexConnection(options, http), options, TimeProvider.System, NullLogger<Introspection>.Instance);
-        using var validator = new BearerValidator(options, keys, revoked, new RevocationFeedHealth(options, revoked, TimeProvider.System), introspection, TimeProvider.System, maxRememberedBytes: MaxBytes);
+        using var introspection = new Introspection(new IndexConnection(options.Identity, options.TokenServer, http), options.TokenServer, TimeProvider.System, NullLogger<Introspection>.Instance);
+        using var validator = new BearerValidator(options.Identity, options.TokenServer, keys, revoked, new RevocationFeedHealth(options.Revocations, revoked, TimeProvider.System), introspection, TimeProvider.System, maxRememberedBytes: MaxBytes);
         foreach (var scopes in Enumerable.Range(0, 50).Select(i => i % 2 == 0 ? 1 : 200))
         {
             var token = tokens.Make("alice", [.. Enumerable.Repeat(Scope, scopes)]);

@@ -1,6 +1,7 @@
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Tls;
 using AuthIndex.Hosting.Web;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.TestKit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -37,5 +38,5 @@ public sealed class ClientCertificateTests
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    private static HttpClient Client(TokenServerLinkOptions link) => RegistryApp.CreateHttpClient(link, TimeSpan.FromSeconds(30), new LogRecorder().For<CertificateFiles>());
+    private static HttpClient Client(TokenServerLinkOptions link) => TokenServerHttp.Create(link, TimeSpan.FromSeconds(30), new LogRecorder().For<CertificateFiles>());
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.TestKit;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -290,7 +291,7 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         await File.WriteAllTextAsync(folder["keys.json"], first.Jwks, Cancellation);
         using var http = new HttpClient();
         using var keys = new TrustedKeys(
-            new RegistryOptions { DataDirectory = folder.Root, TokenServer = { KeysFile = folder["keys.json"] } }, http, Loops.Of(TimeProvider.System), NullLogger<TrustedKeys>.Instance);
+            new RegistryIdentity("registry", folder["credential"], folder.Root), new TokenServerLinkOptions { KeysFile = folder["keys.json"] }, http, Loops.Of(TimeProvider.System), NullLogger<TrustedKeys>.Instance);
         File.Delete(folder["keys.json"]);
         Assert.False(await keys.RefreshAsync(Cancellation));
         folder.Folder("keys.json"); // an unreadable file, also for root
@@ -305,7 +306,7 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         File.WriteAllText(folder["keys.json"], "{}");
         using var http = new HttpClient();
         var refusal = Assert.Throws<Hosting.OperatorException>(() => new TrustedKeys(
-            new RegistryOptions { DataDirectory = folder.Root, TokenServer = { KeysFile = folder["keys.json"] } }, http, Loops.Of(TimeProvider.System), NullLogger<TrustedKeys>.Instance));
+            new RegistryIdentity("registry", folder["credential"], folder.Root), new TokenServerLinkOptions { KeysFile = folder["keys.json"] }, http, Loops.Of(TimeProvider.System), NullLogger<TrustedKeys>.Instance));
         Assert.Contains("registry.tokenServer.keysFile", refusal.Message, StringComparison.Ordinal);
     }
 

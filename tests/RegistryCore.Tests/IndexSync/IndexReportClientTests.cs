@@ -1,5 +1,4 @@
 using System.Net;
-using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.TestKit;
 using AuthIndex.TokenContract.Wire;
@@ -55,7 +54,7 @@ public sealed class IndexReportClientTests
         using var folder = new TemporaryDirectory();
         await File.WriteAllTextAsync(folder["registry-credential"], "credential", TestContext.Current.CancellationToken);
         using var http = new HttpClient();
-        var line = new IndexReportClient(new IndexConnection(new RegistryOptions { DataDirectory = folder.Root, TokenServer = { Url = index.Url } }, http));
+        var line = new IndexReportClient(Connection.To(index, folder, http));
         var failed = Assert.IsType<ReportOutcome.Failed>(await line.SendAsync(new EventReport(new EventPosition(0, ""), [], []), TestContext.Current.CancellationToken));
         Assert.Equal("it answered 502: über", failed.Reason);
     }

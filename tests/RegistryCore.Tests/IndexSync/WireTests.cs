@@ -1,5 +1,6 @@
 using System.Text;
 using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Revocation;
 using AuthIndex.TestKit;
@@ -80,7 +81,7 @@ public sealed class WireTests
             wire.Received);
 
         var registry = index.Registry();
-        using var introspection = new Introspection(connection, registry.Service<RegistryOptions>(), index.Clock, NullLogger<Introspection>.Instance);
+        using var introspection = new Introspection(connection, registry.Service<TokenServerLinkOptions>(), index.Clock, NullLogger<Introspection>.Instance);
         Assert.True(await introspection.IsActiveAsync("good", token, cancellation));
         Assert.False(await introspection.IsActiveAsync("bad", "no.such.token", cancellation));
         Assert.Equal("""{"active":false}""", wire.Received);
@@ -103,7 +104,8 @@ public sealed class WireTests
         public IndexConnection Connect(FollowedIndex index)
         {
             clients.Add(new HttpClient(this, disposeHandler: false));
-            return new IndexConnection(index.Registry().Service<RegistryOptions>(), clients[^1]);
+            var registry = index.Registry();
+            return new IndexConnection(registry.Service<RegistryIdentity>(), registry.Service<TokenServerLinkOptions>(), clients[^1]);
         }
 
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -48,7 +48,7 @@ public sealed class RevocationFollowerTests
         using var folder = new TemporaryDirectory();
         await File.WriteAllTextAsync(folder["registry-credential"], "credential", CancellationToken.None);
         using var http = new HttpClient();
-        var line = new RevocationFeedClient(new IndexConnection(new RegistryOptions { DataDirectory = folder.Root, TokenServer = { Url = index.Url } }, http));
+        var line = new RevocationFeedClient(Connection.To(index, folder, http));
         Assert.IsType<FeedOutcome.Failed>(await line.AskAsync(new FeedPosition("", 0), TimeSpan.Zero, CancellationToken.None));
 
         index.Answer = http => AnswerAsync(http, Answer("e", 9, Entry));

@@ -7,13 +7,13 @@ namespace AuthIndex.RegistryCore.Storage.Collection;
 /// forward; the first run comes one grace period after the registry was made. What a failed run removed is gone; the rest follows with
 /// the next.
 /// </summary>
-internal sealed class GarbageCollectionSchedule(GarbageCollector collector, RegistryDatabase database, RegistryOptions options, BackgroundLoops loops)
+internal sealed class GarbageCollectionSchedule(GarbageCollector collector, RegistryDatabase database, GarbageCollectionOptions options, BackgroundLoops loops)
     : BackgroundLoop("garbageCollection", loops)
 {
     private bool hasRun;
 
     /// <inheritdoc/>
-    protected override bool IsOver => options.GarbageCollection.Every == TimeSpan.Zero;
+    protected override bool IsOver => options.Every == TimeSpan.Zero;
 
     /// <inheritdoc/>
     protected override TimeSpan LongestPause => TimeSpan.FromHours(1);
@@ -21,7 +21,7 @@ internal sealed class GarbageCollectionSchedule(GarbageCollector collector, Regi
     /// <inheritdoc/>
     protected override async Task NextAsync(CancellationToken stoppingToken)
     {
-        await Task.Delay(hasRun ? options.GarbageCollection.Every : UntilFirst(), Clock, stoppingToken);
+        await Task.Delay(hasRun ? options.Every : UntilFirst(), Clock, stoppingToken);
         hasRun = true;
     }
 
@@ -31,7 +31,7 @@ internal sealed class GarbageCollectionSchedule(GarbageCollector collector, Regi
     private TimeSpan UntilFirst()
     {
         var (created, collected) = database.Read(StorageState.Collections);
-        var (from, pause) = collected is { } last ? (last, options.GarbageCollection.Every) : (created, options.GarbageCollection.Grace);
+        var (from, pause) = collected is { } last ? (last, options.Every) : (created, options.Grace);
         var due = DateTimeOffset.FromUnixTimeSeconds(from) + pause - Clock.GetUtcNow();
         return due < TimeSpan.Zero ? TimeSpan.Zero : due > pause ? pause : due;
     }

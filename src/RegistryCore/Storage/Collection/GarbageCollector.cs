@@ -36,7 +36,7 @@ internal sealed partial class GarbageCollector(
     RecentAccess touches,
     MaintenanceLock housekeeping,
     RegistryMetrics metrics,
-    RegistryOptions options,
+    GarbageCollectionOptions options,
     TimeProvider clock,
     ILogger<GarbageCollector> log)
 {
@@ -44,8 +44,6 @@ internal sealed partial class GarbageCollector(
 
     // More files without a row than two crashed batches leave, and than a tenth of all files, tell of a database that is not the latest.
     private const int MostLeftovers = 2 * BatchSize, LeftoverShare = 10;
-
-    private readonly GarbageCollectionOptions options = options.GarbageCollection;
 
     /// <summary>Runs one collection, after the one that is running.</summary>
     /// <param name="isDryRun">Whether nothing is removed.</param>

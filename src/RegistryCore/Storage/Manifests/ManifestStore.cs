@@ -7,9 +7,10 @@ using Microsoft.Data.Sqlite;
 namespace AuthIndex.RegistryCore.Storage.Manifests;
 
 /// <summary>The manifests of all repositories. A push is one commit: the manifest, what it refers to, and the tags that point at it.</summary>
-internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, RecentAccess touches, FreeSpace space, RegistryOptions options)
+internal sealed class ManifestStore(
+    RegistryDatabase database, ReadCache cache, RecentAccess touches, FreeSpace space, LimitOptions limits, GarbageCollectionOptions collection, ContentRules rules)
 {
-    private readonly bool keepsUntagged = options.GarbageCollection.Untagged.RemoveAfter is null;
+    private readonly bool keepsUntagged = collection.Untagged.RemoveAfter is null;
 
     /// <summary>The manifest under a tag or digest.</summary>
     public ManifestRecord? Find(RepositoryName repository, Reference reference) => cache.GetOrRead(
@@ -33,7 +34,7 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
     public async Task<PutOutcome> PutAsync(RepositoryName repository, NewManifest manifest, IReadOnlyList<string> tags, Precondition precondition, string account)
     {
         space.Demand();
-        if (manifest.Children.Count > 0 && database.Read(db => ManifestRows.IsTooDeep(db, repository, manifest.Children, options.Limits.IndexDepth))) return new PutOutcome.TooDeep();
+        if (manifest.Children.Count > 0 && database.Read(db => ManifestRows.IsTooDeep(db, repository, manifest.Children, limits.IndexDepth))) return new PutOutcome.TooDeep();
         var write = database.WriteAsync(db => Put(db, repository, manifest, tags, precondition, account));
         var outcome = await cache.InvalidateAfterAsync(repository.Value, write);
         if (outcome is PutOutcome.Stored { Healed: true }) cache.InvalidateAll(); // other repositories hold the same bytes
@@ -57,12 +58,12 @@ internal sealed class ManifestStore(RegistryDatabase database, ReadCache cache, 
         RegistryDatabase.FindRepository(db, repository) is { } id && ManifestRows.IsShown(db, id, digest));
 
     /// <summary>What repositories refer to and do not hold, as lines for people; nothing where manifests may be sparse.</summary>
-    public IReadOnlyList<string> UnmetNeeds() => options.SparseManifests ? [] : database.Read(ContentNeed.Unmet);
+    public IReadOnlyList<string> UnmetNeeds() => rules.AllowsSparse ? [] : database.Read(ContentNeed.Unmet);
 
     private PutOutcome Put(SqliteConnection db, RepositoryName repository, NewManifest manifest, IReadOnlyList<string> tags, Precondition precondition, string account)
     {
         var id = RegistryDatabase.FindRepository(db, repository);
-        if (!options.SparseManifests && ManifestRows.FindMissing(db, id, manifest) is { Count: > 0 } missing) return new PutOutcome.Missing(missing);
+        if (!rules.AllowsSparse && ManifestRows.FindMissing(db, id, manifest) is { Count: > 0 } missing) return new PutOutcome.Missing(missing);
 
         var digest = manifest.Manifest.Digest;
         var stored = id is null ? null : ManifestRows.MediaTypeOf(db, id.Value, digest);

@@ -4,7 +4,7 @@ using AuthIndex.RegistryCore.Metrics;
 namespace AuthIndex.RegistryCore.Storage.Scrubbing;
 
 /// <summary>Has every blob checked once in the configured time, at a bounded rate; the database knows where it stopped.</summary>
-internal sealed class ScrubSchedule(Scrubber scrubber, RegistryOptions options, RegistryDatabase database, RegistryMetrics metrics, BackgroundLoops loops)
+internal sealed class ScrubSchedule(Scrubber scrubber, ScrubOptions options, RegistryDatabase database, RegistryMetrics metrics, BackgroundLoops loops)
     : BackgroundLoop("scrub", loops)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
@@ -12,22 +12,22 @@ internal sealed class ScrubSchedule(Scrubber scrubber, RegistryOptions options, 
     private DateTimeOffset? manifestsDue;
 
     /// <inheritdoc/>
-    protected override bool IsOver => options.Scrub.Every == TimeSpan.Zero;
+    protected override bool IsOver => options.Every == TimeSpan.Zero;
 
     /// <inheritdoc/>
     protected override TimeSpan LongestPause => Interval;
 
     /// <inheritdoc/>
     protected override Task NextAsync(CancellationToken stoppingToken) =>
-        Task.Delay(Interval < options.Scrub.Every ? Interval : options.Scrub.Every, Clock, stoppingToken);
+        Task.Delay(Interval < options.Every ? Interval : options.Every, Clock, stoppingToken);
 
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        var (every, withManifests) = (options.Scrub.Every, manifestsDue is not { } due || Clock.GetUtcNow() >= due);
+        var (every, withManifests) = (options.Every, manifestsDue is not { } due || Clock.GetUtcNow() >= due);
         try
         {
-            await scrubber.RunAsync(database.Now - (long)every.TotalSeconds, withManifests, options.Scrub.BytesPerSecond.Bytes, stoppingToken);
+            await scrubber.RunAsync(database.Now - (long)every.TotalSeconds, withManifests, options.BytesPerSecond.Bytes, stoppingToken);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

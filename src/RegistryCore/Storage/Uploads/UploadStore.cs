@@ -29,10 +29,10 @@ internal sealed class UploadStore
     private readonly Queue<UploadId> finishedInOrder = new();
 
     /// <summary>Finds the sessions that an earlier server left.</summary>
-    public UploadStore(StorageDirectory directory, BlobStore blobs, FreeSpace space, RegistryOptions options, TimeProvider clock)
+    public UploadStore(StorageDirectory directory, BlobStore blobs, FreeSpace space, LimitOptions limits, TimeProvider clock)
     {
         (this.directory, this.blobs, this.space, this.clock) = (directory, blobs, space, clock);
-        mostOfAnAccount = options.Limits.UploadSessions;
+        mostOfAnAccount = limits.UploadSessions;
         foreach (var file in Directory.EnumerateFiles(directory.Uploads, "*.json"))
         {
             if (!UploadId.TryParse(Path.GetFileNameWithoutExtension(file), out var id)) continue;

@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
-namespace AuthIndex.RegistryCore.Access;
+namespace AuthIndex.RegistryCore.Access.IndexLink;
 
 /// <summary>
 /// Reads the index's answers as what they are by RFC 8259 section 8.1, UTF-8. The charset that the answer names is not obeyed: a

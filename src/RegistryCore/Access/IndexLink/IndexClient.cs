@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json;
 using AuthIndex.TokenContract.Wire;
 
-namespace AuthIndex.RegistryCore.Access;
+namespace AuthIndex.RegistryCore.Access.IndexLink;
 
 /// <summary>What the index says that a caller may pull.</summary>
 /// <param name="Repositories">Those of the names asked about.</param>

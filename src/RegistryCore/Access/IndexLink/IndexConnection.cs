@@ -3,22 +3,22 @@ using System.Text;
 using System.Text.Json.Serialization.Metadata;
 using AuthIndex.Hosting.Telemetry;
 
-namespace AuthIndex.RegistryCore.Access;
+namespace AuthIndex.RegistryCore.Access.IndexLink;
 
 /// <summary>
 /// The registry's line to the index. It shows the service's name and the registry's own credential, read anew each time, so that
 /// a replaced file counts at once.
 /// </summary>
-internal sealed class IndexConnection(RegistryOptions options, HttpClient http)
+internal sealed class IndexConnection(RegistryIdentity identity, TokenServerLinkOptions link, HttpClient http)
 {
     /// <summary>The name under which the index knows this registry.</summary>
-    public string Service => options.Service;
+    public string Service => identity.Service;
 
     /// <summary>The file with the credential.</summary>
-    public string CredentialFile { get; } = options.TokenServer.CredentialFile ?? Path.Combine(options.DataDirectory, "registry-credential");
+    public string CredentialFile => identity.CredentialFile;
 
     /// <summary>The URL of one of the index's paths.</summary>
-    public Uri Url(string path) => options.TokenServer.At(path);
+    public Uri Url(string path) => link.At(path);
 
     /// <summary>Sends a JSON body.</summary>
     public Task<HttpResponseMessage> PostAsync<T>(string path, T body, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>

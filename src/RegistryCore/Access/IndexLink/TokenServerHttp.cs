@@ -1,0 +1,46 @@
+using System.Security.Cryptography.X509Certificates;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Tls;
+
+namespace AuthIndex.RegistryCore.Access.IndexLink;
+
+/// <summary>Makes the HTTP clients for the token server.</summary>
+internal static class TokenServerHttp
+{
+    /// <summary>How long an ordinary request may take.</summary>
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+
+    // The longest answer of the token server that is read.
+    private const int MaxAnswerBytes = 64 * 1024 * 1024;
+
+    /// <summary>A client that trusts the token server's private CA where one is configured, and then no other, and shows a certificate where one is configured.</summary>
+    /// <exception cref="OperatorException">Of the certificate and its key, only one is configured.</exception>
+    public static HttpClient Create(TokenServerLinkOptions link, TimeSpan timeout, ILogger<CertificateFiles> log)
+    {
+        if (link.ClientCertificateFile is null != link.ClientKeyFile is null)
+        {
+            throw new OperatorException("registry.tokenServer needs both clientCertificateFile and clientKeyFile, or neither");
+        }
+
+        var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), AllowAutoRedirect = false };
+        if (link.CaFile is not null)
+        {
+            var authorities = new X509Certificate2Collection();
+            authorities.ImportFromPemFile(link.CaFile);
+            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck, // a private CA publishes no revocations
+            };
+            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
+        }
+
+        if (link.ClientCertificateFile is not null)
+        {
+            var shown = new CertificateFiles(link.ClientCertificateFile, link.ClientKeyFile!, null, log);
+            handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => shown.Current.Certificate;
+        }
+
+        return new HttpClient(handler) { Timeout = timeout, MaxResponseContentBufferSize = MaxAnswerBytes };
+    }
+}

@@ -1,0 +1,12 @@
+namespace AuthIndex.RegistryCore.Manifests;
+
+/// <summary>What answers for manifests and referrers.</summary>
+internal static class ManifestServices
+{
+    /// <summary>Adds their endpoints.</summary>
+    public static IServiceCollection AddManifests(this IServiceCollection services) => services
+        .AddSingleton<BodyBudget>()
+        .AddSingleton<ManifestReceiver>()
+        .AddSingleton<ManifestEndpoint>()
+        .AddSingleton<ReferrersEndpoint>();
+}
