@@ -37,14 +37,14 @@ internal static class PolicyDecisions
 
     private static double Measure(Policy policy, Caller caller, string text, DateTimeOffset now, bool isGranted)
     {
-        if (Scope.Parse(text, out var scope) is { } problem) throw new InvalidOperationException(problem);
+        if (!Scope.TryParse(text, out var scope, out var problem)) throw new InvalidOperationException(problem);
         var best = double.MaxValue;
         for (var round = 0; round < 5; round++)
         {
             var clock = Stopwatch.StartNew();
             for (var i = 0; i < Decisions; i++)
             {
-                if (policy.Decide(caller, scope!, now).Refused.IsEmpty != isGranted) throw new InvalidOperationException($"{text} was decided otherwise");
+                if (policy.Decide(caller, scope, now).Refused.IsEmpty != isGranted) throw new InvalidOperationException($"{text} was decided otherwise");
             }
 
             best = Math.Min(best, clock.Elapsed.TotalMicroseconds / Decisions);

@@ -22,7 +22,7 @@ public sealed class CommandLine
 
     private readonly Option<FileInfo?> config = new("--config")
     {
-        Description = $"The configuration file (authindex.yaml); the one that {ConfigVariable} names when absent.",
+        Description = $"The configuration file, authindex.yaml (default: the one that {ConfigVariable} names).",
         Recursive = true,
     };
 
@@ -35,14 +35,14 @@ public sealed class CommandLine
 
     private readonly Option<string[]> set = new("--set")
     {
-        Description = "Sets one key of the configuration, as in tokenServer.listen=127.0.0.1:5001; repeatable.",
+        Description = "Set one key of the configuration, as in tokenServer.listen=127.0.0.1:5001; repeatable.",
         DefaultValueFactory = _ => [],
         Recursive = true,
     };
 
     private readonly Option<string[]> fallback = new("--default")
     {
-        Description = "As --set, but only where the configuration and the environment name nothing; repeatable.",
+        Description = "Like --set, but only where the configuration and the environment set nothing; repeatable.",
         DefaultValueFactory = _ => [],
         Recursive = true,
     };
@@ -51,7 +51,8 @@ public sealed class CommandLine
     public RootCommand Root(string description) => new(description) { config, data, set, fallback };
 
     /// <summary>
-    /// Binds one section of the configuration (<c>--default</c>, file, environment, <c>--set</c>, in rising order) to an options object; the
+    /// Binds one section of the configuration (<c>--default</c>, file, environment, <c>--set</c>, in rising order) to an options
+    /// object; the
     /// <c>dataDirectory</c> is <c>--data</c> unless the configuration or the environment names another and <c>--data</c> was not given.
     /// </summary>
     /// <param name="command">The command line.</param>
@@ -75,23 +76,33 @@ public sealed class CommandLine
             {
                 problems.Add(new SourceProblem(key.At, $"{key.Value}: no such section{Suggestion.For(key.Value, Sections)}"));
             }
-            else if (value is not (MappingNode or ScalarNode { IsNull: true }) && !string.Equals(key.Value, section, StringComparison.OrdinalIgnoreCase))
+            else if (value is not (MappingNode or ScalarNode { IsNull: true })
+                && !string.Equals(key.Value, section, StringComparison.OrdinalIgnoreCase))
             {
                 problems.Add(OptionsBinder.NoMapping(value, key.Value)); // that of the other server, which may be told of it too late
             }
         }
 
         var options = new T();
-        OptionsBinder.Bind(tree.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, section, StringComparison.OrdinalIgnoreCase)).Value, options, section, problems);
+        OptionsBinder.Bind(
+            tree.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, section, StringComparison.OrdinalIgnoreCase)).Value,
+            options,
+            section,
+            problems);
         return problems.Any(p => !p.IsWarning) ? throw new OperatorException(problems.Distinct()) : options;
     }
 
     private string? ConfigurationFile(ParseResult command) =>
-        command.GetValue(config)?.FullName ?? (Environment.GetEnvironmentVariable(ConfigVariable) is { Length: > 0 } named ? Path.GetFullPath(named) : null);
+        command.GetValue(config)?.FullName
+            ?? (Environment.GetEnvironmentVariable(ConfigVariable) is { Length: > 0 } named ? Path.GetFullPath(named) : null);
 
-    /// <summary>The setting; null when there is nothing to derive it from. What is wrong there is told by the section's own server.</summary>
+    /// <summary>
+    /// The setting; null when there is nothing to derive it from. What is wrong there is told by the section's own server.
+    /// </summary>
     private static string? Derive(MappingNode tree, DerivedUrl derived) =>
-        Uri.TryCreate(ConfigurationTree.Find(tree, derived.From), UriKind.Absolute, out var from) ? $"{derived.Key}={from.GetLeftPart(UriPartial.Path).TrimEnd('/')}{derived.Path}" : null;
+        Uri.TryCreate(ConfigurationTree.Find(tree, derived.From), UriKind.Absolute, out var from)
+            ? $"{derived.Key}={from.GetLeftPart(UriPartial.Path).TrimEnd('/')}{derived.Path}"
+            : null;
 
     /// <summary>The sections of a configuration file.</summary>
     public static IReadOnlyList<string> Sections { get; } = ["tokenServer", "registry"];
@@ -99,7 +110,9 @@ public sealed class CommandLine
     // Longer ones come in parts.
     private const int LongestLine = 32 * 1024;
 
-    /// <summary>Runs the command; an <see cref="OperatorException"/> is told in plain lines on standard error, with exit status 1.</summary>
+    /// <summary>
+    /// Runs the command; an <see cref="OperatorException"/> is told in plain lines on standard error, with exit status 1.
+    /// </summary>
     /// <param name="root">The program's commands.</param>
     /// <param name="arguments">What it was given.</param>
     /// <param name="recorder">Writes administrative commands into the audit log; null for none.</param>
@@ -107,13 +120,16 @@ public sealed class CommandLine
     {
         OwnerOnlyCreation.Begin();
 
-        // A line at a time: .NET's own writer lets go of 256 characters at a time, and both servers under `authindex up` tell the same pipe.
-        Console.SetError(new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), LongestLine) { AutoFlush = true });
+        // A line at a time: .NET's own writer lets go of 256 characters at a time, and both servers under `authindex up` tell the same
+        // pipe.
+        Console.SetError(new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
+            LongestLine) { AutoFlush = true });
         var parsed = root.Parse(arguments);
         try
         {
             // The signals are the host's: System.CommandLine would give a stopping server two seconds and then end the process.
-            var status = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            var status = await parsed.InvokeAsync(
+                new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
             recorder?.Record(parsed, status == 0 ? null : $"exit status {status}");
             return status;
         }

@@ -4,7 +4,10 @@ using System.Text;
 
 namespace AuthIndex.Hosting;
 
-/// <summary>Makes text from outside fit for a log line: no line breaks, no terminal escapes, nothing that turns the reading direction, no endless text.</summary>
+/// <summary>
+/// Makes text from outside fit for a log line: no line breaks, no terminal escapes, nothing that turns the reading direction, no
+/// endless text.
+/// </summary>
 public static class LogText
 {
     /// <summary>The most characters of a text that are kept.</summary>

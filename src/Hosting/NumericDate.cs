@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace AuthIndex.Hosting;
 
-/// <summary>A time in a token: seconds since 1970 as a JSON number, which may have a fraction (RFC 7519 section 2, "NumericDate").</summary>
+/// <summary>
+/// A time in a token: seconds since 1970 as a JSON number, which may have a fraction (RFC 7519 section 2, "NumericDate").
+/// </summary>
 public static class NumericDate
 {
     private const decimal Latest = 253_402_000_000; // in the year 9999, beyond which no date can be told

@@ -31,7 +31,7 @@ internal static class HealthParts
 
     private static HealthPart Storage(StorageProbe probe) => probe.Look() switch
     {
-        { Blobs: false } => new HealthPart("storage", HealthStatus.Failed, "the folder of the blobs cannot be reached; pushes and pulls fail"),
+        { Blobs: false } => new HealthPart("storage", HealthStatus.Failed, "the blob folder cannot be reached; pushes and pulls fail"),
         { Failure: { } failure } => new HealthPart("storage", HealthStatus.Degraded, failure),
         _ => new HealthPart("storage", HealthStatus.Ok),
     };
@@ -56,12 +56,13 @@ internal static class HealthParts
         try
         {
             return space.IsLow
-                ? new HealthPart("freeSpace", HealthStatus.Degraded, $"{space.Available} bytes are free; pushes are refused below {space.Floor}")
+                ? new HealthPart(
+                    "freeSpace", HealthStatus.Degraded, $"{space.Available} bytes are free; pushes are refused below {space.Floor}")
                 : new HealthPart("freeSpace", HealthStatus.Ok);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return new HealthPart("freeSpace", HealthStatus.Failed, "the volume does not say how much is free");
+            return new HealthPart("freeSpace", HealthStatus.Failed, "cannot read how much space the volume has left");
         }
     }
 
@@ -82,7 +83,7 @@ internal static class HealthParts
             var details = JsonSerializer.SerializeToNode(status, JsonSerializerOptions.Web)!.AsObject();
             var problem = status switch
             {
-                { Reporting: true, IsReached: false } => "the index cannot be told of changes, as the log says; they are kept for it",
+                { Reporting: true, IsReached: false } => "cannot report changes to the index (see the log); they are kept until it answers",
                 { Reporting: true, IsContested: true } => "another registry seems to report to the index under the same registry.service",
                 _ => null,
             };
@@ -90,7 +91,8 @@ internal static class HealthParts
         }
         catch (SqliteException e)
         {
-            return new HealthPart("index", HealthStatus.Degraded, $"what it has still to be told cannot be read (SQLite error {e.SqliteErrorCode})");
+            return new HealthPart(
+                "index", HealthStatus.Degraded, $"the queue of unreported events cannot be read (SQLite error {e.SqliteErrorCode})");
         }
     }
 }

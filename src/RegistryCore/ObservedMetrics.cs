@@ -7,7 +7,9 @@ using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore;
 
-/// <summary>What the metrics page tells of parts that know it anyway. It is asked for each page, so nothing here adds anything up.</summary>
+/// <summary>
+/// What the metrics page tells of parts that know it anyway. It is asked for each page, so nothing here adds anything up.
+/// </summary>
 internal static class ObservedMetrics
 {
     /// <summary>Adds them.</summary>
@@ -19,8 +21,12 @@ internal static class ObservedMetrics
         ObserveRevocations(meter, services.GetRequiredService<RevocationFeedHealth>());
         var uploads = services.GetRequiredService<UploadStore>();
         var keys = services.GetRequiredService<TrustedKeys>();
-        meter.CreateObservableGauge("authindex.upload.sessions", () => uploads.Count, description: "Uploads that have begun and are not finished.");
-        meter.CreateObservableGauge("authindex.keys.known", () => keys.Any ? 1 : 0, description: "1 once a key of the token server is known; before, no token can be checked.");
+        meter.CreateObservableGauge(
+            "authindex.upload.sessions", () => uploads.Count, description: "Uploads that have begun and are not finished.");
+        meter.CreateObservableGauge(
+            "authindex.keys.known",
+            () => keys.Any ? 1 : 0,
+            description: "1 once a key of the token server is known; before, no token can be checked.");
     }
 
     private static void ObserveStorage(Meter meter, StorageFigures figures, FreeSpace space)
@@ -38,9 +44,16 @@ internal static class ObservedMetrics
         }
 
         IEnumerable<Measurement<long>> Last(Func<StorageSize, long> figure) => figures.Current is { } size ? [new(figure(size))] : [];
-        meter.CreateObservableGauge("authindex.storage.used", () => Last(s => s.BlobBytes), "By", "Bytes of all blobs; counted in the background, as all figures of what is stored.");
+        meter.CreateObservableGauge(
+            "authindex.storage.used",
+            () => Last(s => s.BlobBytes),
+            "By",
+            "Bytes of all blobs; counted in the background, as all figures of what is stored.");
         meter.CreateObservableGauge("authindex.storage.blobs", () => Last(s => s.Blobs), description: "Blobs, each counted once.");
-        meter.CreateObservableGauge("authindex.storage.damaged", () => Last(s => s.Damaged), description: "Blobs and manifests that are damaged now and answer 404 until they are pushed again.");
+        meter.CreateObservableGauge(
+            "authindex.storage.damaged",
+            () => Last(s => s.Damaged),
+            description: "Blobs and manifests that are damaged now and answer 404 until they are pushed again.");
         meter.CreateObservableGauge("authindex.storage.manifests", () => Last(s => s.Manifests), description: "Manifests.");
         meter.CreateObservableGauge("authindex.storage.tags", () => Last(s => s.Tags), description: "Tags.");
         meter.CreateObservableGauge("authindex.storage.repositories", () => Last(s => s.Repositories), description: "Repositories.");
@@ -62,14 +75,25 @@ internal static class ObservedMetrics
             }
         }
 
-        meter.CreateObservableGauge("authindex.outbox.depth", () => Now(s => s.Waiting), description: "Events that the index has not acknowledged.");
-        meter.CreateObservableGauge("authindex.outbox.oldest.age", () => Now(s => s.OldestSeconds), "s", "How long the oldest of them has waited; 0 when none does.");
-        meter.CreateObservableGauge("authindex.outbox.reached", () => Now(s => !s.Reporting || s.IsReached ? 1 : 0), description: "1 while the last report to the index arrived, or none is made.");
+        meter.CreateObservableGauge(
+            "authindex.outbox.depth", () => Now(s => s.Waiting), description: "Events that the index has not acknowledged.");
+        meter.CreateObservableGauge(
+            "authindex.outbox.oldest.age",
+            () => Now(s => s.OldestSeconds),
+            "s",
+            "How long the oldest of them has waited; 0 when none does.");
+        meter.CreateObservableGauge(
+            "authindex.outbox.reached",
+            () => Now(s => !s.Reporting || s.IsReached ? 1 : 0),
+            description: "1 while the last report to the index arrived, or none is made.");
     }
 
     private static void ObserveRevocations(Meter meter, RevocationFeedHealth contact)
     {
-        meter.CreateObservableGauge("authindex.revocation.connected", () => contact.Status() is { Following: true, IsReached: false } ? 0 : 1, description: "1 while the index's revocations are followed, or need not be.");
+        meter.CreateObservableGauge(
+            "authindex.revocation.connected",
+            () => contact.Status() is { Following: true, IsReached: false } ? 0 : 1,
+            description: "1 while the index's revocations are followed, or need not be.");
         meter.CreateObservableGauge(
             "authindex.revocation.age",
             () => contact.Status().AgeSeconds is { } age ? (Measurement<long>[])[new(age)] : [],

@@ -3,7 +3,10 @@ using AuthIndex.RegistryCore.Protocol;
 
 namespace AuthIndex.RegistryCore;
 
-/// <summary><c>/v2/</c>: by its challenge clients learn where tokens come from, by its 200 that theirs is good (OCI distribution-spec 1.1, "Determining Support").</summary>
+/// <summary>
+/// <c>/v2/</c>: by its challenge clients learn where tokens come from, by its 200 that theirs is good (OCI distribution-spec 1.1,
+/// "Determining Support").
+/// </summary>
 internal static class PingEndpoint
 {
     private static readonly byte[] Body = "{}"u8.ToArray();

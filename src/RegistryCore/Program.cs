@@ -12,4 +12,10 @@ root.Add(SyncCommand.Create(shared));
 foreach (var command in StorageCommands.All(shared)) root.Add(command);
 RegistryOptions Options(System.CommandLine.ParseResult parsed) => shared.Bind<RegistryOptions>(parsed, "registry");
 root.Add(AuditCommand.Create(parsed => Options(parsed).AuditPath, TimeProvider.System));
-return await CommandLine.RunAsync(root, args, new ActRecorder(["gc", "tags", "restore", "import", "sync"], parsed => (Options(parsed).AuditPath, new AuditRotation { MaxAge = TimeSpan.Zero }), TimeProvider.System));
+return await CommandLine.RunAsync(
+    root,
+    args,
+    new ActRecorder(
+        ["gc", "tags", "restore", "import", "sync"],
+        parsed => (Options(parsed).AuditPath, new AuditRotation { MaxAge = TimeSpan.Zero }),
+        TimeProvider.System));

@@ -21,12 +21,19 @@ internal static class RegistryApp
     /// <exception cref="OperatorException">The options cannot be served with.</exception>
     public static WebApplication Create(RegistryOptions options, TimeProvider clock)
     {
-        if (options.Tls.ClientCertificates.AccountFrom != ClientCertificateOptions.NoAccount) throw new OperatorException("registry.tls.clientCertificates.accountFrom: the registry has no accounts; it belongs to the token server (tokenServer.tls)");
+        if (options.Tls.ClientCertificates.AccountFrom != ClientCertificateOptions.NoAccount)
+        {
+            throw new OperatorException(
+                "registry.tls.clientCertificates.accountFrom: the registry has no accounts; it belongs to the token server "
+                    + "(tokenServer.tls)");
+        }
+
         var builder = ServerHost.CreateBuilder(options, Name, kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = null; // a blob has no limit; a manifest has its own
             kestrel.Limits.MaxRequestHeadersTotalSize = (int)options.Limits.RequestHeaders.Bytes;
-            kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(60)); // docker pauses while it compresses
+            // docker pauses while it compresses
+            kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(60));
         });
 
         builder.Services
@@ -57,7 +64,7 @@ internal static class RegistryApp
 
                 """);
             app.Services.ObserveRegistry();
-            app.Run(http => Named(http) switch
+            app.Run(http => RouteOf(http) switch
             {
                 HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(http),
                 HealthEndpoint.ReadyPath => health.ReadyAsync(http),
@@ -76,10 +83,15 @@ internal static class RegistryApp
     }
 
     /// <summary>The path, which is the name of the route too where it is one of the few outside <c>/v2/</c>.</summary>
-    private static string? Named(HttpContext http)
+    private static string? RouteOf(HttpContext http)
     {
         var path = http.Request.Path.Value;
-        if (path is HealthEndpoint.LivePath or HealthEndpoint.ReadyPath or MetricsPage.Path or FrontPageEndpoint.Path && RequestRecord.Current is { } record) record.Route = path;
+        if (path is HealthEndpoint.LivePath or HealthEndpoint.ReadyPath or MetricsPage.Path or FrontPageEndpoint.Path
+            && RequestRecord.Current is { } record)
+        {
+            record.Route = path;
+        }
+
         return path;
     }
 }

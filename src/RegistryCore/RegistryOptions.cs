@@ -27,7 +27,9 @@ internal sealed class RegistryOptions : ListenerOptions
     [Required]
     public string DataDirectory { get; set; } = Path.GetFullPath(".authindex");
 
-    /// <summary>The name under which the token server knows this registry: the <c>service</c> of the challenge and the audience of the tokens.</summary>
+    /// <summary>
+    /// The name under which the token server knows this registry: the <c>service</c> of the challenge and the audience of the tokens.
+    /// </summary>
     [Required]
     public string Service { get; set; } = TokenProfile.DefaultService;
 
@@ -50,7 +52,9 @@ internal sealed class RegistryOptions : ListenerOptions
     /// <summary>Pushes are refused while the volume of the data directory has less room than this.</summary>
     public ByteSize FreeSpaceFloor { get; set; } = new(256 * 1024 * 1024);
 
-    /// <summary>Whether manifests are taken that refer to what the repository does not hold, as partial copies of multi-platform images do.</summary>
+    /// <summary>
+    /// Whether manifests are taken that refer to what the repository does not hold, as partial copies of multi-platform images do.
+    /// </summary>
     public bool SparseManifests { get; set; }
 
     /// <summary>
@@ -70,7 +74,8 @@ internal sealed class RegistryOptions : ListenerOptions
     public string Root => Path.Combine(DataDirectory, "registry");
 
     /// <summary>Who this registry is to the token server.</summary>
-    internal RegistryIdentity Identity => new(Service, TokenServer.CredentialFile ?? Path.Combine(DataDirectory, "registry-credential"), Root);
+    internal RegistryIdentity Identity =>
+        new(Service, TokenServer.CredentialFile ?? Path.Combine(DataDirectory, "registry-credential"), Root);
 
     /// <summary>What <see cref="SparseManifests"/> and <see cref="DeleteNeeded"/> allow.</summary>
     internal ContentRules ContentRules => new(SparseManifests, DeleteNeeded == "warn");

@@ -19,7 +19,8 @@ namespace AuthIndex.RegistryCore;
 /// <param name="rate">Limits who shows none.</param>
 /// <param name="basePath">The public URL without its final slash, with which locations begin; empty to answer with paths.</param>
 /// <param name="log">The log.</param>
-internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, UnauthenticatedRate rate, string basePath, ILogger<V2Endpoint> log)
+internal sealed partial class V2Endpoint(
+    V2Path path, AccessCheck access, UnauthenticatedRate rate, string basePath, ILogger<V2Endpoint> log)
 {
     /// <summary>Answers a request.</summary>
     public async Task HandleAsync(HttpContext http)
@@ -32,7 +33,7 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
         }
         catch (Exception e) when (ClientDisconnect.Is(e, http))
         {
-            LogHangUp(log, http.Request.Method, http.Request.Path.Value);
+            LogDisconnected(log, http.Request.Method, http.Request.Path.Value);
             ClientDisconnect.Abort(http);
             return;
         }
@@ -57,17 +58,29 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
     private async Task<OciError?> RunAsync(HttpContext http)
     {
         // A plus in a query is a plus (RFC 3986), as in media types that end in +json, and not the space of HTML forms.
-        if (http.Request.QueryString.Value is { } query && query.Contains('+', StringComparison.Ordinal)) http.Request.QueryString = new(query.Replace("+", "%2B", StringComparison.Ordinal));
+        if (http.Request.QueryString.Value is { } query && query.Contains('+', StringComparison.Ordinal))
+        {
+            http.Request.QueryString = new(query.Replace("+", "%2B", StringComparison.Ordinal));
+        }
 
-        var (match, mismatch) = path.Find(http.Request.Method, RawPath(http));
-        if (match is null) return mismatch;
-        if (RequestRecord.Current is { } record) (record.Route, record.Repository) = (match.Route.Name, match.Route.HasRepository ? match.Repository.Value : null);
+        if (!path.TryFind(http.Request.Method, RawPath(http), out var match, out var mismatch)) return mismatch;
+        if (RequestRecord.Current is { } record)
+        {
+            (record.Route, record.Repository) = (match.Route.Name, match.Route.HasRepository ? match.Repository.Value : null);
+        }
 
         var required = match.Route.Needs.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Needs);
-        var asked = match.Route.Tail == "_catalog" ? Scope.Catalog : match.Route.Asks.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Asks);
+        var asked = match.Route.Tail == "_catalog"
+            ? Scope.Catalog
+            : match.Route.Asks.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Asks);
         var source = UploadEndpoint.MountSource(http.Request, match.Route.Tail);
-        var (token, refused) = await access.CheckAsync(http.Request.Headers.Authorization, required, asked, source, IsRead(http), http.RequestAborted);
-        if ((token is null || token.Subject.Length == 0) && rate.Take(http.Connection.RemoteIpAddress) is { } wait) return OciError.TooManyRequests(wait);
+        var (token, refused) = await access.CheckAsync(
+            http.Request.Headers.Authorization, required, asked, source, IsRead(http), http.RequestAborted);
+        if ((token is null || token.Subject.Length == 0) && rate.Take(http.Connection.RemoteIpAddress) is { } wait)
+        {
+            return OciError.TooManyRequests(wait);
+        }
+
         if (token is null) return refused;
 
         return await match.Route.Handler(new V2Request(http, match.Repository, match.Argument, token, basePath));
@@ -116,25 +129,33 @@ internal sealed partial class V2Endpoint(V2Path path, AccessCheck access, Unauth
     private static bool IsStorageFull(Exception e)
     {
         const int noSpace = 28, quota = 122, sqliteFull = 13; // ENOSPC, EDQUOT, SQLITE_FULL
-        return e is Storage.StorageFullException or IOException { HResult: noSpace or quota } or SqliteException { SqliteErrorCode: sqliteFull };
+        return e is Storage.StorageFullException or IOException { HResult: noSpace or quota }
+            or SqliteException { SqliteErrorCode: sqliteFull };
     }
 
     private static readonly JsonSerializerOptions ErrorJson = new(JsonSerializerDefaults.Web)
     {
         DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull,
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // a JSON body is never HTML; people read the quotes
+        // a JSON body is never HTML; people read the quotes
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
     private sealed record ErrorBody(IReadOnlyList<ErrorEntry> Errors);
 
     private sealed record ErrorEntry(string Code, string Message, IReadOnlyDictionary<string, string>? Detail);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "The client hung up during {Method} {Path}")]
-    private static partial void LogHangUp(ILogger log, string method, string? path);
+    [LoggerMessage(
+        EventId = LogEvents.ClientDisconnected, EventName = nameof(LogEvents.ClientDisconnected), Level = LogLevel.Debug,
+        Message = "The client disconnected during {Method} {Path}")]
+    private static partial void LogDisconnected(ILogger log, string method, string? path);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "No room for request {RequestId}: {Method} {Path}: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.StorageFull, EventName = nameof(LogEvents.StorageFull), Level = LogLevel.Warning,
+        Message = "Not enough space for request {RequestId}: {Method} {Path}: {Reason}")]
     private static partial void LogFull(ILogger log, string requestId, string method, string? path, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} failed: {Method} {Path}")]
+    [LoggerMessage(
+        EventId = LogEvents.RequestFailed, EventName = nameof(LogEvents.RequestFailed), Level = LogLevel.Error,
+        Message = "Request {RequestId} failed: {Method} {Path}")]
     private static partial void LogFailure(ILogger log, string requestId, string method, string? path, Exception e);
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.TokenContract;
 
@@ -27,13 +28,20 @@ internal sealed class V2Path(V2Routes routes)
             .Select(t => t.ToArray()),
     ];
 
-    /// <summary>Finds the row for a request, or the error to answer with.</summary>
+    /// <summary>Finds the row for a request.</summary>
     /// <param name="method">The HTTP method.</param>
     /// <param name="rawPath">The path as sent, without the query.</param>
-    public (V2Match? Match, OciError? Error) Find(string method, string rawPath)
+    /// <param name="match">The row.</param>
+    /// <param name="error">The error to answer with.</param>
+    public bool TryFind(string method, string rawPath, [NotNullWhen(true)] out V2Match? match, [NotNullWhen(false)] out OciError? error)
     {
+        (match, error) = (null, null);
         if (rawPath == "/v2") rawPath = Prefix;
-        if (!rawPath.StartsWith(Prefix, StringComparison.Ordinal)) return (null, OciError.NotFound());
+        if (!rawPath.StartsWith(Prefix, StringComparison.Ordinal))
+        {
+            error = OciError.NotFound();
+            return false;
+        }
 
         var segments = rawPath[Prefix.Length..].Replace("%3A", ":", StringComparison.OrdinalIgnoreCase).Split('/');
         foreach (var rows in tails)
@@ -41,14 +49,25 @@ internal sealed class V2Path(V2Routes routes)
             if (!EndsWith(segments, rows[0])) continue;
             var name = string.Join('/', segments[..^rows[0].Segments.Length]);
             var repository = default(RepositoryName);
-            if (rows[0].HasRepository && !RepositoryName.TryParse(name, out repository)) return (null, OciError.NameInvalid(name));
+            if (rows[0].HasRepository && !RepositoryName.TryParse(name, out repository))
+            {
+                error = OciError.NameInvalid(name);
+                return false;
+            }
 
             var row = Array.Find(rows, r => r.Methods.Contains(method, StringComparer.Ordinal));
-            if (row is null) return (null, OciError.MethodNotAllowed(string.Join(", ", rows.SelectMany(r => r.Methods))));
-            return (new V2Match(row, repository, row.Segments[^1] == "{}" ? segments[^1] : ""), null);
+            if (row is null)
+            {
+                error = OciError.MethodNotAllowed(string.Join(", ", rows.SelectMany(r => r.Methods)));
+                return false;
+            }
+
+            match = new V2Match(row, repository, row.Segments[^1] == "{}" ? segments[^1] : "");
+            return true;
         }
 
-        return (null, OciError.NotFound());
+        error = OciError.NotFound();
+        return false;
     }
 
     private static bool EndsWith(string[] segments, V2Route row)

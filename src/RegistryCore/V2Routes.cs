@@ -11,7 +11,10 @@ namespace AuthIndex.RegistryCore;
 
 /// <summary>One operation of the registry, and the permission it needs: one row, so that no operation can be without.</summary>
 /// <param name="Methods">The HTTP methods.</param>
-/// <param name="Tail">What follows the repository's name, or <c>/v2/</c> itself for an operation on the registry; <c>{}</c> stands for one variable segment.</param>
+/// <param name="Tail">
+/// What follows the repository's name, or <c>/v2/</c> itself for an operation on the registry; <c>{}</c> stands for one variable
+/// segment.
+/// </param>
 /// <param name="Needs">What the token must grant on the repository; nothing means that any good token will do.</param>
 /// <param name="Asks">What the challenge asks for: as much or more, since clients push and pull with one token.</param>
 /// <param name="Handler">Answers the request, or returns the error to answer with.</param>

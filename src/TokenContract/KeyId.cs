@@ -26,7 +26,8 @@ public static class KeyId
         Thumbprint($$"""{"e":"{{Base64Url.EncodeToString(exponent)}}","kty":"RSA","n":"{{Base64Url.EncodeToString(modulus)}}"}""");
 
     /// <summary>
-    /// The name that libtrust gives a key, which registries and issuers of its time use as <c>kid</c>: the first 240 bits of the hash of the
+    /// The name that libtrust gives a key, which registries and issuers of its time use as <c>kid</c>: the first 240 bits of the hash
+    /// of the
     /// public key in base 32 (RFC 4648 section 6), in groups of four.
     /// </summary>
     /// <param name="publicKeyInfo">The SubjectPublicKeyInfo in DER.</param>

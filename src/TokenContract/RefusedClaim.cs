@@ -14,7 +14,9 @@ public sealed record Refusal(Scope Scope, string Reason, string Decision);
 /// </summary>
 public static class RefusedClaim
 {
-    /// <summary>Writes the claim's value: an array of objects with <c>type</c>, <c>name</c>, <c>actions</c>, <c>reason</c> and <c>decision</c>.</summary>
+    /// <summary>
+    /// Writes the claim's value: an array of objects with <c>type</c>, <c>name</c>, <c>actions</c>, <c>reason</c> and <c>decision</c>.
+    /// </summary>
     public static void Write(Utf8JsonWriter json, IReadOnlyList<Refusal> refusals)
     {
         json.WriteStartArray();
@@ -50,7 +52,10 @@ public static class RefusedClaim
         if (entry.ValueKind != JsonValueKind.Object) return null;
         try
         {
-            if (Text(entry, "type") is not { } type || Text(entry, "name") is not { } name || Text(entry, "reason") is not { } reason) return null;
+            if (Text(entry, "type") is not { } type || Text(entry, "name") is not { } name || Text(entry, "reason") is not { } reason)
+            {
+                return null;
+            }
 
             var actions = ActionSet.None;
             foreach (var word in (Text(entry, "actions") ?? "").Split(','))

@@ -1,11 +1,14 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 
 namespace AuthIndex.TokenContract;
 
 /// <summary>
 /// One scope: a resource and the actions asked for or granted on it (Docker token scope specification, "Resource scope grammar").
 /// </summary>
-/// <param name="Type">The resource's type: <see cref="RepositoryType"/>, <see cref="RegistryType"/>, or one that this version does not know.</param>
+/// <param name="Type">
+/// The resource's type: <see cref="RepositoryType"/>, <see cref="RegistryType"/>, or one that this version does not know.
+/// </param>
 /// <param name="Name">The resource's name; for a repository optionally with a <c>host:port/</c> prefix.</param>
 /// <param name="Actions">The known actions; words that name no action are left out, since they can grant nothing.</param>
 public sealed record Scope(string Type, string Name, ActionSet Actions)
@@ -32,26 +35,40 @@ public sealed record Scope(string Type, string Name, ActionSet Actions)
     /// A class after the type, <c>repository(plugin)</c>, is read and dropped.
     /// </summary>
     /// <param name="text">The scope, without spaces around it.</param>
-    /// <param name="scope">The scope, when the answer is null.</param>
-    /// <returns>Null when the text is a scope; otherwise what is wrong with it, fit for the caller's eyes.</returns>
-    public static string? Parse(string text, out Scope? scope)
+    /// <param name="scope">The scope.</param>
+    /// <param name="problem">What is wrong with the text, fit for the caller's eyes.</param>
+    public static bool TryParse(string text, [NotNullWhen(true)] out Scope? scope, [NotNullWhen(false)] out string? problem)
     {
-        scope = null;
-        if (text.Length > MaxLength) return $"it is longer than {MaxLength} characters";
-
+        (scope, problem) = (null, null);
         var first = text.IndexOf(':', StringComparison.Ordinal);
         var last = text.LastIndexOf(':');
-        if (first < 0 || first == last) return "it has not the form type:name:action[,action]";
+        if (text.Length > MaxLength)
+        {
+            problem = $"it is longer than {MaxLength} characters";
+        }
+        else if (first < 0 || first == last)
+        {
+            problem = "it must have the form type:name:action[,action]";
+        }
+        else if (ReadType(text.AsSpan(0, first)) is not { } type)
+        {
+            problem = "its type must consist of the letters a-z and digits, optionally followed by a class in parentheses";
+        }
+        else if (text[(first + 1)..last] is var name && (type == RepositoryType ? !IsRepositoryResource(name) : !IsOtherResource(name)))
+        {
+            problem = $"'{name}' is not a legal name";
+        }
+        else if (ReadActions(text[(last + 1)..]) is not { } actions)
+        {
+            problem = "its actions are not words joined by commas";
+        }
+        else
+        {
+            scope = new Scope(type, name, actions);
+            return true;
+        }
 
-        if (ReadType(text.AsSpan(0, first)) is not { } type) return "its type is not of the letters a-z and digits, optionally followed by a class in brackets";
-
-        var name = text[(first + 1)..last];
-        if (type == RepositoryType ? !IsRepositoryResource(name) : !IsOtherResource(name)) return $"'{name}' is not a legal name";
-
-        if (ReadActions(text[(last + 1)..]) is not { } actions) return "its actions are not words joined by commas";
-
-        scope = new Scope(type, name, actions);
-        return null;
+        return false;
     }
 
     /// <summary>

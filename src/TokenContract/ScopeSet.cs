@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace AuthIndex.TokenContract;
 
 /// <summary>
@@ -13,23 +15,25 @@ public static class ScopeSet
     /// "Requesting a token"; RFC 6749 section 3.3).
     /// </summary>
     /// <param name="parameters">The values of every <c>scope</c> parameter, decoded.</param>
-    /// <param name="scopes">The scopes, when the answer is null.</param>
-    /// <returns>Null when all are scopes; otherwise which one is not, and why.</returns>
-    public static string? Parse(IEnumerable<string?> parameters, out IReadOnlyList<Scope> scopes)
+    /// <param name="scopes">The scopes.</param>
+    /// <param name="problem">Which one is not a scope, and why.</param>
+    public static bool TryParse(
+        IEnumerable<string?> parameters, [NotNullWhen(true)] out IReadOnlyList<Scope>? scopes, [NotNullWhen(false)] out string? problem)
     {
         var found = new List<Scope>();
-        scopes = found;
+        scopes = null;
         foreach (var parameter in parameters)
         {
             foreach (var text in (parameter ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries))
             {
-                if (Scope.Parse(text, out var scope) is { } problem) return $"scope '{Shortened(text)}': {problem}";
-                Add(found, scope!);
-                if (found.Count > MaxCount) return $"more than {MaxCount} scopes in one request";
+                if (!Scope.TryParse(text, out var scope, out var reason)) problem = $"scope '{Shortened(text)}': {reason}";
+                else problem = Add(found, scope) > MaxCount ? $"more than {MaxCount} scopes in one request" : null;
+                if (problem is not null) return false;
             }
         }
 
-        return null;
+        (scopes, problem) = (found, null);
+        return true;
     }
 
     /// <summary>The actions that the scopes hold on a resource.</summary>
@@ -44,11 +48,13 @@ public static class ScopeSet
     }
 
     /// <summary>Adds a scope to a list in which each resource stands once.</summary>
-    internal static void Add(List<Scope> scopes, Scope scope)
+    /// <returns>How many resources the list has.</returns>
+    internal static int Add(List<Scope> scopes, Scope scope)
     {
         var same = scopes.FindIndex(s => s.Name == scope.Name && s.Type == scope.Type);
         if (same < 0) scopes.Add(scope);
         else scopes[same] = scopes[same] with { Actions = scopes[same].Actions.Union(scope.Actions) };
+        return scopes.Count;
     }
 
     private static string Shortened(string text)

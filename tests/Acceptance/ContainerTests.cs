@@ -103,7 +103,7 @@ public sealed class ContainerTests(RealParts parts)
     {
         var refused = await (await parts.ComposedAsync()).RunAsync(image, []);
         Assert.Equal(1, refused.ExitCode);
-        Assert.Contains("would speak plain HTTP", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("refusing plain HTTP", refused.Error, StringComparison.Ordinal);
     }
 
     [Theory]

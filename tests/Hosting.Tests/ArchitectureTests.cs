@@ -135,6 +135,15 @@ public sealed partial class ArchitectureTests
     public void All_options_are_for_compositions(string path, bool allowed) =>
         Assert.Equal(allowed, !OptionsProblems(new Source("RegistryCore", path, "class A(RegistryOptions options);")).Any());
 
+    /// <summary>Two files fit side by side on a screen.</summary>
+    [Fact]
+    public void Lines_have_at_most_140_columns() => Repository.AssertNone(
+        from source in Sources()
+        where source.Project != "TokenServer"
+        from line in source.Text.Split('\n').Select((text, i) => (Text: text, Number: i + 1))
+        where line.Text.Length > 140
+        select $"{source}:{line.Number}: {line.Text.Length} columns");
+
     private static IEnumerable<string> References(string project, string kind) =>
         XDocument.Load(project).Descendants(kind).Select(r => r.Attribute("Include")!.Value);
 

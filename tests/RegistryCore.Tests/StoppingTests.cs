@@ -56,7 +56,7 @@ public sealed class StoppingTests : IDisposable
             (location, var patched) = await BeginAsync(http, push);
             await server.TerminateAsync();
             Assert.Equal(0, await server.EndAsync());
-            Assert.Contains("1 requests were not done within", server.Log, StringComparison.Ordinal);
+            Assert.Contains("Aborting 1 requests that did not finish within", server.Log, StringComparison.Ordinal);
             Assert.True(server.Log.Split('\n').Length == 1, server.Log);
             push.GoOn();
             await Assert.ThrowsAnyAsync<HttpRequestException>(() => patched);

@@ -36,7 +36,7 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
     [InlineData("GET", $"/v2/a/referrers/{Digest}", "referrers/{}", "a", Digest)]
     public void A_request_finds_its_row(string method, string path, string tail, string repository, string argument)
     {
-        var (match, error) = Paths.Find(method, path);
+        Paths.TryFind(method, path, out var match, out var error);
         Assert.Null(error);
         Assert.Equal((tail, repository, argument), (match!.Route.Tail, match.Repository.Value, match.Argument));
         Assert.Contains(method, match.Route.Methods);
@@ -81,7 +81,7 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
     [InlineData("/v2/a~b/tags/list")]
     public void A_path_with_what_is_no_name_is_told_so(string path)
     {
-        var (match, error) = Paths.Find("GET", path);
+        Paths.TryFind("GET", path, out var match, out var error);
         Assert.Null(match);
         Assert.Equal((400, "NAME_INVALID"), (error!.Status, error.Code));
     }
@@ -92,7 +92,7 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
     [InlineData(5000, false)]
     public void A_name_of_more_than_255_characters_is_no_name(int length, bool accepted)
     {
-        var (match, error) = Paths.Find("GET", $"/v2/{new string('a', length)}/tags/list");
+        Paths.TryFind("GET", $"/v2/{new string('a', length)}/tags/list", out var match, out var error);
         Assert.Equal(accepted, match is not null);
         Assert.Equal(accepted ? null : "NAME_INVALID", error?.Code);
         Assert.True(error is null || error.Message.Length < 500);
@@ -121,7 +121,7 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
     [InlineData("/v2/a/manifests%2Fv1")]
     public void A_path_of_no_row_is_not_found(string path)
     {
-        var (match, error) = Paths.Find("GET", path);
+        Paths.TryFind("GET", path, out var match, out var error);
 
         Assert.Null(match);
         Assert.Equal(404, error!.Status);
@@ -140,7 +140,7 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
     [InlineData("OPTIONS", "/v2/a/manifests/v1", "GET, HEAD, PUT, DELETE")]
     public void Another_method_is_told_which_are_allowed(string method, string path, string allow)
     {
-        var (match, error) = Paths.Find(method, path);
+        Paths.TryFind(method, path, out var match, out var error);
         Assert.Null(match);
         Assert.Equal(405, error!.Status);
         Assert.Equal(KeyValuePair.Create("Allow", allow), Assert.Single(error.Headers));

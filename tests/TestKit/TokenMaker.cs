@@ -52,7 +52,7 @@ public sealed class TokenMaker : IDisposable
     public JsonObject Payload(string account, params string[] scopes)
     {
         var now = clock.GetUtcNow().ToUnixTimeSeconds();
-        if (ScopeSet.Parse(scopes, out var parsed) is { } problem) throw new ArgumentException(problem, nameof(scopes));
+        if (!ScopeSet.TryParse(scopes, out var parsed, out var problem)) throw new ArgumentException(problem, nameof(scopes));
         return new JsonObject
         {
             ["iss"] = TokenProfile.DefaultIssuer,

@@ -23,18 +23,21 @@ public sealed class ScopeSetTests
     public void No_scope_is_an_empty_set() => Assert.Equal("", Read());
 
     [Fact]
-    public void The_scope_at_fault_is_named() =>
-        Assert.Equal("scope 'repository:B:pull': 'B' is not a legal name", ScopeSet.Parse(["repository:a:pull repository:B:pull"], out _));
+    public void The_scope_at_fault_is_named()
+    {
+        Assert.False(ScopeSet.TryParse(["repository:a:pull repository:B:pull"], out _, out var reason));
+        Assert.Equal("scope 'repository:B:pull': 'B' is not a legal name", reason);
+    }
 
     [Fact]
     public void A_tab_or_a_line_end_does_not_separate_scopes() =>
-        Assert.NotNull(ScopeSet.Parse(["repository:a:pull\trepository:b:pull\n"], out _));
+        Assert.False(ScopeSet.TryParse(["repository:a:pull\trepository:b:pull\n"], out _, out _));
 
     [Fact]
     public void A_long_scope_at_fault_is_shortened_to_whole_characters()
     {
-        var problem = ScopeSet.Parse([new string('x', 119) + "😀 and more"], out _);
-        Assert.Equal($"scope '{new string('x', 119)}…': it has not the form type:name:action[,action]", problem);
+        Assert.False(ScopeSet.TryParse([new string('x', 119) + "😀 and more"], out _, out var problem));
+        Assert.Equal($"scope '{new string('x', 119)}…': it must have the form type:name:action[,action]", problem);
         Assert.Equal(problem, JsonSerializer.Deserialize<string>(JsonSerializer.Serialize(problem)));
     }
 
@@ -42,15 +45,16 @@ public sealed class ScopeSetTests
     public void A_request_names_at_most_100_resources()
     {
         var most = Enumerable.Range(0, ScopeSet.MaxCount).Select(i => $"repository:a{i}:pull").ToList();
-        Assert.Null(ScopeSet.Parse([.. most, .. most], out var scopes));
+        Assert.True(ScopeSet.TryParse([.. most, .. most], out var scopes, out _));
         Assert.Equal(100, scopes.Count);
-        Assert.Equal("more than 100 scopes in one request", ScopeSet.Parse([.. most, "repository:b:pull"], out _));
+        Assert.False(ScopeSet.TryParse([.. most, "repository:b:pull"], out _, out var reason));
+        Assert.Equal("more than 100 scopes in one request", reason);
     }
 
     [Fact]
     public void The_actions_on_a_resource_are_found_by_type_and_name()
     {
-        Assert.Null(ScopeSet.Parse(["repository:a:pull registry:a:*"], out var scopes));
+        Assert.True(ScopeSet.TryParse(["repository:a:pull registry:a:*"], out var scopes, out _));
         Assert.Equal(ActionSet.Pull, scopes.ActionsOn("repository", "a"));
         Assert.Equal(ActionSet.All, scopes.ActionsOn("registry", "a"));
         Assert.Equal(ActionSet.None, scopes.ActionsOn("repository", "A"));
@@ -58,7 +62,7 @@ public sealed class ScopeSetTests
 
     private static string Read(params string?[] parameters)
     {
-        Assert.Null(ScopeSet.Parse(parameters, out var scopes));
+        Assert.True(ScopeSet.TryParse(parameters, out var scopes, out _));
         return string.Join(' ', scopes);
     }
 }

@@ -29,7 +29,7 @@ public sealed class ScopeTests
     [InlineData("x9:y:push", "x9", "y", "push")]
     public void A_scope_is_cut_at_its_first_and_last_colon(string text, string type, string name, string actions)
     {
-        Assert.Null(Scope.Parse(text, out var scope));
+        Assert.True(Scope.TryParse(text, out var scope, out _));
         Assert.Equal((type, name, actions), (scope!.Type, scope.Name, scope.Actions.ToString()));
     }
 
@@ -85,7 +85,8 @@ public sealed class ScopeTests
     [InlineData("repository:a:latest@x", Actions)]
     public void A_malformed_scope_is_told_what_is_wrong(string text, string problem)
     {
-        Assert.Equal(problem, Scope.Parse(text, out var scope));
+        Assert.False(Scope.TryParse(text, out var scope, out var found));
+        Assert.Equal(problem, found);
         Assert.Null(scope);
     }
 
@@ -93,30 +94,30 @@ public sealed class ScopeTests
     public void A_host_does_not_count_against_the_length_of_a_name()
     {
         var name = new string('a', RepositoryName.MaxLength);
-        Assert.Null(Scope.Parse($"repository:localhost:5000/{name}:pull", out _));
-        Assert.NotNull(Scope.Parse($"repository:localhost:5000/{name}a:pull", out _));
+        Assert.True(Scope.TryParse($"repository:localhost:5000/{name}:pull", out _, out _));
+        Assert.False(Scope.TryParse($"repository:localhost:5000/{name}a:pull", out _, out _));
     }
 
     [Fact]
     public void A_scope_beyond_its_length_is_not_looked_at()
     {
         var padding = new string('x', Scope.MaxLength - "registry::*".Length);
-        Assert.Null(Scope.Parse($"registry:{padding}:*", out _));
-        Assert.Equal("it is longer than 1024 characters", Scope.Parse($"registry:{padding}x:*", out _));
+        Assert.True(Scope.TryParse($"registry:{padding}:*", out _, out _));
+        Assert.False(Scope.TryParse($"registry:{padding}x:*", out _, out var found));
+        Assert.Equal("it is longer than 1024 characters", found);
     }
 
     [Fact]
     public void Reading_a_printed_scope_gives_it_back() =>
-        Prop.ForAll(Any.Scope.ToArbitrary(), scope => Scope.Parse(scope.ToString(), out var read) is null && read == scope)
+        Prop.ForAll(Any.Scope.ToArbitrary(), scope => Scope.TryParse(scope.ToString(), out var read, out _) && read == scope)
             .Check();
 
     [Fact]
     public void Any_text_is_read_or_refused_and_what_is_read_prints_as_the_same_scope() =>
         Prop.ForAll(Any.TextOf("repository:a/.-()[],*5 pull\n").ToArbitrary(), tail =>
         {
-            var problem = Scope.Parse("repository:" + tail, out var scope);
-            if (scope is null) return problem is not null;
-            return problem is null && (scope.Actions.IsEmpty || (Scope.Parse(scope.ToString(), out var again) is null && again == scope));
+            if (!Scope.TryParse("repository:" + tail, out var scope, out var problem)) return problem is not null;
+            return problem is null && (scope.Actions.IsEmpty || (Scope.TryParse(scope.ToString(), out var again, out _) && again == scope));
         }).Check();
 
     [Fact]
@@ -138,7 +139,7 @@ public sealed class ScopeTests
     [InlineData("registry:catalog:*", "pull", "pull")]
     public void Every_action_on_a_repository_is_granted_word_by_word(string asked, string allowed, string granted)
     {
-        Assert.Null(Scope.Parse(asked, out var scope));
+        Assert.True(Scope.TryParse(asked, out var scope, out _));
         Assert.Equal(granted, scope!.Grant(Any.SetOf(allowed.Split(','))).Actions.ToString());
     }
 
@@ -150,9 +151,9 @@ public sealed class ScopeTests
         Assert.Equal("repository:a/b:pull", Scope.Repository(name, ActionSet.Pull).ToString());
     }
 
-    private const string Form = "it has not the form type:name:action[,action]";
+    private const string Form = "it must have the form type:name:action[,action]";
 
-    private const string Type = "its type is not of the letters a-z and digits, optionally followed by a class in brackets";
+    private const string Type = "its type must consist of the letters a-z and digits, optionally followed by a class in parentheses";
 
     private const string Actions = "its actions are not words joined by commas";
 }

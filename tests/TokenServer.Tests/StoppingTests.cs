@@ -60,7 +60,7 @@ public sealed class StoppingTests : IDisposable
         server.Terminate();
         var end = await server.ExitAsync(TimeSpan.FromMinutes(1));
         Assert.Equal(0, end.ExitCode);
-        Assert.Contains($"{stuck} requests were not done within", end.Error, StringComparison.Ordinal);
+        Assert.Contains($"Aborting {stuck} requests that did not finish within", end.Error, StringComparison.Ordinal);
         Assert.True(end.All.TrimEnd().Split('\n').Length == 1, end.All);
         foreach (var (body, answer) in bodies.Zip(answers))
         {

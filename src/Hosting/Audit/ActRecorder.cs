@@ -8,12 +8,17 @@ namespace AuthIndex.Hosting.Audit;
 /// Writes a line about every administrative command into the audit log, whether a server runs or not. A line that cannot be written
 /// is a warning: an account must be suspendable on a full disk too.
 /// </summary>
-/// <param name="acts">The commands that are recorded; those below one of them are too, except <c>list</c> and <c>history</c>, which change nothing.</param>
+/// <param name="acts">
+/// The commands that are recorded; those below one of them are too, except <c>list</c> and <c>history</c>, which change nothing.
+/// </param>
 /// <param name="log">The audit log's file, as the configuration names it.</param>
 /// <param name="time">The clock.</param>
 /// <param name="isRestoring">Whether a restore has further parts to come, which must find nothing where they go on; null for never.</param>
 public sealed class ActRecorder(
-    IReadOnlyCollection<string> acts, Func<ParseResult, (string Path, AuditRotation Rotation)> log, TimeProvider time, Func<ParseResult, bool>? isRestoring = null)
+    IReadOnlyCollection<string> acts,
+    Func<ParseResult, (string Path, AuditRotation Rotation)> log,
+    TimeProvider time,
+    Func<ParseResult, bool>? isRestoring = null)
 {
     private static readonly string[] HarmlessVerbs = ["list", "history"];
     private static readonly string[] SharedOptions = ["--config", "--data", "--set", "--default"];
@@ -26,13 +31,24 @@ public sealed class ActRecorder(
         var path = PathOf(parsed.CommandResult);
 
         // A restore that is not finished must find nothing where it goes on.
-        if (path[0] == "restore" && (failure is not null || parsed.CommandResult.Children.OfType<OptionResult>().Any(o => o is { Implicit: false, Option.Name: "--begin" }))) return;
-        if (parsed.Errors.Count > 0 || HarmlessVerbs.Contains(path[^1], StringComparer.Ordinal) || !path.Select((_, i) => string.Join(' ', path.Take(i + 1))).Any(p => acts.Contains(p, StringComparer.Ordinal))) return;
+        if (path[0] == "restore"
+            && (failure is not null || parsed.CommandResult.Children.OfType<OptionResult>().Any(o => o
+                is { Implicit: false, Option.Name: "--begin" })))
+        {
+            return;
+        }
+
+        if (parsed.Errors.Count > 0 || HarmlessVerbs.Contains(path[^1], StringComparer.Ordinal)
+            || !path.Select((_, i) => string.Join(' ', path.Take(i + 1))).Any(p => acts.Contains(p, StringComparer.Ordinal)))
+        {
+            return;
+        }
+
         try
         {
             if (isRestoring?.Invoke(parsed) == true) return;
             var (file, rotation) = log(parsed);
-            var folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
+            var folder = ParentFolder.Of(Path.GetFullPath(file));
             if (!Directory.Exists(Path.GetDirectoryName(folder))) return; // there is no data directory, so nothing was done to one
             if (!Directory.Exists(folder))
             {
@@ -40,7 +56,13 @@ public sealed class ActRecorder(
                 FileOwner.FollowFolder(folder);
             }
 
-            var act = new AdministrativeAct(time.GetUtcNow(), string.Join(' ', path), AdministrativeAct.Me(), Arguments(parsed), failure is null ? AdministrativeAct.Done : AdministrativeAct.Failed, failure);
+            var act = new AdministrativeAct(
+                time.GetUtcNow(),
+                string.Join(' ', path),
+                AdministrativeAct.Me(),
+                Arguments(parsed),
+                failure is null ? AdministrativeAct.Done : AdministrativeAct.Failed,
+                failure);
             using var audit = new AuditFile(file, rotation, time);
             audit.Append(act.ToLine());
         }

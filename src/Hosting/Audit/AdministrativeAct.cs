@@ -12,7 +12,8 @@ namespace AuthIndex.Hosting.Audit;
 /// <param name="Arguments">What the command was given. Passwords are never among it: commands read them from standard input.</param>
 /// <param name="Outcome"><see cref="Done"/> or <see cref="Failed"/>.</param>
 /// <param name="Reason">Why it failed; null when it did not.</param>
-public sealed record AdministrativeAct(DateTimeOffset Time, string Action, string By, IReadOnlyList<string> Arguments, string Outcome, string? Reason)
+public sealed record AdministrativeAct(
+    DateTimeOffset Time, string Action, string By, IReadOnlyList<string> Arguments, string Outcome, string? Reason)
 {
     /// <summary>It was done.</summary>
     public const string Done = "done";
@@ -26,7 +27,9 @@ public sealed record AdministrativeAct(DateTimeOffset Time, string Action, strin
     public static string Me()
     {
         var name = $"{FileOwner.Me}:{Environment.UserName}";
-        return FileOwner.Me == 0 && Environment.GetEnvironmentVariable("SUDO_USER") is { Length: > 0 } person ? $"{name} (sudo by {LogText.Clean($"{Environment.GetEnvironmentVariable("SUDO_UID")}:{person}")})" : name;
+        return FileOwner.Me == 0 && Environment.GetEnvironmentVariable("SUDO_USER") is { Length: > 0 } person
+            ? $"{name} (sudo by {LogText.Clean($"{Environment.GetEnvironmentVariable("SUDO_UID")}:{person}")})"
+            : name;
     }
 
     /// <summary>The line, with its end.</summary>

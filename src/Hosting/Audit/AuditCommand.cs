@@ -15,16 +15,22 @@ public static class AuditCommand
     /// <param name="time">The clock, for times such as <c>2h</c> ago.</param>
     public static Command Create(Func<ParseResult, string> configured, TimeProvider time)
     {
-        var account = new Option<string?>("--account") { Description = "Decisions about this account, and commands that named it or that it ran.", HelpName = "NAME" };
-        var repository = new Option<string?>("--repository") { Description = "Decisions and commands about this repository.", HelpName = "NAME" };
-        var outcome = new Option<string?>("--outcome") { Description = "granted, partly, refused, sign-in-failed, unavailable or limited; of commands, done or failed.", HelpName = "WORD" };
+        var account = new Option<string?>("--account") { Description = "Decisions about this account, and commands that named it or that "
+            + "it ran.", HelpName = "NAME" };
+        var repository =
+            new Option<string?>("--repository") { Description = "Decisions and commands about this repository.", HelpName = "NAME" };
+        var outcome = new Option<string?>("--outcome") { Description = "granted, partly, refused, sign-in-failed, unavailable or limited; "
+            + "of commands, done or failed.", HelpName = "WORD" };
         var decision = new Option<string?>("--decision") { Description = "The decision with this id.", HelpName = "ID" };
-        var action = new Option<string?>("--action") { Description = "A command, such as users or 'users remove', or an action asked for, such as push.", HelpName = "ACTION" };
-        var since = new Option<string?>("--since") { Description = "Not before this time: 2027-01-31, 2027-01-31T08:00:00Z, or a duration ago such as 2h.", HelpName = "TIME" };
+        var action = new Option<string?>("--action") { Description = "A command, such as users or 'users remove', or an action asked for, "
+            + "such as push.", HelpName = "ACTION" };
+        var since = new Option<string?>("--since") { Description = "Not before this time: 2027-01-31, 2027-01-31T08:00:00Z, or a duration "
+            + "ago such as 2h.", HelpName = "TIME" };
         var until = new Option<string?>("--until") { Description = "Before this time.", HelpName = "TIME" };
         var log = new Option<string?>("--log") { Description = "The audit log (default: that of the configuration).", HelpName = "FILE" };
         var json = new Option<bool>("--json") { Description = "Output the lines as they are in the log, one JSON object each." };
-        var command = new Command("audit", "Search the audit log: decisions and administrative commands.") { account, repository, outcome, decision, action, since, until, log, json };
+        var command = new Command("audit", "Search the audit log: decisions and administrative commands.") { account, repository, outcome,
+            decision, action, since, until, log, json };
         command.SetAction((parsed, cancellationToken) =>
         {
             var query = new AuditQuery
@@ -40,18 +46,25 @@ public static class AuditCommand
             var path = parsed.GetValue(log) ?? configured(parsed);
             var files = AuditFiles.Of(path);
             if (files.Count == 0) throw new OperatorException($"there is no audit log {path}");
-            foreach (var file in files.Reverse()) Search(file, query, parsed.GetValue(json), parsed.InvocationConfiguration, cancellationToken);
+            foreach (var file in files.Reverse())
+            {
+                Search(file, query, parsed.GetValue(json), parsed.InvocationConfiguration, cancellationToken);
+            }
+
             return Task.FromResult(0);
         });
         return command;
     }
 
-    private static void Search(string file, AuditQuery query, bool asJson, InvocationConfiguration console, CancellationToken cancellationToken)
+    private static void Search(
+        string file, AuditQuery query, bool asJson, InvocationConfiguration console, CancellationToken cancellationToken)
     {
         try
         {
             using var opened = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            using var stream = file.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(opened, CompressionMode.Decompress) : (Stream)opened;
+            using var stream = file.EndsWith(".gz", StringComparison.Ordinal)
+                ? new GZipStream(opened, CompressionMode.Decompress)
+                : (Stream)opened;
             var lines = new AuditLines(stream);
             for (var number = 1L; lines.TryRead(out var line); number++)
             {
@@ -74,7 +87,11 @@ public static class AuditCommand
         {
             using var document = JsonDocument.Parse(text);
             if (document.RootElement.ValueKind != JsonValueKind.Object) return false;
-            if (query.Wants(document.RootElement)) output.WriteLine(asJson ? Encoding.UTF8.GetString(text.Span) : Describe(document.RootElement));
+            if (query.Wants(document.RootElement))
+            {
+                output.WriteLine(asJson ? Encoding.UTF8.GetString(text.Span) : Describe(document.RootElement));
+            }
+
             return true;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException) // bytes that are not UTF-8, or half of a surrogate pair
@@ -87,16 +104,28 @@ public static class AuditCommand
     {
         var (time, outcome) = (AuditQuery.Text(line, "time"), AuditQuery.Text(line, "outcome"));
         var reason = AuditQuery.Text(line, "reason") is { Length: > 0 } why ? $"  ({why})" : "";
-        if (AuditQuery.Text(line, "action") is { Length: > 0 } action) return LogText.Clean($"{time}  {outcome}  {AuditQuery.Text(line, "by")}: {action} {string.Join(' ', AuditQuery.Texts(line, "arguments"))}") + LogText.Clean(reason);
+        if (AuditQuery.Text(line, "action") is { Length: > 0 } action)
+        {
+            return LogText.Clean(
+                $"{time}  {outcome}  {AuditQuery.Text(line, "by")}: {action} "
+                    + $"{string.Join(' ', AuditQuery.Texts(line, "arguments"))}") + LogText.Clean(reason);
+        }
+
         var account = AuditQuery.Text(line, "account") is { Length: > 0 } name ? name : "anonymous";
         var count = line.TryGetProperty("count", out var times) ? $"  {times} times since {AuditQuery.Text(line, "since")}" : "";
-        return LogText.Clean($"{time}  {outcome}  {account} from {AuditQuery.Text(line, "address")}  {AuditQuery.Text(line, "service")} {string.Join(' ', AuditQuery.Texts(line, "asked"))}  decision {AuditQuery.Text(line, "decision")}{count}") + LogText.Clean(reason);
+        return LogText.Clean(
+            $"{time}  {outcome}  {account} from {AuditQuery.Text(line, "address")}  {AuditQuery.Text(line, "service")} "
+                + $"{string.Join(' ', AuditQuery.Texts(line, "asked"))}  decision "
+                + $"{AuditQuery.Text(line, "decision")}{count}") + LogText.Clean(reason);
     }
 
     private static DateTimeOffset? Time(string option, string? text, TimeProvider time)
     {
         if (text is null) return null;
         if (Duration.TryParse(text, out var ago)) return time.GetUtcNow() - ago;
-        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : throw new OperatorException($"{option}: '{LogText.Clean(text)}' is neither a time such as 2027-01-31 nor a duration such as 2h");
+        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
+            ? at
+            : throw new OperatorException(
+                $"{option}: '{LogText.Clean(text)}' is neither a time such as 2027-01-31 nor a duration such as 2h");
     }
 }

@@ -18,7 +18,7 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
     /// <summary>How every line's time is written.</summary>
     public const string TimeFormat = "yyyy-MM-ddTHH:mm:ss.fffZ";
 
-    private readonly string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+    private readonly string folder = ParentFolder.Of(Path.GetFullPath(path));
     private FileStream? file;
     private FileVersion? stamp;
     private DateTimeOffset begun;
@@ -28,7 +28,9 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
 
     /// <summary>Appends lines.</summary>
     /// <param name="lines">Whole lines, each with its end.</param>
-    /// <exception cref="IOException">The disk refuses; none of the lines is in the file, unless it refuses to take them back too.</exception>
+    /// <exception cref="IOException">
+    /// The disk refuses; none of the lines is in the file, unless it refuses to take them back too.
+    /// </exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
     public void Append(ReadOnlySpan<byte> lines)
     {
@@ -74,7 +76,8 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
     }
 
     private bool IsDue(int more) => file!.Length > 0
-        && ((rotation.MaxSize.Bytes > 0 && file.Length + more > rotation.MaxSize.Bytes) || (rotation.MaxAge > TimeSpan.Zero && time.GetUtcNow() - begun >= rotation.MaxAge));
+        && ((rotation.MaxSize.Bytes > 0 && file.Length + more > rotation.MaxSize.Bytes) || (
+            rotation.MaxAge > TimeSpan.Zero && time.GetUtcNow() - begun >= rotation.MaxAge));
 
     /// <summary>Of a write that a crash cut off, the rest of a line stands at the end: it must not take the next line with it.</summary>
     private bool IsTorn(long length)
@@ -99,11 +102,15 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
     {
         try
         {
-            var aside = Directory.EnumerateFiles(folder, Path.GetFileName(path) + ".*").Select(f => (Name: f, Number: NumberOf(f))).Where(f => f.Number > 0).OrderByDescending(f => f.Number);
+            var aside = Directory.EnumerateFiles(folder, Path.GetFileName(path) + ".*").Select(f => (Name: f, Number: NumberOf(f)))
+                .Where(f => f.Number > 0).OrderByDescending(f => f.Number);
             foreach (var (name, number) in aside.ToList())
             {
                 if (number >= rotation.Keep) File.Delete(name);
-                else File.Move(name, $"{path}.{number + 1}{(name.EndsWith(".gz", StringComparison.Ordinal) ? ".gz" : "")}", overwrite: true);
+                else
+                {
+                    File.Move(name, $"{path}.{number + 1}{(name.EndsWith(".gz", StringComparison.Ordinal) ? ".gz" : "")}", overwrite: true);
+                }
             }
 
             File.Move(path, path + ".1");
@@ -136,7 +143,8 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
         var text = Encoding.ASCII.GetString(head[..RandomAccess.Read(file!.SafeFileHandle, head, 0)]);
         var at = text.IndexOf(before, StringComparison.Ordinal) + before.Length;
         return at >= before.Length && text.Length >= at + 24
-            && DateTimeOffset.TryParseExact(text.AsSpan(at, 24), TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var first)
+            && DateTimeOffset.TryParseExact(
+                text.AsSpan(at, 24), TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var first)
                 ? first
                 : time.GetUtcNow();
     }

@@ -6,7 +6,9 @@ namespace AuthIndex.Hosting.Audit;
 /// <summary>Finds the files of an audit log: the one written to, and those that a rotation put beside it.</summary>
 public static partial class AuditFiles
 {
-    /// <summary>A log and its rotated files (<c>.1</c>, <c>-20270131</c>, either with <c>.gz</c>), newest first; those that exist.</summary>
+    /// <summary>
+    /// A log and its rotated files (<c>.1</c>, <c>-20270131</c>, either with <c>.gz</c>), newest first; those that exist.
+    /// </summary>
     public static IReadOnlyList<string> Of(string log)
     {
         var path = Path.GetFullPath(log);
@@ -14,7 +16,8 @@ public static partial class AuditFiles
     }
 
     /// <summary>Every log in a directory whose name ends in <c>.jsonl</c>, with the rotated files; newest first.</summary>
-    public static IReadOnlyList<string> In(string directory) => InOrder(directory, name => name.EndsWith(".jsonl", StringComparison.Ordinal));
+    public static IReadOnlyList<string> In(string directory) =>
+        InOrder(directory, name => name.EndsWith(".jsonl", StringComparison.Ordinal));
 
     private static List<string> InOrder(string directory, Func<string, bool> isLog)
     {
@@ -33,6 +36,9 @@ public static partial class AuditFiles
         ];
     }
 
-    [GeneratedRegex(@"^(?<log>.+?)(\.(?<count>[0-9]{1,5})|[.-](?<date>[0-9]{6}[0-9T-]*))?(\.gz)?$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]
+    [GeneratedRegex(
+        @"^(?<log>.+?)(\.(?<count>[0-9]{1,5})|[.-](?<date>[0-9]{6}[0-9T-]*))?(\.gz)?$",
+        RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant,
+        1000)]
     private static partial Regex Parts();
 }

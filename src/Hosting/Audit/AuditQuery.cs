@@ -32,9 +32,14 @@ public sealed record AuditQuery
         IsInTime(line)
         && (Outcome is null || Outcome == Text(line, "outcome"))
         && (Decision is null || Canonical(Decision) == Canonical(Text(line, "decision")))
-        && (Account is null || Account == Text(line, "account") || Texts(line, "arguments").Contains(Account, StringComparer.Ordinal) || Text(line, "by").Split(':', ' ', ')').Contains(Account, StringComparer.Ordinal))
-        && (Repository is null || Texts(line, "asked").Any(s => s.StartsWith($"repository:{Repository}:", StringComparison.Ordinal)) || Texts(line, "arguments").Contains(Repository, StringComparer.Ordinal))
-        && (Action is null || $"{Text(line, "action")} ".StartsWith(Action + " ", StringComparison.Ordinal) || Texts(line, "asked").Any(s => s[(s.LastIndexOf(':') + 1)..].Split(',').Contains(Action, StringComparer.Ordinal)));
+        && (Account is null || Account == Text(line, "account") || Texts(line, "arguments").Contains(
+            Account, StringComparer.Ordinal) || Text(line, "by").Split(':', ' ', ')')
+            .Contains(Account, StringComparer.Ordinal))
+        && (Repository is null || Texts(line,
+            "asked").Any(s => s.StartsWith($"repository:{Repository}:", StringComparison.Ordinal)) || Texts(line,
+                "arguments").Contains(Repository, StringComparer.Ordinal))
+        && (Action is null || $"{Text(line, "action")} ".StartsWith(Action + " ", StringComparison.Ordinal) || Texts(line,
+            "asked").Any(s => s[(s.LastIndexOf(':') + 1)..].Split(',').Contains(Action, StringComparer.Ordinal)));
 
     /// <summary>The text of a member; empty where there is none.</summary>
     public static string Text(JsonElement line, string member) =>
@@ -42,15 +47,22 @@ public sealed record AuditQuery
 
     /// <summary>The texts of a list; none where there is none.</summary>
     public static IEnumerable<string> Texts(JsonElement line, string member) =>
-        line.TryGetProperty(member, out var list) && list.ValueKind == JsonValueKind.Array ? list.EnumerateArray().Where(t => t.ValueKind == JsonValueKind.String).Select(t => t.GetString()!) : [];
+        line.TryGetProperty(member, out var list) && list.ValueKind == JsonValueKind.Array
+            ? list.EnumerateArray().Where(t => t.ValueKind == JsonValueKind.String).Select(t => t.GetString()!)
+            : [];
 
-    /// <summary>An id as it is compared: the alphabet has no I, L, O and U, so that these can be told from 1 and 0 when somebody copies one by hand.</summary>
-    public static string Canonical(string decision) => decision.Trim().ToUpperInvariant().Replace('O', '0').Replace('I', '1').Replace('L', '1');
+    /// <summary>
+    /// An id as it is compared: the alphabet has no I, L, O and U, so that these can be told from 1 and 0 when somebody copies one by
+    /// hand.
+    /// </summary>
+    public static string Canonical(string decision) =>
+        decision.Trim().ToUpperInvariant().Replace('O', '0').Replace('I', '1').Replace('L', '1');
 
     private bool IsInTime(JsonElement line)
     {
         if (Since is null && Until is null) return true;
-        return DateTimeOffset.TryParseExact(Text(line, "time"), AuditFile.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
+        return DateTimeOffset.TryParseExact(
+            Text(line, "time"), AuditFile.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
             && (Since is not { } from || at >= from) && (Until is not { } to || at < to);
     }
 }

@@ -51,9 +51,12 @@ public abstract class BackgroundLoop(string name, BackgroundLoops loops) : Backg
     /// <summary>Waits before a failed round is repeated.</summary>
     /// <param name="failures">How many rounds have failed in a row.</param>
     /// <param name="stoppingToken">Ends the wait.</param>
-    protected virtual Task PauseAsync(int failures, CancellationToken stoppingToken) => Task.Delay(Pause(failures, FirstPause, LongestPause), Clock, stoppingToken);
+    protected virtual Task PauseAsync(int failures, CancellationToken stoppingToken) =>
+        Task.Delay(Pause(failures, FirstPause, LongestPause), Clock, stoppingToken);
 
-    /// <summary>A pause that doubles with each failure up to the longest, half of it random, so that many do not come back all at once.</summary>
+    /// <summary>
+    /// A pause that doubles with each failure up to the longest, half of it random, so that many do not come back all at once.
+    /// </summary>
     protected static TimeSpan Pause(int failures, TimeSpan first, TimeSpan longest)
     {
         var full = Math.Min(first.TotalMilliseconds * Math.Pow(2, Math.Min(failures - 1, 30)), longest.TotalMilliseconds);

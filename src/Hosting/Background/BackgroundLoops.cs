@@ -24,8 +24,12 @@ public sealed partial class BackgroundLoops
     {
         Time = time;
         this.log = log;
-        failures = meter.CreateCounter<long>("authindex.background.failures", description: "Rounds of background loops that failed and were tried again, by loop.");
-        meter.CreateObservableGauge("authindex.background.failing", () => failing.Keys.Select(l => new Measurement<int>(1, Label(l))), description: "1 for each background loop whose last round failed.");
+        failures = meter.CreateCounter<long>(
+            "authindex.background.failures", description: "Rounds of background loops that failed and were tried again, by loop.");
+        meter.CreateObservableGauge(
+            "authindex.background.failing",
+            () => failing.Keys.Select(l => new Measurement<int>(1, Label(l))),
+            description: "1 for each background loop whose last round failed.");
     }
 
     /// <summary>The clock of the loops.</summary>
@@ -34,7 +38,13 @@ public sealed partial class BackgroundLoops
     /// <summary>The part of readiness: degraded while any loop fails.</summary>
     public HealthPart Health() => failing.IsEmpty
         ? new HealthPart("background", HealthStatus.Ok)
-        : new HealthPart("background", HealthStatus.Degraded, string.Join("; ", failing.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => $"{f.Key} is failing since {f.Value.Since.ToString("u", CultureInfo.InvariantCulture)} ({f.Value.Reason}) and is retried; see the log")));
+        : new HealthPart(
+            "background",
+            HealthStatus.Degraded,
+            string.Join(
+                "; ",
+                failing.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => $"{f.Key} is failing since "
+                    + $"{f.Value.Since.ToString("u", CultureInfo.InvariantCulture)} ({f.Value.Reason}) and is retried; see the log")));
 
     /// <summary>Declares a loop, so that its counter is on the metrics page from the start.</summary>
     internal void Add(string loop) => failures.Add(0, Label(loop));
@@ -65,10 +75,14 @@ public sealed partial class BackgroundLoops
 
     private static KeyValuePair<string, object?> Label(string loop) => new("loop", loop);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The background loop {Loop} failed; trying again")]
+    [LoggerMessage(
+        EventId = LogEvents.BackgroundLoopFailed, EventName = nameof(LogEvents.BackgroundLoopFailed), Level = LogLevel.Error,
+        Message = "The background loop {Loop} failed; retrying")]
     private partial void LogFailed(string loop, Exception e);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The background loop {Loop} works again")]
+    [LoggerMessage(
+        EventId = LogEvents.BackgroundLoopRecovered, EventName = nameof(LogEvents.BackgroundLoopRecovered), Level = LogLevel.Information,
+        Message = "The background loop {Loop} has recovered")]
     private partial void LogRecovered(string loop);
 
     private sealed record LoopFailure(DateTimeOffset Since, string Reason);

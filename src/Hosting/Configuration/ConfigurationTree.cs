@@ -25,10 +25,16 @@ public static class ConfigurationTree
         if (file is not null && YamlSource.ReadFile(file, problems) is { } read)
         {
             if (read is MappingNode mapping) root = mapping;
-            else problems.Add(new SourceProblem(read.At, $"a configuration is a mapping with the keys tokenServer and registry; this is {read.Kind}"));
+            else
+            {
+                problems.Add(new SourceProblem(read.At, "a configuration is a mapping with the keys tokenServer and registry; this is "
+                    + $"{read.Kind}"));
+            }
         }
 
-        foreach (var name in environment.Keys.Cast<string>().Where(n => n.StartsWith(EnvironmentPrefix, StringComparison.Ordinal) && environment[n] is not "").OrderBy(WithEvenNumbers, StringComparer.Ordinal))
+        foreach (var name in environment.Keys.Cast<string>().Where(
+            n => n.StartsWith(EnvironmentPrefix, StringComparison.Ordinal)
+                && environment[n] is not "").OrderBy(WithEvenNumbers, StringComparer.Ordinal))
         {
             var at = new SourcePosition($"environment {name}", 0, 0);
             Set(name[EnvironmentPrefix.Length..].Split("__"), new ScalarNode(at, (string)environment[name]!, IsQuoted: true));
@@ -43,7 +49,7 @@ public static class ConfigurationTree
 
         void Set(string[] path, ScalarNode value)
         {
-            if (IsIndex(path[0], out _)) problems.Add(new SourceProblem(value.At, "the configuration is no list"));
+            if (IsIndex(path[0], out _)) problems.Add(new SourceProblem(value.At, "the configuration is not a list"));
             else root = (MappingNode)With(root, path, 0, value, problems);
         }
     }
@@ -53,7 +59,10 @@ public static class ConfigurationTree
     {
         foreach (var setting in defaults)
         {
-            if (ReadSetting("--default", setting, problems) is var (path, value) && !Names(root, path)) root = (MappingNode)With(root, path, 0, value, problems);
+            if (ReadSetting("--default", setting, problems) is var (path, value) && !Names(root, path))
+            {
+                root = (MappingNode)With(root, path, 0, value, problems);
+            }
         }
 
         return root;
@@ -64,7 +73,8 @@ public static class ConfigurationTree
         var equals = setting.IndexOf('=', StringComparison.Ordinal);
         if (equals <= 0)
         {
-            problems.Add(new SourceProblem(new SourcePosition($"command line {option}", 0, 0), $"'{setting}' has not the form key=value"));
+            problems.Add(
+                new SourceProblem(new SourcePosition($"command line {option}", 0, 0), $"'{setting}' must have the form key=value"));
             return null;
         }
 
@@ -76,7 +86,12 @@ public static class ConfigurationTree
     public static string? Find(MappingNode root, string path)
     {
         SourceNode? at = root;
-        foreach (var key in path.Split('.')) at = (at as MappingNode)?.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, key, StringComparison.OrdinalIgnoreCase)).Value;
+        foreach (var key in path.Split('.'))
+        {
+            at = (at as MappingNode)?.Entries.FirstOrDefault(
+                e => string.Equals(e.Key.Value, key, StringComparison.OrdinalIgnoreCase)).Value;
+        }
+
         return at is ScalarNode { IsNull: false } text ? text.Value : null;
     }
 
@@ -85,7 +100,8 @@ public static class ConfigurationTree
     {
         if (path.IsEmpty || node is not MappingNode mapping) return node is not (null or ScalarNode { IsNull: true });
         var key = path[0];
-        return Names(mapping.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, key, StringComparison.OrdinalIgnoreCase)).Value, path[1..]);
+        return Names(
+            mapping.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, key, StringComparison.OrdinalIgnoreCase)).Value, path[1..]);
     }
 
     // Item 2 of a list comes before item 10.
@@ -114,9 +130,11 @@ public static class ConfigurationTree
         return new MappingNode(node?.At ?? value.At, entries);
     }
 
-    private static SequenceNode WithItem(SourceNode? node, string[] path, int depth, int index, ScalarNode value, ICollection<SourceProblem> problems)
+    private static SequenceNode WithItem(
+        SourceNode? node, string[] path, int depth, int index, ScalarNode value, ICollection<SourceProblem> problems)
     {
-        List<SourceNode> items = node switch { null => [], SequenceNode list => [.. list.Items], _ => [node] }; // one alone is a list of one
+        // one alone is a list of one
+        List<SourceNode> items = node switch { null => [], SequenceNode list => [.. list.Items], _ => [node] };
         if (index < items.Count) items[index] = With(items[index], path, depth + 1, value, problems);
         else if (index == items.Count) items.Add(With(null, path, depth + 1, value, problems));
         else problems.Add(new SourceProblem(value.At, $"the list has {items.Count} items so far; the next is number {items.Count}"));

@@ -3,11 +3,14 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Net;
 using System.Reflection;
+using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Yaml;
 
 namespace AuthIndex.Hosting.Configuration;
 
-/// <summary>Marks a text option that is a path: one in a file is relative to that file's folder, any other to the working directory.</summary>
+/// <summary>
+/// Marks a text option that is a path: one in a file is relative to that file's folder, any other to the working directory.
+/// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class FilePathAttribute : Attribute;
 
@@ -25,7 +28,9 @@ public sealed class DurationRangeAttribute(string min, string max) : ValidationA
 
     /// <inheritdoc/>
     public override bool IsValid(object? value) =>
-        value is null || (value is TimeSpan time && Duration.TryParse(min, out var low) && Duration.TryParse(max, out var high) && time >= low && time <= high);
+        value is null
+            || (value is TimeSpan time && Duration.TryParse(min, out var low) && Duration.TryParse(max,
+                out var high) && time >= low && time <= high);
 
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) => $"must be between {min} and {max}";
@@ -39,7 +44,9 @@ public static class OptionsBinder
 {
     /// <summary>Fills <paramref name="options"/> from a section; absent keys keep their defaults.</summary>
     /// <param name="section">The section's node; null when it is absent.</param>
-    /// <param name="options">An options object: public settable properties of the types in <c>docs/configuration.md</c>, lists and options objects.</param>
+    /// <param name="options">
+    /// An options object: public settable properties of the types in <c>docs/configuration.md</c>, lists and options objects.
+    /// </param>
     /// <param name="path">The section's key, for messages.</param>
     /// <param name="problems">Takes what is wrong.</param>
     public static void Bind(SourceNode? section, object options, string path, ICollection<SourceProblem> problems)
@@ -54,7 +61,9 @@ public static class OptionsBinder
         Validate(options, section, path, problems);
     }
 
-    /// <summary>Every key that an options class knows, nested ones as <c>a.b</c>, items of lists as <c>a[].b</c>, in declaration order.</summary>
+    /// <summary>
+    /// Every key that an options class knows, nested ones as <c>a.b</c>, items of lists as <c>a[].b</c>, in declaration order.
+    /// </summary>
     public static IEnumerable<(string Key, PropertyInfo Property)> Keys(Type options, string path)
     {
         foreach (var property in Properties(options))
@@ -62,7 +71,8 @@ public static class OptionsBinder
             var key = $"{path}.{KeyOf(property)}";
             var item = ItemType(property.PropertyType);
             yield return (key, property);
-            foreach (var nested in IsOptions(item ?? property.PropertyType) ? Keys(item ?? property.PropertyType, item is null ? key : key + "[]") : [])
+            foreach (var nested in IsOptions(item ?? property.PropertyType)
+                ? Keys(item ?? property.PropertyType, item is null ? key : key + "[]") : [])
             {
                 yield return nested;
             }
@@ -70,7 +80,8 @@ public static class OptionsBinder
     }
 
     /// <summary>What is wrong with a value in the place of a mapping.</summary>
-    internal static SourceProblem NoMapping(SourceNode found, string path) => new(found.At, $"{path}: expected a mapping of keys, found {found.Kind}");
+    internal static SourceProblem NoMapping(SourceNode found, string path) =>
+        new(found.At, $"{path}: expected a mapping of keys, found {found.Kind}");
 
     private static void BindEntries(MappingNode mapping, object options, string path, ICollection<SourceProblem> problems)
     {
@@ -107,7 +118,11 @@ public static class OptionsBinder
             return nested;
         }
 
-        if (node is ScalarNode scalar && !IsAbsent(node) && ConvertScalar(scalar, Nullable.GetUnderlyingType(type) ?? type, property) is { } value) return value;
+        if (node is ScalarNode scalar && !IsAbsent(node)
+            && ConvertScalar(scalar, Nullable.GetUnderlyingType(type) ?? type, property) is { } value)
+        {
+            return value;
+        }
 
         // Secrets have no keys of their own, they come from files; but a URL may carry one along, so it is not repeated.
         var found = type == typeof(Uri) ? "" : $", found {node.Kind}";
@@ -128,7 +143,8 @@ public static class OptionsBinder
     }
 
     /// <summary>A mapping whose keys are free, each with a text or a list of them.</summary>
-    private static Dictionary<string, List<string>>? ConvertTable(SourceNode node, PropertyInfo property, string path, ICollection<SourceProblem> problems)
+    private static Dictionary<string, List<string>>? ConvertTable(
+        SourceNode node, PropertyInfo property, string path, ICollection<SourceProblem> problems)
     {
         if (node is not MappingNode mapping)
         {
@@ -137,7 +153,11 @@ public static class OptionsBinder
         }
 
         var table = new Dictionary<string, List<string>>(StringComparer.Ordinal);
-        foreach (var (key, value) in mapping.Entries) table[key.Value] = (List<string>)ConvertList(value, typeof(string), property, $"{path}.{key.Value}", problems);
+        foreach (var (key, value) in mapping.Entries)
+        {
+            table[key.Value] = (List<string>)ConvertList(value, typeof(string), property, $"{path}.{key.Value}", problems);
+        }
+
         return table;
     }
 
@@ -149,19 +169,24 @@ public static class OptionsBinder
         if (type == typeof(TimeSpan)) return Duration.TryParse(text, out var time) ? time : null;
         if (type == typeof(Uri)) return Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" ? uri : null;
         if (type == typeof(IPNetwork)) return ParseNetwork(text);
-        return typeof(OptionsBinder).GetMethod(nameof(Parse), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type).Invoke(null, [text]);
+        return typeof(OptionsBinder).GetMethod(
+            nameof(Parse), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type).Invoke(null, [text]);
     }
 
     /// <summary>Not with bits beyond its prefix: who writes 10.0.0.9/8 means one address, and would get sixteen million.</summary>
     private static IPNetwork? ParseNetwork(string text) =>
-        IPNetwork.TryParse(text, out var network) && IPAddress.TryParse(text.AsSpan(0, text.LastIndexOf('/')), out var address) && address.Equals(network.BaseAddress) ? network : null;
+        IPNetwork.TryParse(text, out var network) && IPAddress.TryParse(text.AsSpan(0, text.LastIndexOf('/')), out var address)
+            && address.Equals(network.BaseAddress)
+            ? network
+            : null;
 
-    private static object? Parse<T>(string text) where T : IParsable<T> => T.TryParse(text, CultureInfo.InvariantCulture, out var value) ? value : null;
+    private static object? Parse<T>(string text) where T : IParsable<T> =>
+        T.TryParse(text, CultureInfo.InvariantCulture, out var value) ? value : null;
 
     private static string? FullPath(string path, SourcePosition at)
     {
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal)) return null;
-        return at.Line == 0 ? Path.GetFullPath(path) : Path.GetFullPath(path, Path.GetDirectoryName(Path.GetFullPath(at.File))!);
+        return at.Line == 0 ? Path.GetFullPath(path) : Path.GetFullPath(path, ParentFolder.Of(Path.GetFullPath(at.File)));
     }
 
     private static void Validate(object options, SourceNode? section, string path, ICollection<SourceProblem> problems)
@@ -169,7 +194,8 @@ public static class OptionsBinder
         foreach (var property in Properties(options.GetType()))
         {
             var value = property.GetValue(options);
-            var node = (section as MappingNode)?.Entries.FirstOrDefault(e => string.Equals(e.Key.Value, KeyOf(property), StringComparison.OrdinalIgnoreCase)).Value;
+            var node = (section as MappingNode)?.Entries.FirstOrDefault(
+                e => string.Equals(e.Key.Value, KeyOf(property), StringComparison.OrdinalIgnoreCase)).Value;
             if (value is null && !IsAbsent(node)) continue; // there was a value, which Convert has complained about
             foreach (var rule in property.GetCustomAttributes<ValidationAttribute>())
             {
@@ -181,7 +207,8 @@ public static class OptionsBinder
                     AllowedValuesAttribute allowed => $"must be one of {string.Join(", ", allowed.Values)}",
                     _ => rule.FormatErrorMessage(KeyOf(property)),
                 };
-                problems.Add(new SourceProblem(node?.At ?? section?.At ?? new SourcePosition("configuration", 0, 0), $"{path}.{KeyOf(property)}: {message}"));
+                problems.Add(new SourceProblem(node?.At
+                    ?? section?.At ?? new SourcePosition("configuration", 0, 0), $"{path}.{KeyOf(property)}: {message}"));
             }
         }
     }
@@ -191,7 +218,8 @@ public static class OptionsBinder
 
     private static string KeyOf(PropertyInfo property) => char.ToLowerInvariant(property.Name[0]) + property.Name[1..];
 
-    private static Type? ItemType(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(List<>) ? type.GetGenericArguments()[0] : null;
+    private static Type? ItemType(Type type) =>
+        type.IsGenericType && type.GetGenericTypeDefinition() == typeof(List<>) ? type.GetGenericArguments()[0] : null;
 
     private static bool IsAbsent(SourceNode? node) => node is null or ScalarNode { IsNull: true };
 

@@ -32,7 +32,8 @@ public static class Duration
 public readonly record struct ByteSize(long Bytes) : IParsable<ByteSize>
 {
     /// <inheritdoc/>
-    public static ByteSize Parse(string s, IFormatProvider? provider) => TryParse(s, provider, out var size) ? size : throw new FormatException($"'{s}' is no size.");
+    public static ByteSize Parse(string s, IFormatProvider? provider) =>
+        TryParse(s, provider, out var size) ? size : throw new FormatException($"'{s}' is not a size.");
 
     /// <inheritdoc/>
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out ByteSize result)
@@ -67,14 +68,19 @@ public readonly record struct ListenAddress(string Host, int Port) : IParsable<L
     public bool IsLoopback => IsLocalhost || (IPAddress.TryParse(Host, out var ip) && IPAddress.IsLoopback(ip));
 
     /// <inheritdoc/>
-    public static ListenAddress Parse(string s, IFormatProvider? provider) => TryParse(s, provider, out var address) ? address : throw new FormatException($"'{s}' is not HOST:PORT.");
+    public static ListenAddress Parse(string s, IFormatProvider? provider) =>
+        TryParse(s, provider, out var address) ? address : throw new FormatException($"'{s}' is not HOST:PORT.");
 
     /// <inheritdoc/>
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out ListenAddress result)
     {
         result = default;
         var colon = s?.LastIndexOf(':') ?? -1;
-        if (colon <= 0 || !ushort.TryParse(s.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)) return false;
+        if (colon <= 0 || !ushort.TryParse(s.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port))
+        {
+            return false;
+        }
+
         var host = s![..colon];
         if (host.StartsWith('[') && host.EndsWith(']')) host = host[1..^1];
         else if (host.Contains(':', StringComparison.Ordinal)) return false;

@@ -53,7 +53,7 @@ public sealed partial class DataDirectory : IDisposable
     public static void MakeForOwner(string folder)
     {
         if (Directory.Exists(folder)) return;
-        MakeForOwner(Path.GetDirectoryName(folder)!);
+        MakeForOwner(ParentFolder.Of(folder));
         Directory.CreateDirectory(folder, OwnerOnly);
     }
 
@@ -64,7 +64,10 @@ public sealed partial class DataDirectory : IDisposable
     public static void DemandOutside(string target, string data)
     {
         var (real, around) = (RealPath(target, MostLinks), RealPath(data, MostLinks));
-        if (real == around || real.StartsWith(around.TrimEnd('/') + "/", StringComparison.Ordinal)) throw new OperatorException($"{target} is in the data directory {data}, which it is to save: name a folder elsewhere");
+        if (real == around || real.StartsWith(around.TrimEnd('/') + "/", StringComparison.Ordinal))
+        {
+            throw new OperatorException($"{target} is in the data directory {data}, which it would back up: choose a folder elsewhere");
+        }
     }
 
     /// <summary>The path with links followed, as far as there is anything.</summary>
@@ -73,7 +76,9 @@ public sealed partial class DataDirectory : IDisposable
         path = Path.GetFullPath(path).TrimEnd('/');
         if (Path.GetDirectoryName(path) is not { } parent) return "/";
         var here = Path.Combine(RealPath(parent, links), Path.GetFileName(path));
-        return links > 0 && new FileInfo(here).LinkTarget is { } target ? RealPath(Path.Combine(Path.GetDirectoryName(here)!, target), links - 1) : here;
+        return links > 0 && new FileInfo(here).LinkTarget is { } target
+            ? RealPath(Path.Combine(ParentFolder.Of(here), target), links - 1)
+            : here;
     }
 
     /// <summary>
@@ -92,10 +97,14 @@ public sealed partial class DataDirectory : IDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The folder {Folder} is open to other accounts of this machine (mode {Mode}): chmod o-rwx {Same}")]
+    [LoggerMessage(
+        EventId = LogEvents.DataDirectoryOpenToOthers, EventName = nameof(LogEvents.DataDirectoryOpenToOthers), Level = LogLevel.Warning,
+        Message = "The folder {Folder} is open to other accounts of this machine (mode {Mode}): run chmod o-rwx {Same}")]
     private static partial void LogOpen(ILogger log, string folder, string mode, string same);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The folder {Folder} {Ownership}: its owner can replace everything in it")]
+    [LoggerMessage(
+        EventId = LogEvents.DataDirectoryForeignOwner, EventName = nameof(LogEvents.DataDirectoryForeignOwner), Level = LogLevel.Warning,
+        Message = "The folder {Folder} {Ownership}: its owner can replace everything in it")]
     private static partial void LogForeign(ILogger log, string folder, FileOwnership ownership);
 
     /// <summary>Gives the folder free.</summary>

@@ -32,7 +32,7 @@ public static partial class DurableFile
             throw;
         }
 
-        SyncDirectory(Path.GetDirectoryName(path)!);
+        SyncDirectory(ParentFolder.Of(path));
     }
 
     /// <summary>Writes a file that must not exist yet; false when it does. Never leaves a part of it.</summary>
@@ -51,23 +51,30 @@ public static partial class DurableFile
             File.Delete(neighbour);
         }
 
-        SyncDirectory(Path.GetDirectoryName(path)!);
+        SyncDirectory(ParentFolder.Of(path));
         return true;
     }
 
-    /// <summary>Gives a file a second name; false when the volumes are not the same, or the volume has no second names. Not yet durable.</summary>
+    /// <summary>
+    /// Gives a file a second name; false when the volumes are not the same, or the volume has no second names. Not yet durable.
+    /// </summary>
     /// <exception cref="IOException">The name is taken or cannot be made.</exception>
     public static bool TryLinkOnSameVolume(string existing, string name)
     {
         const int notPermitted = 1, otherVolume = 18, tooManyLinks = 31, notSupported = 95; // EPERM, EXDEV, EMLINK, EOPNOTSUPP
         if (Link(existing, name) == 0) return true;
-        return Marshal.GetLastPInvokeError() is notPermitted or otherVolume or tooManyLinks or notSupported ? false : throw Failure("link", name);
+        return Marshal.GetLastPInvokeError() is notPermitted or otherVolume or tooManyLinks or notSupported
+            ? false
+            : throw Failure("link", name);
     }
 
-    /// <summary>Whether a failure to read says that the bytes themselves are lost; others, as of a volume that is away, say nothing about them.</summary>
+    /// <summary>
+    /// Whether a failure to read says that the bytes themselves are lost; others, as of a volume that is away, say nothing about them.
+    /// </summary>
     public static bool TellsDamage(IOException e)
     {
-        const int inputOutputError = 5, badMessage = 74, structureNeedsCleaning = 117; // EIO, EBADMSG, EUCLEAN: how file systems tell of damage
+        // EIO, EBADMSG, EUCLEAN: how file systems tell of damage
+        const int inputOutputError = 5, badMessage = 74, structureNeedsCleaning = 117;
         return e.HResult is inputOutputError or badMessage or structureNeedsCleaning;
     }
 

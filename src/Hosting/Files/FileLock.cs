@@ -44,7 +44,12 @@ public static partial class FileLock
         for (var waited = TimeSpan.Zero; ; waited += Pause)
         {
             if (TryTake(path) is { } taken) return taken;
-            if (waited >= patience) throw new OperatorException($"another process is changing the same files (it holds {path}): try again when it has finished");
+            if (waited >= patience)
+            {
+                throw new OperatorException(
+                    $"another process is changing the same files (it holds {path}): try again when it has finished");
+            }
+
             await Task.Delay(Pause, cancellationToken);
         }
     }

@@ -8,13 +8,18 @@ public static partial class FileOwner
     /// <summary>The number of the account that this process works for.</summary>
     public static uint Me => FileOwnership.Self;
 
-    /// <summary>Gives what the superuser has just made to the owner of the folder that it is in, so that the server can go on using it.</summary>
+    /// <summary>
+    /// Gives what the superuser has just made to the owner of the folder that it is in, so that the server can go on using it.
+    /// </summary>
     public static void FollowFolder(string path)
     {
         if (Me != 0) return;
         Span<byte> about = stackalloc byte[FileVersion.AboutSize];
-        if (!FileVersion.TryRead(Path.GetDirectoryName(Path.GetFullPath(path))!, 0, about)) return;
-        if (ChOwn(path, MemoryMarshal.Read<uint>(about[20..]), MemoryMarshal.Read<uint>(about[24..])) != 0) throw DurableFile.Failure("chown", path);
+        if (!FileVersion.TryRead(ParentFolder.Of(Path.GetFullPath(path)), 0, about)) return;
+        if (ChOwn(path, MemoryMarshal.Read<uint>(about[20..]), MemoryMarshal.Read<uint>(about[24..])) != 0)
+        {
+            throw DurableFile.Failure("chown", path);
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -30,7 +30,7 @@ public readonly partial record struct FileOwnership(uint Owner, UnixFileMode Mod
         if (Marshal.GetLastPInvokeError() != Denied) return false;
         var closed = path;
         while (Path.GetDirectoryName(closed) is { } parent && Of(closed) is null) closed = parent;
-        throw new OperatorException($"permission denied: {path} cannot be looked at, since {closed} {Of(closed)}");
+        throw new OperatorException($"permission denied: {path} cannot be accessed, because {closed} {Of(closed)}");
     }
 
     /// <summary>The owner, the mode, and who asks, as the end of a sentence that begins with the path.</summary>

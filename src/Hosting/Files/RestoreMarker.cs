@@ -11,7 +11,8 @@ public static class RestoreMarker
 
     /// <summary>Puts it there; one that is there already stays.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
-    public static void Write(string folder) => DurableFile.Create(Path.Combine(folder, Name), "A restore into this folder is not finished; run it again.\n"u8);
+    public static void Write(string folder) =>
+        DurableFile.Create(Path.Combine(folder, Name), "A restore into this folder is not finished; run it again.\n"u8);
 
     /// <summary>Removes it.</summary>
     /// <exception cref="IOException">It cannot be removed.</exception>

@@ -61,7 +61,7 @@ public sealed class SpaceReserve(string file)
 
     private bool TryMake()
     {
-        if (new DriveInfo(Path.GetDirectoryName(file)!).AvailableFreeSpace < Size + Spare) return false;
+        if (new DriveInfo(ParentFolder.Of(file)).AvailableFreeSpace < Size + Spare) return false;
         try
         {
             using var handle = File.OpenHandle(file, FileMode.Create, FileAccess.Write, preallocationSize: Size);

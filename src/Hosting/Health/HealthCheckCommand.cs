@@ -17,11 +17,14 @@ public static class HealthCheckCommand
     /// <param name="bind">The server's options.</param>
     public static Command Create(Func<ParseResult, ListenerOptions> bind)
     {
-        var live = new Option<bool>("--live") { Description = "Asks only whether the process answers, not whether traffic should come." };
-        var command = new Command("healthcheck", "Asks the server that runs here whether it is ready; the status is 0 only then.") { live };
+        var live = new Option<bool>("--live") { Description = "Check only that the process answers, not that it is ready for traffic." };
+        var command = new Command(
+            "healthcheck", "Check whether the server on this machine is ready; exit with status 0 only then.") { live };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            await Console.Out.WriteLineAsync(await AskAsync(bind(parsed), parsed.GetValue(live) ? HealthEndpoint.LivePath : HealthEndpoint.ReadyPath, cancellationToken));
+            await Console.Out.WriteLineAsync(
+                await AskAsync(
+                    bind(parsed), parsed.GetValue(live) ? HealthEndpoint.LivePath : HealthEndpoint.ReadyPath, cancellationToken));
             return 0;
         });
         return command;
@@ -41,7 +44,9 @@ public static class HealthCheckCommand
         {
             using var answer = await http.GetAsync(url, cancellationToken);
             var said = await answer.Content.ReadAsStringAsync(cancellationToken);
-            return answer.StatusCode == HttpStatusCode.OK ? said : throw new OperatorException($"not ready: {url} answers {(int)answer.StatusCode} {LogText.Clean(said)}");
+            return answer.StatusCode == HttpStatusCode.OK
+                ? said
+                : throw new OperatorException($"not ready: {url} answers {(int)answer.StatusCode} {LogText.Clean(said)}");
         }
         catch (HttpRequestException e)
         {

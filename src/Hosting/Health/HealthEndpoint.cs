@@ -16,7 +16,8 @@ public sealed class HealthEndpoint(IEnumerable<HealthSource> sources, GracefulSh
     private readonly IReadOnlyList<HealthSource> sources = [.. sources];
 
     /// <summary>Answers at <see cref="LivePath"/>.</summary>
-    public static Task LiveAsync(HttpContext context) => SendAsync(context, StatusCodes.Status200OK, new JsonObject { ["status"] = Word(HealthStatus.Ok) });
+    public static Task LiveAsync(HttpContext context) =>
+        SendAsync(context, StatusCodes.Status200OK, new JsonObject { ["status"] = Word(HealthStatus.Ok) });
 
     /// <summary>Answers at <see cref="ReadyPath"/>.</summary>
     public Task ReadyAsync(HttpContext context)
@@ -32,10 +33,14 @@ public sealed class HealthEndpoint(IEnumerable<HealthSource> sources, GracefulSh
             parts[part.Name] = told;
         }
 
-        return SendAsync(context, whole == HealthStatus.Failed ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK, new JsonObject { ["status"] = Word(whole), ["parts"] = parts });
+        return SendAsync(
+            context,
+            whole == HealthStatus.Failed ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK,
+            new JsonObject { ["status"] = Word(whole), ["parts"] = parts });
     }
 
-    private static string Word(HealthStatus status) => status switch { HealthStatus.Ok => "ok", HealthStatus.Degraded => "degraded", _ => "failed" };
+    private static string Word(HealthStatus status) =>
+        status switch { HealthStatus.Ok => "ok", HealthStatus.Degraded => "degraded", _ => "failed" };
 
     private static Task SendAsync(HttpContext context, int status, JsonObject body)
     {

@@ -31,7 +31,8 @@ public sealed record HealthSource(Func<IEnumerable<HealthPart>> Parts);
 public static class HealthRegistration
 {
     /// <summary>Adds one part; parts are told in the order in which they are added.</summary>
-    public static void AddHealthPart(this IServiceCollection services, Func<IServiceProvider, HealthPart> part) => services.AddHealthParts(s => [part(s)]);
+    public static void AddHealthPart(this IServiceCollection services, Func<IServiceProvider, HealthPart> part) =>
+        services.AddHealthParts(s => [part(s)]);
 
     /// <summary>Adds as many parts as there are.</summary>
     public static void AddHealthParts(this IServiceCollection services, Func<IServiceProvider, IEnumerable<HealthPart>> parts) =>

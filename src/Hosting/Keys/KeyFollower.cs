@@ -116,15 +116,23 @@ public sealed partial class KeyFollower : IDisposable
         copyProblem = keys.CopyProblem;
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Publisher}: {Count} signing keys are trusted")]
+    [LoggerMessage(
+        EventId = LogEvents.KeysTrusted, EventName = nameof(LogEvents.KeysTrusted), Level = LogLevel.Information,
+        Message = "Trusting {Count} signing keys from {Publisher}")]
     private static partial void LogKeys(ILogger log, string publisher, int count);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Publisher}: the signing key {Key} cannot be used and is ignored")]
+    [LoggerMessage(
+        EventId = LogEvents.KeyIgnored, EventName = nameof(LogEvents.KeyIgnored), Level = LogLevel.Warning,
+        Message = "The signing key {Key} from {Publisher} cannot be used and is ignored")]
     private static partial void LogPassedOver(ILogger log, string publisher, string key);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Publisher}: the signing keys are in force but cannot be kept on disk: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.KeysNotSaved, EventName = nameof(LogEvents.KeysNotSaved), Level = LogLevel.Error,
+        Message = "The signing keys from {Publisher} are in use but could not be saved to disk: {Reason}")]
     private static partial void LogNotKept(ILogger log, string publisher, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Publisher}: the signing keys cannot be read ({Reason}); the {Count} known ones stay in force, trying again")]
+    [LoggerMessage(
+        EventId = LogEvents.KeysUnreadable, EventName = nameof(LogEvents.KeysUnreadable), Level = LogLevel.Warning,
+        Message = "Could not read the signing keys from {Publisher} ({Reason}); continuing with the {Count} known ones and retrying")]
     private static partial void LogFailure(ILogger log, string publisher, string reason, int count);
 }

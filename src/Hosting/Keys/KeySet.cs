@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Collections.Frozen;
+using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -45,71 +46,93 @@ public static class KeySet
     {
         var (found, unusable) = (new Dictionary<string, SecurityKey>(StringComparer.Ordinal), new List<string>());
         using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
-        if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("keys", out var list) || list.ValueKind != JsonValueKind.Array)
+        if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("keys", out var list)
+            || list.ValueKind != JsonValueKind.Array)
         {
             throw new FormatException("not a JWK set: an object with the array 'keys'");
         }
 
         foreach (var jwk in list.EnumerateArray())
         {
-            if (jwk.ValueKind != JsonValueKind.Object || Text(jwk, "kid") is not { } id || Text(jwk, "use") is not (null or "sig")) continue;
-            if (Problem(jwk, id, out var key) is { } problem)
+            if (jwk.ValueKind != JsonValueKind.Object || Text(jwk, "kid") is not { } id || Text(jwk, "use") is not (null or "sig"))
             {
-                unusable.Add($"{LogText.Clean(id)} ({problem})");
                 continue;
             }
 
-            found[id] = key!;
+            if (TryRead(jwk, id, out var key, out var problem)) found[id] = key;
+            else unusable.Add($"{LogText.Clean(id)} ({problem})");
         }
 
         passedOver = unusable;
         return found.ToFrozenDictionary(StringComparer.Ordinal);
     }
 
-    /// <summary>Null when the key is usable; otherwise why it is not.</summary>
-    private static string? Problem(JsonElement jwk, string id, out SecurityKey? key)
+    private static bool TryRead(
+        JsonElement jwk, string id, [NotNullWhen(true)] out SecurityKey? key, [NotNullWhen(false)] out string? problem)
     {
         key = null;
         try
         {
-            var problem = Text(jwk, "kty") switch
+            switch (Text(jwk, "kty"))
             {
-                "EC" => EllipticCurve(jwk, out key),
-                "RSA" => Rsa(jwk, out key),
-                _ => "its kty is neither EC nor RSA",
-            };
-            if (problem is not null) return problem;
-            key!.KeyId = id;
-            return null;
+                case "EC":
+                    if (!TryReadEllipticCurve(jwk, out key, out problem)) return false;
+                    break;
+                case "RSA":
+                    if (!TryReadRsa(jwk, out key, out problem)) return false;
+                    break;
+                default:
+                    problem = "its kty is neither EC nor RSA";
+                    return false;
+            }
+
+            key.KeyId = id;
+            return true;
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException)
         {
-            return $"it cannot be used: {LogText.Clean(e.Message)}";
+            problem = $"it cannot be used: {LogText.Clean(e.Message)}";
+            return false;
         }
     }
 
-    private static string? EllipticCurve(JsonElement jwk, out SecurityKey? key)
+    private static bool TryReadEllipticCurve(
+        JsonElement jwk, [NotNullWhen(true)] out SecurityKey? key, [NotNullWhen(false)] out string? problem)
     {
         key = null;
-        if (Text(jwk, "crv") != "P-256") return "its crv is not P-256";
-        if (Bytes(jwk, "x") is not { Length: 32 } x || Bytes(jwk, "y") is not { Length: 32 } y) return "its x and y are not 32 bytes each";
-        key = new ECDsaSecurityKey(ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = x, Y = y } })); // throws for a point that is not on the curve
-        return null;
+        problem = "its crv is not P-256";
+        if (Text(jwk, "crv") != "P-256") return false;
+        problem = "its x and y are not 32 bytes each";
+        if (Bytes(jwk, "x") is not { Length: 32 } x || Bytes(jwk, "y") is not { Length: 32 } y) return false;
+
+        // Throws for a point that is not on the curve.
+        key = new ECDsaSecurityKey(
+            ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = x, Y = y } }));
+        problem = null;
+        return true;
     }
 
     // The library imports the numbers only when it first verifies, in the middle of a request: here it is found out before.
-    private static string? Rsa(JsonElement jwk, out SecurityKey? key)
+    private static bool TryReadRsa(JsonElement jwk, [NotNullWhen(true)] out SecurityKey? key, [NotNullWhen(false)] out string? problem)
     {
         key = null;
-        if (Bytes(jwk, "n") is not { } n || Bytes(jwk, "e") is not { } e) return "its n and e are not in base64url";
+        problem = "its n and e are not in base64url";
+        if (Bytes(jwk, "n") is not { } n || Bytes(jwk, "e") is not { } e) return false;
         var modulus = n.AsSpan().TrimStart((byte)0);
         var exponent = e.AsSpan().TrimStart((byte)0);
         var bits = modulus.IsEmpty ? 0 : (modulus.Length * 8) - BitOperations.LeadingZeroCount((uint)modulus[0]) + 24;
-        if (bits is < MinRsaBits or > MaxRsaBits) return $"its modulus has {bits} bits, not {MinRsaBits} to {MaxRsaBits}";
-        if (exponent.IsEmpty || exponent.Length > MaxExponentBytes || exponent is [1] || (exponent[^1] & 1) == 0 || (modulus[^1] & 1) == 0) return "its n and e are not those of an RSA key";
+        problem = $"its modulus has {bits} bits, not {MinRsaBits} to {MaxRsaBits}";
+        if (bits is < MinRsaBits or > MaxRsaBits) return false;
+        problem = "its n and e are not those of an RSA key";
+        if (exponent.IsEmpty || exponent.Length > MaxExponentBytes || exponent is [1] || (exponent[^1] & 1) == 0 || (modulus[^1] & 1) == 0)
+        {
+            return false;
+        }
+
         var parameters = new RSAParameters { Modulus = modulus.ToArray(), Exponent = exponent.ToArray() };
         using (RSA.Create(parameters)) key = new RsaSecurityKey(parameters);
-        return null;
+        problem = null;
+        return true;
     }
 
     private static byte[]? Bytes(JsonElement jwk, string member)

@@ -31,7 +31,8 @@ public sealed class ReceivedKeys(string? copy, TimeSpan? maxAge, TimeProvider ti
     public FrozenDictionary<string, SecurityKey> Current => IsTooOld ? None : keys;
 
     /// <summary>Whether keys are known and no longer trusted, because the set was not confirmed for too long.</summary>
-    public bool IsTooOld => maxAge is { } most && keys.Count > 0 && time.GetUtcNow().UtcTicks - Interlocked.Read(ref confirmedAt) > most.Ticks;
+    public bool IsTooOld =>
+        maxAge is { } most && keys.Count > 0 && time.GetUtcNow().UtcTicks - Interlocked.Read(ref confirmedAt) > most.Ticks;
 
     /// <summary>Another number whenever other keys are trusted.</summary>
     public long Generation => (2 * Interlocked.Read(ref generation)) + (IsTooOld ? 1 : 0);
@@ -50,7 +51,9 @@ public sealed class ReceivedKeys(string? copy, TimeSpan? maxAge, TimeProvider ti
         Believe(bytes, written < now ? written : now);
     }
 
-    /// <summary>Trusts a set from now on, and only it; an empty one too. Then keeps it on disk, or removes a copy that is not true any more.</summary>
+    /// <summary>
+    /// Trusts a set from now on, and only it; an empty one too. Then keeps it on disk, or removes a copy that is not true any more.
+    /// </summary>
     /// <param name="set">The set, as it came.</param>
     /// <exception cref="FormatException">It is not a JWK set; nothing has changed.</exception>
     public TakenKeys Take(byte[] set)

@@ -55,8 +55,9 @@ public sealed class Database : IAsyncDisposable
     {
         try
         {
-            // One after another: who came upon a file half made would take it for one to upgrade, and two copying it would meet in the copy.
-            using var alone = FileLock.TakeFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            // One after another: who came upon a file half made would take it for one to upgrade, and two copying it would meet in the
+            // copy.
+            using var alone = FileLock.TakeFolder(ParentFolder.Of(Path.GetFullPath(path)));
             try
             {
                 return new Database(path, OpenWriter(path, migrations, demandNew), reserve);
@@ -131,7 +132,9 @@ public sealed class Database : IAsyncDisposable
     /// <summary>The last committed state, to read more than once.</summary>
     public Snapshot OpenSnapshot() => new(Connect(path, SqliteOpenMode.ReadWrite));
 
-    /// <summary>Writes a copy of a whole database as it is at this moment, beside readers and a writer in any process. Not yet durable.</summary>
+    /// <summary>
+    /// Writes a copy of a whole database as it is at this moment, beside readers and a writer in any process. Not yet durable.
+    /// </summary>
     /// <exception cref="SqliteException">The database cannot be read, or the copy not be written.</exception>
     public static void CopyFile(string path, string copy)
     {
@@ -184,7 +187,8 @@ public sealed class Database : IAsyncDisposable
 
     private static SqliteConnection Connect(string path, SqliteOpenMode mode)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
         connection.Open();
         connection.Execute("PRAGMA foreign_keys=ON; PRAGMA busy_timeout=10000; PRAGMA cache_size=-16000;");
         return connection;
@@ -200,7 +204,9 @@ public sealed class Database : IAsyncDisposable
         var current = connection.ExecuteScalar<int>("PRAGMA user_version");
         if (current > newest)
         {
-            throw new OperatorException($"the database {path} has schema version {current}; this program knows versions up to {newest}: run the newer program, or restore a backup made by this one");
+            throw new OperatorException(
+                $"the database {path} has schema version {current}; this program knows versions up to {newest}: run the newer program, "
+                    + "or restore a backup made by this one");
         }
 
         if (current > 0 && current < newest)
@@ -252,7 +258,8 @@ public sealed class Database : IAsyncDisposable
         {
             // The transaction as a whole is lost: a full disk, a damaged file. Nobody in the group was written.
             NoteDamage(e);
-            if (IsInTransaction) SQLitePCL.raw.sqlite3_exec(writer.Handle, "ROLLBACK"); // should it fail too, the next group tries again: this thread must not end
+            // should it fail too, the next group tries again: this thread must not end
+            if (IsInTransaction) SQLitePCL.raw.sqlite3_exec(writer.Handle, "ROLLBACK");
             foreach (var write in group) write.Fail(e);
             return;
         }

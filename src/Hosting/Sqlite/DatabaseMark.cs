@@ -11,7 +11,7 @@ internal static class DatabaseMark
 {
     /// <summary>Where the mark of a database is.</summary>
     public static string PathFor(string database) =>
-        Path.Combine(Path.GetDirectoryName(Path.GetFullPath(database))!, $"has-{Path.GetFileName(database)}");
+        Path.Combine(ParentFolder.Of(Path.GetFullPath(database)), $"has-{Path.GetFileName(database)}");
 
     /// <summary>Refuses to make a database where there was one.</summary>
     /// <exception cref="OperatorException">There was.</exception>
@@ -21,8 +21,8 @@ internal static class DatabaseMark
         if (!File.Exists(mark)) return;
         var state = File.Exists(database) ? "empty" : "missing";
         throw new OperatorException(
-            $"the database {database} is {state}, although this folder had one: restore it from a backup (authindex restore). "
-            + $"To start over without what it held, remove {mark}");
+            $"the database {database} is {state}, although this folder used to have one: restore it from a backup (authindex restore). "
+            + $"To start over without its contents, remove {mark}");
     }
 
     /// <summary>Says that there is one. On a full volume that waits until the next start.</summary>
@@ -32,7 +32,9 @@ internal static class DatabaseMark
         try
         {
             if (File.Exists(mark)) return;
-            DurableFile.Create(mark, "The database belongs beside this file. Without it the server does not start until this file is removed too.\n"u8);
+            DurableFile.Create(
+                mark,
+                "The database belongs next to this file. Without it the server does not start until this file is removed as well.\n"u8);
         }
         catch (IOException)
         {

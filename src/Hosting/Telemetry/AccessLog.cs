@@ -14,7 +14,8 @@ namespace AuthIndex.Hosting.Telemetry;
 /// <param name="Sent">Bytes of the answer's body.</param>
 /// <param name="Duration">How long it took.</param>
 /// <param name="Address">The client's address, behind trusted proxies the one they tell.</param>
-public sealed record AccessLine(RequestRecord Record, string Method, int Status, long Received, long Sent, TimeSpan Duration, IPAddress? Address);
+public sealed record AccessLine(
+    RequestRecord Record, string Method, int Status, long Received, long Sent, TimeSpan Duration, IPAddress? Address);
 
 /// <summary>
 /// One line for each request, where the configuration wants that, among the other lines of the log. They are written off the
@@ -36,7 +37,8 @@ public sealed partial class AccessLog : QueuedWriter<AccessLine>
     {
         IsOn = options.AccessLog;
         log = logs.CreateLogger(Category);
-        lost = meter.CreateCounter<long>("authindex.access.log.lost", description: "Lines of the access log that could not be written fast enough.");
+        lost = meter.CreateCounter<long>(
+            "authindex.access.log.lost", description: "Lines of the access log that could not be written fast enough.");
         if (IsOn) lost.Add(0);
     }
 
@@ -63,13 +65,39 @@ public sealed partial class AccessLog : QueuedWriter<AccessLine>
         var account = record.Account is null ? "-" : record.Account.Length == 0 ? "anonymous" : LogText.Clean(record.Account);
         var tokenId = record.TokenId is null ? "-" : LogText.Clean(record.TokenId);
         var address = line.Address?.ToString() ?? "-";
-        Answered(log, line.Method, record.Route, record.Repository ?? "-", line.Status, line.Received, line.Sent, line.Duration.TotalMilliseconds, account, address, tokenId, record.Decision ?? "-");
+        Answered(
+            log,
+            line.Method,
+            record.Route,
+            record.Repository ?? "-",
+            line.Status,
+            line.Received,
+            line.Sent,
+            line.Duration.TotalMilliseconds,
+            account,
+            address,
+            tokenId,
+            record.Decision ?? "-");
     }
 
     [LoggerMessage(
+        EventId = LogEvents.Access,
+        EventName = nameof(LogEvents.Access),
         Level = LogLevel.Information,
         SkipEnabledCheck = true,
-        Message = "{Method} {Route} repository={Repository} status={Status} received={Received} sent={Sent} ms={Milliseconds:0.###} account={Account} address={Address} token={TokenId} decision={Decision}")]
+        Message = "{Method} {Route} repository={Repository} status={Status} received={Received} sent={Sent} ms={Milliseconds:0.###} "
+            + "account={Account} address={Address} token={TokenId} decision={Decision}")]
     private static partial void Answered(
-        ILogger log, string method, string route, string repository, int status, long received, long sent, double milliseconds, string account, string address, string tokenId, string decision);
+        ILogger log,
+        string method,
+        string route,
+        string repository,
+        int status,
+        long received,
+        long sent,
+        double milliseconds,
+        string account,
+        string address,
+        string tokenId,
+        string decision);
 }

@@ -1,6 +1,9 @@
 namespace AuthIndex.Hosting.Telemetry;
 
-/// <summary>A request's body that counts into <see cref="RequestRecord.Received"/> what is read of it: for bodies that do not tell their length beforehand.</summary>
+/// <summary>
+/// A request's body that counts into <see cref="RequestRecord.Received"/> what is read of it: for bodies that do not tell their length
+/// beforehand.
+/// </summary>
 /// <param name="body">The body.</param>
 /// <param name="record">The request's record.</param>
 public sealed class CountedBodyStream(Stream body, RequestRecord record) : Stream
@@ -37,7 +40,8 @@ public sealed class CountedBodyStream(Stream body, RequestRecord record) : Strea
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     /// <inheritdoc/>
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("A request's body is read asynchronously.");
+    public override int Read(byte[] buffer, int offset, int count) =>
+        throw new NotSupportedException("A request's body is read asynchronously.");
 
     /// <inheritdoc/>
     public override void Flush() => throw new NotSupportedException();

@@ -10,7 +10,9 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace AuthIndex.Hosting.Telemetry;
 
-/// <summary>Log lines for people: time, level, where from, the request they belong to in brackets, and what there is to say, all on one line.</summary>
+/// <summary>
+/// Log lines for people: time, level, where from, the request they belong to in brackets, and what there is to say, all on one line.
+/// </summary>
 /// <param name="time">The clock.</param>
 internal sealed class ConsoleLogLine(TimeProvider time) : ConsoleFormatter(FormName)
 {
@@ -62,7 +64,8 @@ internal sealed class JsonLogLine(TimeProvider time) : ConsoleFormatter(FormName
     /// <summary>Its name among the forms.</summary>
     public const string FormName = "authindex-json";
 
-    private static readonly JsonWriterOptions Form = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }; // never HTML; people search in it too
+    // never HTML; people search in it too
+    private static readonly JsonWriterOptions Form = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <inheritdoc/>
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
@@ -75,8 +78,13 @@ internal sealed class JsonLogLine(TimeProvider time) : ConsoleFormatter(FormName
             json.WriteString("LogLevel"u8, logEntry.LogLevel.ToString());
             json.WriteString("Category"u8, logEntry.Category);
             json.WriteNumber("EventId"u8, logEntry.EventId.Id);
+            if (logEntry.EventId.Name is { } name) json.WriteString("EventName"u8, name);
             if (RequestRecord.Current is { } request) json.WriteString("RequestId"u8, request.Id);
-            if (Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity) json.WriteString("TraceId"u8, activity.TraceId.ToHexString());
+            if (Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity)
+            {
+                json.WriteString("TraceId"u8, activity.TraceId.ToHexString());
+            }
+
             json.WriteString("Message"u8, logEntry.Formatter(logEntry.State, logEntry.Exception));
             if (logEntry.Exception is not null) json.WriteString("Exception"u8, logEntry.Exception.ToString());
             if (logEntry.State is IReadOnlyList<KeyValuePair<string, object?>> state) WriteState(json, state);

@@ -3,7 +3,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace AuthIndex.Hosting.Telemetry;
 
-/// <summary>GET /metrics: what the server counts, for Prometheus. Whoever reaches the server may read it: no label names an account, a repository or an address.</summary>
+/// <summary>
+/// GET /metrics: what the server counts, for Prometheus. Whoever reaches the server may read it: no label names an account, a
+/// repository or an address.
+/// </summary>
 public sealed class MetricsEndpoint(MetricsPage page)
 {
     /// <summary>Answers.</summary>

@@ -68,7 +68,8 @@ internal sealed class MetricFamily
     private static readonly double[] DefaultBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
     private readonly ConcurrentDictionary<KeyValuePair<string, object?>[], MetricSeries> series = new(LabelComparer.Instance);
-    private readonly ConcurrentDictionary<KeyValuePair<string, object?>[], MetricSeries>.AlternateLookup<ReadOnlySpan<KeyValuePair<string, object?>>> byLabels;
+    private readonly ConcurrentDictionary<KeyValuePair<string, object?>[],
+        MetricSeries>.AlternateLookup<ReadOnlySpan<KeyValuePair<string, object?>>> byLabels;
     private readonly bool isObserved;
     private readonly double[] bounds;
     private readonly MetricKind kind;
@@ -79,7 +80,9 @@ internal sealed class MetricFamily
         byLabels = series.GetAlternateLookup<ReadOnlySpan<KeyValuePair<string, object?>>>();
         kind = KindOf(instrument);
         isObserved = instrument.IsObservable;
-        bounds = kind != MetricKind.Histogram ? [] : instrument is Histogram<double> { Advice.HistogramBucketBoundaries: { } advised } ? [.. advised] : DefaultBuckets;
+        bounds = kind != MetricKind.Histogram
+            ? []
+            : instrument is Histogram<double> { Advice.HistogramBucketBoundaries: { } advised } ? [.. advised] : DefaultBuckets;
         Name = instrument.Name.Replace('.', '_') + Unit(instrument.Unit) + (kind == MetricKind.Counter ? "_total" : "");
         head = $"# HELP {Name} {instrument.Description}\n# TYPE {Name} {kind.ToString().ToLowerInvariant()}\n";
     }
@@ -118,7 +121,9 @@ internal sealed class MetricFamily
         foreach (var (key, value) in labels)
         {
             if (text.Length > 0) text.Append(',');
-            text.Append(key).Append("=\"").Append(value?.ToString()?.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal)).Append('"');
+            text.Append(key).Append("=\"").Append(
+                value?.ToString()?.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)
+                    .Replace("\n", "\\n", StringComparison.Ordinal)).Append('"');
         }
 
         return text.ToString();
@@ -134,11 +139,14 @@ internal sealed class MetricFamily
     };
 
     /// <summary>Compares labels in the order in which they are given, which is always the same for an instrument.</summary>
-    private sealed class LabelComparer : IEqualityComparer<KeyValuePair<string, object?>[]>, IAlternateEqualityComparer<ReadOnlySpan<KeyValuePair<string, object?>>, KeyValuePair<string, object?>[]>
+    private sealed class LabelComparer
+        : IEqualityComparer<KeyValuePair<string, object?>[]>, IAlternateEqualityComparer<ReadOnlySpan<KeyValuePair<string, object?>>,
+            KeyValuePair<string, object?>[]>
     {
         public static readonly LabelComparer Instance = new();
 
-        public bool Equals(KeyValuePair<string, object?>[]? x, KeyValuePair<string, object?>[]? y) => x is not null && y is not null && Equals(x.AsSpan(), y);
+        public bool Equals(KeyValuePair<string, object?>[]? x, KeyValuePair<string, object?>[]? y) =>
+            x is not null && y is not null && Equals(x.AsSpan(), y);
 
         public int GetHashCode(KeyValuePair<string, object?>[] labels) => GetHashCode(labels.AsSpan());
 
@@ -217,7 +225,8 @@ internal sealed class MetricSeries(string labels, double[] bounds, MetricKind ki
             for (var i = 0; i < counts.Length; i++)
             {
                 var bound = i < bounds.Length ? bounds[i].ToString(CultureInfo.InvariantCulture) : "+Inf";
-                page.Append(CultureInfo.InvariantCulture, $"{name}_bucket{Braced(Joined(labels, $"le=\"{bound}\""))} {total += counts[i]}\n");
+                page.Append(
+                    CultureInfo.InvariantCulture, $"{name}_bucket{Braced(Joined(labels, $"le=\"{bound}\""))} {total += counts[i]}\n");
             }
 
             page.Append(CultureInfo.InvariantCulture, $"{name}_sum{Braced(labels)} {value}\n{name}_count{Braced(labels)} {total}\n");

@@ -24,7 +24,8 @@ public static class RequestId
     // Crockford's base 32, as decision ids are written.
     private const string Alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-    private static readonly SearchValues<char> Allowed = SearchValues.Create("-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
+    private static readonly SearchValues<char> Allowed = SearchValues.Create(
+        "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
 
     // 40 random bits tell the processes apart, 40 counted ones the requests of a process.
     private static readonly string Prefix = NewPrefix();
@@ -34,7 +35,8 @@ public static class RequestId
     public static string Of(StringValues header) => header is [{ } text] && IsWellFormed(text) ? text : New();
 
     /// <summary>Whether a text can be an id: 1 to 64 letters, digits, points, hyphens and underscores.</summary>
-    public static bool IsWellFormed([NotNullWhen(true)] string? text) => text is { Length: > 0 and <= MaxLength } && !text.AsSpan().ContainsAnyExcept(Allowed);
+    public static bool IsWellFormed([NotNullWhen(true)] string? text) =>
+        text is { Length: > 0 and <= MaxLength } && !text.AsSpan().ContainsAnyExcept(Allowed);
 
     /// <summary>An id that no other request has.</summary>
     public static string New() => string.Create(PrefixLength + 1 + CounterLength, Interlocked.Increment(ref last), static (text, number) =>

@@ -15,11 +15,15 @@ public sealed class RequestMetrics
 
     public RequestMetrics(Meter meter)
     {
-        requests = meter.CreateCounter<long>("authindex.http.requests", description: "Requests answered, by route, method and class of status (aborted: broken off, as when the client hung up).");
-        durations = meter.CreateHistogram<double>("authindex.http.request.duration", "s", "How long requests took, the sending of their answers included.");
+        requests = meter.CreateCounter<long>(
+            "authindex.http.requests",
+            description: "Requests answered, by route, method and class of status (aborted: broken off, as when the client hung up).");
+        durations = meter.CreateHistogram<double>(
+            "authindex.http.request.duration", "s", "How long requests took, the sending of their answers included.");
         received = meter.CreateCounter<long>("authindex.http.received", "By", "Bytes of the bodies of requests.");
         sent = meter.CreateCounter<long>("authindex.http.sent", "By", "Bytes of the bodies of answers.");
-        meter.CreateObservableGauge("authindex.http.requests.active", () => Interlocked.Read(ref active), description: "Requests under way.");
+        meter.CreateObservableGauge(
+            "authindex.http.requests.active", () => Interlocked.Read(ref active), description: "Requests under way.");
     }
 
     /// <summary>A request has come.</summary>

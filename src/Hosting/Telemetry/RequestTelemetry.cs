@@ -7,7 +7,8 @@ using Microsoft.AspNetCore.Http;
 namespace AuthIndex.Hosting.Telemetry;
 
 /// <summary>Around every request: gives it its name, and tells the metrics, the trace and the access log of it when it is over.</summary>
-public sealed class RequestTelemetry(ListenerOptions options, RequestMetrics metrics, AccessLog accessLog, TimeProvider time) : IStartupFilter
+public sealed class RequestTelemetry(ListenerOptions options, RequestMetrics metrics, AccessLog accessLog, TimeProvider time)
+    : IStartupFilter
 {
     private readonly bool isTraced = options.Telemetry.OtlpEndpoint is not null;
 
@@ -41,12 +42,18 @@ public sealed class RequestTelemetry(ListenerOptions options, RequestMetrics met
     private void Finish(HttpContext context, RequestRecord record, bool isBroken, TimeSpan duration)
     {
         var (request, response) = (context.Request, context.Response);
-        var status = IsBrokenOff(context, record) ? 0 : isBroken && !response.HasStarted ? StatusCodes.Status500InternalServerError : response.StatusCode;
+        var status = IsBrokenOff(context, record)
+            ? 0
+            : isBroken && !response.HasStarted ? StatusCodes.Status500InternalServerError : response.StatusCode;
         var received = record.Received ?? request.ContentLength ?? 0;
         var sent = record.Sent ?? (HttpMethods.IsHead(request.Method) ? 0 : response.ContentLength ?? 0);
         metrics.End(record.Route, request.Method, status, duration, received, sent);
         if (isTraced && Activity.Current is { IsAllDataRequested: true } span) Describe(span, request.Method, record, status);
-        if (accessLog.IsOn) accessLog.Add(new AccessLine(record, LogText.Clean(request.Method), status, received, sent, duration, ClientAddress.Of(context.Connection)));
+        if (accessLog.IsOn)
+        {
+            accessLog.Add(new AccessLine(record, LogText.Clean(request.Method), status, received, sent, duration,
+                ClientAddress.Of(context.Connection)));
+        }
     }
 
     // Who hangs up on the last byte has had the whole answer; and who hung up before may be known by what was not sent only,

@@ -48,7 +48,14 @@ public sealed partial class CertificateFiles
         var (from, until) = (new DateTimeOffset(set.Certificate.NotBefore), new DateTimeOffset(set.Certificate.NotAfter));
         var date = until.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         if (now >= until) return new HealthPart("certificate", HealthStatus.Failed, $"it expired at {date}");
-        if (failure is not null) return new HealthPart("certificate", HealthStatus.Degraded, $"the renewed files cannot be used, as the log says; the certificate before them is served until {date}");
+        if (failure is not null)
+        {
+            return new HealthPart(
+                "certificate",
+                HealthStatus.Degraded,
+                $"the renewed files cannot be used (see the log); the previous certificate is served until {date}");
+        }
+
         return until - now < (until - from) / 10
             ? new HealthPart("certificate", HealthStatus.Degraded, $"it expires at {date} and has not been renewed")
             : new HealthPart("certificate", HealthStatus.Ok);
@@ -89,7 +96,9 @@ public sealed partial class CertificateFiles
         {
             var texts = Array.ConvertAll(paths, File.ReadAllText);
             digest = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', texts)));
-            return last is not null && digest.AsSpan().SequenceEqual(last.Digest) ? last.Set : CertificateSet.Parse(texts[0], texts[1], [.. bundles.Select((b, i) => (b.TrustDomain, texts[i + 2]))], isSpiffe);
+            return last is not null && digest.AsSpan().SequenceEqual(last.Digest)
+                ? last.Set
+                : CertificateSet.Parse(texts[0], texts[1], [.. bundles.Select((b, i) => (b.TrustDomain, texts[i + 2]))], isSpiffe);
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {
@@ -105,13 +114,21 @@ public sealed partial class CertificateFiles
         LogUnknownIssuer(log, paths[0], issuer);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The certificate {File} was renewed; it is good until {Until:u}")]
+    [LoggerMessage(
+        EventId = LogEvents.CertificateRenewed, EventName = nameof(LogEvents.CertificateRenewed), Level = LogLevel.Information,
+        Message = "The certificate {File} was renewed; it is valid until {Until:u}")]
     private static partial void LogRenewed(ILogger log, string file, DateTime until);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The certificate {File} is followed by none of \"{Issuer}\", which this machine does not trust: if that is an intermediate authority, append its certificate to the file; if it is a root, clients must trust it")]
+    [LoggerMessage(
+        EventId = LogEvents.CertificateIssuerMissing, EventName = nameof(LogEvents.CertificateIssuerMissing), Level = LogLevel.Warning,
+        Message = "The certificate {File} is not followed by that of its issuer \"{Issuer}\", which this machine does not trust: "
+            + "if that is an intermediate authority, append its certificate to the file; if it is a root, clients must trust it")]
     private static partial void LogUnknownIssuer(ILogger log, string file, string issuer);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The certificate {CertificateFile} and the key {KeyFile} were changed and cannot be used: {Reason}; the ones before stay in force")]
+    [LoggerMessage(
+        EventId = LogEvents.CertificateUnusable, EventName = nameof(LogEvents.CertificateUnusable), Level = LogLevel.Error,
+        Message = "The certificate {CertificateFile} and the key {KeyFile} were changed and cannot be used: {Reason}; the previous "
+            + "ones remain in use")]
     private static partial void LogUnusable(ILogger log, string certificateFile, string keyFile, string reason);
 
     private sealed record Seen(byte[] Digest, CertificateSet Set, string? Failure);

@@ -23,15 +23,20 @@ public sealed record CertificateSet(
     /// <summary>Makes one of the files' contents.</summary>
     /// <param name="certificate">The certificate and its intermediate certificates.</param>
     /// <param name="key">Its key.</param>
-    /// <param name="bundles">The clients' authorities, each bundle with its trust domain; null where the bundle itself says it or none matters.</param>
+    /// <param name="bundles">
+    /// The clients' authorities, each bundle with its trust domain; null where the bundle itself says it or none matters.
+    /// </param>
     /// <param name="isSpiffe">Whether trust domains matter.</param>
-    /// <exception cref="CryptographicException">Something is not PEM, the key is not that of the certificate, or the trust domain of a bundle is not known.</exception>
+    /// <exception cref="CryptographicException">
+    /// Something is not PEM, the key is not that of the certificate, or the trust domain of a bundle is not known.
+    /// </exception>
     /// <exception cref="ArgumentException">A text holds no certificate or no key.</exception>
-    public static CertificateSet Parse(string certificate, string key, IReadOnlyList<(string? TrustDomain, string Pem)> bundles, bool isSpiffe)
+    public static CertificateSet Parse(
+        string certificate, string key, IReadOnlyList<(string? TrustDomain, string Pem)> bundles, bool isSpiffe)
     {
         var chain = new X509Certificate2Collection();
         chain.ImportFromPem(certificate);
-        if (chain.Count == 0) throw new CryptographicException("the certificate's file holds no certificate in PEM");
+        if (chain.Count == 0) throw new CryptographicException("the certificate file contains no PEM certificate");
         var leaf = Load(chain, certificate, key);
         if (TlsKey.Problem(leaf) is { } problem) throw new CryptographicException(problem);
         X509Certificate2Collection? authorities = null;
@@ -40,17 +45,19 @@ public sealed record CertificateSet(
         {
             var bundle = new X509Certificate2Collection();
             bundle.ImportFromPem(pem);
-            if (bundle.Count == 0) throw new CryptographicException("the file of the clients' authorities holds no certificate");
+            if (bundle.Count == 0) throw new CryptographicException("the client authorities file contains no certificate");
             (authorities ??= []).AddRange(bundle);
             domains?.Add(domain ?? DomainOf(bundle), bundle);
         }
 
-        return new CertificateSet(leaf, SslStreamCertificateContext.Create(leaf, chain, offline: true), authorities, FindUnknownIssuer(leaf, chain), domains);
+        return new CertificateSet(
+            leaf, SslStreamCertificateContext.Create(leaf, chain, offline: true), authorities, FindUnknownIssuer(leaf, chain), domains);
     }
 
     private static string? FindUnknownIssuer(X509Certificate2 leaf, X509Certificate2Collection file)
     {
-        using var chain = new X509Chain { ChainPolicy = { RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true } };
+        using var chain =
+            new X509Chain { ChainPolicy = { RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true } };
         chain.ChainPolicy.ExtraStore.AddRange(file);
         chain.Build(leaf);
         var last = chain.ChainElements[^1].Certificate;
@@ -59,8 +66,17 @@ public sealed record CertificateSet(
 
     private static X509Certificate2 Load(X509Certificate2Collection chain, string certificate, string key)
     {
-        if (!key.Contains("PRIVATE KEY-----", StringComparison.Ordinal)) throw new CryptographicException("the key's file holds no private key in PEM");
-        if (key.Contains("ENCRYPTED", StringComparison.Ordinal)) throw new CryptographicException("the key is encrypted, and nobody could be asked for its passphrase: write it without one (openssl pkey -in KEY -out NEW)");
+        if (!key.Contains("PRIVATE KEY-----", StringComparison.Ordinal))
+        {
+            throw new CryptographicException("the key file contains no PEM private key");
+        }
+
+        if (key.Contains("ENCRYPTED", StringComparison.Ordinal))
+        {
+            throw new CryptographicException(
+                "the key is encrypted, and a server cannot ask for its passphrase: remove the encryption (openssl pkey -in KEY -out NEW)");
+        }
+
         try
         {
             return X509Certificate2.CreateFromPem(certificate, key);
@@ -69,7 +85,13 @@ public sealed record CertificateSet(
         {
             for (var i = 1; i < chain.Count; i++)
             {
-                if (Fits(chain[i], key)) throw new CryptographicException($"the key belongs to certificate {i + 1} of the file: the server's own must come first, its intermediate certificates after it", e);
+                if (Fits(chain[i], key))
+                {
+                    throw new CryptographicException(
+                        $"the key belongs to certificate {i + 1} of the file: the server's own must come first, its intermediate "
+                            + "certificates after it",
+                        e);
+                }
             }
 
             throw new CryptographicException(TlsKey.Problem(chain[0]) ?? "the key is not that of the certificate, or cannot be read", e);
@@ -94,6 +116,9 @@ public sealed record CertificateSet(
         var domains = bundle.Select(SpiffeId.TrustDomainOf).Distinct().ToList();
         return domains is [{ } only]
             ? only
-            : throw new CryptographicException("the certificates in caFile do not name one SPIFFE trust domain, so each could vouch for any ID: write tls.clientCertificates.trustDomains: [{ name: example.org, caFile: FILE }] instead of caFile, an entry for each domain");
+            : throw new CryptographicException(
+                "the certificates in caFile do not name one SPIFFE trust domain, so each could vouch for any ID: write "
+                    + "tls.clientCertificates.trustDomains: [{ name: example.org, caFile: FILE }] instead of caFile, an entry for each "
+                    + "domain");
     }
 }

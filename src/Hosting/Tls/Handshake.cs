@@ -76,20 +76,32 @@ internal sealed partial class Handshake(CertificateFiles files, ClientCertificat
     /// <summary>What else is wrong with a certificate whose chain is good; null when nothing is.</summary>
     private string? Problem(CertificateSet current, X509Certificate2 leaf, X509Chain chain)
     {
-        if (clients.AccountFrom != ClientCertificateOptions.NoAccount && IsAuthority(leaf)) return "it is an authority's certificate, not a client's";
+        if (clients.AccountFrom != ClientCertificateOptions.NoAccount && IsAuthority(leaf))
+        {
+            return "it is an authority's certificate, not a client's";
+        }
+
         if (current.TrustDomains is not { } domains || SpiffeId.OfWorkload(leaf) is not { } id) return null;
         if (!domains.TryGetValue(SpiffeId.DomainOf(id), out var bundle)) return $"the trust domain of {id} is not configured";
         var root = chain.ChainElements[^1].Certificate.RawDataMemory;
-        return bundle.Any(c => c.RawDataMemory.Span.SequenceEqual(root.Span)) ? null : $"its authority is not one of the trust domain of {id}";
+        return bundle.Any(c => c.RawDataMemory.Span.SequenceEqual(root.Span))
+            ? null
+            : $"its authority is not one of the trust domain of {id}";
     }
 
     private static bool IsAuthority(X509Certificate2 leaf) =>
         leaf.Extensions.OfType<X509BasicConstraintsExtension>().Any(e => e.CertificateAuthority)
-        || leaf.Extensions.OfType<X509KeyUsageExtension>().Any(e => (e.KeyUsages & (X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign)) != X509KeyUsageFlags.None);
+        || leaf.Extensions.OfType<X509KeyUsageExtension>().Any(
+            e => (e.KeyUsages & (X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign)) != X509KeyUsageFlags.None);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "The connection {Id} began with no TLS hello: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.TlsNoClientHello, EventName = nameof(LogEvents.TlsNoClientHello), Level = LogLevel.Debug,
+        Message = "Connection {Id} did not begin with a TLS client hello: {Reason}")]
     private static partial void LogNoHello(ILogger log, string id, string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The client certificate \"{Subject}\" is not believed: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.ClientCertificateRejected, EventName = nameof(
+            LogEvents.ClientCertificateRejected), Level = LogLevel.Information,
+        Message = "The client certificate \"{Subject}\" was rejected: {Reason}")]
     private static partial void LogNotBelieved(ILogger log, string subject, string reason);
 }

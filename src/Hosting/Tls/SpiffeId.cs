@@ -18,7 +18,8 @@ public static partial class SpiffeId
 
     /// <summary>The trust domain of an authority: its ID has no path.</summary>
     /// <returns>Null when its certificate names none.</returns>
-    public static string? TrustDomainOf(X509Certificate2 authority) => OnlyUri(authority) is { } id && Authority().IsMatch(id) ? DomainOf(id) : null;
+    public static string? TrustDomainOf(X509Certificate2 authority) =>
+        OnlyUri(authority) is { } id && Authority().IsMatch(id) ? DomainOf(id) : null;
 
     /// <summary>The trust domain in an ID.</summary>
     public static string DomainOf(string id) => id.Split('/')[2];

@@ -15,9 +15,20 @@ internal static class TlsKey
     public static string? Problem(X509Certificate2 certificate)
     {
         using var rsa = certificate.GetRSAPublicKey();
-        if (rsa is not null) return rsa.KeySize < MinRsaBits ? $"its RSA key has {rsa.KeySize} bits, and TLS wants {MinRsaBits} or more" : null;
-        if (certificate.PublicKey.Oid.Value != EllipticCurve) return $"its key is of the kind {certificate.PublicKey.Oid.FriendlyName ?? certificate.PublicKey.Oid.Value}: use RSA, or an elliptic curve";
-        return Curves.Contains(CurveOf(certificate.PublicKey)) ? null : "the elliptic curve of its key is none that clients know: use P-256, P-384 or P-521";
+        if (rsa is not null)
+        {
+            return rsa.KeySize < MinRsaBits ? $"its RSA key has {rsa.KeySize} bits; TLS needs at least {MinRsaBits}" : null;
+        }
+
+        if (certificate.PublicKey.Oid.Value != EllipticCurve)
+        {
+            return $"its key type {certificate.PublicKey.Oid.FriendlyName ?? certificate.PublicKey.Oid.Value} is not supported: use RSA "
+                + "or an elliptic curve";
+        }
+
+        return Curves.Contains(CurveOf(certificate.PublicKey))
+            ? null
+            : "clients do not support the elliptic curve of its key: use P-256, P-384 or P-521";
     }
 
     private static string? CurveOf(PublicKey key)

@@ -7,7 +7,8 @@ namespace AuthIndex.Hosting.Web;
 public static class ClientAddress
 {
     /// <summary>
-    /// The address at the other end of a request's connection, behind trusted proxies the one that they tell; an IPv4 address as itself where the system
+    /// The address at the other end of a request's connection, behind trusted proxies the one that they tell; an IPv4 address as itself
+    /// where the system
     /// has it mapped into IPv6 (RFC 4291 section 2.5.5.2). Null where it has none.
     /// </summary>
     public static IPAddress? Of(ConnectionInfo connection) =>

@@ -48,22 +48,38 @@ internal sealed partial class ForwardedAddress(ListenerOptions options, TimeProv
         return client;
     }
 
-    /// <summary>Reads an address, which some proxies write with a port; null for what is none, short and octal forms of IPv4 among it.</summary>
+    /// <summary>
+    /// Reads an address, which some proxies write with a port; null for what is none, short and octal forms of IPv4 among it.
+    /// </summary>
     private static IPAddress? Parse(string text)
     {
-        if (text.StartsWith('[') && text.IndexOf(']', StringComparison.Ordinal) is > 0 and var end) text = IsPort(text[(end + 1)..]) ? text[1..end] : "";
-        else if (text.Count(c => c == ':') == 1 && text.IndexOf(':', StringComparison.Ordinal) is var colon) text = IsPort(text[colon..]) ? text[..colon] : "";
+        if (text.StartsWith('[') && text.IndexOf(']', StringComparison.Ordinal) is > 0 and var end)
+        {
+            text = IsPort(text[(end + 1)..]) ? text[1..end] : "";
+        }
+        else if (text.Count(c => c == ':') == 1 && text.IndexOf(':', StringComparison.Ordinal) is var colon)
+        {
+            text = IsPort(text[colon..]) ? text[..colon] : "";
+        }
+
         if (!IPAddress.TryParse(text, out var address)) return null;
         if (address.AddressFamily == AddressFamily.InterNetwork) return address.ToString() == text ? address : null;
         return text.AsSpan().ContainsAny("%[]") ? null : address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
     }
 
-    private static bool IsPort(string text) => text is "" || (text[0] == ':' && ushort.TryParse(text.AsSpan(1), System.Globalization.NumberStyles.None, null, out _));
+    private static bool IsPort(string text) =>
+        text is "" || (text[0] == ':' && ushort.TryParse(text.AsSpan(1), System.Globalization.NumberStyles.None, null, out _));
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "X-Forwarded-For from {Address} is ignored, since {Section}.trustedProxies does not list that address: if it is a proxy, all its clients are taken for one. Told once an hour at most")]
+    [LoggerMessage(
+        EventId = LogEvents.ForwardedForIgnored, EventName = nameof(LogEvents.ForwardedForIgnored), Level = LogLevel.Warning,
+        Message = "Ignoring X-Forwarded-For from {Address}, which {Section}.trustedProxies does not list: if it is a proxy, all "
+            + "its clients appear to share one address. Logged at most once an hour")]
     private static partial void LogUntrusted(ILogger log, IPAddress? address, string section);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The trusted proxy {Address} sends an X-Forwarded-For that cannot be read: \"{Text}\"; the client's address counts as unknown. Told once an hour at most")]
+    [LoggerMessage(
+        EventId = LogEvents.ForwardedForUnreadable, EventName = nameof(LogEvents.ForwardedForUnreadable), Level = LogLevel.Warning,
+        Message = "The trusted proxy {Address} sent an X-Forwarded-For that cannot be read: \"{Text}\"; the client's address is "
+            + "treated as unknown. Logged at most once an hour")]
     private static partial void LogUnreadable(ILogger log, IPAddress? address, string text);
 
     /// <summary>Lets one through in an hour, since every client can send the header.</summary>

@@ -3,7 +3,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace AuthIndex.Hosting.Web;
 
-/// <summary>The page at <c>/</c>: tells who types the address into a browser what answers there. It says nothing that a client is not told anyway.</summary>
+/// <summary>
+/// The page at <c>/</c>: tells who types the address into a browser what answers there. It says nothing that a client is not told
+/// anyway.
+/// </summary>
 /// <param name="text">The page, plain text.</param>
 public sealed class FrontPageEndpoint(string text)
 {
@@ -25,6 +28,8 @@ public sealed class FrontPageEndpoint(string text)
 
         response.ContentType = "text/plain; charset=utf-8";
         response.ContentLength = page.Length;
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(page, context.RequestAborted).AsTask();
+        return HttpMethods.IsHead(context.Request.Method)
+            ? Task.CompletedTask
+            : response.Body.WriteAsync(page, context.RequestAborted).AsTask();
     }
 }

@@ -12,7 +12,8 @@ namespace AuthIndex.Hosting.Web;
 /// are answered, so that whoever balances load sees the one before meeting the other; what it answers meanwhile ends its
 /// connection. Then it listens no more and ends. What is not done within the time allowed is cut.
 /// </summary>
-public sealed partial class GracefulShutdown(ListenerOptions options, IHostApplicationLifetime lifetime, ILogger<GracefulShutdown> log) : IHostedLifecycleService, IStartupFilter, IDisposable
+public sealed partial class GracefulShutdown(ListenerOptions options, IHostApplicationLifetime lifetime, ILogger<GracefulShutdown> log)
+    : IHostedLifecycleService, IStartupFilter, IDisposable
 {
     private readonly CancellationTokenSource limit = new();
     private readonly TaskCompletionSource idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -20,7 +21,8 @@ public sealed partial class GracefulShutdown(ListenerOptions options, IHostAppli
     private int inFlight = 1; // the server itself, until it is told to stop
 
     /// <summary>What readiness says of it.</summary>
-    public IEnumerable<HealthPart> Parts => isDraining ? [new HealthPart("draining", HealthStatus.Failed, "the server was told to stop")] : [];
+    public IEnumerable<HealthPart> Parts =>
+        isDraining ? [new HealthPart("draining", HealthStatus.Failed, "the server was told to stop")] : [];
 
     /// <inheritdoc/>
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
@@ -29,7 +31,11 @@ public sealed partial class GracefulShutdown(ListenerOptions options, IHostAppli
         {
             var isCounted = !isDraining;
             if (isCounted) Interlocked.Increment(ref inFlight);
-            else if (HttpProtocol.IsHttp11(context.Request.Protocol) || HttpProtocol.IsHttp10(context.Request.Protocol)) context.Response.Headers.Connection = "close";
+            else if (HttpProtocol.IsHttp11(context.Request.Protocol) || HttpProtocol.IsHttp10(context.Request.Protocol))
+            {
+                context.Response.Headers.Connection = "close";
+            }
+
             try
             {
                 await using var cut = limit.Token.UnsafeRegister(static abort => ((Action)abort!)(), (Action)context.Abort);
@@ -86,6 +92,8 @@ public sealed partial class GracefulShutdown(ListenerOptions options, IHostAppli
         if (Interlocked.Decrement(ref inFlight) == 0) idle.TrySetResult();
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} requests were not done within {DrainTimeout} of being told to stop and are cut")]
+    [LoggerMessage(
+        EventId = LogEvents.RequestsCut, EventName = nameof(LogEvents.RequestsCut), Level = LogLevel.Warning,
+        Message = "Aborting {Count} requests that did not finish within {DrainTimeout} of the stop signal")]
     private static partial void LogCut(ILogger log, int count, TimeSpan drainTimeout);
 }

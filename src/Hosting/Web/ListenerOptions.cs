@@ -14,7 +14,9 @@ public abstract class ListenerOptions
     /// <summary>The address; port 0 lets the system choose.</summary>
     public ListenAddress Listen { get; set; }
 
-    /// <summary>The URL under which clients reach the server when it is not the listening address: behind a proxy, or another name.</summary>
+    /// <summary>
+    /// The URL under which clients reach the server when it is not the listening address: behind a proxy, or another name.
+    /// </summary>
     public Uri? PublicUrl { get; set; }
 
     /// <summary>Allows plain HTTP on an address that other machines can reach. Passwords and tokens then travel readable.</summary>
@@ -75,7 +77,9 @@ public sealed class ClientCertificateOptions
     /// <summary>The word of <see cref="AccountFrom"/> for SPIFFE IDs.</summary>
     public const string Spiffe = "spiffe";
 
-    /// <summary>The authorities whose certificates are believed, in PEM; without it and <see cref="TrustDomains"/> none is asked for.</summary>
+    /// <summary>
+    /// The authorities whose certificates are believed, in PEM; without it and <see cref="TrustDomains"/> none is asked for.
+    /// </summary>
     [FilePath]
     public string? CaFile { get; set; }
 
@@ -96,9 +100,12 @@ public sealed class ClientCertificateOptions
     /// <summary>Whether clients are asked for certificates.</summary>
     internal bool IsAsked => CaFile is not null || TrustDomains.Count > 0;
 
-    /// <summary>The files of authorities, each with the trust domain that it is for; null where the file itself says it or none matters.</summary>
+    /// <summary>
+    /// The files of authorities, each with the trust domain that it is for; null where the file itself says it or none matters.
+    /// </summary>
     internal IReadOnlyList<(string? TrustDomain, string File)> Bundles =>
-        [.. CaFile is null ? [] : (ReadOnlySpan<(string?, string)>)[(null, CaFile)], .. TrustDomains.Select(d => ((string?)d.Name, d.CaFile!))];
+        [.. CaFile is null ? [] : (ReadOnlySpan<(string?, string)>)[(null, CaFile)], .. TrustDomains.Select(
+            d => ((string?)d.Name, d.CaFile!))];
 }
 
 /// <summary>One SPIFFE trust domain.</summary>
@@ -106,7 +113,7 @@ public sealed class TrustDomainOptions
 {
     /// <summary>Its name, as in <c>spiffe://NAME/…</c>.</summary>
     [Required]
-    [RegularExpression("[a-z0-9._-]{1,255}", ErrorMessage = "must be of small letters, digits and . _ -")]
+    [RegularExpression("[a-z0-9._-]{1,255}", ErrorMessage = "must consist of lower-case letters, digits and . _ -")]
     public string? Name { get; set; }
 
     /// <summary>Its authorities, in PEM.</summary>

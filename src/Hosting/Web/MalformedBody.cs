@@ -9,7 +9,8 @@ public static class MalformedBody
     public static int? StatusOf(Exception e) => e switch
     {
         BadHttpRequestException bad => bad.StatusCode,
-        IOException { InnerException: OverflowException } => StatusCodes.Status400BadRequest, // Kestrel's word for a chunk of 2 GiB and more
+        // Kestrel's word for a chunk of 2 GiB and more
+        IOException { InnerException: OverflowException } => StatusCodes.Status400BadRequest,
         _ => null,
     };
 }

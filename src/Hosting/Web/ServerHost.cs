@@ -31,7 +31,10 @@ public static class ServerHost
     // What background work may take once the requests are done.
     private static readonly TimeSpan LastWork = TimeSpan.FromSeconds(5);
 
-    /// <summary>A builder with Kestrel on the configured address, logging to standard error, and nothing taken from the environment behind the configuration's back.</summary>
+    /// <summary>
+    /// A builder with Kestrel on the configured address, logging to standard error, and nothing taken from the environment behind the
+    /// configuration's back.
+    /// </summary>
     /// <exception cref="OperatorException">The address would carry passwords in the clear, or the certificate cannot be used.</exception>
     public static WebApplicationBuilder CreateBuilder(ListenerOptions options, string name, Action<KestrelServerOptions> limits)
     {
@@ -50,7 +53,8 @@ public static class ServerHost
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + LastWork);
         services.TryAddSingleton(TimeProvider.System);
         AddTelemetry(services, options, name);
-        services.AddSingleton(s => new GracefulShutdown(options, s.GetRequiredService<IHostApplicationLifetime>(), s.GetRequiredService<ILogger<GracefulShutdown>>()));
+        services.AddSingleton(s => new GracefulShutdown(options, s.GetRequiredService<IHostApplicationLifetime>(),
+            s.GetRequiredService<ILogger<GracefulShutdown>>()));
         services.AddSingleton<IStartupFilter>(s => s.GetRequiredService<GracefulShutdown>());
         services.AddHostedService(s => s.GetRequiredService<GracefulShutdown>());
         services.AddSingleton<HealthEndpoint>();
@@ -60,17 +64,22 @@ public static class ServerHost
     }
 
     /// <summary>Whether the server could listen as it is configured to, so that nothing is made for a start that fails.</summary>
-    /// <exception cref="OperatorException">The options contradict one another, the address would carry passwords in the clear, or it cannot be listened on.</exception>
+    /// <exception cref="OperatorException">
+    /// The options contradict one another, the address would carry passwords in the clear, or it cannot be listened on.
+    /// </exception>
     public static void Try(ListenerOptions options, string name)
     {
         Check(options);
         if (options.Tls.CertificateFile is null && !options.Listen.IsLoopback && !options.InsecureHttp)
         {
-            throw new OperatorException($"{name} would speak plain HTTP on {options.Listen}, where passwords and tokens travel readable: configure tls, listen on 127.0.0.1 behind a proxy, or allow it with insecureHttp: true (--insecure-http)");
+            throw new OperatorException(
+                $"{name}: refusing plain HTTP on {options.Listen}: passwords and tokens would be sent unencrypted. Configure tls, listen "
+                    + "on 127.0.0.1 behind a proxy, or allow it with insecureHttp: true (--insecure-http)");
         }
 
         if (options.Listen.Port == 0) return;
-        foreach (var address in options.Listen.IsLocalhost ? [IPAddress.Loopback, IPAddress.IPv6Loopback] : (IPAddress[])[Resolve(options.Listen)])
+        foreach (var address in options.Listen.IsLocalhost ? [IPAddress.Loopback, IPAddress.IPv6Loopback]
+            : (IPAddress[])[Resolve(options.Listen)])
         {
             try
             {
@@ -78,7 +87,8 @@ public static class ServerHost
                 if (address.Equals(IPAddress.IPv6Any)) socket.DualMode = true; // as Kestrel listens on it
                 socket.Bind(new IPEndPoint(address, options.Listen.Port));
             }
-            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse || !options.Listen.IsLocalhost) // localhost may lack one of its two
+            catch (SocketException e) when (
+                e.SocketErrorCode == SocketError.AddressAlreadyInUse || !options.Listen.IsLocalhost) // localhost may lack one of its two
             {
                 throw CannotListen(options, e);
             }
@@ -95,13 +105,18 @@ public static class ServerHost
         {
             app.Use(rest => context =>
             {
-                if (options.TrustsProxy(ClientAddress.Of(context.Connection))) context.Features.Set<ITlsConnectionFeature>(new TlsConnectionFeature());
+                if (options.TrustsProxy(ClientAddress.Of(context.Connection)))
+                {
+                    context.Features.Set<ITlsConnectionFeature>(new TlsConnectionFeature());
+                }
+
                 return rest(context);
             });
         }
 
         var services = app.ApplicationServices;
-        var forwarded = new ForwardedAddress(options, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<ForwardedAddress>>());
+        var forwarded = new ForwardedAddress(
+            options, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<ForwardedAddress>>());
         app.Use(rest => context =>
         {
             forwarded.Apply(context);
@@ -110,17 +125,23 @@ public static class ServerHost
     }
 
     /// <summary>
-    /// Starts, writes the address to <paramref name="readyFile"/>, tells systemd where that asks, and runs until SIGTERM or SIGINT; requests in flight finish first
+    /// Starts, writes the address to <paramref name="readyFile"/>, tells systemd where that asks, and runs until SIGTERM or SIGINT;
+    /// requests in flight finish first
     /// (<see cref="GracefulShutdown"/>). A second such signal ends the process at once, with the status of one that the signal killed.
     /// </summary>
-    /// <exception cref="OperatorException">The address cannot be listened on; or a part of the server ended it, which a service manager must see as a failure.</exception>
+    /// <exception cref="OperatorException">
+    /// The address cannot be listened on; or a part of the server ended it, which a service manager must see as a failure.
+    /// </exception>
     public static async Task RunAsync(WebApplication app, ListenerOptions options, string? readyFile, CancellationToken cancellationToken)
     {
         var signals = 0;
         void OnSignal(PosixSignalContext signal)
         {
             // What has been acknowledged is on the disk, so nothing is lost by going.
-            if (Interlocked.Increment(ref signals) > 1) Environment.Exit(signal.Signal == PosixSignal.SIGTERM ? 143 : signal.Signal == PosixSignal.SIGQUIT ? 131 : 130);
+            if (Interlocked.Increment(ref signals) > 1)
+            {
+                Environment.Exit(signal.Signal == PosixSignal.SIGTERM ? 143 : signal.Signal == PosixSignal.SIGQUIT ? 131 : 130);
+            }
         }
 
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
@@ -169,12 +190,17 @@ public static class ServerHost
 
     /// <summary>Why a server ended that nobody stopped; null when none of its parts failed.</summary>
     private static OperatorException? EndedByItself(WebApplication app) =>
-        app.Services.GetServices<IHostedService>().OfType<BackgroundService>().FirstOrDefault(s => s.ExecuteTask is { IsFaulted: true }) is { } failed
-            ? new OperatorException($"the server ended because {failed.GetType().Name} failed: {failed.ExecuteTask!.Exception!.InnerException!.Message}")
+        app.Services.GetServices<IHostedService>().OfType<BackgroundService>().FirstOrDefault(
+            s => s.ExecuteTask is { IsFaulted: true }) is { } failed
+            ? new OperatorException(
+                $"the server ended because {failed.GetType().Name} failed: {failed.ExecuteTask!.Exception!.InnerException!.Message}")
             : null;
 
     private static OperatorException CannotListen(ListenerOptions options, Exception e) =>
-        new($"cannot listen on {options.Listen}: {e.Message}; {options.SectionName}.listen says where ('authindex up': --registry, --token)", e);
+        new(
+            $"cannot listen on {options.Listen}: {e.Message}; {options.SectionName}.listen says where ('authindex up': --registry, "
+                + "--token)",
+            e);
 
     private static void Bind(KestrelServerOptions kestrel, ListenAddress listen, Handshake? handshake)
     {
@@ -188,7 +214,8 @@ public static class ServerHost
 
             endpoint.Use(PlainRequest.AnswerAsync);
             endpoint.Use(handshake.GuardAsync);
-            endpoint.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(handshake.Next()) }); // HTTP/2 by ALPN
+            // HTTP/2 by ALPN
+            endpoint.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(handshake.Next()) });
         }
 
         // Port 0 cannot be bound on both localhost addresses at once.
@@ -228,10 +255,28 @@ public static class ServerHost
         var tls = options.Tls;
         var clients = tls.ClientCertificates;
         if (tls.CertificateFile is null != tls.KeyFile is null) throw new OperatorException("tls needs both certificateFile and keyFile");
-        if (!clients.IsAsked && (clients.Mode != "optional" || clients.AccountFrom != ClientCertificateOptions.NoAccount)) throw new OperatorException("tls.clientCertificates needs caFile, or trustDomains with accountFrom: spiffe: without them no client certificate can be verified");
-        if (clients.TrustDomains.Count > 0 && (clients.CaFile is not null || clients.AccountFrom != ClientCertificateOptions.Spiffe)) throw new OperatorException("tls.clientCertificates.trustDomains is for accountFrom: spiffe, and takes the place of caFile");
-        if (clients.TrustDomains.Select(d => d.Name).Distinct(StringComparer.Ordinal).Count() < clients.TrustDomains.Count) throw new OperatorException("tls.clientCertificates.trustDomains: a name is used more than once; put all authorities of a domain in one file");
-        if (clients.IsAsked && tls.CertificateFile is null) throw new OperatorException("tls.clientCertificates needs certificateFile and keyFile: clients show certificates in TLS only");
+        if (!clients.IsAsked && (clients.Mode != "optional" || clients.AccountFrom != ClientCertificateOptions.NoAccount))
+        {
+            throw new OperatorException(
+                "tls.clientCertificates needs caFile, or trustDomains with accountFrom: spiffe: without them no client certificate can "
+                    + "be verified");
+        }
+
+        if (clients.TrustDomains.Count > 0 && (clients.CaFile is not null || clients.AccountFrom != ClientCertificateOptions.Spiffe))
+        {
+            throw new OperatorException("tls.clientCertificates.trustDomains is for accountFrom: spiffe, and takes the place of caFile");
+        }
+
+        if (clients.TrustDomains.Select(d => d.Name).Distinct(StringComparer.Ordinal).Count() < clients.TrustDomains.Count)
+        {
+            throw new OperatorException(
+                "tls.clientCertificates.trustDomains: a name is used more than once; put all authorities of a domain in one file");
+        }
+
+        if (clients.IsAsked && tls.CertificateFile is null)
+        {
+            throw new OperatorException("tls.clientCertificates needs certificateFile and keyFile: clients show certificates in TLS only");
+        }
     }
 
     /// <summary>Refuses a URL that clients cannot append their paths to.</summary>
@@ -241,8 +286,15 @@ public static class ServerHost
     public static void DemandBase(Uri? url, string key)
     {
         if (url is null) return;
-        if (url.AbsolutePath.TrimEnd('/').EndsWith("/v2", StringComparison.Ordinal)) throw new OperatorException($"{key}: leave out the /v2/ at the end, which clients append themselves");
-        if (url.Query.Length > 0 || url.Fragment.Length > 0) throw new OperatorException($"{key}: a URL that clients append paths to has no query and no fragment");
+        if (url.AbsolutePath.TrimEnd('/').EndsWith("/v2", StringComparison.Ordinal))
+        {
+            throw new OperatorException($"{key}: leave out the /v2/ at the end, which clients append themselves");
+        }
+
+        if (url.Query.Length > 0 || url.Fragment.Length > 0)
+        {
+            throw new OperatorException($"{key}: a URL that clients append paths to has no query and no fragment");
+        }
     }
 
     private static void AddCertificate(IServiceCollection services, TlsOptions tls)
@@ -250,7 +302,8 @@ public static class ServerHost
         CertificateFiles Read(ILogger<CertificateFiles> log) => new(tls.CertificateFile!, tls.KeyFile!, tls.ClientCertificates, log);
         _ = Read(NullLogger<CertificateFiles>.Instance); // what is wrong with the files is told before anything else is made
         services.AddSingleton(s => Read(s.GetRequiredService<ILogger<CertificateFiles>>()));
-        services.AddSingleton(s => new Handshake(s.GetRequiredService<CertificateFiles>(), tls.ClientCertificates, s.GetRequiredService<ILogger<Handshake>>()));
+        services.AddSingleton(s => new Handshake(s.GetRequiredService<CertificateFiles>(), tls.ClientCertificates,
+            s.GetRequiredService<ILogger<Handshake>>()));
         services.AddHealthPart(s => s.GetRequiredService<CertificateFiles>().Health(s.GetRequiredService<TimeProvider>().GetUtcNow()));
     }
 
@@ -264,7 +317,10 @@ public static class ServerHost
             var files = s.GetService<CertificateFiles>(); // none in plain HTTP
             meter.CreateObservableGauge(
                 "authindex.certificate.expiry.time",
-                () => files is null ? (Measurement<long>[])[] : [new(new DateTimeOffset(files.Current.Certificate.NotAfter).ToUnixTimeSeconds())],
+                () =>
+                    files is null
+                        ? (Measurement<long>[])[]
+                        : [new(new DateTimeOffset(files.Current.Certificate.NotAfter).ToUnixTimeSeconds())],
                 "s", "When the server's certificate expires, in Unix seconds.");
             return new MetricsPage(meter);
         });
@@ -275,7 +331,8 @@ public static class ServerHost
         services.AddHealthPart(s => s.GetRequiredService<BackgroundLoops>().Health());
         services.AddSingleton<MetricsEndpoint>();
         services.AddSingleton<RequestMetrics>();
-        services.AddSingleton(s => new AccessLog(options, s.GetRequiredService<Meter>(), s.GetRequiredService<ILoggerFactory>(), s.GetRequiredService<BackgroundLoops>()));
+        services.AddSingleton(s => new AccessLog(options, s.GetRequiredService<Meter>(), s.GetRequiredService<ILoggerFactory>(),
+            s.GetRequiredService<BackgroundLoops>()));
         services.AddHostedService(s => s.GetRequiredService<AccessLog>());
         services.AddSingleton<IStartupFilter>(s => ActivatorUtilities.CreateInstance<RequestTelemetry>(s, options));
         if (options.Telemetry.OtlpEndpoint is not null) AddExport(services, options.Telemetry, name);
@@ -283,7 +340,8 @@ public static class ServerHost
 
     // Apart, so that nothing of it is even loaded where nothing is sent.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void AddExport(IServiceCollection services, TelemetryOptions options, string name) => services.AddHostedService(_ => new OtlpExport(options, name));
+    private static void AddExport(IServiceCollection services, TelemetryOptions options, string name) =>
+        services.AddHostedService(_ => new OtlpExport(options, name));
 
     private static void AddLogging(ILoggingBuilder logging, ListenerOptions options)
     {

@@ -27,7 +27,9 @@ public abstract record SourceNode(SourcePosition At)
     public abstract string Kind { get; }
 }
 
-/// <summary>A plain or quoted scalar. YAML's own types (<c>no</c>, <c>0777</c>, <c>1e3</c>) are never guessed: readers decide by the key.</summary>
+/// <summary>
+/// A plain or quoted scalar. YAML's own types (<c>no</c>, <c>0777</c>, <c>1e3</c>) are never guessed: readers decide by the key.
+/// </summary>
 /// <param name="At">Its place.</param>
 /// <param name="Value">Its text, quotes and escapes resolved.</param>
 /// <param name="IsQuoted">Whether quotes or a block style say that it is text.</param>

@@ -11,11 +11,17 @@ public static class Suggestion
     {
         var words = known.ToList();
         var nearest = words.Select(k => (Word: k, Distance: Distance(word, k))).OrderBy(k => k.Distance).FirstOrDefault();
-        if (nearest.Word is not null && nearest.Distance <= Math.Max(1, Math.Min(word.Length, nearest.Word.Length) / 3)) return $"; did you mean '{nearest.Word}'?";
+        if (nearest.Word is not null && nearest.Distance <= Math.Max(1, Math.Min(word.Length, nearest.Word.Length) / 3))
+        {
+            return $"; did you mean '{nearest.Word}'?";
+        }
+
         return words.Count is > 0 and <= 16 ? $"; known here: {string.Join(", ", words)}" : "";
     }
 
-    /// <summary>The optimal-string-alignment distance, case ignored; words longer than 64 characters are compared by their beginning.</summary>
+    /// <summary>
+    /// The optimal-string-alignment distance, case ignored; words longer than 64 characters are compared by their beginning.
+    /// </summary>
     private static int Distance(string left, string right)
     {
         var (a, b) = (Head(left), Head(right));
@@ -28,7 +34,10 @@ public static class Suggestion
             {
                 var cost = a[i - 1] == b[j - 1] ? 0 : 1;
                 rows[i, j] = Math.Min(Math.Min(rows[i - 1, j] + 1, rows[i, j - 1] + 1), rows[i - 1, j - 1] + cost);
-                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) rows[i, j] = Math.Min(rows[i, j], rows[i - 2, j - 2] + 1);
+                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                {
+                    rows[i, j] = Math.Min(rows[i, j], rows[i - 2, j - 2] + 1);
+                }
             }
         }
 

@@ -9,7 +9,10 @@ namespace AuthIndex.Hosting.Yaml;
 /// <param name="IsInFlow">Whether it stands within brackets or braces.</param>
 public sealed record YamlComment(SourcePosition At, string Text, bool IsInFlow);
 
-/// <summary>What <see cref="YamlSource"/> leaves out, because it means nothing: the comments of a file, and which collections are in brackets or braces.</summary>
+/// <summary>
+/// What <see cref="YamlSource"/> leaves out, because it means nothing: the comments of a file, and which collections are in brackets or
+/// braces.
+/// </summary>
 /// <param name="Comments">The comments, in the file's order.</param>
 /// <param name="FlowStarts">Where lists in brackets and mappings in braces begin.</param>
 public sealed record YamlLayout(IReadOnlyList<YamlComment> Comments, IReadOnlySet<SourcePosition> FlowStarts)
@@ -29,7 +32,10 @@ public sealed record YamlLayout(IReadOnlyList<YamlComment> Comments, IReadOnlySe
                 Comment => 0,
                 _ => (int?)null,
             };
-            if (depth is { } change) found.Add((new SourcePosition(path, (int)scanner.Current!.Start.Line, (int)scanner.Current.Start.Column), change));
+            if (depth is { } change)
+            {
+                found.Add((new SourcePosition(path, (int)scanner.Current!.Start.Line, (int)scanner.Current.Start.Column), change));
+            }
         }
 
         var comments = new List<YamlComment>();
@@ -44,5 +50,6 @@ public sealed record YamlLayout(IReadOnlyList<YamlComment> Comments, IReadOnlySe
     }
 
     /// <summary>Whether one place of a file comes before another.</summary>
-    public static bool IsBefore(SourcePosition first, SourcePosition second) => (first.Line, first.Column).CompareTo((second.Line, second.Column)) < 0;
+    public static bool IsBefore(SourcePosition first, SourcePosition second) =>
+        (first.Line, first.Column).CompareTo((second.Line, second.Column)) < 0;
 }

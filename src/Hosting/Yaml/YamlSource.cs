@@ -21,7 +21,9 @@ public static class YamlSource
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Reads a file. Null with at least one problem that is no warning when it cannot be read whole; an empty file is an empty mapping.</summary>
+    /// <summary>
+    /// Reads a file. Null with at least one problem that is no warning when it cannot be read whole; an empty file is an empty mapping.
+    /// </summary>
     public static SourceNode? ReadFile(string path, ICollection<SourceProblem> problems)
     {
         try
@@ -30,7 +32,8 @@ public static class YamlSource
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             if (file.Length > MaxBytes)
             {
-                problems.Add(new SourceProblem(new SourcePosition(path, 0, 0), $"the file has {file.Length} bytes; at most {MaxBytes} are read"));
+                problems.Add(
+                    new SourceProblem(new SourcePosition(path, 0, 0), $"the file has {file.Length} bytes; at most {MaxBytes} are read"));
                 return null;
             }
 
@@ -91,10 +94,17 @@ public static class YamlSource
             line++;
             var odd = content.IndexOfAnyInRange('\0', '\b');
             if (odd < 0) odd = content.IndexOfAnyInRange('\x0e', '\x1f');
-            if (odd >= 0) return new SourceProblem(new SourcePosition(path, line, odd + 1), $"the control character U+{(int)content[odd]:X4}, which no YAML file holds; was it written whole?");
+            if (odd >= 0)
+            {
+                return new SourceProblem(
+                    new SourcePosition(path, line, odd + 1),
+                    $"the control character U+{(int)content[odd]:X4}, which a YAML file cannot contain; is the file complete?");
+            }
+
             if (content.StartsWith("<<<<<<< ", StringComparison.Ordinal) || content.StartsWith(">>>>>>> ", StringComparison.Ordinal))
             {
-                return new SourceProblem(new SourcePosition(path, line, 1), $"a merge conflict that is not resolved: the line begins with {content[..7]}");
+                return new SourceProblem(
+                    new SourcePosition(path, line, 1), $"a merge conflict that is not resolved: the line begins with {content[..7]}");
             }
         }
 
@@ -105,24 +115,33 @@ public static class YamlSource
     {
         // The parser's own place is often the beginning of what the offending line continues, and at times that of the file.
         var lines = text.Split('\n');
-        var near = Enumerable.Range((int)Math.Max(1, e.Start.Line), (int)Math.Max(0, Math.Min(e.End.Line + 1, lines.Length) - Math.Max(1, e.Start.Line) + 1));
+        var near = Enumerable.Range(
+            (int)Math.Max(1, e.Start.Line), (int)Math.Max(0, Math.Min(e.End.Line + 1, lines.Length) - Math.Max(1, e.Start.Line) + 1));
         foreach (var line in near.Concat(Enumerable.Range(1, lines.Length)))
         {
             var content = lines[line - 1].AsSpan();
             var indentation = content[..^content.TrimStart().Length];
-            if (indentation.Contains('\t')) return new SourceProblem(new SourcePosition(path, line, indentation.IndexOf('\t') + 1), "YAML is indented with spaces; this line begins with a tab");
+            if (indentation.Contains('\t'))
+            {
+                return new SourceProblem(
+                    new SourcePosition(path, line, indentation.IndexOf('\t') + 1),
+                    "YAML is indented with spaces; this line begins with a tab");
+            }
+
             if (indentation.Contains(NoBreakSpace)) return NoBreak(path, line, indentation);
         }
 
         var at = Position(path, e.Start);
         var rest = lines.ElementAtOrDefault(at.Line - 1).AsSpan();
         return at.Column >= 1 && at.Column <= rest.Length && rest[at.Column - 1] is '*' or '&' or '%' or '@' or '`'
-            ? new SourceProblem(at, $"a text that begins with '{rest[at.Column - 1]}' stands in quotes in YAML")
+            ? new SourceProblem(at, $"a text that begins with '{rest[at.Column - 1]}' must be quoted in YAML")
             : rest.Contains(NoBreakSpace) ? NoBreak(path, at.Line, rest) : new SourceProblem(at, $"not YAML: {e.Message}");
     }
 
     private static SourceProblem NoBreak(string path, int line, ReadOnlySpan<char> content) =>
-        new(new SourcePosition(path, line, content.IndexOf(NoBreakSpace) + 1), "a no-break space (U+00A0), which looks like a space and is none to YAML");
+        new(
+            new SourcePosition(path, line, content.IndexOf(NoBreakSpace) + 1),
+            "a no-break space (U+00A0), which looks like a space but is not one in YAML");
 
     private sealed class Reader(string path, string text, ICollection<SourceProblem> problems)
     {
@@ -140,7 +159,7 @@ public static class YamlSource
             var node = ReadNode(0);
             if (stopped) return null;
             parser.Consume<DocumentEnd>();
-            if (parser.Current is DocumentStart another) Complain(another, "a second document; one file holds one");
+            if (parser.Current is DocumentStart another) Complain(another, "a second document; a file holds only one");
             return node is ScalarNode { IsNull: true } ? new MappingNode(node.At, []) : node;
         }
 
@@ -151,12 +170,16 @@ public static class YamlSource
                 parser.MoveNext();
                 return Complain(alias, alias.Value.Value.All(char.IsAsciiLetterOrDigit)
                     ? $"the alias *{alias.Value} is not supported; write the value out"
-                    : "a text that begins with '*' stands in quotes in YAML");
+                    : "a text that begins with '*' must be quoted in YAML");
             }
 
             if (parser.Current is NodeEvent node)
             {
-                if (!node.Anchor.IsEmpty) Complain(node, $"the anchor &{node.Anchor} is not supported; write the value out where it is needed");
+                if (!node.Anchor.IsEmpty)
+                {
+                    Complain(node, $"the anchor &{node.Anchor} is not supported; write the value out where it is needed");
+                }
+
                 if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific) Complain(node, $"the tag {node.Tag} is not supported");
             }
 
@@ -204,7 +227,7 @@ public static class YamlSource
                 }
                 else if (!lines.TryAdd(name.Value, name.At.Line))
                 {
-                    Complain(at, $"the key '{name.Value}' stands here a second time; the first is on line {lines[name.Value]}");
+                    Complain(at, $"the key '{name.Value}' is used twice; the first is on line {lines[name.Value]}");
                 }
                 else if (value is not null)
                 {

@@ -6,7 +6,9 @@ using Microsoft.Extensions.Primitives;
 
 namespace AuthIndex.RegistryCore.Access;
 
-/// <summary>The one gate of the registry: from an <c>Authorization</c> header and a required scope to a verified token or an error.</summary>
+/// <summary>
+/// The one gate of the registry: from an <c>Authorization</c> header and a required scope to a verified token or an error.
+/// </summary>
 internal sealed class AccessCheck(BearerValidator validator, Challenge challenge, RegistryMetrics metrics)
 {
     private const string Scheme = "Bearer ";
@@ -35,7 +37,11 @@ internal sealed class AccessCheck(BearerValidator validator, Challenge challenge
         {
             case TokenOutcome.Valid { Token: var token }:
                 if (RequestRecord.Current is { } request) (request.Account, request.TokenId) = (token.Subject, token.Id);
-                if (required is not null && !token.Grants(required)) return Refuse("insufficient", Insufficient(token, required, asked!, source, isRead));
+                if (required is not null && !token.Grants(required))
+                {
+                    return Refuse("insufficient", Insufficient(token, required, asked!, source, isRead));
+                }
+
                 metrics.TokenChecked("good");
                 return (token, null);
             case TokenOutcome.Invalid { Reason: var reason }:
@@ -49,7 +55,9 @@ internal sealed class AccessCheck(BearerValidator validator, Challenge challenge
 
     /// <summary>The Bearer token in an <c>Authorization</c> header; null when there is none.</summary>
     public static string? TokenIn(StringValues authorization) =>
-        authorization is [{ } header] && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? header[Scheme.Length..].Trim() : null;
+        authorization is [{ } header] && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            ? header[Scheme.Length..].Trim()
+            : null;
 
     private (VerifiedToken? Token, OciError? Error) Refuse(string outcome, OciError error)
     {
@@ -64,7 +72,8 @@ internal sealed class AccessCheck(BearerValidator validator, Challenge challenge
     private OciError Insufficient(VerifiedToken token, Scope required, Scope asked, Scope? source, bool isRead)
     {
         var missing = required.Actions.Except(token.Access.ActionsOn(required.Type, required.Name));
-        var refusal = token.Refusals.FirstOrDefault(r => r.Scope.Type == required.Type && r.Scope.Name == required.Name && r.Scope.Actions.Covers(missing));
+        var refusal = token.Refusals.FirstOrDefault(
+            r => r.Scope.Type == required.Type && r.Scope.Name == required.Name && r.Scope.Actions.Covers(missing));
         if (refusal is null) return challenge.ScopeInsufficient(asked, $"the token does not grant {missing} on {required.Name}", source);
 
         var reason = $"{missing} on {required.Name} refused: {refusal.Reason} (decision {refusal.Decision})";

@@ -11,7 +11,8 @@ internal static class AccessServices
         .AddSingleton(options.TokenServer)
         .AddSingleton(options.Revocations)
         .AddSingleton(options.Identity)
-        .AddSingleton(s => TokenServerHttp.Create(options.TokenServer, TokenServerHttp.Timeout, s.GetRequiredService<ILogger<CertificateFiles>>()))
+        .AddSingleton(
+            s => TokenServerHttp.Create(options.TokenServer, TokenServerHttp.Timeout, s.GetRequiredService<ILogger<CertificateFiles>>()))
         .AddSingleton<IndexConnection>()
         .AddSingleton<IndexClient>()
         .AddSingleton<TrustedKeys>()

@@ -62,7 +62,7 @@ internal sealed class BearerValidator : IDisposable
     }
 
     /// <summary>How much memory the remembered tokens take, in bytes, at most.</summary>
-    public long RememberedBytes => verified.GetCurrentStatistics()!.CurrentEstimatedSize!.Value;
+    public long RememberedBytes => verified.GetCurrentStatistics()?.CurrentEstimatedSize ?? 0;
 
     /// <summary>Judges a token.</summary>
     public async ValueTask<TokenOutcome> ValidateAsync(string token, CancellationToken cancellationToken)
@@ -72,13 +72,19 @@ internal sealed class BearerValidator : IDisposable
         // The hash is the name: a token in memory dumps or eviction callbacks would be a credential.
         var name = Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
         var generation = keys.Generation;
-        if (verified.TryGetValue(name, out Entry? known) && known!.Generation == generation) return await JudgeAsync(known.Token, name, token, cancellationToken);
+        if (verified.TryGetValue(name, out Entry? known) && known?.Generation == generation)
+        {
+            return await JudgeAsync(known.Token, name, token, cancellationToken);
+        }
 
         // First seen, or the keys have changed since: the one that signed it may be withdrawn.
         var outcome = await VerifyAsync(token, cancellationToken);
         if (outcome is not TokenOutcome.Valid { Token: var fresh }) return outcome;
         var size = BytesPerEntry + (BytesPerCharacter * token.Length);
-        verified.Set(name, new Entry(fresh, generation), new MemoryCacheEntryOptions { Size = size, AbsoluteExpiration = fresh.Expires + link.Leeway });
+        verified.Set(
+            name,
+            new Entry(fresh, generation),
+            new MemoryCacheEntryOptions { Size = size, AbsoluteExpiration = fresh.Expires + link.Leeway });
         return await JudgeAsync(fresh, name, token, cancellationToken);
     }
 
@@ -88,14 +94,16 @@ internal sealed class BearerValidator : IDisposable
     private async ValueTask<TokenOutcome> VerifyAsync(string token, CancellationToken cancellationToken)
     {
         if (token.AsSpan().Count('.') != 2) return new TokenOutcome.Invalid("the token is not a signed JWT of three parts");
-        if (ReadPart(token, 0) is not { } header || ReadHeader(header, out var keyId) is { } headerProblem)
+        if (ReadPart(token, 0) is not { } header || !IsAcceptable(header, out var keyId))
         {
             return new TokenOutcome.Invalid("the token's header is not acceptable");
         }
 
         if (await keys.FindAsync(keyId, ReadChain(header), cancellationToken) is not { } key)
         {
-            return keys.Any ? new TokenOutcome.Invalid("the token is signed by a key that is not trusted") : new TokenOutcome.Unjudged("the token server's keys have not been received yet");
+            return keys.Any
+                ? new TokenOutcome.Invalid("the token is signed by a key that is not trusted")
+                : new TokenOutcome.Unjudged("the token server's keys have not been received yet");
         }
 
         var result = await handler.ValidateTokenAsync(token, Parameters(key));
@@ -122,15 +130,22 @@ internal sealed class BearerValidator : IDisposable
     {
         if (JudgeTimes(verifiedToken) is { } reason) return new(new TokenOutcome.Invalid(reason));
         if (revoked.Covers(verifiedToken)) return new(new TokenOutcome.Invalid("the token was revoked"));
-        if (contact.Refuses) return new(new TokenOutcome.Unjudged("whether the token was revoked cannot be told: the index has not been heard of for too long"));
-        return link.Introspect ? IntrospectAsync(verifiedToken, name, token, cancellationToken) : new(new TokenOutcome.Valid(verifiedToken));
+        if (contact.Refuses)
+        {
+            return new(new TokenOutcome.Unjudged("cannot check whether the token was revoked: the index has not answered for too long"));
+        }
+
+        return link.Introspect
+            ? IntrospectAsync(verifiedToken, name, token, cancellationToken)
+            : new(new TokenOutcome.Valid(verifiedToken));
     }
 
-    private async ValueTask<TokenOutcome> IntrospectAsync(VerifiedToken verifiedToken, string name, string token, CancellationToken cancellationToken) =>
+    private async ValueTask<TokenOutcome> IntrospectAsync(
+        VerifiedToken verifiedToken, string name, string token, CancellationToken cancellationToken) =>
         await introspection.IsActiveAsync(name, token, cancellationToken) switch
         {
             true => new TokenOutcome.Valid(verifiedToken),
-            false => new TokenOutcome.Invalid("the token is not good any more: it was revoked, or its account is suspended or gone"),
+            false => new TokenOutcome.Invalid("the token is no longer valid: it was revoked, or its account was suspended or deleted"),
             null => new TokenOutcome.Unjudged("the index, which is asked about every token, does not answer"),
         };
 
@@ -142,24 +157,30 @@ internal sealed class BearerValidator : IDisposable
     }
 
     /// <summary>
-    /// Null when the header is acceptable. Keys that the token brings along (jwk, jku, x5u) are never looked at; a certificate (x5c) only
+    /// Whether the header is acceptable. Keys that the token brings along (jwk, jku, x5u) are never looked at; a certificate (x5c) only
     /// where certificates are trusted, and then it must lead to one of those.
     /// </summary>
-    private static string? ReadHeader(JsonElement header, out string? keyId)
+    private static bool IsAcceptable(JsonElement header, out string? keyId)
     {
         keyId = null;
-        if (header.ValueKind != JsonValueKind.Object) return "not an object";
-        if (Text(header, "alg") is not { } algorithm || !TokenProfile.Algorithms.Contains(algorithm)) return "algorithm";
-        if (header.TryGetProperty("crit", out _) || header.TryGetProperty("zip", out _)) return "extension";
+        if (header.ValueKind != JsonValueKind.Object) return false;
+        if (Text(header, "alg") is not { } algorithm || !TokenProfile.Algorithms.Contains(algorithm)) return false;
+        if (header.TryGetProperty("crit", out _) || header.TryGetProperty("zip", out _)) return false;
         keyId = Text(header, "kid");
-        return keyId is null && (header.TryGetProperty("kid", out _) || !header.TryGetProperty("x5c", out _)) ? "kid" : null;
+        return keyId is not null || (!header.TryGetProperty("kid", out _) && header.TryGetProperty("x5c", out _));
     }
 
-    /// <summary>The certificates that the token brings along (RFC 7515 section 4.1.6), its signer's first; none when they are of another form.</summary>
+    /// <summary>
+    /// The certificates that the token brings along (RFC 7515 section 4.1.6), its signer's first; none when they are of another form.
+    /// </summary>
     private static List<byte[]> ReadChain(JsonElement header)
     {
         var chain = new List<byte[]>();
-        if (!header.TryGetProperty("x5c", out var list) || list.ValueKind != JsonValueKind.Array || list.GetArrayLength() > LongestChain) return chain;
+        if (!header.TryGetProperty("x5c", out var list) || list.ValueKind != JsonValueKind.Array || list.GetArrayLength() > LongestChain)
+        {
+            return chain;
+        }
+
         foreach (var item in list.EnumerateArray())
         {
             if (item.ValueKind != JsonValueKind.String || !item.TryGetBytesFromBase64(out var certificate)) return [];
@@ -186,7 +207,9 @@ internal sealed class BearerValidator : IDisposable
         {
             Id = Text(claims, "jti"),
             Grant = Text(claims, TokenProfile.Grant),
-            IssuedAt = claims.TryGetProperty("iat", out var iat) && NumericDate.TryRead(iat, out var issuedAt) ? issuedAt.ToUnixTimeSeconds() : 0,
+            IssuedAt = claims.TryGetProperty("iat", out var iat) && NumericDate.TryRead(iat, out var issuedAt)
+                ? issuedAt.ToUnixTimeSeconds()
+                : 0,
         };
     }
 

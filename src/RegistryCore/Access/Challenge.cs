@@ -22,16 +22,23 @@ internal sealed record Challenge(string Realm, string Service)
     /// <summary>The 401 for a request without a token.</summary>
     /// <param name="scope">The scope to ask a token for.</param>
     /// <param name="source">A second one, for a mount.</param>
-    /// <param name="isPassword">Whether the request came with a user name and password, as of <c>curl -u</c>: then the message says what to do with them.</param>
-    public OciError TokenRequired(Scope? scope, Scope? source = null, bool isPassword = false) => Answer(scope, source, null, "UNAUTHORIZED", isPassword
-        ? $"this registry takes tokens, not passwords: get a token with them from {Realm}?service={Uri.EscapeDataString(Service)}{(scope is null ? "" : $"&scope={scope}")}, and send it as 'Authorization: Bearer TOKEN'"
+    /// <param name="isPassword">
+    /// Whether the request came with a user name and password, as of <c>curl -u</c>: then the message says what to do with them.
+    /// </param>
+    public OciError TokenRequired(
+        Scope? scope, Scope? source = null, bool isPassword = false) => Answer(scope, source, null, "UNAUTHORIZED", isPassword
+        ? "this registry takes tokens, not passwords: get a token with them from "
+            + $"{Realm}?service={Uri.EscapeDataString(Service)}{(scope is null ? "" : $"&scope={scope}")}, and send it as 'Authorization: "
+            + "Bearer TOKEN'"
         : "authentication required");
 
     /// <summary>The 401 for a token that is not good.</summary>
-    public OciError TokenInvalid(Scope? scope, string reason, Scope? source = null) => Answer(scope, source, InvalidToken, "UNAUTHORIZED", reason);
+    public OciError TokenInvalid(Scope? scope, string reason, Scope? source = null) =>
+        Answer(scope, source, InvalidToken, "UNAUTHORIZED", reason);
 
     /// <summary>The 401 for a good token that does not grant enough.</summary>
-    public OciError ScopeInsufficient(Scope scope, string reason, Scope? source = null) => Answer(scope, source, InsufficientScope, "DENIED", reason);
+    public OciError ScopeInsufficient(Scope scope, string reason, Scope? source = null) =>
+        Answer(scope, source, InsufficientScope, "DENIED", reason);
 
     private OciError Answer(Scope? scope, Scope? source, string? error, string code, string message)
     {
@@ -41,7 +48,9 @@ internal sealed record Challenge(string Realm, string Service)
         return new OciError(401, code, message) { Headers = [new("WWW-Authenticate", header.ToString())] };
     }
 
-    /// <summary>A text fit for a quoted-string (RFC 9110 section 5.6.4): quotes escaped, everything else than printable ASCII replaced.</summary>
+    /// <summary>
+    /// A text fit for a quoted-string (RFC 9110 section 5.6.4): quotes escaped, everything else than printable ASCII replaced.
+    /// </summary>
     private static string Quoted(string text)
     {
         var safe = new StringBuilder(text.Length);

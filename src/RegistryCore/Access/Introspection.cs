@@ -10,7 +10,8 @@ namespace AuthIndex.RegistryCore.Access;
 /// Asks the index whether a token is good at this moment (RFC 7662), where the configuration wants that for every token. An answer
 /// is remembered for a while; requests that come meanwhile wait for the same one.
 /// </summary>
-internal sealed partial class Introspection(IndexConnection connection, TokenServerLinkOptions link, TimeProvider clock, ILogger<Introspection> log)
+internal sealed partial class Introspection(
+    IndexConnection connection, TokenServerLinkOptions link, TimeProvider clock, ILogger<Introspection> log)
     : IDisposable
 {
     private const int Remembered = 20_000;
@@ -28,13 +29,13 @@ internal sealed partial class Introspection(IndexConnection connection, TokenSer
     {
         lock (asking)
         {
-            if (!questions.TryGetValue(name, out Question? question) || IsOver(question!))
+            if (!questions.TryGetValue(name, out Question? question) || question is null || IsOver(question))
             {
                 question = new Question(AskAsync(token), clock.GetTimestamp());
                 questions.Set(name, question, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = KeptFor });
             }
 
-            return question!.Answer.WaitAsync(cancellationToken);
+            return question.Answer.WaitAsync(cancellationToken);
         }
     }
 
@@ -43,7 +44,8 @@ internal sealed partial class Introspection(IndexConnection connection, TokenSer
 
     /// <summary>An outage is not remembered.</summary>
     private bool IsOver(Question question) => question.Answer.IsCompleted
-        && (!question.Answer.IsCompletedSuccessfully || question.Answer.Result is null || clock.GetElapsedTime(question.At) >= link.IntrospectFor);
+        && (!question.Answer.IsCompletedSuccessfully || question.Answer.Result
+            is null || clock.GetElapsedTime(question.At) >= link.IntrospectFor);
 
     private async Task<bool?> AskAsync(string token)
     {
@@ -52,11 +54,17 @@ internal sealed partial class Introspection(IndexConnection connection, TokenSer
         {
             using var response = await connection.PostFormAsync(ServerPaths.Introspection, [new("token", token)], CancellationToken.None);
             if (response.StatusCode != HttpStatusCode.OK) return Failed($"it answered {(int)response.StatusCode}");
-            if (await IndexAnswer.JsonAsync(response, WireJson.Default.IntrospectionAnswer, CancellationToken.None) is not { Active: { } active }) return Failed("its answer does not say whether the token is active");
+            if (await IndexAnswer.JsonAsync(response, WireJson.Default.IntrospectionAnswer, CancellationToken.None)
+                is not { Active: { } active })
+            {
+                return Failed("its answer does not say whether the token is active");
+            }
+
             failing = false;
             return active;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException or JsonException or OperationCanceledException)
+        catch (Exception e) when (
+            e is HttpRequestException or IOException or UnauthorizedAccessException or JsonException or OperationCanceledException)
         {
             return Failed(e.Message);
         }
@@ -69,7 +77,9 @@ internal sealed partial class Introspection(IndexConnection connection, TokenSer
         return null;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The index cannot be asked about tokens at {Endpoint}: {Reason}; they are refused until it can")]
+    [LoggerMessage(
+        EventId = LogEvents.IntrospectionFailed, EventName = nameof(LogEvents.IntrospectionFailed), Level = LogLevel.Warning,
+        Message = "Cannot ask the index about tokens at {Endpoint}: {Reason}; tokens are refused until it answers")]
     private static partial void LogFailure(ILogger log, Uri endpoint, string reason);
 
     private sealed record Question(Task<bool?> Answer, long At);

@@ -14,7 +14,8 @@ internal sealed class RevocationFeedHealth(RevocationOptions options, RevokedTok
     private long heardAt = long.MinValue; // Unix milliseconds
 
     /// <summary>The last answer; null before the first.</summary>
-    public DateTimeOffset? HeardAt => Interlocked.Read(ref heardAt) is var at && at == long.MinValue ? null : DateTimeOffset.FromUnixTimeMilliseconds(at);
+    public DateTimeOffset? HeardAt =>
+        Interlocked.Read(ref heardAt) is var at && at == long.MinValue ? null : DateTimeOffset.FromUnixTimeMilliseconds(at);
 
     /// <summary>Whether the index has not been heard of for longer than <see cref="RevocationOptions.After"/>.</summary>
     public bool IsCut => lost && options.Enabled && (HeardAt is not { } at || clock.GetUtcNow() - at > options.After);
@@ -48,8 +49,8 @@ internal sealed class RevocationFeedHealth(RevocationOptions options, RevokedTok
         get
         {
             if (!IsCut) return null;
-            var since = Status().AgeSeconds is { } age ? $"for {age} s" : "since the registry was made";
-            return $"the index has not been heard of {since}: {(Refuses ? "tokens are refused" : "tokens are believed without it")}";
+            var since = Status().AgeSeconds is { } age ? $"for {age} s" : "since the registry was set up";
+            return $"the index has not answered {since}: {(Refuses ? "tokens are refused" : "tokens are accepted without it")}";
         }
     }
 }

@@ -12,7 +12,10 @@ internal sealed class RevocationOptions
     /// <summary>Whether they are followed; false where the token server has none.</summary>
     public bool Enabled { get; set; } = true;
 
-    /// <summary>What becomes of tokens when the index has not been heard of for longer than <see cref="After"/>: continue to believe them, or refuse.</summary>
+    /// <summary>
+    /// What becomes of tokens when the index has not been heard of for longer than <see cref="After"/>: continue to believe them, or
+    /// refuse.
+    /// </summary>
     [AllowedValues("continue", Refuse)]
     public string WhenCut { get; set; } = "continue";
 

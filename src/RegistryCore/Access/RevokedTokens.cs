@@ -41,7 +41,8 @@ internal sealed class RevokedTokens(TimeProvider clock)
                 if (entry.Expires < now && isSettled) continue;
                 var key = (entry.Kind, entry.Value);
                 next[key] = next.TryGetValue(key, out var other) && !(entry.Kind == RevocationKinds.Account && other.IssuedBefore > ahead)
-                    ? entry with { IssuedBefore = Math.Max(entry.IssuedBefore, other.IssuedBefore), Expires = Math.Max(entry.Expires, other.Expires) }
+                    ? entry with { IssuedBefore = Math.Max(
+                        entry.IssuedBefore, other.IssuedBefore), Expires = Math.Max(entry.Expires, other.Expires) }
                     : entry;
             }
 
@@ -49,6 +50,7 @@ internal sealed class RevokedTokens(TimeProvider clock)
         }
     }
 
-    private static bool IsVoid(Dictionary<(string Kind, string Value), RevocationEntry> known, string kind, string value, VerifiedToken token) =>
+    private static bool IsVoid(
+        Dictionary<(string Kind, string Value), RevocationEntry> known, string kind, string value, VerifiedToken token) =>
         known.TryGetValue((kind, value), out var entry) && token.IssuedAt <= entry.IssuedBefore;
 }

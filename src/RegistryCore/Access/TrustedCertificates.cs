@@ -101,7 +101,8 @@ internal sealed class TrustedCertificates
 
     /// <summary>Whether it is trusted by itself, also where its own issuer is not in the bundle.</summary>
     private bool IsInBundle(X509Certificate2 leaf, DateTime now) =>
-        leaf.NotBefore.ToUniversalTime() <= now && now <= leaf.NotAfter.ToUniversalTime() && bundle.Any(c => c.RawDataMemory.Span.SequenceEqual(leaf.RawDataMemory.Span));
+        leaf.NotBefore.ToUniversalTime() <= now && now <= leaf.NotAfter.ToUniversalTime()
+            && bundle.Any(c => c.RawDataMemory.Span.SequenceEqual(leaf.RawDataMemory.Span));
 
     private static SecurityKey? KeyOf(X509Certificate2 certificate, out string thumbprint)
     {
@@ -109,7 +110,8 @@ internal sealed class TrustedCertificates
         using var ecdsa = certificate.GetECDsaPublicKey();
         using var rsa = certificate.GetRSAPublicKey();
         SecurityKey key;
-        if (ecdsa?.ExportParameters(includePrivateParameters: false) is { Curve: { IsNamed: true } curve, Q: { X: { } x, Y: { } y } } point && curve.Oid.Value == ECCurve.NamedCurves.nistP256.Oid.Value)
+        if (ecdsa?.ExportParameters(includePrivateParameters: false) is { Curve: { IsNamed: true } curve, Q: { X: { } x, Y: { } y } } point
+            && curve.Oid.Value == ECCurve.NamedCurves.nistP256.Oid.Value)
         {
             key = new ECDsaSecurityKey(ECDsa.Create(point));
             thumbprint = KeyId.OfP256(x, y);

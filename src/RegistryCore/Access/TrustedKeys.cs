@@ -29,7 +29,8 @@ internal sealed partial class TrustedKeys : BackgroundLoop
     private long bundles;
     private string? bundleFailure;
 
-    public TrustedKeys(RegistryIdentity identity, TokenServerLinkOptions link, HttpClient http, BackgroundLoops loops, ILogger<TrustedKeys> log)
+    public TrustedKeys(
+        RegistryIdentity identity, TokenServerLinkOptions link, HttpClient http, BackgroundLoops loops, ILogger<TrustedKeys> log)
         : base("trustedKeys", loops)
     {
         certificatesFile = link.CertificatesFile;
@@ -62,7 +63,8 @@ internal sealed partial class TrustedKeys : BackgroundLoop
     public string? Problem =>
         received.IsTooOld ? "the token server's keys were not confirmed for too long and are not trusted any more"
         : !Any ? "no key of the token server is trusted: none has been received yet, or all were withdrawn"
-        : received.CopyProblem is not null ? "the keys cannot be kept on disk, as the log says; after a restart they have to be fetched first"
+        : received.CopyProblem is not null ? "the keys cannot be kept on disk, as the log says; after a restart they have to be fetched "
+            + "first"
         : null;
 
     /// <summary>Another number whenever what is trusted has changed: what was trusted before must prove itself again.</summary>
@@ -138,6 +140,8 @@ internal sealed partial class TrustedKeys : BackgroundLoop
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The trusted certificates cannot be read ({Reason}); the known ones stay in force, trying again")]
+    [LoggerMessage(
+        EventId = LogEvents.TrustedCertificatesUnreadable, EventName = nameof(LogEvents.TrustedCertificatesUnreadable), Level = LogLevel.Warning,
+        Message = "Could not read the trusted certificates ({Reason}); continuing with the known ones and retrying")]
     private static partial void LogFailure(ILogger log, string reason);
 }

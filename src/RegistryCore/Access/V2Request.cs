@@ -9,7 +9,9 @@ namespace AuthIndex.RegistryCore.Access;
 /// <param name="Repository">The repository of the path; empty for operations on the registry itself.</param>
 /// <param name="Argument">The variable part of the path's tail: a digest, a reference or a session id, not yet parsed.</param>
 /// <param name="Token">The caller's token.</param>
-/// <param name="BasePath">What stands before a path in a Location: nothing, or the configured public URL without its trailing slash.</param>
+/// <param name="BasePath">
+/// What stands before a path in a Location: nothing, or the configured public URL without its trailing slash.
+/// </param>
 internal sealed record V2Request(HttpContext Http, RepositoryName Repository, string Argument, VerifiedToken Token, string BasePath)
 {
     /// <summary>Ends when the client hangs up.</summary>

@@ -10,14 +10,18 @@ using Microsoft.Win32.SafeHandles;
 
 namespace AuthIndex.RegistryCore.Blobs;
 
-/// <summary>Blobs: read them, whole or in parts, and take them out (OCI distribution-spec 1.1, "Pulling blobs", "Deleting blobs").</summary>
+/// <summary>
+/// Blobs: read them, whole or in parts, and take them out (OCI distribution-spec 1.1, "Pulling blobs", "Deleting blobs").
+/// </summary>
 internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, LimitOptions limits, ContentRules rules)
 {
     /// <summary>GET of a blob, with ranges (RFC 9110 section 14), and HEAD, for which a Range means nothing (section 14.2).</summary>
     public async Task<OciError?> GetAsync(V2Request request)
     {
         if (!Digest.TryParse(request.Argument, out var digest)) return OciError.DigestInvalid(request.Argument);
-        var found = HttpMethods.IsHead(request.Http.Request.Method) ? await blobs.FindToKeepAsync(request.Repository, digest) : blobs.Find(request.Repository, digest);
+        var found = HttpMethods.IsHead(request.Http.Request.Method)
+            ? await blobs.FindToKeepAsync(request.Repository, digest)
+            : blobs.Find(request.Repository, digest);
         if (found is not { } blob) return OciError.BlobUnknown(digest);
 
         var (http, headers) = (request.Http, request.Http.Response.Headers);
@@ -41,7 +45,11 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Lim
         if (ranges is { Count: 0 }) return OciError.RangeNotSatisfiable(blob.Size);
         using var file = blobs.Open(request.Repository, digest);
         if (file is null) return OciError.BlobUnknown(digest);
-        if (RandomAccess.GetLength(file) is var length && length != blob.Size) throw new IOException($"The file of blob {digest} has {length} bytes, its record says {blob.Size}.");
+        if (RandomAccess.GetLength(file) is var length && length != blob.Size)
+        {
+            throw new IOException($"The file of blob {digest} has {length} bytes, its record says {blob.Size}.");
+        }
+
         await SendAsync(request, file, blob, ranges);
         return null;
     }
@@ -59,7 +67,9 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Lim
         return null;
     }
 
-    /// <summary>The ranges to send, or null for all: a client whose copy began with another content gets the whole (RFC 9110 section 13.1.5).</summary>
+    /// <summary>
+    /// The ranges to send, or null for all: a client whose copy began with another content gets the whole (RFC 9110 section 13.1.5).
+    /// </summary>
     private IReadOnlyList<ByteRange>? RangesOf(HttpRequest request, Digest digest, long size)
     {
         if (request.Headers.IfRange is [{ } tag] && tag != Precondition.EntityTag(digest)) return null;

@@ -16,14 +16,18 @@ internal sealed class CatalogEndpoint(RepositoryStore repositories, IndexClient 
     /// <summary>GET and HEAD: sorted by bytes, paged by <c>n</c> and <c>last</c>.</summary>
     public async Task<OciError?> ListAsync(V2Request request)
     {
-        if (Page.Parse(request.Query("n"), request.Query("last"), limits.PageSize) is not { } page) return OciError.PageInvalid(request.Query("n")!);
+        if (!Page.TryParse(request.Query("n"), request.Query("last"), limits.PageSize, out var page, out var problem)) return problem;
 
         var names = request.Token.Grants(Scope.Catalog)
             ? repositories.List(page.After, page.Count + 1)
             : await PullableAsync(request, page);
-        if (names is null) return OciError.Unavailable("the index cannot be asked which repositories you may see");
+        if (names is null) return OciError.Unavailable("cannot ask the index which repositories you may see");
 
-        if (names.Count > page.Count && page.Count > 0) request.Http.Response.Headers.Link = page.NextLink($"{request.BasePath}/v2/_catalog", names[page.Count - 1]);
+        if (names.Count > page.Count && page.Count > 0)
+        {
+            request.Http.Response.Headers.Link = page.NextLink($"{request.BasePath}/v2/_catalog", names[page.Count - 1]);
+        }
+
         return await request.AnswerAsync(new RepositoryList(names.Take(page.Count)));
     }
 
@@ -39,17 +43,25 @@ internal sealed class CatalogEndpoint(RepositoryStore repositories, IndexClient 
         {
             var candidates = Candidates(prefixes ?? [""], after, Math.Min(count, PullableQuestion.MaxRepositories));
             if (candidates.Count == 0) break;
-            if (await index.PullableAsync(request.TokenText, request.Http.Connection.RemoteIpAddress, candidates, request.Aborted, wantsPrefixes: prefixes is null) is not { } pullable) return null;
+            if (await index.PullableAsync(request.TokenText, request.Http.Connection.RemoteIpAddress, candidates, request.Aborted,
+                wantsPrefixes: prefixes is null) is not { } pullable)
+            {
+                return null;
+            }
+
             found.AddRange(candidates.Where(pullable.Repositories.Contains));
             prefixes ??= pullable.Prefixes ?? [""];
             after = candidates[^1];
-            count = Math.Min(count, PullableQuestion.MaxRepositories) * 4; // few answers for many questions when most within the prefixes is denied
+            // few answers for many questions when most within the prefixes is denied
+            count = Math.Min(count, PullableQuestion.MaxRepositories) * 4;
         }
 
         return found;
     }
 
-    /// <summary>The next names that begin with one of the prefixes, which are in byte order and of which none begins with another.</summary>
+    /// <summary>
+    /// The next names that begin with one of the prefixes, which are in byte order and of which none begins with another.
+    /// </summary>
     private List<string> Candidates(IReadOnlyList<string> prefixes, string after, int count)
     {
         var names = new List<string>();

@@ -23,7 +23,8 @@ internal static class ControlClient
     private static async Task<TaskReport> AskAsync(Socket server, StorageTask task, CancellationToken cancellationToken)
     {
         await using var stream = new NetworkStream(server);
-        await stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(task, JsonSerializerOptions.Web), (byte)'\n'], cancellationToken);
+        await stream.WriteAsync(
+            (byte[])[.. JsonSerializer.SerializeToUtf8Bytes(task, JsonSerializerOptions.Web), (byte)'\n'], cancellationToken);
         using var reader = new StreamReader(stream);
         while (await reader.ReadLineAsync(cancellationToken) is { } line)
         {
@@ -32,7 +33,7 @@ internal static class ControlClient
             else return answer.Report ?? throw new OperatorException(answer.Error!);
         }
 
-        throw new OperatorException("the server ended before the command was done; it can be given again");
+        throw new OperatorException("the server stopped before the command finished; run it again");
     }
 
     private static async ValueTask TellAsync(string progress) => await Console.Error.WriteLineAsync(progress);
@@ -41,11 +42,17 @@ internal static class ControlClient
     {
         // An import is what a new registry may begin with.
         var database = StorageDirectory.DatabaseIn(options.Root);
-        var isThere = FileOwnership.Exists(database) || File.Exists(DatabaseMark.PathFor(database)); // one that is lost is told of by whoever opens it
-        if (task is not StorageTask.Import && !isThere) throw new OperatorException($"there is no registry in {options.Root}; --data names the data directory");
+        // one that is lost is told of by whoever opens it
+        var isThere = FileOwnership.Exists(database) || File.Exists(DatabaseMark.PathFor(database));
+        if (task is not StorageTask.Import && !isThere)
+        {
+            throw new OperatorException($"there is no registry in {options.Root}; --data names the data directory");
+        }
+
         await using var services = new ServiceCollection()
             .AddSingleton(TimeProvider.System)
-            .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace))
+            .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddConsole(
+                console => console.LogToStandardErrorThreshold = LogLevel.Trace))
             .AddSingleton(_ => new Meter("AuthIndex.RegistryCore"))
             .AddStorage(options)
             .AddStorageTasks()

@@ -6,11 +6,15 @@ using AuthIndex.RegistryCore.Storage;
 
 namespace AuthIndex.RegistryCore.Commands;
 
-/// <summary>What goes back over the control socket, a line each: how far it is, any number of times, then a report or why there is none.</summary>
+/// <summary>
+/// What goes back over the control socket, a line each: how far it is, any number of times, then a report or why there is none.
+/// </summary>
 internal sealed record ControlAnswer(TaskReport? Report, string? Error, string? Progress = null);
 
 /// <summary>Serves the control socket: one task for each connection. A caller who hangs up ends its task.</summary>
-internal sealed partial class ControlListener(StorageDirectory directory, StorageTasks tasks, BackgroundLoops loops, ILogger<ControlListener> log) : BackgroundLoop("controlSocket", loops)
+internal sealed partial class ControlListener(
+    StorageDirectory directory, StorageTasks tasks, BackgroundLoops loops, ILogger<ControlListener> log)
+    : BackgroundLoop("controlSocket", loops)
 {
     private readonly HashSet<Task> running = [];
     private Socket? socket;
@@ -60,7 +64,8 @@ internal sealed partial class ControlListener(StorageDirectory directory, Storag
             stream.Socket.Shutdown(SocketShutdown.Send);
             await watch;
 
-            ValueTask TellAsync(ControlAnswer answer) => stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(answer, JsonSerializerOptions.Web), (byte)'\n'], ending.Token);
+            ValueTask TellAsync(ControlAnswer answer) => stream.WriteAsync(
+                (byte[])[.. JsonSerializer.SerializeToUtf8Bytes(answer, JsonSerializerOptions.Web), (byte)'\n'], ending.Token);
         }
         catch (Exception e)
         {
@@ -94,12 +99,18 @@ internal sealed partial class ControlListener(StorageDirectory directory, Storag
         await ending.CancelAsync();
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "By command: {Task}")]
+    [LoggerMessage(
+        EventId = LogEvents.CommandStarted, EventName = nameof(LogEvents.CommandStarted), Level = LogLevel.Information,
+        Message = "Running a command: {Task}")]
     private static partial void LogTask(ILogger log, StorageTask task);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The command {Line} failed")]
+    [LoggerMessage(
+        EventId = LogEvents.CommandFailed, EventName = nameof(LogEvents.CommandFailed), Level = LogLevel.Error,
+        Message = "The command {Line} failed")]
     private static partial void LogFailed(ILogger log, string line, Exception e);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "A command was ended by its caller or the server's stop: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.CommandCancelled, EventName = nameof(LogEvents.CommandCancelled), Level = LogLevel.Information,
+        Message = "A command was cancelled by its caller or by shutdown: {Reason}")]
     private static partial void LogEnded(ILogger log, string reason);
 }

@@ -10,12 +10,13 @@ internal static class ServeCommand
 {
     public static Command Create(CommandLine shared)
     {
-        var readyFile = new Option<FileInfo?>("--ready-file") { Description = "A file that is written with the server's address once it serves." };
-        var onlyTry = new Option<bool>("--try") { Description = "Only see whether it could listen, and make nothing." };
+        var readyFile = new Option<FileInfo?>("--ready-file") { Description = "Write the listening address to this file when ready." };
+        var onlyTry = new Option<bool>("--try") { Description = "Check only whether the server can listen; create nothing." };
         var command = new Command("serve", "Run the registry.") { readyFile, onlyTry };
         command.SetAction(async (arguments, cancellationToken) =>
         {
-            var options = shared.Bind<RegistryOptions>(arguments, "registry", new DerivedUrl("registry.tokenServer.realm", "tokenServer.publicUrl", ServerPaths.Token));
+            var options = shared.Bind<RegistryOptions>(
+                arguments, "registry", new DerivedUrl("registry.tokenServer.realm", "tokenServer.publicUrl", ServerPaths.Token));
             if (arguments.GetValue(onlyTry))
             {
                 ServerHost.Try(options, RegistryApp.Name);

@@ -5,57 +5,84 @@ using AuthIndex.RegistryCore.Import;
 
 namespace AuthIndex.RegistryCore.Commands;
 
-/// <summary>The commands on the registry's folder: <c>gc</c>, <c>scrub</c>, <c>backup</c>, <c>tags</c>, <c>import</c>. They work beside a running server and without one.</summary>
+/// <summary>
+/// The commands on the registry's folder: <c>gc</c>, <c>scrub</c>, <c>backup</c>, <c>tags</c>, <c>import</c>. They work beside a
+/// running server and without one.
+/// </summary>
 internal static class StorageCommands
 {
-    private static readonly JsonSerializerOptions Indented = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new(JsonSerializerDefaults.Web) { WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static IEnumerable<Command> All(CommandLine shared) => [Gc(shared), Scrub(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared), Import(shared)];
+    public static IEnumerable<Command> All(CommandLine shared) =>
+        [Gc(shared), Scrub(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared), Import(shared)];
 
     private static Command Gc(CommandLine shared)
     {
-        var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would be removed." };
-        var leftovers = new Option<bool>("--leftovers") { Description = "Also remove files that the database does not name when they are more than crashes leave." };
-        return Make(shared, "gc", "Remove blobs and manifests that nothing leads to.", [dryRun, leftovers], r => new StorageTask.Gc(r.GetValue(dryRun), r.GetValue(leftovers)));
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only report what would be removed." };
+        var leftovers = new Option<bool>("--leftovers") { Description = "Also remove files that the database does not list when there are "
+            + "more of them than crashes leave." };
+        return Make(
+            shared,
+            "gc",
+            "Remove blobs and manifests that nothing leads to.",
+            [dryRun, leftovers],
+            r => new StorageTask.Gc(r.GetValue(dryRun), r.GetValue(leftovers)));
     }
 
     private static Command Scrub(CommandLine shared) =>
-        Make(shared, "scrub", "Compare everything stored with its digests; the exit status is 0 only if all is whole.", [], _ => new StorageTask.Scrub());
+        Make(
+            shared,
+            "scrub",
+            "Compare everything stored with its digests; the exit status is 0 only if all is whole.",
+            [],
+            _ => new StorageTask.Scrub());
 
     private static Command Backup(CommandLine shared)
     {
         var directory = new Argument<DirectoryInfo>("DIR") { Description = "A new folder, or that of an earlier backup." };
-        return Make(shared, "backup", "Make or renew a backup.", [directory], r => new StorageTask.Backup(r.GetRequiredValue(directory).FullName));
+        return Make(
+            shared, "backup", "Make or renew a backup.", [directory], r => new StorageTask.Backup(r.GetRequiredValue(directory).FullName));
     }
 
     private static Command Tags(CommandLine shared)
     {
         var repository = new Argument<string>("REPO") { Description = "The repository." };
         var tag = new Argument<string>("TAG") { Description = "The tag." };
-        var digest = new Argument<string?>("DIGEST") { Description = "Where to; before its last move when absent.", Arity = ArgumentArity.ZeroOrOne };
-        return new Command("tags", "What tags pointed at.")
+        var digest =
+            new Argument<string?>("DIGEST") { Description = "Target digest (default: the previous one).", Arity = ArgumentArity.ZeroOrOne };
+        return new Command("tags", "Show and roll back what tags point at.")
         {
-            Make(shared, "history", "List every move of a tag, the newest first.", [repository, tag], r => new StorageTask.TagsHistory(r.GetRequiredValue(repository), r.GetRequiredValue(tag))),
+            Make(
+                shared,
+                "history",
+                "List every move of a tag, the newest first.",
+                [repository, tag],
+                r => new StorageTask.TagsHistory(r.GetRequiredValue(repository), r.GetRequiredValue(tag))),
             Make(
                 shared,
                 "rollback",
                 "Point a tag at what it pointed at before.",
                 [repository, tag, digest],
-                r => new StorageTask.TagsRollback(r.GetRequiredValue(repository), r.GetRequiredValue(tag), r.GetValue(digest), $"operator {Environment.UserName}")),
+                r =>
+                    new StorageTask.TagsRollback(
+                        r.GetRequiredValue(repository), r.GetRequiredValue(tag), r.GetValue(digest), $"operator {Environment.UserName}")),
         };
     }
 
     private static Command Import(CommandLine shared)
     {
-        var directory = new Argument<DirectoryInfo>("DIR") { Description = "The rootdirectory of its configuration." };
-        var link = new Option<bool>("--link") { Description = "Share the files of blobs with it, or fail; by default they are shared where that can be and copied otherwise." };
+        var directory = new Argument<DirectoryInfo>("DIR") { Description = "The rootdirectory in its configuration." };
+        var link =
+            new Option<bool>("--link") { Description = "Hard-link blob files, or fail (default: shared if possible, copied otherwise)." };
         var copy = new Option<bool>("--copy") { Description = "Copy all blobs." };
-        var repositories = new Option<string[]>("--repository") { Description = "Import only repositories of this name; * stands for anything within a segment, ** across; repeatable.", DefaultValueFactory = _ => [] };
-        var dryRun = new Option<bool>("--dry-run") { Description = "Read and check everything, and change nothing." };
+        var repositories = new Option<string[]>("--repository") { Description = "Import only repositories with this name; * matches "
+            + "within a segment, ** across segments; repeatable.", DefaultValueFactory = _ => [] };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Read and verify everything, but change nothing." };
         var distribution = Make(
             shared,
             "distribution",
-            "Take over the file system storage of a distribution registry (docker-registry, registry:2, registry:3).",
+            "Import the file system storage of a distribution registry (docker-registry, registry:2, registry:3).",
             [directory, link, copy, repositories, dryRun],
             r => new StorageTask.Import(new ImportRequest(
                 r.GetRequiredValue(directory).FullName,
@@ -64,14 +91,15 @@ internal static class StorageCommands
                 r.GetValue(dryRun))));
         distribution.Validators.Add(r =>
         {
-            if (r.GetValue(link) && r.GetValue(copy)) r.AddError("--link and --copy exclude each other");
+            if (r.GetValue(link) && r.GetValue(copy)) r.AddError("--link and --copy are mutually exclusive");
         });
-        return new Command("import", "Take over what another registry holds.") { distribution };
+        return new Command("import", "Import the contents of another registry.") { distribution };
     }
 
-    private static Command Make(CommandLine shared, string name, string description, IEnumerable<Symbol> parameters, Func<ParseResult, StorageTask> task)
+    private static Command Make(
+        CommandLine shared, string name, string description, IEnumerable<Symbol> parameters, Func<ParseResult, StorageTask> task)
     {
-        var json = new Option<bool>("--json") { Description = "Answer in JSON." };
+        var json = new Option<bool>("--json") { Description = "Output JSON." };
         var command = new Command(name, description) { json };
         foreach (var parameter in parameters)
         {
@@ -81,7 +109,8 @@ internal static class StorageCommands
 
         command.SetAction(async (arguments, cancellationToken) =>
         {
-            var report = await ControlClient.RunAsync(shared.Bind<RegistryOptions>(arguments, "registry"), task(arguments), cancellationToken);
+            var report = await ControlClient.RunAsync(
+                shared.Bind<RegistryOptions>(arguments, "registry"), task(arguments), cancellationToken);
             await Console.Out.WriteLineAsync(arguments.GetValue(json) ? JsonSerializer.Serialize(report.Result, Indented) : report.Text);
             return report.Succeeded ? 0 : 1;
         });

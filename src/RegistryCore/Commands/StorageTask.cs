@@ -4,7 +4,9 @@ using AuthIndex.RegistryCore.Import;
 
 namespace AuthIndex.RegistryCore.Commands;
 
-/// <summary>What an operator wants done with the registry's folder: by the server that holds it, or without one by the command itself.</summary>
+/// <summary>
+/// What an operator wants done with the registry's folder: by the server that holds it, or without one by the command itself.
+/// </summary>
 [JsonDerivedType(typeof(Gc), "gc")]
 [JsonDerivedType(typeof(Scrub), "scrub")]
 [JsonDerivedType(typeof(Backup), "backup")]
@@ -42,5 +44,6 @@ internal abstract record StorageTask
 internal sealed record TaskReport(bool Succeeded, string Text, JsonElement Result)
 {
     /// <summary>A report of any serialisable result.</summary>
-    public static TaskReport Of<T>(bool succeeded, string text, T result) => new(succeeded, text, JsonSerializer.SerializeToElement(result, JsonSerializerOptions.Web));
+    public static TaskReport Of<T>(bool succeeded, string text, T result) =>
+        new(succeeded, text, JsonSerializer.SerializeToElement(result, JsonSerializerOptions.Web));
 }

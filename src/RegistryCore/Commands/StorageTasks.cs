@@ -12,7 +12,8 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.RegistryCore.Commands;
 
 /// <summary>Does the operator's tasks on the stores.</summary>
-internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber, Backup backup, ManifestStore manifests, TagStore tags, DistributionImport import)
+internal sealed class StorageTasks(
+    GarbageCollector collector, Scrubber scrubber, Backup backup, ManifestStore manifests, TagStore tags, DistributionImport import)
 {
     /// <summary>Does a task.</summary>
     /// <param name="task">What.</param>
@@ -37,11 +38,12 @@ internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber
             {(report.DryRun ? "would remove" : "removed")}
               {report.Manifests} manifests
               {report.Links} blobs from repositories
-              {report.Blobs} blobs that no repository holds: {new ByteSize(report.BlobBytes)}
-              {report.Leftovers} leftovers of crashes: {new ByteSize(report.LeftoverBytes)}
+              {report.Blobs} blobs that no repository references: {new ByteSize(report.BlobBytes)}
+              {report.Leftovers} files left by crashes: {new ByteSize(report.LeftoverBytes)}
             """;
         if (report.Unexplained == 0) return TaskReport.Of(true, text, report);
-        var kept = $"kept {report.Unexplained} files that the database does not name, more than crashes leave: is it an older copy? "
+        var kept =
+            $"kept {report.Unexplained} files that the database does not list, more than crashes leave: is the database an older copy? "
             + "Restore the latest backup, or remove them with --leftovers";
         return TaskReport.Of(false, $"{text}\n{kept}", report);
     }
@@ -50,14 +52,17 @@ internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber
     {
         var report = await scrubber.RunAsync(long.MaxValue, withManifests: true, bytesPerSecond: null, cancellationToken);
         var unmet = manifests.UnmetNeeds();
-        var text = $"checked {report.Blobs} blobs ({new ByteSize(report.Bytes)}) and {report.Manifests} manifests: {report.Damaged.Count} damaged or missing, {report.Healed} whole again, {unmet.Count} references to what was deleted";
-        return TaskReport.Of(report.Damaged.Count + unmet.Count == 0, WithList(text, [.. report.Damaged, .. unmet]), report with { Unmet = unmet });
+        var text = $"checked {report.Blobs} blobs ({new ByteSize(report.Bytes)}) and {report.Manifests} manifests: {report.Damaged.Count} "
+            + $"damaged or missing, {report.Healed} repaired, {unmet.Count} references to deleted content";
+        return TaskReport.Of(
+            report.Damaged.Count + unmet.Count == 0, WithList(text, [.. report.Damaged, .. unmet]), report with { Unmet = unmet });
     }
 
     private async Task<TaskReport> BackUpAsync(StorageTask.Backup task, CancellationToken cancellationToken)
     {
         var report = await backup.RunAsync(task.Directory, cancellationToken);
-        var text = $"the backup {task.Directory} holds {report.Blobs} blobs, {report.Copied} of them new; {report.Missing.Count} are missing from the registry itself or damaged in it";
+        var text = $"the backup {task.Directory} holds {report.Blobs} blobs, {report.Copied} of them new; {report.Missing.Count} are "
+            + "missing from the registry or damaged in it";
         return TaskReport.Of(report.Missing.Count == 0, WithList(text, report.Missing), report);
     }
 
@@ -66,11 +71,17 @@ internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber
         var report = await import.RunAsync(request, tell, cancellationToken);
         var lines = new List<string>
         {
-            $"{(report.DryRun ? "would import" : "imported")} from {report.Repositories} repositories {report.Manifests} manifests, {report.Blobs} blobs ({new ByteSize(report.BlobBytes)}, {report.Linked} shared with the other registry) and {report.Tags} tags",
-            $"  {report.ManifestsBefore} manifests were here already",
+            $"{(report.DryRun ? "would import" : "imported")} from {report.Repositories} repositories {report.Manifests} manifests, "
+                + $"{report.Blobs} blobs ({new ByteSize(report.BlobBytes)}, {report.Linked} shared with the other registry) and "
+                + $"{report.Tags} tags",
+            $"  {report.ManifestsBefore} manifests were already here",
         };
-        if (report.ForeignLayers > 0) lines.Add($"  {report.ForeignLayers} non-distributable layers are not stored there either: clients fetch them from their vendor");
-        lines.AddRange(report.Kept.Select(tag => $"  kept {tag} as it is here: it was moved or deleted here since"));
+        if (report.ForeignLayers > 0)
+        {
+            lines.Add($"  {report.ForeignLayers} non-distributable layers are not stored there either: clients fetch them from the vendor");
+        }
+
+        lines.AddRange(report.Kept.Select(tag => $"  kept {tag}: it was moved or deleted here since the last import"));
         if (report.Problems.Count > 0) lines.Add($"not imported ({report.Problems.Count}):");
         lines.AddRange(report.Problems.Select(p => $"  {p.Repository}: {p.What}: {p.Reason}"));
         return TaskReport.Of(report.Problems.Count == 0, string.Join('\n', lines), report);
@@ -81,19 +92,33 @@ internal sealed class StorageTasks(GarbageCollector collector, Scrubber scrubber
     private TaskReport History(StorageTask.TagsHistory task)
     {
         var moves = tags.History(ParseRepository(task.Repository), ParseTag(task.Tag));
-        var lines = moves.Select(m => $"{DateTimeOffset.FromUnixTimeSeconds(m.At):yyyy-MM-dd HH:mm:ss}Z  {m.NewDigest ?? "deleted"}{(m.NewDigest is null || m.IsPresent ? "" : " (gone)")}  by {(m.By.Length > 0 ? m.By : "anonymous")}");
+        var lines = moves.Select(m => $"{DateTimeOffset.FromUnixTimeSeconds(m.At):yyyy-MM-dd HH:mm:ss}Z  "
+            + $"{m.NewDigest ?? "deleted"}{(m.NewDigest is null || m.IsPresent ? "" : " (gone)")}  by "
+            + $"{(m.By.Length > 0 ? m.By : "anonymous")}");
         return TaskReport.Of(true, moves.Count == 0 ? "the tag has never been set" : string.Join('\n', lines), moves);
     }
 
     private async Task<TaskReport> RollBackAsync(StorageTask.TagsRollback task)
     {
         Digest? target = null;
-        if (task.Digest is not null) target = Digest.TryParse(task.Digest, out var digest) ? digest : throw new OperatorException($"'{task.Digest}' is not a digest");
+        if (task.Digest is not null)
+        {
+            target = Digest.TryParse(task.Digest, out var digest)
+                ? digest
+                : throw new OperatorException($"'{task.Digest}' is not a digest");
+        }
+
         return await tags.RollBackAsync(ParseRepository(task.Repository), ParseTag(task.Tag), target, task.By) switch
         {
-            RollbackOutcome.Moved moved => TaskReport.Of(true, $"{task.Repository}:{task.Tag} is {moved.To}, it was {moved.From ?? "deleted"}", moved),
-            RollbackOutcome.ManifestGone gone => throw new OperatorException($"the manifest {gone.Digest} is gone from {task.Repository} or damaged: it can only be pushed again"),
-            _ => throw new OperatorException($"the tag {task.Tag} of {task.Repository} {(task.Digest is null ? "has nothing before its last move" : $"never pointed at {task.Digest}")}"),
+            RollbackOutcome.Moved moved =>
+                TaskReport.Of(true, $"{task.Repository}:{task.Tag} is {moved.To}, it was {moved.From ?? "deleted"}", moved),
+            RollbackOutcome.ManifestGone gone =>
+                throw new OperatorException(
+                    $"the manifest {gone.Digest} has been deleted from {task.Repository} or is damaged: push it again"),
+            _ =>
+                throw new OperatorException(
+                    $"the tag {task.Tag} of {task.Repository} "
+                        + $"{(task.Digest is null ? "has no earlier target" : $"never pointed at {task.Digest}")}"),
         };
     }
 

@@ -16,10 +16,11 @@ internal static class SyncCommand
 
     public static Command Create(CommandLine shared)
     {
-        var command = new Command("sync", "Tell the index everything anew. A registry that runs does it; otherwise it is done here.");
+        var command = new Command("sync", "Run a full resync with the index (by the running server if there is one).");
         command.SetAction(async (arguments, cancellationToken) =>
         {
-            await RunAsync(shared.Bind<RegistryOptions>(arguments, "registry"), arguments.InvocationConfiguration.Output, cancellationToken);
+            await RunAsync(
+                shared.Bind<RegistryOptions>(arguments, "registry"), arguments.InvocationConfiguration.Output, cancellationToken);
             return 0;
         });
         return command;
@@ -29,21 +30,28 @@ internal static class SyncCommand
     /// <exception cref="OperatorException">It cannot be done; the message says why.</exception>
     public static async Task RunAsync(RegistryOptions options, TextWriter output, CancellationToken cancellationToken)
     {
-        if (!options.Reporting.Enabled) throw new OperatorException("registry.reporting.enabled is false: the index is told nothing");
-        if (!FileOwnership.Exists(StorageDirectory.DatabaseIn(options.Root))) throw new OperatorException($"there is no registry in {options.Root}");
+        if (!options.Reporting.Enabled)
+        {
+            throw new OperatorException("registry.reporting.enabled is false: this registry does not report to an index");
+        }
+
+        if (!FileOwnership.Exists(StorageDirectory.DatabaseIn(options.Root)))
+        {
+            throw new OperatorException($"there is no registry in {options.Root}");
+        }
 
         await using var database = RegistryDatabase.Open(options.Root);
         var outbox = new Outbox(database);
         using var held = FileLock.TryTake(Path.Combine(options.Root, "lock"));
         if (held is null) await WaitAsync(outbox, output, cancellationToken);
         else await RunHereAsync(options, outbox, cancellationToken);
-        await output.WriteLineAsync("the index knows everything");
+        await output.WriteLineAsync("the index is up to date");
     }
 
     private static async Task WaitAsync(Outbox outbox, TextWriter output, CancellationToken cancellationToken)
     {
         var request = await outbox.RequestResyncAsync();
-        await output.WriteLineAsync("asked the registry that runs; waiting for it (it goes on by itself when this is ended)");
+        await output.WriteLineAsync("asked the running registry; waiting for it (it continues even if you stop this command)");
         while (outbox.State().ResyncDone < request) await Task.Delay(Look, cancellationToken);
     }
 
@@ -51,11 +59,14 @@ internal static class SyncCommand
     {
         await outbox.SetReportingAsync(true);
         using var http = TokenServerHttp.Create(options.TokenServer, TokenServerHttp.Timeout, NullLogger<CertificateFiles>.Instance);
-        var resync = new Resync(outbox, new IndexReportClient(new IndexConnection(options.Identity, options.TokenServer, http)), NullLogger<Resync>.Instance);
+        var resync = new Resync(
+            outbox, new IndexReportClient(new IndexConnection(options.Identity, options.TokenServer, http)), NullLogger<Resync>.Instance);
         switch (await resync.RunAsync(cancellationToken))
         {
-            case ReportOutcome.Failed { Reason: var reason }: throw new OperatorException($"the index cannot be told at {options.TokenServer.Url}: {reason}");
-            case ReportOutcome.OutOfStep { Reason: var reason }: throw new OperatorException($"the index took another snapshot of this registry meanwhile: {reason}");
+            case ReportOutcome.Failed { Reason: var reason }: throw new OperatorException(
+                $"cannot reach the index at {options.TokenServer.Url}: {reason}");
+            case ReportOutcome.OutOfStep { Reason: var reason }: throw new OperatorException(
+                $"the index accepted another snapshot of this registry in the meantime: {reason}");
         }
     }
 }

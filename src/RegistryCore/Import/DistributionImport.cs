@@ -14,7 +14,15 @@ namespace AuthIndex.RegistryCore.Import;
 /// it takes what is missing, and tags that have moved there since. The collector waits meanwhile: what is taken has no manifest
 /// yet that needs it.
 /// </summary>
-internal sealed class DistributionImport(StorageDirectory directory, BlobStore blobs, ManifestStore manifests, TagStore tags, FreeSpace space, MaintenanceLock housekeeping, LimitOptions limits, TimeProvider clock)
+internal sealed class DistributionImport(
+    StorageDirectory directory,
+    BlobStore blobs,
+    ManifestStore manifests,
+    TagStore tags,
+    FreeSpace space,
+    MaintenanceLock maintenance,
+    LimitOptions limits,
+    TimeProvider clock)
 {
     /// <summary>The account in whose name imports push, as the history of tags and the catalogue show it.</summary>
     public const string Account = "imported";
@@ -31,10 +39,15 @@ internal sealed class DistributionImport(StorageDirectory directory, BlobStore b
         var source = DistributionStorage.Open(request.Directory);
         var report = new ImportReport { DryRun = request.DryRun };
         var patterns = request.Repositories.Select(p => new RepositoryPattern(p)).ToList();
-        var found = source.Repositories().Where(r => patterns.Count == 0 || patterns.Exists(p => p.Matches(r.Problem?.Repository ?? r.Name.Value))).ToList();
-        if (found.Count == 0) throw new OperatorException(patterns.Count == 0 ? $"{request.Directory} holds no repository" : $"{request.Directory} holds no repository that matches {string.Join(" or ", request.Repositories)}");
+        var found = source.Repositories().Where(r => patterns.Count == 0 || patterns.Exists(p => p.Matches(r.Problem?.Repository
+            ?? r.Name.Value))).ToList();
+        if (found.Count == 0)
+        {
+            throw new OperatorException(patterns.Count == 0 ? $"{request.Directory} contains no repository" : $"{request.Directory} "
+                + $"contains no repository that matches {string.Join(" or ", request.Repositories)}");
+        }
 
-        using var turn = request.DryRun ? null : await housekeeping.EnterAsync(cancellationToken);
+        using var turn = request.DryRun ? null : await maintenance.EnterAsync(cancellationToken);
         using var incoming = new IncomingBlobs(source, directory, blobs, space, request, report);
         await tell($"{found.Count} repositories in {request.Directory}");
         var (told, done) = (clock.GetTimestamp(), 0);
@@ -56,7 +69,9 @@ internal sealed class DistributionImport(StorageDirectory directory, BlobStore b
             {
                 if (clock.GetElapsedTime(told) < Pause) return;
                 told = clock.GetTimestamp();
-                await tell($"{done} of {found.Count} repositories, now {name}: {report.Manifests} manifests, {report.Blobs} blobs, {report.BlobBytes >> 20} MiB");
+                await tell(
+                    $"{done} of {found.Count} repositories, now {name}: {report.Manifests} manifests, {report.Blobs} blobs, "
+                        + $"{report.BlobBytes >> 20} MiB");
             }
         }
 

@@ -7,7 +7,9 @@ using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Import;
 
-/// <summary>Something in the other registry's storage that cannot be used; the message says what, without what others wrote there.</summary>
+/// <summary>
+/// Something in the other registry's storage that cannot be used; the message says what, without what others wrote there.
+/// </summary>
 internal sealed class UnusableException(string reason) : Exception(reason);
 
 /// <summary>
@@ -33,24 +35,33 @@ internal sealed class DistributionStorage
 
     private DistributionStorage(string root) => this.root = root;
 
-    /// <summary>Finds the storage in a folder: the <c>rootdirectory</c> of distribution's configuration, or one of its folders down to <c>v2</c>.</summary>
+    /// <summary>
+    /// Finds the storage in a folder: the <c>rootdirectory</c> of distribution's configuration, or one of its folders down to
+    /// <c>v2</c>.
+    /// </summary>
     /// <exception cref="OperatorException">There is none.</exception>
     public static DistributionStorage Open(string directory)
     {
         foreach (var below in (string[])["docker/registry/v2", "registry/v2", "v2", ""])
         {
             var at = Path.Combine(directory, below);
-            if (Directory.Exists(Path.Combine(at, "repositories")) && Directory.Exists(Path.Combine(at, "blobs"))) return new DistributionStorage(at);
+            if (Directory.Exists(Path.Combine(at, "repositories")) && Directory.Exists(Path.Combine(at, "blobs")))
+            {
+                return new DistributionStorage(at);
+            }
         }
 
-        throw new OperatorException($"{directory} holds no storage of distribution (docker/registry/v2 with blobs and repositories): name the rootdirectory of its configuration, readable for the user of the registry here");
+        throw new OperatorException(
+            $"{directory} does not contain distribution's storage (docker/registry/v2 with blobs and repositories): use the "
+                + "rootdirectory in its configuration, readable by this registry's user");
     }
 
     /// <summary>The repositories in order of name, and what lies among them and is none.</summary>
     public IEnumerable<(RepositoryName Name, ImportProblem? Problem)> Repositories() => Below("", 0);
 
     /// <summary>The manifests of a repository that were not deleted.</summary>
-    public IEnumerable<(Digest Digest, ImportProblem? Problem)> Revisions(RepositoryName repository) => Digests(repository, "_manifests/revisions");
+    public IEnumerable<(Digest Digest, ImportProblem? Problem)> Revisions(RepositoryName repository) =>
+        Digests(repository, "_manifests/revisions");
 
     /// <summary>The tags of a repository.</summary>
     public IEnumerable<(string Tag, Digest Digest, ImportProblem? Problem)> Tags(RepositoryName repository)
@@ -83,11 +94,13 @@ internal sealed class DistributionStorage
 
     /// <summary>Whether the repository holds the manifest.</summary>
     /// <exception cref="UnusableException">Its link says something else.</exception>
-    public bool HasRevision(RepositoryName repository, Digest digest) => IsLinked($"repositories/{repository}/_manifests/revisions/{Folder(digest)}/link", digest);
+    public bool HasRevision(RepositoryName repository, Digest digest) =>
+        IsLinked($"repositories/{repository}/_manifests/revisions/{Folder(digest)}/link", digest);
 
     /// <summary>Whether the repository may show the blob.</summary>
     /// <exception cref="UnusableException">Its link says something else.</exception>
-    public bool HasBlob(RepositoryName repository, Digest digest) => IsLinked($"repositories/{repository}/_layers/{Folder(digest)}/link", digest);
+    public bool HasBlob(RepositoryName repository, Digest digest) =>
+        IsLinked($"repositories/{repository}/_layers/{Folder(digest)}/link", digest);
 
     /// <summary>The file of a blob, which is there and a file; its bytes are not checked.</summary>
     /// <exception cref="UnusableException">It is not.</exception>
@@ -106,7 +119,9 @@ internal sealed class DistributionStorage
         var (path, size) = Blob(digest);
         if (size > limit) throw new UnusableException($"it has {size} bytes, and registry.limits.manifestSize is {limit}");
         var bytes = Read(path, (int)size);
-        return Digest.Compute(digest.Algorithm, bytes) == digest ? bytes : throw new UnusableException("its content is damaged: it has another digest");
+        return Digest.Compute(digest.Algorithm, bytes) == digest
+            ? bytes
+            : throw new UnusableException("its content is damaged: it has another digest");
     }
 
     private IEnumerable<(RepositoryName Name, ImportProblem? Problem)> Below(string name, int depth)
@@ -118,7 +133,10 @@ internal sealed class DistributionStorage
             var path = name.Length == 0 ? folder : $"{name}/{folder}";
             if (IsLink($"{at}/{folder}"))
             {
-                yield return (default, new ImportProblem(LogText.Clean(path), $"{at}/{LogText.Clean(folder)}", "is a symbolic link, and links are not followed"));
+                yield return (
+                    default,
+                    new ImportProblem(
+                        LogText.Clean(path), $"{at}/{LogText.Clean(folder)}", "is a symbolic link, and links are not followed"));
                 continue;
             }
 
@@ -169,13 +187,18 @@ internal sealed class DistributionStorage
         return ReadLink(link) == digest ? true : throw new UnusableException("its link file names another digest");
     }
 
-    /// <summary>What a link file says, which is a digest and nothing else: whatever else stands there is never shown, nor used in a path.</summary>
+    /// <summary>
+    /// What a link file says, which is a digest and nothing else: whatever else stands there is never shown, nor used in a path.
+    /// </summary>
     private Digest ReadLink(string path)
     {
         var file = Regular(path, "its link file is");
         var size = LengthOf(file);
         var text = size <= MaxLinkBytes ? Encoding.UTF8.GetString(Read(file, (int)size)).Trim() : "too long";
-        return Digest.TryParse(text, out var digest) ? digest : throw new UnusableException(text.Length == 0 ? "its link file is empty" : "its link file holds no sha256 or sha512 digest");
+        return Digest.TryParse(text, out var digest)
+            ? digest
+            : throw new UnusableException(
+                text.Length == 0 ? "its link file is empty" : "its link file does not contain a sha256 or sha512 digest");
     }
 
     private static long LengthOf(string path)
@@ -220,7 +243,8 @@ internal sealed class DistributionStorage
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OperatorException($"{folder} cannot be read: {e.Message}", e); // how much lies there is unknown, so it is no single defect
+            // how much lies there is unknown, so it is no single defect
+            throw new OperatorException($"{folder} cannot be read: {e.Message}", e);
         }
     }
 

@@ -36,7 +36,9 @@ internal sealed record ImportReport
     /// <summary>Tags set.</summary>
     public int Tags { get; set; }
 
-    /// <summary>Tags that point elsewhere there, because somebody has moved or deleted them here: they stay, as <c>REPOSITORY:TAG</c>.</summary>
+    /// <summary>
+    /// Tags that point elsewhere there, because somebody has moved or deleted them here: they stay, as <c>REPOSITORY:TAG</c>.
+    /// </summary>
     public List<string> Kept { get; init; } = [];
 
     /// <summary>What was not taken and why.</summary>

@@ -25,9 +25,21 @@ internal sealed class IncomingBlobs : IDisposable
     private readonly HashSet<Digest> looked = []; // of a dry run, which leaves nothing that would tell
 
     /// <summary>Makes a place for what is on its way, empty of what an interrupted import left there.</summary>
-    public IncomingBlobs(DistributionStorage source, StorageDirectory directory, BlobStore blobs, FreeSpace space, ImportRequest request, ImportReport report)
+    public IncomingBlobs(
+        DistributionStorage source,
+        StorageDirectory directory,
+        BlobStore blobs,
+        FreeSpace space,
+        ImportRequest request,
+        ImportReport report)
     {
-        (this.source, this.directory, this.blobs, this.space, this.request, this.report) = (source, directory, blobs, space, request, report);
+        (
+            this.source,
+            this.directory,
+            this.blobs,
+            this.space,
+            this.request,
+            this.report) = (source, directory, blobs, space, request, report);
         if (request.DryRun) return;
         Dispose();
         Directory.CreateDirectory(directory.Imports);
@@ -83,7 +95,13 @@ internal sealed class IncomingBlobs : IDisposable
         }
         else
         {
-            if (request.Transfer == BlobTransfer.Link) throw new OperatorException($"{path} cannot be given a second name in {directory.Root}: they lie on two volumes, or the file is another user's; leave --link out, and it is copied");
+            if (request.Transfer == BlobTransfer.Link)
+            {
+                throw new OperatorException(
+                    $"{path} cannot be hard-linked into {directory.Root}: they are on different volumes, or the file belongs to another "
+                        + "user; omit --link to copy it");
+            }
+
             space.Demand(size);
             await CopyAsync(path, here, digest, size, cancellationToken);
         }

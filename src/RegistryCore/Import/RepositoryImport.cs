@@ -8,7 +8,14 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.RegistryCore.Import;
 
 /// <summary>The import of one repository: images first, then the indexes of what is there, in rounds, and the tags at last.</summary>
-internal sealed class RepositoryImport(DistributionStorage source, RepositoryName repository, IncomingBlobs blobs, ManifestStore manifests, TagStore tags, LimitOptions limits, ImportReport report)
+internal sealed class RepositoryImport(
+    DistributionStorage source,
+    RepositoryName repository,
+    IncomingBlobs blobs,
+    ManifestStore manifests,
+    TagStore tags,
+    LimitOptions limits,
+    ImportReport report)
 {
     private readonly HashSet<Digest> noted = []; // blobs that cannot be taken
     private readonly HashSet<Digest> taken = []; // by a dry run, which leaves nothing that would tell
@@ -43,7 +50,8 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
         }
     }
 
-    private async Task TakeIndexesAsync(Dictionary<Digest, IReadOnlyList<Digest>> waiting, Func<ValueTask> tell, CancellationToken cancellationToken)
+    private async Task TakeIndexesAsync(
+        Dictionary<Digest, IReadOnlyList<Digest>> waiting, Func<ValueTask> tell, CancellationToken cancellationToken)
     {
         // Ends, since no manifest can hold its own digest, nor that of one that holds it.
         while (waiting.Where(w => !w.Value.Any(waiting.ContainsKey)).Select(w => w.Key).ToList() is { Count: > 0 } ready)
@@ -63,8 +71,8 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
     {
         report.ManifestsBefore++;
         if (!Reference.TryParse(digest.Value, out var reference) || manifests.Find(repository, reference) is not { } stored) return;
-        var (manifest, _) = ManifestContent.Read(digest, stored.Bytes, stored.MediaType, limits.ManifestReferences);
-        foreach (var layer in manifest?.ForeignLayers ?? []) await TakeForeignLayerAsync(layer, cancellationToken);
+        if (!ManifestContent.TryRead(digest, stored.Bytes, stored.MediaType, limits.ManifestReferences, out var manifest, out _)) return;
+        foreach (var layer in manifest.ForeignLayers) await TakeForeignLayerAsync(layer, cancellationToken);
     }
 
     private NewManifest? Read(Digest digest)
@@ -72,9 +80,13 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
         try
         {
             var bytes = source.ReadManifest(digest, limits.ManifestSize.Bytes);
-            var (manifest, error) = ManifestContent.Read(digest, bytes, DefaultType(bytes), limits.ManifestReferences);
-            if (manifest is null) Note(digest.Value, error!.Message);
-            return manifest;
+            if (ManifestContent.TryRead(digest, bytes, DefaultType(bytes), limits.ManifestReferences, out var manifest, out var error))
+            {
+                return manifest;
+            }
+
+            Note(digest.Value, error.Message);
+            return null;
         }
         catch (UnusableException e)
         {
@@ -95,12 +107,19 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
             using var document = JsonDocument.Parse(bytes);
             var root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object) return null;
-            if (root.TryGetProperty("schemaVersion", out var version) && version.ValueKind == JsonValueKind.Number && version.TryGetInt32(out var one) && one == 1)
+            if (root.TryGetProperty("schemaVersion", out var version) && version.ValueKind == JsonValueKind.Number
+                && version.TryGetInt32(out var one) && one == 1)
             {
-                throw new UnusableException("it is an image of schema 1, which clients do not take any more: pull it with an old client and push it with a new one");
+                throw new UnusableException(
+                    "it is a schema 1 image, which clients no longer accept: pull it with an old client and push it with a new one");
             }
 
-            if (root.TryGetProperty("mediaType", out var type) && type.ValueKind == JsonValueKind.String && type.GetString() is { Length: > 0 }) return null;
+            if (root.TryGetProperty("mediaType", out var type) && type.ValueKind == JsonValueKind.String
+                && type.GetString() is { Length: > 0 })
+            {
+                return null;
+            }
+
             return root.TryGetProperty("manifests", out _) ? MediaTypes.OciIndex : MediaTypes.OciManifest;
         }
         catch (JsonException)
@@ -122,7 +141,10 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
 
         foreach (var child in manifest.Children)
         {
-            if (!taken.Contains(child) && !manifests.Holds(repository, child) && !await TakeBlobAsync(child, cancellationToken)) missing.Add(child);
+            if (!taken.Contains(child) && !manifests.Holds(repository, child) && !await TakeBlobAsync(child, cancellationToken))
+            {
+                missing.Add(child);
+            }
         }
 
         if (missing.Count == 0 && !report.DryRun)
@@ -133,14 +155,16 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
                     missing.AddRange(gone.Digests);
                     break;
                 case PutOutcome.OtherType { Existing: var type }:
-                    Note(digest.Value, $"it is here already, as {type}");
+                    Note(digest.Value, $"it is already here as {type}");
                     return;
             }
         }
 
         if (missing.Count > 0)
         {
-            Note(digest.Value, $"it needs {string.Join(" and ", missing.Take(3))}{(missing.Count > 3 ? $" and {missing.Count - 3} more" : "")}");
+            Note(
+                digest.Value,
+                $"it needs {string.Join(" and ", missing.Take(3))}{(missing.Count > 3 ? $" and {missing.Count - 3} more" : "")}");
             return;
         }
 
@@ -155,7 +179,9 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
         return false;
     }
 
-    /// <summary>A layer that stays with its vendor comes along where the other registry has it, and is no condition for the manifest.</summary>
+    /// <summary>
+    /// A layer that stays with its vendor comes along where the other registry has it, and is no condition for the manifest.
+    /// </summary>
     private async Task TakeForeignLayerAsync(Digest layer, CancellationToken cancellationToken)
     {
         try
@@ -181,7 +207,9 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
                 report.Kept.Add($"{repository}:{tag}");
                 break;
             case TagImportOutcome.NoManifest:
-                Note($"tag {tag}", $"it points at {digest}, which {(IsThere(digest) ? "was not taken" : "the repository does not hold")}");
+                Note(
+                    $"tag {tag}",
+                    $"it points at {digest}, which {(IsThere(digest) ? "was not imported" : "the repository does not contain")}");
                 break;
         }
     }
@@ -189,7 +217,11 @@ internal sealed class RepositoryImport(DistributionStorage source, RepositoryNam
     private TagImportOutcome Foresee(string tag, Digest digest)
     {
         if (!taken.Contains(digest) && !manifests.Holds(repository, digest)) return TagImportOutcome.NoManifest;
-        if (Reference.TryParse(tag, out var reference) && manifests.Find(repository, reference)?.Digest == digest) return TagImportOutcome.Unchanged;
+        if (Reference.TryParse(tag, out var reference) && manifests.Find(repository, reference)?.Digest == digest)
+        {
+            return TagImportOutcome.Unchanged;
+        }
+
         return tags.IsMovedByOthers(repository, tag, DistributionImport.Account) ? TagImportOutcome.Kept : TagImportOutcome.Set;
     }
 

@@ -12,7 +12,9 @@ internal abstract record ReportOutcome
     /// <summary>The index has it.</summary>
     internal sealed record Accepted : ReportOutcome;
 
-    /// <summary>The index does not stand where the report begins: it does not know this registry, has a gap, or knows another history.</summary>
+    /// <summary>
+    /// The index does not stand where the report begins: it does not know this registry, has a gap, or knows another history.
+    /// </summary>
     internal sealed record OutOfStep(string Reason) : ReportOutcome;
 
     /// <summary>Whether the index has it is not known.</summary>
@@ -49,7 +51,9 @@ internal sealed class IndexReportClient(IndexConnection connection)
             {
                 HttpStatusCode.OK => new ReportOutcome.Accepted(),
                 HttpStatusCode.Conflict => new ReportOutcome.OutOfStep(await ReasonAsync(response, cancellationToken)),
-                HttpStatusCode.Unauthorized => new ReportOutcome.Failed($"it does not accept the credential in {connection.CredentialFile} for the service {connection.Service}"),
+                HttpStatusCode.Unauthorized =>
+                    new ReportOutcome.Failed(
+                        $"it does not accept the credential in {connection.CredentialFile} for the service {connection.Service}"),
                 var status => new ReportOutcome.Failed($"it answered {(int)status}: {await ReasonAsync(response, cancellationToken)}"),
             };
         }
@@ -66,7 +70,8 @@ internal sealed class IndexReportClient(IndexConnection connection)
         var body = await IndexAnswer.TextAsync(response, cancellationToken);
         try
         {
-            return Hosting.LogText.Clean(JsonSerializer.Deserialize(body, WireJson.Default.ErrorBody)?.Errors is [{ Message: { } message }, ..] ? message : body);
+            return Hosting.LogText.Clean(
+                JsonSerializer.Deserialize(body, WireJson.Default.ErrorBody)?.Errors is [{ Message: { } message }, ..] ? message : body);
         }
         catch (JsonException)
         {

@@ -21,10 +21,13 @@ internal sealed record ReportingStatus(
 /// acknowledged it; the index knows what it has already, so that repeating does no harm.
 /// </summary>
 internal sealed partial class IndexReporter(
-    Outbox outbox, RecentPulls pulls, Resync resync, IndexReportClient line, ReportingOptions options, BackgroundLoops loops, ILogger<IndexReporter> log)
+    Outbox outbox, RecentPulls pulls, Resync resync, IndexReportClient client, ReportingOptions options, BackgroundLoops loops,
+        ILogger<IndexReporter> log)
     : BackgroundLoop("indexReports", loops)
 {
-    /// <summary>The most events that wait; beyond it the oldest are given up for a full resync, so that a lost index does not fill the disk.</summary>
+    /// <summary>
+    /// The most events that wait; beyond it the oldest are given up for a full resync, so that a lost index does not fill the disk.
+    /// </summary>
     public const int MaxDepth = 100_000;
 
     private const int BatchSize = 500;
@@ -33,7 +36,7 @@ internal sealed partial class IndexReporter(
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
 
     // A restored index or registry loses the common history once. Who loses it again and again shares its name with another.
-    private const int MostLosses = 2;
+    private const int MaxLosses = 2;
     private static readonly TimeSpan LossesCountFor = TimeSpan.FromHours(1);
 
     private readonly Queue<long> losses = new();
@@ -88,7 +91,7 @@ internal sealed partial class IndexReporter(
 
             if (pulled.Count == 0 && IsContactDue()) pulled = pulls.Take(MaxPulls);
             var batch = outbox.Read(BatchSize);
-            var outcome = await line.SendAsync(new EventReport(batch.After, batch.Events, pulled), cancellationToken);
+            var outcome = await client.SendAsync(new EventReport(batch.After, batch.Events, pulled), cancellationToken);
             if (outcome is ReportOutcome.Accepted)
             {
                 if (batch.Events.Count > 0) await outbox.AcknowledgeAsync(batch.End);
@@ -111,7 +114,9 @@ internal sealed partial class IndexReporter(
 
     /// <summary>A snapshot that the index drops on the way counts as failed: begun again at once it might be dropped for ever.</summary>
     private async Task<ReportOutcome> ResyncAsync(CancellationToken cancellationToken) =>
-        await resync.RunAsync(cancellationToken) is var outcome && outcome is ReportOutcome.OutOfStep dropped ? new ReportOutcome.Failed(dropped.Reason) : outcome;
+        await resync.RunAsync(cancellationToken) is var outcome && outcome is ReportOutcome.OutOfStep dropped
+            ? new ReportOutcome.Failed(dropped.Reason)
+            : outcome;
 
     private async Task<ReportOutcome?> GiveUpAsync(OutboxState state)
     {
@@ -122,8 +127,8 @@ internal sealed partial class IndexReporter(
     private void JudgeLosses()
     {
         while (losses.TryPeek(out var oldest) && Clock.GetElapsedTime(oldest) > LossesCountFor) losses.Dequeue();
-        if (losses.Count > MostLosses && !isContested) LogContested(log, line.Service, line.Url, losses.Count);
-        isContested = losses.Count > MostLosses;
+        if (losses.Count > MaxLosses && !isContested) LogContested(log, client.Service, client.Url, losses.Count);
+        isContested = losses.Count > MaxLosses;
     }
 
     private bool IsContactDue() => lastContact is not { } last || Clock.GetElapsedTime(last) >= options.Every;
@@ -133,29 +138,37 @@ internal sealed partial class IndexReporter(
         switch (outcome)
         {
             case ReportOutcome.Failed { Reason: var reason }:
-                if (failure != reason) LogFailure(log, line.Url, reason);
+                if (failure != reason) LogFailure(log, client.Url, reason);
                 failure = reason;
                 break;
             case ReportOutcome.OutOfStep { Reason: var reason }:
                 LogOutOfStep(log, reason);
                 break;
             case ReportOutcome.Accepted when failure is not null:
-                LogRecovered(log, line.Url);
+                LogRecovered(log, client.Url);
                 failure = null;
                 break;
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The index cannot be told of changes at {Endpoint}: {Reason}; they are kept, trying again")]
+    [LoggerMessage(
+        EventId = LogEvents.ReportFailed, EventName = nameof(LogEvents.ReportFailed), Level = LogLevel.Warning,
+        Message = "Cannot report changes to the index at {Endpoint}: {Reason}; they are kept, retrying")]
     private static partial void LogFailure(ILogger log, Uri endpoint, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Another registry seems to report as '{Service}' to {Endpoint}: "
-        + "the index asked for a full resync {Count} times within an hour; give each registry a registry.service of its own")]
+    [LoggerMessage(
+        EventId = LogEvents.ServiceNameContested, EventName = nameof(LogEvents.ServiceNameContested), Level = LogLevel.Warning,
+        Message = "Another registry seems to report as '{Service}' to {Endpoint}: the index asked for a full resync {Count} times "
+            + "within an hour; give each registry its own registry.service")]
     private static partial void LogContested(ILogger log, string service, Uri endpoint, int count);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The index takes reports at {Endpoint} again")]
+    [LoggerMessage(
+        EventId = LogEvents.ReportRecovered, EventName = nameof(LogEvents.ReportRecovered), Level = LogLevel.Information,
+        Message = "The index at {Endpoint} accepts reports again")]
     private static partial void LogRecovered(ILogger log, Uri endpoint);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The index is told everything anew: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.ResyncStarted, EventName = nameof(LogEvents.ResyncStarted), Level = LogLevel.Information,
+        Message = "Starting a full resync with the index: {Reason}")]
     private static partial void LogOutOfStep(ILogger log, string reason);
 }

@@ -8,7 +8,7 @@ namespace AuthIndex.RegistryCore.IndexSync;
 /// Tells the index everything anew, as of one moment, in parts. What breaks off is begun again from the start: the index drops
 /// the parts of an unfinished one.
 /// </summary>
-internal sealed partial class Resync(Outbox outbox, IndexReportClient line, ILogger<Resync> log)
+internal sealed partial class Resync(Outbox outbox, IndexReportClient client, ILogger<Resync> log)
 {
     private const int PageSize = 1000;
 
@@ -23,7 +23,7 @@ internal sealed partial class Resync(Outbox outbox, IndexReportClient line, ILog
         {
             RegistryEvent[] part = more ? parts.Current : [];
             more = more && parts.MoveNext();
-            var outcome = await line.SendAsync(new SnapshotReport(epoch, page, !more, snapshot.Position, part), cancellationToken);
+            var outcome = await client.SendAsync(new SnapshotReport(epoch, page, !more, snapshot.Position, part), cancellationToken);
             if (outcome is not ReportOutcome.Accepted) return outcome;
             sent += part.Length;
             if (!more) break;
@@ -34,6 +34,8 @@ internal sealed partial class Resync(Outbox outbox, IndexReportClient line, ILog
         return new ReportOutcome.Accepted();
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The index's catalogue of this registry was made anew: {Count} manifests and tags")]
+    [LoggerMessage(
+        EventId = LogEvents.ResyncFinished, EventName = nameof(LogEvents.ResyncFinished), Level = LogLevel.Information,
+        Message = "Full resync with the index finished: {Count} manifests and tags")]
     private static partial void LogDone(ILogger log, long count);
 }

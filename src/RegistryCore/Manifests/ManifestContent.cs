@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Manifests;
@@ -15,32 +16,44 @@ internal static class ManifestContent
 {
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
 
-    /// <summary>Reads a manifest; the error says what is wrong with it.</summary>
+    /// <summary>Reads a manifest.</summary>
     /// <param name="digest">Its digest, already checked.</param>
     /// <param name="bytes">Its bytes.</param>
     /// <param name="contentType">The Content-Type of the push; null when there was none.</param>
     /// <param name="maxReferences">The most descriptors it may hold.</param>
-    public static (NewManifest? Manifest, OciError? Error) Read(Digest digest, byte[] bytes, string? contentType, int maxReferences)
+    /// <param name="manifest">The manifest.</param>
+    /// <param name="error">What is wrong with it.</param>
+    public static bool TryRead(
+        Digest digest,
+        byte[] bytes,
+        string? contentType,
+        int maxReferences,
+        [NotNullWhen(true)] out NewManifest? manifest,
+        [NotNullWhen(false)] out OciError? error)
     {
+        (manifest, error) = (null, null);
         try
         {
             using var document = JsonDocument.Parse(bytes, Strict);
             var reader = new Reader(document.RootElement, maxReferences);
-            return (reader.Read(digest, bytes, contentType?.Split(';')[0].Trim()), null);
+            manifest = reader.Read(digest, bytes, contentType?.Split(';')[0].Trim());
+            return true;
         }
         catch (JsonException e)
         {
-            return (null, OciError.ManifestInvalid($"the manifest is not acceptable JSON: {e.Message}"));
+            error = OciError.ManifestInvalid($"the manifest is not acceptable JSON: {e.Message}");
         }
         catch (InvalidOperationException)
         {
             // JSON can write half a surrogate pair, a string cannot hold it.
-            return (null, OciError.ManifestInvalid("the manifest is not acceptable JSON: a text holds half a surrogate pair"));
+            error = OciError.ManifestInvalid("the manifest is not acceptable JSON: a text holds half a surrogate pair");
         }
         catch (InvalidManifestException e)
         {
-            return (null, OciError.ManifestInvalid(e.Message));
+            error = OciError.ManifestInvalid(e.Message);
         }
+
+        return false;
     }
 
     private static readonly FrozenDictionary<string, string> ManifestMembers =
@@ -49,7 +62,8 @@ internal static class ManifestContent
     private static readonly FrozenDictionary<string, string> DescriptorMembers =
         ByFold("mediaType", "digest", "size", "urls", "annotations", "data", "artifactType", "platform");
 
-    private static FrozenDictionary<string, string> ByFold(params string[] members) => members.ToFrozenDictionary(Fold, StringComparer.Ordinal);
+    private static FrozenDictionary<string, string> ByFold(params string[] members) =>
+        members.ToFrozenDictionary(Fold, StringComparer.Ordinal);
 
     /// <summary>The name as Go's encoding/json compares names: without case, the long s and the Kelvin sign included.</summary>
     private static string Fold(string name) => name.ToLowerInvariant().Replace('\u017f', 's').Replace('\u212a', 'k');
@@ -68,7 +82,14 @@ internal static class ManifestContent
             var type = ReadType(contentType);
             var isIndex = type is MediaTypes.OciIndex or MediaTypes.DockerList;
             var isArtifact = type == MediaTypes.OciArtifact;
-            if (!isArtifact) Require(root.TryGetProperty("schemaVersion", out var version) && version.ValueKind == JsonValueKind.Number && version.TryGetInt32(out var two) && two == 2, "schemaVersion must be 2");
+            if (!isArtifact)
+            {
+                Require(
+                    root.TryGetProperty("schemaVersion", out var version) && version.ValueKind == JsonValueKind.Number
+                        && version.TryGetInt32(out var two) && two == 2,
+                    "schemaVersion must be 2");
+            }
+
             RequireCase(root, ManifestMembers, "the manifest");
             Require(!(Has("layers") && Has("manifests")), "a manifest has layers or manifests, not both");
 
@@ -96,7 +117,9 @@ internal static class ManifestContent
                 new ManifestRecord(digest, type, bytes),
                 [.. blobs.Distinct()],
                 [.. children.Distinct()],
-                root.TryGetProperty("subject", out var subject) && subject.ValueKind != JsonValueKind.Null ? ReadDescriptor(subject, "subject").Digest : null,
+                root.TryGetProperty("subject", out var subject) && subject.ValueKind != JsonValueKind.Null
+                    ? ReadDescriptor(subject, "subject").Digest
+                    : null,
                 Text(root, "artifactType") ?? configType,
                 ReadAnnotations(),
                 foreignLayers);
@@ -107,9 +130,11 @@ internal static class ManifestContent
             var inner = Text(root, "mediaType");
             var type = string.IsNullOrEmpty(contentType) ? inner : contentType;
             Require(type is not null, "neither the Content-Type nor mediaType says what kind of manifest this is");
-            Require(MediaTypes.Manifests.Contains(type!, StringComparer.Ordinal), $"'{type}' is not the media type of a manifest; known are {string.Join(", ", MediaTypes.Manifests)}");
+            Require(
+                MediaTypes.Manifests.Contains(type, StringComparer.Ordinal),
+                $"'{type}' is not the media type of a manifest; known are {string.Join(", ", MediaTypes.Manifests)}");
             Require(inner is null || inner == type, $"the Content-Type is {type}, the manifest's own mediaType {inner}");
-            return type!;
+            return type;
         }
 
         private bool Has(string member) => root.TryGetProperty(member, out var value) && value.ValueKind != JsonValueKind.Null;
@@ -119,7 +144,9 @@ internal static class ManifestContent
             if (!Has(member)) return;
             var list = root.GetProperty(member);
             Require(list.ValueKind == JsonValueKind.Array, $"{member} is not a list");
-            Require(list.GetArrayLength() <= maxReferences, $"{member} has {list.GetArrayLength()} entries; at most {maxReferences} are allowed");
+            Require(
+                list.GetArrayLength() <= maxReferences,
+                $"{member} has {list.GetArrayLength()} entries; at most {maxReferences} are allowed");
             var i = 0;
             foreach (var item in list.EnumerateArray()) add(item, $"{member}[{i++}]");
         }
@@ -139,16 +166,21 @@ internal static class ManifestContent
             Require(descriptor.ValueKind == JsonValueKind.Object, $"{where} is not a descriptor");
             RequireCase(descriptor, DescriptorMembers, where);
             Require(Digest.TryParse(Text(descriptor, "digest"), out var digest), $"{where}.digest is not a sha256 or sha512 digest");
-            Require(Text(descriptor, "mediaType") is { Length: > 0 }, $"{where}.mediaType is missing");
-            Require(descriptor.TryGetProperty("size", out var size) && size.ValueKind == JsonValueKind.Number && size.TryGetInt64(out var bytes) && bytes >= 0, $"{where}.size is not a number of bytes");
-            return (digest, Text(descriptor, "mediaType")!);
+            var mediaType = Text(descriptor, "mediaType");
+            Require(mediaType is not null, $"{where}.mediaType is missing");
+            Require(
+                descriptor.TryGetProperty("size", out var size) && size.ValueKind == JsonValueKind.Number && size.TryGetInt64(out var bytes)
+                    && bytes >= 0,
+                $"{where}.size is not a number of bytes");
+            return (digest, mediaType);
         }
 
         private string? ReadAnnotations()
         {
             if (!root.TryGetProperty("annotations", out var annotations) || annotations.ValueKind == JsonValueKind.Null) return null;
             Require(
-                annotations.ValueKind == JsonValueKind.Object && annotations.EnumerateObject().All(a => a.Value.ValueKind == JsonValueKind.String),
+                annotations.ValueKind == JsonValueKind.Object
+                    && annotations.EnumerateObject().All(a => a.Value.ValueKind == JsonValueKind.String),
                 "annotations is not an object of texts");
             return annotations.GetRawText();
         }
@@ -166,11 +198,14 @@ internal static class ManifestContent
             foreach (var member in element.EnumerateObject())
             {
                 var name = member.Name;
-                if (known.TryGetValue(Fold(name), out var exact) && exact != name) throw new InvalidManifestException($"{where} has a member '{name}', which some clients read as '{exact}'");
+                if (known.TryGetValue(Fold(name), out var exact) && exact != name)
+                {
+                    throw new InvalidManifestException($"{where} has a member '{name}', which some clients read as '{exact}'");
+                }
             }
         }
 
-        private static void Require(bool condition, string problem)
+        private static void Require([DoesNotReturnIf(false)] bool condition, string problem)
         {
             if (!condition) throw new InvalidManifestException(problem);
         }

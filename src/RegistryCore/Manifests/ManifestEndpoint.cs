@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
@@ -50,18 +51,18 @@ internal sealed class ManifestEndpoint(
     public async Task<OciError?> PutAsync(V2Request request)
     {
         if (!Reference.TryParse(request.Argument, out var reference)) return OciError.TagInvalid(request.Argument);
-        var tags = TagsOf(request, reference, out var tagProblem);
-        if (tagProblem is not null) return tagProblem;
+        if (!TryReadTags(request, reference, out var tags, out var tagProblem)) return tagProblem;
 
         var http = request.Http;
         using var memory = budget.Open(request.Token.Subject);
         var (bytes, refused) = await receiver.ReceiveAsync(request, memory);
         if (bytes is null) return refused;
-        var digest = ChooseDigest(request, reference, bytes, out var digestProblem);
-        if (digestProblem is not null) return digestProblem;
+        if (!TryChooseDigest(request, reference, bytes, out var digest, out var digestProblem)) return digestProblem;
 
-        var (manifest, error) = ManifestContent.Read(digest, bytes, http.Request.ContentType, limits.ManifestReferences);
-        if (manifest is null) return error;
+        if (!ManifestContent.TryRead(digest, bytes, http.Request.ContentType, limits.ManifestReferences, out var manifest, out var error))
+        {
+            return error;
+        }
 
         var precondition = new Precondition(http.Request.Headers.IfMatch, http.Request.Headers.IfNoneMatch);
         switch (await manifests.PutAsync(request.Repository, manifest, tags, precondition, request.Token.Subject))
@@ -69,7 +70,7 @@ internal sealed class ManifestEndpoint(
             case PutOutcome.Missing { Digests: var missing }: return OciError.ReferencesUnknown(missing);
             case PutOutcome.TagMoved { Tag: var tag }: return OciError.TagMoved(tag);
             case PutOutcome.OtherType { Existing: var type }: return OciError.ManifestTypeDiffers(type);
-            case PutOutcome.TooDeep: return OciError.ManifestInvalid($"more than {limits.IndexDepth} indexes lie in one another");
+            case PutOutcome.TooDeep: return OciError.ManifestInvalid($"indexes are nested more than {limits.IndexDepth} levels deep");
             default:
                 metrics.Pushed();
                 Describe(request, reference, manifest, tags);
@@ -100,10 +101,10 @@ internal sealed class ManifestEndpoint(
     }
 
     /// <summary>The tags to move: that of the path, or those of <c>tag</c> parameters.</summary>
-    private List<string> TagsOf(V2Request request, Reference reference, out OciError? problem)
+    private bool TryReadTags(V2Request request, Reference reference, out List<string> tags, [NotNullWhen(false)] out OciError? problem)
     {
         problem = null;
-        var tags = new List<string>();
+        tags = [];
         if (reference.Tag is { } named) tags.Add(named);
         foreach (var tag in request.Http.Request.Query["tag"])
         {
@@ -112,24 +113,27 @@ internal sealed class ManifestEndpoint(
         }
 
         if (tags.Count > limits.TagsPerPush) problem = OciError.BadRequest($"at most {limits.TagsPerPush} tags can be moved by one push");
-        return tags;
+        return problem is null;
     }
 
-    /// <summary>The digest that names the manifest: the one in the path or the <c>digest</c> parameter, which must be right, otherwise sha256.</summary>
-    private static Digest ChooseDigest(V2Request request, Reference reference, byte[] bytes, out OciError? problem)
+    /// <summary>
+    /// The digest that names the manifest: the one in the path or the <c>digest</c> parameter, which must be right, otherwise sha256.
+    /// </summary>
+    private static bool TryChooseDigest(
+        V2Request request, Reference reference, byte[] bytes, out Digest digest, [NotNullWhen(false)] out OciError? problem)
     {
-        problem = null;
+        (digest, problem) = (default, null);
         var expected = reference.Digest;
         if (expected is null && request.Query("digest") is { } parameter)
         {
-            if (!Digest.TryParse(parameter, out var named)) problem = OciError.DigestInvalid(parameter);
-            expected = named;
+            if (!Digest.TryParse(parameter, out var parsed)) problem = OciError.DigestInvalid(parameter);
+            expected = parsed;
         }
 
-        if (problem is not null) return default;
-        var actual = Digest.Compute(expected?.Algorithm ?? HashAlgorithmName.SHA256, bytes);
-        if (expected is not null && expected != actual) problem = OciError.DigestMismatch(expected.Value, actual);
-        return actual;
+        if (problem is not null) return false;
+        digest = Digest.Compute(expected?.Algorithm ?? HashAlgorithmName.SHA256, bytes);
+        if (expected is { } named && named != digest) problem = OciError.DigestMismatch(named, digest);
+        return problem is null;
     }
 
     private void Describe(V2Request request, Reference reference, NewManifest manifest, List<string> tags)

@@ -19,7 +19,10 @@ internal sealed class ReferrersEndpoint(ReferrerStore referrers, ManifestStore m
     public async Task<OciError?> GetAsync(V2Request request)
     {
         if (!Digest.TryParse(request.Argument, out var subject)) return OciError.DigestInvalid(request.Argument);
-        if (Page.Parse(request.Query("n"), request.Query("last"), Math.Min(MaxPage, limits.PageSize)) is not { } page) return OciError.PageInvalid(request.Query("n")!);
+        if (!Page.TryParse(request.Query("n"), request.Query("last"), Math.Min(MaxPage, limits.PageSize), out var page, out var problem))
+        {
+            return problem;
+        }
 
         var filter = request.Query("artifactType") is { Length: > 0 } type ? type : null;
         var (rows, isMore) = ReadPage(request, subject, filter, page);
@@ -45,7 +48,12 @@ internal sealed class ReferrersEndpoint(ReferrerStore referrers, ManifestStore m
         var (rows, bytes) = (new List<ReferrerRecord>(), 0);
         foreach (var text in digests)
         {
-            if (!Digest.TryParse(text, out var digest) || referrers.Find(request.Repository, digest) is not { } row || (filter is not null && row.ArtifactType != filter)) continue;
+            if (!Digest.TryParse(text, out var digest) || referrers.Find(request.Repository, digest) is not { } row
+                || (filter is not null && row.ArtifactType != filter))
+            {
+                continue;
+            }
+
             bytes += row.Annotations?.Length ?? 0;
             if (rows.Count == page.Count || (rows.Count > 0 && bytes > MaxPageBytes)) return (rows, page.Count > 0);
             rows.Add(row);
@@ -54,13 +62,16 @@ internal sealed class ReferrersEndpoint(ReferrerStore referrers, ManifestStore m
         return (rows, false);
     }
 
-    /// <summary>The index that clients without a referrers API keep under the tag <c>sha256-HEX</c> ("Referrers Tag Schema"), as far as its entries are here.</summary>
+    /// <summary>
+    /// The index that clients without a referrers API keep under the tag <c>sha256-HEX</c> ("Referrers Tag Schema"), as far as its
+    /// entries are here.
+    /// </summary>
     private IEnumerable<string> FromFallbackTag(V2Request request, Digest subject)
     {
         var tag = subject.Value.Replace(':', '-');
         if (!Reference.TryParse(tag[..Math.Min(tag.Length, Reference.MaxTagLength)], out var reference)
             || manifests.Find(request.Repository, reference) is not { MediaType: MediaTypes.OciIndex } index
-            || ManifestContent.Read(index.Digest, index.Bytes, index.MediaType, limits.ManifestReferences).Manifest is not { } content)
+            || !ManifestContent.TryRead(index.Digest, index.Bytes, index.MediaType, limits.ManifestReferences, out var content, out _))
         {
             return [];
         }

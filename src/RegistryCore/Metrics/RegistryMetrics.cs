@@ -26,18 +26,28 @@ internal sealed class RegistryMetrics
         pulls = meter.CreateCounter<long>("authindex.registry.pulls", description: "Manifests pulled.");
         pushes = meter.CreateCounter<long>("authindex.registry.pushes", description: "Manifests pushed.");
         deletions = meter.CreateCounter<long>("authindex.registry.deletions", description: "Manifests, tags and blobs deleted by clients.");
-        tokenChecks = meter.CreateCounter<long>("authindex.registry.token.checks", description: "Requests by what became of their token: good, missing, insufficient, invalid, unjudged (what it takes to judge was away) or malformed.");
-        collections = meter.CreateCounter<long>("authindex.gc.runs", description: "Garbage collections by outcome, dry runs not among them.");
+        tokenChecks = meter.CreateCounter<long>(
+            "authindex.registry.token.checks",
+            description: "Requests by what became of their token: good, missing, insufficient, invalid, unjudged (what it takes to judge "
+                + "was away) or malformed.");
+        collections = meter.CreateCounter<long>(
+            "authindex.gc.runs", description: "Garbage collections by outcome, dry runs not among them.");
         collected = meter.CreateCounter<long>("authindex.gc.removed", description: "What garbage collections removed, by kind.");
         collectedBytes = meter.CreateCounter<long>("authindex.gc.freed", "By", "Bytes that garbage collections gave back.");
         scrubbed = meter.CreateCounter<long>("authindex.scrub.checked", description: "Blobs and manifests compared with their digests.");
         scrubbedBytes = meter.CreateCounter<long>("authindex.scrub.read", "By", "Bytes of blobs compared with their digests.");
         scrubFailures = meter.CreateCounter<long>("authindex.scrub.failures", description: "Scrubs that could not go on.");
         damaged = meter.CreateCounter<long>("authindex.registry.damaged", description: "Blobs and manifests found damaged.");
-        healed = meter.CreateCounter<long>("authindex.registry.healed", description: "Blobs and manifests that were damaged and are whole again.");
+        healed = meter.CreateCounter<long>(
+            "authindex.registry.healed", description: "Blobs and manifests that were damaged and are whole again.");
 
         // What an alert looks at must be there before it happens.
-        foreach (var counter in (Counter<long>[])[pulls, pushes, deletions, collectedBytes, scrubbed, scrubbedBytes, scrubFailures, damaged, healed]) counter.Add(0);
+        foreach (var counter in (Counter<long>[])[pulls, pushes, deletions, collectedBytes, scrubbed, scrubbedBytes, scrubFailures, damaged,
+            healed])
+        {
+            counter.Add(0);
+        }
+
         foreach (var outcome in Housekeepings) collections.Add(0, new KeyValuePair<string, object?>("outcome", outcome));
     }
 

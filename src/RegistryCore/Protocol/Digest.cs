@@ -17,7 +17,8 @@ internal readonly record struct Digest
     public string Value => value ?? "";
 
     /// <summary>The algorithm: SHA256 or SHA512.</summary>
-    public HashAlgorithmName Algorithm => Value.StartsWith("sha512:", StringComparison.Ordinal) ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256;
+    public HashAlgorithmName Algorithm =>
+        Value.StartsWith("sha512:", StringComparison.Ordinal) ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256;
 
     /// <summary>The hex digits.</summary>
     public string Hex => Value[7..];
@@ -27,7 +28,9 @@ internal readonly record struct Digest
     {
         digest = default;
         if (text is null) return false;
-        var length = text.StartsWith("sha256:", StringComparison.Ordinal) ? 64 : text.StartsWith("sha512:", StringComparison.Ordinal) ? 128 : 0;
+        var length = text.StartsWith("sha256:", StringComparison.Ordinal)
+            ? 64
+            : text.StartsWith("sha512:", StringComparison.Ordinal) ? 128 : 0;
         if (length == 0 || text.Length != 7 + length) return false;
         foreach (var c in text.AsSpan(7))
         {

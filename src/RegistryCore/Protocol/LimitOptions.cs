@@ -9,7 +9,9 @@ internal sealed class LimitOptions
     /// <summary>The largest manifest.</summary>
     public ByteSize ManifestSize { get; set; } = new(4 * 1024 * 1024);
 
-    /// <summary>The most memory for manifests that are being received, at least twice <see cref="ManifestSize"/>; one account gets half of it.</summary>
+    /// <summary>
+    /// The most memory for manifests that are being received, at least twice <see cref="ManifestSize"/>; one account gets half of it.
+    /// </summary>
     public ByteSize ManifestsInFlight { get; set; } = new(128 * 1024 * 1024);
 
     /// <summary>The most descriptors in one manifest.</summary>
@@ -32,10 +34,14 @@ internal sealed class LimitOptions
     [Range(1, 100_000)]
     public int UploadSessions { get; set; } = 1000;
 
-    /// <summary>The length that chunks of an upload should have at least, which clients are told; smaller ones are taken too. 0 to tell nothing.</summary>
+    /// <summary>
+    /// The length that chunks of an upload should have at least, which clients are told; smaller ones are taken too. 0 to tell nothing.
+    /// </summary>
     public ByteSize ChunkLength { get; set; }
 
-    /// <summary>Requests per second that an address may make without proving who it is, ten times as many at once; 0 for any number.</summary>
+    /// <summary>
+    /// Requests per second that an address may make without proving who it is, ten times as many at once; 0 for any number.
+    /// </summary>
     [Range(0, 100_000)]
     public int UnauthenticatedPerSecond { get; set; } = 200;
 

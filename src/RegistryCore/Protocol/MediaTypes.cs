@@ -12,7 +12,9 @@ internal static class MediaTypes
     /// <summary>Every type that may be pushed.</summary>
     public static IReadOnlyList<string> Manifests { get; } = [OciManifest, OciIndex, OciArtifact, DockerManifest, DockerList];
 
-    /// <summary>Whether a layer of this type stays with its vendor: its blob need not be pushed (OCI image-spec, "Non-Distributable Layers").</summary>
+    /// <summary>
+    /// Whether a layer of this type stays with its vendor: its blob need not be pushed (OCI image-spec, "Non-Distributable Layers").
+    /// </summary>
     public static bool IsNondistributable(string mediaType) =>
         mediaType.StartsWith("application/vnd.oci.image.layer.nondistributable.", StringComparison.Ordinal)
         || mediaType.StartsWith("application/vnd.docker.image.rootfs.foreign.", StringComparison.Ordinal);

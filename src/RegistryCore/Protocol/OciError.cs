@@ -17,45 +17,89 @@ internal sealed record OciError(int Status, string Code, string Message)
     /// <summary>Headers that belong to the answer, such as the challenge of a 401 or the Range of a 416.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
 
+    /// <summary>The name does not match the grammar (OCI distribution-spec 1.1, "Pulling manifests"; "Error Codes", code-8).</summary>
     public static OciError NameInvalid(string name) =>
-        new(400, "NAME_INVALID", $"'{Shown(name)}' is not a repository name: components of a-z and 0-9, joined inside by single . or _, __ or -, separated by /, at most {RepositoryName.MaxLength} characters");
+        new(
+            400,
+            "NAME_INVALID",
+            $"'{Shown(name)}' is not a repository name: components of a-z and 0-9, joined inside by single . or _, __ or -, separated by "
+                + $"/, at most {RepositoryName.MaxLength} characters");
 
+    /// <summary>No such repository (OCI distribution-spec 1.1, "Listing Tags"; "Error Codes", code-9).</summary>
     public static OciError NameUnknown(RepositoryName name) => new(404, "NAME_UNKNOWN", $"no repository {name} here");
 
+    /// <summary>The text is not a digest (OCI image-spec, "Digests"; "Error Codes", code-4).</summary>
     public static OciError DigestInvalid(string text) =>
-        new(400, "DIGEST_INVALID", $"'{Shown(text)}' is not a digest: sha256: followed by 64, or sha512: followed by 128 lower-case hex digits");
+        new(
+            400,
+            "DIGEST_INVALID",
+            $"'{Shown(text)}' is not a digest: sha256: followed by 64, or sha512: followed by 128 lower-case hex digits");
 
+    /// <summary>
+    /// The content does not have the digest that the client named (OCI distribution-spec 1.1, "Pushing a blob monolithically"; "Error
+    /// Codes", code-4).
+    /// </summary>
     public static OciError DigestMismatch(Digest expected, Digest actual) =>
         new(400, "DIGEST_INVALID", $"the content has the digest {actual}, not {expected}; nothing was stored");
 
+    /// <summary>
+    /// The digest algorithm is not one that every registry must know (OCI image-spec, "Digests"; "Error
+    /// Codes", code-4).
+    /// </summary>
     public static OciError AlgorithmUnsupported(string text) =>
         new(400, "DIGEST_INVALID", $"the digest algorithm '{Shown(text)}' is not supported; sha256 and sha512 are");
 
+    /// <summary>The repository does not hold the blob (OCI distribution-spec 1.1, "Pulling blobs"; "Error Codes", code-1).</summary>
     public static OciError BlobUnknown(Digest digest) => new(404, "BLOB_UNKNOWN", $"no blob {digest} in this repository");
 
+    /// <summary>
+    /// The text is neither a tag nor a digest (OCI distribution-spec 1.1, "Pulling manifests"; TAG_INVALID is of Docker Registry HTTP
+    /// API V2).
+    /// </summary>
     public static OciError TagInvalid(string text) =>
         new(400, "TAG_INVALID", $"'{Shown(text)}' is neither a tag (a letter, digit or _, then up to 127 of these, . and -) nor a digest");
 
-    /// <summary>Asked for what cannot be the name of a manifest: then there is none (clients ask so to see how a missing one is answered).</summary>
+    /// <summary>
+    /// Asked for what cannot be the name of a manifest: then there is none (clients ask so to see how a missing one is answered).
+    /// </summary>
     public static OciError ReferenceUnknown(string text) => new(404, "MANIFEST_UNKNOWN", TagInvalid(text).Message);
 
-    public static OciError ManifestUnknown(Reference reference) => new(404, "MANIFEST_UNKNOWN", $"no manifest {reference} in this repository");
+    /// <summary>
+    /// The repository does not hold the manifest or tag (OCI distribution-spec 1.1, "Pulling manifests"; "Error Codes", code-7).
+    /// </summary>
+    public static OciError ManifestUnknown(Reference reference) =>
+        new(404, "MANIFEST_UNKNOWN", $"no manifest {reference} in this repository");
 
+    /// <summary>The manifest is not acceptable (OCI distribution-spec 1.1, "Pushing Manifests"; "Error Codes", code-6).</summary>
     public static OciError ManifestInvalid(string reason) => new(400, "MANIFEST_INVALID", reason);
 
     /// <summary>A push of bytes that are stored under another media type.</summary>
     public static OciError ManifestTypeDiffers(string stored) => ManifestInvalid(
-        $"these bytes are stored here as {stored}, and every tag of the digest relies on that: push them with that Content-Type, or delete the manifest first");
+        $"these bytes are already stored as {stored}, which every tag of the digest relies on: push them with that Content-Type, or "
+            + "delete the manifest first");
 
+    /// <summary>
+    /// The manifest is larger than the limit (OCI distribution-spec 1.1, "Pushing Manifests", 413; "Error Codes", code-6).
+    /// </summary>
     public static OciError ManifestTooLarge(long limit) => new(413, "MANIFEST_INVALID", $"a manifest may have at most {limit} bytes");
 
+    /// <summary>
+    /// The manifest references content that the repository does not hold (OCI distribution-spec 1.1, "Pushing Manifests"; "Error
+    /// Codes", code-5).
+    /// </summary>
     public static OciError ReferencesUnknown(IReadOnlyList<Digest> missing) =>
-        new(404, "MANIFEST_BLOB_UNKNOWN", $"the manifest refers to {missing[0]}{(missing.Count > 1 ? $" and {missing.Count - 1} more" : "")}, not in this repository: push what a manifest refers to before it")
+        new(
+            404,
+            "MANIFEST_BLOB_UNKNOWN",
+            $"the manifest references {missing[0]}{(missing.Count > 1 ? $" and {missing.Count - 1} more" : "")}, which is not in this "
+                + "repository: push referenced content first")
         {
             Detail = new Dictionary<string, string>(StringComparer.Ordinal) { ["digest"] = missing[0].Value },
         };
 
-    public static OciError TagMoved(string tag) => new(412, "PRECONDITION_FAILED", $"the tag {tag} is not what the request's precondition says");
+    /// <summary>The tag does not match If-Match or If-None-Match (RFC 9110 section 13.1, 412).</summary>
+    public static OciError TagMoved(string tag) =>
+        new(412, "PRECONDITION_FAILED", $"the tag {tag} does not match the request's precondition");
 
     /// <summary>A deletion of what something else cannot be pulled without.</summary>
     public static OciError StillNeeded(string content, string need) => new(409, "DENIED", $"{need} needs {content}: delete that first");
@@ -63,17 +107,33 @@ internal sealed record OciError(int Status, string Code, string Message)
     /// <summary>The code of <see cref="UploadUnknown"/>.</summary>
     public const string UploadUnknownCode = "BLOB_UPLOAD_UNKNOWN";
 
-    public static OciError UploadUnknown() => new(404, UploadUnknownCode, "no such upload session; it ended, expired, or belongs to somebody else");
+    /// <summary>No such upload session (OCI distribution-spec 1.1, "Pushing a blob in chunks"; "Error Codes", code-3).</summary>
+    public static OciError UploadUnknown() =>
+        new(404, UploadUnknownCode, "no such upload session: it has finished, has expired, or belongs to another account");
 
-    public static OciError UploadTakenOver() => new(409, "BLOB_UPLOAD_INVALID", "a newer request has taken over this upload session, after this one had sent nothing for a while");
+    /// <summary>
+    /// Another request continues the session (OCI distribution-spec 1.1, "Pushing a blob in chunks"; "Error Codes", code-2).
+    /// </summary>
+    public static OciError UploadTakenOver() =>
+        new(409, "BLOB_UPLOAD_INVALID", "a newer request took over this upload session because this one had sent nothing for a while");
 
+    /// <summary>
+    /// Another request is writing to the session (OCI distribution-spec 1.1, "Pushing a blob in chunks"; "Error Codes", code-2).
+    /// </summary>
     public static OciError UploadBusy() => new(409, "BLOB_UPLOAD_INVALID", "another request is writing to this upload session");
 
+    /// <summary>
+    /// The Content-Range of a chunk cannot be read (OCI distribution-spec 1.1, "Pushing a blob in chunks"; "Error Codes", code-2).
+    /// </summary>
     public static OciError RangeInvalid(string text) =>
         new(400, "BLOB_UPLOAD_INVALID", $"the Content-Range '{Shown(text)}' is not of the form FIRST-LAST");
 
+    /// <summary>
+    /// The body is not as long as its Content-Range says (OCI distribution-spec 1.1, "Pushing a blob in chunks"; "Error Codes",
+    /// code-10).
+    /// </summary>
     public static OciError SizeInvalid(long declared, long received) =>
-        new(400, "SIZE_INVALID", $"the Content-Range promised {declared} bytes, the body held {received}; nothing of it was kept");
+        new(400, "SIZE_INVALID", $"the Content-Range announced {declared} bytes, but the body has {received}; none of it was kept");
 
     /// <summary>A chunk that does not begin where the session ends; the headers tell the client where it does.</summary>
     public static OciError ChunkOutOfOrder(long expected, string location, string range) =>
@@ -82,15 +142,29 @@ internal sealed record OciError(int Status, string Code, string Message)
             Headers = [new("Location", location), new("Range", range)],
         };
 
+    /// <summary>No range of the request is within the blob (RFC 9110 section 15.5.17).</summary>
     public static OciError RangeNotSatisfiable(long size) =>
-        new(416, "RANGE_INVALID", $"the blob has {size} bytes; none of the ranges asked for lies in it") { Headers = [new("Content-Range", $"bytes */{size}")] };
+        new(
+            416,
+            "RANGE_INVALID",
+            $"the blob has {size} bytes; none of the requested ranges is within it") { Headers = [new(
+                "Content-Range", $"bytes */{size}")] };
 
-    public static OciError PageInvalid(string text) => new(400, "PAGINATION_NUMBER_INVALID", $"n='{Shown(text)}' is not a whole number of 0 or more");
+    /// <summary>
+    /// The parameter n is not a number (OCI distribution-spec 1.1, "Listing Tags"; PAGINATION_NUMBER_INVALID is of Docker Registry HTTP
+    /// API V2).
+    /// </summary>
+    public static OciError PageInvalid(string text) =>
+        new(400, "PAGINATION_NUMBER_INVALID", $"n='{Shown(text)}' is not a whole number of 0 or more");
 
+    /// <summary>No route matches the path (OCI distribution-spec 1.1, "Endpoints"; "Error Codes", code-13).</summary>
     public static OciError NotFound() => new(404, "UNSUPPORTED", "no such endpoint");
 
-    public static OciError MethodNotAllowed(string allow) => new(405, "UNSUPPORTED", $"the method is not one of {allow}") { Headers = [new("Allow", allow)] };
+    /// <summary>The route does not have the method (RFC 9110 section 15.5.6; "Error Codes", code-13).</summary>
+    public static OciError MethodNotAllowed(string allow) =>
+        new(405, "UNSUPPORTED", $"the method is not one of {allow}") { Headers = [new("Allow", allow)] };
 
+    /// <summary>The request is malformed (OCI distribution-spec 1.1, "Error Codes", code-13).</summary>
     public static OciError BadRequest(string reason) => new(400, "UNSUPPORTED", reason);
 
     /// <summary>
@@ -100,7 +174,10 @@ internal sealed record OciError(int Status, string Code, string Message)
     /// <param name="requestId">The request's name in the log.</param>
     /// <param name="isRead">Whether the request is a GET or HEAD.</param>
     public static OciError NoSpace(string requestId, bool isRead) =>
-        new(isRead ? 507 : 403, isRead ? "UNAVAILABLE" : "DENIED", $"the registry's storage is full; nothing of this request was kept (request id {requestId})")
+        new(
+            isRead ? 507 : 403,
+            isRead ? "UNAVAILABLE" : "DENIED",
+            $"the registry's storage is full; nothing was stored (request id {requestId})")
         {
             Detail = new Dictionary<string, string>(StringComparer.Ordinal) { ["reason"] = "storage-full" },
         };
@@ -109,24 +186,46 @@ internal sealed record OciError(int Status, string Code, string Message)
     public static OciError Denied(string reason) => new(403, "DENIED", reason);
 
     /// <summary>The bodies that are being read take all the memory they may; nothing of this one was kept.</summary>
-    public static OciError TooManyBodies() => new(503, "UNAVAILABLE", "the registry is receiving as many manifests as it can at once: try again") { Headers = [new("Retry-After", "5")] };
+    public static OciError TooManyBodies() =>
+        new(
+            503,
+            "UNAVAILABLE",
+            "the registry is receiving as many manifests as it can handle at once: try again") { Headers = [new("Retry-After", "5")] };
 
     /// <summary>The bodies of one account that are being read take all the memory they may.</summary>
     public static OciError TooManyBodiesOfAccount() =>
-        new(429, "TOOMANYREQUESTS", "the registry is receiving as many manifests of this account as it may send at once: try again") { Headers = [new("Retry-After", "5")] };
+        new(429, "TOOMANYREQUESTS", "this account is sending as many manifests as it may at once: try again")
+        {
+            Headers = [new("Retry-After", "5")],
+        };
 
-    public static OciError ManifestTooSlow(TimeSpan limit) => new(408, "MANIFEST_INVALID", $"the manifest did not arrive within {(long)limit.TotalSeconds} seconds");
+    /// <summary>The manifest did not arrive in time (RFC 9110 section 15.5.9; "Error Codes", code-6).</summary>
+    public static OciError ManifestTooSlow(TimeSpan limit) =>
+        new(408, "MANIFEST_INVALID", $"the manifest did not arrive within {(long)limit.TotalSeconds} seconds");
 
     /// <summary>More requests without a known account than an address may make.</summary>
     public static OciError TooManyRequests(TimeSpan wait) =>
-        new(429, "TOOMANYREQUESTS", "too many requests without signing in from this address: wait, or sign in") { Headers = [new("Retry-After", $"{Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds))}")] };
+        new(429, "TOOMANYREQUESTS", "too many requests without signing in from this address: wait, or sign in")
+        {
+            Headers = [new("Retry-After", $"{Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds))}")],
+        };
 
+    /// <summary>The account has too many open upload sessions (OCI distribution-spec 1.1, "Error Codes", code-14).</summary>
     public static OciError TooManyUploads(int limit) =>
-        new(429, "TOOMANYREQUESTS", $"the account has {limit} uploads open, as many as it may: finish or cancel some, or wait until those expire that nobody goes on with") { Headers = [new("Retry-After", "60")] };
+        new(
+            429,
+            "TOOMANYREQUESTS",
+            $"the account already has {limit} uploads open, the most allowed: finish or cancel some, or wait until abandoned ones expire")
+        {
+            Headers = [new("Retry-After", "60")],
+        };
 
+    /// <summary>What it takes to answer is not available at the moment (RFC 9110 section 15.6.4).</summary>
     public static OciError Unavailable(string reason) => new(503, "UNAVAILABLE", reason) { Headers = [new("Retry-After", "5")] };
 
-    public static OciError Internal(string requestId) => new(500, "UNKNOWN", $"the registry failed; its log says why under the request id {requestId}");
+    /// <summary>The registry failed; the details are in its log only (RFC 9110 section 15.6.1).</summary>
+    public static OciError Internal(string requestId) =>
+        new(500, "UNKNOWN", $"the registry failed; its log says why under the request id {requestId}");
 
     /// <summary>What a client sent, made fit for a message: bounded, and without control characters.</summary>
     private static string Shown(string text) =>

@@ -12,16 +12,22 @@ internal static class Warnings
 
     /// <summary>The layers of a manifest that stay with their vendor.</summary>
     public static string ForeignLayers(int count) =>
-        Write($"{count} non-distributable {(count == 1 ? "layer is" : "layers are")} not stored here: whoever pulls the image fetches {(count == 1 ? "it" : "them")} from the URLs in the manifest");
+        Write(
+            $"{count} non-distributable {(count == 1 ? "layer is" : "layers are")} not stored here: clients fetch "
+                + $"{(count == 1 ? "it" : "them")} from the URLs in the manifest");
 
     /// <summary>The volume is nearly full.</summary>
-    public static string SpaceIsShort(long bytesLeft) => Write($"the registry's storage is nearly full: pushes are refused after another {bytesLeft / (1024 * 1024)} MiB");
+    public static string SpaceIsShort(long bytesLeft) =>
+        Write($"the registry's storage is nearly full: pushes are refused after another {bytesLeft / (1024 * 1024)} MiB");
 
     /// <summary>The artifact manifest, which came and went before image-spec 1.1 was finished.</summary>
-    public static string ArtifactManifest() => Write($"the media type {MediaTypes.OciArtifact} is not part of the OCI specifications: push an image manifest with an artifactType");
+    public static string ArtifactManifest() =>
+        Write(
+            $"the media type {MediaTypes.OciArtifact} is not part of the OCI specifications: push an image manifest with an artifactType");
 
     /// <summary>What was deleted although something needs it.</summary>
-    public static string WasNeeded(string content, string need) => Write($"{need} needs {content} and can no longer be pulled whole; set registry.deleteNeeded to refuse such deletions");
+    public static string WasNeeded(string content, string need) =>
+        Write($"{need} needs {content} and can no longer be pulled whole; set registry.deleteNeeded to refuse such deletions");
 
     /// <summary>A header's value; what a quoted-string cannot hold becomes a question mark.</summary>
     public static string Write(string text)

@@ -62,8 +62,10 @@ internal sealed class RevocationFeedClient(IndexConnection connection)
 
     private string Explain(HttpStatusCode status) => status switch
     {
-        HttpStatusCode.Unauthorized => $"it does not accept the credential in {connection.CredentialFile} for the service {connection.Service}",
-        HttpStatusCode.NotFound => "it has no revocations to follow; for a token server of another kind set registry.revocations.enabled: false",
+        HttpStatusCode.Unauthorized =>
+            $"it does not accept the credential in {connection.CredentialFile} for the service {connection.Service}",
+        HttpStatusCode.NotFound =>
+            "it has no revocations to follow; for a token server of another kind set registry.revocations.enabled: false",
         _ => $"it answered {(int)status}",
     };
 }

@@ -5,7 +5,9 @@ using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.Revocation;
 
-/// <summary>What a registry must know again after a restart: what is revoked, how far the list was read, and when it was last heard of.</summary>
+/// <summary>
+/// What a registry must know again after a restart: what is revoked, how far the list was read, and when it was last heard of.
+/// </summary>
 /// <param name="Position">How far the list was read.</param>
 /// <param name="HeardAt">When the index last answered.</param>
 /// <param name="Entries">The revocations in force.</param>
@@ -22,7 +24,8 @@ internal sealed class RevocationFile(RegistryIdentity identity)
     public KnownRevocations? Read()
     {
         if (!File.Exists(Path)) return null;
-        return JsonSerializer.Deserialize<KnownRevocations>(File.ReadAllBytes(Path), JsonSerializerOptions.Web) is { Position.Epoch: not null, Entries: { } entries } known
+        return JsonSerializer.Deserialize<KnownRevocations>(
+            File.ReadAllBytes(Path), JsonSerializerOptions.Web) is { Position.Epoch: not null, Entries: { } entries } known
             && entries.All(e => e is { Kind: not null, Value: not null })
             ? known
             : throw new JsonException("it is not in form");
@@ -30,5 +33,6 @@ internal sealed class RevocationFile(RegistryIdentity identity)
 
     /// <summary>Writes it.</summary>
     /// <exception cref="IOException">It cannot be written; the old one is unchanged.</exception>
-    public void Write(KnownRevocations known) => DurableFile.Replace(Path, JsonSerializer.SerializeToUtf8Bytes(known, JsonSerializerOptions.Web));
+    public void Write(KnownRevocations known) =>
+        DurableFile.Replace(Path, JsonSerializer.SerializeToUtf8Bytes(known, JsonSerializerOptions.Web));
 }

@@ -9,7 +9,7 @@ namespace AuthIndex.RegistryCore.Revocation;
 /// the moment something is revoked.
 /// </summary>
 internal sealed partial class RevocationFollower(
-    RevocationFeedClient line,
+    RevocationFeedClient client,
     RevocationFile file,
     RevokedTokens revoked,
     RevocationFeedHealth contact,
@@ -28,7 +28,8 @@ internal sealed partial class RevocationFollower(
     private FeedPosition position = new("", 0);
     private FeedPosition? written;
     private DateTimeOffset writtenAt;
-    private TimeSpan wait = TimeSpan.Zero; // the first answer, also after an outage, comes at once: then it is known that the index is there
+    // the first answer, also after an outage, comes at once: then it is known that the index is there
+    private TimeSpan wait = TimeSpan.Zero;
     private int failures;
     private string? failure;
     private bool cannotWrite;
@@ -50,7 +51,7 @@ internal sealed partial class RevocationFollower(
     protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
         var asked = Clock.GetTimestamp();
-        switch (await line.AskAsync(position, wait, stoppingToken))
+        switch (await client.AskAsync(position, wait, stoppingToken))
         {
             case FeedOutcome.Answered answer:
                 var isNews = Take(answer);
@@ -58,12 +59,16 @@ internal sealed partial class RevocationFollower(
                 failures = 0;
 
                 // Who holds nothing back although asked to, is a server that stops or no long poll at all.
-                if (!isNews && wait > TimeSpan.Zero && Clock.GetElapsedTime(asked) < LongestWait) await Task.Delay(ShortestPause, Clock, stoppingToken);
+                if (!isNews && wait > TimeSpan.Zero && Clock.GetElapsedTime(asked) < LongestWait)
+                {
+                    await Task.Delay(ShortestPause, Clock, stoppingToken);
+                }
+
                 wait = Wait;
                 break;
             case FeedOutcome.Failed { Reason: var reason }:
                 contact.Lost();
-                if (failure != reason) LogFailure(log, line.Url, reason);
+                if (failure != reason) LogFailure(log, client.Url, reason);
                 failure = reason;
                 wait = TimeSpan.Zero;
                 await Task.Delay(Pause(++failures, ShortestPause, LongestWait), Clock, stoppingToken);
@@ -81,7 +86,7 @@ internal sealed partial class RevocationFollower(
         position = answer.Position.Epoch == before.Epoch || before.Sequence == 0 ? answer.Position : answer.Position with { Sequence = 0 };
         if (answer.Entries.Count > 0) LogTaken(log, answer.Entries.Count);
         contact.Heard();
-        if (failure is not null) LogRecovered(log, line.Url);
+        if (failure is not null) LogRecovered(log, client.Url);
         failure = null;
         return position != before;
     }
@@ -118,18 +123,28 @@ internal sealed partial class RevocationFollower(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The index told {Count} revocations")]
+    [LoggerMessage(
+        EventId = LogEvents.RevocationsReceived, EventName = nameof(LogEvents.RevocationsReceived), Level = LogLevel.Information,
+        Message = "Received {Count} revocations from the index")]
     private static partial void LogTaken(ILogger log, int count);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The index's revocations cannot be followed at {Endpoint}: {Reason}; going on with those known, trying again")]
+    [LoggerMessage(
+        EventId = LogEvents.RevocationFeedLost, EventName = nameof(LogEvents.RevocationFeedLost), Level = LogLevel.Warning,
+        Message = "Cannot follow the index's revocations at {Endpoint}: {Reason}; continuing with the known ones and retrying")]
     private static partial void LogFailure(ILogger log, Uri endpoint, string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The index's revocations are followed at {Endpoint} again")]
+    [LoggerMessage(
+        EventId = LogEvents.RevocationFeedRecovered, EventName = nameof(LogEvents.RevocationFeedRecovered), Level = LogLevel.Information,
+        Message = "Following the index's revocations at {Endpoint} again")]
     private static partial void LogRecovered(ILogger log, Uri endpoint);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{File} cannot be read ({Reason}); until the index answers, what was revoked before is not known")]
+    [LoggerMessage(
+        EventId = LogEvents.RevocationFileUnreadable, EventName = nameof(LogEvents.RevocationFileUnreadable), Level = LogLevel.Warning,
+        Message = "Cannot read {File} ({Reason}); earlier revocations are unknown until the index answers")]
     private static partial void LogUnreadable(ILogger log, string file, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{File} cannot be written ({Reason}): after a restart, revocations are known only once the index has answered")]
+    [LoggerMessage(
+        EventId = LogEvents.RevocationFileUnwritable, EventName = nameof(LogEvents.RevocationFileUnwritable), Level = LogLevel.Warning,
+        Message = "Cannot write {File} ({Reason}); after a restart, revocations are unknown until the index answers")]
     private static partial void LogUnwritable(ILogger log, string file, string reason);
 }

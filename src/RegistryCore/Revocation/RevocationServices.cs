@@ -12,6 +12,7 @@ internal static class RevocationServices
         .AddKeyedSingleton(RevocationFeedClient.ClientKey, (s, _) => TokenServerHttp.Create(
             options.TokenServer, RevocationFollower.Wait + RevocationFeedClient.Slack, s.GetRequiredService<ILogger<CertificateFiles>>()))
         .AddSingleton(s => new RevocationFeedClient(
-            new IndexConnection(options.Identity, options.TokenServer, s.GetRequiredKeyedService<HttpClient>(RevocationFeedClient.ClientKey))))
+            new IndexConnection(
+                options.Identity, options.TokenServer, s.GetRequiredKeyedService<HttpClient>(RevocationFeedClient.ClientKey))))
         .AddHostedService<RevocationFollower>();
 }

@@ -30,6 +30,9 @@ internal sealed class FreeSpace(StorageDirectory directory, SpaceReserve reserve
     /// <exception cref="StorageFullException">Space is low, or would be.</exception>
     public void Demand(long size = 0)
     {
-        if (Available - size is var left && (left < Floor || left <= 0)) throw new StorageFullException($"{left} bytes {(size > 0 ? "would be" : "are")} free, fewer than the floor of {Floor}");
+        if (Available - size is var left && (left < Floor || left <= 0))
+        {
+            throw new StorageFullException($"{left} bytes {(size > 0 ? "would be" : "are")} free, fewer than the floor of {Floor}");
+        }
     }
 }

@@ -45,12 +45,17 @@ internal sealed class Outbox(Database database)
         SELECT @id, @Kind, r.name, @Tag, @Digest, @MediaType, @Size, @Account, @At
         FROM repositories r, outbox_state s WHERE r.id = @repository AND s.reporting = 1
         """,
-        new { id = RandomNumberGenerator.GetHexString(32, lowercase: true), repository, change.Kind, change.Tag, change.Digest, change.MediaType, change.Size, change.Account, change.At });
+        new { id = RandomNumberGenerator.GetHexString(32, lowercase: true), repository, change.Kind, change.Tag, change.Digest,
+            change.MediaType, change.Size, change.Account, change.At });
 
     /// <summary>Begins or ends reporting. What happened while nothing was written down takes a full resync.</summary>
     public Task SetReportingAsync(bool reporting) => database.WriteAsync(db =>
     {
-        if (reporting) return db.Execute("UPDATE outbox_state SET resync_requested = resync_requested + 1, reporting = 1 WHERE reporting = 0");
+        if (reporting)
+        {
+            return db.Execute("UPDATE outbox_state SET resync_requested = resync_requested + 1, reporting = 1 WHERE reporting = 0");
+        }
+
         if (Last(db) is { } last) Remove(db, last);
         return db.Execute("UPDATE outbox_state SET reporting = 0");
     });
@@ -80,7 +85,8 @@ internal sealed class Outbox(Database database)
     /// <summary>Asks for a full resync.</summary>
     /// <returns>The request's number.</returns>
     public Task<long> RequestResyncAsync() =>
-        database.WriteAsync(db => db.ExecuteScalar<long>("UPDATE outbox_state SET resync_requested = resync_requested + 1 RETURNING resync_requested"));
+        database.WriteAsync(
+            db => db.ExecuteScalar<long>("UPDATE outbox_state SET resync_requested = resync_requested + 1 RETURNING resync_requested"));
 
     /// <summary>Removes the oldest events unsent, and asks for the resync that makes up for them.</summary>
     public Task GiveUpAsync(EventPosition position) => database.WriteAsync(db =>

@@ -19,7 +19,7 @@ internal sealed class ReadCache(long sizeLimit) : IDisposable
     {
         var generation = Volatile.Read(ref Generation(repository));
         var name = (typeof(T), repository, key);
-        if (cache.TryGetValue(name, out Entry? entry) && entry!.Generation == generation) return (T)entry.Value;
+        if (cache.TryGetValue(name, out Entry? entry) && entry?.Generation == generation) return (T)entry.Value;
 
         var value = read();
         if (value is not null) cache.Set(name, new Entry(generation, value), new MemoryCacheEntryOptions { Size = size(value) + 200 });

@@ -58,9 +58,13 @@ internal sealed class RegistryDatabase : IAsyncDisposable
     /// <summary>Opens a registry's database without holding its folder.</summary>
     /// <exception cref="OperatorException">It is lost while blobs are there, or cannot be opened.</exception>
     public static Database Open(string root, SpaceReserve? reserve = null) => Database.Open(
-        StorageDirectory.DatabaseIn(root), typeof(RegistryDatabase).Assembly, reserve, () => StorageState.DemandNoBlobs(root, "missing or empty"));
+        StorageDirectory.DatabaseIn(root), typeof(RegistryDatabase).Assembly, reserve, () => StorageState
+            .DemandNoBlobs(root, "missing or empty"));
 
-    /// <summary>Gives room of removed rows back to the file system, all but some pages, a part at a time so that writers come between. The file shrinks with the next checkpoint.</summary>
+    /// <summary>
+    /// Gives room of removed rows back to the file system, all but some pages, a part at a time so that writers come between. The file
+    /// shrinks with the next checkpoint.
+    /// </summary>
     public async Task ShrinkAsync(CancellationToken cancellationToken)
     {
         var free = Read(db => db.ExecuteScalar<long>("PRAGMA freelist_count"));
@@ -69,7 +73,8 @@ internal sealed class RegistryDatabase : IAsyncDisposable
             cancellationToken.ThrowIfCancellationRequested();
             await database.WriteAsync(db =>
             {
-                SqliteException.ThrowExceptionForRC(SQLitePCL.raw.sqlite3_exec(db.Handle, $"PRAGMA incremental_vacuum({ShrinkPages})"), db.Handle);
+                SqliteException.ThrowExceptionForRC(
+                    SQLitePCL.raw.sqlite3_exec(db.Handle, $"PRAGMA incremental_vacuum({ShrinkPages})"), db.Handle);
                 return true;
             });
         }
@@ -88,7 +93,8 @@ internal sealed class RegistryDatabase : IAsyncDisposable
     /// <summary>The repository's row, made where it is missing. Only inside a write.</summary>
     public long EnsureRepository(SqliteConnection db, RepositoryName name) =>
         FindRepository(db, name)
-        ?? db.ExecuteScalar<long>("INSERT INTO repositories (name, created_at) VALUES (@name, @now) RETURNING id", new { name = name.Value, now = Now });
+            ?? db.ExecuteScalar<long>(
+            "INSERT INTO repositories (name, created_at) VALUES (@name, @now) RETURNING id", new { name = name.Value, now = Now });
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => database.DisposeAsync();

@@ -32,7 +32,9 @@ internal sealed class StorageDirectory : IDisposable
     private readonly DataDirectory held;
 
     /// <summary>Makes the folder where it is missing and holds it.</summary>
-    /// <exception cref="OperatorException">It cannot be written, another process holds it, or a restore into it is not finished.</exception>
+    /// <exception cref="OperatorException">
+    /// It cannot be written, another process holds it, or a restore into it is not finished.
+    /// </exception>
     public StorageDirectory(string root)
     {
         var missing = Missing(root);
@@ -47,7 +49,7 @@ internal sealed class StorageDirectory : IDisposable
             throw;
         }
 
-        foreach (var made in missing) DurableFile.SyncDirectory(Path.GetDirectoryName(made)!);
+        foreach (var made in missing) DurableFile.SyncDirectory(ParentFolder.Of(made));
 
         Directory.CreateDirectory(Uploads);
         DurableFile.SyncDirectory(held.Root);

@@ -57,7 +57,8 @@ internal sealed class StorageFigures(RegistryDatabase database, BackgroundLoops 
         """
         SELECT (SELECT count(*) FROM blobs) AS Blobs,
                (SELECT coalesce(sum(size), 0) FROM blobs) AS BlobBytes,
-               (SELECT count(*) FROM blobs WHERE damaged_at IS NOT NULL) + (SELECT count(*) FROM manifest_contents WHERE damaged_at IS NOT NULL) AS Damaged,
+               (SELECT count(*) FROM blobs WHERE damaged_at IS NOT NULL)
+                + (SELECT count(*) FROM manifest_contents WHERE damaged_at IS NOT NULL) AS Damaged,
                (SELECT count(*) FROM manifests) AS Manifests,
                (SELECT count(*) FROM tags) AS Tags,
                (SELECT count(*) FROM repositories) AS Repositories

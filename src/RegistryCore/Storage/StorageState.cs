@@ -29,7 +29,8 @@ internal static class StorageState
         if (namesBlobs && !Directory.Exists(BlobsIn(root)))
         {
             throw new OperatorException(
-                $"the database {StorageDirectory.DatabaseIn(root)} names blobs, and the folder {BlobsIn(root)} is missing: is its volume mounted? "
+                $"the database {StorageDirectory.DatabaseIn(root)} names blobs, and the folder {BlobsIn(root)} is missing: is its volume "
+                    + "mounted? "
                 + "If they are lost, restore the registry from a backup (authindex restore), or make the folder and run 'registry scrub': "
                 + "what is lost then answers 404 until it is pushed again");
         }
@@ -47,7 +48,12 @@ internal static class StorageState
     public static void DemandNoBlobs(string root, string state, long olderThan = long.MaxValue)
     {
         var folders = StorageDirectory.BlobFoldersIn(root).Where(f => Directory.Exists(f.Folder));
-        if (!folders.SelectMany(f => Directory.EnumerateFiles(f.Folder)).Any(f => FileVersion.Of(f) is { } file && file.Changed / 1_000_000_000 < olderThan)) return;
+        if (!folders.SelectMany(f => Directory.EnumerateFiles(f.Folder)).Any(f => FileVersion.Of(f)
+            is { } file && file.Changed / 1_000_000_000 < olderThan))
+        {
+            return;
+        }
+
         var blobs = Path.Combine(Path.GetFullPath(root), "blobs");
         throw new OperatorException(
             $"{blobs} holds blobs, and the database {StorageDirectory.DatabaseIn(root)} that says what they belong to is {state}: "

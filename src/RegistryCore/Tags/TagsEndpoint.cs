@@ -10,10 +10,14 @@ internal sealed class TagsEndpoint(TagStore tags, LimitOptions limits)
     /// <summary>GET and HEAD: sorted by bytes, paged by <c>n</c> and <c>last</c>.</summary>
     public async Task<OciError?> ListAsync(V2Request request)
     {
-        if (Page.Parse(request.Query("n"), request.Query("last"), limits.PageSize) is not { } page) return OciError.PageInvalid(request.Query("n")!);
+        if (!Page.TryParse(request.Query("n"), request.Query("last"), limits.PageSize, out var page, out var problem)) return problem;
         if (tags.List(request.Repository, page.After, page.Count + 1) is not { } names) return OciError.NameUnknown(request.Repository);
 
-        if (names.Count > page.Count && page.Count > 0) request.Http.Response.Headers.Link = page.NextLink(request.Location("tags/list"), names[page.Count - 1]);
+        if (names.Count > page.Count && page.Count > 0)
+        {
+            request.Http.Response.Headers.Link = page.NextLink(request.Location("tags/list"), names[page.Count - 1]);
+        }
+
         return await request.AnswerAsync(new TagList(request.Repository.Value, names.Take(page.Count)));
     }
 

@@ -9,9 +9,12 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.RegistryCore.Uploads;
 
 /// <summary>Uploads of blobs: whole, streamed, in chunks, and by mounting (OCI distribution-spec 1.1, "Pushing blobs").</summary>
-internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, IndexClient index, Challenge challenge, LimitOptions limits, ReportingOptions reporting)
+internal sealed class UploadEndpoint(
+    UploadStore uploads, BlobStore blobs, IndexClient index, Challenge challenge, LimitOptions limits, ReportingOptions reporting)
 {
-    /// <summary>What a mount needs besides the push, so that the challenge can ask for it: to pull from the repository named by <c>from</c>.</summary>
+    /// <summary>
+    /// What a mount needs besides the push, so that the challenge can ask for it: to pull from the repository named by <c>from</c>.
+    /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="tail">The tail of its row in the route table.</param>
     public static Scope? MountSource(HttpRequest request, string tail) =>
@@ -20,21 +23,33 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
             ? Scope.Repository(source, ActionSet.Pull)
             : null;
 
-    /// <summary>POST <c>blobs/uploads/</c>: begins a session; with <c>digest</c> takes the whole blob; with <c>mount</c> links an existing one.</summary>
+    /// <summary>
+    /// POST <c>blobs/uploads/</c>: begins a session; with <c>digest</c> takes the whole blob; with <c>mount</c> links an existing one.
+    /// </summary>
     public async Task<OciError?> StartAsync(V2Request request)
     {
         if (request.Query("mount") is { } mount && await MountAsync(request, mount) is { } mounted) return mounted.Error;
         if (request.Query("digest") is { } digest) return await TakeWholeAsync(request, digest);
 
         var algorithm = request.Query("digest-algorithm");
-        if (Digest.ParseAlgorithm(algorithm) is not { } known) return OciError.AlgorithmUnsupported(algorithm!);
-        if (uploads.Create(request.Repository, request.Token.Subject, known) is not { } session) return OciError.TooManyUploads(limits.UploadSessions);
-        if (limits.ChunkLength.Bytes is var least and > 0) request.Http.Response.Headers["OCI-Chunk-Min-Length"] = least.ToString(CultureInfo.InvariantCulture);
+        if (Digest.ParseAlgorithm(algorithm) is not { } known) return OciError.AlgorithmUnsupported(algorithm ?? "");
+        if (uploads.Create(request.Repository, request.Token.Subject, known) is not { } session)
+        {
+            return OciError.TooManyUploads(limits.UploadSessions);
+        }
+
+        if (limits.ChunkLength.Bytes is var least and > 0)
+        {
+            request.Http.Response.Headers["OCI-Chunk-Min-Length"] = least.ToString(CultureInfo.InvariantCulture);
+        }
+
         Describe(request, session, StatusCodes.Status202Accepted);
         return null;
     }
 
-    /// <summary>PATCH: appends the body. Docker streams without Content-Range; a chunk with one must begin where the session ends.</summary>
+    /// <summary>
+    /// PATCH: appends the body. Docker streams without Content-Range; a chunk with one must begin where the session ends.
+    /// </summary>
     public Task<OciError?> AppendAsync(V2Request request) => InTurnAsync(request, async session =>
     {
         if (await TakeBodyAsync(request, session) is { } error) return error;
@@ -61,7 +76,11 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
     /// <summary>GET and HEAD: where the session stands.</summary>
     public Task<OciError?> StatusAsync(V2Request request)
     {
-        if (uploads.Find(request.Argument, request.Repository, request.Token.Subject) is not { } session) return Task.FromResult<OciError?>(OciError.UploadUnknown());
+        if (uploads.Find(request.Argument, request.Repository, request.Token.Subject) is not { } session)
+        {
+            return Task.FromResult<OciError?>(OciError.UploadUnknown());
+        }
+
         Describe(request, session, StatusCodes.Status204NoContent);
         return Task.FromResult<OciError?>(null);
     }
@@ -89,7 +108,12 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
         }
 
         return await MissingSourceAsync(request, digest) is { } scope
-            ? (challenge.ScopeInsufficient(Scope.Repository(request.Repository, ActionSet.Pull.Union(ActionSet.Push)), $"the token does not grant pull on {scope.Name}, the source of the mount", scope), false)
+            ? (
+                challenge.ScopeInsufficient(
+                    Scope.Repository(request.Repository, ActionSet.Pull.Union(ActionSet.Push)),
+                    $"the token does not grant pull on {scope.Name}, the source of the mount",
+                    scope),
+                false)
             : null;
     }
 
@@ -99,8 +123,18 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
     /// </summary>
     private async Task<Scope?> MissingSourceAsync(V2Request request, Digest digest)
     {
-        if (!reporting.Enabled || MountSource(request.Http.Request, "blobs/uploads") is not { } scope || request.Token.Grants(scope)) return null;
-        if (await index.PullableAsync(request.TokenText, request.Http.Connection.RemoteIpAddress, [scope.Name], request.Aborted) is not { } answer || !answer.Repositories.Contains(scope.Name)) return null;
+        if (!reporting.Enabled || MountSource(request.Http.Request, "blobs/uploads") is not { } scope || request.Token.Grants(scope))
+        {
+            return null;
+        }
+
+        if (await index.PullableAsync(
+            request.TokenText, request.Http.Connection.RemoteIpAddress, [scope.Name], request.Aborted) is not { } answer
+            || !answer.Repositories.Contains(scope.Name))
+        {
+            return null;
+        }
+
         return RepositoryName.TryParse(scope.Name, out var source) && blobs.Find(source, digest) is not null ? scope : null;
     }
 
@@ -109,7 +143,9 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
     {
         if (request.Query("from") is { } from)
         {
-            return RepositoryName.TryParse(from, out var named) && request.Token.Grants(Scope.Repository(named, ActionSet.Pull)) ? [named] : [];
+            return RepositoryName.TryParse(from, out var named) && request.Token.Grants(Scope.Repository(named, ActionSet.Pull))
+                ? [named]
+                : [];
         }
 
         return request.Token.Access
@@ -152,7 +188,11 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
             declared = range;
         }
 
-        if (await session.AppendAsync(request.Http.Request.BodyReader, request.Aborted) is not { } received) return OciError.UploadTakenOver();
+        if (await session.AppendAsync(request.Http.Request.BodyReader, request.Aborted) is not { } received)
+        {
+            return OciError.UploadTakenOver();
+        }
+
         if (declared is null || declared.Value.Length == received) return null;
         session.TruncateTo(start);
         return OciError.SizeInvalid(declared.Value.Length, received);
@@ -176,7 +216,8 @@ internal sealed class UploadEndpoint(UploadStore uploads, BlobStore blobs, Index
             return false;
         }
 
-        await request.Http.Request.Body.CopyToAsync(Stream.Null, CancellationToken.None); // many clients read no answer before they have sent all
+        // many clients read no answer before they have sent all
+        await request.Http.Request.Body.CopyToAsync(Stream.Null, CancellationToken.None);
         DescribeBlob(request, digest);
         return true;
     }

@@ -23,6 +23,8 @@ internal sealed partial class UploadSweeper(UploadStore uploads, TimeSpan expiry
         return Task.CompletedTask;
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Removed {Count} files of abandoned upload sessions")]
+    [LoggerMessage(
+        EventId = LogEvents.UploadsExpired, EventName = nameof(LogEvents.UploadsExpired), Level = LogLevel.Information,
+        Message = "Removed {Count} files of expired upload sessions")]
     private static partial void LogSwept(ILogger log, int count);
 }

@@ -4,7 +4,9 @@ namespace AuthIndex.TokenContract.Wire;
 
 /// <summary>A point in a registry's history.</summary>
 /// <param name="Sequence">The number of the last event before it; 0 for the beginning.</param>
-/// <param name="Id">That event's id; empty for the beginning. The same number with another id is another history: a restored backup's.</param>
+/// <param name="Id">
+/// That event's id; empty for the beginning. The same number with another id is another history: a restored backup's.
+/// </param>
 public sealed record EventPosition(long Sequence, string Id);
 
 /// <summary>One change in a registry.</summary>

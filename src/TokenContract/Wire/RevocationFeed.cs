@@ -21,7 +21,9 @@ public static class RevocationKinds
 /// <param name="Expires">The time from which no such token is alive any more; Unix seconds.</param>
 public sealed record RevocationEntry(long Sequence, string Kind, string Value, long IssuedBefore, long Expires);
 
-/// <summary>The answer at <see cref="ServerPaths.Revocations"/>. Members that the answer lacks are null: it may come from another version.</summary>
+/// <summary>
+/// The answer at <see cref="ServerPaths.Revocations"/>. Members that the answer lacks are null: it may come from another version.
+/// </summary>
 /// <param name="Epoch">The id of the list.</param>
 /// <param name="Sequence">The number to continue reading after.</param>
 /// <param name="Revocations">The revocations after the number that was asked for.</param>

@@ -18,9 +18,14 @@ public static class ServerPaths
     /// <summary>Where registries report everything they hold: POST of <see cref="SnapshotReport"/>s.</summary>
     public const string Snapshot = "/index/v1/snapshot";
 
-    /// <summary>Where registries follow what is revoked: GET with a <see cref="RevocationQuery"/>, answered by a <see cref="RevocationFeed"/>.</summary>
+    /// <summary>
+    /// Where registries follow what is revoked: GET with a <see cref="RevocationQuery"/>, answered by a <see cref="RevocationFeed"/>.
+    /// </summary>
     public const string Revocations = "/index/v1/revocations";
 
-    /// <summary>Where registries ask what a caller may pull: POST of a <see cref="PullableQuestion"/>, answered by a <see cref="PullableAnswer"/>.</summary>
+    /// <summary>
+    /// Where registries ask what a caller may pull: POST of a <see cref="PullableQuestion"/>, answered by a
+    /// <see cref="PullableAnswer"/>.
+    /// </summary>
     public const string Pullable = "/index/v1/pullable";
 }

@@ -52,8 +52,13 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
     {
         request = null;
         if (!Parameters.TryRead(query, QuerySingles, out var found, out problem)) return false;
-        if (ScopeSet.Parse(found.Scopes, out var scopes) is { } malformed) problem = ErrorAnswer.InvalidRequest(malformed);
-        if (problem is not null || !TryCommon(found, services, out var service, out problem)) return false;
+        if (!ScopeSet.TryParse(found.Scopes, out var scopes, out var malformed))
+        {
+            problem = ErrorAnswer.InvalidRequest(malformed);
+            return false;
+        }
+
+        if (!TryCommon(found, services, out var service, out problem)) return false;
         request = new TokenRequest(service, scopes, found["client_id"], credentials, found["offline_token"] == "true", IsForm: false);
         return true;
     }
@@ -71,8 +76,13 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
         if (!Parameters.TryRead(form, FormSingles, out var found, out problem) || !TryCredentials(found, out var credentials, out problem)) return false;
         var grantType = found["grant_type"];
         if (header is not null && !IsSame(header, credentials, grantType == "password")) problem = ErrorAnswer.InvalidRequest("the Authorization header and the form hold different credentials");
-        if (ScopeSet.Parse(found.Scopes, out var scopes) is { } malformed) problem ??= ErrorAnswer.InvalidScope(malformed);
         if (problem is not null) return false;
+        if (!ScopeSet.TryParse(found.Scopes, out var scopes, out var malformed))
+        {
+            problem = ErrorAnswer.InvalidScope(malformed);
+            return false;
+        }
+
         var isExchange = grantType == ExchangeGrant;
         if (!(isExchange ? TryTarget(found, services, out var service, out problem) : TryCommon(found, services, out service, out problem))) return false;
         request = new TokenRequest(service, scopes, found["client_id"], credentials, found["access_type"] == "offline", IsForm: true)

@@ -31,6 +31,7 @@ public sealed class LogLineTests
         Assert.Equal(line.Length - 1, line.IndexOf('\n', StringComparison.Ordinal));
         using var json = JsonDocument.Parse(line);
         Assert.Equal("req-2", json.RootElement.GetProperty("RequestId").GetString());
+        Assert.Equal((1234, "SomethingBroke"), (json.RootElement.GetProperty("EventId").GetInt32(), json.RootElement.GetProperty("EventName").GetString()));
         Assert.Equal("Warning", json.RootElement.GetProperty("LogLevel").GetString());
         Assert.Equal("it broke", json.RootElement.GetProperty("Message").GetString());
         Assert.Equal(7, json.RootElement.GetProperty("State").GetProperty("Times").GetInt32());
@@ -41,7 +42,7 @@ public sealed class LogLineTests
     {
         using var text = new StringWriter();
         IReadOnlyList<KeyValuePair<string, object?>> state = [new("Times", 7)];
-        form.Write(new LogEntry<IReadOnlyList<KeyValuePair<string, object?>>>(LogLevel.Warning, "Some.Category", default, state, exception, (_, _) => "it broke"), null, text);
+        form.Write(new LogEntry<IReadOnlyList<KeyValuePair<string, object?>>>(LogLevel.Warning, "Some.Category", new EventId(1234, "SomethingBroke"), state, exception, (_, _) => "it broke"), null, text);
         return text.ToString();
     }
 }

@@ -41,7 +41,7 @@ public sealed class GracefulShutdownTests
         await server.Arrived.Task;
         await server.App.StopAsync(Stop);
         await Assert.ThrowsAsync<HttpRequestException>(() => slow);
-        Assert.Contains(server.Log.Lines, l => l.StartsWith("1 requests were not done within 00:00:00.2000000", StringComparison.Ordinal));
+        Assert.Contains(server.Log.Lines, l => l.StartsWith("Aborting 1 requests that did not finish within 00:00:00.2000000", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -24,7 +24,7 @@ public sealed class ServerHostTests : IDisposable
     public void Plain_HTTP_beyond_this_machine_is_refused(string address)
     {
         var refused = Assert.Throws<OperatorException>(() => Build(new SampleOptions { Listen = ListenAddress.Parse(address, null) }));
-        Assert.StartsWith($"sample would speak plain HTTP on {address}", refused.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"sample: refusing plain HTTP on {address}", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -207,9 +207,9 @@ public sealed class ServerHostTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "203.0.113.9", "X-Forwarded-For from 127.0.0.1 is ignored, since sample.trustedProxies does not list")]
-    [InlineData("10.0.0.0/8", "203.0.113.9", "X-Forwarded-For from 127.0.0.1 is ignored, since sample.trustedProxies does not list")]
-    [InlineData("127.0.0.0/8", "rub\u0001bish", "The trusted proxy 127.0.0.1 sends an X-Forwarded-For that cannot be read: \"rub\\u0001bish\"")]
+    [InlineData("", "203.0.113.9", "Ignoring X-Forwarded-For from 127.0.0.1, which sample.trustedProxies does not list")]
+    [InlineData("10.0.0.0/8", "203.0.113.9", "Ignoring X-Forwarded-For from 127.0.0.1, which sample.trustedProxies does not list")]
+    [InlineData("127.0.0.0/8", "rub\u0001bish", "The trusted proxy 127.0.0.1 sent an X-Forwarded-For that cannot be read: \"rub\\u0001bish\"")]
     [InlineData("127.0.0.0/8", "203.0.113.9", null)]
     public void A_header_that_is_of_no_use_is_warned_of_once(string trusted, string forwarded, string? warning)
     {

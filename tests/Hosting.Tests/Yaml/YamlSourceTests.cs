@@ -32,7 +32,7 @@ public sealed class YamlSourceTests
     public void A_file_without_content_is_an_empty_mapping(string text) => Assert.Empty(Assert.IsType<MappingNode>(Read(text)).Entries);
 
     [Theory]
-    [InlineData("a: 1\na: 2", "f.yaml:2:1: the key 'a' stands here a second time; the first is on line 1")]
+    [InlineData("a: 1\na: 2", "f.yaml:2:1: the key 'a' is used twice; the first is on line 1")]
     [InlineData("a:\n\tb: 1", "f.yaml:2:1: YAML is indented with spaces; this line begins with a tab")]
     [InlineData("a:\n  b: 1\n\tc: 1", "f.yaml:3:1: YAML is indented with spaces; this line begins with a tab")]
     [InlineData("a: &x 1", "f.yaml:1:4: the anchor &x is not supported; write the value out where it is needed")]
@@ -40,18 +40,18 @@ public sealed class YamlSourceTests
     [InlineData("<<: *x", "f.yaml:1:5: the alias *x is not supported; write the value out")]
     [InlineData("a: !!int 1", "f.yaml:1:4: the tag tag:yaml.org,2002:int is not supported")]
     [InlineData("a: !secret x", "f.yaml:1:4: the tag !secret is not supported")]
-    [InlineData("a: 1\n---\nb: 1", "f.yaml:2:1: a second document; one file holds one")]
+    [InlineData("a: 1\n---\nb: 1", "f.yaml:2:1: a second document; a file holds only one")]
     [InlineData("? [a]\n: 1", "f.yaml:1:3: a key must be a plain text")]
-    [InlineData("a: [*]", "f.yaml:1:5: a text that begins with '*' stands in quotes in YAML")]
-    [InlineData("a: [**]", "f.yaml:1:5: a text that begins with '*' stands in quotes in YAML")]
-    [InlineData("a: 1\n\0\nb: 2", "f.yaml:2:1: the control character U+0000, which no YAML file holds; was it written whole?")]
-    [InlineData("a: 1 # b\0c", "f.yaml:1:9: the control character U+0000, which no YAML file holds; was it written whole?")]
-    [InlineData("a: 'b\0c'", "f.yaml:1:6: the control character U+0000, which no YAML file holds; was it written whole?")]
-    [InlineData("a: 1\n\u001b[0m", "f.yaml:2:1: the control character U+001B, which no YAML file holds; was it written whole?")]
+    [InlineData("a: [*]", "f.yaml:1:5: a text that begins with '*' must be quoted in YAML")]
+    [InlineData("a: [**]", "f.yaml:1:5: a text that begins with '*' must be quoted in YAML")]
+    [InlineData("a: 1\n\0\nb: 2", "f.yaml:2:1: the control character U+0000, which a YAML file cannot contain; is the file complete?")]
+    [InlineData("a: 1 # b\0c", "f.yaml:1:9: the control character U+0000, which a YAML file cannot contain; is the file complete?")]
+    [InlineData("a: 'b\0c'", "f.yaml:1:6: the control character U+0000, which a YAML file cannot contain; is the file complete?")]
+    [InlineData("a: 1\n\u001b[0m", "f.yaml:2:1: the control character U+001B, which a YAML file cannot contain; is the file complete?")]
     [InlineData("a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> other\n", "f.yaml:2:1: a merge conflict that is not resolved: the line begins with <<<<<<<")]
-    [InlineData("a:\n\u00a0\u00a0b: 1\n  c: 2", "f.yaml:2:1: a no-break space (U+00A0), which looks like a space and is none to YAML")]
+    [InlineData("a:\n\u00a0\u00a0b: 1\n  c: 2", "f.yaml:2:1: a no-break space (U+00A0), which looks like a space but is not one in YAML")]
     [InlineData("a:\n  - b: 1\n\tc: 2\n", "f.yaml:3:1: YAML is indented with spaces; this line begins with a tab")]
-    [InlineData("a: @x", "f.yaml:1:4: a text that begins with '@' stands in quotes in YAML")]
+    [InlineData("a: @x", "f.yaml:1:4: a text that begins with '@' must be quoted in YAML")]
     public void What_people_trip_over_is_an_error_with_its_line(string text, string problem)
     {
         var problems = new List<SourceProblem>();

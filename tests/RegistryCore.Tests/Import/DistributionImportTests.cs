@@ -174,7 +174,7 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
     public async Task A_folder_that_is_no_storage_of_distribution_is_refused()
     {
         var refused = await Assert.ThrowsAsync<OperatorException>(() => ImportAsync());
-        Assert.Contains("holds no storage of distribution", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("does not contain distribution's storage", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -251,7 +251,7 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
         { "folder of a layer is a link", "LAYER", "symbolic link" },
         { "layer not linked", "LAYER", "does not hold it" },
         { "link of the layer names another", "LAYER", "names another digest" },
-        { "rubbish in the link of the layer", "LAYER", "holds no sha256 or sha512 digest" },
+        { "rubbish in the link of the layer", "LAYER", "does not contain a sha256 or sha512 digest" },
         { "missing manifest", "MANIFEST", "its content is missing" },
         { "damaged manifest", "MANIFEST", "damaged" },
         { "manifest that is no manifest", "OTHER", "not acceptable JSON" },
@@ -259,13 +259,13 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
         { "schema 1", "OTHER", "schema 1" },
         { "unknown type", "OTHER", "is not the media type of a manifest" },
         { "index of what is not there", "OTHER", "it needs sha256:" },
-        { "rubbish in the link of the manifest", "MANIFEST", "holds no sha256 or sha512 digest" },
-        { "endless link of the manifest", "MANIFEST", "holds no sha256 or sha512 digest" },
+        { "rubbish in the link of the manifest", "MANIFEST", "does not contain a sha256 or sha512 digest" },
+        { "endless link of the manifest", "MANIFEST", "does not contain a sha256 or sha512 digest" },
         { "link of the manifest is a link", "MANIFEST", "symbolic link" },
         { "other algorithm", "md5:0123456789abcdef0123456789abcdef", "is no sha256 or sha512 digest" },
-        { "tag of a deleted manifest", "tag bad", "the repository does not hold" },
+        { "tag of a deleted manifest", "tag bad", "the repository does not contain" },
         { "empty tag", "tag bad", "its link file is empty" },
-        { "path in a tag", "tag bad", "holds no sha256 or sha512 digest" },
+        { "path in a tag", "tag bad", "does not contain a sha256 or sha512 digest" },
         { "no tag", "tag -bad", "is no tag" },
         { "repository is a link", "repositories/elsewhere", "symbolic link" },
         { "no repository name", "repositories/Upper", "is no repository name" },

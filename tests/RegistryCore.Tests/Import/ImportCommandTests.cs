@@ -90,6 +90,6 @@ public sealed class ImportCommandTests
     {
         var done = await RegistryProcess.RunAsync(null, "import", "distribution", "/nowhere", "--link", "--copy");
         Assert.Equal(1, done.Status);
-        Assert.Contains("exclude each other", done.Error + done.Output, StringComparison.Ordinal);
+        Assert.Contains("mutually exclusive", done.Error + done.Output, StringComparison.Ordinal);
     }
 }

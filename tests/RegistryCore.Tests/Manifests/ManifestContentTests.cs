@@ -216,7 +216,7 @@ public sealed class ManifestContentTests
         Prop.ForAll(Fragments.ToArbitrary(), json =>
         {
             var bytes = Encoding.UTF8.GetBytes(json);
-            var (manifest, error) = ManifestContent.Read(default, bytes, null, MaxReferences);
+            ManifestContent.TryRead(default, bytes, null, MaxReferences, out var manifest, out var error);
             return (manifest is null) != (error is null);
         }).Check();
 
@@ -243,6 +243,7 @@ public sealed class ManifestContentTests
     private static (NewManifest? Manifest, OciError? Error) Read(string json, string? contentType)
     {
         var bytes = Encoding.UTF8.GetBytes(json);
-        return ManifestContent.Read(Digest.Compute(HashAlgorithmName.SHA256, bytes), bytes, contentType, MaxReferences);
+        ManifestContent.TryRead(Digest.Compute(HashAlgorithmName.SHA256, bytes), bytes, contentType, MaxReferences, out var manifest, out var error);
+        return (manifest, error);
     }
 }

@@ -16,7 +16,11 @@ public sealed class PageTests
     [InlineData("2147483647", 100)]
     [InlineData("2147483648", 100)]
     [InlineData("99999999999999999999999999999999", 100)]
-    public void A_page_is_as_long_as_asked_and_no_longer_than_the_limit(string? n, int expected) => Assert.Equal(new Page(expected, "x"), Page.Parse(n, "x", 100));
+    public void A_page_is_as_long_as_asked_and_no_longer_than_the_limit(string? n, int expected) 
+    {
+        Assert.True(Page.TryParse(n, "x", 100, out var page, out _));
+        Assert.Equal(new Page(expected, "x"), page);
+    }
 
     [Theory]
     [InlineData("-1")]
@@ -27,10 +31,18 @@ public sealed class PageTests
     [InlineData("ten")]
     [InlineData("0x10")]
     [InlineData("٣")]
-    public void What_is_no_number_is_refused(string n) => Assert.Null(Page.Parse(n, null, 100));
+    public void What_is_no_number_is_refused(string n) 
+    {
+        Assert.False(Page.TryParse(n, null, 100, out _, out var problem));
+        Assert.Equal("PAGINATION_NUMBER_INVALID", problem.Code);
+    }
 
     [Fact]
-    public void Without_a_last_item_a_page_begins_at_the_beginning() => Assert.Equal("", Page.Parse("1", null, 100)!.Value.After);
+    public void Without_a_last_item_a_page_begins_at_the_beginning() 
+    {
+        Assert.True(Page.TryParse("1", null, 100, out var page, out _));
+        Assert.Equal("", page.After);
+    }
 
     [Fact]
     public void The_link_leads_to_the_next_page() =>

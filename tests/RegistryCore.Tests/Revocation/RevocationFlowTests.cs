@@ -202,7 +202,7 @@ public sealed class RevocationFlowTests
         using (var refused = await flow.ShowAsync(fresh))
         {
             Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
-            Assert.Contains("the index has not been heard of for too long", await refused.Content.ReadAsStringAsync(None), StringComparison.Ordinal);
+            Assert.Contains("the index has not answered for too long", await refused.Content.ReadAsStringAsync(None), StringComparison.Ordinal);
         }
 
         await flow.Registry().RestartAsync();

@@ -78,7 +78,7 @@ public sealed class DirectoryGroupNameTests
     {
         var compiled = Compile(name);
         Assert.NotNull(compiled.Policy);
-        Assert.Null(Scope.Parse("repository:t/app:pull", out var scope));
+        Assert.True(Scope.TryParse("repository:t/app:pull", out var scope, out _));
         var caller = new Caller("eve", [.. group.Spellings()], null, "registry", SignIn.Ldap);
         return compiled.Policy.Decide(caller, scope!, Now).Refused.IsEmpty;
     }

@@ -27,14 +27,16 @@ internal sealed partial class IndexClient(IndexConnection connection, ILogger<In
         try
         {
             var question = new PullableQuestion(token, address?.ToString(), names, wantsPrefixes);
-            using var response = await connection.PostAsync(ServerPaths.Pullable, question, WireJson.Default.PullableQuestion, cancellationToken);
+            using var response = await connection.PostAsync(
+                ServerPaths.Pullable, question, WireJson.Default.PullableQuestion, cancellationToken);
             if (response.StatusCode != HttpStatusCode.OK)
             {
                 LogFailure(log, connection.Url(ServerPaths.Pullable), $"it answered {(int)response.StatusCode}");
                 return null;
             }
 
-            if (await IndexAnswer.JsonAsync(response, WireJson.Default.PullableAnswer, cancellationToken) is { Repositories: { } found } answer)
+            if (await IndexAnswer.JsonAsync(response, WireJson.Default.PullableAnswer, cancellationToken)
+                is { Repositories: { } found } answer)
             {
                 return new Pullable(found.ToHashSet(StringComparer.Ordinal), answer.Prefixes);
             }
@@ -50,6 +52,8 @@ internal sealed partial class IndexClient(IndexConnection connection, ILogger<In
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The index could not be asked at {Endpoint}: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.AccessQueryFailed, EventName = nameof(LogEvents.AccessQueryFailed), Level = LogLevel.Warning,
+        Message = "Could not ask the index at {Endpoint}: {Reason}")]
     private static partial void LogFailure(ILogger log, Uri endpoint, string reason);
 }

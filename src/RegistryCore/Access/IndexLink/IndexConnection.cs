@@ -25,19 +25,23 @@ internal sealed class IndexConnection(RegistryIdentity identity, TokenServerLink
         SendAsync(HttpMethod.Post, path, JsonContent.Create(body, type), cancellationToken);
 
     /// <summary>Sends a form.</summary>
-    public Task<HttpResponseMessage> PostFormAsync(string path, IEnumerable<KeyValuePair<string, string>> form, CancellationToken cancellationToken) =>
+    public Task<HttpResponseMessage> PostFormAsync(
+        string path, IEnumerable<KeyValuePair<string, string>> form, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, path, new FormUrlEncodedContent(form), cancellationToken);
 
     /// <summary>Asks for a path, which may have a query.</summary>
-    public Task<HttpResponseMessage> GetAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Get, path, null, cancellationToken);
+    public Task<HttpResponseMessage> GetAsync(string path, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Get, path, null, cancellationToken);
 
-    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendAsync(
+        HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken)
     {
         var credential = (await File.ReadAllTextAsync(CredentialFile, cancellationToken)).Trim();
         using var request = new HttpRequestMessage(method, Url(path))
         {
             Content = content,
-            Headers = { Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Service}:{credential}"))) },
+            Headers = { Authorization = new AuthenticationHeaderValue(
+                "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Service}:{credential}"))) },
         };
         if (RequestRecord.Current is { } asking) request.Headers.Add(RequestId.Header, asking.Id);
         return await http.SendAsync(request, cancellationToken);

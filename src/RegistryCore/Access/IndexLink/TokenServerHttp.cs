@@ -13,7 +13,10 @@ internal static class TokenServerHttp
     // The longest answer of the token server that is read.
     private const int MaxAnswerBytes = 64 * 1024 * 1024;
 
-    /// <summary>A client that trusts the token server's private CA where one is configured, and then no other, and shows a certificate where one is configured.</summary>
+    /// <summary>
+    /// A client that trusts the token server's private CA where one is configured, and then no other, and shows a certificate where one
+    /// is configured.
+    /// </summary>
     /// <exception cref="OperatorException">Of the certificate and its key, only one is configured.</exception>
     public static HttpClient Create(TokenServerLinkOptions link, TimeSpan timeout, ILogger<CertificateFiles> log)
     {

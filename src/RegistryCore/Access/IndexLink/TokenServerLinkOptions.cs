@@ -11,14 +11,19 @@ internal sealed class TokenServerLinkOptions
     /// <summary>Where the registry itself reaches the token server, for its keys and its catalogue decisions.</summary>
     public Uri Url { get; set; } = new("http://127.0.0.1:5001");
 
-    /// <summary>The URL of <c>/token</c> as clients reach it; the token server's public URL where the configuration has one, or else <see cref="Url"/>, with <c>/token</c> when absent.</summary>
+    /// <summary>
+    /// The URL of <c>/token</c> as clients reach it; the token server's public URL where the configuration has one, or else
+    /// <see cref="Url"/>, with <c>/token</c> when absent.
+    /// </summary>
     public Uri? Realm { get; set; }
 
     /// <summary>The issuer that tokens must name.</summary>
     [Required]
     public string Issuer { get; set; } = TokenProfile.DefaultIssuer;
 
-    /// <summary>Where the signing keys are published (RFC 7517); <see cref="Url"/> with <c>/.well-known/jwks.json</c> when absent.</summary>
+    /// <summary>
+    /// Where the signing keys are published (RFC 7517); <see cref="Url"/> with <c>/.well-known/jwks.json</c> when absent.
+    /// </summary>
     public Uri? KeysUrl { get; set; }
 
     /// <summary>A file with the keys instead of a URL.</summary>
@@ -29,7 +34,10 @@ internal sealed class TokenServerLinkOptions
     [DurationRange("1h", "3650d")]
     public TimeSpan KeysMaxAge { get; set; } = TimeSpan.FromDays(7);
 
-    /// <summary>Certificates in PEM: tokens are believed whose x5c leads to one of them, or whose kid names the key of one. Without keysUrl and keysFile no others are.</summary>
+    /// <summary>
+    /// Certificates in PEM: tokens are believed whose x5c leads to one of them, or whose kid names the key of one. Without keysUrl and
+    /// keysFile no others are.
+    /// </summary>
     [FilePath]
     public string? CertificatesFile { get; set; }
 
@@ -45,7 +53,9 @@ internal sealed class TokenServerLinkOptions
     [FilePath]
     public string? ClientKeyFile { get; set; }
 
-    /// <summary>The secret by which the token server knows this registry; <c>registry-credential</c> in the data directory when absent.</summary>
+    /// <summary>
+    /// The secret by which the token server knows this registry; <c>registry-credential</c> in the data directory when absent.
+    /// </summary>
     [FilePath]
     public string? CredentialFile { get; set; }
 

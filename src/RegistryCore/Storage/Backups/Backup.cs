@@ -8,7 +8,9 @@ namespace AuthIndex.RegistryCore.Storage.Backups;
 /// <summary>What a backup holds.</summary>
 /// <param name="Blobs">Blobs that the copied database names and the backup holds.</param>
 /// <param name="Copied">Those of them that this run copied or linked.</param>
-/// <param name="Missing">Those that the database names and whose bytes neither the registry nor the backup has any more: missing, damaged or not to be read.</param>
+/// <param name="Missing">
+/// Those that the database names and whose bytes neither the registry nor the backup has any more: missing, damaged or not to be read.
+/// </param>
 internal sealed record BackupReport(int Blobs, int Copied, IReadOnlyList<string> Missing);
 
 /// <summary>
@@ -16,14 +18,14 @@ internal sealed record BackupReport(int Blobs, int Copied, IReadOnlyList<string>
 /// blob's file goes meanwhile, because the collector waits. The copied database gets its name last: until then the folder holds
 /// the backup that it held before, or none. Run again, it copies only what is missing or was pushed again since.
 /// </summary>
-internal sealed class Backup(StorageDirectory directory, RegistryDatabase database, MaintenanceLock housekeeping)
+internal sealed class Backup(StorageDirectory directory, RegistryDatabase database, MaintenanceLock maintenance)
 {
     /// <summary>Makes or renews a backup.</summary>
     /// <exception cref="OperatorException">The folder is no place for a backup.</exception>
     public async Task<BackupReport> RunAsync(string target, CancellationToken cancellationToken)
     {
         Prepare(target);
-        using var turn = await housekeeping.EnterAsync(cancellationToken);
+        using var turn = await maintenance.EnterAsync(cancellationToken);
         var unfinished = BackupFolder.Database(target) + ".partial";
         File.Delete(unfinished);
         database.CopyTo(unfinished);
@@ -65,10 +67,11 @@ internal sealed class Backup(StorageDirectory directory, RegistryDatabase databa
 
     private void Prepare(string target)
     {
-        DataDirectory.DemandOutside(target, Path.GetDirectoryName(directory.Root)!);
+        DataDirectory.DemandOutside(target, ParentFolder.Of(directory.Root));
         if (Directory.Exists(target) && !BackupFolder.Is(target) && Directory.EnumerateFileSystemEntries(target).Any())
         {
-            throw new OperatorException($"{target} is not empty and holds no backup: name a new folder, or that of an earlier backup");
+            throw new OperatorException(
+                $"{target} is not empty and does not contain a backup: use a new folder, or that of an earlier backup");
         }
 
         try

@@ -30,13 +30,15 @@ internal static class BackupFolder
     }
 
     /// <summary>All blob files.</summary>
-    public static IEnumerable<string> Files(string root) => StorageDirectory.BlobFoldersIn(root).SelectMany(f => Directory.EnumerateFiles(f.Folder));
+    public static IEnumerable<string> Files(string root) =>
+        StorageDirectory.BlobFoldersIn(root).SelectMany(f => Directory.EnumerateFiles(f.Folder));
 
     /// <summary>Makes all names durable.</summary>
     public static void Sync(string root)
     {
         var folders = StorageDirectory.BlobFoldersIn(root).Select(f => f.Folder).ToList();
-        foreach (var folder in folders.Concat(folders.Select(f => Path.GetDirectoryName(f)!).Distinct(StringComparer.Ordinal)).Append(Path.Combine(root, "blobs")).Append(root))
+        foreach (var folder in folders.Concat(folders.Select(f => ParentFolder.Of(f)).Distinct(StringComparer.Ordinal)).Append(
+            Path.Combine(root, "blobs")).Append(root))
         {
             DurableFile.SyncDirectory(folder);
         }

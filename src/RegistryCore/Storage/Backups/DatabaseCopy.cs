@@ -18,7 +18,8 @@ internal sealed class DatabaseCopy : IDisposable
     /// <summary>Opens the copy.</summary>
     public DatabaseCopy(string path)
     {
-        db = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
+        db = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
         db.Open();
     }
 
@@ -41,10 +42,12 @@ internal sealed class DatabaseCopy : IDisposable
         new { digest = digest.Value, now });
 
     /// <summary>Notes that a blob's bytes are there after all.</summary>
-    public void MarkIntact(Digest digest) => db.Execute("UPDATE blobs SET damaged_at = NULL WHERE digest = @digest AND damaged_at IS NOT NULL", new { digest = digest.Value });
+    public void MarkIntact(Digest digest) =>
+        db.Execute("UPDATE blobs SET damaged_at = NULL WHERE digest = @digest AND damaged_at IS NOT NULL", new { digest = digest.Value });
 
     /// <inheritdoc/>
     public void Dispose() => db.Dispose();
 
-    private static Digest Parse(string text) => Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database holds '{text}' for a digest.");
+    private static Digest Parse(string text) =>
+        Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database holds '{text}' for a digest.");
 }

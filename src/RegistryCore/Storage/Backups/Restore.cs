@@ -6,7 +6,9 @@ namespace AuthIndex.RegistryCore.Storage.Backups;
 
 /// <summary>What was restored.</summary>
 /// <param name="Blobs">Blobs that are there and right.</param>
-/// <param name="Damaged">Blobs and manifests that the backup names and does not hold, or not rightly: they answer 404 until they are pushed again.</param>
+/// <param name="Damaged">
+/// Blobs and manifests that the backup names and does not hold, or not rightly: they answer 404 until they are pushed again.
+/// </param>
 internal sealed record RestoreReport(int Blobs, IReadOnlyList<string> Damaged);
 
 /// <summary>
@@ -15,16 +17,24 @@ internal sealed record RestoreReport(int Blobs, IReadOnlyList<string> Damaged);
 /// </summary>
 internal static class Restore
 {
-    /// <summary>Takes a folder that holds nothing for a restore, or one in which a restore was begun; until it is finished no server starts there.</summary>
+    /// <summary>
+    /// Takes a folder that holds nothing for a restore, or one in which a restore was begun; until it is finished no server starts
+    /// there.
+    /// </summary>
     /// <exception cref="OperatorException">There is no backup, or the target is in use.</exception>
     public static DataDirectory Begin(string backup, string root)
     {
-        if (!BackupFolder.Is(backup) || !File.Exists(BackupFolder.Database(backup))) throw new OperatorException($"{backup} holds no finished backup");
+        if (!BackupFolder.Is(backup) || !File.Exists(BackupFolder.Database(backup)))
+        {
+            throw new OperatorException($"{backup} does not contain a complete backup");
+        }
+
         var target = DataDirectory.Hold(root);
         if (!RestoreMarker.IsIn(target.Root) && Directory.EnumerateFileSystemEntries(target.Root).Any(e => Path.GetFileName(e) != "lock"))
         {
             target.Dispose();
-            throw new OperatorException($"{target.Root} is not empty: a restore never replaces a registry; move it away, or name another --data");
+            throw new OperatorException(
+                $"{target.Root} is not empty, and a restore never replaces a registry: move it away, or use another --data");
         }
 
         RestoreMarker.Write(target.Root);
@@ -49,14 +59,16 @@ internal static class Restore
         return report;
     }
 
-    private static async Task<RestoreReport> CopyAsync(string backup, string root, string database, long now, CancellationToken cancellationToken)
+    private static async Task<RestoreReport> CopyAsync(
+        string backup, string root, string database, long now, CancellationToken cancellationToken)
     {
         using var copy = new DatabaseCopy(database);
         var (blobs, damaged) = (0, new List<string>());
         foreach (var blob in copy.Blobs())
         {
             var path = StorageDirectory.BlobIn(root, blob.Digest);
-            if (!File.Exists(path) && !await BlobFile.CopyAsync(BackupFolder.Blob(backup, blob.Digest), path, blob.Digest, cancellationToken))
+            if (!File.Exists(path)
+                && !await BlobFile.CopyAsync(BackupFolder.Blob(backup, blob.Digest), path, blob.Digest, cancellationToken))
             {
                 copy.MarkDamaged(blob.Digest, now);
                 damaged.Add(blob.Digest.Value);

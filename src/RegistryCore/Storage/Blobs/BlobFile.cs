@@ -12,7 +12,8 @@ internal static class BlobFile
     private const int ReadSize = 256 * 1024;
 
     /// <summary>Whether the file is there, readable, and of the digest and size.</summary>
-    public static async Task<bool> IsIntactAsync(string path, Digest digest, long size, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken)
+    public static async Task<bool> IsIntactAsync(
+        string path, Digest digest, long size, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken)
     {
         using var file = TryOpen(path);
         if (file is null || RandomAccess.GetLength(file) != size) return false;
@@ -32,7 +33,12 @@ internal static class BlobFile
             if (from is null) return false;
             using var to = File.OpenHandle(unfinished, FileMode.Create, FileAccess.Write);
             var at = 0L;
-            var actual = await HashAsync(from, digest.Algorithm, bytes => RandomAccess.Write(to, bytes.Span, (at += bytes.Length) - bytes.Length), NoPace, cancellationToken);
+            var actual = await HashAsync(
+                from,
+                digest.Algorithm,
+                bytes => RandomAccess.Write(to, bytes.Span, (at += bytes.Length) - bytes.Length),
+                NoPace,
+                cancellationToken);
             if (actual != digest)
             {
                 File.Delete(unfinished);
@@ -53,7 +59,7 @@ internal static class BlobFile
     public static void Sync(string path)
     {
         using (var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite)) RandomAccess.FlushToDisk(file);
-        DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
+        DurableFile.SyncDirectory(ParentFolder.Of(path));
     }
 
     /// <summary>Opens a file to read all of it; null when it is missing or the disk cannot give it.</summary>
@@ -61,7 +67,8 @@ internal static class BlobFile
     {
         try
         {
-            return File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
+            return File.OpenHandle(
+                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
         }
         catch (IOException e) when (e is FileNotFoundException || DurableFile.TellsDamage(e))
         {
@@ -71,13 +78,15 @@ internal static class BlobFile
 
     /// <summary>The digest of all bytes; null when some of them cannot be read.</summary>
     private static async Task<Digest?> HashAsync(
-        SafeFileHandle file, HashAlgorithmName algorithm, Action<ReadOnlyMemory<byte>> use, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken)
+        SafeFileHandle file, HashAlgorithmName algorithm, Action<ReadOnlyMemory<byte>> use, Func<int, CancellationToken, ValueTask> pace,
+            CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(algorithm);
         var buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
         try
         {
-            for (var at = 0L; await TryReadAsync(file, buffer.AsMemory(0, ReadSize), at, cancellationToken) is var read && read != 0; at += read.Value)
+            for (var at = 0L; await TryReadAsync(file, buffer.AsMemory(0, ReadSize), at, cancellationToken) is var read
+                && read != 0; at += read.Value)
             {
                 if (read is null) return null;
                 hash.AppendData(buffer, 0, read.Value);
@@ -94,7 +103,8 @@ internal static class BlobFile
     }
 
     /// <summary>How many bytes were read; null when the disk cannot give them.</summary>
-    private static async ValueTask<int?> TryReadAsync(SafeFileHandle file, Memory<byte> buffer, long at, CancellationToken cancellationToken)
+    private static async ValueTask<int?> TryReadAsync(
+        SafeFileHandle file, Memory<byte> buffer, long at, CancellationToken cancellationToken)
     {
         try
         {

@@ -16,7 +16,8 @@ namespace AuthIndex.RegistryCore.Storage.Blobs;
 internal sealed record BlobRecord(Digest Digest, long Size);
 
 /// <summary>The blobs: bytes in content-addressed files, and the links that say which repository may show which.</summary>
-internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase database, ReadCache cache, DigestLocks locks, RecentAccess touches)
+internal sealed class BlobStore(
+    StorageDirectory directory, RegistryDatabase database, ReadCache cache, DigestLocks locks, RecentAccess touches)
 {
     private const int SqliteFull = 13;
 
@@ -24,7 +25,9 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
     public BlobRecord? Find(RepositoryName repository, Digest digest) =>
         cache.GetOrRead(repository.Value, digest.Value, () => database.Read(db => Read(db, repository, digest)), _ => digest.Value.Length);
 
-    /// <summary>The blob if the repository holds it, and goes on holding it for the grace period: the client may leave it out of a push.</summary>
+    /// <summary>
+    /// The blob if the repository holds it, and goes on holding it for the grace period: the client may leave it out of a push.
+    /// </summary>
     public ValueTask<BlobRecord?> FindToKeepAsync(RepositoryName repository, Digest digest) =>
         touches.FindAsync(new ContentKey(repository, digest, IsManifest: false), () => Find(repository, digest));
 
@@ -52,7 +55,7 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
         var path = directory.Blob(digest);
         File.Move(file, path, overwrite: true);
         Fault.Pass(FaultPoint.BlobMoved);
-        DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
+        DurableFile.SyncDirectory(ParentFolder.Of(path));
         Fault.Pass(FaultPoint.DirectorySynced);
         try
         {
@@ -74,7 +77,12 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
     public Task<bool> LinkAsync(RepositoryName repository, Digest digest) =>
         cache.InvalidateAfterAsync(repository.Value, database.WriteAsync(db =>
         {
-            if (!db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = @digest AND damaged_at IS NULL)", new { digest = digest.Value })) return false;
+            if (!db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = @digest AND damaged_at IS NULL)",
+                new { digest = digest.Value }))
+            {
+                return false;
+            }
+
             Link(db, repository, digest);
             return true;
         }));
@@ -85,7 +93,10 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
         {
             if (Read(db, source, digest) is not { } blob) return false;
             Link(db, repository, digest);
-            Outbox.Append(db, database.EnsureRepository(db, repository), new RegistryChange(EventKind.BlobMounted, account, database.Now) { Digest = digest.Value, Size = blob.Size });
+            Outbox.Append(
+                db,
+                database.EnsureRepository(db, repository),
+                new RegistryChange(EventKind.BlobMounted, account, database.Now) { Digest = digest.Value, Size = blob.Size });
             return true;
         }));
 
@@ -125,7 +136,8 @@ internal sealed class BlobStore(StorageDirectory directory, RegistryDatabase dat
         db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = @digest)", new { digest = digest.Value });
 
     private void Link(SqliteConnection db, RepositoryName repository, Digest digest) => db.Execute(
-        "INSERT INTO blob_links (repository, digest, linked_at) VALUES (@id, @digest, @now) ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at",
+        "INSERT INTO blob_links (repository, digest, linked_at) VALUES (@id, @digest, @now) ON CONFLICT DO UPDATE SET linked_at = "
+            + "excluded.linked_at",
         new { id = database.EnsureRepository(db, repository), digest = digest.Value, now = database.Now });
 
     private static BlobRecord? Read(SqliteConnection db, RepositoryName repository, Digest digest) =>

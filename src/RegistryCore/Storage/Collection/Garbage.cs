@@ -34,7 +34,8 @@ internal static class Garbage
         """;
 
     /// <summary>All repositories.</summary>
-    public static IReadOnlyList<(long Id, string Name)> Repositories(SqliteConnection db) => db.Query<(long, string)>("SELECT id, name FROM repositories").AsList();
+    public static IReadOnlyList<(long Id, string Name)> Repositories(SqliteConnection db) =>
+        db.Query<(long, string)>("SELECT id, name FROM repositories").AsList();
 
     /// <summary>The manifests of a repository that no tag and no young manifest leads to.</summary>
     public static IReadOnlyList<Digest> Manifests(SqliteConnection db, long repository, GarbageAge age)
@@ -53,7 +54,8 @@ internal static class Garbage
     }
 
     /// <summary>The old blob links of a repository that no manifest needs but those that are <paramref name="dead"/>.</summary>
-    public static IReadOnlyList<Digest> Links(SqliteConnection db, long repository, GarbageAge age, IEnumerable<Digest> dead) => Parse(db.Query<string>(
+    public static IReadOnlyList<Digest> Links(SqliteConnection db, long repository, GarbageAge age, IEnumerable<Digest> dead) =>
+        Parse(db.Query<string>(
         """
         SELECT l.digest FROM blob_links l
         WHERE l.repository = @repository AND l.linked_at < @content AND NOT EXISTS (
@@ -64,7 +66,8 @@ internal static class Garbage
 
     /// <summary>Blobs that no repository holds, in order of digest.</summary>
     public static IReadOnlyList<BlobRecord> Blobs(SqliteConnection db, string after, int count) => ParseBlobs(db.Query<(string, long)>(
-        "SELECT digest, size FROM blobs b WHERE digest > @after AND NOT EXISTS (SELECT 1 FROM blob_links l WHERE l.digest = b.digest) ORDER BY digest LIMIT @count",
+        "SELECT digest, size FROM blobs b WHERE digest > @after AND NOT EXISTS (SELECT 1 FROM blob_links l WHERE l.digest = b.digest) "
+            + "ORDER BY digest LIMIT @count",
         new { after, count }));
 
     /// <summary>The blob, if so many repositories hold it and no more.</summary>
@@ -74,13 +77,16 @@ internal static class Garbage
 
     /// <summary>The blobs whose digest begins so.</summary>
     public static HashSet<string> Known(SqliteConnection db, string prefix) =>
-        db.Query<string>("SELECT digest FROM blobs WHERE digest >= @prefix AND digest < @end", new { prefix, end = prefix + "g" }).ToHashSet(StringComparer.Ordinal);
+        db.Query<string>(
+            "SELECT digest FROM blobs WHERE digest >= @prefix AND digest < @end",
+            new { prefix, end = prefix + "g" }).ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Removes the manifest if it is garbage now.</summary>
     public static bool RemoveManifest(SqliteConnection db, long repository, Digest digest, GarbageAge age, long now)
     {
         var isGarbage = db.ExecuteScalar<bool>(
-            $"SELECT EXISTS (SELECT 1 FROM manifests m WHERE repository = @repository AND digest = @digest AND {LooseManifest} AND {NothingNeedsIt})",
+            $"SELECT EXISTS (SELECT 1 FROM manifests m WHERE repository = @repository AND digest = @digest AND {LooseManifest} AND "
+                + $"{NothingNeedsIt})",
             new { repository, digest = digest.Value, untagged = age.Untagged });
         if (isGarbage) ManifestRows.Remove(db, repository, digest, account: "", now);
         return isGarbage;
@@ -96,11 +102,15 @@ internal static class Garbage
 
     /// <summary>Removes the blob's row if no repository holds it now.</summary>
     public static bool RemoveBlob(SqliteConnection db, Digest digest) =>
-        db.Execute("DELETE FROM blobs WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM blob_links WHERE digest = @digest)", new { digest = digest.Value }) > 0;
+        db.Execute(
+            "DELETE FROM blobs WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM blob_links WHERE digest = @digest)",
+            new { digest = digest.Value }) > 0;
 
     private static List<Digest> Parse(IEnumerable<string> digests) => [.. digests.Select(ParseOne)];
 
-    private static IReadOnlyList<BlobRecord> ParseBlobs(IEnumerable<(string Digest, long Size)> rows) => [.. rows.Select(r => new BlobRecord(ParseOne(r.Digest), r.Size))];
+    private static IReadOnlyList<BlobRecord> ParseBlobs(IEnumerable<(string Digest, long Size)> rows) =>
+        [.. rows.Select(r => new BlobRecord(ParseOne(r.Digest), r.Size))];
 
-    private static Digest ParseOne(string text) => Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database holds '{text}' for a digest.");
+    private static Digest ParseOne(string text) =>
+        Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database holds '{text}' for a digest.");
 }

@@ -6,7 +6,10 @@ namespace AuthIndex.RegistryCore.Storage.Collection;
 /// <summary>The garbage collection.</summary>
 internal sealed class GarbageCollectionOptions
 {
-    /// <summary>How long after one run the next begins, restarts or not; the first comes one grace period after the registry was made. 0s: only by command.</summary>
+    /// <summary>
+    /// How long after one run the next begins, restarts or not; the first comes one grace period after the registry was made. 0s: only
+    /// by command.
+    /// </summary>
     [DurationRange("0s", "30d")]
     public TimeSpan Every { get; set; } = TimeSpan.FromDays(1);
 

@@ -7,7 +7,8 @@ namespace AuthIndex.RegistryCore.Storage.Collection;
 /// forward; the first run comes one grace period after the registry was made. What a failed run removed is gone; the rest follows with
 /// the next.
 /// </summary>
-internal sealed class GarbageCollectionSchedule(GarbageCollector collector, RegistryDatabase database, GarbageCollectionOptions options, BackgroundLoops loops)
+internal sealed class GarbageCollectionSchedule(
+    GarbageCollector collector, RegistryDatabase database, GarbageCollectionOptions options, BackgroundLoops loops)
     : BackgroundLoop("garbageCollection", loops)
 {
     private bool hasRun;

@@ -34,7 +34,7 @@ internal sealed partial class GarbageCollector(
     ReadCache cache,
     DigestLocks locks,
     RecentAccess touches,
-    MaintenanceLock housekeeping,
+    MaintenanceLock maintenance,
     RegistryMetrics metrics,
     GarbageCollectionOptions options,
     TimeProvider clock,
@@ -43,7 +43,7 @@ internal sealed partial class GarbageCollector(
     private const int BatchSize = 100;
 
     // More files without a row than two crashed batches leave, and than a tenth of all files, tell of a database that is not the latest.
-    private const int MostLeftovers = 2 * BatchSize, LeftoverShare = 10;
+    private const int MaxLeftovers = 2 * BatchSize, LeftoverShare = 10;
 
     /// <summary>Runs one collection, after the one that is running.</summary>
     /// <param name="isDryRun">Whether nothing is removed.</param>
@@ -54,7 +54,11 @@ internal sealed partial class GarbageCollector(
         try
         {
             var report = await CollectAsync(isDryRun, withUnexplained, cancellationToken);
-            if (!isDryRun) metrics.Collected(report.Manifests, report.Links, report.Blobs, report.Leftovers, report.BlobBytes + report.LeftoverBytes);
+            if (!isDryRun)
+            {
+                metrics.Collected(report.Manifests, report.Links, report.Blobs, report.Leftovers, report.BlobBytes + report.LeftoverBytes);
+            }
+
             return report;
         }
         catch (Exception e) when (!isDryRun && e is not OperationCanceledException)
@@ -66,7 +70,7 @@ internal sealed partial class GarbageCollector(
 
     private async Task<CollectionReport> CollectAsync(bool isDryRun, bool withUnexplained, CancellationToken cancellationToken)
     {
-        using var turn = await housekeeping.EnterAsync(cancellationToken);
+        using var turn = await maintenance.EnterAsync(cancellationToken);
         var started = clock.GetTimestamp();
         var age = Age();
         var report = new CollectionReport(isDryRun, 0, 0, 0, 0, 0, 0);
@@ -74,11 +78,18 @@ internal sealed partial class GarbageCollector(
         foreach (var (id, name) in database.Read(Garbage.Repositories))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var repository = RepositoryName.TryParse(name, out var parsed) ? parsed : throw new InvalidDataException($"The database holds '{name}' for a repository's name.");
+            var repository = RepositoryName.TryParse(name, out var parsed)
+                ? parsed
+                : throw new InvalidDataException($"The database holds '{name}' for a repository's name.");
             var manifests = database.Read(db => Garbage.Manifests(db, id, age));
             if (!isDryRun) manifests = await RemoveManifestsAsync(id, repository, manifests, age, cancellationToken);
             var links = database.Read(db => Garbage.Links(db, id, age, manifests));
-            if (!isDryRun) links = await RemoveAsync(repository, links, isManifest: false, age, (db, d) => Garbage.RemoveLink(db, id, d, age), cancellationToken);
+            if (!isDryRun)
+            {
+                links = await RemoveAsync(
+                    repository, links, isManifest: false, age, (db, d) => Garbage.RemoveLink(db, id, d, age), cancellationToken);
+            }
+
             foreach (var link in links) CollectionsMarshal.GetValueRefOrAddDefault(unlinked, link, out _)++;
             report = report with { Manifests = report.Manifests + manifests.Count, Links = report.Links + links.Count };
         }
@@ -108,11 +119,13 @@ internal sealed partial class GarbageCollector(
             content = long.MinValue;
         }
 
-        return new GarbageAge(content, options.Untagged.RemoveAfter is { } after ? Math.Min(content, now - (long)after.TotalSeconds) : null);
+        return new GarbageAge(
+            content, options.Untagged.RemoveAfter is { } after ? Math.Min(content, now - (long)after.TotalSeconds) : null);
     }
 
     /// <summary>Removes in rounds, because an index must go before its children.</summary>
-    private async Task<IReadOnlyList<Digest>> RemoveManifestsAsync(long id, RepositoryName repository, IReadOnlyList<Digest> candidates, GarbageAge age, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<Digest>> RemoveManifestsAsync(
+        long id, RepositoryName repository, IReadOnlyList<Digest> candidates, GarbageAge age, CancellationToken cancellationToken)
     {
         var removed = new HashSet<Digest>();
         var before = -1;
@@ -120,7 +133,8 @@ internal sealed partial class GarbageCollector(
         {
             before = removed.Count;
             removed.UnionWith(await RemoveAsync(
-                repository, [.. candidates.Where(c => !removed.Contains(c))], isManifest: true, age, (db, d) => Garbage.RemoveManifest(db, id, d, age, database.Now), cancellationToken));
+                repository, [.. candidates.Where(c => !removed.Contains(c))], isManifest: true, age, (db, d) => Garbage
+                    .RemoveManifest(db, id, d, age, database.Now), cancellationToken));
         }
 
         return [.. removed];
@@ -179,7 +193,8 @@ internal sealed partial class GarbageCollector(
                 if (locks.TryEnter(blob.Digest) is { } hold) held.Add((blob, hold));
             }
 
-            var removed = await database.WriteWithReserveAsync(db => held.Where(h => Garbage.RemoveBlob(db, h.Blob.Digest)).Select(h => h.Blob).ToList());
+            var removed = await database.WriteWithReserveAsync(
+                db => held.Where(h => Garbage.RemoveBlob(db, h.Blob.Digest)).Select(h => h.Blob).ToList());
             Fault.Pass(FaultPoint.RowsCollected);
             foreach (var blob in removed)
             {
@@ -195,8 +210,11 @@ internal sealed partial class GarbageCollector(
         }
     }
 
-    /// <summary>Files without a row: a push died between its rename and its commit, or a collection between its commit and the file.</summary>
-    private CollectionReport RemoveLeftovers(CollectionReport report, GarbageAge age, bool withUnexplained, CancellationToken cancellationToken)
+    /// <summary>
+    /// Files without a row: a push died between its rename and its commit, or a collection between its commit and the file.
+    /// </summary>
+    private CollectionReport RemoveLeftovers(
+        CollectionReport report, GarbageAge age, bool withUnexplained, CancellationToken cancellationToken)
     {
         var (all, leftovers) = (0, new List<(Digest Digest, long Size)>());
         foreach (var (folder, prefix) in directory.BlobFolders)
@@ -208,12 +226,17 @@ internal sealed partial class GarbageCollector(
             var known = database.Read(db => Garbage.Known(db, prefix));
             foreach (var file in files)
             {
-                if (!Digest.TryParse($"{prefix[..7]}{file.Name}", out var digest) || directory.Blob(digest) != file.FullName || known.Contains(digest.Value)) continue;
+                if (!Digest.TryParse($"{prefix[..7]}{file.Name}", out var digest) || directory.Blob(digest) != file.FullName
+                    || known.Contains(digest.Value))
+                {
+                    continue;
+                }
+
                 if (new DateTimeOffset(file.LastWriteTimeUtc).ToUnixTimeSeconds() < age.Content) leftovers.Add((digest, file.Length));
             }
         }
 
-        if (!withUnexplained && leftovers.Count > MostLeftovers && leftovers.Count * LeftoverShare > all)
+        if (!withUnexplained && leftovers.Count > MaxLeftovers && leftovers.Count * LeftoverShare > all)
         {
             LogUnexplained(log, leftovers.Count, all);
             return report with { Unexplained = leftovers.Count };
@@ -239,12 +262,19 @@ internal sealed partial class GarbageCollector(
         return true;
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Count} of {All} files in blobs/ are not in the database, more than crashes leave, and are kept. Is the database an older copy? Then restore the latest backup; otherwise 'registry gc --leftovers' removes them")]
+    [LoggerMessage(
+        EventId = LogEvents.LeftoversKept, EventName = nameof(LogEvents.LeftoversKept), Level = LogLevel.Error,
+        Message = "Kept {Count} of {All} files in blobs/ that the database does not list, more than crashes leave. If the database "
+            + "is an older copy, restore the latest backup; otherwise remove the files with 'registry gc --leftovers'")]
     private static partial void LogUnexplained(ILogger log, int count, int all);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The registry did not stop in peace: until a grace period has passed since, only what no repository holds is removed")]
+    [LoggerMessage(
+        EventId = LogEvents.UncleanShutdown, EventName = nameof(LogEvents.UncleanShutdown), Level = LogLevel.Warning,
+        Message = "Unclean shutdown detected: only unreferenced blobs are collected until one grace period has passed")]
     private static partial void LogWaits(ILogger log);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Garbage collection: {Report} in {Seconds:0.0} s")]
+    [LoggerMessage(
+        EventId = LogEvents.GarbageCollected, EventName = nameof(LogEvents.GarbageCollected), Level = LogLevel.Information,
+        Message = "Garbage collection finished in {Seconds:0.0} s: {Report}")]
     private static partial void LogDone(ILogger log, CollectionReport report, double seconds);
 }

@@ -43,7 +43,9 @@ internal sealed class RecentAccess(RegistryDatabase database)
         return found;
     }
 
-    /// <summary>Announces what the collector is about to remove, until the answer is disposed: after the commit, with the caches told.</summary>
+    /// <summary>
+    /// Announces what the collector is about to remove, until the answer is disposed: after the commit, with the caches told.
+    /// </summary>
     public IDisposable BeginCollection(IEnumerable<ContentKey> contents)
     {
         var running = new Collection(this, contents.ToFrozenSet());
@@ -72,8 +74,10 @@ internal sealed class RecentAccess(RegistryDatabase database)
 
     private static void Write(SqliteConnection db, ContentKey content, long at) => db.Execute(
         content.IsManifest
-            ? "UPDATE manifests SET touched_at = @at WHERE repository = (SELECT id FROM repositories WHERE name = @name) AND digest = @digest AND touched_at < @at"
-            : "UPDATE blob_links SET linked_at = @at WHERE repository = (SELECT id FROM repositories WHERE name = @name) AND digest = @digest AND linked_at < @at",
+            ? "UPDATE manifests SET touched_at = @at WHERE repository = (SELECT id FROM repositories WHERE name = @name) AND digest = "
+                + "@digest AND touched_at < @at"
+            : "UPDATE blob_links SET linked_at = @at WHERE repository = (SELECT id FROM repositories WHERE name = @name) AND digest = "
+                + "@digest AND linked_at < @at",
         new { at, name = content.Repository.Value, digest = content.Digest.Value });
 
     /// <summary>A touch, equal to no other.</summary>

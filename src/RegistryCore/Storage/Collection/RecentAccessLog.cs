@@ -2,8 +2,11 @@ using AuthIndex.Hosting.Background;
 
 namespace AuthIndex.RegistryCore.Storage.Collection;
 
-/// <summary>Writes touches to the database every few seconds, and at the end. What cannot be written stays in memory and is tried again.</summary>
-internal sealed partial class RecentAccessLog(RecentAccess touches, BackgroundLoops loops, ILogger<RecentAccessLog> log) : BackgroundLoop("touches", loops)
+/// <summary>
+/// Writes touches to the database every few seconds, and at the end. What cannot be written stays in memory and is tried again.
+/// </summary>
+internal sealed partial class RecentAccessLog(RecentAccess touches, BackgroundLoops loops, ILogger<RecentAccessLog> log)
+    : BackgroundLoop("touches", loops)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
@@ -27,6 +30,8 @@ internal sealed partial class RecentAccessLog(RecentAccess touches, BackgroundLo
     /// <inheritdoc/>
     protected override Task RoundAsync(CancellationToken stoppingToken) => touches.WriteAsync();
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} touches could not be written before the end")]
+    [LoggerMessage(
+        EventId = LogEvents.RecentAccessLost, EventName = nameof(LogEvents.RecentAccessLost), Level = LogLevel.Warning,
+        Message = "Could not write {Count} access times before shutdown")]
     private static partial void LogLost(ILogger log, int count, Exception e);
 }

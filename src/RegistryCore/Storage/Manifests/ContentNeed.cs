@@ -15,7 +15,8 @@ internal sealed record ContentNeed(string Manifest, string? Tag)
         WITH RECURSIVE needing (digest) AS (
             SELECT manifest FROM manifest_references WHERE repository = @repository AND target = @digest AND is_required
             UNION
-            SELECT x.manifest FROM needing n JOIN manifest_references x ON x.repository = @repository AND x.target = n.digest AND x.is_required
+            SELECT x.manifest FROM needing n
+            JOIN manifest_references x ON x.repository = @repository AND x.target = n.digest AND x.is_required
         )
         """;
 
@@ -26,7 +27,8 @@ internal sealed record ContentNeed(string Manifest, string? Tag)
     public static ContentNeed? OfManifest(SqliteConnection db, long repository, Digest digest) => Find(db, "JOIN", repository, digest);
 
     /// <summary>What repositories refer to and do not hold, as lines for people: tags of these manifests cannot be pulled whole.</summary>
-    public static IReadOnlyList<string> Unmet(SqliteConnection db) => [.. db.Query<(string Repository, string Manifest, string Target, string? Tag)>(
+    public static IReadOnlyList<string> Unmet(SqliteConnection db) =>
+        [.. db.Query<(string Repository, string Manifest, string Target, string? Tag)>(
         """
         SELECT r.name, x.manifest, x.target, (SELECT min(t.name) FROM tags t WHERE t.repository = x.repository AND t.digest = x.manifest)
         FROM manifest_references x JOIN repositories r ON r.id = x.repository

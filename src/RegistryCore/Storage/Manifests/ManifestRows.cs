@@ -17,12 +17,15 @@ internal static class ManifestRows
         var row = db.QuerySingleOrDefault<(string Digest, string MediaType, byte[] Bytes)?>(
             """
             SELECT m.digest, m.media_type, c.bytes FROM repositories r
-            JOIN manifests m ON m.repository = r.id AND m.digest = coalesce(@digest, (SELECT t.digest FROM tags t WHERE t.repository = r.id AND t.name = @tag))
+            JOIN manifests m ON m.repository = r.id
+                AND m.digest = coalesce(@digest, (SELECT t.digest FROM tags t WHERE t.repository = r.id AND t.name = @tag))
             JOIN manifest_contents c ON c.digest = m.digest AND c.damaged_at IS NULL
             WHERE r.name = @name
             """,
             new { name = repository.Value, digest = reference.Digest?.Value, tag = reference.Tag });
-        return row is { } found && Digest.TryParse(found.Digest, out var digest) ? new ManifestRecord(digest, found.MediaType, found.Bytes) : null;
+        return row is { } found && Digest.TryParse(found.Digest, out var digest)
+            ? new ManifestRecord(digest, found.MediaType, found.Bytes)
+            : null;
     }
 
     /// <summary>The media type that a repository's manifest was pushed with; null when there is no such manifest.</summary>
@@ -31,9 +34,13 @@ internal static class ManifestRows
 
     /// <summary>Whether the repository has the manifest, damaged or not.</summary>
     public static bool Exists(SqliteConnection db, long repository, Digest digest) =>
-        db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM manifests WHERE repository = @repository AND digest = @digest)", new { repository, digest = digest.Value });
+        db.ExecuteScalar<bool>(
+            "SELECT EXISTS (SELECT 1 FROM manifests WHERE repository = @repository AND digest = @digest)",
+            new { repository, digest = digest.Value });
 
-    /// <summary>Whether the repository holds the manifest, and its bytes are not known to be damaged: a client would be answered with it.</summary>
+    /// <summary>
+    /// Whether the repository holds the manifest, and its bytes are not known to be damaged: a client would be answered with it.
+    /// </summary>
     public static bool IsShown(SqliteConnection db, long repository, Digest digest) =>
         db.ExecuteScalar<bool>(
             """
@@ -47,12 +54,16 @@ internal static class ManifestRows
     public static List<Digest> FindMissing(SqliteConnection db, long? repository, NewManifest manifest)
     {
         var missing = manifest.Blobs.Where(d => repository is null || !HoldsBlob(db, repository.Value, d)).ToList();
-        missing.AddRange(manifest.Children.Where(d => repository is null || !(IsShown(db, repository.Value, d) || HoldsBlob(db, repository.Value, d))));
+        missing.AddRange(
+            manifest.Children.Where(d => repository is null || !(IsShown(db, repository.Value, d) || HoldsBlob(db, repository.Value, d))));
         return missing;
     }
 
-    /// <summary>Whether an index with these children would lie too deep. A stored manifest never changes, so a look before the write will do.</summary>
-    public static bool IsTooDeep(SqliteConnection db, RepositoryName repository, IReadOnlyList<Digest> children, int most) => db.ExecuteScalar<bool>(
+    /// <summary>
+    /// Whether an index with these children would lie too deep. A stored manifest never changes, so a look before the write will do.
+    /// </summary>
+    public static bool IsTooDeep(SqliteConnection db, RepositoryName repository, IReadOnlyList<Digest> children, int most) =>
+        db.ExecuteScalar<bool>(
         """
         WITH RECURSIVE inner_indexes (digest, depth) AS (
             SELECT value, 2 FROM json_each(@children)
@@ -62,7 +73,8 @@ internal static class ManifestRows
             JOIN manifest_references x ON x.repository = @id AND x.manifest = m.digest
             WHERE i.depth <= @most)
         SELECT EXISTS (
-            SELECT 1 FROM inner_indexes i JOIN manifests m ON m.repository = @id AND m.digest = i.digest AND m.media_type IN @types WHERE i.depth > @most)
+            SELECT 1 FROM inner_indexes i
+            JOIN manifests m ON m.repository = @id AND m.digest = i.digest AND m.media_type IN @types WHERE i.depth > @most)
         """,
         new
         {
@@ -72,18 +84,23 @@ internal static class ManifestRows
             most,
         });
 
-    /// <summary>Stores a manifest, its references, and the event for the index. True when other bytes were stored under the digest: damage, which the bytes that were pushed mend whether or not a scrub has met it.</summary>
+    /// <summary>
+    /// Stores a manifest, its references, and the event for the index. True when other bytes were stored under the digest: damage,
+    /// which the bytes that were pushed mend whether or not a scrub has met it.
+    /// </summary>
     public static bool Insert(SqliteConnection db, long repository, NewManifest manifest, string account, long now)
     {
         var digest = manifest.Manifest.Digest.Value;
         var content = new { digest, bytes = manifest.Manifest.Bytes };
         db.Execute("INSERT INTO manifest_contents (digest, bytes) VALUES (@digest, @bytes) ON CONFLICT DO NOTHING", content);
         var healed = db.Execute(
-            "UPDATE manifest_contents SET bytes = @bytes, damaged_at = NULL WHERE digest = @digest AND (bytes <> @bytes OR damaged_at IS NOT NULL)",
+            "UPDATE manifest_contents SET bytes = @bytes, damaged_at = NULL WHERE digest = @digest AND (bytes <> @bytes OR damaged_at "
+                + "IS NOT NULL)",
             content) > 0;
         db.Execute(
             """
-            INSERT INTO manifests (repository, digest, media_type, size, artifact_type, subject, annotations, pushed_at, pushed_by, touched_at)
+            INSERT INTO manifests (
+                repository, digest, media_type, size, artifact_type, subject, annotations, pushed_at, pushed_by, touched_at)
             VALUES (@repository, @digest, @mediaType, @size, @artifactType, @subject, @annotations, @now, @account, @now)
             ON CONFLICT DO UPDATE SET touched_at = excluded.touched_at
             """,

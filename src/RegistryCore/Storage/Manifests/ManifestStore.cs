@@ -6,9 +6,12 @@ using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Storage.Manifests;
 
-/// <summary>The manifests of all repositories. A push is one commit: the manifest, what it refers to, and the tags that point at it.</summary>
+/// <summary>
+/// The manifests of all repositories. A push is one commit: the manifest, what it refers to, and the tags that point at it.
+/// </summary>
 internal sealed class ManifestStore(
-    RegistryDatabase database, ReadCache cache, RecentAccess touches, FreeSpace space, LimitOptions limits, GarbageCollectionOptions collection, ContentRules rules)
+    RegistryDatabase database, ReadCache cache, RecentAccess touches, FreeSpace space, LimitOptions limits,
+        GarbageCollectionOptions collection, ContentRules rules)
 {
     private readonly bool keepsUntagged = collection.Untagged.RemoveAfter is null;
 
@@ -19,7 +22,9 @@ internal sealed class ManifestStore(
         () => database.Read(db => ManifestRows.Read(db, repository, reference)),
         m => m.Bytes.Length);
 
-    /// <summary>The manifest, which goes on existing for the grace period when it was asked for by digest: the client may push an index of it.</summary>
+    /// <summary>
+    /// The manifest, which goes on existing for the grace period when it was asked for by digest: the client may push an index of it.
+    /// </summary>
     public ValueTask<ManifestRecord?> FindToKeepAsync(RepositoryName repository, Reference reference) =>
         !keepsUntagged && reference.Digest is { } digest
             ? touches.FindAsync(new ContentKey(repository, digest, IsManifest: true), () => Find(repository, reference))
@@ -31,10 +36,16 @@ internal sealed class ManifestStore(
     /// <param name="tags">The tags to move; none for a push by digest alone.</param>
     /// <param name="precondition">Judged against each tag, or against the digest when there is no tag.</param>
     /// <param name="account">Who pushes.</param>
-    public async Task<PutOutcome> PutAsync(RepositoryName repository, NewManifest manifest, IReadOnlyList<string> tags, Precondition precondition, string account)
+    public async Task<PutOutcome> PutAsync(
+        RepositoryName repository, NewManifest manifest, IReadOnlyList<string> tags, Precondition precondition, string account)
     {
         space.Demand();
-        if (manifest.Children.Count > 0 && database.Read(db => ManifestRows.IsTooDeep(db, repository, manifest.Children, limits.IndexDepth))) return new PutOutcome.TooDeep();
+        if (manifest.Children.Count > 0
+            && database.Read(db => ManifestRows.IsTooDeep(db, repository, manifest.Children, limits.IndexDepth)))
+        {
+            return new PutOutcome.TooDeep();
+        }
+
         var write = database.WriteAsync(db => Put(db, repository, manifest, tags, precondition, account));
         var outcome = await cache.InvalidateAfterAsync(repository.Value, write);
         if (outcome is PutOutcome.Stored { Healed: true }) cache.InvalidateAll(); // other repositories hold the same bytes
@@ -47,7 +58,8 @@ internal sealed class ManifestStore(
     /// <param name="precondition">Judged against the digest.</param>
     /// <param name="account">The account that deletes it.</param>
     /// <param name="evenIfNeeded">Whether it goes although a tagged index needs it.</param>
-    public Task<Deletion> DeleteAsync(RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded) =>
+    public Task<Deletion> DeleteAsync(
+        RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded) =>
         cache.InvalidateAfterAsync(repository.Value, database.WriteWithReserveAsync(db =>
             RegistryDatabase.FindRepository(db, repository) is { } id
                 ? Delete(db, id, digest, precondition, account, evenIfNeeded)
@@ -60,16 +72,29 @@ internal sealed class ManifestStore(
     /// <summary>What repositories refer to and do not hold, as lines for people; nothing where manifests may be sparse.</summary>
     public IReadOnlyList<string> UnmetNeeds() => rules.AllowsSparse ? [] : database.Read(ContentNeed.Unmet);
 
-    private PutOutcome Put(SqliteConnection db, RepositoryName repository, NewManifest manifest, IReadOnlyList<string> tags, Precondition precondition, string account)
+    private PutOutcome Put(
+        SqliteConnection db,
+        RepositoryName repository,
+        NewManifest manifest,
+        IReadOnlyList<string> tags,
+        Precondition precondition,
+        string account)
     {
         var id = RegistryDatabase.FindRepository(db, repository);
-        if (!rules.AllowsSparse && ManifestRows.FindMissing(db, id, manifest) is { Count: > 0 } missing) return new PutOutcome.Missing(missing);
+        if (!rules.AllowsSparse && ManifestRows.FindMissing(db, id, manifest) is { Count: > 0 } missing)
+        {
+            return new PutOutcome.Missing(missing);
+        }
 
         var digest = manifest.Manifest.Digest;
         var stored = id is null ? null : ManifestRows.MediaTypeOf(db, id.Value, digest);
         if (stored is not null && stored != manifest.Manifest.MediaType) return new PutOutcome.OtherType(stored);
         var current = tags.Select(tag => id is null ? null : TagRows.DigestOf(db, id.Value, tag)).ToList();
-        if (tags.Count == 0 && !precondition.Allows(id is not null && ManifestRows.IsShown(db, id.Value, digest) ? digest : null)) return new PutOutcome.TagMoved(digest.Value);
+        if (tags.Count == 0 && !precondition.Allows(id is not null && ManifestRows.IsShown(db, id.Value, digest) ? digest : null))
+        {
+            return new PutOutcome.TagMoved(digest.Value);
+        }
+
         for (var i = 0; i < tags.Count; i++)
         {
             if (!precondition.Allows(current[i])) return new PutOutcome.TagMoved(tags[i]);
@@ -85,7 +110,8 @@ internal sealed class ManifestStore(
         return new PutOutcome.Stored(healed);
     }
 
-    private Deletion Delete(SqliteConnection db, long repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded)
+    private Deletion Delete(
+        SqliteConnection db, long repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded)
     {
         var exists = ManifestRows.Exists(db, repository, digest);
         if (!precondition.Allows(exists ? digest : null)) return new Deletion(DeleteOutcome.TagMoved);

@@ -16,11 +16,13 @@ internal sealed class ReferrerStore(RegistryDatabase database)
     /// <param name="artifactType">Only those of this artifact type; null for all.</param>
     /// <param name="after">Only digests after this one.</param>
     /// <param name="count">How many at most.</param>
-    public IReadOnlyList<string> List(RepositoryName repository, Digest subject, string? artifactType, string after, int count) => database.Read(db =>
+    public IReadOnlyList<string> List(RepositoryName repository, Digest subject, string? artifactType, string after, int count) =>
+        database.Read(db =>
         db.Query<string>(
             """
             SELECT m.digest FROM manifests m JOIN repositories r ON r.id = m.repository
-            WHERE r.name = @name AND m.subject = @subject AND m.digest > @after AND (@artifactType IS NULL OR m.artifact_type = @artifactType)
+            WHERE r.name = @name AND m.subject = @subject AND m.digest > @after
+            AND (@artifactType IS NULL OR m.artifact_type = @artifactType)
             ORDER BY m.digest LIMIT @count
             """,
             new { name = repository.Value, subject = subject.Value, artifactType, after, count }).AsList());

@@ -4,7 +4,8 @@ using AuthIndex.RegistryCore.Metrics;
 namespace AuthIndex.RegistryCore.Storage.Scrubbing;
 
 /// <summary>Has every blob checked once in the configured time, at a bounded rate; the database knows where it stopped.</summary>
-internal sealed class ScrubSchedule(Scrubber scrubber, ScrubOptions options, RegistryDatabase database, RegistryMetrics metrics, BackgroundLoops loops)
+internal sealed class ScrubSchedule(
+    Scrubber scrubber, ScrubOptions options, RegistryDatabase database, RegistryMetrics metrics, BackgroundLoops loops)
     : BackgroundLoop("scrub", loops)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);

@@ -17,7 +17,14 @@ internal sealed record ScrubReport(int Blobs, long Bytes, int Manifests, IReadOn
 /// missing and pushes it again, which heals it, in place of building on what is broken. What matches again loses the mark that
 /// was seen when it was read, and no other. One scrub runs at a time.
 /// </summary>
-internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatabase database, ReadCache cache, DigestLocks locks, RegistryMetrics metrics, TimeProvider clock, ILogger<Scrubber> log)
+internal sealed partial class Scrubber(
+    StorageDirectory directory,
+    RegistryDatabase database,
+    ReadCache cache,
+    DigestLocks locks,
+    RegistryMetrics metrics,
+    TimeProvider clock,
+    ILogger<Scrubber> log)
     : IDisposable
 {
     private const int PageSize = 100;
@@ -28,9 +35,12 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
     /// <summary>Checks blobs that were last checked before a time, and all manifests if <paramref name="withManifests"/>.</summary>
     /// <param name="checkedBefore">Unix seconds.</param>
     /// <param name="withManifests">Whether manifests are checked as well.</param>
-    /// <param name="bytesPerSecond">The most bytes of blobs read in a second: such a scrub ends with the blob at hand when another waits. Null for no bound.</param>
+    /// <param name="bytesPerSecond">
+    /// The most bytes of blobs read in a second: such a scrub ends with the blob at hand when another waits. Null for no bound.
+    /// </param>
     /// <param name="cancellationToken">Ends the scrub; what was checked stays checked.</param>
-    public async Task<ScrubReport> RunAsync(long checkedBefore, bool withManifests, long? bytesPerSecond, CancellationToken cancellationToken)
+    public async Task<ScrubReport> RunAsync(
+        long checkedBefore, bool withManifests, long? bytesPerSecond, CancellationToken cancellationToken)
     {
         await EnterAsync(cancellationToken);
         try
@@ -59,7 +69,8 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
         }
     }
 
-    private async Task<ScrubReport> CheckAsync(long checkedBefore, bool withManifests, long? bytesPerSecond, CancellationToken cancellationToken)
+    private async Task<ScrubReport> CheckAsync(
+        long checkedBefore, bool withManifests, long? bytesPerSecond, CancellationToken cancellationToken)
     {
         var pace = Pace(bytesPerSecond);
         var report = new ScrubReport(0, 0, 0, [], 0);
@@ -67,10 +78,14 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
         for (var after = ""; BlobPage(after, checkedBefore) is { Count: > 0 } page; after = page[^1].Digest)
         {
             var intact = new List<string>(PageSize);
-            foreach (var row in page.TakeWhile(_ => !GivesWay())) report = await CheckBlobAsync(report, row, intact, pace, cancellationToken);
+            foreach (var row in page.TakeWhile(_ => !GivesWay()))
+            {
+                report = await CheckBlobAsync(report, row, intact, pace, cancellationToken);
+            }
 
             // Written together, which spares a commit for each; no mark goes by this, since one may have come since the blob was read.
-            await database.WriteAsync(db => db.Execute("UPDATE blobs SET verified_at = @now WHERE digest IN @intact AND damaged_at IS NULL", new { now = database.Now, intact }));
+            await database.WriteAsync(db => db.Execute("UPDATE blobs SET verified_at = @now WHERE digest IN @intact AND damaged_at IS NULL",
+                new { now = database.Now, intact }));
             if (GivesWay()) return report;
         }
 
@@ -84,7 +99,12 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
         return report;
     }
 
-    private async Task<ScrubReport> CheckBlobAsync(ScrubReport report, BlobRow row, List<string> intact, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken)
+    private async Task<ScrubReport> CheckBlobAsync(
+        ScrubReport report,
+        BlobRow row,
+        List<string> intact,
+        Func<int, CancellationToken, ValueTask> pace,
+        CancellationToken cancellationToken)
     {
         var digest = Parse(row.Digest);
         metrics.Scrubbed(row.Size);
@@ -99,14 +119,22 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
         // It may have been collected or pushed anew while it was read: the verdict is given while nobody can do either.
         using var hold = await locks.EnterAsync(digest);
         if (await BlobFile.IsIntactAsync(directory.Blob(digest), digest, row.Size, BlobFile.NoPace, cancellationToken)) return report;
-        var marked = await database.WriteAsync(db => db.Execute("UPDATE blobs SET damaged_at = coalesce(damaged_at, @now), verified_at = @now WHERE digest = @digest", new { now = database.Now, digest = row.Digest }));
-        return marked == 0 ? report : Note(report, row.Digest, row.IsDamaged, "SELECT r.name FROM repositories r JOIN blob_links l ON l.repository = r.id WHERE l.digest = @digest");
+        var marked = await database.WriteAsync(db => db.Execute("UPDATE blobs SET damaged_at = coalesce(damaged_at, @now), verified_at = "
+            + "@now WHERE digest = @digest", new { now = database.Now, digest = row.Digest }));
+        return marked == 0
+            ? report
+            : Note(
+                report,
+                row.Digest,
+                row.IsDamaged,
+                "SELECT r.name FROM repositories r JOIN blob_links l ON l.repository = r.id WHERE l.digest = @digest");
     }
 
     private async Task<ScrubReport> HealAsync(ScrubReport report, BlobRow row)
     {
         var healed = await database.WriteAsync(db => db.Execute(
-            "UPDATE blobs SET verified_at = @now, damaged_at = NULL WHERE digest = @digest AND damaged_at = @seen", new { now = database.Now, digest = row.Digest, seen = row.DamagedAt }));
+            "UPDATE blobs SET verified_at = @now, damaged_at = NULL WHERE digest = @digest AND damaged_at = "
+                + "@seen", new { now = database.Now, digest = row.Digest, seen = row.DamagedAt }));
         if (healed == 0) return report;
         metrics.Healed();
         return report with { Healed = report.Healed + 1 };
@@ -128,7 +156,13 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
             return report with { Healed = report.Healed + 1 };
         }
 
-        return marked == 0 ? report : Note(report, row.Digest, row.IsDamaged, "SELECT r.name FROM repositories r JOIN manifests m ON m.repository = r.id WHERE m.digest = @digest");
+        return marked == 0
+            ? report
+            : Note(
+                report,
+                row.Digest,
+                row.IsDamaged,
+                "SELECT r.name FROM repositories r JOIN manifests m ON m.repository = r.id WHERE m.digest = @digest");
     }
 
     private ScrubReport Note(ScrubReport report, string digest, bool wasKnown, string holders)
@@ -146,11 +180,13 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
     }
 
     private List<BlobRow> BlobPage(string after, long before) => database.Read(db => db.Query<BlobRow>(
-        "SELECT digest, size, damaged_at AS DamagedAt FROM blobs WHERE digest > @after AND verified_at < @before ORDER BY digest LIMIT @count",
+        "SELECT digest, size, damaged_at AS DamagedAt FROM blobs WHERE digest > @after AND verified_at < @before ORDER BY digest LIMIT "
+            + "@count",
         new { after, before, count = PageSize }).AsList());
 
     private List<ManifestRow> ManifestPage(string after) => database.Read(db => db.Query<ManifestRow>(
-        "SELECT digest, bytes, damaged_at IS NOT NULL AS IsDamaged FROM manifest_contents WHERE digest > @after ORDER BY digest LIMIT @count",
+        "SELECT digest, bytes, damaged_at IS NOT NULL AS IsDamaged FROM manifest_contents WHERE digest > @after ORDER BY digest LIMIT "
+            + "@count",
         new { after, count = PageSize }).AsList());
 
     /// <summary>Waits as long as the bytes read so far are ahead of the rate; not at all while another scrub waits for this one.</summary>
@@ -166,7 +202,8 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
         };
     }
 
-    private static Digest Parse(string text) => Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database holds '{text}' for a digest.");
+    private static Digest Parse(string text) =>
+        Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database holds '{text}' for a digest.");
 
     private sealed class BlobRow
     {
@@ -188,6 +225,9 @@ internal sealed partial class Scrubber(StorageDirectory directory, RegistryDatab
         public bool IsDamaged { get; init; }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Digest} is damaged or missing on the disk; repositories that hold it: {Repositories}. It answers 404 until it is pushed again")]
+    [LoggerMessage(
+        EventId = LogEvents.ContentDamaged, EventName = nameof(LogEvents.ContentDamaged), Level = LogLevel.Error,
+        Message = "{Digest} is damaged or missing on disk; repositories that hold it: {Repositories}. It answers 404 until it is "
+            + "pushed again")]
     private static partial void LogDamaged(ILogger log, string digest, string repositories);
 }

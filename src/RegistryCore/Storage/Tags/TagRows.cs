@@ -6,18 +6,25 @@ using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Storage.Tags;
 
-/// <summary>The rows of tags and of their history. A push moves tags in the commit that stores its manifest, so both stores share these statements.</summary>
+/// <summary>
+/// The rows of tags and of their history. A push moves tags in the commit that stores its manifest, so both stores share these
+/// statements.
+/// </summary>
 internal static class TagRows
 {
     /// <summary>The manifest that a tag points at; null when there is no such tag.</summary>
     public static Digest? DigestOf(SqliteConnection db, long repository, string tag) =>
-        Digest.TryParse(db.QuerySingleOrDefault<string>("SELECT digest FROM tags WHERE repository = @repository AND name = @tag", new { repository, tag }), out var digest)
+        Digest.TryParse(
+            db.QuerySingleOrDefault<string>(
+                "SELECT digest FROM tags WHERE repository = @repository AND name = @tag", new { repository, tag }),
+            out var digest)
             ? digest
             : null;
 
     /// <summary>The tags of a repository after one, in byte order.</summary>
     public static IReadOnlyList<string> List(SqliteConnection db, long repository, string after, int count) => db.Query<string>(
-        "SELECT name FROM tags WHERE repository = @repository AND name > @after ORDER BY name LIMIT @count", new { repository, after, count }).AsList();
+        "SELECT name FROM tags WHERE repository = @repository AND name > @after ORDER BY name LIMIT "
+            + "@count", new { repository, after, count }).AsList();
 
     /// <summary>The tags that point at a manifest.</summary>
     public static IReadOnlyList<string> Of(SqliteConnection db, long repository, Digest digest) => db.Query<string>(
@@ -35,7 +42,9 @@ internal static class TagRows
         """,
         new { name = repository.Value, tag }).AsList();
 
-    /// <summary>Points a tag at another manifest or removes it, adds to its history, and reports it to the index. Only inside a write.</summary>
+    /// <summary>
+    /// Points a tag at another manifest or removes it, adds to its history, and reports it to the index. Only inside a write.
+    /// </summary>
     /// <param name="db">The writer's connection.</param>
     /// <param name="repository">The repository's row.</param>
     /// <param name="tag">The tag.</param>
@@ -58,7 +67,8 @@ internal static class TagRows
         }
 
         db.Execute(
-            "INSERT INTO tag_history (repository, name, old_digest, new_digest, at, by) VALUES (@repository, @tag, @from, @to, @now, @account)",
+            "INSERT INTO tag_history (repository, name, old_digest, new_digest, at, by) VALUES (@repository, @tag, @from, @to, @now, "
+                + "@account)",
             row);
         var kind = to is null ? EventKind.TagDeleted : EventKind.TagMoved;
         Outbox.Append(db, repository, new RegistryChange(kind, account, now) { Tag = tag, Digest = (to ?? from)?.Value });

@@ -18,10 +18,12 @@ internal sealed class TagStore(RegistryDatabase database, ReadCache cache)
     /// <param name="precondition">Judged against the manifest that the tag points at.</param>
     /// <param name="account">The account that deletes it.</param>
     public Task<Deletion> DeleteAsync(RepositoryName repository, string tag, Precondition precondition, string account) =>
-        cache.InvalidateAfterAsync(repository.Value, database.WriteWithReserveAsync(db => new Deletion(Delete(db, repository, tag, precondition, account))));
+        cache.InvalidateAfterAsync(
+            repository.Value, database.WriteWithReserveAsync(db => new Deletion(Delete(db, repository, tag, precondition, account))));
 
     /// <summary>Every move of a tag, the newest first.</summary>
-    public IReadOnlyList<TagMove> History(RepositoryName repository, string tag) => database.Read(db => TagRows.History(db, repository, tag));
+    public IReadOnlyList<TagMove> History(RepositoryName repository, string tag) =>
+        database.Read(db => TagRows.History(db, repository, tag));
 
     /// <summary>Points a tag at what it pointed at before its last move, or at <paramref name="target"/>, one of those before.</summary>
     public Task<RollbackOutcome> RollBackAsync(RepositoryName repository, string tag, Digest? target, string account)
@@ -30,9 +32,17 @@ internal sealed class TagStore(RegistryDatabase database, ReadCache cache)
         {
             var history = TagRows.History(db, repository, tag);
             var wanted = target?.Value ?? history.FirstOrDefault()?.OldDigest;
-            if (wanted is null || !history.Any(move => move.OldDigest == wanted || move.NewDigest == wanted)) return new RollbackOutcome.NeverThere();
+            if (wanted is null || !history.Any(move => move.OldDigest == wanted || move.NewDigest == wanted))
+            {
+                return new RollbackOutcome.NeverThere();
+            }
+
             var id = RegistryDatabase.FindRepository(db, repository)!.Value;
-            if (!Digest.TryParse(wanted, out var digest) || !ManifestRows.IsShown(db, id, digest)) return new RollbackOutcome.ManifestGone(wanted);
+            if (!Digest.TryParse(wanted, out var digest) || !ManifestRows.IsShown(db, id, digest))
+            {
+                return new RollbackOutcome.ManifestGone(wanted);
+            }
+
             var current = TagRows.DigestOf(db, id, tag);
             if (current != digest) TagRows.Move(db, id, tag, current, digest, account, database.Now);
             return new RollbackOutcome.Moved(current?.Value, wanted);
@@ -40,9 +50,12 @@ internal sealed class TagStore(RegistryDatabase database, ReadCache cache)
     }
 
     /// <summary>Whether the last who moved or deleted a tag is another account; false when it never was.</summary>
-    public bool IsMovedByOthers(RepositoryName repository, string tag, string account) => database.Read(db => IsMovedByOthers(TagRows.History(db, repository, tag), account));
+    public bool IsMovedByOthers(RepositoryName repository, string tag, string account) =>
+        database.Read(db => IsMovedByOthers(TagRows.History(db, repository, tag), account));
 
-    /// <summary>Points a tag where it points in another registry, unless somebody here has moved or deleted it since the last import.</summary>
+    /// <summary>
+    /// Points a tag where it points in another registry, unless somebody here has moved or deleted it since the last import.
+    /// </summary>
     /// <param name="repository">Where.</param>
     /// <param name="tag">The tag.</param>
     /// <param name="digest">Its manifest.</param>
@@ -51,7 +64,11 @@ internal sealed class TagStore(RegistryDatabase database, ReadCache cache)
     {
         return cache.InvalidateAfterAsync(repository.Value, database.WriteAsync(db =>
         {
-            if (RegistryDatabase.FindRepository(db, repository) is not { } id || !ManifestRows.IsShown(db, id, digest)) return TagImportOutcome.NoManifest;
+            if (RegistryDatabase.FindRepository(db, repository) is not { } id || !ManifestRows.IsShown(db, id, digest))
+            {
+                return TagImportOutcome.NoManifest;
+            }
+
             var current = TagRows.DigestOf(db, id, tag);
             if (current == digest) return TagImportOutcome.Unchanged;
             if (IsMovedByOthers(TagRows.History(db, repository, tag), account)) return TagImportOutcome.Kept;
@@ -60,7 +77,8 @@ internal sealed class TagStore(RegistryDatabase database, ReadCache cache)
         }));
     }
 
-    private static bool IsMovedByOthers(IReadOnlyList<TagMove> history, string account) => history is [{ By: var last }, ..] && last != account;
+    private static bool IsMovedByOthers(IReadOnlyList<TagMove> history, string account) =>
+        history is [{ By: var last }, ..] && last != account;
 
     private DeleteOutcome Delete(SqliteConnection db, RepositoryName repository, string tag, Precondition precondition, string account)
     {

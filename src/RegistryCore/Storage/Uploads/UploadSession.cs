@@ -14,7 +14,8 @@ namespace AuthIndex.RegistryCore.Storage.Uploads;
 /// in memory; after a restart it is computed again from the file.
 /// </summary>
 internal sealed class UploadSession(
-    UploadId id, RepositoryName repository, string account, HashAlgorithmName algorithm, string file, FreeSpace space, TimeProvider clock) : IDisposable
+    UploadId id, RepositoryName repository, string account, HashAlgorithmName algorithm, string file, FreeSpace space, TimeProvider clock)
+        : IDisposable
 {
     private const int WriteSize = 256 * 1024;
     private const long SpaceCheckInterval = 4 * 1024 * 1024;
@@ -204,7 +205,8 @@ internal sealed class UploadSession(
         {
             for (var at = 0L; at < Offset;)
             {
-                var read = await RandomAccess.ReadAsync(handle, buffer.AsMemory(0, (int)Math.Min(buffer.Length, Offset - at)), at, cancellationToken);
+                var read = await RandomAccess.ReadAsync(
+                    handle, buffer.AsMemory(0, (int)Math.Min(buffer.Length, Offset - at)), at, cancellationToken);
                 if (read == 0) throw new IOException($"The upload file {file} is shorter than the {Offset} bytes received.");
                 computed.AppendData(buffer, 0, read);
                 at += read;

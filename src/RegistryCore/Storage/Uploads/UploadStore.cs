@@ -21,7 +21,7 @@ internal sealed class UploadStore
     private readonly BlobStore blobs;
     private readonly FreeSpace space;
     private readonly TimeProvider clock;
-    private readonly int mostOfAnAccount;
+    private readonly int maxPerAccount;
     private readonly ConcurrentDictionary<UploadId, UploadSession> sessions = new();
     private readonly Dictionary<string, HashSet<UploadId>> owned = new(StringComparer.Ordinal); // by account
     private readonly Lock counting = new();
@@ -32,7 +32,7 @@ internal sealed class UploadStore
     public UploadStore(StorageDirectory directory, BlobStore blobs, FreeSpace space, LimitOptions limits, TimeProvider clock)
     {
         (this.directory, this.blobs, this.space, this.clock) = (directory, blobs, space, clock);
-        mostOfAnAccount = limits.UploadSessions;
+        maxPerAccount = limits.UploadSessions;
         foreach (var file in Directory.EnumerateFiles(directory.Uploads, "*.json"))
         {
             if (!UploadId.TryParse(Path.GetFileNameWithoutExtension(file), out var id)) continue;
@@ -43,7 +43,8 @@ internal sealed class UploadStore
             }
 
             if (ReadRecord(id) is not { } record || !RepositoryName.TryParse(record.Repository, out var repository)) continue;
-            sessions[id] = new UploadSession(id, repository, record.Account, new HashAlgorithmName(record.Algorithm), directory.UploadData(id), space, clock);
+            sessions[id] = new UploadSession(
+                id, repository, record.Account, new HashAlgorithmName(record.Algorithm), directory.UploadData(id), space, clock);
             Owned(record.Account).Add(id);
         }
     }
@@ -51,7 +52,9 @@ internal sealed class UploadStore
     /// <summary>How many sessions are open.</summary>
     public int Count => sessions.Count;
 
-    /// <summary>Begins a session; null when the account has as many as it may. One of its own that lay untouched for an hour gives way.</summary>
+    /// <summary>
+    /// Begins a session; null when the account has as many as it may. One of its own that lay untouched for an hour gives way.
+    /// </summary>
     public UploadSession? Create(RepositoryName repository, string account, HashAlgorithmName algorithm)
     {
         space.Demand();
@@ -111,7 +114,11 @@ internal sealed class UploadStore
     /// </summary>
     public bool HasFinished(string? text, RepositoryName repository, string account, Digest digest)
     {
-        lock (finished) return UploadId.TryParse(text, out var id) && finished.TryGetValue(id, out var known) && known == new Finished(repository, account, digest);
+        lock (finished)
+        {
+            return UploadId.TryParse(text, out var id) && finished.TryGetValue(id, out var known)
+                && known == new Finished(repository, account, digest);
+        }
     }
 
     /// <summary>Ends a session and gives its bytes back.</summary>
@@ -128,7 +135,8 @@ internal sealed class UploadStore
     {
         var removed = 0;
         var before = clock.GetUtcNow() - untouchedFor;
-        foreach (var group in Directory.EnumerateFiles(directory.Uploads).GroupBy(f => Path.GetFileNameWithoutExtension(f), StringComparer.Ordinal).ToList())
+        foreach (var group in Directory.EnumerateFiles(directory.Uploads).GroupBy(f => Path.GetFileNameWithoutExtension(f),
+            StringComparer.Ordinal).ToList())
         {
             if (group.Any(f => File.GetLastWriteTimeUtc(f) >= before.UtcDateTime) || !UploadId.TryParse(group.Key, out var id)) continue;
 
@@ -161,13 +169,13 @@ internal sealed class UploadStore
     {
         lock (counting)
         {
-            if (Owned(account).Count >= mostOfAnAccount && Abandoned(account) is { } abandoned)
+            if (Owned(account).Count >= maxPerAccount && Abandoned(account) is { } abandoned)
             {
                 using var turn = abandoned.TryEnter();
                 if (turn is not null) Remove(abandoned);
             }
 
-            return Owned(account).Count < mostOfAnAccount && Owned(account).Add(id);
+            return Owned(account).Count < maxPerAccount && Owned(account).Add(id);
         }
     }
 

@@ -56,7 +56,7 @@ internal static class ResourcePatternReader
         if (odd is '?' or '[' or ']' or '(' or ')' or '|' or '^' or '$' or '+' or '\\') return $"'{odd}' has no meaning in a pattern, which knows * within a segment and ** across segments";
         if (odd is ',' or ' ') return "one pattern for each item of the list";
         if (odd != default) return $"no repository's name holds '{odd}'";
-        if (!plain.Contains('*') && Scope.Parse($"{Scope.RepositoryType}:{plain}:pull", out _) is not null) return "no repository can have this name";
+        if (!plain.Contains('*') && !Scope.TryParse($"{Scope.RepositoryType}:{plain}:pull", out _, out _)) return "no repository can have this name";
         return null;
     }
 

@@ -117,7 +117,7 @@ public sealed class BackupTests
         await using var server = await RegistryProcess.ServeAsync(folder.Root, tokens);
         var made = await RegistryProcess.RunAsync(null, "backup", elsewhere.Root, "--data", folder.Root);
         Assert.Equal(1, made.Status);
-        Assert.Contains("is not empty and holds no backup", made.Error, StringComparison.Ordinal);
+        Assert.Contains("is not empty and does not contain a backup", made.Error, StringComparison.Ordinal);
     }
 
     [Theory]

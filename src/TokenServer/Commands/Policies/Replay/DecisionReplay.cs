@@ -49,7 +49,7 @@ internal sealed class DecisionReplay(Policy before, Policy after, DateTimeOffset
         if (entry.SignedInBy is null || entry.Service is null) return "it does not say how the caller signed in, or for which service";
         IPAddress? address = null;
         if (entry.Address is not null && !IPAddress.TryParse(entry.Address, out address)) return $"'{entry.Address}' is no address";
-        if (ScopeSet.Parse(entry.Asked, out var asked) is { } problem) return problem;
+        if (!ScopeSet.TryParse(entry.Asked, out var asked, out var problem)) return problem;
 
         var caller = new Caller(entry.Account, entry.Groups, address, entry.Service, entry.SignedInBy, entry.SignedInBy is SignIn.Ldap);
         var differs = false;

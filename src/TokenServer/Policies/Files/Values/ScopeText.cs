@@ -10,9 +10,8 @@ internal static class ScopeText
     public static string? Parse(string resource, ActionSet actions, out Scope? scope)
     {
         var typed = resource.StartsWith(Scope.RepositoryType + ":", StringComparison.Ordinal) || resource.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
-        var problem = Scope.Parse($"{(typed ? "" : Scope.RepositoryType + ":")}{resource}:*", out scope);
-        if (problem is not null) return $"'{resource}' is no resource: {problem}";
-        scope = scope! with { Actions = actions };
+        if (!Scope.TryParse($"{(typed ? "" : Scope.RepositoryType + ":")}{resource}:*", out scope, out var problem)) return $"'{resource}' is no resource: {problem}";
+        scope = scope with { Actions = actions };
         return null;
     }
 
@@ -21,15 +20,14 @@ internal static class ScopeText
     public static string? ParseWithActions(string text, out Scope? scope)
     {
         var typed = text.StartsWith(Scope.RepositoryType, StringComparison.Ordinal) || text.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
-        var problem = Scope.Parse(typed ? text : $"{Scope.RepositoryType}:{text}", out scope);
-        if (problem is not null) return $"'{text}' is no scope: {problem}; write it like repository:platform/api:pull,push";
+        if (!Scope.TryParse(typed ? text : $"{Scope.RepositoryType}:{text}", out scope, out var problem)) return $"'{text}' is no scope: {problem}; write it like repository:platform/api:pull,push";
         // A client's token request may hold words of another registry; whoever asks by hand has misspelt one.
         foreach (var word in text[(text.LastIndexOf(':') + 1)..].Split(','))
         {
             if (!ActionSet.TryParseWord(word, out _)) return RuleReader.Unknown(word, []);
         }
 
-        return NameProblem(scope!);
+        return NameProblem(scope);
     }
 
     /// <summary>Why no repository can have the name; null when one can. A scope's name may begin with a registry's host, which holds a dot or a port.</summary>

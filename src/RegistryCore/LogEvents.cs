@@ -1,0 +1,33 @@
+namespace AuthIndex.RegistryCore;
+
+/// <summary>
+/// The ids of what the registry logs, 2000 and up. An id never changes its meaning; the constant's name is the event's name.
+/// </summary>
+internal static class LogEvents
+{
+    public const int UploadsExpired = 2001;
+    public const int ContentDamaged = 2002;
+    public const int LeftoversKept = 2003;
+    public const int UncleanShutdown = 2004;
+    public const int GarbageCollected = 2005;
+    public const int RecentAccessLost = 2006;
+    public const int IntrospectionFailed = 2007;
+    public const int TrustedCertificatesUnreadable = 2008;
+    public const int AccessQueryFailed = 2012;
+    public const int CommandStarted = 2013;
+    public const int CommandFailed = 2014;
+    public const int CommandCancelled = 2015;
+    public const int RevocationsReceived = 2016;
+    public const int RevocationFeedLost = 2017;
+    public const int RevocationFeedRecovered = 2018;
+    public const int RevocationFileUnreadable = 2019;
+    public const int RevocationFileUnwritable = 2020;
+    public const int ClientDisconnected = 2021;
+    public const int StorageFull = 2022;
+    public const int RequestFailed = 2023;
+    public const int ReportFailed = 2024;
+    public const int ServiceNameContested = 2025;
+    public const int ReportRecovered = 2026;
+    public const int ResyncStarted = 2027;
+    public const int ResyncFinished = 2028;
+}
