@@ -14,7 +14,7 @@ namespace AuthIndex.RegistryCore;
 /// </summary>
 internal static class HealthParts
 {
-    /// <summary>Registers them.</summary>
+    /// <summary>Registers the parts of <c>/healthz/ready</c>.</summary>
     public static void AddHealthParts(this IServiceCollection services)
     {
         services.AddSingleton<StorageProbe>();

@@ -12,7 +12,7 @@ namespace AuthIndex.RegistryCore;
 /// </summary>
 internal static class ObservedMetrics
 {
-    /// <summary>Adds them.</summary>
+    /// <summary>Adds gauges that are read when the page is.</summary>
     public static void ObserveRegistry(this IServiceProvider services)
     {
         var meter = services.GetRequiredService<Meter>();

@@ -11,7 +11,9 @@ internal static class PingEndpoint
 {
     private static readonly byte[] Body = "{}"u8.ToArray();
 
-    /// <summary>GET and HEAD.</summary>
+    /// <summary>
+    /// GET and HEAD of <c>/v2/</c>: 200 for whoever may use the registry (OCI distribution-spec 1.1, "Determining Support").
+    /// </summary>
     public static async Task<OciError?> GetAsync(V2Request request)
     {
         await request.SendAsync("application/json", Body);

@@ -14,7 +14,7 @@ namespace AuthIndex.RegistryCore;
 /// <summary>Puts the registry together: what exists, what it is made of, and which paths it answers.</summary>
 internal static class RegistryApp
 {
-    /// <summary>The program's name.</summary>
+    /// <summary>The name of the program in metrics and traces.</summary>
     public const string Name = "RegistryCore";
 
     /// <summary>Builds the server, not yet listening.</summary>

@@ -14,7 +14,7 @@ namespace AuthIndex.RegistryCore;
 /// <summary>The <c>registry</c> section of the configuration.</summary>
 internal sealed class RegistryOptions : ListenerOptions
 {
-    /// <summary>The section's key.</summary>
+    /// <summary>The key of the section in the configuration.</summary>
     public const string Section = "registry";
 
     public RegistryOptions() => Listen = new ListenAddress("127.0.0.1", 5000);

@@ -22,7 +22,6 @@ namespace AuthIndex.RegistryCore;
 internal sealed partial class V2Endpoint(
     V2Path path, AccessCheck access, UnauthenticatedRate rate, string basePath, ILogger<V2Endpoint> log)
 {
-    /// <summary>Answers a request.</summary>
     public async Task HandleAsync(HttpContext http)
     {
         http.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";

@@ -20,7 +20,7 @@ namespace AuthIndex.RegistryCore;
 /// <param name="Handler">Answers the request, or returns the error to answer with.</param>
 internal sealed record V2Route(string[] Methods, string Tail, ActionSet Needs, ActionSet Asks, Func<V2Request, Task<OciError?>> Handler)
 {
-    /// <summary>The tail's segments.</summary>
+    /// <summary>The tail split at its slashes.</summary>
     public string[] Segments { get; } = Tail.Split('/');
 
     /// <summary>The name that metrics and logs know the route by.</summary>

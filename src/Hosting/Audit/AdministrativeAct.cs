@@ -15,7 +15,7 @@ namespace AuthIndex.Hosting.Audit;
 public sealed record AdministrativeAct(
     DateTimeOffset Time, string Action, string By, IReadOnlyList<string> Arguments, string Outcome, string? Reason)
 {
-    /// <summary>It was done.</summary>
+    /// <summary>The outcome of a command that succeeded.</summary>
     public const string Done = "done";
 
     /// <summary>It was not, or not in full.</summary>

@@ -10,7 +10,7 @@ namespace AuthIndex.Hosting.Audit;
 /// <summary><c>audit</c>: searches an audit log with its rotated files, the oldest line first, whether a server runs or not.</summary>
 public static class AuditCommand
 {
-    /// <summary>Makes the command.</summary>
+    /// <summary>Makes the command <c>audit</c>.</summary>
     /// <param name="configured">The audit log that the configuration names.</param>
     /// <param name="time">The clock, for times such as <c>2h</c> ago.</param>
     public static Command Create(Func<ParseResult, string> configured, TimeProvider time)

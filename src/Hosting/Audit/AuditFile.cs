@@ -26,7 +26,7 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
     /// <summary>Why the file could not be put aside when it was last due; null when it could. Lines are written all the same.</summary>
     public string? RotationProblem { get; private set; }
 
-    /// <summary>Appends lines.</summary>
+    /// <summary>Appends whole lines.</summary>
     /// <param name="lines">Whole lines, each with its end.</param>
     /// <exception cref="IOException">
     /// The disk refuses; none of the lines is in the file, unless it refuses to take them back too.

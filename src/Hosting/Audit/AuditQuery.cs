@@ -12,7 +12,7 @@ public sealed record AuditQuery
     /// <summary>A repository that was asked for, or that a command was given.</summary>
     public string? Repository { get; init; }
 
-    /// <summary>The line's outcome.</summary>
+    /// <summary>The outcome that a line must have; null for any.</summary>
     public string? Outcome { get; init; }
 
     /// <summary>A decision's id; letter case and letters that look like digits do not count.</summary>
@@ -21,10 +21,10 @@ public sealed record AuditQuery
     /// <summary>A command such as <c>users</c> or <c>users remove</c>, or an action asked for such as <c>push</c>.</summary>
     public string? Action { get; init; }
 
-    /// <summary>No line before it.</summary>
+    /// <summary>The time of the first line; null for no limit.</summary>
     public DateTimeOffset? Since { get; init; }
 
-    /// <summary>No line from it on.</summary>
+    /// <summary>The time before which the last line must be; null for no limit.</summary>
     public DateTimeOffset? Until { get; init; }
 
     /// <summary>Whether a line is wanted.</summary>

@@ -14,7 +14,7 @@ public abstract class BackgroundLoop(string name, BackgroundLoops loops) : Backg
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
 
-    /// <summary>The clock.</summary>
+    /// <summary>The clock by which the loop waits.</summary>
     protected TimeProvider Clock => loops.Time;
 
     /// <summary>The longest pause before a failed round is repeated; pauses double from one second up to it.</summary>

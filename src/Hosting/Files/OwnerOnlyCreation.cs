@@ -10,7 +10,7 @@ internal static partial class OwnerOnlyCreation
 {
     private const uint OthersMask = 0x3f; // 077
 
-    /// <summary>From now on.</summary>
+    /// <summary>Sets the umask so that new files are for their owner alone.</summary>
     public static void Begin() => _ = SetMask(OthersMask);
 
     [LibraryImport("libc", EntryPoint = "umask")]

@@ -3,7 +3,7 @@ namespace AuthIndex.Hosting.Files;
 /// <summary>The note in a folder that a restore into it is not finished: who began with half a state would make up the rest.</summary>
 public static class RestoreMarker
 {
-    /// <summary>The note's file.</summary>
+    /// <summary>The name of the marker file.</summary>
     public const string Name = "restoring";
 
     /// <summary>Whether it lies in a folder.</summary>
@@ -14,7 +14,7 @@ public static class RestoreMarker
     public static void Write(string folder) =>
         DurableFile.Create(Path.Combine(folder, Name), "A restore into this folder is not finished; run it again.\n"u8);
 
-    /// <summary>Removes it.</summary>
+    /// <summary>Removes the marker from a folder.</summary>
     /// <exception cref="IOException">It cannot be removed.</exception>
     public static void Remove(string folder)
     {

@@ -13,7 +13,7 @@ public static class HealthCheckCommand
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    /// <summary>The command.</summary>
+    /// <summary>Makes the command <c>healthcheck</c>.</summary>
     /// <param name="bind">The server's options.</param>
     public static Command Create(Func<ParseResult, ListenerOptions> bind)
     {

@@ -23,7 +23,7 @@ public sealed record AccessLine(
 /// </summary>
 public sealed partial class AccessLog : QueuedWriter<AccessLine>
 {
-    /// <summary>The lines' category.</summary>
+    /// <summary>The log category of the lines.</summary>
     public const string Category = "AuthIndex.AccessLog";
 
     /// <summary>How many lines may wait to be written.</summary>

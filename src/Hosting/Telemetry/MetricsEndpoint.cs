@@ -9,7 +9,7 @@ namespace AuthIndex.Hosting.Telemetry;
 /// </summary>
 public sealed class MetricsEndpoint(MetricsPage page)
 {
-    /// <summary>Answers.</summary>
+    /// <summary>Answers GET and HEAD with the page.</summary>
     public Task HandleAsync(HttpContext context)
     {
         var response = context.Response;

@@ -12,7 +12,7 @@ namespace AuthIndex.Hosting.Telemetry;
 /// </summary>
 public sealed class MetricsPage : IDisposable
 {
-    /// <summary>Where it is read.</summary>
+    /// <summary>The path of the page.</summary>
     public const string Path = "/metrics";
 
     /// <summary>The Content-Type of the page.</summary>
@@ -39,7 +39,7 @@ public sealed class MetricsPage : IDisposable
         listener.Start();
     }
 
-    /// <summary>What is counted by.</summary>
+    /// <summary>The meter whose instruments the page shows.</summary>
     public Meter Meter { get; }
 
     /// <summary>The page as it is now.</summary>
@@ -172,13 +172,13 @@ internal sealed class MetricFamily
     }
 }
 
-/// <summary>What a series tells.</summary>
+/// <summary>The kind of a metric (Prometheus text format, <c>TYPE</c>).</summary>
 internal enum MetricKind
 {
-    /// <summary>What only grows.</summary>
+    /// <summary>A value that only grows.</summary>
     Counter,
 
-    /// <summary>What comes and goes.</summary>
+    /// <summary>A value that rises and falls.</summary>
     Gauge,
 
     /// <summary>How values are distributed.</summary>

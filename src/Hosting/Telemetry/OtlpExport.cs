@@ -17,7 +17,7 @@ internal sealed class OtlpExport : IHostedService, IDisposable
     private readonly TracerProvider traces;
     private readonly MeterProvider metrics;
 
-    /// <summary>Begins to send.</summary>
+    /// <summary>Starts the export.</summary>
     /// <param name="options">Where to.</param>
     /// <param name="name">The server's name, that of its own sources too.</param>
     public OtlpExport(TelemetryOptions options, string name)

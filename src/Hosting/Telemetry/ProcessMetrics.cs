@@ -8,7 +8,7 @@ internal static class ProcessMetrics
 {
     private static readonly string[] Generations = ["0", "1", "2"];
 
-    /// <summary>Adds them.</summary>
+    /// <summary>Adds gauges and counters that are read when the page is.</summary>
     public static void Observe(Meter meter)
     {
         var started = StartTime();

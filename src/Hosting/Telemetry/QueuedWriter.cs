@@ -44,7 +44,7 @@ public abstract class QueuedWriter<T>(string name, BackgroundLoops loops, int wa
         await base.StopAsync(cancellationToken);
     }
 
-    /// <summary>One did not fit.</summary>
+    /// <summary>Counts an item that did not fit into the queue.</summary>
     protected abstract void CountLost();
 
     /// <summary>At the end, what cannot be written is given up: waiting for a disk would only hold up the stop.</summary>

@@ -26,10 +26,10 @@ public sealed class RequestMetrics
             "authindex.http.requests.active", () => Interlocked.Read(ref active), description: "Requests under way.");
     }
 
-    /// <summary>A request has come.</summary>
+    /// <summary>Counts a request as under way.</summary>
     public void Begin() => Interlocked.Increment(ref active);
 
-    /// <summary>A request is over.</summary>
+    /// <summary>Counts a finished request.</summary>
     /// <param name="route">Its route, of the server's table.</param>
     /// <param name="method">Its method, as the client wrote it.</param>
     /// <param name="status">The status; 0 when the answer was broken off, as when the client hung up.</param>

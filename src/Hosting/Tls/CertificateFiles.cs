@@ -35,7 +35,7 @@ public sealed partial class CertificateFiles
         WarnOfUnknownIssuer(Current);
     }
 
-    /// <summary>What is in force.</summary>
+    /// <summary>The certificates in use, read again when their files have changed.</summary>
     public CertificateSet Current => files.Current.Set;
 
     /// <summary>Why the files, as they are now, are not what is in force; null when they are.</summary>

@@ -10,7 +10,7 @@ namespace AuthIndex.Hosting.Web;
 /// <param name="text">The page, plain text.</param>
 public sealed class FrontPageEndpoint(string text)
 {
-    /// <summary>Where it is.</summary>
+    /// <summary>The path of the page.</summary>
     public const string Path = "/";
 
     private readonly byte[] page = Encoding.UTF8.GetBytes(text);

@@ -60,7 +60,7 @@ public sealed class TlsOptions
     [FilePath]
     public string? CertificateFile { get; set; }
 
-    /// <summary>The private key.</summary>
+    /// <summary>The private key of the certificate, in PEM.</summary>
     [FilePath]
     public string? KeyFile { get; set; }
 

@@ -14,7 +14,7 @@ internal sealed class AccessCheck(BearerValidator validator, Challenge challenge
     private const string Scheme = "Bearer ";
     private const string PasswordScheme = "Basic ";
 
-    /// <summary>Checks a request.</summary>
+    /// <summary>Checks the token of a request against what the operation needs.</summary>
     /// <param name="authorization">Every <c>Authorization</c> header of the request.</param>
     /// <param name="required">What the operation needs; null when any good token will do.</param>
     /// <param name="asked">The scope to ask a token for, which may be wider, since clients push and pull with one token.</param>

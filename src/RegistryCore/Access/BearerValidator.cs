@@ -64,7 +64,7 @@ internal sealed class BearerValidator : IDisposable
     /// <summary>How much memory the remembered tokens take, in bytes, at most.</summary>
     public long RememberedBytes => verified.GetCurrentStatistics()?.CurrentEstimatedSize ?? 0;
 
-    /// <summary>Judges a token.</summary>
+    /// <summary>Checks form, signature, issuer, audience, times and revocation of a token.</summary>
     public async ValueTask<TokenOutcome> ValidateAsync(string token, CancellationToken cancellationToken)
     {
         if (token.Length > TokenProfile.MaxLength) return new TokenOutcome.Invalid("the token is too long");

@@ -23,7 +23,7 @@ internal sealed class RevocationFeedHealth(RevocationOptions options, RevokedTok
     /// <summary>Whether tokens cannot be judged for that reason.</summary>
     public bool Refuses => lost && options.WhenCut == RevocationOptions.Refuse && IsCut;
 
-    /// <summary>An answer came.</summary>
+    /// <summary>Notes that the index answered now.</summary>
     public void Heard()
     {
         Interlocked.Exchange(ref heardAt, clock.GetUtcNow().ToUnixTimeMilliseconds());
@@ -36,7 +36,7 @@ internal sealed class RevocationFeedHealth(RevocationOptions options, RevokedTok
     /// <summary>When an earlier run of the registry had its last answer.</summary>
     public void Remember(DateTimeOffset at) => Interlocked.Exchange(ref heardAt, at.ToUnixTimeMilliseconds());
 
-    /// <summary>How it stands.</summary>
+    /// <summary>The state for readiness and metrics.</summary>
     public RevocationStatus Status() => new(
         options.Enabled,
         options.Enabled && !lost,

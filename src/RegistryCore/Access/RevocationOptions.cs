@@ -19,7 +19,7 @@ internal sealed class RevocationOptions
     [AllowedValues("continue", Refuse)]
     public string WhenCut { get; set; } = "continue";
 
-    /// <summary>How long that is.</summary>
+    /// <summary>The time without an answer after which <see cref="WhenCut"/> applies.</summary>
     [DurationRange("1m", "30d")]
     public TimeSpan After { get; set; } = TimeSpan.FromMinutes(5);
 }

@@ -12,7 +12,7 @@ namespace AuthIndex.RegistryCore.Commands;
 /// <summary>Has a task done: by the server that holds the folder, or, where none does, in this process.</summary>
 internal static class ControlClient
 {
-    /// <summary>Has a task done.</summary>
+    /// <summary>Has the running server do a task, or does it here when there is none.</summary>
     /// <exception cref="OperatorException">It cannot be done; the message says why.</exception>
     public static async Task<TaskReport> RunAsync(RegistryOptions options, StorageTask task, CancellationToken cancellationToken)
     {

@@ -14,7 +14,7 @@ internal static class ControlSocket
     private const string Name = "control.sock";
     private const int MaxPathBytes = 100; // the system's limit is 107
 
-    /// <summary>The socket's path.</summary>
+    /// <summary>The path of the socket in a registry's folder.</summary>
     public static string PathIn(string root) => Path.Combine(root, Name);
 
     /// <summary>Listens. What a dead server has left is replaced: the caller holds the folder.</summary>

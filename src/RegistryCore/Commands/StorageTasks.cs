@@ -15,7 +15,7 @@ namespace AuthIndex.RegistryCore.Commands;
 internal sealed class StorageTasks(
     GarbageCollector collector, Scrubber scrubber, Backup backup, ManifestStore manifests, TagStore tags, DistributionImport import)
 {
-    /// <summary>Does a task.</summary>
+    /// <summary>Runs a task to its end.</summary>
     /// <param name="task">What.</param>
     /// <param name="tell">Takes lines of progress of what lasts long.</param>
     /// <param name="cancellationToken">Ends it.</param>

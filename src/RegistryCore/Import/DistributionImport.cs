@@ -29,7 +29,7 @@ internal sealed class DistributionImport(
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
 
-    /// <summary>Imports.</summary>
+    /// <summary>Imports the repositories that the request names.</summary>
     /// <param name="request">What, and how.</param>
     /// <param name="tell">Takes a line of progress every few seconds.</param>
     /// <param name="cancellationToken">Ends it; what was taken stays.</param>

@@ -15,7 +15,7 @@ internal sealed record ImportReport
     /// <summary>Repositories looked through.</summary>
     public int Repositories { get; set; }
 
-    /// <summary>Manifests taken.</summary>
+    /// <summary>The number of manifests imported.</summary>
     public int Manifests { get; set; }
 
     /// <summary>Manifests that were here already.</summary>
@@ -24,7 +24,7 @@ internal sealed record ImportReport
     /// <summary>Blobs taken, each once for all repositories that hold it.</summary>
     public int Blobs { get; set; }
 
-    /// <summary>Their bytes.</summary>
+    /// <summary>The bytes of the blobs imported.</summary>
     public long BlobBytes { get; set; }
 
     /// <summary>Those of them whose file is now shared with the other registry.</summary>
@@ -33,7 +33,7 @@ internal sealed record ImportReport
     /// <summary>Layers that stay with their vendor and that the other registry does not have either.</summary>
     public int ForeignLayers { get; set; }
 
-    /// <summary>Tags set.</summary>
+    /// <summary>The number of tags set or moved.</summary>
     public int Tags { get; set; }
 
     /// <summary>

@@ -45,7 +45,7 @@ internal sealed class IncomingBlobs : IDisposable
         Directory.CreateDirectory(directory.Imports);
     }
 
-    /// <summary>Removes that place.</summary>
+    /// <summary>Removes the temporary folder.</summary>
     public void Dispose()
     {
         if (!request.DryRun && Directory.Exists(directory.Imports)) Directory.Delete(directory.Imports, recursive: true);

@@ -20,7 +20,7 @@ internal sealed class RepositoryImport(
     private readonly HashSet<Digest> noted = []; // blobs that cannot be taken
     private readonly HashSet<Digest> taken = []; // by a dry run, which leaves nothing that would tell
 
-    /// <summary>Runs it.</summary>
+    /// <summary>Imports the repository.</summary>
     /// <param name="tell">Called after every manifest.</param>
     /// <param name="cancellationToken">Ends it between two steps.</param>
     public async Task RunAsync(Func<ValueTask> tell, CancellationToken cancellationToken)

@@ -9,7 +9,7 @@ namespace AuthIndex.RegistryCore.IndexSync;
 /// <summary>What became of a report.</summary>
 internal abstract record ReportOutcome
 {
-    /// <summary>The index has it.</summary>
+    /// <summary>The index has taken the report, or had it already.</summary>
     internal sealed record Accepted : ReportOutcome;
 
     /// <summary>

@@ -17,7 +17,7 @@ internal sealed class RecentPulls(TimeProvider clock)
     private readonly ConcurrentDictionary<(string Repository, string Digest), long> pulls = new();
     private int noted;
 
-    /// <summary>Notes a pull of now.</summary>
+    /// <summary>Notes that a manifest is pulled now.</summary>
     public void Note(RepositoryName repository, Digest digest)
     {
         var key = (repository.Value, digest.Value);
@@ -32,7 +32,7 @@ internal sealed class RecentPulls(TimeProvider clock)
         }
     }
 
-    /// <summary>Takes notes out.</summary>
+    /// <summary>Removes up to <paramref name="count"/> notes and returns them.</summary>
     public IReadOnlyList<PulledManifest> Take(int count)
     {
         var taken = new List<PulledManifest>();

@@ -12,7 +12,7 @@ internal sealed partial class Resync(Outbox outbox, IndexReportClient client, IL
 {
     private const int PageSize = 1000;
 
-    /// <summary>Runs one.</summary>
+    /// <summary>Sends everything, page by page, and stops at the first page that is not accepted.</summary>
     public async Task<ReportOutcome> RunAsync(CancellationToken cancellationToken)
     {
         using var snapshot = outbox.OpenSnapshot();

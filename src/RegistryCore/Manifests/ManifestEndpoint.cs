@@ -22,7 +22,7 @@ internal sealed class ManifestEndpoint(
     LimitOptions limits,
     ContentRules rules)
 {
-    /// <summary>GET and HEAD.</summary>
+    /// <summary>GET and HEAD of a manifest by tag or digest (OCI distribution-spec 1.1, "Pulling manifests").</summary>
     public async Task<OciError?> GetAsync(V2Request request)
     {
         if (!Reference.TryParse(request.Argument, out var reference)) return OciError.ReferenceUnknown(request.Argument);

@@ -13,17 +13,17 @@ internal readonly record struct Digest
 
     private Digest(string value) => this.value = value;
 
-    /// <summary>The written form.</summary>
+    /// <summary><c>ALGORITHM:HEX</c>, lower case; empty for the default value.</summary>
     public string Value => value ?? "";
 
     /// <summary>The algorithm: SHA256 or SHA512.</summary>
     public HashAlgorithmName Algorithm =>
         Value.StartsWith("sha512:", StringComparison.Ordinal) ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256;
 
-    /// <summary>The hex digits.</summary>
+    /// <summary>The lower-case hex digits after the colon: 64 or 128.</summary>
     public string Hex => Value[7..];
 
-    /// <summary>Reads a digest.</summary>
+    /// <summary>Reads a digest of sha256 or sha512 (OCI image-spec, "Digests"); false for any other text.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out Digest digest)
     {
         digest = default;

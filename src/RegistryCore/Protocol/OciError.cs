@@ -91,8 +91,8 @@ internal sealed record OciError(int Status, string Code, string Message)
         new(
             404,
             "MANIFEST_BLOB_UNKNOWN",
-            $"the manifest references {missing[0]}{(missing.Count > 1 ? $" and {missing.Count - 1} more" : "")}, which is not in this "
-                + "repository: push referenced content first")
+            $"the manifest references {missing[0]}{(missing.Count > 1 ? $" and {missing.Count - 1} more" : "")}, "
+                + "which is not in this repository: push referenced content first")
         {
             Detail = new Dictionary<string, string>(StringComparer.Ordinal) { ["digest"] = missing[0].Value },
         };

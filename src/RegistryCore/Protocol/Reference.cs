@@ -14,7 +14,7 @@ internal readonly record struct Reference
         Digest = digest;
     }
 
-    /// <summary>The written form.</summary>
+    /// <summary>The tag or digest as the client wrote it.</summary>
     public string Value { get; }
 
     /// <summary>The digest, or null for a tag.</summary>

@@ -10,7 +10,7 @@ namespace AuthIndex.RegistryCore.Revocation;
 /// <param name="Sequence">The number of the last revocation in it that is known.</param>
 internal sealed record FeedPosition(string Epoch, long Sequence);
 
-/// <summary>What came of asking.</summary>
+/// <summary>The outcome of a question.</summary>
 internal abstract record FeedOutcome
 {
     /// <summary>The index answered.</summary>
@@ -33,7 +33,7 @@ internal sealed class RevocationFeedClient(IndexConnection connection)
     /// <summary>How much longer than the wait it asked for an answer may take.</summary>
     public static readonly TimeSpan Slack = TimeSpan.FromSeconds(10);
 
-    /// <summary>Where.</summary>
+    /// <summary>The URL of the feed, for messages.</summary>
     public Uri Url => connection.Url(ServerPaths.Revocations);
 
     /// <summary>What was revoked after a position.</summary>

@@ -16,7 +16,7 @@ internal sealed record KnownRevocations(FeedPosition Position, DateTimeOffset He
 /// <summary>The file <c>revocations.json</c> in the registry's folder.</summary>
 internal sealed class RevocationFile(RegistryIdentity identity)
 {
-    /// <summary>Where it lies.</summary>
+    /// <summary>The full path of the file.</summary>
     public string Path { get; } = System.IO.Path.Combine(identity.Folder, "revocations.json");
 
     /// <summary>Reads it; null when there is none.</summary>
@@ -31,7 +31,7 @@ internal sealed class RevocationFile(RegistryIdentity identity)
             : throw new JsonException("it is not in form");
     }
 
-    /// <summary>Writes it.</summary>
+    /// <summary>Replaces the file.</summary>
     /// <exception cref="IOException">It cannot be written; the old one is unchanged.</exception>
     public void Write(KnownRevocations known) =>
         DurableFile.Replace(Path, JsonSerializer.SerializeToUtf8Bytes(known, JsonSerializerOptions.Web));

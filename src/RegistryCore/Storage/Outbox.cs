@@ -12,7 +12,7 @@ namespace AuthIndex.RegistryCore.Storage;
 /// <param name="Events">The events, without gaps.</param>
 internal sealed record OutboxBatch(EventPosition After, IReadOnlyList<RegistryEvent> Events)
 {
-    /// <summary>Where they end.</summary>
+    /// <summary>The position of the last event of the batch.</summary>
     public EventPosition End => Events is [.., var last] ? new EventPosition(last.Sequence, last.Id) : After;
 }
 
@@ -69,7 +69,7 @@ internal sealed class Outbox(Database database)
         FROM outbox_state
         """));
 
-    /// <summary>The oldest events.</summary>
+    /// <summary>The oldest events that wait, at most <paramref name="count"/>.</summary>
     public OutboxBatch Read(int count) => database.Read(db => new OutboxBatch(
         Removed(db),
         db.Query<RegistryEvent>(

@@ -43,7 +43,7 @@ internal sealed class RegistryDatabase : IAsyncDisposable
     /// <summary>Now, as the database writes it: Unix seconds.</summary>
     public long Now => clock.GetUtcNow().ToUnixTimeSeconds();
 
-    /// <summary>The file itself.</summary>
+    /// <summary>The database, for stores that need no repository.</summary>
     public Database Database => database;
 
     /// <summary>After a crash, until when touches may have been lost; null after a stop in peace.</summary>

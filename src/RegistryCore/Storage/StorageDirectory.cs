@@ -67,10 +67,10 @@ internal sealed class StorageDirectory : IDisposable
         DurableFile.SyncDirectory(held.Root);
     }
 
-    /// <summary>The folder itself.</summary>
+    /// <summary>The full path of the folder.</summary>
     public string Root => held.Root;
 
-    /// <summary>The database file.</summary>
+    /// <summary>The full path of the database.</summary>
     public string DatabaseFile => DatabaseIn(held.Root);
 
     /// <summary>The database file of a registry's folder.</summary>

@@ -10,7 +10,7 @@ internal sealed record StorageSize
     /// <summary>Blobs, each counted once however many repositories hold it.</summary>
     public long Blobs { get; init; }
 
-    /// <summary>Their bytes.</summary>
+    /// <summary>The bytes of all blobs.</summary>
     public long BlobBytes { get; init; }
 
     /// <summary>Blobs and manifests that are known to be damaged.</summary>
@@ -22,7 +22,7 @@ internal sealed record StorageSize
     /// <summary>Tags, of all repositories.</summary>
     public long Tags { get; init; }
 
-    /// <summary>Repositories.</summary>
+    /// <summary>The number of repositories.</summary>
     public long Repositories { get; init; }
 }
 

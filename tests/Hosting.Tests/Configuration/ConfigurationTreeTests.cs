@@ -121,7 +121,7 @@ public sealed class ConfigurationTreeTests : IDisposable
     public void The_configuration_itself_is_no_list(string setting)
     {
         Assert.Equal("{a: 1}", Print(Read("a: 1", [], [setting])));
-        Assert.Contains("is no list", Assert.Single(problems).Message, StringComparison.Ordinal);
+        Assert.Contains("is not a list", Assert.Single(problems).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -179,7 +179,7 @@ public sealed class RevocationFlowTests
         flow.Clock.Advance(TimeSpan.FromMinutes(2));
         (status, body) = await flow.ReadyAsync();
         Assert.Equal((200, "degraded"), (status, (string)body["status"]!));
-        Assert.Contains("believed without it", (string)body["parts"]!["revocationFeed"]!["reason"]!, StringComparison.Ordinal);
+        Assert.Contains("accepted without it", (string)body["parts"]!["revocationFeed"]!["reason"]!, StringComparison.Ordinal);
         Assert.InRange((long)body["parts"]!["revocationFeed"]!["ageSeconds"]!, 360, 420);
         using var anonymous = await flow.ShowAsync(await TokenWithoutIndexAsync(flow));
         Assert.Equal(HttpStatusCode.OK, anonymous.StatusCode);

@@ -20,11 +20,11 @@ internal sealed class IndexConnection(RegistryIdentity identity, TokenServerLink
     /// <summary>The URL of one of the index's paths.</summary>
     public Uri Url(string path) => link.At(path);
 
-    /// <summary>Sends a JSON body.</summary>
+    /// <summary>Sends a POST with a JSON body.</summary>
     public Task<HttpResponseMessage> PostAsync<T>(string path, T body, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, path, JsonContent.Create(body, type), cancellationToken);
 
-    /// <summary>Sends a form.</summary>
+    /// <summary>Sends a POST with an <c>application/x-www-form-urlencoded</c> body.</summary>
     public Task<HttpResponseMessage> PostFormAsync(
         string path, IEnumerable<KeyValuePair<string, string>> form, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, path, new FormUrlEncodedContent(form), cancellationToken);

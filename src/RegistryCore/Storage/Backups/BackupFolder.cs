@@ -13,10 +13,10 @@ namespace AuthIndex.RegistryCore.Storage.Backups;
 /// </summary>
 internal static class BackupFolder
 {
-    /// <summary>The database.</summary>
+    /// <summary>The path of the copied database in a backup.</summary>
     public static string Database(string root) => Path.Combine(root, "registry.db");
 
-    /// <summary>The file of a blob.</summary>
+    /// <summary>The path of a blob in a backup, the same as in a registry.</summary>
     public static string Blob(string root, Digest digest) => StorageDirectory.BlobIn(root, digest);
 
     /// <summary>Whether the folder is that of a backup.</summary>

@@ -15,7 +15,6 @@ internal sealed class DatabaseCopy : IDisposable
 {
     private readonly SqliteConnection db;
 
-    /// <summary>Opens the copy.</summary>
     public DatabaseCopy(string path)
     {
         db = new SqliteConnection(

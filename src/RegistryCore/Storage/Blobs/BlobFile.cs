@@ -52,7 +52,7 @@ internal static class BlobFile
         return true;
     }
 
-    /// <summary>As fast as it goes.</summary>
+    /// <summary>The pace of a reader that is not held back.</summary>
     public static ValueTask NoPace(int bytes, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     /// <summary>Makes the content of a file durable that somebody else wrote.</summary>

@@ -33,7 +33,7 @@ internal static class Garbage
         AND (m.subject IS NULL OR NOT EXISTS (SELECT 1 FROM manifests s WHERE s.repository = m.repository AND s.digest = m.subject))
         """;
 
-    /// <summary>All repositories.</summary>
+    /// <summary>The rows of all repositories.</summary>
     public static IReadOnlyList<(long Id, string Name)> Repositories(SqliteConnection db) =>
         db.Query<(long, string)>("SELECT id, name FROM repositories").AsList();
 

@@ -16,7 +16,7 @@ internal sealed class ContentSnapshot : IDisposable
         ResyncRequested = snapshot.Connection.ExecuteScalar<long>("SELECT resync_requested FROM outbox_state");
     }
 
-    /// <summary>The point.</summary>
+    /// <summary>The last event that the snapshot includes.</summary>
     public EventPosition Position { get; }
 
     /// <summary>The last request for a resync that this meets.</summary>

@@ -11,10 +11,10 @@ internal readonly record struct UploadId
     /// <summary>The written form: 32 lower-case hex digits.</summary>
     public string Value { get; }
 
-    /// <summary>A new name.</summary>
+    /// <summary>A new random id of 128 bits.</summary>
     public static UploadId Create() => new(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
 
-    /// <summary>Reads a name.</summary>
+    /// <summary>Reads an id: 32 lower-case hex digits.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out UploadId id)
     {
         id = default;

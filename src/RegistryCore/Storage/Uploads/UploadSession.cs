@@ -29,7 +29,7 @@ internal sealed class UploadSession(
     private IncrementalHash? hash;
     private long nextSpaceCheck;
 
-    /// <summary>Its name.</summary>
+    /// <summary>The id that the session's URL ends in.</summary>
     public UploadId Id => id;
 
     /// <summary>Where the blob will be.</summary>
