@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.Data.Common;
 using System.Text;
 using AuthIndex.Hosting.Audit;
@@ -14,7 +15,7 @@ namespace AuthIndex.Hosting;
 /// <param name="Path">What is appended to that one's path; begins with a slash.</param>
 public sealed record DerivedUrl(string Key, string From, string Path);
 
-/// <summary>What the command lines of both programs share: the options that find the configuration, and how a failure is told.</summary>
+/// <summary>What the command lines of both programs share: the options that find the configuration, and how failures are reported.</summary>
 public sealed class CommandLine
 {
     /// <summary>The environment variable that names the configuration file where <c>--config</c> does not.</summary>
@@ -22,7 +23,7 @@ public sealed class CommandLine
 
     private readonly Option<FileInfo?> config = new("--config")
     {
-        Description = $"The configuration file, authindex.yaml (default: the one that {ConfigVariable} names).",
+        Description = $"The configuration file (default: the one named by {ConfigVariable}).",
         Recursive = true,
     };
 
@@ -42,7 +43,7 @@ public sealed class CommandLine
 
     private readonly Option<string[]> fallback = new("--default")
     {
-        Description = "Like --set, but only where the configuration and the environment set nothing; repeatable.",
+        Description = "Like --set, but only if the configuration and the environment do not set the key; repeatable.",
         DefaultValueFactory = _ => [],
         Recursive = true,
     };
@@ -125,11 +126,17 @@ public sealed class CommandLine
         Console.SetError(new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
             LongestLine) { AutoFlush = true });
         var parsed = root.Parse(arguments);
+        if (UsageError.IsOne(parsed))
+        {
+            foreach (var line in UsageError.Lines(parsed)) await Console.Error.WriteLineAsync(line);
+            return UsageError.ExitStatus;
+        }
+
+        if (parsed.Action is HelpAction) return await HelpAsync(parsed);
         try
         {
-            // The signals are the host's: System.CommandLine would give a stopping server two seconds and then end the process.
-            var status = await parsed.InvokeAsync(
-                new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            // The host handles signals: System.CommandLine would give a stopping server two seconds and then end the process.
+            var status = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
             recorder?.Record(parsed, status == 0 ? null : $"exit status {status}");
             return status;
         }
@@ -146,8 +153,18 @@ public sealed class CommandLine
         }
         catch (OperationCanceledException)
         {
-            recorder?.Record(parsed, "it was cancelled");
+            recorder?.Record(parsed, "it was canceled");
             return 130;
         }
+    }
+
+    /// <summary>Prints the help with the name that the user called the program by.</summary>
+    private static async Task<int> HelpAsync(ParseResult parsed)
+    {
+        await using var help = new StringWriter();
+        var status = await parsed.InvokeAsync(new InvocationConfiguration { Output = help });
+        var root = parsed.RootCommandResult.Command;
+        await Console.Out.WriteAsync(help.ToString().Replace($"\n  {root.Name} ", $"\n  {UsageError.InvokedAs(root)} ", StringComparison.Ordinal));
+        return status;
     }
 }

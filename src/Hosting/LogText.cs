@@ -4,25 +4,25 @@ using System.Text;
 
 namespace AuthIndex.Hosting;
 
-/// <summary>
-/// Makes text from outside fit for a log line: no line breaks, no terminal escapes, nothing that turns the reading direction, no
-/// endless text.
-/// </summary>
+/// <summary>Makes outside text safe for a log line or a terminal: no line breaks, no terminal escapes, no change of the reading direction, no endless text.</summary>
 public static class LogText
 {
-    /// <summary>The most characters of a text that are kept.</summary>
+    /// <summary>The most characters of a text that are kept; a longer text is cut and ends with <c>…</c>.</summary>
     public const int MaxLength = 300;
 
     private static readonly SearchValues<char> Plain = SearchValues.Create(
-        " !#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~");
+        " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~");
 
-    /// <summary>The text with every control, format and separator character written as <c>\uXXXX</c>, cut at <see cref="MaxLength"/>.</summary>
-    public static string Clean(string? text) => Clean(text, isQuoted: true);
+    /// <summary>
+    /// The text with every control, format and separator character written as <c>\uXXXX</c> and every backslash doubled, cut at
+    /// <see cref="MaxLength"/>. Quotes and letters of any script stay as they are: people read and search the text.
+    /// </summary>
+    public static string Clean(string? text) => Clean(text, doublesBackslashes: true);
 
-    /// <summary>The same for a terminal, where no quotes surround it: quotation marks and backslashes, as in distinguished names, stay.</summary>
-    public static string ForTerminal(string? text) => Clean(text, isQuoted: false);
+    /// <summary>The same for a terminal: backslashes, as in distinguished names, stay single.</summary>
+    public static string ForTerminal(string? text) => Clean(text, doublesBackslashes: false);
 
-    private static string Clean(string? text, bool isQuoted)
+    private static string Clean(string? text, bool doublesBackslashes)
     {
         if (text is null) return "";
         if (text.Length <= MaxLength && !text.AsSpan().ContainsAnyExcept(Plain)) return text;
@@ -30,7 +30,8 @@ public static class LogText
         var clean = new StringBuilder();
         foreach (var c in text.AsSpan(0, Math.Min(text.Length, MaxLength)))
         {
-            if (c is '"' or '\\' ? !isQuoted : IsHarmless(c)) clean.Append(c);
+            if (c == '\\') clean.Append(doublesBackslashes ? @"\\" : @"\");
+            else if (IsHarmless(c)) clean.Append(c);
             else clean.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
         }
 

@@ -23,7 +23,7 @@ policy.Add(PolicyReloadCommand.Create(Options, TimeProvider.System));
 root.Add(policy);
 root.Add(AuditCommand.Create(parsed => Options(parsed).AuditPath, TimeProvider.System));
 return await CommandLine.RunAsync(root, args, new ActRecorder(
-    ["users", "accounts", "tokens", "keys", "restore"],
+    ["users", "accounts", "tokens", "keys", "restore", "policy reload"],
     parsed => (Options(parsed).AuditPath, Options(parsed).Audit),
     TimeProvider.System,
     parsed => RestoreMarker.IsIn(Path.Combine(Options(parsed).DataDirectory, "registry"))));

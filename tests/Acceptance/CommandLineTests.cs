@@ -52,6 +52,7 @@ public sealed class CommandLineTests(RealParts parts)
         var done = await AuthIndexUp.RunAsync(reload);
         Assert.True(done.ExitCode == 0, done.ToString());
         Assert.Contains($"process {up.ServerProcess("TokenServer")} reads", done.Output, StringComparison.Ordinal);
+        Assert.Contains("policy reload", (await AuthIndexUp.RunAsync("audit", "--action", "policy reload", "--outcome", "done", "--data", up.Data)).Output, StringComparison.Ordinal);
 
         await File.WriteAllTextAsync(file, team + "  - {id: team}\n", TestContext.Current.CancellationToken);
         var refused = await AuthIndexUp.RunAsync(reload);
@@ -94,6 +95,13 @@ public sealed class CommandLineTests(RealParts parts)
         Assert.True(doctor.ExitCode == 0, doctor.ToString());
         Assert.Equal("ok      policies\n" + status.Output, doctor.Output);
 
+        using var warned = new TemporaryDirectory();
+        var file = Path.Combine(warned.Folder("policies"), "team.yaml");
+        await File.WriteAllTextAsync(file, "version: 1\nrules:\n  - {id: push-only, to: [\"user:admin\"], allow: [push], on: [\"team/**\"]}\n", TestContext.Current.CancellationToken);
+        var warning = await AuthIndexUp.RunAsync(["doctor", .. there, "--policies", warned["policies"]]);
+        Assert.True(warning.ExitCode == 0, warning.ToString());
+        Assert.Contains("push-only", warning.Output, StringComparison.Ordinal);
+
         using var folder = new TemporaryDirectory();
         var down = await AuthIndexUp.RunAsync("status", "--data", folder["data"], "--registry", "127.0.0.1:1", "--token", "127.0.0.1:1");
         Assert.Equal(1, down.ExitCode);
@@ -110,6 +118,26 @@ public sealed class CommandLineTests(RealParts parts)
     }
 
     [Theory]
+    [InlineData("error: unknown command 'ad'; did you mean 'add'?\nusage: authindex users add|passwd|remove|list …; --help explains\n", "users", "ad")]
+    [InlineData("error: missing argument NAME\nusage: authindex accounts suspend NAME [OPTION…]; --help explains\n", "accounts", "suspend")]
+    [InlineData("error: unknown option '--dry-rum'; did you mean '--dry-run'?\nusage: authindex registry gc [OPTION…]; --help explains\n", "registry", "gc", "--dry-rum")]
+    public async Task A_wrong_command_is_named_as_it_was_typed(string said, params string[] arguments)
+    {
+        var result = await AuthIndexUp.RunAsync(arguments);
+        Assert.Equal((2, said), (result.ExitCode, result.Error));
+        Assert.Contains($"\n  authindex {arguments[0]} ", (await AuthIndexUp.RunAsync(arguments[0], "--help")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_folder_in_place_of_a_configuration_file_is_named()
+    {
+        using var folder = new TemporaryDirectory();
+        var result = await AuthIndexUp.RunAsync("up", "--config", folder.Root);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains($"error: {folder.Root}: this is a folder, not a file", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("st", "status")]
     [InlineData("up --in", "--insecure-http")]
     [InlineData("policy ch", "check")]
@@ -122,6 +150,20 @@ public sealed class CommandLineTests(RealParts parts)
         var script = $"source <('{AuthIndexUp.Script}' completion bash); COMP_WORDS=('{AuthIndexUp.Script}' {line}); COMP_CWORD={words.Length}; _authindex; printf '%s\\n' \"${{COMPREPLY[@]}}\"";
         var result = await ChildProcess.RunAsync("bash", ["-c", script]);
         Assert.Equal(completed, result.Output.Trim());
+    }
+
+    [Theory]
+    [InlineData("st", "status")]
+    [InlineData("policy ch", "check")]
+    public async Task Zsh_and_fish_complete_too(string typed, string completed)
+    {
+        var words = typed.Split(' ');
+        var line = string.Join(' ', words.Select(w => $"'{w}'"));
+        var script = $"compdef() {{ }}; compadd() {{ shift; print -l -- $@ }}; source <('{AuthIndexUp.Script}' completion zsh); words=('{AuthIndexUp.Script}' {line}); CURRENT={words.Length + 1}; _authindex";
+        Assert.Equal(completed, (await ChildProcess.RunAsync("zsh", ["-f", "-c", script])).Output.Trim());
+
+        var fish = await ChildProcess.RunAsync("fish", ["--no-config", "-c", $"source ('{AuthIndexUp.Script}' completion fish | psub); complete --do-complete '{AuthIndexUp.Script} {typed}'"]);
+        Assert.Contains(completed, fish.Output.Split('\n').Select(l => l.Split('\t')[0]));
     }
 
     private static async Task<string> UsersAsync(AuthIndexUp up, string[] arguments, string input = "")

@@ -14,6 +14,8 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
     [
         "help",
         "completion bash",
+        "completion zsh",
+        "completion fish",
         "policy check",
         "policy explain --user alice repository:team/app:push",
         "accounts suspend alice",
@@ -96,7 +98,7 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
 
         foreach (var command in Runs)
         {
-            var result = await AuthIndexUp.RunAsync([.. await ArgumentsAsync(command, up), .. command is "help" or "completion bash" ? Array.Empty<string>() : ["--data", up.Data]]);
+            var result = await AuthIndexUp.RunAsync([.. await ArgumentsAsync(command, up), .. command == "help" || command.StartsWith("completion ", StringComparison.Ordinal) ? Array.Empty<string>() : ["--data", up.Data]]);
 
             // It says whether the request is granted by its exit status, too.
             Assert.True(result.ExitCode == 0 || (command.StartsWith("policy explain", StringComparison.Ordinal) && result.Output.Contains("refused", StringComparison.Ordinal)), $"{command}: {result}");

@@ -28,7 +28,7 @@ public sealed class TrustTests
     }
 
     [Theory]
-    [InlineData("there is no development CA", "registry.example.com:5000")]
+    [InlineData("no development CA at", "registry.example.com:5000")]
     [InlineData("missing argument HOST[:PORT]")]
     [InlineData("is not HOST or HOST:PORT", "https://registry.example.com")]
     [InlineData("is not HOST or HOST:PORT", "a'b")]

@@ -9,7 +9,8 @@ public sealed class LogTextTests
     [InlineData("a\nb", "a\\u000ab")]
     [InlineData("a\r\u001b[2Jb", "a\\u000d\\u001b[2Jb")]
     [InlineData("a\u2028b\u202eb\u200b\u0085", "a\\u2028b\\u202eb\\u200b\\u0085")]
-    [InlineData("say \"hello\\\"", "say \\u0022hello\\u005c\\u0022")]
+    [InlineData("say \"hello\\\"", "say \"hello\\\\\"")]
+    [InlineData("CORP\\alice", "CORP\\\\alice")]
     public void What_could_forge_a_line_is_written_out(string? text, string clean) => Assert.Equal(clean, LogText.Clean(text));
 
     [Theory]

@@ -36,7 +36,7 @@ public sealed record AdministrativeAct(
     public byte[] ToLine()
     {
         var line = new ArrayBufferWriter<byte>(512);
-        using (var json = new Utf8JsonWriter(line))
+        using (var json = new Utf8JsonWriter(line, AuditFile.Json))
         {
             json.WriteStartObject();
             json.WriteString("time"u8, Time.UtcDateTime.ToString(AuditFile.TimeFormat, CultureInfo.InvariantCulture));

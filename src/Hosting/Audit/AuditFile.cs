@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using AuthIndex.Hosting.Files;
 
 namespace AuthIndex.Hosting.Audit;
@@ -15,7 +17,10 @@ namespace AuthIndex.Hosting.Audit;
 /// <param name="time">The clock.</param>
 public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider time) : IDisposable
 {
-    /// <summary>How every line's time is written.</summary>
+    /// <summary>The form of every line. It is never part of an HTML page, and people search it: quotes and accented letters stay as they are.</summary>
+    public static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>The format of every line's time.</summary>
     public const string TimeFormat = "yyyy-MM-ddTHH:mm:ss.fffZ";
 
     private readonly string folder = ParentFolder.Of(Path.GetFullPath(path));

@@ -26,9 +26,15 @@ public static class YamlSource
     /// </summary>
     public static SourceNode? ReadFile(string path, ICollection<SourceProblem> problems)
     {
+        if (Directory.Exists(path))
+        {
+            problems.Add(new SourceProblem(new SourcePosition(path, 0, 0), "this is a folder, not a file"));
+            return null;
+        }
+
         try
         {
-            // Opened before it is measured, so that a file exchanged in between is not read unmeasured.
+            // Opened before it is measured, so that a file replaced in between is not read unmeasured.
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             if (file.Length > MaxBytes)
             {

@@ -52,7 +52,7 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
 
     private void Gather()
     {
-        using var json = new Utf8JsonWriter(line);
+        using var json = new Utf8JsonWriter(line, AuditFile.Json);
         while (batch.WrittenCount < BatchBytes && Queue.TryRead(out var entry))
         {
             var isAnonymous = entry.Account.Length == 0 && entry.Outcome != AuditOutcome.Granted;

@@ -116,6 +116,9 @@ public sealed class YamlSourceTests
         var problems = new List<SourceProblem>();
         Assert.Null(YamlSource.ReadFile("/nonexistent/a.yaml", problems));
         Assert.StartsWith("/nonexistent/a.yaml: cannot be read: ", Assert.Single(problems).ToString(), StringComparison.Ordinal);
+        problems.Clear();
+        Assert.Null(YamlSource.ReadFile("/tmp", problems));
+        Assert.Equal("/tmp: this is a folder, not a file", Assert.Single(problems).ToString());
     }
 
     private static SourceNode Read(string text)

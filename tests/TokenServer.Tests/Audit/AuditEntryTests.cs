@@ -7,7 +7,7 @@ namespace AuthIndex.TokenServer.Tests.Audit;
 
 public sealed class AuditEntryTests
 {
-    private const string SampleLine = """{"time":"2027-01-31T10:00:00.123Z","decision":"AM63PJQ2","outcome":"partly","account":"alice","signedInBy":"htpasswd","groups":["platform","ldap:dev"],"address":"192.0.2.9","service":"registry","asked":["repository:team/app:pull,push"],"granted":["repository:team/app:pull"],"refused":[{"scope":"repository:team/app:push","reason":"rule \u0027freeze\u0027 denies push","rules":["freeze (policy.yaml:12)"]}],"allowedBy":["team (policy.yaml:7)"],"policy":"69d9728c82cc","reason":null}""";
+    private const string SampleLine = """{"time":"2027-01-31T10:00:00.123Z","decision":"AM63PJQ2","outcome":"partly","account":"alice","signedInBy":"htpasswd","groups":["platform","ldap:dev"],"address":"192.0.2.9","service":"registry","asked":["repository:team/app:pull,push"],"granted":["repository:team/app:pull"],"refused":[{"scope":"repository:team/app:push","reason":"rule 'freeze' denies push","rules":["freeze (policy.yaml:12)"]}],"allowedBy":["team (policy.yaml:7)"],"policy":"69d9728c82cc","reason":null}""";
 
     private static readonly Gen<string> Text = Gen.Elements("", "alice", "robot:ci", "\"", "\\", "\n", "\u001b[31m", "ä€😀", "null", "{}", new string('x', 2000));
 

@@ -26,7 +26,7 @@ internal static class AuditText
     public static string Line(this AuditEntry entry)
     {
         using var bytes = new MemoryStream();
-        using (var json = new Utf8JsonWriter(bytes)) entry.Write(json);
+        using (var json = new Utf8JsonWriter(bytes, AuthIndex.Hosting.Audit.AuditFile.Json)) entry.Write(json);
         return Encoding.UTF8.GetString(bytes.ToArray());
     }
 

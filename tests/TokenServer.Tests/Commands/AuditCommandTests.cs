@@ -17,17 +17,19 @@ public sealed class AuditCommandTests : IDisposable
     {
         Assert.Equal(0, (await RunAsync("", "init")).ExitCode);
         Assert.Equal(0, (await RunAsync("a long password\n", "users", "add", "alice")).ExitCode);
-        Assert.Equal(0, (await RunAsync("", "accounts", "suspend", "alice", "--reason", "left the company")).ExitCode);
+        Assert.Equal(0, (await RunAsync("", "accounts", "suspend", "alice", "--reason", "left \"the company\", says Zoë")).ExitCode);
         Assert.Equal(1, (await RunAsync("", "accounts", "suspend", "alice")).ExitCode);
         Assert.Equal(0, (await RunAsync("", "accounts", "list")).ExitCode); // changes nothing
 
         var lines = (await RunAsync("", "audit", "--json")).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonNode.Parse(l)!).ToList();
         Assert.Equal(["users add", "accounts suspend", "accounts suspend"], lines.Select(l => (string?)l["action"]));
         Assert.Equal(["done", "done", "failed"], lines.Select(l => (string?)l["outcome"]));
-        Assert.Equal(["alice", "--reason", "left the company"], lines[1]["arguments"]!.AsArray().Select(a => (string?)a));
+        Assert.Equal(["alice", "--reason", "left \"the company\", says Zoë"], lines[1]["arguments"]!.AsArray().Select(a => (string?)a));
         Assert.Contains("suspended already", (string?)lines[2]["reason"], StringComparison.Ordinal);
         Assert.All(lines, l => Assert.Matches($"^[0-9]+:{Environment.UserName}", (string?)l["by"]));
-        Assert.DoesNotContain("a long password", await File.ReadAllTextAsync(directory["data/token-server/audit.jsonl"], TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        var text = await File.ReadAllTextAsync(directory["data/token-server/audit.jsonl"], TestContext.Current.CancellationToken);
+        Assert.Contains("left \\\"the company\\\", says Zoë", text, StringComparison.Ordinal); // people search it
+        Assert.DoesNotContain("a long password", text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -47,6 +49,10 @@ public sealed class AuditCommandTests : IDisposable
         await ExpectAsync("2027-01-02", "--action", "users");
         await ExpectAsync("2027-01-02 2027-01-03", "--since", "2027-01-02", "--until", "2027-01-04");
         Assert.Equal(1, (await RunAsync("", "audit", "--since", "yesterday")).ExitCode);
+
+        var bogus = await RunAsync("", "audit", "--outcome", "bogus");
+        Assert.Equal(2, bogus.ExitCode);
+        Assert.StartsWith("error: argument 'bogus' not recognized. Must be one of: 'granted' 'partly' 'refused'", bogus.Error, StringComparison.Ordinal);
     }
 
     private async Task ExpectAsync(string days, params string[] filters)

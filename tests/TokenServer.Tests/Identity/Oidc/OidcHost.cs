@@ -102,7 +102,7 @@ internal static class OidcHost
 
     /// <summary>Waits until the audit log has a text.</summary>
     public static Task AuditedAsync(this TokenServerHost host, string text) => Eventually.TrueAsync(
-        () => File.Exists(host.Options.AuditPath) && File.ReadAllText(host.Options.AuditPath).Replace("\\u0027", "'", StringComparison.Ordinal).Contains(text, StringComparison.Ordinal),
+        () => File.Exists(host.Options.AuditPath) && File.ReadAllText(host.Options.AuditPath).Contains(text, StringComparison.Ordinal),
         TimeSpan.FromSeconds(30),
         () => $"'{text}' is not in the audit log:\n{(File.Exists(host.Options.AuditPath) ? File.ReadAllText(host.Options.AuditPath) : "")}");
 }
