@@ -21,7 +21,7 @@ internal static class AccountsCommand
         "warning: its tokens were revoked up to a time in the future, so the clock was wrong then or is wrong now; "
         + "they are revoked up to now instead. Check the clocks of this machine and of the registries";
 
-    public static Command Create(CommandLine line, TimeProvider time) => new("accounts", "Suspends and resumes accounts, local ones and those of directories.")
+    public static Command Create(CommandLine line, TimeProvider time) => new("accounts", "Suspend, resume and unlock accounts, local or from a directory.")
     {
         Suspend(line, time),
         Resume(line, time),
@@ -32,9 +32,9 @@ internal static class AccountsCommand
     private static Command Suspend(CommandLine line, TimeProvider time)
     {
         var name = Name();
-        var reason = new Option<string>("--reason") { Description = "Why; for the logs and for 'accounts list', not for the account's owner.", DefaultValueFactory = _ => "" };
+        var reason = new Option<string>("--reason") { Description = "The reason, for the logs and for 'accounts list'; the account's owner does not see it.", DefaultValueFactory = _ => "" };
         var force = NamedAccount.Force();
-        var command = new Command("suspend", "Keeps an account from signing in, and voids the tokens it has.") { name, reason, force };
+        var command = new Command("suspend", "Lock an account out: refuse its sign-ins and void its tokens.") { name, reason, force };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (options, typed, why) = (OptionsOf(line, parsed), parsed.GetValue(name)!, parsed.GetValue(reason)!);
@@ -53,7 +53,7 @@ internal static class AccountsCommand
     private static Command Resume(CommandLine line, TimeProvider time)
     {
         var name = Name();
-        var command = new Command("resume", "Lets a suspended account sign in again; the tokens that it had stay void.") { name };
+        var command = new Command("resume", "Let a suspended account sign in again. Its old tokens stay void.") { name };
         command.SetAction(async (parsed, _) =>
         {
             var typed = parsed.GetValue(name)!;
@@ -76,8 +76,8 @@ internal static class AccountsCommand
 
     private static Command List(CommandLine line)
     {
-        var json = new Option<bool>("--json") { Description = "Writes JSON." };
-        var command = new Command("list", "Lists the suspended accounts.") { json };
+        var json = new Option<bool>("--json") { Description = "Output JSON." };
+        var command = new Command("list", "List suspended accounts.") { json };
         command.SetAction(async (parsed, _) =>
         {
             await using var database = Open(OptionsOf(line, parsed));
@@ -112,7 +112,7 @@ internal static class AccountsCommand
     {
         var name = Name();
         var force = NamedAccount.Force();
-        var command = new Command("unlock", "Forget an account's failed sign-ins, so that a running server looks at its passwords again. A lock of the directory itself stays.") { name, force };
+        var command = new Command("unlock", "Forget an account's failed sign-ins, so that a running server checks its passwords again. A lock in the directory itself stays.") { name, force };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (options, typed) = (OptionsOf(line, parsed), parsed.GetValue(name)!);

@@ -12,10 +12,10 @@ internal static class BackupCommand
 
     private static Command Backup(CommandLine line)
     {
-        var directory = new Argument<DirectoryInfo>("DIR") { Description = "A new folder, or that of an earlier backup." };
-        var auditLog = new Option<bool>("--audit-log") { Description = "Copies the audit log too." };
-        var json = new Option<bool>("--json") { Description = "Writes JSON." };
-        var command = new Command("backup", "Saves keys, accounts, credentials, certificates and the database; the policies as a copy for people.") { directory, auditLog, json };
+        var directory = new Argument<DirectoryInfo>("DIR") { Description = "A new folder, or the folder of an earlier backup." };
+        var auditLog = new Option<bool>("--audit-log") { Description = "Include the audit log." };
+        var json = new Option<bool>("--json") { Description = "Output JSON." };
+        var command = new Command("backup", "Back up keys, accounts, credentials, certificates and the database, and a reference copy of the policies.") { directory, auditLog, json };
         command.SetAction(parsed => Run(line, parsed, json, options =>
         {
             var target = Target(parsed.GetRequiredValue(directory));
@@ -27,9 +27,9 @@ internal static class BackupCommand
     private static Command Restore(CommandLine line)
     {
         var directory = new Argument<DirectoryInfo>("DIR") { Description = "The backup." };
-        var newKeys = new Option<bool>("--new-keys") { Description = "Leaves the signing keys out: init makes new ones, and no token signed before counts any more." };
-        var json = new Option<bool>("--json") { Description = "Writes JSON." };
-        var command = new Command("restore", "Puts the state back where none is, every digest checked. Policies are configuration and are left.") { directory, newKeys, json };
+        var newKeys = new Option<bool>("--new-keys") { Description = "Omit the signing keys: init creates new ones, and all previously issued tokens become invalid." };
+        var json = new Option<bool>("--json") { Description = "Output JSON." };
+        var command = new Command("restore", "Restore a backup into a data directory without state, checking every digest. Policies are configuration and are not restored.") { directory, newKeys, json };
         command.SetAction(parsed => Run(line, parsed, json, options =>
         {
             var content = new StateRestore(options).Run(Target(parsed.GetRequiredValue(directory)), withKeys: !parsed.GetValue(newKeys));

@@ -8,13 +8,13 @@ internal static class InitCommand
 {
     public static Command Create(CommandLine line)
     {
-        var tls = new Option<bool>("--tls") { Description = "Also makes a development CA and a server certificate." };
+        var tls = new Option<bool>("--tls") { Description = "Also create a development CA and a server certificate." };
         var hosts = new Option<string[]>("--tls-host")
         {
-            Description = "A name or address that the server certificate is to hold besides this machine's own; repeatable.",
+            Description = "Add this name or address to the server certificate, in addition to this machine's own; repeatable.",
             DefaultValueFactory = _ => [],
         };
-        var command = new Command("init", "Makes what is missing in the data directory: keys, credential, accounts, with --tls certificates.") { tls, hosts };
+        var command = new Command("init", "Create whatever is missing in the data directory: keys, credential, accounts, and with --tls certificates.") { tls, hosts };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var names = parsed.GetValue(hosts)!;

@@ -13,13 +13,13 @@ internal static class KeysCommand
     public static Command Create(CommandLine line, TimeProvider time)
     {
         TokenServerOptions Bind(ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
-        return new Command("keys", "Looks after the signing keys.") { CreateList(Bind, time), CreateRotate(Bind, time), CreateCertificates(Bind, time) };
+        return new Command("keys", "Manage signing keys.") { CreateList(Bind, time), CreateRotate(Bind, time), CreateCertificates(Bind, time) };
     }
 
     private static Command CreateList(Func<ParseResult, TokenServerOptions> bind, TimeProvider time)
     {
-        var json = new Option<bool>("--json") { Description = "Writes JSON." };
-        var list = new Command("list", "Lists the signing keys, newest first, with their state: next, signing, retiring or retired.") { json };
+        var json = new Option<bool>("--json") { Description = "Output JSON." };
+        var list = new Command("list", "List signing keys, newest first, with their state: next, signing, retiring or retired.") { json };
         list.SetAction(parsed =>
         {
             var demands = bind(parsed).KeyDemands;
@@ -61,11 +61,11 @@ internal static class KeysCommand
 
     private static Command CreateRotate(Func<ParseResult, TokenServerOptions> bind, TimeProvider time)
     {
-        var algorithm = new Option<string?>("--algorithm") { Description = "ES256 or RS256; without it the one that the services use." };
+        var algorithm = new Option<string?>("--algorithm") { Description = "ES256 or RS256 (default: the algorithm the services use)." };
         algorithm.AcceptOnlyFromAmong(TokenProfile.Es256, TokenProfile.Rs256);
-        var ahead = new Option<string?>("--ahead") { Description = "How long the new key is published before it signs, as in 30m; tokenServer.keyAhead without it." };
-        var leaked = new Option<bool>("--leaked") { Description = "The keys are in wrong hands: withdraws every one at once, and the new ones sign at once." };
-        var rotate = new Command("rotate", "Makes a new signing key, which takes the old one's place once registries know it. Servers notice within a second.") { algorithm, ahead, leaked };
+        var ahead = new Option<string?>("--ahead") { Description = "How long to publish the new key before it signs, such as 30m (default: tokenServer.keyAhead)." };
+        var leaked = new Option<bool>("--leaked") { Description = "The keys have been compromised: replace all keys immediately." };
+        var rotate = new Command("rotate", "Create a signing key that replaces the current one once registries know it. Servers notice within a second.") { algorithm, ahead, leaked };
         rotate.SetAction(async (parsed, cancellationToken) =>
         {
             var options = bind(parsed);
@@ -81,7 +81,7 @@ internal static class KeysCommand
 
     private static Command CreateCertificates(Func<ParseResult, TokenServerOptions> bind, TimeProvider time)
     {
-        var certificates = new Command("certificates", "Prints the path of the certificate bundle for registries that trust certificates (rootcertbundle); makes it where it is missing.");
+        var certificates = new Command("certificates", "Print the path of the certificate bundle for registries that trust certificates (rootcertbundle); create the bundle if it is missing.");
         certificates.SetAction(parsed =>
         {
             var directory = bind(parsed).KeysPath;

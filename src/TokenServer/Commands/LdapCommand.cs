@@ -19,10 +19,10 @@ internal static class LdapCommand
 {
     public static Command Create(CommandLine line)
     {
-        var directory = new Option<string?>("--directory") { Description = "The name of one directory; all are examined without it." };
-        var user = new Option<string?>("--user") { Description = "What a user types as name: walks through their whole sign-in. The password is asked for, or is the first line of standard input." };
-        var withoutPassword = new Option<bool>("--without-password") { Description = "Leaves the user's password untried." };
-        var doctor = new Command("doctor", "Goes through a sign-in step by step and says where it ends.") { directory, user, withoutPassword };
+        var directory = new Option<string?>("--directory") { Description = "Check only this directory (default: all)." };
+        var user = new Option<string?>("--user") { Description = "Walk through the whole sign-in of this user, by the name as typed. Prompts for the password, or reads it from the first line of standard input." };
+        var withoutPassword = new Option<bool>("--without-password") { Description = "Do not try the user's password." };
+        var doctor = new Command("doctor", "Check a sign-in step by step and show where it fails.") { directory, user, withoutPassword };
         doctor.SetAction(async (parsed, cancellationToken) =>
         {
             var options = line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
@@ -33,7 +33,7 @@ internal static class LdapCommand
             var password = name is null || parsed.GetValue(withoutPassword) ? null : PasswordInput.ReadOnce(name);
             return await new LdapDoctor(options, name, password).RunAsync(chosen, cancellationToken) ? 0 : 1;
         });
-        return new Command("ldap", "Looks after the directories.") { doctor };
+        return new Command("ldap", "Manage LDAP directories.") { doctor };
     }
 
     private static IReadOnlyList<DirectorySettings> Choose(IReadOnlyList<DirectorySettings> all, string? name)
@@ -103,6 +103,7 @@ internal static class LdapCommand
         {
             if (!isWell || !File.Exists(options.HtpasswdPath)) return; // what cannot be asked is told already
             var local = HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken));
+            foreach (var problem in local.LookAlikes) Tell(new Finding("names", Verdict.Warning, TimeSpan.Zero, problem.Message));
             using var sources = new LdapSources(options.Ldap, TimeProvider.System, NullLogger<LdapSource>.Instance);
             var chosen = sources.All.Where(s => directories.Any(d => d.Name == s.DirectoryName)).ToList();
             await foreach (var shared in SharedNames.FindAsync(options.HtpasswdPath, local, chosen, cancellationToken)) Tell(new Finding("names", Verdict.Warning, TimeSpan.Zero, shared.Message));

@@ -17,7 +17,7 @@ namespace AuthIndex.TokenServer.Commands;
 internal static class NamedAccount
 {
     /// <summary>The option that takes a name as it stands.</summary>
-    public static Option<bool> Force() => new("--force") { Description = "Take the name as it stands, without looking it up: for an account that exists only elsewhere, or no more." };
+    public static Option<bool> Force() => new("--force") { Description = "Use the name as typed, without looking it up, for an account that exists only elsewhere or no longer exists." };
 
     /// <summary>The true name of an account.</summary>
     /// <param name="options">The configuration.</param>

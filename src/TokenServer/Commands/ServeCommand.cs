@@ -13,9 +13,9 @@ internal static class ServeCommand
 {
     public static Command Create(CommandLine line)
     {
-        var readyFile = new Option<FileInfo?>("--ready-file") { Description = "A file that is written, with the server's URL in it, once it answers." };
-        var onlyTry = new Option<bool>("--try") { Description = "Only see whether it could listen, and make nothing." };
-        var command = new Command("serve", "Runs the token server.") { readyFile, onlyTry };
+        var readyFile = new Option<FileInfo?>("--ready-file") { Description = "Write the server's URL to this file when it is ready." };
+        var onlyTry = new Option<bool>("--try") { Description = "Only check whether the server could listen; create nothing." };
+        var command = new Command("serve", "Run the token server.") { readyFile, onlyTry };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);

@@ -20,7 +20,7 @@ internal static class TokensCommand
 {
     private static readonly TimeProvider Time = TimeProvider.System;
 
-    public static Command Create(CommandLine line) => new("tokens", "Looks after refresh tokens and access tokens, whether the server runs or not.")
+    public static Command Create(CommandLine line) => new("tokens", "Manage refresh and access tokens, whether the server is running or not.")
     {
         Make(line),
         List(line),
@@ -53,14 +53,14 @@ internal static class TokensCommand
 
     private static Command Make(CommandLine line)
     {
-        var account = new Option<string>("--account") { Description = "Whose token it is: an account, or robot:NAME.", HelpName = "NAME", Required = true };
-        var name = new Option<string>("--name") { Description = "What to call it.", HelpName = "NAME", DefaultValueFactory = _ => "made by an administrator" };
-        var expires = new Option<string?>("--expires") { Description = "After how long it ends, as 30d or 12h; otherwise tokenServer.accessTokenLifetime.", HelpName = "DURATION" };
-        var repositories = new Option<string[]>("--repository") { Description = "A pattern, as in policies, for the repositories that it is good for; repeatable. Otherwise all.", HelpName = "GLOB", DefaultValueFactory = _ => [] };
-        var actions = new Option<string[]>("--action") { Description = "pull, push, delete or *: what it is good for; repeatable. Otherwise all.", HelpName = "ACTION", DefaultValueFactory = _ => [] };
-        var addresses = new Option<string[]>("--address") { Description = "An address or network that it is good from; repeatable. Otherwise all.", HelpName = "CIDR", DefaultValueFactory = _ => [] };
+        var account = new Option<string>("--account") { Description = "The owner: an account, or robot:NAME.", HelpName = "NAME", Required = true };
+        var name = new Option<string>("--name") { Description = "The token's name.", HelpName = "NAME", DefaultValueFactory = _ => "created by an administrator" };
+        var expires = new Option<string?>("--expires") { Description = "The lifetime, such as 30d or 12h (default: tokenServer.accessTokenLifetime).", HelpName = "DURATION" };
+        var repositories = new Option<string[]>("--repository") { Description = "Limit the token to repositories that match this pattern, as in policies; repeatable (default: all).", HelpName = "GLOB", DefaultValueFactory = _ => [] };
+        var actions = new Option<string[]>("--action") { Description = "Limit the token to this action: pull, push, delete or *; repeatable (default: all).", HelpName = "ACTION", DefaultValueFactory = _ => [] };
+        var addresses = new Option<string[]>("--address") { Description = "Limit the token to requests from this address or network; repeatable (default: all).", HelpName = "CIDR", DefaultValueFactory = _ => [] };
         var json = Json();
-        var command = new Command("create", "Makes an access token and writes it to standard output, this once.") { account, name, expires, repositories, actions, addresses, json };
+        var command = new Command("create", "Create an access token and print it once, to standard output.") { account, name, expires, repositories, actions, addresses, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = Bind(line, parsed);
@@ -92,9 +92,9 @@ internal static class TokensCommand
 
     private static Command List(CommandLine line)
     {
-        var account = new Option<string?>("--account") { Description = "Only the tokens of one account.", HelpName = "NAME" };
+        var account = new Option<string?>("--account") { Description = "List only the tokens of this account.", HelpName = "NAME" };
         var json = Json();
-        var command = new Command("list", "Lists the tokens, the newest first; never their secrets.") { account, json };
+        var command = new Command("list", "List tokens, newest first, without their secrets.") { account, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = Bind(line, parsed);
@@ -124,24 +124,24 @@ internal static class TokensCommand
 
     private static Command Revoke(CommandLine line)
     {
-        var ids = new Argument<string[]>("ID") { Description = "The ids of tokens, as 'tokens list' shows them.", Arity = ArgumentArity.ZeroOrMore };
+        var ids = new Argument<string[]>("ID") { Description = "The ids of tokens, as shown by 'tokens list'.", Arity = ArgumentArity.ZeroOrMore };
         var account = new Option<string?>("--account")
         {
-            Description = "Revoke all tokens of one account, registry tokens included; with --client or --from only those refresh tokens of it.",
+            Description = "Revoke all tokens of one account, registry tokens included; with --client or --from only its matching refresh tokens.",
             HelpName = "NAME",
         };
         var client = new Option<string?>("--client")
         {
-            Description = "Revoke the refresh tokens given to a client, such as docker.",
+            Description = "Revoke refresh tokens issued to this client, such as docker.",
             HelpName = "CLIENT",
         };
         var from = new Option<string?>("--from")
         {
-            Description = "Revoke the refresh tokens given to an address or last used from it.",
+            Description = "Revoke refresh tokens issued to this address or last used from it.",
             HelpName = "ADDRESS",
         };
         var force = NamedAccount.Force();
-        var command = new Command("revoke", "Ends tokens at once. Of several ids, all or none.") { ids, account, client, from, force };
+        var command = new Command("revoke", "Revoke tokens immediately. Of several ids, revokes all or none.") { ids, account, client, from, force };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (named, typed) = (parsed.GetValue(ids)!, parsed.GetValue(account));
@@ -201,7 +201,7 @@ internal static class TokensCommand
         return $"{grant.Id}  {grant.Kind.Word(),-7}  {account,-20}  until {end}  {used}{given}{only}  {name}";
     }
 
-    private static Option<bool> Json() => new("--json") { Description = "Writes JSON." };
+    private static Option<bool> Json() => new("--json") { Description = "Output JSON." };
 
     private static TokenServerOptions Bind(CommandLine line, ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 

@@ -5,6 +5,7 @@ using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
 using Microsoft.Data.Sqlite;
 
@@ -17,7 +18,7 @@ internal static class UsersCommand
 
     private delegate byte[]? Edit(ReadOnlySpan<byte> file);
 
-    public static Command Create(CommandLine line) => new("users", "Looks after the accounts in the htpasswd file.")
+    public static Command Create(CommandLine line) => new("users", "Manage the accounts in the htpasswd file.")
     {
         Add(line),
         ChangePassword(line),
@@ -28,15 +29,21 @@ internal static class UsersCommand
     private static Command Add(CommandLine line)
     {
         var name = Name();
-        var command = new Command("add", "Adds an account; the password is asked for, or is the first line of standard input.") { name };
+        var command = new Command("add", "Add an account. Prompts for the password, or reads it from the first line of standard input.") { name };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = OptionsOf(line, parsed);
             var (path, account) = (options.HtpasswdPath, parsed.GetValue(name)!);
             if (AccountName.Problem(account) is { } problem) throw new OperatorException(problem);
             if (TokenText.IsIn(account)) throw new OperatorException("this account could never sign in: its name looks like a token");
-            var taken = $"the account '{account}' exists already; 'users passwd' gives it another password";
-            if (HtpasswdEdit.Names(Read(path)).Contains(account, StringComparer.Ordinal)) throw new OperatorException(taken);
+            var taken = $"the account '{account}' exists already; 'users passwd' changes its password";
+            var names = HtpasswdEdit.Names(Read(path));
+            if (names.Contains(account, StringComparer.Ordinal)) throw new OperatorException(taken);
+            if (names.FirstOrDefault(n => AccountSpelling.Key(n) == AccountSpelling.Key(account)) is { } alike)
+            {
+                await Console.Error.WriteLineAsync($"warning: '{account}' differs only in letter case or spaces from the account '{alike}' and is easily mistaken for it");
+            }
+
             if (AccountName.Caution(account) is { } caution) await Console.Error.WriteLineAsync($"warning: {caution}");
             var hash = PasswordHash.Make(PasswordInput.Read(account));
             await ChangeAsync(path, file => HtpasswdEdit.Add(file, account, hash), taken, cancellationToken);
@@ -51,7 +58,7 @@ internal static class UsersCommand
     private static Command ChangePassword(CommandLine line)
     {
         var name = Name();
-        var command = new Command("passwd", "Gives an account another password, read as for add.") { name };
+        var command = new Command("passwd", "Change the password of an account; read as for add.") { name };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = OptionsOf(line, parsed);
@@ -69,7 +76,7 @@ internal static class UsersCommand
     private static Command Remove(CommandLine line)
     {
         var name = Name();
-        var command = new Command("remove", "Removes an account.") { name };
+        var command = new Command("remove", "Remove an account and revoke its tokens.") { name };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = OptionsOf(line, parsed);
@@ -93,8 +100,8 @@ internal static class UsersCommand
 
     private static Command List(CommandLine line)
     {
-        var json = new Option<bool>("--json") { Description = "Writes JSON." };
-        var command = new Command("list", "Lists the accounts.") { json };
+        var json = new Option<bool>("--json") { Description = "Output JSON." };
+        var command = new Command("list", "List accounts.") { json };
         command.SetAction(parsed =>
         {
             var path = PathOf(line, parsed);

@@ -237,6 +237,24 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Local_accounts_that_differ_in_case_only_are_told_when_added_and_by_the_policys_check_and_the_directorys_doctor()
+    {
+        const string alike = "differs only in letter case or spaces from";
+        await OkAsync("", "init");
+        await File.WriteAllTextAsync(Path.Combine(directory.Folder("policies"), "p.yaml"), "version: 1\n", TestContext.Current.CancellationToken);
+        await using var people = new FakeDirectory { OnSearch = s => s.Filter == "(objectClass=*)" ? [new FakeEntry(s.BaseDn, ("uid", ["eve"]))] : [] };
+        string[] settings =
+        [
+            "--set", $"tokenServer.policiesDirectory={directory["policies"]}", "--set", "tokenServer.ldap.0.name=corp", "--set", $"tokenServer.ldap.0.servers.0={people.Url}",
+            "--set", "tokenServer.ldap.0.anonymousSearch=true", "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.groups.via=none",
+        ];
+        Assert.DoesNotContain(alike, (await OkAsync("", ["policy", "check", .. settings])).Output, StringComparison.Ordinal);
+        Assert.Contains($"warning: 'Admin' {alike} the account 'admin'", (await OkAsync("a long password\n", "users", "add", "Admin")).Error, StringComparison.Ordinal);
+        Assert.Contains($"the account 'admin' {alike} 'Admin'", (await OkAsync("", ["policy", "check", .. settings])).Output, StringComparison.Ordinal);
+        Assert.Contains($"the account 'admin' {alike} 'Admin'", (await OkAsync("", ["ldap", "doctor", .. settings])).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_suspension_in_a_folder_that_is_no_servers_is_refused()
     {
         var result = await RunAsync("", "accounts", "suspend", "alice");

@@ -8,8 +8,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace AuthIndex.TokenServer.Commands.Policies;
 
 /// <summary>
-/// For <c>policy check</c>: warns of accounts that rules name and nobody has, or has under another name, and of names that htpasswd
-/// and a directory both have. Without an htpasswd file nothing is said: the policy is checked away from its server.
+/// For <c>policy check</c>: warns about accounts in rules that do not exist or have another name, about local accounts whose names
+/// differ only in case, and about names that both htpasswd and a directory have. Without an htpasswd file there are no warnings,
+/// because the policy is not being checked on its server.
 /// </summary>
 internal static class PolicyAccountsCommand
 {
@@ -21,7 +22,7 @@ internal static class PolicyAccountsCommand
     {
         if (!File.Exists(options.HtpasswdPath)) return [];
         var local = HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken));
-        var problems = new List<SourceProblem>();
+        List<SourceProblem> problems = [.. local.LookAlikes];
         using var directories = new LdapSources(options.Ldap, time, NullLogger<LdapSource>.Instance);
         var open = PolicyGroupsCommand.Named(policy, SubjectKind.User)
             .Where(n => !Subject.IsOfIssuer(n.Subject.Name) && local.Find(n.Subject.Name) is null)

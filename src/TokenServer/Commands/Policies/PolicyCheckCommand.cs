@@ -11,8 +11,8 @@ internal static class PolicyCheckCommand
     public static Command Create(PolicyOptions shared, TimeProvider time, Func<ParseResult, TokenServerOptions>? server)
     {
         var directory = PolicyOptions.DirectoryArgument();
-        directory.Description = "The directory of the policy files, or one file to be checked alone; otherwise --policies.";
-        var command = new Command("check", "Check the files: language, references, contradictions, the tests in them, and whether the accounts and groups that rules name exist.") { directory };
+        directory.Description = "The directory of the policy files, or one file to check alone (default: --policies).";
+        var command = new Command("check", "Check the files: syntax, references, contradictions, their tests, and whether the accounts and groups in rules exist.") { directory };
         command.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), server?.Invoke(parsed), time, cancellationToken));
         return command;
     }

@@ -19,7 +19,7 @@ internal static class PolicyCommand
     public static Command Create(Func<ParseResult, string> directory, Func<ParseResult, string> auditLog, TimeProvider time, Func<ParseResult, TokenServerOptions>? server = null)
     {
         var shared = new PolicyOptions(directory);
-        return new Command("policy", "Check, test and explain the policy files, and what was decided by them.")
+        return new Command("policy", "Check, test and explain policies and the decisions made by them.")
         {
             shared.Directory,
             shared.Json,

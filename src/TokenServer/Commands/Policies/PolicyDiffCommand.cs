@@ -13,19 +13,19 @@ internal static class PolicyDiffCommand
 {
     public static Command Create(PolicyOptions shared, TimeProvider time)
     {
-        var old = new Argument<string>("OLD") { Description = "The directory of the policy as it was." };
-        var @new = new Argument<string>("NEW") { Description = "The directory of the policy as it is to be." };
+        var old = new Argument<string>("OLD") { Description = "The old policy directory." };
+        var @new = new Argument<string>("NEW") { Description = "The new policy directory." };
         var decisions = new Option<string?>("--decisions")
         {
-            Description = "An audit log, or a directory of logs with their rotated files: ask both policies again what was asked there, and show which answers differ.",
+            Description = "Replay the requests recorded in this audit log, or directory of logs with their rotated files, against both policies, and show which decisions differ.",
             HelpName = "LOG",
         };
         var at = new Option<string?>("--at")
         {
-            Description = "The time at which the recorded questions are asked again. Without it now, and not when they were recorded: the edit is to come into force now, and a date that has passed since then decides nothing any more.",
+            Description = "Evaluate recorded requests as of this time (default: now, because the edit is to take effect now).",
             HelpName = "TIME",
         };
-        var command = new Command("diff", "Show the grants that are gained and lost between two policies, at the boundary cases of their rules, and for recorded decisions.") { old, @new, decisions, at };
+        var command = new Command("diff", "Show what a change of the policy grants and takes away, at the boundary cases of its rules and for recorded requests.") { old, @new, decisions, at };
         command.SetAction((parsed, cancellation) => Task.FromResult(
             Run(parsed, parsed.GetValue(old)!, parsed.GetValue(@new)!, parsed.GetValue(decisions), parsed.GetValue(at), parsed.GetValue(shared.Json), time.GetUtcNow(), cancellation)));
         return command;

@@ -15,14 +15,14 @@ internal static class PolicyExplainCommand
 {
     public static Command Create(PolicyOptions shared, TimeProvider time, Func<ParseResult, IReadOnlyList<LdapDirectoryOptions>> ldap)
     {
-        var user = new Option<string>("--user") { Description = "The account, robot:NAME for a robot; anonymous without it.", HelpName = "NAME", DefaultValueFactory = _ => SignIn.Anonymous };
-        var groups = new Option<string[]>("--group") { Description = "A group that the identity gives, as ldap:NAME or a local group; repeatable. Without any, the configured directories are asked.", HelpName = "GROUP", DefaultValueFactory = _ => [] };
+        var user = new Option<string>("--user") { Description = "The account, or robot:NAME (default: anonymous).", HelpName = "NAME", DefaultValueFactory = _ => SignIn.Anonymous };
+        var groups = new Option<string[]>("--group") { Description = "A group of the account: ldap:NAME or a local group; repeatable (default: look up the groups in the configured directories).", HelpName = "GROUP", DefaultValueFactory = _ => [] };
         var ip = new Option<string?>("--ip") { Description = "The address of the request.", HelpName = "ADDRESS" };
         var service = new Option<string?>("--service") { Description = "The service that the token is for." };
         var signedInBy = new Option<string?>("--signed-in-by") { Description = $"How the caller signed in: {string.Join(", ", SignIn.Kinds)}." };
-        var at = new Option<string?>("--at") { Description = "The time of the request, as 2027-01-31 or 2027-01-31T18:00Z; now without it." };
-        var scope = new Argument<string>("SCOPE") { Description = "What is asked for, as repository:platform/api:pull,push; 'repository:' may be left out." };
-        var command = new Command("explain", "Say which rule decides a request. What an option does not say counts as each rule asks for it.") { user, groups, ip, service, signedInBy, at, scope };
+        var at = new Option<string?>("--at") { Description = "The time of the request, such as 2027-01-31 or 2027-01-31T18:00Z (default: now)." };
+        var scope = new Argument<string>("SCOPE") { Description = "The requested scope, such as repository:platform/api:pull,push; 'repository:' may be omitted." };
+        var command = new Command("explain", "Explain which rules decide a request. Conditions you do not specify are assumed to match.") { user, groups, ip, service, signedInBy, at, scope };
         command.SetAction(parsed =>
         {
             var now = time.GetUtcNow();

@@ -13,8 +13,8 @@ internal static class PolicyFormatCommand
     public static Command Create(PolicyOptions shared, TimeProvider time)
     {
         var directory = PolicyOptions.DirectoryArgument();
-        var check = new Option<bool>("--check") { Description = "Write nothing; the exit status is 1 when a file is not in canonical form." };
-        var command = new Command("fmt", "Rewrite the files in canonical form: order of keys, indentation, brackets. Meaning and comments are kept; files with errors are left alone.") { directory, check };
+        var check = new Option<bool>("--check") { Description = "Write nothing; exit with status 1 if a file is not formatted." };
+        var command = new Command("fmt", "Format the files: order of keys, indentation, brackets. Keeps meaning and comments, and leaves files with errors alone.") { directory, check };
         command.SetAction(parsed => Run(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(check), parsed.GetValue(shared.Json), time.GetUtcNow()));
         return command;
     }

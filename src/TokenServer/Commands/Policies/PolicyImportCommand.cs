@@ -11,9 +11,9 @@ internal static class PolicyImportCommand
     public static Command Create(TimeProvider time)
     {
         var file = new Argument<string>("FILE") { Description = "The configuration of cesanta/docker_auth." };
-        var htpasswd = new Option<string?>("--htpasswd") { Description = "A new file for the users; it must not exist yet.", HelpName = "FILE" };
-        var ldap = new Option<string?>("--ldap") { Description = "A new file for the directory (ldap_auth), as a configuration with tokenServer.ldap; it must not exist yet.", HelpName = "FILE" };
-        var dockerAuth = new Command("docker-auth", "Make a policy of the acl, with tests that hold it to what the acl says, an htpasswd file of the users, and a configuration of the directory.") { file, htpasswd, ldap };
+        var htpasswd = new Option<string?>("--htpasswd") { Description = "Write the users to this new file.", HelpName = "FILE" };
+        var ldap = new Option<string?>("--ldap") { Description = "Write the directory settings (ldap_auth) to this new file, as tokenServer.ldap configuration.", HelpName = "FILE" };
+        var dockerAuth = new Command("docker-auth", "Convert the acl to a policy, with tests that verify it against the acl, the users to an htpasswd file, and the directory to a configuration.") { file, htpasswd, ldap };
         dockerAuth.SetAction(parsed =>
         {
             var problems = new List<SourceProblem>();
@@ -30,7 +30,7 @@ internal static class PolicyImportCommand
             parsed.InvocationConfiguration.Output.Write(result.Policy);
             return 0;
         });
-        return new Command("import", "Make a policy of another program's configuration.") { dockerAuth };
+        return new Command("import", "Convert another program's configuration to a policy.") { dockerAuth };
     }
 
     private static void WriteNew(string path, IReadOnlyList<string> lines)

@@ -9,13 +9,13 @@ internal sealed class PolicyOptions(Func<ParseResult, string> configured)
     /// <summary><c>--policies DIR</c>.</summary>
     public Option<string?> Directory { get; } = new("--policies")
     {
-        Description = "The directory of the policy files; otherwise the server's.",
+        Description = "The directory of the policy files (default: the server's).",
         HelpName = "DIR",
         Recursive = true,
     };
 
     /// <summary><c>--json</c>.</summary>
-    public Option<bool> Json { get; } = new("--json") { Description = "Answer in JSON.", Recursive = true };
+    public Option<bool> Json { get; } = new("--json") { Description = "Output JSON.", Recursive = true };
 
     /// <summary>The directory that is meant.</summary>
     public string DirectoryOf(ParseResult parsed) => parsed.GetValue(Directory) ?? configured(parsed);
@@ -23,7 +23,7 @@ internal sealed class PolicyOptions(Func<ParseResult, string> configured)
     /// <summary>An optional <c>DIR</c> that stands for <c>--policies</c>.</summary>
     public static Argument<string?> DirectoryArgument() => new("DIR")
     {
-        Description = "The directory of the policy files; otherwise --policies.",
+        Description = "The directory of the policy files (default: --policies).",
         Arity = ArgumentArity.ZeroOrOne,
     };
 }

@@ -14,7 +14,7 @@ internal static partial class PolicyReloadCommand
 
     public static Command Create(Func<ParseResult, TokenServerOptions> bind, TimeProvider time)
     {
-        var command = new Command("reload", "Checks the policy files, then has the running token server read them at once. A server that finds them at fault keeps the policy it has.");
+        var command = new Command("reload", "Check the policy files, then make the running token server read them immediately. If they are invalid, the server keeps its policy.");
         command.SetAction(parsed =>
         {
             var options = bind(parsed);

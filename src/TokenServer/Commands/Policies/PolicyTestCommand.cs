@@ -10,7 +10,7 @@ internal static class PolicyTestCommand
     public static Command Create(PolicyOptions shared, TimeProvider time)
     {
         var directory = PolicyOptions.DirectoryArgument();
-        var command = new Command("test", "Run the tests in the files, and show each.") { directory };
+        var command = new Command("test", "Run the tests in the files and show each result.") { directory };
         command.SetAction(parsed => Run(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), time.GetUtcNow()));
         return command;
     }

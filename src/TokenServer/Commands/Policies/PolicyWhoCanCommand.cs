@@ -13,7 +13,7 @@ internal static class PolicyWhoCanCommand
     {
         var action = new Argument<string>("ACTION") { Description = "pull, push, delete or *." };
         var resource = new Argument<string>("REPOSITORY") { Description = "The repository, or type:name for another resource." };
-        var command = new Command("who-can", "List who may do something, whatever the circumstances that rules ask for.") { action, resource };
+        var command = new Command("who-can", "List who may do something, under any conditions.") { action, resource };
         command.SetAction(parsed =>
         {
             if (!ActionSet.TryParseWord(parsed.GetValue(action), out var wanted)) return Fail(parsed, RuleReader.Unknown(parsed.GetValue(action)!, []));

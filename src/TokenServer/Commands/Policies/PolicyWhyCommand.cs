@@ -16,11 +16,11 @@ internal static class PolicyWhyCommand
 
     public static Command Create(PolicyOptions shared, Func<ParseResult, string> configured)
     {
-        var id = new Argument<string?>("ID") { Description = "The decision's id, as the refused client shows it.", Arity = ArgumentArity.ZeroOrOne };
-        var account = new Option<string?>("--account") { Description = "With --last, whose decision: for people whose client shows no id.", HelpName = "NAME" };
-        var last = new Option<bool>("--last") { Description = "The account's latest refusal, or its latest decision where none was refused." };
-        var log = new Option<string?>("--log") { Description = "The audit log; otherwise the server's. Rotated files beside it are searched too, newest first.", HelpName = "FILE" };
-        var command = new Command("why", "Look a decision up in the audit log, and say who asked for what, what was refused, and why.") { id, account, last, log };
+        var id = new Argument<string?>("ID") { Description = "The decision id, as shown by the refused client.", Arity = ArgumentArity.ZeroOrOne };
+        var account = new Option<string?>("--account") { Description = "With --last, the account whose decision to explain, for clients that do not show the id.", HelpName = "NAME" };
+        var last = new Option<bool>("--last") { Description = "Explain the account's latest refusal, or its latest decision if none was refused." };
+        var log = new Option<string?>("--log") { Description = "The audit log (default: the server's). Rotated files next to it are searched too, newest first.", HelpName = "FILE" };
+        var command = new Command("why", "Look up a decision in the audit log, and show who asked for what, what was refused, and why.") { id, account, last, log };
         command.Validators.Add(r =>
         {
             if (r.GetValue(id) is null != (r.GetValue(account) is not null && r.GetValue(last))) r.AddError("policy why takes either ID or --account NAME --last");

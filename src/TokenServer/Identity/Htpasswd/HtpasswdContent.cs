@@ -43,6 +43,9 @@ internal sealed class HtpasswdContent
     /// <summary>What is wrong, with file and line; never a hash.</summary>
     public IReadOnlyList<SourceProblem> Problems { get; }
 
+    /// <summary>Those of the problems that are accounts whose names differ only in letter case or spaces.</summary>
+    public IReadOnlyList<SourceProblem> LookAlikes { get; private set; } = [];
+
     /// <summary>Reads a file's bytes. A bad line concerns only its own account.</summary>
     public static HtpasswdContent Parse(string path, ReadOnlySpan<byte> bytes)
     {
@@ -62,11 +65,8 @@ internal sealed class HtpasswdContent
         }
 
         var content = new HtpasswdContent(found, problems);
-        foreach (var (account, first) in content.alike.SelectMany(same => same.Skip(1).Select(name => (found[name], same.First()))))
-        {
-            problems.Add(new SourceProblem(new SourcePosition(path, account.Line, 1), $"the account '{account.Name}' differs only in letter case or spaces from '{first}', and is easily taken for it", IsWarning: true));
-        }
-
+        content.LookAlikes = [.. content.alike.SelectMany(same => same.Skip(1).Select(name => LookAlike(path, found[name], same.First())))];
+        problems.AddRange(content.LookAlikes);
         return content;
     }
 
@@ -82,6 +82,11 @@ internal sealed class HtpasswdContent
     /// </summary>
     public string DecoyFor(string name) =>
         hashes[BitConverter.ToUInt32(HMACSHA256.HashData(decoyKey, Encoding.UTF8.GetBytes(name))) % (uint)hashes.Length];
+
+    private static SourceProblem LookAlike(string path, HtpasswdAccount account, string first) => new(
+        new SourcePosition(path, account.Line, 1),
+        $"the account '{account.Name}' differs only in letter case or spaces from '{first}' and is easily mistaken for it",
+        IsWarning: true);
 
     private static string? Read(ReadOnlySpan<byte> line, int number, Dictionary<string, HtpasswdAccount> known, out HtpasswdAccount? account)
     {
