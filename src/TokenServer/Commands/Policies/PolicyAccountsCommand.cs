@@ -22,7 +22,9 @@ internal static class PolicyAccountsCommand
     {
         if (!File.Exists(options.HtpasswdPath)) return [];
         var local = HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken));
-        List<SourceProblem> problems = [.. local.LookAlikes];
+        
+        // Without their lines: those of this file hold hashes, and problems are shown with their line.
+        List<SourceProblem> problems = [.. local.LookAlikes.Select(p => p with { At = new SourcePosition(options.HtpasswdPath, 0, 0) })];
         using var directories = new LdapSources(options.Ldap, time, NullLogger<LdapSource>.Instance);
         var open = PolicyGroupsCommand.Named(policy, SubjectKind.User)
             .Where(n => !Subject.IsOfIssuer(n.Subject.Name) && local.Find(n.Subject.Name) is null)
