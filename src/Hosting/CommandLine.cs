@@ -15,7 +15,9 @@ namespace AuthIndex.Hosting;
 /// <param name="Path">What is appended to that one's path; begins with a slash.</param>
 public sealed record DerivedUrl(string Key, string From, string Path);
 
-/// <summary>What the command lines of both programs share: the options that find the configuration, and how failures are reported.</summary>
+/// <summary>
+/// What the command lines of both programs share: the options that find the configuration, and how failures are reported.
+/// </summary>
 public sealed class CommandLine
 {
     /// <summary>The environment variable that names the configuration file where <c>--config</c> does not.</summary>
@@ -136,7 +138,8 @@ public sealed class CommandLine
         try
         {
             // The host handles signals: System.CommandLine would give a stopping server two seconds and then end the process.
-            var status = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            var status = await parsed.InvokeAsync(
+                new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
             recorder?.Record(parsed, status == 0 ? null : $"exit status {status}");
             return status;
         }
@@ -164,7 +167,8 @@ public sealed class CommandLine
         await using var help = new StringWriter();
         var status = await parsed.InvokeAsync(new InvocationConfiguration { Output = help });
         var root = parsed.RootCommandResult.Command;
-        await Console.Out.WriteAsync(help.ToString().Replace($"\n  {root.Name} ", $"\n  {UsageError.InvokedAs(root)} ", StringComparison.Ordinal));
+        await Console.Out.WriteAsync(
+            help.ToString().Replace($"\n  {root.Name} ", $"\n  {UsageError.InvokedAs(root)} ", StringComparison.Ordinal));
         return status;
     }
 }

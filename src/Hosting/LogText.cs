@@ -4,7 +4,10 @@ using System.Text;
 
 namespace AuthIndex.Hosting;
 
-/// <summary>Makes outside text safe for a log line or a terminal: no line breaks, no terminal escapes, no change of the reading direction, no endless text.</summary>
+/// <summary>
+/// Makes outside text safe for a log line or a terminal: no line breaks, no terminal escapes, no change of the reading direction, no
+/// endless text.
+/// </summary>
 public static class LogText
 {
     /// <summary>The most characters of a text that are kept; a longer text is cut and ends with <c>…</c>.</summary>

@@ -12,11 +12,14 @@ internal static class UsageError
     /// <summary>The exit status of a command line that cannot be parsed, as shells and the script <c>authindex</c> have it.</summary>
     public const int ExitStatus = 2;
 
-    /// <summary>The environment variable in which a script that runs the program names itself, so that help and errors show what the user typed.</summary>
+    /// <summary>
+    /// The environment variable in which a script that runs the program names itself, so that help and errors show what the user typed.
+    /// </summary>
     public const string InvokedAsVariable = "AUTHINDEX_INVOKED_AS";
 
     /// <summary>The name that the user called the program by.</summary>
-    public static string InvokedAs(Command root) => Environment.GetEnvironmentVariable(InvokedAsVariable) is { Length: > 0 } name ? name : root.Name;
+    public static string InvokedAs(Command root) =>
+        Environment.GetEnvironmentVariable(InvokedAsVariable) is { Length: > 0 } name ? name : root.Name;
 
     /// <summary>The lines for standard error.</summary>
     public static IEnumerable<string> Lines(ParseResult parsed)
@@ -29,18 +32,24 @@ internal static class UsageError
     }
 
     /// <summary>Whether the command line cannot be parsed.</summary>
-    public static bool IsOne(ParseResult parsed) => parsed.Action is ParseErrorAction || (parsed.Action is not HelpAction && MistakenOption(parsed) is not null);
+    public static bool IsOne(ParseResult parsed) =>
+        parsed.Action is ParseErrorAction || (parsed.Action is not HelpAction && MistakenOption(parsed) is not null);
 
-    /// <summary>A misspelled option, which the parser takes for an argument; null when there is none. After <c>--</c> everything is an argument.</summary>
+    /// <summary>
+    /// A misspelled option, which the parser takes for an argument; null when there is none. After <c>--</c> everything is an argument.
+    /// </summary>
     private static string? MistakenOption(ParseResult parsed) =>
         parsed.Tokens.Any(t => t.Type == TokenType.DoubleDash) ? null
-        : parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value).FirstOrDefault(v => v.Length > 1 && v[0] == '-');
+        : parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value)
+        .FirstOrDefault(v => v.Length > 1 && v[0] == '-');
 
     private static string Unmatched(string token, Command command)
     {
         var shown = LogText.Clean(token);
         if (token.StartsWith('-')) return $"unknown option '{shown}'{Suggestion.For(shown, Options(command))}";
-        return command.Subcommands.Count > 0 ? $"unknown command '{shown}'{Suggestion.For(shown, command.Subcommands.Select(c => c.Name))}" : $"unexpected argument '{shown}'";
+        return command.Subcommands.Count > 0
+            ? $"unknown command '{shown}'{Suggestion.For(shown, command.Subcommands.Select(c => c.Name))}"
+            : $"unexpected argument '{shown}'";
     }
 
     private static string Problem(ParseError error, CommandResult command)
@@ -52,7 +61,8 @@ internal static class UsageError
     }
 
     private static IEnumerable<string> Options(Command command) =>
-        command.Options.Concat(command.Parents.OfType<Command>().SelectMany(p => p.Options.Where(o => o.Recursive))).Where(o => !o.Hidden).Select(o => o.Name);
+        command.Options.Concat(command.Parents.OfType<Command>().SelectMany(p => p.Options.Where(o => o.Recursive))).Where(o => !o.Hidden)
+        .Select(o => o.Name);
 
     /// <summary>The command's form, as <c>authindex users add NAME [OPTION…]</c> or <c>authindex users add|list …</c>.</summary>
     private static string Form(ParseResult parsed)

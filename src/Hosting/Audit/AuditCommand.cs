@@ -15,13 +15,25 @@ public static class AuditCommand
     /// <param name="time">The clock, for times such as <c>2h</c> ago.</param>
     public static Command Create(Func<ParseResult, string> configured, TimeProvider time)
     {
-        var account = new Option<string?>("--account") { Description = "Show only decisions about this account, and commands that named it or that it ran.", HelpName = "NAME" };
-        var repository = new Option<string?>("--repository") { Description = "Show only decisions and commands about this repository.", HelpName = "NAME" };
-        var outcome = new Option<string?>("--outcome") { Description = "Show only lines with this outcome: granted, partly, refused, sign-in-failed, unavailable or limited; for commands, done or failed.", HelpName = "OUTCOME" };
-        outcome.AcceptOnlyFromAmong("granted", "partly", "refused", "sign-in-failed", "unavailable", "limited", AdministrativeAct.Done, AdministrativeAct.Failed);
+        var account = new Option<string?>(
+            "--account") { Description = "Show only decisions about this account, and commands that named it or that it ran.",
+                HelpName = "NAME" };
+        var repository = new Option<string?>(
+            "--repository") { Description = "Show only decisions and commands about this repository.", HelpName = "NAME" };
+        var outcome = new Option<string?>(
+            "--outcome") { Description =
+                "Show only lines with this outcome: granted, partly, refused, sign-in-failed, unavailable or limited; for commands, done "
+                + "or failed.", HelpName = "OUTCOME" };
+        outcome.AcceptOnlyFromAmong(
+            "granted", "partly", "refused", "sign-in-failed", "unavailable", "limited", AdministrativeAct.Done, AdministrativeAct.Failed);
         var decision = new Option<string?>("--decision") { Description = "Show only the decision with this id.", HelpName = "ID" };
-        var action = new Option<string?>("--action") { Description = "Show only this command, such as users or 'users remove', or requests for this action, such as push.", HelpName = "ACTION" };
-        var since = new Option<string?>("--since") { Description = "Start at this time: 2027-01-31, 2027-01-31T08:00:00Z, or a duration ago such as 2h.", HelpName = "TIME" };
+        var action = new Option<string?>(
+            "--action") { Description =
+                "Show only this command, such as users or 'users remove', or requests for this action, such as push.",
+                HelpName = "ACTION" };
+        var since = new Option<string?>(
+            "--since") { Description = "Start at this time: 2027-01-31, 2027-01-31T08:00:00Z, or a duration ago such as 2h.",
+                HelpName = "TIME" };
         var until = new Option<string?>("--until") { Description = "Stop before this time.", HelpName = "TIME" };
         var log = new Option<string?>("--log") { Description = "The audit log (default: the configured one).", HelpName = "FILE" };
         var json = new Option<bool>("--json") { Description = "Output the lines as they are in the log, one JSON object each." };

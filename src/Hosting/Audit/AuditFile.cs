@@ -17,7 +17,9 @@ namespace AuthIndex.Hosting.Audit;
 /// <param name="time">The clock.</param>
 public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider time) : IDisposable
 {
-    /// <summary>The form of every line. It is never part of an HTML page, and people search it: quotes and accented letters stay as they are.</summary>
+    /// <summary>
+    /// The form of every line. It is never part of an HTML page, and people search it: quotes and accented letters stay as they are.
+    /// </summary>
     public static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The format of every line's time.</summary>

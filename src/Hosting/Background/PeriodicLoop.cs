@@ -25,6 +25,7 @@ public sealed class PeriodicLoop(string name, TimeSpan every, Action round, Back
 public static class PeriodicLoopRegistration
 {
     /// <summary>Adds a loop. Not by AddHostedService, which takes only the first of several services of one type.</summary>
-    public static void AddPeriodicLoop(this IServiceCollection services, string name, TimeSpan every, Func<IServiceProvider, Action> round) =>
+    public static IServiceCollection AddPeriodicLoop(
+        this IServiceCollection services, string name, TimeSpan every, Func<IServiceProvider, Action> round) =>
         services.AddSingleton<IHostedService>(s => new PeriodicLoop(name, every, round(s), s.GetRequiredService<BackgroundLoops>()));
 }

@@ -14,7 +14,9 @@ public sealed class SpaceReserve(string file)
     /// <summary>How much is kept, in bytes: the journal of some hundred deletions.</summary>
     public const int Size = 4 * 1024 * 1024;
 
-    /// <summary>How often it is taken, also while nothing is written: where other programs fill the volume, free room does not stay free.</summary>
+    /// <summary>
+    /// How often it is taken, also while nothing is written: where other programs fill the volume, free room does not stay free.
+    /// </summary>
     public static readonly TimeSpan TakeEvery = TimeSpan.FromSeconds(5);
 
     // What stays free beyond it, so that taking it does not stop those who write at the same moment.

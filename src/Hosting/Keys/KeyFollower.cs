@@ -60,7 +60,8 @@ public sealed partial class KeyFollower : IDisposable
             Take(await read(cancellationToken));
             failure = null;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException or FormatException or JsonException or InvalidOperationException
+        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException or FormatException
+            or JsonException or InvalidOperationException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             if (failure != e.Message) LogFailure(log, publisher, LogText.Clean(e.Message), keys.Current.Count);

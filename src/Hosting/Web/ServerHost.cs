@@ -184,7 +184,8 @@ public static class ServerHost
         }
         catch (Exception e) when (e is SocketException or ArgumentException)
         {
-            throw new OperatorException($"cannot notify systemd at NOTIFY_SOCKET {Environment.GetEnvironmentVariable("NOTIFY_SOCKET")}: {e.Message}", e);
+            throw new OperatorException(
+                $"cannot notify systemd at NOTIFY_SOCKET {Environment.GetEnvironmentVariable("NOTIFY_SOCKET")}: {e.Message}", e);
         }
     }
 

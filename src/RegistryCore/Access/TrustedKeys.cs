@@ -53,7 +53,10 @@ internal sealed partial class TrustedKeys : BackgroundLoop
             }
         }
 
-        if (certificatesFile is not null && !TryTakeBundle(out var problem)) throw new OperatorException($"registry.tokenServer.certificatesFile: {problem}");
+        if (certificatesFile is not null && !TryTakeBundle(out var problem))
+        {
+            throw new OperatorException($"registry.tokenServer.certificatesFile: {problem}");
+        }
     }
 
     /// <summary>Whether any key is trusted.</summary>
@@ -112,7 +115,9 @@ internal sealed partial class TrustedKeys : BackgroundLoop
         return keyId is not null && bundle.Keys.TryGetValue(keyId, out known) ? known : bundle.Prove(chain, Clock.GetUtcNow());
     }
 
-    /// <summary>Reads the certificates again, where there are any; on failure the last good ones stay in force. True when they are fresh.</summary>
+    /// <summary>
+    /// Reads the certificates again, where there are any; on failure the last good ones stay in force. True when they are fresh.
+    /// </summary>
     private bool TakeBundle()
     {
         if (certificatesFile is null) return true;
@@ -141,7 +146,8 @@ internal sealed partial class TrustedKeys : BackgroundLoop
     }
 
     [LoggerMessage(
-        EventId = LogEvents.TrustedCertificatesUnreadable, EventName = nameof(LogEvents.TrustedCertificatesUnreadable), Level = LogLevel.Warning,
+        EventId = LogEvents.TrustedCertificatesUnreadable, EventName = nameof(LogEvents.TrustedCertificatesUnreadable),
+        Level = LogLevel.Warning,
         Message = "Could not read the trusted certificates ({Reason}); continuing with the known ones and retrying")]
     private static partial void LogFailure(ILogger log, string reason);
 }

@@ -23,8 +23,13 @@ internal static class RestoreCommand
             var backup = arguments.GetRequiredValue(directory).FullName;
             DataDirectory.Ensure(options.DataDirectory); // for its owner alone, as the token server's part is
             if (await RunAsync(backup, options.Root, arguments.GetValue(begin), cancellationToken) is not { } report) return 0;
-            var text = $"restored {report.Blobs} blobs to {options.Root}; {report.Damaged.Count} blobs or manifests are missing from the backup or damaged in it";
-            await Console.Out.WriteLineAsync(arguments.GetValue(json) ? JsonSerializer.Serialize(report, StorageCommands.Indented) : string.Join("\n  ", report.Damaged.Prepend(text)));
+            var text =
+                $"restored {report.Blobs} blobs to {options.Root}; {report.Damaged.Count} blobs or manifests are missing from the backup "
+                + $"or damaged in it";
+            await Console.Out.WriteLineAsync(
+                arguments.GetValue(json)
+                ? JsonSerializer.Serialize(report, StorageCommands.Indented)
+                : string.Join("\n  ", report.Damaged.Prepend(text)));
             return report.Damaged.Count == 0 ? 0 : 1;
         });
         return command;

@@ -12,7 +12,9 @@ namespace AuthIndex.RegistryCore.Commands;
 internal static class StorageCommands
 {
     /// <summary>How commands write JSON: for people too, and never part of an HTML page.</summary>
-    internal static readonly JsonSerializerOptions Indented = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    internal static readonly JsonSerializerOptions Indented = new(
+        JsonSerializerDefaults.Web) { WriteIndented = true,
+            Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static IEnumerable<Command> All(CommandLine shared) =>
         [Gc(shared), Scrub(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared), Import(shared)];
