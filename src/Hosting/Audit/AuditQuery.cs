@@ -43,7 +43,7 @@ public sealed record AuditQuery
 
     /// <summary>The text of a member; empty where there is none.</summary>
     public static string Text(JsonElement line, string member) =>
-        line.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+        line.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() ?? "" : "";
 
     /// <summary>The texts of a list; none where there is none.</summary>
     public static IEnumerable<string> Texts(JsonElement line, string member) =>

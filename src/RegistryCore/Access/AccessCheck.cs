@@ -39,7 +39,7 @@ internal sealed class AccessCheck(BearerValidator validator, Challenge challenge
                 if (RequestRecord.Current is { } request) (request.Account, request.TokenId) = (token.Subject, token.Id);
                 if (required is not null && !token.Grants(required))
                 {
-                    return Refuse("insufficient", Insufficient(token, required, asked!, source, isRead));
+                    return Refuse("insufficient", Insufficient(token, required, asked ?? required, source, isRead));
                 }
 
                 metrics.TokenChecked("good");

@@ -18,7 +18,7 @@ internal sealed record V2Request(HttpContext Http, RepositoryName Repository, st
     public CancellationToken Aborted => Http.RequestAborted;
 
     /// <summary>The caller's token as it was sent: to show to the index and to nobody else.</summary>
-    public string TokenText => AccessCheck.TokenIn(Http.Request.Headers.Authorization)!;
+    public string TokenText => AccessCheck.TokenIn(Http.Request.Headers.Authorization) ?? "";
 
     /// <summary>The value of a query parameter; null when it is absent, the first when it is repeated.</summary>
     public string? Query(string name) => Http.Request.Query[name] is [var first, ..] ? first : null;
