@@ -17,7 +17,8 @@ namespace AuthIndex.TokenServer;
 /// </summary>
 internal sealed partial class TokenServerEndpoint(TokenServerPath path, AccessCheck access, ILogger<TokenServerEndpoint> log)
 {
-    private static readonly ErrorAnswer NotFound = ErrorAnswer.NotFound($"there is nothing here: tokens are at {TokenEndpoint.Path}, keys at {JwksEndpoint.Path}");
+    private static readonly ErrorAnswer NotFound =
+        ErrorAnswer.NotFound($"there is nothing here: tokens are at {TokenEndpoint.Path}, keys at {JwksEndpoint.Path}");
 
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
@@ -33,7 +34,9 @@ internal sealed partial class TokenServerEndpoint(TokenServerPath path, AccessCh
         }
         catch (Exception e) when (!context.Response.HasStarted && MalformedBody.StatusOf(e) is { } status)
         {
-            var answer = status == StatusCodes.Status413PayloadTooLarge ? ErrorAnswer.TooLarge : ErrorAnswer.InvalidRequest("the request cannot be read");
+            var answer = status == StatusCodes.Status413PayloadTooLarge
+                ? ErrorAnswer.TooLarge
+                : ErrorAnswer.InvalidRequest("the request cannot be read");
             await answer.SendAsync(context.Response);
         }
         catch (Exception e) when (!context.Response.HasStarted)
@@ -49,7 +52,10 @@ internal sealed partial class TokenServerEndpoint(TokenServerPath path, AccessCh
     private static void CountBody(HttpContext context)
     {
         if (context.Request.ContentLength is not null || RequestRecord.Current is not { } record) return;
-        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true }) context.Request.Body = new CountedBodyStream(context.Request.Body, record);
+        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true })
+        {
+            context.Request.Body = new CountedBodyStream(context.Request.Body, record);
+        }
     }
 
     private async Task RunAsync(HttpContext context)
@@ -83,11 +89,17 @@ internal sealed partial class TokenServerEndpoint(TokenServerPath path, AccessCh
             case RouteAccess.Anyone anyone:
                 return await anyone.Handler(Admit(request, row));
             case RouteAccess.Registry registry:
-                return access.Registry(request).TryGet(out var service, out refused) ? await registry.Handler(Admit(request, row), service) : refused;
+                return access.Registry(request).TryGet(out var service, out refused)
+                    ? await registry.Handler(Admit(request, row), service)
+                    : refused;
             case RouteAccess.Account account:
-                return (await access.AccountAsync(request)).TryGet(out var owner, out refused) ? await account.Handler(Admit(request, row), owner) : refused;
+                return (await access.AccountAsync(request)).TryGet(out var owner, out refused)
+                    ? await account.Handler(Admit(request, row), owner)
+                    : refused;
             case RouteAccess.Subject subject:
-                return (await access.SubjectAsync(request)).TryGet(out var caller, out refused) ? await subject.Handler(Admit(request, row), caller) : refused;
+                return (await access.SubjectAsync(request)).TryGet(out var caller, out refused)
+                    ? await subject.Handler(Admit(request, row), caller)
+                    : refused;
             default:
                 throw new UnreachableException($"Nobody answers {row.Access.GetType().Name}.");
         }
@@ -96,7 +108,11 @@ internal sealed partial class TokenServerEndpoint(TokenServerPath path, AccessCh
     /// <summary>Sets the row's limit, now that the caller is known: strangers are kept to the server's own.</summary>
     private static RouteRequest Admit(RouteRequest request, TokenServerRoute row)
     {
-        if (row.MaxBody > 0) request.Http.HttpContext.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = row.MaxBody;
+        if (row.MaxBody > 0)
+        {
+            request.Http.HttpContext.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = row.MaxBody;
+        }
+
         return request;
     }
 

@@ -14,7 +14,10 @@ using AuthIndex.TokenServer.Token;
 
 namespace AuthIndex.TokenServer;
 
-/// <summary>Who may ask, and who answers them: a handler is given the caller that its check found, so that none can be without. The family is closed.</summary>
+/// <summary>
+/// Who may ask, and who answers them: a handler is given the caller that its check found, so that none can be without. The family is
+/// closed.
+/// </summary>
 internal abstract record RouteAccess
 {
     private RouteAccess()
@@ -58,8 +61,18 @@ internal sealed record TokenServerRoute(string[] Methods, string Path, int MaxBo
 /// request but a row of it.
 /// </summary>
 internal sealed class TokenServerRoutes(
-    TokenEndpoint token, JwksEndpoint jwks, MetadataEndpoint metadata, AccessQueryEndpoint pullable, ReportEndpoint reports, CatalogEndpoint catalog, HealthEndpoint health, MetricsEndpoint metrics,
-    AccountTokensEndpoint accountTokens, RevokeEndpoint revoke, RevocationFeedEndpoint revocations, IntrospectionEndpoint introspection)
+    TokenEndpoint token,
+    JwksEndpoint jwks,
+    MetadataEndpoint metadata,
+    RevokeEndpoint revoke,
+    IntrospectionEndpoint introspection,
+    AccessQueryEndpoint pullable,
+    ReportEndpoint reports,
+    RevocationFeedEndpoint revocations,
+    CatalogEndpoint catalog,
+    AccountTokensEndpoint accountTokens,
+    HealthEndpoint health,
+    MetricsEndpoint metrics)
 {
     private const int Ordinary = TokenServerApp.MaxBodyBytes;
 

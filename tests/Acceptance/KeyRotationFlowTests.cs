@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer;
 using AuthIndex.TokenServer.Keys;
 using Microsoft.Extensions.DependencyInjection;

@@ -2,7 +2,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using AuthIndex.RegistryCore;
-using AuthIndex.TokenServer;
+using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;

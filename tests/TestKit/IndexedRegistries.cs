@@ -6,7 +6,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using AuthIndex.RegistryCore;
 using AuthIndex.RegistryCore.Access.IndexLink;
-using AuthIndex.TokenServer;
+using AuthIndex.TokenServer.Protocol;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 

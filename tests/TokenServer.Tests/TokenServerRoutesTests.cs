@@ -31,7 +31,8 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     public static TheoryData<string, string> SubjectRows() => Of(r => r.Access is RouteAccess.Subject);
 
     /// <summary>Every method of the rows that refuse wrong credentials.</summary>
-    public static TheoryData<string, string> CheckedRows() => Of(r => r.Access is RouteAccess.Registry or RouteAccess.Account or RouteAccess.Subject);
+    public static TheoryData<string, string> CheckedRows() =>
+        Of(r => r.Access is RouteAccess.Registry or RouteAccess.Account or RouteAccess.Subject);
 
     /// <summary>Every method of the rows that read a body.</summary>
     public static TheoryData<string, string> RowsWithBody() => Of(r => r.MaxBody > 0);
@@ -215,7 +216,8 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
         _ => null,
     };
 
-    private static TokenServerRoute RowOf(string method, string path) => Table.All.Single(r => r.Path == path && r.Methods.Contains(method));
+    private static TokenServerRoute RowOf(string method, string path) =>
+        Table.All.Single(r => r.Path == path && r.Methods.Contains(method));
 
     private static string HeadersOf(HttpResponseMessage answer) => string.Join('\n', answer.Headers.Concat(answer.Content.Headers)
         .Where(h => h.Key is not ("Date" or "X-Request-ID" or "Transfer-Encoding")).Select(h => $"{h.Key}: {string.Join(", ", h.Value)}").Order(StringComparer.Ordinal));
@@ -238,7 +240,8 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
         return (TokenServerRoutes)constructor.Invoke([.. constructor.GetParameters().Select(p => RuntimeHelpers.GetUninitializedObject(p.ParameterType))]);
     }
 
-    private static async Task<HttpResponseMessage> SendAsync(TokenServerHost host, string method, string path, AuthenticationHeaderValue? credentials, HttpContent? content = null)
+    private static async Task<HttpResponseMessage> SendAsync(
+        TokenServerHost host, string method, string path, AuthenticationHeaderValue? credentials, HttpContent? content = null)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path.Replace("{name}", "public/app", StringComparison.Ordinal).Replace("{id}", "x", StringComparison.Ordinal))
         {
@@ -248,7 +251,8 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
         return await host.Client.SendAsync(request, Cancel);
     }
 
-    private static async Task<string> TokenAsync(TokenServerHost host, string user = "alice", string password = TokenServerHost.AlicePassword)
+    private static async Task<string> TokenAsync(
+        TokenServerHost host, string user = "alice", string password = TokenServerHost.AlicePassword)
     {
         using var answer = await host.GetAsync("/token?service=registry&scope=repository:public/app:pull", user, password);
         return (await answer.JsonAsync())["token"]!.ToString();

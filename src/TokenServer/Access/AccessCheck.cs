@@ -1,7 +1,6 @@
 using AuthIndex.TokenServer.Authentication;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Token;
 
@@ -9,24 +8,28 @@ namespace AuthIndex.TokenServer.Access;
 
 /// <summary>The check before every row of the route table: who sent the request, or the answer to whoever it is not for.</summary>
 internal sealed class AccessCheck(
-    IReadOnlyList<RegistryService> services, CallerSignIn callers, TokenOwnerResolver issued, TokenIntrospection tokens, DecisionReport report, TimeProvider time)
+    IReadOnlyList<RegistryService> services,
+    Authenticator authenticator,
+    TokenIntrospection tokens,
+    DecisionReport report,
+    TimeProvider time)
 {
     private const string Bearer = "Bearer ";
     private const string AllServices = ""; // an account is one for all registries, and a search is over all of them
-    private static readonly SignInResult Anonymous = new(new SignInOutcome.SignedIn("", [], SignIn.Anonymous), null);
 
     /// <summary>A registry proves which one it is by its service name and its own credential, as HTTP Basic.</summary>
     public Result<RegistryService> Registry(RouteRequest request)
     {
-        var error = BasicCredentials.Read(request.Http.Headers.Authorization, out var credentials);
-        if (credentials is not null && services.FirstOrDefault(s => s.Name == credentials.User && s.Knows(credentials.Password)) is { } registry) return registry;
-        return error ?? ErrorAnswer.Unauthorized("only registries may ask here, with their service name and credential");
+        if (!BasicCredentials.TryRead(request.Http.Headers.Authorization, out var credentials, out var malformed)) return malformed;
+        var registry = credentials is null ? null : services.FirstOrDefault(s => s.Name == credentials.User && s.Knows(credentials.Password));
+        if (registry is not null) return registry;
+        return ErrorAnswer.Unauthorized("only registries may ask here, with their service name and credential");
     }
 
     /// <summary>Somebody signs in with an account's name and password, or with an access token, as HTTP Basic.</summary>
     public async ValueTask<Result<AccountCaller>> AccountAsync(RouteRequest request)
     {
-        if (BasicCredentials.Read(request.Http.Headers.Authorization, out var credentials) is { } malformed) return malformed;
+        if (!BasicCredentials.TryRead(request.Http.Headers.Authorization, out var credentials, out var malformed)) return malformed;
         if (credentials is null) return ErrorAnswer.Unauthorized("sign in with the account's name and password");
         var result = await SignInAsync(credentials, request);
         return result.Outcome is SignInOutcome.SignedIn who
@@ -41,9 +44,13 @@ internal sealed class AccessCheck(
     public async ValueTask<Result<SubjectCaller>> SubjectAsync(RouteRequest request)
     {
         var authorization = request.Http.Headers.Authorization;
-        if (authorization is [{ } header] && header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)) return await HolderAsync(header[Bearer.Length..].Trim(), request);
-        if (BasicCredentials.Read(authorization, out var credentials) is { } malformed) return malformed;
-        return Subject(credentials is null ? Anonymous : await SignInAsync(credentials, request), credentials?.User ?? "", request, services);
+        if (authorization is [{ } header] && header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        {
+            return await HolderAsync(header[Bearer.Length..].Trim(), request);
+        }
+
+        if (!BasicCredentials.TryRead(authorization, out var credentials, out var malformed)) return malformed;
+        return Subject(await SignInAsync(credentials, request), credentials?.User ?? "", request, services);
     }
 
     private async ValueTask<Result<SubjectCaller>> HolderAsync(string token, RouteRequest request)
@@ -54,19 +61,23 @@ internal sealed class AccessCheck(
         foreach (var service in services)
         {
             if (!tokens.TryRead(token, service.Audience, now, out var own, out _)) continue;
-            var result = own.Account.Length == 0 ? Anonymous : await issued.FindAsync(own.Account, own.Grant, own.SignIn, now, request.Aborted);
+            var result = own.Account.Length == 0
+                ? SignInResult.Anonymous
+                : await authenticator.FindHolderAsync(own.Account, own.Grant, own.SignIn, now, request.Aborted);
             return Subject(result, own.Account, request, [service]);
         }
 
         return ErrorAnswer.Unauthorized("the token is not one of this server, or has expired");
     }
 
-    private Result<SubjectCaller> Subject(SignInResult result, string user, RouteRequest request, IReadOnlyList<RegistryService> shown) => result.Outcome is SignInOutcome.SignedIn who
-        ? new SubjectCaller(who, result.Grant?.Narrowing ?? TokenRestriction.None, request.Address, shown)
-        : NotSignedIn(result, user, request);
+    private Result<SubjectCaller> Subject(SignInResult result, string user, RouteRequest request, IReadOnlyList<RegistryService> shown) =>
+        result.Outcome is SignInOutcome.SignedIn who
+            ? new SubjectCaller(who, result.Grant?.Narrowing ?? TokenRestriction.None, request.Address, shown)
+            : NotSignedIn(result, user, request);
 
-    private ValueTask<SignInResult> SignInAsync(BasicCredentials credentials, RouteRequest request) =>
-        callers.SignInAsync(credentials, new SignInContext(null, null, request.Address), request.Aborted);
+    private ValueTask<SignInResult> SignInAsync(BasicCredentials? credentials, RouteRequest request) =>
+        authenticator.AuthenticateAsync(credentials, new SignInContext(null, null, request.Address), request.Aborted);
 
-    private ErrorAnswer NotSignedIn(SignInResult result, string user, RouteRequest request) => report.NotSignedIn(result, user, request.Address, AllServices, time.GetUtcNow());
+    private ErrorAnswer NotSignedIn(SignInResult result, string user, RouteRequest request) =>
+        report.NotSignedIn(result, user, request.Address, AllServices, time.GetUtcNow());
 }

@@ -16,4 +16,5 @@ internal sealed record AccountCaller(SignInOutcome.SignedIn Who, Grant? Grant, I
 /// <param name="Restriction">What the token that they showed is good for.</param>
 /// <param name="Address">Where they are; null when unknown.</param>
 /// <param name="Services">The registries that the answer may speak of: all, or the one that their token is for.</param>
-internal sealed record SubjectCaller(SignInOutcome.SignedIn Who, TokenRestriction Restriction, IPAddress? Address, IReadOnlyList<RegistryService> Services);
+internal sealed record SubjectCaller(
+    SignInOutcome.SignedIn Who, TokenRestriction Restriction, IPAddress? Address, IReadOnlyList<RegistryService> Services);

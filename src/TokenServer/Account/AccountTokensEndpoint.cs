@@ -14,7 +14,14 @@ namespace AuthIndex.TokenServer.Account;
 /// outlives it or can do more.
 /// </summary>
 internal sealed class AccountTokensEndpoint(
-    GrantStore store, GrantFactory factory, RememberedGrants remembered, GrantUsageRecorder recorder, GrantLimits limits, DecisionReport report, TimeProvider time, ILogger<AccountTokensEndpoint> log)
+    GrantStore store,
+    GrantFactory factory,
+    RememberedGrants remembered,
+    GrantUsageRecorder recorder,
+    GrantLimits limits,
+    DecisionReport report,
+    TimeProvider time,
+    ILogger<AccountTokensEndpoint> log)
 {
     /// <summary>Where it is.</summary>
     public const string Path = "/account/v1/tokens";
@@ -25,7 +32,9 @@ internal sealed class AccountTokensEndpoint(
 
     private static readonly ErrorAnswer PasswordOnly = ErrorAnswer.Forbidden("tokens are made and ended with the account's password, not with a token");
 
-    /// <summary>Lists the account's tokens. A token that was cut down to less than its account may is told of itself, and of no other.</summary>
+    /// <summary>
+    /// Lists the account's tokens. A token that was cut down to less than its account may is told of itself, and of no other.
+    /// </summary>
     public async Task<Answer> ListAsync(RouteRequest request, AccountCaller caller)
     {
         await recorder.WriteAsync();
@@ -48,18 +57,30 @@ internal sealed class AccountTokensEndpoint(
         if (caller.Grant is not null) return PasswordOnly;
 
         // A form on somebody's web page cannot send this type, so no browser that knows the password is made to call.
-        if (!MediaTypeHeaderValue.TryParse(request.Http.ContentType, out var type) || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
+        if (!MediaTypeHeaderValue.TryParse(request.Http.ContentType, out var type)
+            || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
         {
             return ErrorAnswer.InvalidRequest("the body is not JSON: its Content-Type must be application/json");
         }
 
         var body = await request.ReadBodyAsync();
-        if (!AccessTokenRequest.TryRead(body.Span, out var wanted, out var problem) || !wanted.TryCheck(limits, out var lifetime, out var narrowing, out problem)) return ErrorAnswer.InvalidRequest(problem);
+        if (!AccessTokenRequest.TryRead(body.Span, out var wanted, out var problem) || !wanted.TryCheck(limits, out var lifetime, out var narrowing, out problem))
+        {
+            return ErrorAnswer.InvalidRequest(problem);
+        }
+
         if (Obstacle(caller.Who) is { } obstacle) return obstacle;
 
         var (grant, secret, refusal) = await factory.MakeAccessAsync(caller.Who.Account, caller.Who.Origin, wanted.Name, lifetime, narrowing, caller.Who.EndingsSeen);
-        if (refusal == GrantRefusal.AccountEnded) return report.NotSignedIn(new SignInResult(SignInOutcome.Overtaken, null), caller.Who.Account, caller.Address, NoService, time.GetUtcNow());
-        if (refusal is not null) return ErrorAnswer.LimitReached($"you have {limits.AccessPerAccount} access tokens, the most that an account may have: end one first");
+        if (refusal == GrantRefusal.AccountEnded)
+        {
+            return report.NotSignedIn(new SignInResult(SignInOutcome.Overtaken, null), caller.Who.Account, caller.Address, NoService, time.GetUtcNow());
+        }
+
+        if (refusal is not null)
+        {
+            return ErrorAnswer.LimitReached($"you have {limits.AccessPerAccount} access tokens, the most that an account may have: end one first");
+        }
 
         GrantLog.Made(log, grant);
         return new JsonAnswer(StatusCodes.Status201Created, JsonBytes.Write((grant, limits, secret), static (json, made) => GrantJson.Write(json, made.grant, made.limits, made.secret)));

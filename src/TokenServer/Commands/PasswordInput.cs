@@ -9,7 +9,7 @@ namespace AuthIndex.TokenServer.Commands;
 internal static class PasswordInput
 {
     // A line without end must not fill the memory; any password that is taken is far shorter.
-    private const int MaxBytes = IdentityChain.MaxPasswordBytes;
+    private const int MaxBytes = PasswordSignIn.MaxPasswordBytes;
 
     // NIST SP 800-63B section 3.1.1.2 asks for at least 8 characters beside another factor, and 15 without.
     private const int ShortPassword = 8;

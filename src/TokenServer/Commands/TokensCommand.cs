@@ -4,8 +4,6 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.Identity.Passwords;
-using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.State;
@@ -228,7 +226,7 @@ internal static class TokensCommand
 
         account = await NamedAccount.ResolveAsync(options, account, Time, cancellationToken);
         using var sources = new AccountSources(options, Time);
-        var identities = new IdentityChain(sources.All, new PasswordCache(TimeSpan.Zero, Time), new SuspendedAccounts(), new SignInLimits(options.SignInLimits, Time)); // who is suspended may come back
+        var identities = new IdentityChain(sources.All); // who is suspended may come back
         return await identities.FindAsync(account, cancellationToken) switch
         {
             SignInOutcome.SignedIn who => (who.Account, who.Origin),

@@ -5,13 +5,20 @@ using AuthIndex.Hosting.Configuration;
 
 namespace AuthIndex.TokenServer.Grants;
 
-/// <summary>What somebody wants an access token to be like: the body of a POST to the account's API, or the options of the command.</summary>
+/// <summary>
+/// What somebody wants an access token to be like: the body of a POST to the account's API, or the options of the command.
+/// </summary>
 /// <param name="Name">What to call it.</param>
 /// <param name="Expires">After how long it ends, as <c>30d</c>; null for the longest time there is.</param>
 /// <param name="Repositories">The repositories it is good for, as patterns of policies; null or empty for all.</param>
 /// <param name="Actions">The actions it is good for; null or empty for all.</param>
 /// <param name="Addresses">The networks it is good from; null or empty for all.</param>
-internal sealed record AccessTokenRequest(string Name, string? Expires = null, IReadOnlyList<string>? Repositories = null, IReadOnlyList<string>? Actions = null, IReadOnlyList<string>? Addresses = null)
+internal sealed record AccessTokenRequest(
+    string Name,
+    string? Expires = null,
+    IReadOnlyList<string>? Repositories = null,
+    IReadOnlyList<string>? Actions = null,
+    IReadOnlyList<string>? Addresses = null)
 {
     /// <summary>The largest body read, in bytes.</summary>
     public const int MaxBytes = 64 * 1024;
@@ -29,7 +36,8 @@ internal sealed record AccessTokenRequest(string Name, string? Expires = null, I
     /// <param name="body">The body.</param>
     /// <param name="request">The request, when it is well formed.</param>
     /// <param name="problem">What is wrong otherwise, fit for the caller's eyes.</param>
-    public static bool TryRead(ReadOnlySpan<byte> body, [NotNullWhen(true)] out AccessTokenRequest? request, [NotNullWhen(false)] out string? problem)
+    public static bool TryRead(
+        ReadOnlySpan<byte> body, [NotNullWhen(true)] out AccessTokenRequest? request, [NotNullWhen(false)] out string? problem)
     {
         try
         {
@@ -50,14 +58,22 @@ internal sealed record AccessTokenRequest(string Name, string? Expires = null, I
     /// <param name="lifetime">How long it lasts, when it can be made.</param>
     /// <param name="narrowing">What it is good for, when it can be made.</param>
     /// <param name="problem">What is wrong otherwise.</param>
-    public bool TryCheck(GrantLimits limits, out TimeSpan lifetime, out TokenRestriction narrowing, [NotNullWhen(false)] out string? problem)
+    public bool TryCheck(
+        GrantLimits limits,
+        out TimeSpan lifetime,
+        [NotNullWhen(true)] out TokenRestriction? narrowing,
+        [NotNullWhen(false)] out string? problem)
     {
+        narrowing = null;
         lifetime = limits.AccessLifetime;
-        narrowing = TokenRestriction.None;
         problem = Grant.NameProblem(Name);
-        if (problem is null && Expires is not null && !Duration.TryParse(Expires, out lifetime)) problem = $"'{Hosting.LogText.Clean(Expires)}' is no duration; write it like 30d or 12h";
-        problem ??= limits.LifetimeProblem(lifetime) ?? TokenRestriction.Read(Texts(Repositories), Texts(Actions), Texts(Addresses), out narrowing);
-        return problem is null;
+        if (problem is null && Expires is not null && !Duration.TryParse(Expires, out lifetime))
+        {
+            problem = $"'{Hosting.LogText.Clean(Expires)}' is no duration; write it like 30d or 12h";
+        }
+
+        problem ??= limits.LifetimeProblem(lifetime);
+        return problem is null && TokenRestriction.TryRead(Texts(Repositories), Texts(Actions), Texts(Addresses), out narrowing, out problem);
     }
 
     // A list may hold null in JSON, whatever its type says; as a text that names nothing it is refused like any other.

@@ -74,7 +74,7 @@ internal sealed class GrantRow
     /// </summary>
     public Grant Read()
     {
-        if (TokenRestriction.Read(Split(Repositories), Split(Actions), Split(Addresses), out var narrowing) is not null) narrowing = TokenRestriction.Everything;
+        if (!TokenRestriction.TryRead(Split(Repositories), Split(Actions), Split(Addresses), out var narrowing, out _)) narrowing = TokenRestriction.Everything;
         return new Grant(
             Id!, TokenKinds.Parse(Kind), Account, Name, Service, Client, Time(CreatedAt), Time(ExpiresAt), UsedAt is { } used ? Time(used) : null, UsedFrom, narrowing)
         {

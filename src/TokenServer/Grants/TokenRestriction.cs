@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using AuthIndex.Hosting;
 using AuthIndex.TokenContract;
@@ -36,37 +37,63 @@ internal sealed record TokenRestriction(IReadOnlyList<ResourcePattern> Repositor
     public bool IsNone => Repositories.Count == 0 && Actions.IsEmpty && Addresses.Count == 0;
 
     /// <summary>Reads what somebody asks a token to be narrowed to.</summary>
-    /// <returns>Null when it is well formed; otherwise what is wrong.</returns>
-    public static string? Read(IReadOnlyList<string> repositories, IReadOnlyList<string> actions, IReadOnlyList<string> addresses, out TokenRestriction narrowing)
+    /// <param name="repositories">The patterns.</param>
+    /// <param name="actions">The actions.</param>
+    /// <param name="addresses">The networks.</param>
+    /// <param name="narrowing">What it is narrowed to, when all are well formed.</param>
+    /// <param name="problem">What is wrong otherwise.</param>
+    public static bool TryRead(
+        IReadOnlyList<string> repositories,
+        IReadOnlyList<string> actions,
+        IReadOnlyList<string> addresses,
+        [NotNullWhen(true)] out TokenRestriction? narrowing,
+        [NotNullWhen(false)] out string? problem)
     {
-        narrowing = None;
-        if (repositories.Count > MaxEntries) return $"more than {MaxEntries} patterns for repositories";
-        if (addresses.Count > MaxEntries) return $"more than {MaxEntries} addresses";
-        var patterns = new List<ResourcePattern>();
-        foreach (var text in repositories)
+        var (patterns, allowed, networks) = (new List<ResourcePattern>(), ActionSet.None, new List<IPNetwork>());
+        problem = repositories.Count > MaxEntries ? $"more than {MaxEntries} patterns for repositories"
+            : addresses.Count > MaxEntries ? $"more than {MaxEntries} addresses"
+            : ReadPatterns(repositories, patterns) ?? ReadActions(actions, ref allowed) ?? ReadNetworks(addresses, networks);
+        narrowing = problem is null ? new TokenRestriction(patterns, allowed, networks) : null;
+        return narrowing is not null;
+    }
+
+    private static string? ReadPatterns(IReadOnlyList<string> texts, List<ResourcePattern> patterns)
+    {
+        foreach (var text in texts)
         {
             if (ResourcePatternReader.Parse(text, out var pattern) is { } problem) return LogText.Clean(problem);
-            if (pattern!.NamesAccount || pattern.NamesGroup) return $"'{LogText.Clean(text)}': a token is one account's and knows no placeholders; write the name";
+            if (pattern is not { NamesAccount: false, NamesGroup: false })
+            {
+                return $"'{LogText.Clean(text)}': a token is one account's and knows no placeholders; write the name";
+            }
+
             patterns.Add(pattern);
         }
 
-        if (patterns.Sum(p => p.Wildcards) > MaxWildcards) return $"more than {MaxWildcards} wildcards in the patterns for repositories";
+        return patterns.Sum(p => p.Wildcards) > MaxWildcards
+            ? $"more than {MaxWildcards} wildcards in the patterns for repositories"
+            : null;
+    }
 
-        var allowed = ActionSet.None;
-        foreach (var word in actions)
+    private static string? ReadActions(IReadOnlyList<string> words, ref ActionSet allowed)
+    {
+        foreach (var word in words)
         {
             if (!ActionSet.TryParseWord(word, out var action)) return LogText.Clean(RuleReader.Unknown(word, []));
             allowed = allowed.Union(action);
         }
 
-        var networks = new List<IPNetwork>();
-        foreach (var text in addresses)
+        return null;
+    }
+
+    private static string? ReadNetworks(IReadOnlyList<string> texts, List<IPNetwork> networks)
+    {
+        foreach (var text in texts)
         {
             if (CidrParser.Parse(text, out var network) is { } problem) return LogText.Clean(problem);
             networks.Add(network);
         }
 
-        narrowing = new TokenRestriction(patterns, allowed, networks);
         return null;
     }
 

@@ -8,21 +8,26 @@ namespace AuthIndex.TokenServer.Identity;
 /// What is known of an account without its password: people from where they sign in, robots from the policy. People are
 /// remembered for a moment, so that the dozens of requests of a push do not each search a directory.
 /// </summary>
-internal sealed class AccountFinder(IdentityChain identities, SuspendedAccounts suspended, PolicyStore policies, TimeProvider time)
+internal sealed class AccountFinder(
+    IdentityChain identities, PasswordCache passwords, SuspendedAccounts suspended, PolicyStore policies, TimeProvider time)
 {
     private static readonly TimeSpan For = TimeSpan.FromSeconds(30);
 
     private readonly PasswordCache remembered = new(For, time);
 
-    /// <summary>What the account may sign in as now: signed in, unknown, refused or unavailable.</summary>
+    /// <summary>What the account may sign in as now, were it not suspended: signed in, unknown, refused or unavailable.</summary>
     public async ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
     {
-        var outcome = Robot.NameIn(account) is { } robot
-            ? Find(account, robot)
-            : await remembered.GetAsync(account, "", identities.Version, (user, _, cancel) => identities.FindAsync(user, cancel).AsTask(), cancellationToken);
+        if (Robot.NameIn(account) is { } robot) return Find(account, robot);
+        var version = identities.Version + suspended.NewestEnding;
+        return await remembered.GetAsync(account, "", version, (user, _, cancel) => AskAsync(user, cancel), cancellationToken);
+    }
 
-        // Robots pass no identity chain, and what is remembered may be older than a suspension.
-        return suspended.Check(outcome);
+    private async Task<SignInOutcome> AskAsync(string account, CancellationToken cancellationToken)
+    {
+        var outcome = await identities.FindAsync(account, cancellationToken);
+        if (outcome is SignInOutcome.UnknownAccount or SignInOutcome.Refused) passwords.Forget(account);
+        return outcome;
     }
 
     private SignInOutcome Find(string account, string name)

@@ -1,6 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
 using AuthIndex.Hosting.Web;
-using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Identity;
@@ -31,12 +30,6 @@ internal sealed class CertificateSource(ClientCertificateOptions options, TimePr
             ? SignedIn(account) with { TokensEnd = new DateTimeOffset(certificate.NotAfter) }
             : new SignInOutcome.Refused($"the client certificate has no {options.AccountFrom} that is an account");
     }
-
-    /// <inheritdoc/>
-    public ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken) => new(Unknown);
-
-    /// <inheritdoc/>
-    public ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) => new(Unknown);
 
     /// <summary>Who has a token of such a name had the certificate when the token was issued.</summary>
     public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) =>

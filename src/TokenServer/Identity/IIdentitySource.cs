@@ -1,8 +1,6 @@
-using AuthIndex.TokenServer.Identity.Passwords;
-
 namespace AuthIndex.TokenServer.Identity;
 
-/// <summary>One place that accounts come from. Sources are asked in turn by the <see cref="IdentityChain"/>, which has refused impossible names and passwords before.</summary>
+/// <summary>One place that accounts come from, where an account can be looked up without its password.</summary>
 internal interface IIdentitySource
 {
     /// <summary>The source's word in <c>signedInBy</c>.</summary>
@@ -13,24 +11,6 @@ internal interface IIdentitySource
 
     /// <summary>A number that grows when earlier outcomes may no longer hold. Asked at every sign-in, so it must cost no more than a stat.</summary>
     long Version { get; }
-
-    /// <summary>Checks a password. An account that is unknown is told at once; the chain makes up for the time.</summary>
-    /// <param name="by">For whom, where it must wait for its turn.</param>
-    /// <param name="user">The user name.</param>
-    /// <param name="password">The password.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken);
-
-    /// <summary>
-    /// Takes as long as refusing a wrong password would: unknown account, or unavailable where a wrong password would be. The password
-    /// of an account of another source does not leave this process.
-    /// </summary>
-    /// <param name="by">For whom, where it must wait for its turn.</param>
-    /// <param name="user">The user name.</param>
-    /// <param name="password">The password.</param>
-    /// <param name="wasAsked">Whether this source has been asked and did not know the account, which took its part of the time.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken);
 
     /// <summary>What the right password would give: signed in, unknown, refused or unavailable.</summary>
     ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken);

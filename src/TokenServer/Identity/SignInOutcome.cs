@@ -73,6 +73,9 @@ internal abstract record SignInOutcome
     {
         /// <summary>What the client may be told; null for no more than that the sign-in failed.</summary>
         public string? Told { get; init; }
+
+        /// <summary>A refusal whose reason the client may be told.</summary>
+        public static Refused AsTold(string reason) => new(reason) { Told = reason };
     }
 
     /// <summary>It cannot be found out now.</summary>

@@ -12,7 +12,7 @@ internal sealed record Suspension(string Account, DateTimeOffset Since, string B
 
 /// <summary>
 /// The suspended accounts, at hand for every sign-in. Whoever it was that let somebody in, password, token or memory, passes
-/// <see cref="Check"/>: the <see cref="IdentityChain"/> hands out no other outcome.
+/// <see cref="Check"/>: the authenticator hands out no other outcome.
 /// </summary>
 internal sealed class SuspendedAccounts
 {

@@ -17,7 +17,7 @@ namespace AuthIndex.TokenServer.Index;
 /// to. On request the answer also has the beginnings of all names that the caller may pull, so that a registry need not ask about a
 /// catalog that the caller may not see.
 /// </summary>
-internal sealed class AccessQueryEndpoint(TokenIntrospection tokens, TokenOwnerResolver issued, PolicyStore policies, TimeProvider time)
+internal sealed class AccessQueryEndpoint(TokenIntrospection tokens, Authenticator authenticator, PolicyStore policies, TimeProvider time)
 {
     /// <summary>Where registries ask.</summary>
     public const string Path = ServerPaths.Pullable;
@@ -28,13 +28,17 @@ internal sealed class AccessQueryEndpoint(TokenIntrospection tokens, TokenOwnerR
     /// <summary>Says which of the repositories in the body the holder of the token in it may pull.</summary>
     public async Task<Answer> AnswerAsync(RouteRequest request, RegistryService service)
     {
-        if (!PullableRequest.TryRead(await request.ReadBodyAsync(), out var question, out var malformed)) return ErrorAnswer.InvalidRequest(malformed);
+        if (!PullableRequest.TryRead(await request.ReadBodyAsync(), out var question, out var malformed))
+        {
+            return ErrorAnswer.InvalidRequest(malformed);
+        }
+
         var now = time.GetUtcNow();
         if (!tokens.TryRead(question.Token, service.Audience, now, out var own, out var bad)) return ErrorAnswer.InvalidRequest(bad);
 
         var result = own.Account.Length == 0
             ? Nobody
-            : await issued.FindAsync(own.Account, own.Grant, own.SignIn, now, request.Aborted);
+            : await authenticator.FindHolderAsync(own.Account, own.Grant, own.SignIn, now, request.Aborted);
         if (result.Outcome is SignInOutcome.Unavailable outage) return ErrorAnswer.Unavailable(outage.RetryAfter);
 
         // Whoever has lost the account or the grant since sees what everybody sees.

@@ -22,11 +22,15 @@ internal sealed class CatalogEndpoint(PolicyStore policies, CatalogReader catalo
 
     /// <summary>Answers a search.</summary>
     public Task<Answer> SearchAsync(RouteRequest request, SubjectCaller caller) => Task.FromResult<Answer>(
-        CatalogPage.TryRead(request.Http.Query, out var page, out var problem) ? Search(ViewOf(caller), request.Http.Query["q"].FirstOrDefault() ?? "", page) : problem);
+        CatalogPage.TryRead(request.Http.Query, out var page, out var problem)
+            ? Search(ViewOf(caller), request.Http.Query["q"].FirstOrDefault() ?? "", page)
+            : problem);
 
     /// <summary>Tells where a repository is, or its tags.</summary>
     public Task<Answer> DescribeAsync(RouteRequest request, SubjectCaller caller) => Task.FromResult<Answer>(
-        CatalogPage.TryRead(request.Http.Query, out var page, out var problem) ? Describe($"/{request.Argument}", ViewOf(caller), page) : problem);
+        CatalogPage.TryRead(request.Http.Query, out var page, out var problem)
+            ? Describe($"/{request.Argument}", ViewOf(caller), page)
+            : problem);
 
     private CatalogView ViewOf(SubjectCaller caller) => new(policies.Current, caller, time.GetUtcNow());
 
@@ -87,8 +91,12 @@ internal sealed class CatalogEndpoint(PolicyStore policies, CatalogReader catalo
         };
     }
 
-    /// <summary>Where the caller may find a repository. One that they may pull nowhere is not looked for: the time of the answer would tell that it exists.</summary>
-    private IReadOnlyList<RepositoryPlace> PlacesOf(RepositoryName name, IReadOnlyList<string> services) => services.Count == 0 ? [] : catalog.Places(name, services);
+    /// <summary>
+    /// Where the caller may find a repository. One that they may pull nowhere is not looked for: the time of the answer would tell that
+    /// it exists.
+    /// </summary>
+    private IReadOnlyList<RepositoryPlace> PlacesOf(RepositoryName name, IReadOnlyList<string> services) =>
+        services.Count == 0 ? [] : catalog.Places(name, services);
 
     private static string? Time(long? seconds) =>
         seconds is { } s ? DateTimeOffset.FromUnixTimeSeconds(s).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) : null;

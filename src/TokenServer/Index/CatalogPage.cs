@@ -23,5 +23,6 @@ internal readonly record struct CatalogPage(int Count, string After)
     }
 
     /// <summary>The <c>Link</c> header to the next page (RFC 8288); everything in it is escaped.</summary>
-    public string NextLink(string path, string last, string extra = "") => $"<{path}?n={Count}&last={Uri.EscapeDataString(last)}{extra}>; rel=\"next\"";
+    public string NextLink(string path, string last, string extra = "") =>
+        $"<{path}?n={Count}&last={Uri.EscapeDataString(last)}{extra}>; rel=\"next\"";
 }

@@ -10,14 +10,20 @@ namespace AuthIndex.TokenServer.Index;
 /// <param name="Token">The caller's token.</param>
 /// <param name="Address">Where the registry says the caller's request comes from; null when it does not say.</param>
 /// <param name="Repositories">The repositories.</param>
-/// <param name="WantsPrefixes">Whether the registry also asks where in its sorted catalogue anything may be that the caller can pull.</param>
+/// <param name="WantsPrefixes">
+/// Whether the registry also asks where in its sorted catalogue anything may be that the caller can pull.
+/// </param>
 internal sealed record PullableRequest(string Token, IPAddress? Address, IReadOnlyList<RepositoryName> Repositories, bool WantsPrefixes)
 {
-    /// <summary>Reads the body: an object with <c>token</c>, <c>repositories</c> and, where they are known or wanted, <c>address</c> and <c>prefixes</c>; other members are passed over.</summary>
+    /// <summary>
+    /// Reads the body: an object with <c>token</c>, <c>repositories</c> and, where they are known or wanted, <c>address</c> and
+    /// <c>prefixes</c>; other members are passed over.
+    /// </summary>
     /// <param name="body">The body.</param>
     /// <param name="request">The request, when it is well formed.</param>
     /// <param name="problem">What is wrong otherwise.</param>
-    public static bool TryRead(ReadOnlyMemory<byte> body, [NotNullWhen(true)] out PullableRequest? request, [NotNullWhen(false)] out string? problem)
+    public static bool TryRead(
+        ReadOnlyMemory<byte> body, [NotNullWhen(true)] out PullableRequest? request, [NotNullWhen(false)] out string? problem)
     {
         try
         {
@@ -32,13 +38,18 @@ internal sealed record PullableRequest(string Token, IPAddress? Address, IReadOn
         }
     }
 
-    private static bool TryRead(JsonElement root, [NotNullWhen(true)] out PullableRequest? request, [NotNullWhen(false)] out string? problem)
+    private static bool TryRead(
+        JsonElement root, [NotNullWhen(true)] out PullableRequest? request, [NotNullWhen(false)] out string? problem)
     {
         request = null;
         problem = "the body is not an object";
         if (root.ValueKind != JsonValueKind.Object) return false;
         problem = "the member token is not a text";
-        if (!root.TryGetProperty("token"u8, out var member) || member.ValueKind != JsonValueKind.String || member.GetString() is not { } token) return false;
+        if (!root.TryGetProperty("token"u8, out var member) || member.ValueKind != JsonValueKind.String || member.GetString() is not { } token)
+        {
+            return false;
+        }
+
         problem = "the member repositories is not an array";
         if (!root.TryGetProperty("repositories"u8, out var list) || list.ValueKind != JsonValueKind.Array) return false;
         problem = "the member address is not an IP address";

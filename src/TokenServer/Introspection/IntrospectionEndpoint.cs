@@ -11,7 +11,8 @@ namespace AuthIndex.TokenServer.Introspection;
 /// POST <c>/introspect</c> (RFC 7662): a registry asks whether a token for it is good at this moment, which its signature alone
 /// cannot tell: the token may have been revoked, its account suspended or gone.
 /// </summary>
-internal sealed partial class IntrospectionEndpoint(TokenIntrospection tokens, TokenOwnerResolver issued, TimeProvider time, ILogger<IntrospectionEndpoint> log)
+internal sealed partial class IntrospectionEndpoint(
+    TokenIntrospection tokens, Authenticator authenticator, TimeProvider time, ILogger<IntrospectionEndpoint> log)
 {
     /// <summary>Where registries ask.</summary>
     public const string Path = ServerPaths.Introspection;
@@ -21,12 +22,15 @@ internal sealed partial class IntrospectionEndpoint(TokenIntrospection tokens, T
     /// <summary>Says whether the token of a form is good for the registry that asks.</summary>
     public async Task<Answer> AnswerAsync(RouteRequest request, RegistryService service)
     {
-        if (await TokenOfAsync(request.Http, request.Aborted) is not { } text) return ErrorAnswer.InvalidRequest("the body is a form with one token (RFC 7662 section 2.1)");
+        if (await TokenOfAsync(request.Http, request.Aborted) is not { } text)
+        {
+            return ErrorAnswer.InvalidRequest("the body is a form with one token (RFC 7662 section 2.1)");
+        }
 
         var now = time.GetUtcNow();
         if (!tokens.TryRead(text, service.Audience, now, out var token, out var problem)) return Void(service, problem);
         if (token.Account.Length == 0) return JsonAnswer.Ok(Active(token));
-        switch ((await issued.FindAsync(token.Account, token.Grant, token.SignIn, now, request.Aborted)).Outcome)
+        switch ((await authenticator.FindHolderAsync(token.Account, token.Grant, token.SignIn, now, request.Aborted)).Outcome)
         {
             case SignInOutcome.SignedIn:
                 return JsonAnswer.Ok(Active(token));

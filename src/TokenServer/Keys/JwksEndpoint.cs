@@ -19,7 +19,9 @@ internal sealed class JwksEndpoint(KeyStore keys, TimeProvider time)
     public Task<Answer> AnswerAsync(RouteRequest request)
     {
         var document = Current();
-        var answer = IsKnownTo(request.Http, document.ETag) ? new JsonAnswer(StatusCodes.Status304NotModified, null) : JsonAnswer.Ok(document.Body);
+        var answer = IsKnownTo(request.Http, document.ETag)
+            ? new JsonAnswer(StatusCodes.Status304NotModified, null)
+            : JsonAnswer.Ok(document.Body);
         return Task.FromResult<Answer>(answer with { ETag = document.ETag, CacheControl = "public, max-age=60" });
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Microsoft.Extensions.Primitives;
 
@@ -14,15 +15,14 @@ internal sealed record BasicCredentials(string User, string Password)
     /// <summary>Reads the header.</summary>
     /// <param name="header">The values of <c>Authorization</c>; none at all is an anonymous request.</param>
     /// <param name="credentials">The credentials; null for an anonymous request.</param>
-    /// <returns>Null when the header is absent or well formed; otherwise the answer to give.</returns>
-    public static ErrorAnswer? Read(StringValues header, out BasicCredentials? credentials)
+    /// <param name="problem">The answer to give where the header is neither absent nor well formed.</param>
+    public static bool TryRead(StringValues header, out BasicCredentials? credentials, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
-        credentials = null;
-        if (header.Count == 0) return null;
-        if (header.Count > 1) return ErrorAnswer.InvalidRequest("more than one Authorization header");
-
-        credentials = Parse(header[0] ?? "");
-        return credentials is null ? ErrorAnswer.Unauthorized("the Authorization header does not hold Basic credentials (RFC 7617)") : null;
+        credentials = header is [{ } text] ? Parse(text) : null;
+        problem = header.Count > 1 ? ErrorAnswer.InvalidRequest("more than one Authorization header")
+            : header.Count == 1 && credentials is null ? ErrorAnswer.Unauthorized("the Authorization header does not hold Basic credentials (RFC 7617)")
+            : null;
+        return problem is null;
     }
 
     private static BasicCredentials? Parse(string header)

@@ -1,7 +1,6 @@
 using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.Authentication;
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
@@ -17,19 +16,17 @@ namespace AuthIndex.TokenServer.Token;
 /// they are read and in the words of their answers. Whatever goes wrong on the way is an <see cref="ErrorAnswer"/>.
 /// </summary>
 internal sealed class TokenEndpoint(
-    IReadOnlyList<RegistryService> services, CallerSignIn callers, CertificateSource certificates, SuspendedAccounts suspended, PolicyStore policies, TokenIssuer issuer, GrantFactory grants,
+    IReadOnlyList<RegistryService> services, Authenticator authenticator, PolicyStore policies, TokenIssuer issuer, GrantFactory grants,
     GrantUsageRecorder keeper, GrantLimits limits, DecisionReport report, UnauthenticatedRate rate, TimeProvider time)
 {
     /// <summary>Where tokens are asked for.</summary>
     public const string Path = ServerPaths.Token;
 
-    private static readonly SignInResult Anonymous = new(new SignInOutcome.SignedIn("", [], SignIn.Anonymous), null);
-
     /// <summary>Answers a query, as Docker's specification has it.</summary>
     public async Task<Answer> AnswerQueryAsync(RouteRequest http)
     {
         // 1 parse
-        var wrongHeader = BasicCredentials.Read(http.Http.Headers.Authorization, out var header);
+        _ = BasicCredentials.TryRead(http.Http.Headers.Authorization, out var header, out var wrongHeader);
         if (!TokenRequest.TryReadQuery(http.Http.QueryString.Value, header, services, out var request, out var problem)) return problem;
         return wrongHeader ?? await AnswerAsync(http, request);
     }
@@ -38,10 +35,12 @@ internal sealed class TokenEndpoint(
     public async Task<Answer> AnswerFormAsync(RouteRequest http)
     {
         // 1 parse
-        var wrongHeader = BasicCredentials.Read(http.Http.Headers.Authorization, out var header);
+        _ = BasicCredentials.TryRead(http.Http.Headers.Authorization, out var header, out var wrongHeader);
         if (!(await FormBody.ReadAsync(http)).TryGet(out var form, out var unreadable)) return wrongHeader ?? unreadable;
         if (wrongHeader is not null) return wrongHeader;
-        return TokenRequest.TryReadForm(form, header, services, out var request, out var problem) ? await AnswerAsync(http, request) : problem;
+        return TokenRequest.TryReadForm(form, header, services, out var request, out var problem)
+            ? await AnswerAsync(http, request)
+            : problem;
     }
 
     private async Task<Answer> AnswerAsync(RouteRequest http, TokenRequest request)
@@ -74,9 +73,8 @@ internal sealed class TokenEndpoint(
     private async Task<(SignInResult Result, string? RefreshToken)> AuthenticateAsync(RouteRequest http, TokenRequest request)
     {
         var span = TokenTraces.Source.StartActivity("sign in");
-        var result = request.Credentials is null
-            ? Recognize(http.Certificate)
-            : await callers.SignInAsync(request.Credentials, new SignInContext(request.Service.Name, request.Client, http.Address), http.Aborted);
+        var context = new SignInContext(request.Service.Name, request.Client, http.Address) { Certificate = http.Certificate };
+        var result = await authenticator.AuthenticateAsync(request.Credentials, context, http.Aborted);
         span?.SetTag("authindex.outcome", result.Outcome.Word);
         span?.Dispose();
         return request.WantsRefreshToken ? await WithRefreshTokenAsync(request, result, http.Address) : (result, null);
@@ -90,7 +88,11 @@ internal sealed class TokenEndpoint(
         var policy = policies.Current;
         var authorisation = Authorization.Decide(policy, caller, request.Scopes, now);
         if (who.PullOnly is { } reason) authorisation = authorisation.WithoutChanges(reason);
-        if (grant is not null) authorisation = authorisation.Keep(grant.Narrowing.Restrict, $"the access token {grant.Id} is not good for it");
+        if (grant is not null)
+        {
+            authorisation = authorisation.Keep(grant.Narrowing.Restrict, $"the access token {grant.Id} is not good for it");
+        }
+
         span?.Dispose();
         report.Decided(caller, grant, request.Scopes, authorisation, policy, now);
         return authorisation;
@@ -104,9 +106,6 @@ internal sealed class TokenEndpoint(
         _ => answer,
     };
 
-    private SignInResult Recognize(X509Certificate2? certificate) =>
-        certificates.Recognize(certificate) is { } outcome ? new SignInResult(suspended.Check(outcome), null) : Anonymous;
-
     /// <summary>
     /// Only a password is exchanged: what stands for it already must not make itself live longer, and nobody's is nobody's. A client
     /// that shows its refresh token keeps it, since many throw a new one away.
@@ -116,7 +115,11 @@ internal sealed class TokenEndpoint(
     {
         if (result.Outcome is not SignInOutcome.SignedIn who) return (result, null);
         if (result.Grant is { } grant) return (result, grant.Kind == TokenKind.Refresh ? request.Credentials!.Password : null);
-        if (!limits.GivesRefreshTokens || request.Credentials is null || who.PullOnly is not null || who.IsFoundByPasswordOnly) return (result, null);
+        if (!limits.GivesRefreshTokens || request.Credentials is null || who.PullOnly is not null || who.IsFoundByPasswordOnly)
+        {
+            return (result, null);
+        }
+
         await keeper.WriteAsync(); // a token whose use is not written down yet would look unused
         return await grants.GiveRefreshAsync(who, request.Service.Name, request.Client, address) is { } secret
             ? (result, secret.Text)

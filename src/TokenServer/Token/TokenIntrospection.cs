@@ -13,7 +13,12 @@ internal sealed class TokenIntrospection(KeyStore keys, Revocations revocations,
     /// <param name="now">The time.</param>
     /// <param name="own">The token, when it is good.</param>
     /// <param name="problem">What is wrong with it otherwise.</param>
-    public bool TryRead(string token, string audience, DateTimeOffset now, [NotNullWhen(true)] out IssuedTokenReader? own, [NotNullWhen(false)] out string? problem)
+    public bool TryRead(
+        string token,
+        string audience,
+        DateTimeOffset now,
+        [NotNullWhen(true)] out IssuedTokenReader? own,
+        [NotNullWhen(false)] out string? problem)
     {
         if (!IssuedTokenReader.TryRead(keys, issuer, token, audience, now, out own, out problem)) return false;
         if (!revocations.IsVoid(own.Account, own.Grant, own.Id, own.IssuedAt)) return true;

@@ -18,7 +18,13 @@ namespace AuthIndex.TokenServer.Token;
 /// <param name="Credentials">Who asks; null for an anonymous request, which only a GET can be.</param>
 /// <param name="WantsRefreshToken">Whether a refresh token is asked for.</param>
 /// <param name="IsForm">Whether it is a form, which is answered in the words of RFC 6749.</param>
-internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope> Scopes, string? Client, BasicCredentials? Credentials, bool WantsRefreshToken, bool IsForm)
+internal sealed record TokenRequest(
+    RegistryService Service,
+    IReadOnlyList<Scope> Scopes,
+    string? Client,
+    BasicCredentials? Credentials,
+    bool WantsRefreshToken,
+    bool IsForm)
 {
     /// <summary>The grant type of a token exchange (RFC 8693 section 2.1).</summary>
     public const string ExchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -73,9 +79,17 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
         string form, BasicCredentials? header, IReadOnlyList<RegistryService> services, [NotNullWhen(true)] out TokenRequest? request, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         request = null;
-        if (!Parameters.TryRead(form, FormSingles, out var found, out problem) || !TryCredentials(found, out var credentials, out problem)) return false;
+        if (!Parameters.TryRead(form, FormSingles, out var found, out problem) || !TryCredentials(found, out var credentials, out problem))
+        {
+            return false;
+        }
+
         var grantType = found["grant_type"];
-        if (header is not null && !IsSame(header, credentials, grantType == "password")) problem = ErrorAnswer.InvalidRequest("the Authorization header and the form hold different credentials");
+        if (header is not null && !IsSame(header, credentials, grantType == "password"))
+        {
+            problem = ErrorAnswer.InvalidRequest("the Authorization header and the form hold different credentials");
+        }
+
         if (problem is not null) return false;
         if (!ScopeSet.TryParse(found.Scopes, out var scopes, out var malformed))
         {
@@ -84,7 +98,11 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
         }
 
         var isExchange = grantType == ExchangeGrant;
-        if (!(isExchange ? TryTarget(found, services, out var service, out problem) : TryCommon(found, services, out service, out problem))) return false;
+        if (!(isExchange ? TryTarget(found, services, out var service, out problem) : TryCommon(found, services, out service, out problem)))
+        {
+            return false;
+        }
+
         request = new TokenRequest(service, scopes, found["client_id"], credentials, found["access_type"] == "offline", IsForm: true)
         {
             IsExchange = isExchange,
@@ -93,7 +111,8 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
         return true;
     }
 
-    private static bool TryCredentials(Parameters found, [NotNullWhen(true)] out BasicCredentials? credentials, [NotNullWhen(false)] out ErrorAnswer? problem)
+    private static bool TryCredentials(
+        Parameters found, [NotNullWhen(true)] out BasicCredentials? credentials, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         credentials = null;
         problem = null;
@@ -127,7 +146,8 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
     private static bool IsSame(BasicCredentials header, BasicCredentials form, bool isUserMeant) =>
         header.Password == form.Password && (!isUserMeant || header.User == form.User);
 
-    private static bool TrySubject(Parameters found, [NotNullWhen(true)] out BasicCredentials? credentials, [NotNullWhen(false)] out ErrorAnswer? problem)
+    private static bool TrySubject(
+        Parameters found, [NotNullWhen(true)] out BasicCredentials? credentials, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         var token = found["subject_token"];
         problem = token is null ? ErrorAnswer.InvalidRequest("the parameter subject_token is missing")
@@ -142,8 +162,15 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
         return credentials is not null;
     }
 
-    /// <summary>The registry that an exchange is for: the one of which all that is named is true (RFC 8693 section 2.1, "resource" and "audience").</summary>
-    private static bool TryTarget(Parameters found, IReadOnlyList<RegistryService> services, [NotNullWhen(true)] out RegistryService? service, [NotNullWhen(false)] out ErrorAnswer? problem)
+    /// <summary>
+    /// The registry that an exchange is for: the one of which all that is named is true (RFC 8693 section 2.1, "resource" and
+    /// "audience").
+    /// </summary>
+    private static bool TryTarget(
+        Parameters found,
+        IReadOnlyList<RegistryService> services,
+        [NotNullWhen(true)] out RegistryService? service,
+        [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         var (audience, resource) = (found["audience"], found["resource"]);
         if (audience is null && resource is null) return TryCommon(found, services, out service, out problem);
@@ -152,11 +179,17 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
             .Where(s => resource is null || (s.Url is not null && Uri.TryCreate(resource, UriKind.Absolute, out var url) && url == s.Url))
             .ToList();
         service = meant is [var only] ? only : null;
-        problem = service is null ? ErrorAnswer.InvalidTarget("service, audience and resource do not name one registry that this server issues tokens for") : ClientProblem(found);
+        problem = service is null
+            ? ErrorAnswer.InvalidTarget("service, audience and resource do not name one registry that this server issues tokens for")
+            : ClientProblem(found);
         return service is not null && problem is null;
     }
 
-    private static bool TryCommon(Parameters found, IReadOnlyList<RegistryService> services, [NotNullWhen(true)] out RegistryService? service, [NotNullWhen(false)] out ErrorAnswer? problem)
+    private static bool TryCommon(
+        Parameters found,
+        IReadOnlyList<RegistryService> services,
+        [NotNullWhen(true)] out RegistryService? service,
+        [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         // Some clients send no service where the challenge's is empty or unread; with one registry there is no doubt.
         var name = found["service"];
@@ -173,7 +206,9 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
     }
 
     private static ErrorAnswer? ClientProblem(Parameters found) =>
-        found["client_id"]?.Length > Grant.MaxNameLength ? ErrorAnswer.InvalidRequest($"the client_id has more than {Grant.MaxNameLength} characters") : null;
+        found["client_id"]?.Length > Grant.MaxNameLength
+            ? ErrorAnswer.InvalidRequest($"the client_id has more than {Grant.MaxNameLength} characters")
+            : null;
 
     /// <summary>The parameters of a query or form. One that is empty counts as not there (RFC 6749 section 3.2).</summary>
     private sealed class Parameters
@@ -187,7 +222,8 @@ internal sealed record TokenRequest(RegistryService Service, IReadOnlyList<Scope
 
         public string? this[string name] => singles.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
 
-        public static bool TryRead(string? text, string[] names, [NotNullWhen(true)] out Parameters? parameters, [NotNullWhen(false)] out ErrorAnswer? problem)
+        public static bool TryRead(
+            string? text, string[] names, [NotNullWhen(true)] out Parameters? parameters, [NotNullWhen(false)] out ErrorAnswer? problem)
         {
             var found = parameters = new Parameters();
             var count = 0;

@@ -2,6 +2,7 @@ using System.Net;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
@@ -67,7 +68,7 @@ public sealed class AccountEndingTests : IAsyncDisposable
     public async Task A_suspension_that_the_server_has_not_noticed_yet_keeps_grants_from_being_made()
     {
         host = await StartAsync();
-        var who = Assert.IsType<SignInOutcome.SignedIn>(await host.Service<IdentityChain>().SignInAsync("carol", password, null, CancellationToken.None));
+        var who = Assert.IsType<SignInOutcome.SignedIn>(await host.Service<PasswordSignIn>().SignInAsync("carol", password, null, CancellationToken.None));
         await using var database = new StateDatabase(host.Options.DatabaseFile);
         Assert.Null(await new Suspensions(database).SuspendAsync("carol", "root", "", host.Clock.GetUtcNow()));
         var maker = host.Service<GrantFactory>();

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.TestKit;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Authentication;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Identity.Throttling;
@@ -70,13 +71,30 @@ public sealed class SuspensionTests
     public async Task A_suspension_while_a_sign_in_is_under_way_ends_it()
     {
         var suspended = new SuspendedAccounts();
-        var chain = new IdentityChain([new SlowSource(() => suspended.Replace([new Suspension("alice", DateTimeOffset.UnixEpoch, "root", "")]))], new TokenServer.Identity.Passwords.PasswordCache(TimeSpan.FromMinutes(5), new FakeTimeProvider()), suspended, new SignInLimits(new SignInLimitsOptions(), new FakeTimeProvider()));
-        var outcome = Assert.IsType<SignInOutcome.Refused>(await chain.SignInAsync("alice", "pw", null, None));
+        var passwords = new PasswordSignIn(
+            new IdentityChain([new SlowSource(() => suspended.Replace([new Suspension("alice", DateTimeOffset.UnixEpoch, "root", "")]))]),
+            new PasswordCache(TimeSpan.FromMinutes(5), new FakeTimeProvider()),
+            suspended,
+            new SignInLimits(new SignInLimitsOptions(), new FakeTimeProvider()));
+        var outcome = Assert.IsType<SignInOutcome.Refused>(await passwords.SignInAsync("alice", "pw", null, None));
         Assert.Equal("the account is suspended since 1970-01-01 00:00:00Z by root", outcome.Reason);
-        Assert.IsType<SignInOutcome.Refused>(await chain.FindAsync("alice", None));
 
         suspended.Replace([]);
-        Assert.IsType<SignInOutcome.SignedIn>(await chain.FindAsync("alice", None));
+        Assert.IsType<SignInOutcome.SignedIn>(await passwords.SignInAsync("alice", "pw", null, None));
+    }
+
+    [Fact]
+    public async Task An_account_is_suspended_where_it_is_looked_up_without_a_password_too()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        var (suspended, now) = (server.Service<SuspendedAccounts>(), server.Clock.GetUtcNow());
+        Assert.IsType<SignInOutcome.SignedIn>(await FindAsync());
+        suspended.Replace([new Suspension("alice", now, "root", "")]);
+        Assert.IsType<SignInOutcome.Refused>(await FindAsync());
+        suspended.Replace([]);
+        Assert.IsType<SignInOutcome.SignedIn>(await FindAsync());
+
+        async Task<SignInOutcome> FindAsync() => (await server.Service<Authenticator>().FindHolderAsync("alice", null, null, now, None)).Outcome;
     }
 
     [Fact]
@@ -180,7 +198,7 @@ public sealed class SuspensionTests
 
     private static string WithoutDecision(string body) => System.Text.RegularExpressions.Regex.Replace(body, @"decision \w+", "decision", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
 
-    private sealed class SlowSource(Action meanwhile) : IIdentitySource
+    private sealed class SlowSource(Action meanwhile) : IPasswordSource
     {
         public string Name => "test";
 

@@ -4,6 +4,7 @@ using System.Text.Json;
 using AuthIndex.Hosting;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Protocol;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 

@@ -1,10 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Identity.Htpasswd;
 
 /// <summary>Accounts out of the htpasswd file.</summary>
-internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads) : IIdentitySource
+internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads) : IPasswordSource
 {
     // A full queue of cost-10 hashes is done in about this time.
     private static readonly TimeSpan Busy = TimeSpan.FromSeconds(5);
@@ -23,8 +24,7 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
         bool right;
         do
         {
-            var state = file.Current;
-            if (state.Content is not { } content) return new SignInOutcome.Unavailable(Outage, state.Failure!);
+            if (!TryContent(out var content, out var outage)) return outage;
             account = content.Find(user);
             if (account is null)
             {
@@ -47,8 +47,7 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
     /// <inheritdoc/>
     public async ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken)
     {
-        var state = file.Current;
-        if (state.Content is not { } content) return new SignInOutcome.Unavailable(Outage, state.Failure!);
+        if (!TryContent(out var content, out var outage)) return outage;
         var (came, _) = await threads.VerifyAsync(by, password, content.DecoyFor(user), cancellationToken);
         return came ? new SignInOutcome.UnknownAccount() : Overloaded();
     }
@@ -56,8 +55,7 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
     /// <inheritdoc/>
     public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
     {
-        var state = file.Current;
-        if (state.Content is not { } content) return new(new SignInOutcome.Unavailable(Outage, state.Failure!));
+        if (!TryContent(out var content, out var outage)) return new(outage);
         return new(content.Find(account) switch
         {
             null => content.Alike(account) is [var other, ..] ? Alike(other) : new SignInOutcome.UnknownAccount(),
@@ -67,10 +65,15 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
     }
 
     /// <inheritdoc/>
-    public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken)
+    public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) =>
+        new(TryContent(out var content, out var outage) ? new NamesFound(content.Alike(name)) : new NamesFound([], outage));
+
+    private bool TryContent([NotNullWhen(true)] out HtpasswdContent? content, [NotNullWhen(false)] out SignInOutcome.Unavailable? outage)
     {
         var state = file.Current;
-        return new(state.Content is { } content ? new NamesFound(content.Alike(name)) : new NamesFound([], new SignInOutcome.Unavailable(Outage, state.Failure!)));
+        content = state.Content;
+        outage = content is null ? new SignInOutcome.Unavailable(Outage, state.Failure ?? "the accounts cannot be read") : null;
+        return content is not null;
     }
 
     private static SignInOutcome.Refused Alike(string account) =>

@@ -9,7 +9,7 @@ using AuthIndex.TokenServer.Metrics;
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>Accounts out of one directory. Everything that waits for the directory does so on the directory's own threads.</summary>
-internal sealed class LdapSource : IIdentitySource, IDisposable
+internal sealed class LdapSource : IPasswordSource, IDisposable
 {
     private const int RememberedAccounts = 10_000;
 

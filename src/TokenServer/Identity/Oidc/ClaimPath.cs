@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 
 namespace AuthIndex.TokenServer.Identity.Oidc;
@@ -20,7 +21,7 @@ internal sealed class ClaimPath
     public string Text { get; }
 
     /// <summary>Reads a path.</summary>
-    public static bool TryParse(string text, out ClaimPath? path)
+    public static bool TryParse(string text, [NotNullWhen(true)] out ClaimPath? path)
     {
         var isPath = text.Split('/').All(n => n.Length > 0 && !n.Any(c => char.IsControl(c) || c is '{' or '}' or '?' or '[' or ']'));
         path = isPath ? new ClaimPath(text) : null;

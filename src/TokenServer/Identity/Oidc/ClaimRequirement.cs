@@ -14,7 +14,7 @@ internal sealed class ClaimRequirement
     public ClaimRequirement(string claim, IEnumerable<string> patterns)
     {
         if (!ClaimPath.TryParse(claim, out var path)) throw new ArgumentException("is no claim", nameof(claim));
-        this.claim = path!;
+        this.claim = path;
         this.patterns = [.. patterns.Select(ToRegex)];
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
 
@@ -22,34 +23,47 @@ internal sealed class ClaimTemplate
     /// <summary>Reads a template.</summary>
     /// <param name="text">The template.</param>
     /// <param name="ofGroups">Whether claims may be optional, and one a list.</param>
-    /// <param name="template">The template, when the answer is null.</param>
-    /// <returns>Null when it is one; otherwise what is wrong with it.</returns>
-    public static string? Parse(string text, bool ofGroups, out ClaimTemplate? template)
+    /// <param name="template">The template, when it is one.</param>
+    /// <param name="problem">What is wrong with it otherwise.</param>
+    public static bool TryParse(
+        string text, bool ofGroups, [NotNullWhen(true)] out ClaimTemplate? template, [NotNullWhen(false)] out string? problem)
     {
-        template = null;
-        var pieces = text.Split('{');
-        if (pieces.Length == 1) return "it has no claim in braces";
-        if (NameProblem(pieces[0] + "x") is not null || pieces[0].Contains('}', StringComparison.Ordinal)) return "it begins with what no name can begin with";
-
-        var read = new List<Part>();
-        for (var i = 1; i < pieces.Length; i++)
+        var (pieces, read) = (text.Split('{'), new List<Part>());
+        problem = pieces.Length == 1 ? "it has no claim in braces"
+            : NameProblem(pieces[0] + "x") is not null || pieces[0].Contains('}', StringComparison.Ordinal) ? "it begins with what no name can begin with"
+            : null;
+        for (var i = 1; i < pieces.Length && problem is null; i++)
         {
-            var close = pieces[i].IndexOf('}', StringComparison.Ordinal);
-            if (close < 0 || pieces[i].LastIndexOf('}') != close) return "its braces are no pairs";
-            var (claim, after) = (pieces[i][..close], pieces[i][(close + 1)..]);
-            if (after.Length == 0 && i < pieces.Length - 1) return "two claims stand side by side, so that nobody could tell where one ends";
-            if (after.Any(char.IsControl)) return "it holds a control character";
-            var isOptional = ofGroups && claim.EndsWith('?');
-            if (isOptional) claim = claim[..^1];
-            var isList = ofGroups && claim.EndsWith("[]", StringComparison.Ordinal);
-            if (isList) claim = claim[..^2];
-            if (!ClaimPath.TryParse(claim, out var path)) return $"'{claim}' is no claim";
-            read.Add(new Part(path!, after, isOptional, isList));
+            if (TryReadPart(pieces[i], ofGroups, isLast: i == pieces.Length - 1, out var part, out problem)) read.Add(part);
         }
 
-        if (read.Count(p => p.IsList) > 1) return "more than one claim is a list";
-        template = new ClaimTemplate(pieces[0], read);
-        return null;
+        if (read.Count(p => p.IsList) > 1) problem ??= "more than one claim is a list";
+        template = problem is null ? new ClaimTemplate(pieces[0], read) : null;
+        return template is not null;
+    }
+
+    /// <summary>Reads a claim and what follows it, from behind its opening brace.</summary>
+    private static bool TryReadPart(
+        string piece, bool ofGroups, bool isLast, [NotNullWhen(true)] out Part? part, [NotNullWhen(false)] out string? problem)
+    {
+        part = null;
+        var close = piece.IndexOf('}', StringComparison.Ordinal);
+        problem = "its braces are no pairs";
+        if (close < 0 || piece.LastIndexOf('}') != close) return false;
+        var (claim, after) = (piece[..close], piece[(close + 1)..]);
+        problem = "two claims stand side by side, so that nobody could tell where one ends";
+        if (after.Length == 0 && !isLast) return false;
+        problem = "it holds a control character";
+        if (after.Any(char.IsControl)) return false;
+
+        var isOptional = ofGroups && claim.EndsWith('?');
+        if (isOptional) claim = claim[..^1];
+        var isList = ofGroups && claim.EndsWith("[]", StringComparison.Ordinal);
+        if (isList) claim = claim[..^2];
+        problem = $"'{claim}' is no claim";
+        if (!ClaimPath.TryParse(claim, out var path)) return false;
+        (part, problem) = (new Part(path, after, isOptional, isList), null);
+        return true;
     }
 
     /// <summary>Makes the names of a token: exactly one, unless a claim is optional or a list.</summary>
@@ -71,7 +85,10 @@ internal sealed class ClaimTemplate
             foreach (var value in values)
             {
                 if (value.Length == 0) return $"the claim {part.Claim.Text} is empty";
-                if (part.After.Length > 0 && value.Contains(part.After[0], StringComparison.Ordinal)) return $"the claim {part.Claim.Text} holds '{part.After[0]}', which ends it in the name";
+                if (part.After.Length > 0 && value.Contains(part.After[0], StringComparison.Ordinal))
+                {
+                    return $"the claim {part.Claim.Text} holds '{part.After[0]}', which ends it in the name";
+                }
             }
 
             made = part.IsList
@@ -104,8 +121,11 @@ internal sealed class ClaimTemplate
         return null;
     }
 
-    /// <summary>What stands against a name: the rules of <see cref="AccountName"/>, except that colons are no matter behind the issuer's.</summary>
-    private static string? NameProblem(string name) => AccountName.Problem("x" + name.Replace(':', '-')) is { } problem ? $"what the claims make is no name: {problem}" : null;
+    /// <summary>
+    /// What stands against a name: the rules of <see cref="AccountName"/>, except that colons are no matter behind the issuer's.
+    /// </summary>
+    private static string? NameProblem(string name) =>
+        AccountName.Problem("x" + name.Replace(':', '-')) is { } problem ? $"what the claims make is no name: {problem}" : null;
 
     /// <param name="Claim">The claim.</param>
     /// <param name="After">The text between it and the next.</param>

@@ -127,7 +127,7 @@ internal sealed class OidcIssuer : IDisposable
     private SignInOutcome.Refused Refuse(string reason) => OidcSource.Refuse($"oidc {Name}: {reason}");
 
     private static ClaimTemplate Template(string text, bool ofGroups) =>
-        ClaimTemplate.Parse(text, ofGroups, out var template) is { } problem ? throw new OperatorException($"tokenServer.oidc: '{text}': {problem}") : template!;
+        ClaimTemplate.TryParse(text, ofGroups, out var template, out var problem) ? template : throw new OperatorException($"tokenServer.oidc: '{text}': {problem}");
 
     private static string? Text(JsonElement header, string member) => header.TryGetProperty(member, out var value) ? ClaimPath.TextOf(value) : null;
 

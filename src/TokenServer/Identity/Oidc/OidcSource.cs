@@ -12,7 +12,7 @@ namespace AuthIndex.TokenServer.Identity.Oidc;
 /// Accounts out of tokens that other issuers gave to machines, shown in a password's place. Such a token is told by its form
 /// before any source is asked for a password, so that none ever reaches a password's hash or a directory, not even one of an unknown issuer.
 /// </summary>
-internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspended, TimeProvider time) : IIdentitySource
+internal sealed class OidcSource(OidcIssuers issuers, TimeProvider time) : IIdentitySource
 {
     private const string Told = "the OIDC token is not accepted";
     private static readonly SignInOutcome.UnknownAccount Unknown = new();
@@ -40,14 +40,8 @@ internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspende
         if (outcome is not SignInOutcome.SignedIn who) return outcome;
         if (!IsNameOf(name, who.Account)) return Refuse($"the token is of {who.Account}, and shown with another user name");
         Keep(who);
-        return suspended.Check(who);
+        return who;
     }
-
-    /// <inheritdoc/>
-    public ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken) => new(Unknown);
-
-    /// <inheritdoc/>
-    public ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) => new(Unknown);
 
     /// <summary>Nobody can be asked about an account of an issuer without its token.</summary>
     public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) =>
@@ -68,7 +62,7 @@ internal sealed class OidcSource(OidcIssuers issuers, SuspendedAccounts suspende
         lock (gate)
         {
             var groups = signIn is not null && signIns.TryGetValue(signIn, out var kept) && kept.Account == account ? kept.Groups : [];
-            return suspended.Check(new SignInOutcome.SignedIn(account, groups, Name));
+            return new SignInOutcome.SignedIn(account, groups, Name);
         }
     }
 

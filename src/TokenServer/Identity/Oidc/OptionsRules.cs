@@ -60,10 +60,12 @@ internal sealed class ClaimTemplateAttribute : ValidationAttribute
 
     private string? Problem(object? value) => value switch
     {
-        string text => ClaimTemplate.Parse(text, OfGroups, out _),
-        List<string> texts => texts.Select(t => ClaimTemplate.Parse(t, OfGroups, out _)).FirstOrDefault(p => p is not null) ?? Clash(texts),
+        string text => TemplateProblem(text),
+        List<string> texts => texts.Select(TemplateProblem).FirstOrDefault(p => p is not null) ?? Clash(texts),
         _ => null,
     };
+
+    private string? TemplateProblem(string text) => ClaimTemplate.TryParse(text, OfGroups, out _, out var problem) ? null : problem;
 
     // What two templates make must not be the same group, whatever the claims hold.
     private static string? Clash(List<string> texts)

@@ -1,5 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Metrics;
 
 namespace AuthIndex.TokenServer.Identity.Passwords;
@@ -52,7 +54,10 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
         lock (gate) return Known(credentials, sourcesVersion);
     }
 
-    /// <summary>Whether credentials were right lately and have not been wrong since, though a source may have changed: they are worth being checked.</summary>
+    /// <summary>
+    /// Whether credentials were right lately and have not been wrong since, though a source may have changed: they are worth being
+    /// checked.
+    /// </summary>
     public bool WasRight(UInt256 credentials)
     {
         lock (gate) return wereRight.Find(credentials) is not null;
@@ -64,33 +69,107 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
     /// <param name="sourcesVersion">The state of the sources; another than last time forgets everything.</param>
     /// <param name="ask">Finds out.</param>
     /// <param name="cancellationToken">Ends this caller's waiting; the asking ends when nobody waits any more.</param>
-    /// <param name="bar">Asked before anything is asked that nobody is asking already: what stands against it, or null.</param>
-    public ValueTask<SignInOutcome> GetAsync(string user, string password, long sourcesVersion, Ask ask, CancellationToken cancellationToken, Func<SignInOutcome?>? bar = null)
+    public ValueTask<SignInOutcome> GetAsync(
+        string user, string password, long sourcesVersion, Ask ask, CancellationToken cancellationToken)
     {
-        var question = new Question(KeyOf(user, password), sourcesVersion);
-        Flight flight;
-        bool isFirst;
+        if (TryRecall(KeyOf(user, password), sourcesVersion, null, out var known, out var inquiry)) return new(known);
+        if (inquiry.IsFirst) _ = SettleAsync(inquiry, AskAsync(ask, user, password, inquiry.Abandoned));
+        return WaitAsync(inquiry, cancellationToken);
+    }
+
+    // So that nothing is thrown at the first, which those who wait would not hear of.
+    private static async Task<SignInOutcome> AskAsync(Ask ask, string user, string password, CancellationToken cancellationToken) =>
+        await ask(user, password, cancellationToken);
+
+    /// <summary>The remembered outcome; otherwise a place among those who wait for one, whose first is to ask the sources.</summary>
+    /// <param name="credentials">The credentials' key.</param>
+    /// <param name="sourcesVersion">The state of the sources; another than last time forgets everything.</param>
+    /// <param name="attempt">A try is taken from it before anything is asked that nobody is asking already; null takes none.</param>
+    /// <param name="outcome">What is remembered, or the limit that stands against asking.</param>
+    /// <param name="inquiry">For <see cref="SettleAsync"/> where it is the first, then for <see cref="WaitAsync"/>.</param>
+    public bool TryRecall(
+        UInt256 credentials,
+        long sourcesVersion,
+        SignInLimits.SignInAttempt? attempt,
+        [NotNullWhen(true)] out SignInOutcome? outcome,
+        [NotNullWhen(false)] out Inquiry? inquiry)
+    {
+        var question = new Question(credentials, sourcesVersion);
         lock (gate)
         {
-            if (Known(question.Credentials, sourcesVersion) is { } known)
+            inquiry = null;
+            outcome = Known(credentials, sourcesVersion);
+            if (outcome is not null)
             {
                 metrics?.PasswordShown(isRemembered: true);
-                return new(known);
+                return true;
             }
 
-            isFirst = !flights.TryGetValue(question, out flight!);
-            if (isFirst)
+            if (!flights.TryGetValue(question, out var flight))
             {
-                if (bar?.Invoke() is { } obstacle) return new(obstacle);
+                outcome = attempt?.Take();
+                if (outcome is not null) return true;
                 flights[question] = flight = new Flight();
+                inquiry = new Inquiry(question, flight, IsFirst: true);
             }
 
             flight.Waiting++;
+            inquiry ??= new Inquiry(question, flight, IsFirst: false);
         }
 
-        metrics?.PasswordShown(isRemembered: !isFirst);
-        if (isFirst) _ = FlyAsync(question, flight, ask, user, password);
-        return WaitAsync(question, flight, cancellationToken);
+        metrics?.PasswordShown(isRemembered: !inquiry.IsFirst);
+        return false;
+    }
+
+    /// <summary>Hands what the sources say to everybody who waits, and remembers it.</summary>
+    /// <param name="inquiry">The first of those who wait.</param>
+    /// <param name="asking">What the sources say.</param>
+    public async Task SettleAsync(Inquiry inquiry, Task<SignInOutcome> asking)
+    {
+        var (question, flight, _) = inquiry;
+        try
+        {
+            var outcome = await asking;
+            lock (gate)
+            {
+                Land(question, flight);
+                if (outcome is SignInOutcome.SignedIn) wereRight.Set(question.Credentials, outcome);
+                else if (outcome is not SignInOutcome.Unavailable) wereRight.Remove(question.Credentials);
+                if (question.Version == version) Remember(question.Credentials, outcome);
+            }
+
+            flight.Outcome.TrySetResult(outcome);
+        }
+        catch (Exception e)
+        {
+            // Handed to everybody who waits, who cannot be reached by a throw.
+            lock (gate) Land(question, flight);
+            if (e is OperationCanceledException) flight.Outcome.TrySetCanceled();
+            else flight.Outcome.TrySetException(e);
+        }
+    }
+
+    /// <summary>Waits for what the sources say.</summary>
+    /// <param name="inquiry">The place among those who wait.</param>
+    /// <param name="cancellationToken">Ends this caller's waiting; the asking ends when nobody waits any more.</param>
+    public async ValueTask<SignInOutcome> WaitAsync(Inquiry inquiry, CancellationToken cancellationToken)
+    {
+        var (question, flight, _) = inquiry;
+        try
+        {
+            return await flight.Outcome.Task.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            bool isAbandoned;
+            lock (gate)
+            {
+                isAbandoned = --flight.Waiting == 0 && !flight.Outcome.Task.IsCompleted;
+                if (isAbandoned) Land(question, flight);
+            }
+
+            if (isAbandoned) await flight.Cancellation.CancelAsync();
+        }
     }
 
     /// <summary>Forgets the sign-ins of an account: its source does not let it in any more.</summary>
@@ -116,49 +195,6 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
         return sourcesVersion == version ? right.Find(credentials) ?? wrong.Find(credentials) : null;
     }
 
-    private async Task FlyAsync(Question question, Flight flight, Ask ask, string user, string password)
-    {
-        try
-        {
-            var outcome = await ask(user, password, flight.Cancellation.Token);
-            lock (gate)
-            {
-                Land(question, flight);
-                if (outcome is SignInOutcome.SignedIn) wereRight.Set(question.Credentials, outcome);
-                else if (outcome is not SignInOutcome.Unavailable) wereRight.Remove(question.Credentials);
-                if (question.Version == version) Remember(question.Credentials, outcome);
-            }
-
-            flight.Outcome.TrySetResult(outcome);
-        }
-        catch (Exception e)
-        {
-            // Handed to everybody who waits, who cannot be reached by a throw.
-            lock (gate) Land(question, flight);
-            if (e is OperationCanceledException) flight.Outcome.TrySetCanceled();
-            else flight.Outcome.TrySetException(e);
-        }
-    }
-
-    private async ValueTask<SignInOutcome> WaitAsync(Question question, Flight flight, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await flight.Outcome.Task.WaitAsync(cancellationToken);
-        }
-        finally
-        {
-            bool isAbandoned;
-            lock (gate)
-            {
-                isAbandoned = --flight.Waiting == 0 && !flight.Outcome.Task.IsCompleted;
-                if (isAbandoned) Land(question, flight);
-            }
-
-            if (isAbandoned) await flight.Cancellation.CancelAsync();
-        }
-    }
-
     private void Land(Question question, Flight flight)
     {
         if (flights.TryGetValue(question, out var current) && current == flight) flights.Remove(question);
@@ -170,13 +206,24 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
         else if (outcome is not SignInOutcome.Unavailable) wrong.Set(credentials, outcome);
     }
 
-    private static bool IsOf(SignInOutcome outcome, string account) => outcome is SignInOutcome.SignedIn who && who.Account.Equals(account, StringComparison.OrdinalIgnoreCase);
+    private static bool IsOf(SignInOutcome outcome, string account) =>
+        outcome is SignInOutcome.SignedIn who && who.Account.Equals(account, StringComparison.OrdinalIgnoreCase);
 
     [StructLayout(LayoutKind.Auto)]
-    private readonly record struct Question(UInt256 Credentials, long Version);
+    internal readonly record struct Question(UInt256 Credentials, long Version);
+
+    /// <summary>One caller among those who wait for a verification.</summary>
+    /// <param name="Question">What is verified.</param>
+    /// <param name="Flight">The verification.</param>
+    /// <param name="IsFirst">Whether this caller is to ask the sources.</param>
+    internal sealed record Inquiry(Question Question, Flight Flight, bool IsFirst)
+    {
+        /// <summary>Ends when nobody waits any more.</summary>
+        public CancellationToken Abandoned => Flight.Cancellation.Token;
+    }
 
     /// <summary>One verification that is under way, and those who wait for it.</summary>
-    private sealed class Flight
+    internal sealed class Flight
     {
         public TaskCompletionSource<SignInOutcome> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 

@@ -82,7 +82,7 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     {
         var account = who.Account.ToUpperInvariant();
         const int head = 1 + 16 + sizeof(int);
-        Span<byte> text = stackalloc byte[head + Encoding.UTF8.GetMaxByteCount(IdentityChain.MaxUserLength)];
+        Span<byte> text = stackalloc byte[head + Encoding.UTF8.GetMaxByteCount(PasswordSignIn.MaxUserLength)];
         text[0] = (byte)kind;
         MemoryMarshal.Write(text[1..], who.Network.Number);
         MemoryMarshal.Write(text[17..], releases.GetValueOrDefault(account));

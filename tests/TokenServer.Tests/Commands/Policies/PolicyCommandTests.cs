@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using AuthIndex.TokenServer.Commands.Policies;
+using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Tests.Audit;
 using AuthIndex.TokenServer.Tests.Policies;
 

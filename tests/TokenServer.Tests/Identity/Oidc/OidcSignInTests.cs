@@ -251,7 +251,7 @@ public sealed class OidcSignInTests : IAsyncLifetime
         Assert.StartsWith("401 ", await host.ShowAsync(issuer.Sign(issuer.GitHub()), "alice").ErrorAsync(), StringComparison.Ordinal);
         Assert.StartsWith("401 ", await host.GetAsync("/token?service=registry", issuer.Sign(issuer.GitHub()), "password").ErrorAsync(), StringComparison.Ordinal);
         Assert.Equal(0, host.Service<PasswordThreads>().Verified);
-        Assert.Equal("a token is shown where none is taken", SignInOutcomeOf(await host.Service<IdentityChain>().SignInAsync("alice", issuer.Sign(issuer.GitHub()), null, Cancel)));
+        Assert.Equal("a token is shown where none is taken", SignInOutcomeOf(await host.Service<PasswordSignIn>().SignInAsync("alice", issuer.Sign(issuer.GitHub()), null, Cancel)));
     }
 
     [Theory]

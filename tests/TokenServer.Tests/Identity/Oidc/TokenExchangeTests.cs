@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Tests.Grants;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Oidc;

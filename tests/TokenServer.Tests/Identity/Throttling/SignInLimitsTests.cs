@@ -16,13 +16,13 @@ public sealed class SignInLimitsTests
     private readonly Source source = new();
     private TimeSpan remember = TimeSpan.FromMinutes(5);
     private readonly HeldAccounts held;
-    private readonly Lazy<IdentityChain> chain;
+    private readonly Lazy<PasswordSignIn> passwords;
     private SignInLimits limits = null!;
 
     public SignInLimitsTests()
     {
         held = new HeldAccounts(clock);
-        chain = new(() => new IdentityChain([source], new TokenServer.Identity.Passwords.PasswordCache(remember, clock), new SuspendedAccounts(), limits = new SignInLimits(options, clock, held)));
+        passwords = new(() => new PasswordSignIn(new IdentityChain([source]), new PasswordCache(remember, clock), new SuspendedAccounts(), limits = new SignInLimits(options, clock, held)));
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public sealed class SignInLimitsTests
         for (var i = 0; i < 12; i++)
         {
             Assert.IsType<SignInOutcome.WrongPassword>(await SignInAsync("alice", "old password", Here));
-            clock.Advance(TokenServer.Identity.Passwords.PasswordCache.WrongFor);
+            clock.Advance(PasswordCache.WrongFor);
         }
 
         Assert.Equal(12, source.Asked);
@@ -186,7 +186,7 @@ public sealed class SignInLimitsTests
         for (var i = 0; i < 3; i++)
         {
             using var cancel = new CancellationTokenSource();
-            var guess = chain.Value.SignInAsync("alice", $"guess {i}", Here, cancel.Token).AsTask();
+            var guess = passwords.Value.SignInAsync("alice", $"guess {i}", Here, cancel.Token).AsTask();
             await cancel.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => guess);
         }
@@ -234,7 +234,7 @@ public sealed class SignInLimitsTests
         await GuessAsync("alice", Here, 200);
     }
 
-    private async Task<SignInOutcome> SignInAsync(string user, string password, IPAddress address) => await chain.Value.SignInAsync(user, password, address, CancellationToken.None);
+    private async Task<SignInOutcome> SignInAsync(string user, string password, IPAddress address) => await passwords.Value.SignInAsync(user, password, address, CancellationToken.None);
 
     private async Task GuessAsync(string user, IPAddress address, int count, string salt = "")
     {
@@ -242,7 +242,7 @@ public sealed class SignInLimitsTests
     }
 
     /// <summary>Accounts alice and bob, whose password is "right".</summary>
-    private sealed class Source : IIdentitySource
+    private sealed class Source : IPasswordSource
     {
         private int asked;
 

@@ -1,0 +1,25 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Identity;
+
+namespace AuthIndex.TokenServer.Authentication;
+
+/// <summary>Where credentials are shown.</summary>
+/// <param name="Service">The registry that a token is asked for; null elsewhere.</param>
+/// <param name="Client">The client's <c>client_id</c>; null when it named none.</param>
+/// <param name="Address">Where the request came from; null when unknown.</param>
+internal sealed record SignInContext(string? Service, string? Client, IPAddress? Address)
+{
+    /// <summary>The connection's client certificate, where one may sign in; null for none.</summary>
+    public X509Certificate2? Certificate { get; init; }
+}
+
+/// <summary>What came of credentials.</summary>
+/// <param name="Outcome">Who it is, or why that is not known.</param>
+/// <param name="Grant">The token that was shown, where it is a known one; null for a password.</param>
+internal sealed record SignInResult(SignInOutcome Outcome, Grant? Grant)
+{
+    /// <summary>Nothing was shown.</summary>
+    public static SignInResult Anonymous { get; } = new(new SignInOutcome.SignedIn("", [], Policies.Subjects.SignIn.Anonymous), null);
+}

@@ -1,0 +1,15 @@
+namespace AuthIndex.TokenServer.Grants;
+
+/// <summary>Refresh tokens and access tokens.</summary>
+internal static class GrantServices
+{
+    /// <summary>Adds them.</summary>
+    public static IServiceCollection AddGrants(this IServiceCollection services, TokenServerOptions options) => services
+        .AddSingleton(GrantLimits.Of(options))
+        .AddSingleton<GrantStore>()
+        .AddSingleton<RememberedGrants>()
+        .AddSingleton<GrantUsageRecorder>()
+        .AddHostedService(s => s.GetRequiredService<GrantUsageRecorder>())
+        .AddSingleton<GrantFactory>()
+        .AddSingleton<RevokeEndpoint>();
+}

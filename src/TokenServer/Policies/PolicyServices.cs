@@ -1,0 +1,27 @@
+using AuthIndex.Hosting.Background;
+
+namespace AuthIndex.TokenServer.Policies;
+
+/// <summary>The policy in force, and the candidate beside it.</summary>
+internal static class PolicyServices
+{
+    // Known by a key, so that nobody is given the candidate in place of the policy in force.
+    private const string ShadowKey = "shadow";
+
+    /// <summary>Adds them.</summary>
+    public static IServiceCollection AddPolicies(this IServiceCollection services, TokenServerOptions options)
+    {
+        services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
+        services.AddHostedService(s => Watcher(s, s.GetRequiredService<PolicyStore>()));
+        if (options.ShadowPoliciesDirectory is not { } shadow) return services;
+        services.AddKeyedSingleton(ShadowKey, (s, _) =>
+            PolicyStore.Open(shadow, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>(), isCandidate: true));
+        return services.AddSingleton<IHostedService>(s => Watcher(s, s.GetRequiredKeyedService<PolicyStore>(ShadowKey), "shadowPolicyWatch"));
+    }
+
+    /// <summary>The candidate policy; null when none is configured.</summary>
+    public static PolicyStore? ShadowPolicies(this IServiceProvider services) => services.GetKeyedService<PolicyStore>(ShadowKey);
+
+    private static PolicyWatcher Watcher(IServiceProvider services, PolicyStore store, string name = "policyWatch") =>
+        new(store, services.GetRequiredService<BackgroundLoops>(), services.GetRequiredService<ILogger<PolicyWatcher>>(), name);
+}

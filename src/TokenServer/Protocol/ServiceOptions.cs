@@ -1,0 +1,38 @@
+using System.ComponentModel.DataAnnotations;
+using AuthIndex.Hosting.Configuration;
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.TokenServer.Protocol;
+
+/// <summary>One registry.</summary>
+internal sealed class ServiceOptions
+{
+    /// <summary>The <see cref="KeyHeader"/> of registries that trust certificates.</summary>
+    internal const string CertificateHeader = "x5c";
+
+    /// <summary>The name that its challenges carry as <c>service</c>.</summary>
+    [Required]
+    public string? Name { get; set; }
+
+    /// <summary>The <c>aud</c> of its tokens; its name when absent.</summary>
+    public string? Audience { get; set; }
+
+    /// <summary>Where clients reach it, told to those who search the catalogue.</summary>
+    public Uri? Url { get; set; }
+
+    /// <summary>The file with the credential by which it asks the index; without one it may not ask.</summary>
+    [FilePath]
+    public string? CredentialFile { get; set; }
+
+    /// <summary>What its tokens are signed with: ES256 or RS256.</summary>
+    [AllowedValues(TokenProfile.Es256, TokenProfile.Rs256)]
+    public string Algorithm { get; set; } = TokenProfile.Es256;
+
+    /// <summary>How its tokens name the key that signed them: kid alone, or x5c for registries that trust certificates.</summary>
+    [AllowedValues("kid", CertificateHeader)]
+    public string KeyHeader { get; set; } = "kid";
+
+    /// <summary>How long its tokens are good for; <see cref="TokenServerOptions.TokenLifetime"/> when absent.</summary>
+    [DurationRange("60s", "24h")]
+    public TimeSpan? TokenLifetime { get; set; }
+}

@@ -1,0 +1,15 @@
+namespace AuthIndex.TokenServer.Revocation;
+
+/// <summary>What was revoked, who is suspended or held back, and how registries hear of it.</summary>
+internal static class RevocationServices
+{
+    /// <summary>Adds it.</summary>
+    public static IServiceCollection AddRevocation(this IServiceCollection services) => services
+        .AddSingleton<Suspensions>()
+        .AddSingleton<Revocations>()
+        .AddSingleton<RevocationWatch>()
+        .AddHostedService(s => s.GetRequiredService<RevocationWatch>())
+        .AddSingleton<SignInHolds>()
+        .AddHostedService<HoldKeeper>()
+        .AddSingleton<RevocationFeedEndpoint>();
+}
