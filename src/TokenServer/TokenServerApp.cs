@@ -81,7 +81,9 @@ internal static class TokenServerApp
     private static void AddRoutes(this IServiceCollection services, TokenServerOptions options) => services
         .AddSingleton<Authenticator>()
         .AddSingleton<AccessCheck>()
+        .AddSingleton<GrantActs>()
         .AddSingleton<AccountTokensEndpoint>()
+        .AddSingleton<RevokeEndpoint>()
         .AddSingleton<IntrospectionEndpoint>()
         .AddSingleton(new MetadataEndpoint(options.Issuer, options.PublicUrl, options.Oidc.Count > 0))
         .AddSingleton<TokenServerRoutes>()

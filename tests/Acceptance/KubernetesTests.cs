@@ -124,7 +124,7 @@ public sealed class KubernetesTests
         var paths = Items(Items(Kind("Ingress"), "spec", "rules")[1], "http", "paths").Select(p => (Path: Text(p, "path"), IsPrefix: Text(p, "pathType") == "Prefix")).ToList();
         bool Passes(string path) => paths.Any(p => p.IsPrefix ? path == p.Path || path.StartsWith(p.Path + "/", StringComparison.Ordinal) : path == p.Path);
         foreach (var path in new[] { HealthEndpoint.LivePath, HealthEndpoint.ReadyPath, MetricsPage.Path }) Assert.False(Passes(path), path);
-        foreach (var path in new[] { TokenServer.Token.TokenEndpoint.Path, TokenServer.Keys.JwksEndpoint.Path, TokenServer.Metadata.MetadataEndpoint.Path, TokenServer.Index.CatalogEndpoint.Path, TokenServer.Grants.RevokeEndpoint.Path, TokenServer.Introspection.IntrospectionEndpoint.Path, TokenServer.Account.AccountTokensEndpoint.Path, TokenServer.Index.ReportEndpoint.EventsPath })
+        foreach (var path in new[] { TokenServer.Token.TokenEndpoint.Path, TokenServer.Keys.JwksEndpoint.Path, TokenServer.Metadata.MetadataEndpoint.Path, TokenServer.Index.CatalogEndpoint.Path, TokenServer.Account.RevokeEndpoint.Path, TokenServer.Introspection.IntrospectionEndpoint.Path, TokenServer.Account.AccountTokensEndpoint.Path, TokenServer.Index.ReportEndpoint.EventsPath })
         {
             Assert.True(Passes(path), path);
         }

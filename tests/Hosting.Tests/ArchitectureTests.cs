@@ -33,9 +33,9 @@ public sealed partial class ArchitectureTests
             ["Authentication"] = ["Protocol", "Policies", "Identity", "Grants"],
             ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Grants", "Authentication", "Revocation"],
             ["Access"] = ["Protocol", "Policies", "Identity", "Grants", "Authentication", "Token"],
-            ["Account"] = ["Protocol", "Identity", "Token", "Grants", "Authentication", "Access"],
+            ["Account"] = ["Protocol", "Audit", "Identity", "Token", "Grants", "Authentication", "Access"],
             ["Introspection"] = ["Protocol", "Identity", "Authentication", "Token"],
-            ["Metadata"] = ["Protocol", "Keys", "Grants", "Token", "Introspection"], // only where they are found
+            ["Metadata"] = ["Protocol", "Keys", "Account", "Token", "Introspection"], // only where they are found
             ["Index"] = ["Protocol", "State", "Policies", "Identity", "Grants", "Authentication", "Token", "Access"],
             ["Commands"] = ["Protocol", "State", "Metrics", "Audit", "Names", "Policies", "Identity", "Keys", "Backup", "Revocation", "Grants", "Authentication", "Token", "Account", "Index"],
         },

@@ -20,6 +20,7 @@ internal sealed class AccountTokensEndpoint(
     GrantUsageRecorder recorder,
     GrantLimits limits,
     DecisionReport report,
+    GrantActs acts,
     TimeProvider time,
     ILogger<AccountTokensEndpoint> log)
 {
@@ -83,6 +84,7 @@ internal sealed class AccountTokensEndpoint(
         }
 
         GrantLog.Made(log, grant);
+        acts.Created(grant, caller.Address);
         return new JsonAnswer(StatusCodes.Status201Created, JsonBytes.Write((grant, limits, secret), static (json, made) => GrantJson.Write(json, made.grant, made.limits, made.secret)));
     }
 
@@ -93,6 +95,7 @@ internal sealed class AccountTokensEndpoint(
         if (await store.EndAsync(request.Argument, caller.Who.Account) is not { } ended) return ErrorAnswer.TokenUnknown;
         remembered.Look();
         GrantLog.Ended(log, ended, "its owner");
+        acts.Revoked(ended, caller.Who.Account, caller.Address);
         return new JsonAnswer(StatusCodes.Status204NoContent, null);
     }
 

@@ -12,7 +12,7 @@ namespace AuthIndex.TokenServer.Audit;
 /// the lines still waiting, at most <see cref="Waiting"/>; at a loss of power also what the system had not yet written; while the
 /// disk refuses, everything beyond the waiting ones, which is counted.
 /// </summary>
-internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, BackgroundLoops loops, ILogger<AuditLog> log) : QueuedWriter<AuditEntry>("auditLog", loops, Waiting)
+internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, BackgroundLoops loops, ILogger<AuditLog> log) : QueuedWriter<AuditLog.Line>("auditLog", loops, Waiting)
 {
     /// <summary>How many lines may wait to be written.</summary>
     public const int Waiting = 10_000;
@@ -28,6 +28,12 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
     private readonly ArrayBufferWriter<byte> batch = new();
     private readonly ArrayBufferWriter<byte> line = new();
     private string? rotationProblem;
+
+    /// <summary>Takes a decision.</summary>
+    public void Add(AuditEntry entry) => Add(new Line(entry, null));
+
+    /// <summary>Takes something that was done to accounts or tokens over HTTP.</summary>
+    public void Add(AdministrativeAct act) => Add(new Line(null, act));
 
     /// <inheritdoc/>
     protected override bool IsOver => base.IsOver && batch.WrittenCount == 0;
@@ -53,8 +59,14 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
     private void Gather()
     {
         using var json = new Utf8JsonWriter(line, AuditFile.Json);
-        while (batch.WrittenCount < BatchBytes && Queue.TryRead(out var entry))
+        while (batch.WrittenCount < BatchBytes && Queue.TryRead(out var next))
         {
+            if (next.Entry is not { } entry)
+            {
+                batch.Write(next.Act!.ToLine());
+                continue;
+            }
+
             var isAnonymous = entry.Account.Length == 0 && entry.Outcome != AuditOutcome.Granted;
             if (Render(json, entry) > (isAnonymous ? MaxAnonymousLine : MaxLine)) Render(json, entry.Shortened(isAnonymous ? 2 : 8));
             batch.Write(line.WrittenSpan);
@@ -71,6 +83,9 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
         return line.WrittenCount;
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The audit log's file cannot be put aside and goes on growing: {Reason}")]
+    /// <summary>What waits to be written: one of the two.</summary>
+    internal readonly record struct Line(AuditEntry? Entry, AdministrativeAct? Act);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The audit log cannot be rotated and keeps growing: {Reason}")]
     private partial void LogNotRotated(string reason);
 }

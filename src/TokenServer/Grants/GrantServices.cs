@@ -10,6 +10,5 @@ internal static class GrantServices
         .AddSingleton<RememberedGrants>()
         .AddSingleton<GrantUsageRecorder>()
         .AddHostedService(s => s.GetRequiredService<GrantUsageRecorder>())
-        .AddSingleton<GrantFactory>()
-        .AddSingleton<RevokeEndpoint>();
+        .AddSingleton<GrantFactory>();
 }

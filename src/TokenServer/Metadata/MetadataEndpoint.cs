@@ -1,4 +1,4 @@
-using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Account;
 using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;

@@ -3,6 +3,7 @@ using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Tests.Grants;
+using AuthIndex.TokenServer.Tests.Identity.Oidc;
 
 namespace AuthIndex.TokenServer.Tests.Account;
 
@@ -46,6 +47,29 @@ public sealed class AccountTokensEndpointTests
         Assert.Equal(HttpStatusCode.NotFound, again.StatusCode);
         Assert.Contains(host.Log.Lines, l => l.Contains($"The access token {made["id"]} of alice was revoked by its owner", StringComparison.Ordinal));
         Assert.DoesNotContain(token[4..], host.Log.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_made_and_ended_leaves_lines_in_the_audit_log()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        var first = await host.MakeAsync(new { name = "ci \"nightly\"" });
+        var second = await host.MakeAsync(new { name = "other" });
+        using (await host.AccountAsync(HttpMethod.Delete, $"/{first["id"]}", "alice", TokenServerHost.AlicePassword))
+        using (await host.FormAsync("/revoke", ("token", second["token"]!.ToString())))
+        {
+        }
+
+        await host.AuditedAsync($"""
+            "action":"tokens create","by":"alice at 127.0.0.1","arguments":["--account","alice","--name","ci \"nightly\"","{first["id"]}"],"outcome":"done"
+            """.Trim());
+        await host.AuditedAsync($"""
+            "action":"tokens revoke","by":"alice at 127.0.0.1","arguments":["--account","alice","{first["id"]}"],"outcome":"done"
+            """.Trim());
+        await host.AuditedAsync($"""
+            "action":"tokens revoke","by":"holder at 127.0.0.1","arguments":["--account","alice","{second["id"]}"],"outcome":"done"
+            """.Trim());
+        Assert.DoesNotContain(second["token"]!.ToString()[4..], await File.ReadAllTextAsync(host.Options.AuditPath, TestContext.Current.CancellationToken), StringComparison.Ordinal);
     }
 
     [Fact]

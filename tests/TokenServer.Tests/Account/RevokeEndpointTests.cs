@@ -1,9 +1,10 @@
+using AuthIndex.TokenServer.Tests.Grants;
 using System.Net;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Protocol;
 
-namespace AuthIndex.TokenServer.Tests.Grants;
+namespace AuthIndex.TokenServer.Tests.Account;
 
 /// <summary>POST /revoke as RFC 7009 has it.</summary>
 public sealed class RevokeEndpointTests

@@ -1,14 +1,16 @@
 using System.Diagnostics.CodeAnalysis;
+using AuthIndex.TokenServer.Audit;
+using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Protocol;
 using Microsoft.AspNetCore.WebUtilities;
 
-namespace AuthIndex.TokenServer.Grants;
+namespace AuthIndex.TokenServer.Account;
 
 /// <summary>
 /// POST /revoke (RFC 7009): whoever holds a refresh token or access token may end it. An unknown one is answered as one that was
 /// ended, so that nobody finds out which there are; clients have no credentials of their own here.
 /// </summary>
-internal sealed class RevokeEndpoint(GrantStore store, RememberedGrants remembered, ILogger<RevokeEndpoint> log)
+internal sealed class RevokeEndpoint(GrantStore store, RememberedGrants remembered, GrantActs acts, ILogger<RevokeEndpoint> log)
 {
     /// <summary>Where tokens are revoked.</summary>
     public const string Path = "/revoke";
@@ -27,6 +29,7 @@ internal sealed class RevokeEndpoint(GrantStore store, RememberedGrants remember
         {
             remembered.Look();
             GrantLog.Ended(log, ended, "its holder");
+            acts.Revoked(ended, "holder", request.Address);
         }
 
         return JsonAnswer.Ok(Done);
