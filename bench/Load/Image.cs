@@ -11,7 +11,9 @@ internal sealed class Image
     /// <summary>The manifest's media type; distribution shows a manifest only to who accepts its type.</summary>
     public const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
 
-    private readonly List<byte[]> blobs = [RandomNumberGenerator.GetBytes(1024), RandomNumberGenerator.GetBytes(1024 * 1024), RandomNumberGenerator.GetBytes(100 * 1024 * 1024)];
+    private readonly List<byte[]> blobs = [
+        RandomNumberGenerator.GetBytes(1024), RandomNumberGenerator.GetBytes(1024 * 1024),
+            RandomNumberGenerator.GetBytes(100 * 1024 * 1024)];
 
     /// <summary>The digests of its blobs of 1 KiB, 1 MiB and 100 MiB.</summary>
     public IReadOnlyList<string> Digests => [.. blobs.Select(Digest)];
@@ -26,7 +28,8 @@ internal sealed class Image
             using var started = await http.PostAsync(new Uri($"/v2/{repository}/blobs/uploads/", UriKind.Relative), null);
             var location = new Uri(registry, started.EnsureSuccessStatusCode().Headers.Location!).ToString();
             using var body = new ByteArrayContent(blob);
-            using var stored = await http.PutAsync(new Uri($"{location}{(location.Contains('?', StringComparison.Ordinal) ? '&' : '?')}digest={Digest(blob)}"), body);
+            using var stored = await http.PutAsync(
+                new Uri($"{location}{(location.Contains('?', StringComparison.Ordinal) ? '&' : '?')}digest={Digest(blob)}"), body);
             stored.EnsureSuccessStatusCode();
         }
 
@@ -42,7 +45,8 @@ internal sealed class Image
         """;
 
     private static string Descriptor(byte[] blob, string type) => string.Create(
-        CultureInfo.InvariantCulture, $$"""{"mediaType":"application/vnd.oci.image.{{type}}","digest":"{{Digest(blob)}}","size":{{blob.Length}}}""");
+        CultureInfo.InvariantCulture,
+        $$"""{"mediaType":"application/vnd.oci.image.{{type}}","digest":"{{Digest(blob)}}","size":{{blob.Length}}}""");
 
     private static string Digest(byte[] blob) => $"sha256:{Convert.ToHexStringLower(SHA256.HashData(blob))}";
 }

@@ -22,16 +22,20 @@ internal static class PolicyDecisions
         {
             var clock = Stopwatch.StartNew();
             var files = Enumerable.Range(0, (count + RulesInAFile - 1) / RulesInAFile)
-                .Select(f => new PolicyFile($"{f}.yaml", Encoding.UTF8.GetBytes(Rules(f * RulesInAFile, Math.Min(RulesInAFile, count - (f * RulesInAFile))))))
+                .Select(
+                    f => new PolicyFile(
+                        $"{f}.yaml", Encoding.UTF8.GetBytes(Rules(f * RulesInAFile, Math.Min(RulesInAFile, count - (f * RulesInAFile))))))
                 .ToList();
             var now = TimeProvider.System.GetUtcNow();
-            var policy = PolicyCompiler.Compile("bench", files, now).Policy ?? throw new InvalidOperationException("the policy is not sound");
+            var policy = PolicyCompiler.Compile("bench", files, now).Policy
+                ?? throw new InvalidOperationException("the policy is not sound");
             var loading = clock.Elapsed;
 
             var caller = new Caller("user5", [.. Enumerable.Range(0, 50).Select(i => $"ldap:team{i}")], null, "registry", SignIn.Ldap);
             var granted = Measure(policy, caller, "repository:team5/app:pull,push", now, isGranted: true);
             var refused = Measure(policy, caller, "repository:elsewhere/app:push", now, isGranted: false);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count,8} {loading.TotalSeconds,8:F2} {granted,11:F2} {refused,11:F2}"));
+            Console.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"{count,8} {loading.TotalSeconds,8:F2} {granted,11:F2} {refused,11:F2}"));
         }
     }
 
@@ -44,7 +48,10 @@ internal static class PolicyDecisions
             var clock = Stopwatch.StartNew();
             for (var i = 0; i < Decisions; i++)
             {
-                if (policy.Decide(caller, scope, now).Refused.IsEmpty != isGranted) throw new InvalidOperationException($"{text} was decided otherwise");
+                if (policy.Decide(caller, scope, now).Refused.IsEmpty != isGranted)
+                {
+                    throw new InvalidOperationException($"{text} was decided otherwise");
+                }
             }
 
             best = Math.Min(best, clock.Elapsed.TotalMicroseconds / Decisions);

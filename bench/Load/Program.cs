@@ -20,11 +20,16 @@ var storage = Directory.CreateDirectory($"/dev/shm/authindex-bench-{Environment.
 try
 {
     await using var up = await AuthIndexUp.StartAsync("--data", Path.Combine(storage, "data"));
-    foreach (var (id, _) in up.Processes()) await ChildProcess.RunAsync("taskset", ["-apc", "0", id.ToString(CultureInfo.InvariantCulture)]);
+    foreach (var (id, _) in up.Processes())
+    {
+        await ChildProcess.RunAsync("taskset", ["-apc", "0", id.ToString(CultureInfo.InvariantCulture)]);
+    }
+
     await using var peer = await Peer.StartAsync(storage);
 
     var basic = "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"admin:{up.AdminPassword}"));
-    var bearer = "Bearer " + await TokenAsync(new Uri(up.TokenServer, "/token?service=registry&scope=repository:bench/app:pull,push"), basic);
+    var bearer = "Bearer " + await TokenAsync(
+        new Uri(up.TokenServer, "/token?service=registry&scope=repository:bench/app:pull,push"), basic);
     var image = new Image();
     await image.PushAsync(up.Registry, "bench/app", "v1", bearer);
     await image.PushAsync(peer.Url, "bench/app", "v1", null);
@@ -35,7 +40,9 @@ try
     Scenario[] scenarios =
     [
         new("token-anonymous", new Target(new Uri(up.TokenServer, "/token?service=registry&scope=repository:public/app:pull")), null),
-        new("token-remembered", new Target(new Uri(up.TokenServer, "/token?service=registry&scope=repository:bench/app:pull,push"), basic), null),
+        new(
+            "token-remembered", new Target(new Uri(up.TokenServer, "/token?service=registry&scope=repository:bench/app:pull,push"), basic),
+            null),
         new("challenge", new Target(new Uri(up.Registry, "/v2/")), null),
         Same("ping", "/v2/"),
         Same("manifest-by-tag", "/v2/bench/app/manifests/v1"),
@@ -47,7 +54,8 @@ try
     var chosen = args.Length == 0 ? scenarios : [.. scenarios.Where(s => args.Contains(s.Name, StringComparer.Ordinal))];
     if (chosen.Length == 0)
     {
-        await Console.Error.WriteLineAsync($"error: no benchmark {string.Join(' ', args)}; there are {string.Join(", ", scenarios.Select(s => s.Name))}");
+        await Console.Error.WriteLineAsync(
+            $"error: no benchmark {string.Join(' ', args)}; there are {string.Join(", ", scenarios.Select(s => s.Name))}");
         return 2;
     }
 
@@ -60,7 +68,10 @@ try
         for (var round = 0; round < rounds; round++)
         {
             ours.Add(await Wrk.RunAsync(scenario.Ours, scenario.Clients, duration, scenario.Name == "challenge"));
-            if (scenario.Peer is not null) theirs.Add(await Wrk.RunAsync(scenario.Peer, scenario.Clients, duration, expectChallenge: false));
+            if (scenario.Peer is not null)
+            {
+                theirs.Add(await Wrk.RunAsync(scenario.Peer, scenario.Clients, duration, expectChallenge: false));
+            }
         }
 
         Print(scenario.Name, Median(ours), theirs.Count == 0 ? null : Median(theirs));
@@ -82,8 +93,11 @@ static Figures Median(List<Figures> rounds) => rounds.OrderBy(r => r.PerSecond).
 
 static void Print(string name, Figures ours, Figures? theirs)
 {
-    static string Row(Figures f) => string.Create(CultureInfo.InvariantCulture, $"{f.PerSecond,12:F0} {f.MegabytesPerSecond,8:F0} {f.Slowest.TotalMilliseconds,8:F1}");
-    var ratio = theirs is null ? "" : string.Create(CultureInfo.InvariantCulture, $"   {Row(theirs)} {ours.PerSecond / theirs.PerSecond,6:F1}");
+    static string Row(Figures f) =>
+        string.Create(CultureInfo.InvariantCulture, $"{f.PerSecond,12:F0} {f.MegabytesPerSecond,8:F0} {f.Slowest.TotalMilliseconds,8:F1}");
+    var ratio = theirs is null
+        ? ""
+        : string.Create(CultureInfo.InvariantCulture, $"   {Row(theirs)} {ours.PerSecond / theirs.PerSecond,6:F1}");
     Console.WriteLine($"{name,-18} {Row(ours)}{ratio}");
 }
 

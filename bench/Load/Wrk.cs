@@ -14,7 +14,9 @@ internal static partial class Wrk
     /// <exception cref="InvalidOperationException">An answer was no success: then its speed means nothing.</exception>
     public static async Task<Figures> RunAsync(Target target, int clients, TimeSpan duration, bool expectChallenge)
     {
-        List<string> arguments = ["-c", Core, "wrk", "-t1", $"-c{clients}", $"-d{(int)duration.TotalSeconds}s", "--latency", "-H", $"Accept: {Image.ManifestType}"];
+        List<string> arguments = [
+            "-c", Core, "wrk", "-t1", $"-c{clients}", $"-d{(int)duration.TotalSeconds}s", "--latency", "-H",
+                $"Accept: {Image.ManifestType}"];
         if (target.Authorization is not null) arguments.AddRange(["-H", $"Authorization: {target.Authorization}"]);
         var result = await ChildProcess.RunAsync("taskset", [.. arguments, target.Url.AbsoluteUri]);
         if (result.ExitCode != 0 || (result.Output.Contains("Non-2xx", StringComparison.Ordinal) && !expectChallenge))
@@ -31,7 +33,8 @@ internal static partial class Wrk
     private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
 
     private static double Megabytes(Match match) =>
-        Number(match.Groups["n"].Value) * match.Groups["unit"].Value switch { "GB" => 1073.741824, "MB" => 1.048576, "KB" => 0.001024, _ => 0.000001 };
+        Number(match.Groups["n"].Value)
+            * match.Groups["unit"].Value switch { "GB" => 1073.741824, "MB" => 1.048576, "KB" => 0.001024, _ => 0.000001 };
 
     private static double Milliseconds(Match match) =>
         Number(match.Groups["n"].Value) * match.Groups["unit"].Value switch { "us" => 0.001, "ms" => 1, _ => 1000 };

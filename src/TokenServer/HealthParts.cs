@@ -24,7 +24,10 @@ internal static class HealthParts
     public static void AddHealthParts(this IServiceCollection services)
     {
         services.AddHealthPart(s => Policy(s.GetRequiredService<PolicyStore>()));
-        services.AddHealthPart(s => Keys(s.GetRequiredService<KeyStore>(), s.GetRequiredService<IReadOnlyList<RegistryService>>()[0].Algorithm, s.GetRequiredService<TimeProvider>().GetUtcNow()));
+        services.AddHealthPart(
+            s => Keys(
+                s.GetRequiredService<KeyStore>(), s.GetRequiredService<IReadOnlyList<RegistryService>>()[0].Algorithm,
+                s.GetRequiredService<TimeProvider>().GetUtcNow()));
         services.AddHealthPart(s => Htpasswd(s.GetRequiredService<HtpasswdFile>()));
         services.AddHealthPart(s => Database(s.GetRequiredService<StateDatabase>()));
         services.AddHealthPart(s => Space(s.GetRequiredService<DataDirectory>(), s.GetRequiredService<SpaceReserve>()));
@@ -38,7 +41,9 @@ internal static class HealthParts
         var details = new JsonObject { ["revision"] = policies.Current.Revision };
         return policies.Degraded is null
             ? new HealthPart("policy", HealthStatus.Ok, Details: details)
-            : new HealthPart("policy", HealthStatus.Degraded, "the files were edited and cannot be used, as the log says; the policy before is in force", details);
+            : new HealthPart(
+                "policy", HealthStatus.Degraded, "the files were edited and cannot be used, as the log says; the policy before is in force",
+                details);
     }
 
     /// <summary>The keys known before serve on.</summary>
@@ -47,7 +52,9 @@ internal static class HealthParts
         var details = new JsonObject { ["kid"] = keys.Current.SignerOf(algorithm, now)!.Id };
         return keys.Degraded is null
             ? new HealthPart("keys", HealthStatus.Ok, Details: details)
-            : new HealthPart("keys", HealthStatus.Degraded, "the folder of keys cannot be used, as the log says; the keys known before are in force", details);
+            : new HealthPart(
+                "keys", HealthStatus.Degraded, "the folder of keys cannot be used, as the log says; the keys known before are in force",
+                details);
     }
 
     private static HealthPart Htpasswd(HtpasswdFile accounts) => accounts.Current.Content is null
@@ -57,7 +64,13 @@ internal static class HealthParts
     /// <summary>Tokens are issued without it; nothing is gained by sending clients elsewhere.</summary>
     private static HealthPart Database(StateDatabase database)
     {
-        if (database.Damage is { } damage) return new HealthPart("database", HealthStatus.Degraded, $"{damage}; what could not be read is away: the catalogue, or refresh and access tokens");
+        if (database.Damage is { } damage)
+        {
+            return new HealthPart(
+                "database", HealthStatus.Degraded,
+                $"{damage}; what could not be read is away: the catalogue, or refresh and access tokens");
+        }
+
         try
         {
             database.Read(db => db.ExecuteScalar<long>("SELECT count(*) FROM sqlite_master"));
@@ -65,7 +78,9 @@ internal static class HealthParts
         }
         catch (SqliteException e)
         {
-            return new HealthPart("database", HealthStatus.Degraded, $"it cannot be read (SQLite error {e.SqliteErrorCode}); the catalogue is away, and so are refresh and access tokens");
+            return new HealthPart(
+                "database", HealthStatus.Degraded,
+                $"it cannot be read (SQLite error {e.SqliteErrorCode}); the catalogue is away, and so are refresh and access tokens");
         }
     }
 
@@ -80,7 +95,9 @@ internal static class HealthParts
         {
             return new DriveInfo(data.Root).AvailableFreeSpace - reserve.Missing is var free && free >= LeastFree
                 ? new HealthPart("freeSpace", HealthStatus.Ok)
-                : new HealthPart("freeSpace", HealthStatus.Degraded, $"{Math.Max(0, free)} bytes are free; refresh and access tokens, the audit log and the catalogue cannot be written");
+                : new HealthPart(
+                    "freeSpace", HealthStatus.Degraded,
+                    $"{Math.Max(0, free)} bytes are free; refresh and access tokens, the audit log and the catalogue cannot be written");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -92,6 +109,8 @@ internal static class HealthParts
     private static HealthPart Directory(LdapSource directory)
     {
         var name = $"ldap:{directory.DirectoryName}";
-        return directory.Health == DirectoryHealth.Ok ? new HealthPart(name, HealthStatus.Ok) : new HealthPart(name, HealthStatus.Degraded, directory.Problem);
+        return directory.Health == DirectoryHealth.Ok
+            ? new HealthPart(name, HealthStatus.Ok)
+            : new HealthPart(name, HealthStatus.Degraded, directory.Problem);
     }
 }

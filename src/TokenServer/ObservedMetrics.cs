@@ -25,34 +25,60 @@ internal static class ObservedMetrics
         var remembered = services.GetRequiredService<PasswordCache>();
         var feed = services.GetRequiredService<RevocationFeedEndpoint>();
         var suspended = services.GetRequiredService<SuspendedAccounts>();
-        meter.CreateObservableGauge("authindex.keys.degraded", () => keys.Degraded is null ? 0 : 1, description: "1 while the folder of signing keys is not sound and the keys known before stay in force.");
+        meter.CreateObservableGauge(
+            "authindex.keys.degraded", () => keys.Degraded is null
+            ? 0
+            : 1, description: "1 while the folder of signing keys is not sound and the keys known before stay in force.");
         meter.CreateObservableGauge(
             "authindex.oidc.keys.degraded",
             () => issuers.All.Select(i => new Measurement<int>(i.Keys.Problem is null ? 0 : 1, Label("issuer", i.Name))),
             description: "1 while the issuer's keys cannot be had or kept, or were not confirmed for too long.");
         meter.CreateObservableCounter("authindex.password.verifications", () => passwords.Verified, description: "Passwords hashed.");
-        meter.CreateObservableGauge("authindex.password.remembered", () => remembered.Count, description: "Outcomes of passwords that are remembered, right and wrong ones.");
-        meter.CreateObservableGauge("authindex.revocation.followers", () => feed.Waiting, description: "Registries that wait at this moment to be told of revocations.");
+        meter.CreateObservableGauge(
+            "authindex.password.remembered", () => remembered.Count,
+            description: "Outcomes of passwords that are remembered, right and wrong ones.");
+        meter.CreateObservableGauge(
+            "authindex.revocation.followers", () => feed.Waiting,
+            description: "Registries that wait at this moment to be told of revocations.");
         meter.CreateObservableGauge("authindex.accounts.suspended", () => suspended.Count, description: "Suspended accounts.");
     }
 
     private static void ObservePolicy(Meter meter, PolicyStore policies)
     {
-        meter.CreateObservableGauge("authindex.policy.info", () => new Measurement<int>(1, Label("revision", policies.Current.Revision)), description: "The revision of the policy in force.");
-        meter.CreateObservableGauge("authindex.policy.loaded.time", () => policies.LoadedAt.ToUnixTimeMilliseconds() / 1000.0, "s", "When the policy came into force, in Unix seconds.");
-        meter.CreateObservableGauge("authindex.policy.degraded", () => policies.Degraded is null ? 0 : 1, description: "1 while the policy files are not sound and the last sound policy stays in force.");
-        meter.CreateObservableCounter("authindex.policy.reload.errors", () => policies.Refusals, description: "Edits of the policy files that were not sound.");
+        meter.CreateObservableGauge(
+            "authindex.policy.info", () => new Measurement<int>(1, Label("revision", policies.Current.Revision)),
+            description: "The revision of the policy in force.");
+        meter.CreateObservableGauge(
+            "authindex.policy.loaded.time", () => policies.LoadedAt.ToUnixTimeMilliseconds() / 1000.0, "s",
+            "When the policy came into force, in Unix seconds.");
+        meter.CreateObservableGauge(
+            "authindex.policy.degraded", () => policies.Degraded is null
+            ? 0
+            : 1, description: "1 while the policy files are not sound and the last sound policy stays in force.");
+        meter.CreateObservableCounter(
+            "authindex.policy.reload.errors", () => policies.Refusals, description: "Edits of the policy files that were not sound.");
     }
 
     private static void ObserveDirectories(Meter meter, LdapSources directories)
     {
-        IEnumerable<Measurement<long>> Each(Func<LdapSource, long> figure) => directories.All.Select(d => new Measurement<long>(figure(d), Label("directory", d.DirectoryName)));
-        meter.CreateObservableGauge("authindex.ldap.unavailable", () => Each(d => d.Health == DirectoryHealth.Unavailable ? 1 : 0), description: "1 while no server of the directory answers: an outage.");
-        meter.CreateObservableGauge("authindex.ldap.servers.failed", () => Each(d => d.FailedServers), description: "Servers of the directory that do not answer.");
-        meter.CreateObservableGauge("authindex.ldap.pool.busy", () => Each(d => d.Busy), description: "Connections to the directory at work.");
-        meter.CreateObservableGauge("authindex.ldap.pool.size", () => Each(d => d.Connections), description: "Connections to the directory that there may be at once.");
-        meter.CreateObservableGauge("authindex.ldap.pool.waiting", () => Each(d => d.Waiting), description: "Questions that wait for a connection to the directory.");
-        meter.CreateObservableCounter("authindex.ldap.outage.sign.ins", () => Each(d => d.OutageSignIns), description: "Sign-ins accepted in an outage by credentials that were right lately, for pulling only.");
+        IEnumerable<Measurement<long>> Each(Func<LdapSource, long> figure) =>
+            directories.All.Select(d => new Measurement<long>(figure(d), Label("directory", d.DirectoryName)));
+        meter.CreateObservableGauge(
+            "authindex.ldap.unavailable", () => Each(d => d.Health == DirectoryHealth.Unavailable ? 1 : 0),
+            description: "1 while no server of the directory answers: an outage.");
+        meter.CreateObservableGauge(
+            "authindex.ldap.servers.failed", () => Each(d => d.FailedServers), description: "Servers of the directory that do not answer.");
+        meter.CreateObservableGauge(
+            "authindex.ldap.pool.busy", () => Each(d => d.Busy), description: "Connections to the directory at work.");
+        meter.CreateObservableGauge(
+            "authindex.ldap.pool.size", () => Each(d => d.Connections),
+            description: "Connections to the directory that there may be at once.");
+        meter.CreateObservableGauge(
+            "authindex.ldap.pool.waiting", () => Each(d => d.Waiting),
+            description: "Questions that wait for a connection to the directory.");
+        meter.CreateObservableCounter(
+            "authindex.ldap.outage.sign.ins", () => Each(d => d.OutageSignIns),
+            description: "Sign-ins accepted in an outage by credentials that were right lately, for pulling only.");
     }
 
     private static KeyValuePair<string, object?> Label(string name, string value) => new(name, value);

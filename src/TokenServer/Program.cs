@@ -18,7 +18,8 @@ root.Add(TokensCommand.Create(line));
 foreach (var command in BackupCommand.All(line)) root.Add(command);
 root.Add(HealthCheckCommand.Create(Options));
 TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
-var policy = PolicyCommand.Create(parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System, Options);
+var policy = PolicyCommand.Create(
+    parsed => Options(parsed).PoliciesDirectory, parsed => Options(parsed).AuditPath, TimeProvider.System, Options);
 policy.Add(PolicyReloadCommand.Create(Options, TimeProvider.System));
 root.Add(policy);
 root.Add(AuditCommand.Create(parsed => Options(parsed).AuditPath, TimeProvider.System));

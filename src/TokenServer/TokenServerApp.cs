@@ -47,7 +47,8 @@ internal static class TokenServerApp
         {
             app.UseTrustedProxies(options);
             _ = app.Services.GetRequiredService<DataDirectory>();
-            DataDirectory.WarnOfExposure(app.Services.GetRequiredService<ILogger<DataDirectory>>(), options.DataDirectory, options.StatePath);
+            DataDirectory.WarnOfExposure(
+                app.Services.GetRequiredService<ILogger<DataDirectory>>(), options.DataDirectory, options.StatePath);
             app.Services.ObserveTokenServer();
             app.Run(app.Services.GetRequiredService<TokenServerEndpoint>().HandleAsync);
             return app;

@@ -38,7 +38,9 @@ internal sealed class TokenServerOptions : ListenerOptions
     [FilePath]
     public string? HtpasswdFile { get; set; }
 
-    /// <summary>Where init puts the credential of the registry that is served when <see cref="Services"/> names none, and where it is read.</summary>
+    /// <summary>
+    /// Where init puts the credential of the registry that is served when <see cref="Services"/> names none, and where it is read.
+    /// </summary>
     [FilePath]
     public string? RegistryCredentialFile { get; set; }
 
@@ -46,7 +48,9 @@ internal sealed class TokenServerOptions : ListenerOptions
     [FilePath]
     public string PoliciesDirectory { get; set; } = "policies";
 
-    /// <summary>A candidate policy that is asked beside the one in force; where it differs is logged and counted, nothing of it is enforced.</summary>
+    /// <summary>
+    /// A candidate policy that is asked beside the one in force; where it differs is logged and counted, nothing of it is enforced.
+    /// </summary>
     [FilePath]
     public string? ShadowPoliciesDirectory { get; set; }
 

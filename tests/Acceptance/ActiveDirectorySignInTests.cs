@@ -24,7 +24,9 @@ public sealed class ActiveDirectorySignInTests(RealDirectories directories)
         options.Domain = "CORP";
         using var signIn = new LdapSignIn(options);
 
-        Assert.Equal(account, Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync(typed.Replace("name", account, StringComparison.OrdinalIgnoreCase), SambaDomain.Password)).Account);
+        Assert.Equal(
+            account, Assert.IsType<SignInOutcome.SignedIn>(
+                await signIn.AsAsync(typed.Replace("name", account, StringComparison.OrdinalIgnoreCase), SambaDomain.Password)).Account);
         Assert.IsType<SignInOutcome.WrongPassword>(await signIn.AsAsync(account, "wrong"));
         Assert.IsType<SignInOutcome.UnknownAccount>(await signIn.AsAsync($@"OTHER\{account}", SambaDomain.Password));
     }
@@ -53,7 +55,9 @@ public sealed class ActiveDirectorySignInTests(RealDirectories directories)
         await domain.SetAsync(account, (attribute, value));
         using var signIn = new LdapSignIn(await directories.SambaOptionsAsync());
 
-        Assert.Contains(reason, Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync(account, SambaDomain.Password)).Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            reason, Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync(account, SambaDomain.Password)).Reason,
+            StringComparison.Ordinal);
         Assert.Contains(reason, Assert.IsType<SignInOutcome.Refused>(await signIn.FindAsync(account)).Reason, StringComparison.Ordinal);
     }
 
@@ -72,8 +76,11 @@ public sealed class ActiveDirectorySignInTests(RealDirectories directories)
         options.Lockout.Failures = 10;
         using var unshielded = new LdapSignIn(options);
         await unshielded.AsAsync(account, "wrong");
-        Assert.Contains("locked out", Assert.IsType<SignInOutcome.Refused>(await unshielded.AsAsync(account, SambaDomain.Password)).Reason, StringComparison.Ordinal);
-        Assert.Contains("locked out", Assert.IsType<SignInOutcome.Refused>(await unshielded.FindAsync(account)).Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            "locked out", Assert.IsType<SignInOutcome.Refused>(await unshielded.AsAsync(account, SambaDomain.Password)).Reason,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "locked out", Assert.IsType<SignInOutcome.Refused>(await unshielded.FindAsync(account)).Reason, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -86,7 +93,9 @@ public sealed class ActiveDirectorySignInTests(RealDirectories directories)
         var options = await directories.SambaOptionsAsync();
         using var signIn = new LdapSignIn(options);
 
-        Assert.Contains("userAccountControl cannot be read", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync(hidden, SambaDomain.Password)).Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            "userAccountControl cannot be read",
+            Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync(hidden, SambaDomain.Password)).Reason, StringComparison.Ordinal);
         Assert.IsType<SignInOutcome.Refused>(await signIn.FindAsync(hidden));
         Assert.Equal(options.RefreshWithoutState, Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync(partly)).RefreshFor);
         var open = await OwnAsync(domain, "open");
@@ -106,7 +115,9 @@ public sealed class ActiveDirectorySignInTests(RealDirectories directories)
         await domain.RemoveUserAsync(account);
         await domain.AddUserAsync(account);
         signIn.Clock.Advance(TimeSpan.FromMinutes(1));
-        Assert.Contains("was deleted", first.Mismatch(Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync(account)).Origin!), StringComparison.Ordinal);
+        Assert.Contains(
+            "was deleted", first.Mismatch(Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync(account)).Origin!),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -123,7 +134,9 @@ public sealed class ActiveDirectorySignInTests(RealDirectories directories)
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync(account, SambaDomain.Password));
         signIn.Clock.Advance(options.RememberFor);
         Assert.IsType<SignInOutcome.WrongPassword>(await signIn.AsAsync(account, SambaDomain.Password));
-        Assert.Contains("password was changed", before.Mismatch(Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync(account)).Origin!), StringComparison.Ordinal);
+        Assert.Contains(
+            "password was changed", before.Mismatch(Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync(account)).Origin!),
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -28,7 +28,9 @@ public sealed class CommandLineTests(RealParts parts)
     {
         using var folder = new TemporaryDirectory();
         var file = Path.Combine(folder.Folder("policies"), "team.yaml");
-        const string sound = "version: 1\nrules:\n  - {id: team, to: [\"user:alice\"], allow: [pull], on: [\"team/**\"]}\ntests:\n  - alice can pull team/app\n";
+        const string sound =
+            "version: 1\nrules:\n  - {id: team, to: [\"user:alice\"], allow: [pull], on: [\"team/**\"]}\ntests:\n  - alice can pull "
+            + "team/app\n";
         await File.WriteAllTextAsync(file, sound, TestContext.Current.CancellationToken);
         var good = await AuthIndexUp.RunAsync("policy", "check", folder["policies"]);
         Assert.True(good.ExitCode == 0, good.ToString());
@@ -52,7 +54,10 @@ public sealed class CommandLineTests(RealParts parts)
         var done = await AuthIndexUp.RunAsync(reload);
         Assert.True(done.ExitCode == 0, done.ToString());
         Assert.Contains($"process {up.ServerProcess("TokenServer")} reads", done.Output, StringComparison.Ordinal);
-        Assert.Contains("policy reload", (await AuthIndexUp.RunAsync("audit", "--action", "policy reload", "--outcome", "done", "--data", up.Data)).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "policy reload",
+            (await AuthIndexUp.RunAsync("audit", "--action", "policy reload", "--outcome", "done", "--data", up.Data)).Output,
+            StringComparison.Ordinal);
 
         await File.WriteAllTextAsync(file, team + "  - {id: team}\n", TestContext.Current.CancellationToken);
         var refused = await AuthIndexUp.RunAsync(reload);
@@ -70,15 +75,18 @@ public sealed class CommandLineTests(RealParts parts)
     {
         var up = await parts.UpAsync();
         using var http = new HttpClient();
-        using var refused = await http.GetAsync(new Uri(up.TokenServer, "/token?service=registry&scope=repository:platform/why:push"), TestContext.Current.CancellationToken);
-        using var answer = System.Text.Json.JsonDocument.Parse(await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        using var refused = await http.GetAsync(
+            new Uri(up.TokenServer, "/token?service=registry&scope=repository:platform/why:push"), TestContext.Current.CancellationToken);
+        using var answer = System.Text.Json.JsonDocument.Parse(
+            await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
         var payload = System.Buffers.Text.Base64Url.DecodeFromChars(answer.RootElement.GetProperty("token").GetString()!.Split('.')[1]);
         using var claims = System.Text.Json.JsonDocument.Parse(payload);
         var id = claims.RootElement.GetProperty("refused")[0].GetProperty("decision").GetString()!;
 
         ProcessResult? why = null;
         await Eventually.TrueAsync(
-            async () => (why = await AuthIndexUp.RunAsync("policy", "why", id, "--data", up.Data)).ExitCode == 0, TimeSpan.FromSeconds(20), () => $"{why}");
+            async () => (why = await AuthIndexUp.RunAsync("policy", "why", id, "--data", up.Data)).ExitCode == 0, TimeSpan.FromSeconds(20),
+            () => $"{why}");
         Assert.Contains("platform/why", why!.Output, StringComparison.Ordinal);
         Assert.Contains("no rule allows anonymous callers to push to platform/why", why.Output, StringComparison.Ordinal);
     }
@@ -97,7 +105,9 @@ public sealed class CommandLineTests(RealParts parts)
 
         using var warned = new TemporaryDirectory();
         var file = Path.Combine(warned.Folder("policies"), "team.yaml");
-        await File.WriteAllTextAsync(file, "version: 1\nrules:\n  - {id: push-only, to: [\"user:admin\"], allow: [push], on: [\"team/**\"]}\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            file, "version: 1\nrules:\n  - {id: push-only, to: [\"user:admin\"], allow: [push], on: [\"team/**\"]}\n",
+            TestContext.Current.CancellationToken);
         var warning = await AuthIndexUp.RunAsync(["doctor", .. there, "--policies", warned["policies"]]);
         Assert.True(warning.ExitCode == 0, warning.ToString());
         Assert.Contains("push-only", warning.Output, StringComparison.Ordinal);
@@ -118,14 +128,19 @@ public sealed class CommandLineTests(RealParts parts)
     }
 
     [Theory]
-    [InlineData("error: unknown command 'ad'; did you mean 'add'?\nusage: authindex users add|passwd|remove|list …; --help explains\n", "users", "ad")]
+    [InlineData(
+        "error: unknown command 'ad'; did you mean 'add'?\nusage: authindex users add|passwd|remove|list …; --help explains\n", "users",
+        "ad")]
     [InlineData("error: missing argument NAME\nusage: authindex accounts suspend NAME [OPTION…]; --help explains\n", "accounts", "suspend")]
-    [InlineData("error: unknown option '--dry-rum'; did you mean '--dry-run'?\nusage: authindex registry gc [OPTION…]; --help explains\n", "registry", "gc", "--dry-rum")]
+    [InlineData(
+        "error: unknown option '--dry-rum'; did you mean '--dry-run'?\nusage: authindex registry gc [OPTION…]; --help explains\n",
+        "registry", "gc", "--dry-rum")]
     public async Task A_wrong_command_is_named_as_it_was_typed(string said, params string[] arguments)
     {
         var result = await AuthIndexUp.RunAsync(arguments);
         Assert.Equal((2, said), (result.ExitCode, result.Error));
-        Assert.Contains($"\n  authindex {arguments[0]} ", (await AuthIndexUp.RunAsync(arguments[0], "--help")).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"\n  authindex {arguments[0]} ", (await AuthIndexUp.RunAsync(arguments[0], "--help")).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -147,7 +162,9 @@ public sealed class CommandLineTests(RealParts parts)
         // As a shell does: the script that it prints, and its function with the words of a line.
         var words = typed.Split(' ');
         var line = string.Join(' ', words.Select(w => $"'{w}'"));
-        var script = $"source <('{AuthIndexUp.Script}' completion bash); COMP_WORDS=('{AuthIndexUp.Script}' {line}); COMP_CWORD={words.Length}; _authindex; printf '%s\\n' \"${{COMPREPLY[@]}}\"";
+        var script =
+            $"source <('{AuthIndexUp.Script}' completion bash); COMP_WORDS=('{AuthIndexUp.Script}' {line}); "
+            + $"COMP_CWORD={words.Length}; _authindex; printf '%s\\n' \"${{COMPREPLY[@]}}\"";
         var result = await ChildProcess.RunAsync("bash", ["-c", script]);
         Assert.Equal(completed, result.Output.Trim());
     }
@@ -159,10 +176,15 @@ public sealed class CommandLineTests(RealParts parts)
     {
         var words = typed.Split(' ');
         var line = string.Join(' ', words.Select(w => $"'{w}'"));
-        var script = $"compdef() {{ }}; compadd() {{ shift; print -l -- $@ }}; source <('{AuthIndexUp.Script}' completion zsh); words=('{AuthIndexUp.Script}' {line}); CURRENT={words.Length + 1}; _authindex";
+        var script =
+            $"compdef() {{ }}; compadd() {{ shift; print -l -- $@ }}; source <('{AuthIndexUp.Script}' completion zsh); "
+            + $"words=('{AuthIndexUp.Script}' {line}); CURRENT={words.Length + 1}; _authindex";
         Assert.Equal(completed, (await ChildProcess.RunAsync("zsh", ["-f", "-c", script])).Output.Trim());
 
-        var fish = await ChildProcess.RunAsync("fish", ["--no-config", "-c", $"source ('{AuthIndexUp.Script}' completion fish | psub); complete --do-complete '{AuthIndexUp.Script} {typed}'"]);
+        var fish = await ChildProcess.RunAsync(
+            "fish",
+            ["--no-config", "-c",
+                $"source ('{AuthIndexUp.Script}' completion fish | psub); complete --do-complete '{AuthIndexUp.Script} {typed}'"]);
         Assert.Contains(completed, fish.Output.Split('\n').Select(l => l.Split('\t')[0]));
     }
 

@@ -17,7 +17,8 @@ public sealed partial class ConfigurationDocsTests
         var described = File.ReadLines(file).Select(l => Row().Match(l)).Where(m => m.Success).Select(m => m.Groups["key"].Value);
 
         var shared = OptionsBinder.Keys(typeof(ListenerOptions), "*").Select(k => k.Key).ToList();
-        var known = OptionsBinder.Keys(typeof(TokenServerOptions), "tokenServer").Concat(OptionsBinder.Keys(typeof(RegistryOptions), "registry"))
+        var known = OptionsBinder.Keys(typeof(TokenServerOptions), "tokenServer")
+            .Concat(OptionsBinder.Keys(typeof(RegistryOptions), "registry"))
             .Select(k => k.Key)
             .Where(k => !shared.Contains("*" + k[k.IndexOf('.', StringComparison.Ordinal)..]))
             .Concat(shared);

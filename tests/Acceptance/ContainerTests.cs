@@ -43,11 +43,14 @@ public sealed class ContainerTests(RealParts parts)
         var servers = await parts.ComposedAsync();
         foreach (var server in Servers)
         {
-            var status = (await File.ReadAllLinesAsync($"/proc/{await ProcessAsync(servers, server)}/status", TestContext.Current.CancellationToken))
+            var status =
+                (await File.ReadAllLinesAsync($"/proc/{await ProcessAsync(servers, server)}/status", TestContext.Current.CancellationToken))
                 .Select(l => l.Split(':', 2)).ToDictionary(l => l[0], l => l[1].Trim(), StringComparer.Ordinal);
             Assert.Equal([Owner, Owner, Owner, Owner], status["Uid"].Split('\t'));
             Assert.Equal([Owner, Owner, Owner, Owner], status["Gid"].Split('\t'));
-            Assert.All((string[])["CapEff", "CapPrm", "CapBnd", "CapAmb"], c => Assert.Equal(0UL, ulong.Parse(status[c], NumberStyles.HexNumber, CultureInfo.InvariantCulture)));
+            Assert.All(
+                (string[])["CapEff", "CapPrm", "CapBnd", "CapAmb"],
+                c => Assert.Equal(0UL, ulong.Parse(status[c], NumberStyles.HexNumber, CultureInfo.InvariantCulture)));
             Assert.Equal("1", status["NoNewPrivs"]);
 
             var container = await servers.ContainerAsync(server);
@@ -64,12 +67,15 @@ public sealed class ContainerTests(RealParts parts)
     {
         var servers = await parts.ComposedAsync();
         var token = await FilesAsync(servers, "token-server");
-        Assert.Contains(token, f => f.StartsWith("authindex/keys/", StringComparison.Ordinal) && f.EndsWith(".pem", StringComparison.Ordinal));
+        Assert.Contains(
+            token, f => f.StartsWith("authindex/keys/", StringComparison.Ordinal) && f.EndsWith(".pem", StringComparison.Ordinal));
         Assert.Contains("authindex/htpasswd", token);
 
         var registry = await FilesAsync(servers, "registry");
         Assert.Contains("authindex-credential/registry-credential", registry);
-        Assert.All(registry, f => Assert.True(f == "authindex-credential/registry-credential" || f.StartsWith("authindex/registry/", StringComparison.Ordinal), f));
+        Assert.All(
+            registry, f => Assert.True(
+                f == "authindex-credential/registry-credential" || f.StartsWith("authindex/registry/", StringComparison.Ordinal), f));
     }
 
     [Fact]
@@ -78,7 +84,8 @@ public sealed class ContainerTests(RealParts parts)
         var servers = await parts.ComposedAsync();
         var token = await servers.ContainerAsync("token-server");
         await servers.Docker.MustAsync("exec", token, "/app/TokenServer", "tokens", "create", "--account", "admin", "--expires", "1d");
-        Assert.Contains("admin", await servers.Docker.MustAsync("exec", token, "/app/TokenServer", "users", "list"), StringComparison.Ordinal);
+        Assert.Contains(
+            "admin", await servers.Docker.MustAsync("exec", token, "/app/TokenServer", "users", "list"), StringComparison.Ordinal);
         await servers.Docker.MustAsync("exec", token, "/app/TokenServer", "policy", "check");
         await servers.Docker.MustAsync("exec", await servers.ContainerAsync("registry"), "/app/RegistryCore", "gc");
     }
@@ -93,7 +100,9 @@ public sealed class ContainerTests(RealParts parts)
 
         var refused = await servers.RunAsync("authindex/token-server", ["--env", "AUTHINDEX__TOKENSERVER__TOKENLIFETIME=1s"], "serve");
         Assert.Equal(1, refused.ExitCode);
-        Assert.Contains("environment AUTHINDEX__TOKENSERVER__TOKENLIFETIME: tokenServer.tokenLifetime", refused.Error, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains(
+            "environment AUTHINDEX__TOKENSERVER__TOKENLIFETIME: tokenServer.tokenLifetime", refused.Error,
+            StringComparison.OrdinalIgnoreCase);
     }
 
     [Theory]
@@ -114,7 +123,9 @@ public sealed class ContainerTests(RealParts parts)
     public async Task Every_profile_of_the_composition_is_sound(params string[] profiles)
     {
         RealParts.Require(ComposedServers.Obstacle());
-        var checkedIt = await ChildProcess.RunAsync("docker-compose", ["--file", ComposedServers.ComposeFile, .. profiles.SelectMany(p => (string[])["--profile", p]), "config", "--quiet"]);
+        var checkedIt = await ChildProcess.RunAsync(
+            "docker-compose",
+            ["--file", ComposedServers.ComposeFile, .. profiles.SelectMany(p => (string[])["--profile", p]), "config", "--quiet"]);
         Assert.True(checkedIt.ExitCode == 0, checkedIt.ToString());
     }
 
@@ -138,7 +149,9 @@ public sealed class ContainerTests(RealParts parts)
         var longest = new TokenServer.TokenServerOptions().DrainTimeout + TimeSpan.FromSeconds(5);
         foreach (var server in Servers)
         {
-            Assert.True(int.Parse(await servers.InspectAsync(server, "{{.Config.StopTimeout}}"), CultureInfo.InvariantCulture) > longest.TotalSeconds);
+            Assert.True(
+                int.Parse(await servers.InspectAsync(server, "{{.Config.StopTimeout}}"), CultureInfo.InvariantCulture)
+                    > longest.TotalSeconds);
         }
     }
 

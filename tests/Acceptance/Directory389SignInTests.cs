@@ -28,8 +28,11 @@ public sealed class Directory389SignInTests(RealDirectories directories)
         await server.AddUserAsync("inactive", "nsAccountLock: true");
         using var signIn = new LdapSignIn(await directories.Directory389OptionsAsync());
 
-        Assert.Contains("nsAccountLock", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("inactive", Directory389.Password)).Reason, StringComparison.Ordinal);
-        Assert.Contains("nsAccountLock", Assert.IsType<SignInOutcome.Refused>(await signIn.FindAsync("inactive")).Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            "nsAccountLock", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("inactive", Directory389.Password)).Reason,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "nsAccountLock", Assert.IsType<SignInOutcome.Refused>(await signIn.FindAsync("inactive")).Reason, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -38,10 +41,16 @@ public sealed class Directory389SignInTests(RealDirectories directories)
         var server = await directories.Directory389Async();
         await server.AddUserAsync("unseen");
         var options = await directories.Directory389OptionsAsync();
-        using (var signIn = new LdapSignIn(options)) Assert.Null(Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync("unseen")).RefreshFor);
+        using (var signIn = new LdapSignIn(options))
+        {
+            Assert.Null(Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync("unseen")).RefreshFor);
+        }
 
         options.BindDn = Directory389.Blind;
-        using (var signIn = new LdapSignIn(options)) Assert.Equal(options.RefreshWithoutState, Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync("unseen")).RefreshFor);
+        using (var signIn = new LdapSignIn(options))
+        {
+            Assert.Equal(options.RefreshWithoutState, Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync("unseen")).RefreshFor);
+        }
     }
 
     [Fact]
@@ -56,25 +65,32 @@ public sealed class Directory389SignInTests(RealDirectories directories)
         await server.RemoveUserAsync("again");
         await server.AddUserAsync("again");
         signIn.Clock.Advance(TimeSpan.FromMinutes(1));
-        Assert.Contains("was deleted", first.Mismatch(Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync("again")).Origin!), StringComparison.Ordinal);
+        Assert.Contains(
+            "was deleted", first.Mismatch(Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync("again")).Origin!),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_password_that_must_be_changed_first_or_has_expired_is_told_and_is_no_wrong_one()
     {
         var server = await directories.Directory389Async();
-        var policy = await server.AddPolicyAsync("age", "passwordMustChange: on", "passwordChange: on", "passwordExp: on", "passwordMaxAge: 8640000", "passwordWarning: 0");
+        var policy = await server.AddPolicyAsync(
+            "age", "passwordMustChange: on", "passwordChange: on", "passwordExp: on", "passwordMaxAge: 8640000", "passwordWarning: 0");
         await server.AddUserAsync("mustchange", $"pwdpolicysubentry: {policy}");
         await server.SetAsync("mustchange", ("userPassword", Directory389.Password));
         await server.AddUserAsync("outdated", $"pwdpolicysubentry: {policy}");
         await server.SetAsync("outdated", ("passwordExpirationTime", "20200101000000Z"));
         using var signIn = new LdapSignIn(await directories.Directory389OptionsAsync());
 
-        Assert.Contains("must be changed first", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("mustchange", Directory389.Password)).Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            "must be changed first", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("mustchange", Directory389.Password)).Reason,
+            StringComparison.Ordinal);
         for (var i = 0; i < 5; i++)
         {
             signIn.Clock.Advance(TimeSpan.FromMinutes(1));
-            Assert.Contains("expired", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("outdated", Directory389.Password)).Reason, StringComparison.Ordinal);
+            Assert.Contains(
+                "expired", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("outdated", Directory389.Password)).Reason,
+                StringComparison.Ordinal);
         }
     }
 
@@ -89,7 +105,9 @@ public sealed class Directory389SignInTests(RealDirectories directories)
         options.BindDn = Directory389.DnOf("service");
         using var signIn = new LdapSignIn(options);
 
-        Assert.Contains("its password must probably be changed first", Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("anybody", "wrong")).Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            "its password must probably be changed first",
+            Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("anybody", "wrong")).Reason, StringComparison.Ordinal);
         Assert.Equal("its servers refuse bindDn, or its password cannot be read", signIn.Problem);
     }
 }

@@ -38,7 +38,8 @@ public sealed class DistributionTests(RealParts parts)
         await using var up = await AuthIndexUp.StartAsync(where);
         var bundle = await AuthIndexUp.RunAsync(["keys", "certificates", .. where]);
         Assert.True(bundle.ExitCode == 0, bundle.All);
-        await using var registry = await DistributionRegistry.StartAsync(up.TokenServer, Service, "index.example.com", bundle.Output.Trim());
+        await using var registry = await DistributionRegistry.StartAsync(
+            up.TokenServer, Service, "index.example.com", bundle.Output.Trim());
         await up.AddUserAsync("alice", "a password of alice");
 
         var docker = await parts.DockerAsync();
@@ -53,7 +54,8 @@ public sealed class DistributionTests(RealParts parts)
         var kids = await KidsAsync(up);
         var rotated = await AuthIndexUp.RunAsync(["keys", "rotate", "--leaked", .. where]);
         Assert.True(rotated.ExitCode == 0, rotated.All);
-        await Eventually.TrueAsync(async () => !(await KidsAsync(up)).Intersect(kids, StringComparer.Ordinal).Any(), TimeSpan.FromSeconds(30), () => up.Log);
+        await Eventually.TrueAsync(
+            async () => !(await KidsAsync(up)).Intersect(kids, StringComparer.Ordinal).Any(), TimeSpan.FromSeconds(30), () => up.Log);
 
         await PushAndPullAsync(docker, registry, "after");
         await RefusedAsync(docker, registry);
@@ -88,7 +90,9 @@ public sealed class DistributionTests(RealParts parts)
         Assert.True(listed.ExitCode == 0, listed.All);
         Assert.Contains($"\"{tag}\"", listed.Output, StringComparison.Ordinal);
         var copied = await ChildProcess.RunAsync(
-            "skopeo", ["--insecure-policy", "copy", "--src-tls-verify=false", "--src-creds", "alice:a password of alice", $"docker://{registry.Host}/users/alice/app:{tag}", $"dir:{folder[Path.GetRandomFileName()]}"]);
+            "skopeo",
+            ["--insecure-policy", "copy", "--src-tls-verify=false", "--src-creds", "alice:a password of alice",
+                $"docker://{registry.Host}/users/alice/app:{tag}", $"dir:{folder[Path.GetRandomFileName()]}"]);
         Assert.True(copied.ExitCode == 0, copied.All);
         var foreign = await ChildProcess.RunAsync("skopeo", ["list-tags", .. options, $"docker://{registry.Host}/users/bob/app"]);
         Assert.NotEqual(0, foreign.ExitCode);

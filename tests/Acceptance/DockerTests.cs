@@ -146,7 +146,8 @@ public sealed class DockerTests(RealParts parts)
 
         // A file at fault changes nothing: the freeze stays.
         await File.WriteAllTextAsync(policy, team + "  - {id: team}\n", TestContext.Current.CancellationToken);
-        await Eventually.TrueAsync(() => up.Log.Contains("policy.yaml:4", StringComparison.Ordinal), TimeSpan.FromSeconds(20), () => up.Log);
+        await Eventually.TrueAsync(
+            () => up.Log.Contains("policy.yaml:4", StringComparison.Ordinal), TimeSpan.FromSeconds(20), () => up.Log);
         Assert.NotEqual(0, (await docker.RunAsync("push", image)).ExitCode);
 
         await File.WriteAllTextAsync(policy, team, TestContext.Current.CancellationToken);
@@ -156,7 +157,8 @@ public sealed class DockerTests(RealParts parts)
         async Task<ProcessResult> PushUntilAsync(Func<ProcessResult, bool> wanted)
         {
             ProcessResult? last = null;
-            await Eventually.TrueAsync(async () => wanted(last = await docker.RunAsync("push", image)), TimeSpan.FromSeconds(20), () => $"{last}\n{up.Log}");
+            await Eventually.TrueAsync(
+                async () => wanted(last = await docker.RunAsync("push", image)), TimeSpan.FromSeconds(20), () => $"{last}\n{up.Log}");
             return last!;
         }
     }

@@ -4,10 +4,13 @@ using AuthIndex.TestKit;
 
 namespace AuthIndex.Acceptance;
 
-/// <summary>Every command in the README and in <c>docs</c> is one that there is, with options that it has, and is run here or by another test.</summary>
+/// <summary>
+/// Every command in the README and in <c>docs</c> is one that there is, with options that it has, and is run here or by another test.
+/// </summary>
 public sealed partial class DocumentedCommandsTests(RealParts parts)
 {
-    private static readonly string[] OfTheScript = ["up", "status", "doctor", "trust", "test", "bench", "backup", "restore", "completion", "version", "help"];
+    private static readonly string[] OfTheScript = [
+        "up", "status", "doctor", "trust", "test", "bench", "backup", "restore", "completion", "version", "help"];
 
     // Run here, one after another, on one installation: alice has an account, and team/app a tag that has moved.
     private static readonly string[] Runs =
@@ -78,7 +81,11 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
     [Fact]
     public void Every_documented_command_is_run_here_or_by_another_test()
     {
-        Assert.All(Documented().Select(Plain), c => Assert.True(Runs.Contains(c) || Elsewhere.Keys.Any(e => c == e.TrimEnd() || (e.EndsWith(' ') && c.StartsWith(e, StringComparison.Ordinal))), c));
+        Assert.All(
+            Documented().Select(Plain),
+            c => Assert.True(
+                Runs.Contains(c)
+                || Elsewhere.Keys.Any(e => c == e.TrimEnd() || (e.EndsWith(' ') && c.StartsWith(e, StringComparison.Ordinal))), c));
         Assert.All(Elsewhere.Values, f => Assert.True(Path.Exists(Path.Combine(Root, f)), f));
     }
 
@@ -98,27 +105,37 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
 
         foreach (var command in Runs)
         {
-            var result = await AuthIndexUp.RunAsync([.. await ArgumentsAsync(command, up), .. command == "help" || command.StartsWith("completion ", StringComparison.Ordinal) ? Array.Empty<string>() : ["--data", up.Data]]);
+            var result = await AuthIndexUp.RunAsync(
+                [.. await ArgumentsAsync(command, up), .. command == "help" || command.StartsWith("completion ", StringComparison.Ordinal)
+                    ? Array.Empty<string>()
+                    : ["--data", up.Data]]);
 
             // It says whether the request is granted by its exit status, too.
-            Assert.True(result.ExitCode == 0 || (command.StartsWith("policy explain", StringComparison.Ordinal) && result.Output.Contains("refused", StringComparison.Ordinal)), $"{command}: {result}");
+            Assert.True(
+                result.ExitCode == 0
+                || (command.StartsWith("policy explain", StringComparison.Ordinal)
+                    && result.Output.Contains("refused", StringComparison.Ordinal)), $"{command}: {result}");
         }
     }
 
     private static IEnumerable<string> Documented() =>
         Directory.GetFiles(Path.Combine(Root, "docs"), "*.md").Append(Path.Combine(Root, "README.md"))
-            .SelectMany(p => Command().Matches(File.ReadAllText(p)).Select(m => m.Groups["command"].Value)).Distinct(StringComparer.Ordinal);
+            .SelectMany(p => Command().Matches(File.ReadAllText(p)).Select(m => m.Groups["command"].Value))
+            .Distinct(StringComparer.Ordinal);
 
     /// <summary>A command without <c>./authindex</c>, the data directory and what stands behind it for people.</summary>
     private static string Plain(string command)
     {
         var shown = command.Split('#')[0].Split("  ")[0].Trim();
-        return shown.Replace("./authindex ", "", StringComparison.Ordinal).Replace(" --data /var/lib/authindex", "", StringComparison.Ordinal);
+        return shown.Replace("./authindex ", "", StringComparison.Ordinal)
+            .Replace(" --data /var/lib/authindex", "", StringComparison.Ordinal);
     }
 
     private static async Task<IEnumerable<string>> ArgumentsAsync(string command, AuthIndexUp up)
     {
-        var text = command.Replace("ID… | ", "", StringComparison.Ordinal).Replace("REPOSITORY TAG", "team/app latest", StringComparison.Ordinal).Replace("[", "", StringComparison.Ordinal).Replace("]", "", StringComparison.Ordinal);
+        var text = command.Replace("ID… | ", "", StringComparison.Ordinal)
+            .Replace("REPOSITORY TAG", "team/app latest", StringComparison.Ordinal).Replace("[", "", StringComparison.Ordinal)
+            .Replace("]", "", StringComparison.Ordinal);
         if (text.Contains("sha256:…", StringComparison.Ordinal))
         {
             var history = await AuthIndexUp.RunAsync("registry", "tags", "history", "team/app", "latest", "--data", up.Data);
@@ -145,7 +162,8 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
 
     private async Task<string?> ProblemAsync(string command)
     {
-        var words = command.Split('#')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(w => w.Trim('[', ']', '…', '(', ')')).ToList();
+        var words = command.Split('#')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(w => w.Trim('[', ']', '…', '(', ')'))
+            .ToList();
         if (words[0] == "./authindex") words.RemoveAt(0);
 
         var path = OfTheScript.Contains(words[0]) ? "" : words[0];
@@ -160,8 +178,13 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
             text = await HelpAsync(path);
         }
 
-        var options = path.Length > 0 ? Section(text, "Options:") : Option().Matches(text).Select(m => m.Value).ToHashSet(StringComparer.Ordinal);
-        return words.Skip(at).FirstOrDefault(w => w.StartsWith("--", StringComparison.Ordinal) && !options.Contains(w.Split('=')[0])) is { } unknown ? $"there is no option {unknown}" : null;
+        var options = path.Length > 0
+            ? Section(text, "Options:")
+            : Option().Matches(text).Select(m => m.Value).ToHashSet(StringComparer.Ordinal);
+        return words.Skip(at)
+            .FirstOrDefault(w => w.StartsWith("--", StringComparison.Ordinal) && !options.Contains(w.Split('=')[0])) is { } unknown
+            ? $"there is no option {unknown}"
+            : null;
     }
 
     private async Task<string> HelpAsync(string path)
@@ -175,9 +198,12 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
 
     /// <summary>The names in one section of a help text: <c>name</c>, or <c>-x, --name</c>.</summary>
     private static HashSet<string> Section(string text, string title) =>
-        text.Split('\n').SkipWhile(l => l != title).Skip(1).TakeWhile(l => l.Length > 0).SelectMany(l => Name().Match(l).Groups["name"].Captures.Select(c => c.Value)).ToHashSet(StringComparer.Ordinal);
+        text.Split('\n').SkipWhile(l => l != title).Skip(1).TakeWhile(l => l.Length > 0)
+        .SelectMany(l => Name().Match(l).Groups["name"].Captures.Select(c => c.Value)).ToHashSet(StringComparer.Ordinal);
 
-    [GeneratedRegex(@"(?:^|`)(?: {4})?(?<command>(?:\./authindex (?=[a-z])|registry (?=gc|scrub|backup|restore|tags|sync|import))[^`\n]*)", RegexOptions.ExplicitCapture | RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"(?:^|`)(?: {4})?(?<command>(?:\./authindex (?=[a-z])|registry (?=gc|scrub|backup|restore|tags|sync|import))[^`\n]*)",
+        RegexOptions.ExplicitCapture | RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Command();
 
     [GeneratedRegex(@"^  (?:(?<name>[-a-z?]+)(?:, )?)+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

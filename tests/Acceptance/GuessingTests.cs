@@ -11,7 +11,10 @@ public sealed class GuessingTests(RealParts parts)
         using var folder = new TemporaryDirectory();
         await using var up = await AuthIndexUp.StartAsync();
         var docker = (await parts.DockerAsync()).InFolder(folder["docker"]);
-        for (var i = 0; i < 10; i++) Assert.Contains("wrong password", (await docker.LoginAsync(up.Host, "carol", $"guess {i}")).All, StringComparison.Ordinal);
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.Contains("wrong password", (await docker.LoginAsync(up.Host, "carol", $"guess {i}")).All, StringComparison.Ordinal);
+        }
 
         var limited = await docker.LoginAsync(up.Host, "carol", "further guess");
         Assert.NotEqual(0, limited.ExitCode);

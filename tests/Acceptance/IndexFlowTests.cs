@@ -57,14 +57,19 @@ public sealed class IndexFlowTests
             None);
         await File.WriteAllTextAsync(Path.Combine(layout, "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"), "{}", None);
         var login = await ChildProcess.RunAsync(
-            "skopeo", ["login", "--tls-verify=false", "--authfile", folder["auth.json"], "--username", "admin", "--password-stdin", up.Host], input: up.AdminPassword);
+            "skopeo",
+            ["login", "--tls-verify=false", "--authfile", folder["auth.json"], "--username", "admin", "--password-stdin", up.Host],
+            input: up.AdminPassword);
         Assert.True(login.ExitCode == 0, login.All);
         var copied = await ChildProcess.RunAsync(
-            "skopeo", ["--insecure-policy", "copy", "--dest-tls-verify=false", "--authfile", folder["auth.json"], $"dir:{layout}", $"docker://{up.Host}/{image}"]);
+            "skopeo",
+            ["--insecure-policy", "copy", "--dest-tls-verify=false", "--authfile", folder["auth.json"], $"dir:{layout}",
+                $"docker://{up.Host}/{image}"]);
         Assert.True(copied.ExitCode == 0, copied.All);
     }
 
-    private static async Task<string> TokenAsync(AuthIndexUp up, string scope) => (string)(await GetAsync(up, $"/token?service=registry&scope={scope}"))!["token"]!;
+    private static async Task<string> TokenAsync(AuthIndexUp up, string scope) =>
+        (string)(await GetAsync(up, $"/token?service=registry&scope={scope}"))!["token"]!;
 
     private static async Task ExpectTagsAsync(AuthIndexUp up, string expected)
     {
@@ -86,6 +91,8 @@ public sealed class IndexFlowTests
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(up.TokenServer, path));
         request.Headers.Authorization = Basic.Header("admin", up.AdminPassword);
         using var answer = await http.SendAsync(request);
-        return answer.StatusCode == HttpStatusCode.NotFound ? null : await answer.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonNode>();
+        return answer.StatusCode == HttpStatusCode.NotFound
+            ? null
+            : await answer.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonNode>();
     }
 }

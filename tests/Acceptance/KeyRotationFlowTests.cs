@@ -10,7 +10,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthIndex.Acceptance;
 
-/// <summary>A key's whole life before the eyes of a registry: two token servers over one folder of keys, and not one request refused.</summary>
+/// <summary>
+/// A key's whole life before the eyes of a registry: two token servers over one folder of keys, and not one request refused.
+/// </summary>
 public sealed class KeyRotationFlowTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -81,7 +83,8 @@ public sealed class KeyRotationFlowTests
                 var before = Volatile.Read(ref served);
                 clock.Advance(TimeSpan.FromSeconds(30));
                 registry.Clock.Advance(TimeSpan.FromSeconds(30));
-                await Eventually.TrueAsync(() => traffic.IsCompleted || Volatile.Read(ref served) >= before + 2, Patience, () => "no request passed");
+                await Eventually.TrueAsync(
+                    () => traffic.IsCompleted || Volatile.Read(ref served) >= before + 2, Patience, () => "no request passed");
             }
         }
 
@@ -115,14 +118,18 @@ public sealed class KeyRotationFlowTests
         Assert.Equal(HttpStatusCode.OK, await PingAsync(registry, before));
 
         await new KeyRotation(index.Options.KeyDemands, index.Clock).ReplaceAllAsync(new StringWriter(), Cancellation);
-        await Eventually.TrueAsync(async () => KidOf(await TokenAsync(index)) != KidOf(before), Patience, () => "the server did not notice");
+        await Eventually.TrueAsync(
+            async () => KidOf(await TokenAsync(index)) != KidOf(before), Patience, () => "the server did not notice");
 
         // The first token under the new key makes the registry ask, and then the old one is refused although it was remembered.
         Assert.Equal(HttpStatusCode.OK, await PingAsync(registry, await TokenAsync(index)));
         Assert.Equal(HttpStatusCode.Unauthorized, await PingAsync(registry, before));
     }
 
-    private static string KidOf(string token) => JsonDocument.Parse(System.Buffers.Text.Base64Url.DecodeFromChars(token.AsSpan(0, token.IndexOf('.', StringComparison.Ordinal)))).RootElement.GetProperty("kid").GetString()!;
+    private static string KidOf(string token) =>
+        JsonDocument.Parse(
+            System.Buffers.Text.Base64Url.DecodeFromChars(
+                token.AsSpan(0, token.IndexOf('.', StringComparison.Ordinal)))).RootElement.GetProperty("kid").GetString()!;
 
     private static async Task<string> TokenAsync(TokenServerHost server)
     {

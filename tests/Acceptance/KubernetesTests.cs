@@ -11,7 +11,8 @@ namespace AuthIndex.Acceptance;
 public sealed class KubernetesTests
 {
     private static readonly string Repository = Path.GetDirectoryName(AuthIndexUp.Script)!;
-    private static readonly IReadOnlyList<MappingNode> Objects = [.. Directory.GetFiles(Path.Combine(Repository, "deploy", "kubernetes"), "*.yaml").Order(StringComparer.Ordinal).Select(Read)];
+    private static readonly IReadOnlyList<MappingNode> Objects = [
+        .. Directory.GetFiles(Path.Combine(Repository, "deploy", "kubernetes"), "*.yaml").Order(StringComparer.Ordinal).Select(Read)];
 
     [Fact]
     public void There_is_one_of_each_name_and_all_lie_in_the_namespace_that_is_made()
@@ -31,17 +32,29 @@ public sealed class KubernetesTests
             var volumes = Items(pod, "volumes");
             foreach (var volume in volumes)
             {
-                if (Find(volume, "configMap", "name") is ScalarNode map) Assert.Contains(Objects, o => Text(o, "kind") == "ConfigMap" && Name(o) == map.Value);
-                if (Find(volume, "persistentVolumeClaim", "claimName") is ScalarNode claim) Assert.Contains(Objects, o => Text(o, "kind") == "PersistentVolumeClaim" && Name(o) == claim.Value);
+                if (Find(volume, "configMap", "name") is ScalarNode map)
+                {
+                    Assert.Contains(Objects, o => Text(o, "kind") == "ConfigMap" && Name(o) == map.Value);
+                }
+
+                if (Find(volume, "persistentVolumeClaim", "claimName") is ScalarNode claim)
+                {
+                    Assert.Contains(Objects, o => Text(o, "kind") == "PersistentVolumeClaim" && Name(o) == claim.Value);
+                }
+
                 // Secrets do not lie in git: the guide tells how to make them, with these very keys.
                 if (Find(volume, "secret", "secretName") is not ScalarNode secret) continue;
                 Assert.Contains($"create secret generic {secret.Value} ", guide, StringComparison.Ordinal);
-                Assert.All(Items(volume, "secret", "items"), i => Assert.Contains($"--from-literal={Text(i, "key")}=", guide, StringComparison.Ordinal));
+                Assert.All(
+                    Items(volume, "secret", "items"),
+                    i => Assert.Contains($"--from-literal={Text(i, "key")}=", guide, StringComparison.Ordinal));
             }
 
             var names = volumes.Select(v => Text(v, "name")).Concat(Items(owner, "spec", "volumeClaimTemplates").Select(Name));
             var mounts = Containers(pod).SelectMany(c => Items(c, "volumeMounts")).ToList();
-            Assert.Equal(names.Order(StringComparer.Ordinal), mounts.Select(m => Text(m, "name")).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+            Assert.Equal(
+                names.Order(StringComparer.Ordinal),
+                mounts.Select(m => Text(m, "name")).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
             foreach (var mount in mounts.Where(m => Find(m, "subPath") is not null))
             {
                 var map = Text(volumes.Single(v => Text(v, "name") == Text(mount, "name")), "configMap", "name");
@@ -56,12 +69,16 @@ public sealed class KubernetesTests
     public void Requests_find_their_way_from_the_ingress_to_the_ports_that_the_servers_listen_on()
     {
         var (token, registry) = Configuration();
-        var ports = new Dictionary<string, int>(StringComparer.Ordinal) { ["token-server"] = token.Listen.Port, ["registry"] = registry.Listen.Port };
+        var ports = new Dictionary<string, int>(
+            StringComparer.Ordinal) { ["token-server"] = token.Listen.Port, ["registry"] = registry.Listen.Port };
         foreach (var service in Objects.Where(o => Text(o, "kind") == "Service"))
         {
-            var owner = Assert.Single(Workloads(), w => Text(w, "spec", "template", "metadata", "labels", "app") == Text(service, "spec", "selector", "app"));
+            var owner = Assert.Single(
+                Workloads(), w => Text(w, "spec", "template", "metadata", "labels", "app") == Text(service, "spec", "selector", "app"));
             Assert.Equal(Text(owner, "spec", "selector", "matchLabels", "app"), Text(service, "spec", "selector", "app"));
-            var port = Assert.Single(Items(Pod(owner), "containers").SelectMany(c => Items(c, "ports")), p => Text(p, "name") == Text(service, "spec", "ports", "0", "targetPort"));
+            var port = Assert.Single(
+                Items(Pod(owner), "containers").SelectMany(c => Items(c, "ports")),
+                p => Text(p, "name") == Text(service, "spec", "ports", "0", "targetPort"));
             Assert.Equal(ports[Name(service)], Number(port, "containerPort"));
             Assert.Equal(ports[Name(service)], Number(service, "spec", "ports", "0", "port"));
         }
@@ -71,12 +88,17 @@ public sealed class KubernetesTests
             Assert.Equal(url.Host, Text(rule, "host"));
             Assert.Contains(Items(Kind("Ingress"), "spec", "tls", "0", "hosts"), h => ((ScalarNode)h).Value == url.Host);
             var backend = Find(rule, "http", "paths", "0", "backend", "service")!;
-            Assert.Contains(Objects, o => Text(o, "kind") == "Service" && Name(o) == Text(backend, "name") && Text(o, "spec", "ports", "0", "name") == Text(backend, "port", "name"));
+            Assert.Contains(
+                Objects, o => Text(o, "kind") == "Service"
+                && Name(o) == Text(backend, "name")
+                && Text(o, "spec", "ports", "0", "name") == Text(backend, "port", "name"));
         }
 
         Assert.Equal($"token-server.{Name(Kind("Namespace"))}.svc", registry.TokenServer.Url.Host);
         Assert.Equal(token.Listen.Port, registry.TokenServer.Url.Port);
-        Assert.Equal(Text(Kind("StatefulSet"), "spec", "serviceName"), Name(Objects.Single(o => Text(o, "kind") == "Service" && Name(o) == "registry")));
+        Assert.Equal(
+            Text(Kind("StatefulSet"), "spec", "serviceName"),
+            Name(Objects.Single(o => Text(o, "kind") == "Service" && Name(o) == "registry")));
     }
 
     [Fact]
@@ -97,7 +119,9 @@ public sealed class KubernetesTests
             Assert.True(Number(pod, "terminationGracePeriodSeconds") >= pause + options.DrainTimeout.TotalSeconds + 5);
 
             Assert.Equal("true", Text(pod, "securityContext", "runAsNonRoot"));
-            Assert.Contains($"USER {Text(pod, "securityContext", "runAsUser")}:{Text(pod, "securityContext", "runAsGroup")}", File.ReadLines(Path.Combine(Repository, "deploy", "Dockerfile")));
+            Assert.Contains(
+                $"USER {Text(pod, "securityContext", "runAsUser")}:{Text(pod, "securityContext", "runAsGroup")}",
+                File.ReadLines(Path.Combine(Repository, "deploy", "Dockerfile")));
             Assert.All(Containers(pod), c =>
             {
                 Assert.Equal("true", Text(c, "securityContext", "readOnlyRootFilesystem"));
@@ -108,23 +132,38 @@ public sealed class KubernetesTests
             // What the configuration names is what is mounted.
             string[] places = [.. Items(server, "volumeMounts").Select(m => Text(m, "mountPath"))];
             Assert.Contains(options is TokenServer.TokenServerOptions t ? t.DataDirectory : registry.DataDirectory, places);
-            Assert.Contains(Path.GetDirectoryName(options is TokenServer.TokenServerOptions s ? s.RegistryCredentialFile : registry.TokenServer.CredentialFile), places);
+            Assert.Contains(
+                Path.GetDirectoryName(
+                    options is TokenServer.TokenServerOptions s ? s.RegistryCredentialFile : registry.TokenServer.CredentialFile), places);
         }
 
-        Assert.Contains(Items(Assert.Single(Items(Pod(Kind("Deployment")), "containers")), "volumeMounts"), m => Text(m, "mountPath") == token.PoliciesDirectory && Find(m, "subPath") is null);
+        Assert.Contains(
+            Items(Assert.Single(Items(Pod(Kind("Deployment")), "containers")), "volumeMounts"),
+            m => Text(m, "mountPath") == token.PoliciesDirectory && Find(m, "subPath") is null);
     }
 
     [Fact]
     public void The_images_come_from_another_registry_than_the_one_that_is_started() =>
-        Assert.All(Workloads().SelectMany(w => Containers(Pod(w))), c => Assert.NotEqual(Configuration().Registry.PublicUrl!.Host, Text(c, "image").Split('/')[0]));
+        Assert.All(
+            Workloads().SelectMany(w => Containers(Pod(w))),
+            c => Assert.NotEqual(Configuration().Registry.PublicUrl!.Host, Text(c, "image").Split('/')[0]));
 
     [Fact]
     public void The_ingress_passes_on_what_clients_need_and_nothing_for_operators()
     {
-        var paths = Items(Items(Kind("Ingress"), "spec", "rules")[1], "http", "paths").Select(p => (Path: Text(p, "path"), IsPrefix: Text(p, "pathType") == "Prefix")).ToList();
-        bool Passes(string path) => paths.Any(p => p.IsPrefix ? path == p.Path || path.StartsWith(p.Path + "/", StringComparison.Ordinal) : path == p.Path);
-        foreach (var path in new[] { HealthEndpoint.LivePath, HealthEndpoint.ReadyPath, MetricsPage.Path }) Assert.False(Passes(path), path);
-        foreach (var path in new[] { TokenServer.Token.TokenEndpoint.Path, TokenServer.Keys.JwksEndpoint.Path, TokenServer.Metadata.MetadataEndpoint.Path, TokenServer.Index.CatalogEndpoint.Path, TokenServer.Account.RevokeEndpoint.Path, TokenServer.Introspection.IntrospectionEndpoint.Path, TokenServer.Account.AccountTokensEndpoint.Path, TokenServer.Index.ReportEndpoint.EventsPath })
+        var paths = Items(Items(Kind("Ingress"), "spec", "rules")[1], "http", "paths")
+            .Select(p => (Path: Text(p, "path"), IsPrefix: Text(p, "pathType") == "Prefix")).ToList();
+        bool Passes(string path) =>
+            paths.Any(p => p.IsPrefix ? path == p.Path || path.StartsWith(p.Path + "/", StringComparison.Ordinal) : path == p.Path);
+        foreach (var path in new[] { HealthEndpoint.LivePath, HealthEndpoint.ReadyPath, MetricsPage.Path })
+        {
+            Assert.False(Passes(path), path);
+        }
+
+        foreach (var path in new[] { TokenServer.Token.TokenEndpoint.Path, TokenServer.Keys.JwksEndpoint.Path,
+            TokenServer.Metadata.MetadataEndpoint.Path, TokenServer.Index.CatalogEndpoint.Path, TokenServer.Account.RevokeEndpoint.Path,
+                TokenServer.Introspection.IntrospectionEndpoint.Path, TokenServer.Account.AccountTokensEndpoint.Path,
+                    TokenServer.Index.ReportEndpoint.EventsPath })
         {
             Assert.True(Passes(path), path);
         }
@@ -133,7 +172,9 @@ public sealed class KubernetesTests
     [Fact]
     public void Prometheus_reaches_the_pods_a_slow_start_is_waited_for_and_secrets_are_mounted_as_they_are()
     {
-        Assert.Contains(Items(Kind("NetworkPolicy"), "spec", "ingress", "0", "from"), f => Find(f, "podSelector", "matchLabels", "app.kubernetes.io/name") is ScalarNode { Value: "prometheus" });
+        Assert.Contains(
+            Items(Kind("NetworkPolicy"), "spec", "ingress", "0", "from"),
+            f => Find(f, "podSelector", "matchLabels", "app.kubernetes.io/name") is ScalarNode { Value: "prometheus" });
         foreach (var pod in Workloads().Select(Pod))
         {
             Assert.Equal(HealthEndpoint.LivePath, Text(Assert.Single(Items(pod, "containers")), "startupProbe", "httpGet", "path"));
@@ -210,7 +251,8 @@ public sealed class KubernetesTests
 
     private static string Name(SourceNode node) => Text(node, "metadata", "name");
 
-    private static IReadOnlyList<SourceNode> Items(SourceNode node, params string[] path) => (Find(node, path) as SequenceNode)?.Items ?? [];
+    private static IReadOnlyList<SourceNode> Items(SourceNode node, params string[] path) =>
+        (Find(node, path) as SequenceNode)?.Items ?? [];
 
     private static string Text(SourceNode node, params string[] path) => Assert.IsType<ScalarNode>(Find(node, path)).Value;
 
@@ -219,7 +261,11 @@ public sealed class KubernetesTests
     private static SourceNode? Find(SourceNode node, params string[] path)
     {
         SourceNode? at = node;
-        foreach (var key in path) at = at is SequenceNode list ? list.Items[int.Parse(key, CultureInfo.InvariantCulture)] : (at as MappingNode)?[key];
+        foreach (var key in path)
+        {
+            at = at is SequenceNode list ? list.Items[int.Parse(key, CultureInfo.InvariantCulture)] : (at as MappingNode)?[key];
+        }
+
         return at;
     }
 }

@@ -17,7 +17,8 @@ public sealed class LargeBlobTests
     {
         await using var up = await AuthIndexUp.StartAsync();
         using var http = new HttpClient { BaseAddress = up.Registry, Timeout = TimeSpan.FromMinutes(2) };
-        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", await TokenAsync(up, "repository:large/blob:pull,push"));
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+            "Bearer", await TokenAsync(up, "repository:large/blob:pull,push"));
         var none = TestContext.Current.CancellationToken;
 
         using var opened = await http.PostAsync(new Uri("/v2/large/blob/blobs/uploads/", UriKind.Relative), content: null, none);
@@ -27,10 +28,12 @@ public sealed class LargeBlobTests
         Assert.Equal(HttpStatusCode.Accepted, patched.StatusCode);
         var digest = $"sha256:{Convert.ToHexStringLower(await SHA256.HashDataAsync(new PseudoBlob(Length), none))}";
         var location = new Uri(up.Registry, patched.Headers.Location!).AbsoluteUri;
-        using var closed = await http.PutAsync(new Uri($"{location}{(location.Contains('?', StringComparison.Ordinal) ? '&' : '?')}digest={digest}"), content: null, none);
+        using var closed = await http.PutAsync(
+            new Uri($"{location}{(location.Contains('?', StringComparison.Ordinal) ? '&' : '?')}digest={digest}"), content: null, none);
         Assert.Equal(HttpStatusCode.Created, closed.StatusCode);
 
-        using var pulled = await http.GetAsync(new Uri($"/v2/large/blob/blobs/{digest}", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, none);
+        using var pulled = await http.GetAsync(
+            new Uri($"/v2/large/blob/blobs/{digest}", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, none);
         Assert.Equal(HttpStatusCode.OK, pulled.StatusCode);
         Assert.Equal(Length, pulled.Content.Headers.ContentLength);
         await using var body = await pulled.Content.ReadAsStreamAsync(none);
@@ -43,7 +46,8 @@ public sealed class LargeBlobTests
     {
         using var http = new HttpClient();
         http.DefaultRequestHeaders.Authorization = Basic.Header("admin", up.AdminPassword);
-        var answer = await http.GetStringAsync(new Uri(up.TokenServer, $"/token?service=registry&scope={scope}"), TestContext.Current.CancellationToken);
+        var answer = await http.GetStringAsync(
+            new Uri(up.TokenServer, $"/token?service=registry&scope={scope}"), TestContext.Current.CancellationToken);
         using var json = JsonDocument.Parse(answer);
         return json.RootElement.GetProperty("token").GetString()!;
     }

@@ -2,7 +2,10 @@ using AuthIndex.TestKit;
 
 namespace AuthIndex.Acceptance;
 
-/// <summary>The sample directory of <c>deploy/ldap</c> in its container, beside both servers as the profile <c>ldap</c> of <c>compose.yml</c> starts them.</summary>
+/// <summary>
+/// The sample directory of <c>deploy/ldap</c> in its container, beside both servers as the profile <c>ldap</c> of <c>compose.yml</c>
+/// starts them.
+/// </summary>
 public sealed class LdapContainerTests(RealParts parts)
 {
     [Fact]
@@ -68,21 +71,25 @@ public sealed class LdapContainerTests(RealParts parts)
     {
         Assert.Equal(["uid: alice", "uid: bob", "uid: carol"], await SearchAsync("(objectClass=inetOrgPerson)", "uid"));
         Assert.Equal(
-            ["cn: auditors", "cn: platform", "member: uid=alice,ou=people,dc=example,dc=org", "member: uid=bob,ou=people,dc=example,dc=org", "member: uid=carol,ou=people,dc=example,dc=org"],
+            ["cn: auditors", "cn: platform", "member: uid=alice,ou=people,dc=example,dc=org", "member: uid=bob,ou=people,dc=example,dc=org",
+                "member: uid=carol,ou=people,dc=example,dc=org"],
             await SearchAsync("(objectClass=groupOfNames)", "cn", "member"));
         Assert.Empty(await SearchAsync("(userPassword=*)", "userPassword"));
 
         async Task<IEnumerable<string>> SearchAsync(string filter, params string[] attributes)
         {
             var found = await servers.Docker.MustAsync(
-                ["exec", await servers.ContainerAsync("openldap"), "ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-H", "ldap://127.0.0.1:1389", "-b", "dc=example,dc=org", filter, .. attributes]);
-            return found.Split('\n').Where(l => l.Length > 0 && !l.StartsWith("dn:", StringComparison.Ordinal)).Order(StringComparer.Ordinal);
+                ["exec", await servers.ContainerAsync("openldap"), "ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-H",
+                    "ldap://127.0.0.1:1389", "-b", "dc=example,dc=org", filter, .. attributes]);
+            return found.Split('\n').Where(l => l.Length > 0 && !l.StartsWith("dn:", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal);
         }
     }
 
     /// <summary>What the directory answers to alice with a password, as the status of its client.</summary>
     private static async Task<int> BindAsync(ComposedServers servers, string password) => (await servers.Docker.RunAsync(
-        "exec", await servers.ContainerAsync("openldap"), "ldapsearch", "-x", "-H", "ldap://127.0.0.1:1389", "-D", "uid=alice,ou=people,dc=example,dc=org", "-w", password, "-s", "base", "-b", "", "1.1")).ExitCode;
+        "exec", await servers.ContainerAsync("openldap"), "ldapsearch", "-x", "-H", "ldap://127.0.0.1:1389", "-D",
+        "uid=alice,ou=people,dc=example,dc=org", "-w", password, "-s", "base", "-b", "", "1.1")).ExitCode;
 
     private async Task<DockerClient> LoginAsync(ComposedServers servers, string user, string password)
     {

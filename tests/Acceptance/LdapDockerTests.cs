@@ -13,7 +13,8 @@ public sealed class LdapDockerTests(RealParts parts, SlapdParts directory) : ICl
         using var folder = new TemporaryDirectory();
         await File.WriteAllTextAsync(
             Path.Combine(folder.Folder("policies"), "policy.yaml"),
-            "version: 1\nrules:\n  - {id: engineers, to: [\"ldap:Engineering\"], allow: [pull, push], on: [\"platform/**\"], when: {signedInBy: [ldap]}}\n",
+            "version: 1\nrules:\n  - {id: engineers, to: [\"ldap:Engineering\"], allow: [pull, push], on: [\"platform/**\"], when: "
+            + "{signedInBy: [ldap]}}\n",
             TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(folder["authindex.yaml"], $$"""
             tokenServer:

@@ -15,7 +15,9 @@ public sealed class LdapDoctorTests(SlapdParts directory) : IClassFixture<SlapdP
         var end = await DoctorAsync(configuration, "alice's password\n", "--directory", "corp", "--user", "alice@example.org");
 
         Assert.True(end.ExitCode == 0, end.ToString());
-        foreach (var step in (string[])["resolve", "connect", "tls", "StartTLS", "service bind", "search", "account state", "password", "groups", "nested groups", "admission"])
+        foreach (var step in (string[])[
+            "resolve", "connect", "tls", "StartTLS", "service bind", "search", "account state", "password", "groups", "nested groups",
+                "admission"])
         {
             Assert.Matches($@"(?m)^  (ok|warn) +[0-9.]+ ms  {step} ", end.Output);
         }
@@ -41,7 +43,11 @@ public sealed class LdapDoctorTests(SlapdParts directory) : IClassFixture<SlapdP
         var end = await DoctorAsync(await ConfigureAsync(folder, slapd.Certificates.CaFile), password, "--user", user);
 
         Assert.Equal(1, end.ExitCode);
-        Assert.Contains(end.Output.Split('\n'), l => l.Contains(mark, StringComparison.Ordinal) && l.Contains($"  {step} ", StringComparison.Ordinal) && l.Contains(text, StringComparison.Ordinal));
+        Assert.Contains(
+            end.Output.Split('\n'),
+            l => l.Contains(mark, StringComparison.Ordinal)
+            && l.Contains($"  {step} ", StringComparison.Ordinal)
+            && l.Contains(text, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -54,7 +60,9 @@ public sealed class LdapDoctorTests(SlapdParts directory) : IClassFixture<SlapdP
 
         Assert.Equal(1, end.ExitCode);
         Assert.Contains("CN=directory by CN=test directory CA", end.Output, StringComparison.Ordinal);
-        Assert.True(end.Output.Split('\n').Any(l => l.StartsWith("  FAIL", StringComparison.Ordinal) && l.Contains("  tls ", StringComparison.Ordinal)), end.Output);
+        Assert.True(
+            end.Output.Split('\n')
+            .Any(l => l.StartsWith("  FAIL", StringComparison.Ordinal) && l.Contains("  tls ", StringComparison.Ordinal)), end.Output);
         Assert.DoesNotContain("service bind", end.Output, StringComparison.Ordinal);
     }
 
@@ -87,7 +95,9 @@ public sealed class LdapDoctorTests(SlapdParts directory) : IClassFixture<SlapdP
               - {id: through-a-group, to: [group:builders], allow: [pull], on: ["build/**"]}
 
             """;
-        await File.WriteAllTextAsync(Path.Combine(folder["policies"], "policy.yaml"), rules.Replace("DN", LdapPeople.Groups, StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(folder["policies"], "policy.yaml"), rules.Replace("DN", LdapPeople.Groups, StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
 
         var check = await AuthIndexUp.RunAsync("policy", "check", "--config", configuration);
 
@@ -113,7 +123,9 @@ public sealed class LdapDoctorTests(SlapdParts directory) : IClassFixture<SlapdP
     }
 
     private static Task<ProcessResult> DoctorAsync(string configuration, string input, params string[] arguments) =>
-        ChildProcess.RunAsync(AuthIndexUp.Script, ["ldap", "doctor", "--config", configuration, .. arguments], input: input, timeout: TimeSpan.FromMinutes(5));
+        ChildProcess.RunAsync(
+            AuthIndexUp.Script, ["ldap", "doctor", "--config", configuration, .. arguments], input: input,
+            timeout: TimeSpan.FromMinutes(5));
 
     private async Task<string> ConfigureAsync(TemporaryDirectory folder, string caFile)
     {

@@ -45,7 +45,12 @@ public sealed class LdapOutageTests(SlapdParts parts) : IClassFixture<SlapdParts
         await slapd.FreezeAsync();
         try
         {
-            for (var i = 2; i < 6; i++) Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync($"user{i}", $"password {i}").WaitAsync(Patience, TestContext.Current.CancellationToken));
+            for (var i = 2; i < 6; i++)
+            {
+                Assert.IsType<SignInOutcome.Unavailable>(
+                    await signIn.AsAsync($"user{i}", $"password {i}").WaitAsync(Patience, TestContext.Current.CancellationToken));
+            }
+
             Assert.Equal(DirectoryHealth.Unavailable, signIn.Health);
         }
         finally
@@ -55,7 +60,8 @@ public sealed class LdapOutageTests(SlapdParts parts) : IClassFixture<SlapdParts
 
         signIn.Clock.Advance(TimeSpan.FromSeconds(10));
         options.Timeouts.Operation = TimeSpan.FromSeconds(10);
-        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user2", "password 2").WaitAsync(Patience, TestContext.Current.CancellationToken));
+        Assert.IsType<SignInOutcome.SignedIn>(
+            await signIn.AsAsync("user2", "password 2").WaitAsync(Patience, TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -113,7 +119,8 @@ public sealed class LdapOutageTests(SlapdParts parts) : IClassFixture<SlapdParts
         options.Servers = [other.Url, slapd.Url];
         using var signIn = new LdapSignIn(options);
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user1", "password 1"));
-        await Eventually.TrueAsync(() => other.Binds($"uid=user1,{LdapPeople.People}") == 1, Patience, () => "the first server was not asked");
+        await Eventually.TrueAsync(
+            () => other.Binds($"uid=user1,{LdapPeople.People}") == 1, Patience, () => "the first server was not asked");
 
         await other.StopAsync();
         for (var i = 2; i < 8; i++) Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync($"user{i}", $"password {i}"));
@@ -124,7 +131,8 @@ public sealed class LdapOutageTests(SlapdParts parts) : IClassFixture<SlapdParts
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user8", "password 8"));
         await Eventually.TrueAsync(() => signIn.Health == DirectoryHealth.Ok, Patience, () => "nobody looked after the first server");
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("user9", "password 9"));
-        await Eventually.TrueAsync(() => other.Binds($"uid=user9,{LdapPeople.People}") == 1, Patience, () => "the first server was not asked again");
+        await Eventually.TrueAsync(
+            () => other.Binds($"uid=user9,{LdapPeople.People}") == 1, Patience, () => "the first server was not asked again");
         Assert.Equal(DirectoryHealth.Ok, signIn.Health);
     }
 }

@@ -38,18 +38,25 @@ internal static class LdapPeople
         Person("uid=carol," + People, "carol", "carol's password", "mail: twin@example.org");
         Person(TrickyDn, Tricky, "tricky password");
         Person("uid=locked," + People, "locked", "locked's password", "pwdAccountLockedTime: 000001010000Z");
-        Add("uid=posix," + People, "objectClass: inetOrgPerson", "objectClass: posixAccount", "uid: posix", "cn: posix", "sn: posix", "uidNumber: 1000", "gidNumber: 2000", "homeDirectory: /home/posix", "userPassword: posix's password");
+        Add(
+            "uid=posix," + People, "objectClass: inetOrgPerson", "objectClass: posixAccount", "uid: posix", "cn: posix", "sn: posix",
+            "uidNumber: 1000", "gidNumber: 2000", "homeDirectory: /home/posix", "userPassword: posix's password");
         for (var i = 0; i < Crowd; i++) Person($"uid=user{i},{People}", $"user{i}", $"password {i}");
 
         Add("cn=posix-primary," + Groups, "objectClass: posixGroup", "gidNumber: 2000");
         Add("cn=posix-other," + Groups, "objectClass: posixGroup", "gidNumber: 2001", "memberUid: posix");
         Add("cn=unique," + Groups, "objectClass: groupOfUniqueNames", $"uniqueMember: uid=Alice,{People}");
-        Add("cn=crowd," + Groups, ["objectClass: groupOfNames", .. Enumerable.Range(0, Crowd).Select(i => $"member: uid=user{i},{People}")]);
+        Add(
+            "cn=crowd," + Groups,
+            ["objectClass: groupOfNames", .. Enumerable.Range(0, Crowd).Select(i => $"member: uid=user{i},{People}")]);
         for (var i = 0; i < 1200; i++) Add($"cn=many{i},{Groups}", "objectClass: groupOfNames", $"member: uid=user0,{People}");
         return ldif.ToString();
 
         void Person(string dn, string uid, string password, params string[] more) =>
-            Add(dn, ["objectClass: inetOrgPerson", $"uid:: {Base64(uid)}", $"cn:: {Base64(uid)}", "sn: person", $"userPassword: {password}", .. more]);
+            Add(
+                dn, [
+                    "objectClass: inetOrgPerson", $"uid:: {Base64(uid)}", $"cn:: {Base64(uid)}", "sn: person", $"userPassword: {password}",
+                        .. more]);
 
         void Add(string dn, params string[] lines)
         {
@@ -59,7 +66,10 @@ internal static class LdapPeople
         }
     }
 
-    /// <summary>Groups in a circle, added while the server runs so that its memberOf overlay sees them: Alice in devs, devs in engineering, engineering in staff, staff in devs.</summary>
+    /// <summary>
+    /// Groups in a circle, added while the server runs so that its memberOf overlay sees them: Alice in devs, devs in engineering,
+    /// engineering in staff, staff in devs.
+    /// </summary>
     public static string NestedGroups() => string.Join('\n',
         Group("devs", $"uid=Alice,{People}", $"cn=staff,{Groups}", TrickyDn),
         Group("engineering", $"cn=devs,{Groups}"),

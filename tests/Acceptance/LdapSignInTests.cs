@@ -32,13 +32,15 @@ public sealed class LdapSignInTests(SlapdParts parts) : IClassFixture<SlapdParts
         using var folder = new TemporaryDirectory();
         using var threads = new PasswordThreads(1);
         await File.WriteAllTextAsync(folder["htpasswd"], TokenServerHost.Accounts, TestContext.Current.CancellationToken);
-        var local = new HtpasswdSource(new HtpasswdFile(folder["htpasswd"], TimeProvider.System, NullLogger<HtpasswdFile>.Instance), threads);
+        var local = new HtpasswdSource(
+            new HtpasswdFile(folder["htpasswd"], TimeProvider.System, NullLogger<HtpasswdFile>.Instance), threads);
         using var signIn = new LdapSignIn([local], await parts.OptionsAsync());
 
         var byDirectory = await signIn.AsAsync(typed, "alice's password");
         if (isLocal) Assert.IsType<SignInOutcome.WrongPassword>(byDirectory);
         else Assert.Contains("htpasswd", Assert.IsType<SignInOutcome.Refused>(byDirectory).Reason, StringComparison.Ordinal);
-        Assert.Equal("htpasswd", Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", TokenServerHost.AlicePassword)).SignedInBy);
+        Assert.Equal(
+            "htpasswd", Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", TokenServerHost.AlicePassword)).SignedInBy);
         Assert.Equal("htpasswd", Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync("alice")).SignedInBy);
         Assert.IsType<SignInOutcome.Refused>(await signIn.FindAsync("Alice"));
         Assert.Equal("bob", Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("BOB", "bob's password")).Account);
@@ -84,7 +86,9 @@ public sealed class LdapSignInTests(SlapdParts parts) : IClassFixture<SlapdParts
     {
         using var signIn = new LdapSignIn(await parts.OptionsAsync());
 
-        Assert.Contains("several entries", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("twin@example.org", "bob's password")).Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            "several entries", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("twin@example.org", "bob's password")).Reason,
+            StringComparison.Ordinal);
         Assert.Contains(signIn.Log.Lines, l => l.Contains("several entries", StringComparison.Ordinal));
     }
 
@@ -109,7 +113,9 @@ public sealed class LdapSignInTests(SlapdParts parts) : IClassFixture<SlapdParts
     {
         using var signIn = new LdapSignIn(await parts.OptionsAsync());
 
-        Assert.Contains("pwdAccountLockedTime", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("locked", "locked's password")).Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            "pwdAccountLockedTime", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("locked", "locked's password")).Reason,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -119,7 +125,9 @@ public sealed class LdapSignInTests(SlapdParts parts) : IClassFixture<SlapdParts
         options.RefuseWhen = ["(uid=nobody)", "(homeDirectory=/home/posix)"];
         using var signIn = new LdapSignIn(options);
 
-        Assert.Contains("refuseWhen", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("posix", "posix's password")).Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            "refuseWhen", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("posix", "posix's password")).Reason,
+            StringComparison.Ordinal);
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("bob", "bob's password"));
     }
 
@@ -138,7 +146,8 @@ public sealed class LdapSignInTests(SlapdParts parts) : IClassFixture<SlapdParts
 
         var who = Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync(user, password));
 
-        var wanted = expected.Split(' ', StringSplitOptions.RemoveEmptyEntries).Where(g => !g.EndsWith('?')).SelectMany(g => new[] { $"ldap:{g}", $"ldap:cn={g},{LdapPeople.Groups}" });
+        var wanted = expected.Split(' ', StringSplitOptions.RemoveEmptyEntries).Where(g => !g.EndsWith('?'))
+            .SelectMany(g => new[] { $"ldap:{g}", $"ldap:cn={g},{LdapPeople.Groups}" });
         Assert.Equal(wanted.Order(StringComparer.Ordinal), who.Groups.Order(StringComparer.Ordinal));
     }
 
@@ -158,7 +167,9 @@ public sealed class LdapSignInTests(SlapdParts parts) : IClassFixture<SlapdParts
         options.Groups.MaxGroups = 1000;
         using (var signIn = new LdapSignIn(options))
         {
-            Assert.Contains("more than 1000 groups", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("user0", "password 0")).Reason, StringComparison.Ordinal);
+            Assert.Contains(
+                "more than 1000 groups", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("user0", "password 0")).Reason,
+                StringComparison.Ordinal);
         }
     }
 
@@ -171,13 +182,17 @@ public sealed class LdapSignInTests(SlapdParts parts) : IClassFixture<SlapdParts
         using (var signIn = new LdapSignIn(options))
         {
             Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "alice's password"));
-            Assert.Contains("allowGroups", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("bob", "bob's password")).Reason, StringComparison.Ordinal);
+            Assert.Contains(
+                "allowGroups", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("bob", "bob's password")).Reason,
+                StringComparison.Ordinal);
         }
 
         options.DenyGroups = [$"CN=devs, {LdapPeople.Groups}"];
         using (var signIn = new LdapSignIn(options))
         {
-            Assert.Contains("denyGroups", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", "alice's password")).Reason, StringComparison.Ordinal);
+            Assert.Contains(
+                "denyGroups", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", "alice's password")).Reason,
+                StringComparison.Ordinal);
         }
     }
 

@@ -48,7 +48,8 @@ public sealed class LdapTlsTests(SlapdParts parts) : IClassFixture<SlapdParts>
     public async Task A_server_that_has_no_StartTLS_is_never_spoken_to_in_plain_text()
     {
         await using var plain = new FakeDirectory { OnSearch = _ => [new FakeEntry("uid=alice,dc=org", ("uid", ["alice"]))] };
-        using var signIn = new LdapSignIn(new LdapDirectoryOptions { Name = "corp", Servers = [plain.Url], StartTls = true, AnonymousSearch = true, BaseDn = "dc=org" });
+        using var signIn = new LdapSignIn(
+            new LdapDirectoryOptions { Name = "corp", Servers = [plain.Url], StartTls = true, AnonymousSearch = true, BaseDn = "dc=org" });
 
         Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", "alice's password"));
         Assert.Empty(plain.Binds);
@@ -65,11 +66,15 @@ public sealed class LdapTlsTests(SlapdParts parts) : IClassFixture<SlapdParts>
         using var signIn = new LdapSignIn(options);
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "alice's password"));
 
-        await Eventually.TrueAsync(() => TimeProvider.System.GetUtcNow() > slapd.Certificates.Ends + TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60), () => "time stands still");
+        await Eventually.TrueAsync(
+            () => TimeProvider.System.GetUtcNow() > slapd.Certificates.Ends + TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60),
+            () => "time stands still");
         signIn.Clock.Advance(TimeSpan.FromHours(1)); // connections that lie idle are not used again
         var outage = Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("bob", "bob's password"));
         Assert.Contains("TLS failed: NotTimeValid", outage.Reason, StringComparison.Ordinal);
-        Assert.Contains("(certificate of CN=directory by CN=test directory CA); 'ldap doctor' shows the certificate", outage.Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            "(certificate of CN=directory by CN=test directory CA); 'ldap doctor' shows the certificate", outage.Reason,
+            StringComparison.Ordinal);
         Assert.Equal("the TLS of a server cannot be trusted", signIn.Problem);
     }
 

@@ -18,8 +18,16 @@ public sealed class MigrationTests(RealParts parts)
 
         // Several tags, the same layers in two repositories, and a tag that moved.
         var app = await docker.BuildAsync(Old("team/app:1.0"), 10_000, 20_000);
-        foreach (var copy in (string[])["team/app:1.1", "team/app:latest", "other/app:1.0"]) await docker.MustAsync("tag", Old("team/app:1.0"), Old(copy));
-        foreach (var image in (string[])["team/app:1.0", "team/app:1.1", "team/app:latest", "other/app:1.0"]) await docker.MustAsync("push", Old(image));
+        foreach (var copy in (string[])["team/app:1.1", "team/app:latest", "other/app:1.0"])
+        {
+            await docker.MustAsync("tag", Old("team/app:1.0"), Old(copy));
+        }
+
+        foreach (var image in (string[])["team/app:1.0", "team/app:1.1", "team/app:latest", "other/app:1.0"])
+        {
+            await docker.MustAsync("push", Old(image));
+        }
+
         var next = await docker.BuildAsync(Old("team/app:latest"), 30_000);
         await docker.MustAsync("push", Old("team/app:latest"));
 
@@ -41,7 +49,8 @@ public sealed class MigrationTests(RealParts parts)
         Assert.True(again.ExitCode == 0, again.All);
         Assert.Contains(" 0 manifests, 0 blobs ", again.Output, StringComparison.Ordinal);
 
-        await docker.MustAsync("rmi", Old("team/app:1.0"), Old("team/app:1.1"), Old("team/app:latest"), Old("other/app:1.0"), Old("team/gone:1"));
+        await docker.MustAsync(
+            "rmi", Old("team/app:1.0"), Old("team/app:1.1"), Old("team/app:latest"), Old("other/app:1.0"), Old("team/gone:1"));
         Assert.Equal(0, (await docker.LoginAsync(up.Host, "admin", up.AdminPassword)).ExitCode);
         foreach (var (image, id) in ((string, string)[])[("team/app:1.0", app), ("other/app:1.0", app), ("team/app:latest", next)])
         {
@@ -50,15 +59,25 @@ public sealed class MigrationTests(RealParts parts)
             await docker.MustAsync("rmi", $"{up.Host}/{image}");
         }
 
-        foreach (var missing in (string[])["team/app:1.1", "team/gone:1"]) Assert.NotEqual(0, (await docker.RunAsync("pull", $"{up.Host}/{missing}")).ExitCode);
-        var login = await ChildProcess.RunAsync("skopeo", ["login", "--tls-verify=false", "--authfile", folder["auth.json"], "--username", "admin", "--password-stdin", up.Host], input: up.AdminPassword);
+        foreach (var missing in (string[])["team/app:1.1", "team/gone:1"])
+        {
+            Assert.NotEqual(0, (await docker.RunAsync("pull", $"{up.Host}/{missing}")).ExitCode);
+        }
+
+        var login = await ChildProcess.RunAsync(
+            "skopeo",
+            ["login", "--tls-verify=false", "--authfile", folder["auth.json"], "--username", "admin", "--password-stdin", up.Host],
+            input: up.AdminPassword);
         Assert.True(login.ExitCode == 0, login.All);
-        await SkopeoAsync("copy", "--all", "--src-tls-verify=false", "--authfile", folder["auth.json"], $"docker://{up.Host}/team/multi:1", $"dir:{folder["back"]}");
+        await SkopeoAsync(
+            "copy", "--all", "--src-tls-verify=false", "--authfile", folder["auth.json"], $"docker://{up.Host}/team/multi:1",
+            $"dir:{folder["back"]}");
         Assert.Equal(index, await File.ReadAllBytesAsync(Path.Combine(folder["back"], "manifest.json"), None));
 
         // The index was told of everything.
         await Eventually.TrueAsync(
-            async () => (await SearchAsync(up, "")).Contains("\"other/app\"", StringComparison.Ordinal) && (await SearchAsync(up, "/team/app/tags")).Contains("\"pushedBy\":\"imported\"", StringComparison.Ordinal),
+            async () => (await SearchAsync(up, "")).Contains("\"other/app\"", StringComparison.Ordinal)
+            && (await SearchAsync(up, "/team/app/tags")).Contains("\"pushedBy\":\"imported\"", StringComparison.Ordinal),
             TimeSpan.FromSeconds(30),
             () => up.Log);
     }
@@ -74,19 +93,26 @@ public sealed class MigrationTests(RealParts parts)
     /// <summary>Pushes both images of the layout and an index of them.</summary>
     private static async Task<byte[]> PushIndexAsync(string host, TemporaryDirectory folder, string repository, string tag)
     {
-        using var layout = System.Text.Json.JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(folder["layout"], "index.json"), None));
-        var entries = layout.RootElement.GetProperty("manifests").EnumerateArray().Select(m => (Digest: m.GetProperty("digest").GetString()!, Size: m.GetProperty("size").GetInt64())).ToList();
+        using var layout = System.Text.Json.JsonDocument.Parse(
+            await File.ReadAllTextAsync(Path.Combine(folder["layout"], "index.json"), None));
+        var entries = layout.RootElement.GetProperty("manifests").EnumerateArray()
+            .Select(m => (Digest: m.GetProperty("digest").GetString()!, Size: m.GetProperty("size").GetInt64())).ToList();
         Assert.Equal(2, entries.Count);
         foreach (var name in (string[])["one", "two"])
         {
-            await SkopeoAsync("copy", "--preserve-digests", "--dest-tls-verify=false", $"oci:{folder["layout"]}:{name}", $"docker://{host}/{repository}:{name}");
+            await SkopeoAsync(
+                "copy", "--preserve-digests", "--dest-tls-verify=false", $"oci:{folder["layout"]}:{name}",
+                $"docker://{host}/{repository}:{name}");
         }
 
         var index = System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(new
         {
             schemaVersion = 2,
             mediaType = "application/vnd.oci.image.index.v1+json",
-            manifests = entries.Select((e, i) => new { mediaType = "application/vnd.oci.image.manifest.v1+json", digest = e.Digest, size = e.Size, platform = new { os = "linux", architecture = i == 0 ? "amd64" : "arm64" } }),
+            manifests = entries.Select(
+                (e, i) =>
+                    new { mediaType = "application/vnd.oci.image.manifest.v1+json", digest = e.Digest, size = e.Size,
+                        platform = new { os = "linux", architecture = i == 0 ? "amd64" : "arm64" } }),
         });
         using var http = new HttpClient();
         using var content = new ByteArrayContent(index) { Headers = { ContentType = new("application/vnd.oci.image.index.v1+json") } };

@@ -13,7 +13,8 @@ public sealed class OidcDockerTests(RealParts parts)
         using var folder = new TemporaryDirectory();
         await File.WriteAllTextAsync(
             Path.Combine(folder.Folder("policies"), "policy.yaml"),
-            "version: 1\nrules:\n  - {id: jobs, to: [\"user:github:example/app\"], allow: [pull, push], on: [\"ci/**\"], when: {signedInBy: [oidc]}}\n",
+            "version: 1\nrules:\n  - {id: jobs, to: [\"user:github:example/app\"], allow: [pull, push], on: [\"ci/**\"], when: "
+            + "{signedInBy: [oidc]}}\n",
             TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(folder["authindex.yaml"], $$"""
             tokenServer:

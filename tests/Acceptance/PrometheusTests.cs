@@ -35,14 +35,18 @@ public sealed partial class PrometheusTests(RealParts parts, PrometheusParts pro
         var (up, server) = (await parts.UpAsync(), await prometheus.ServerAsync());
         await ScrapedAsync(server);
         using var http = new HttpClient();
-        foreach (var (job, url, own) in ((string, Uri, string)[])[("authindex-token-server", up.TokenServer, "authindex_policy_degraded"), ("authindex-registry", up.Registry, "authindex_keys_known")])
+        foreach (var (job, url, own) in ((string, Uri, string)[])[
+            ("authindex-token-server", up.TokenServer, "authindex_policy_degraded"),
+                ("authindex-registry", up.Registry, "authindex_keys_known")])
         {
             var page = await http.GetStringAsync(new Uri(url, "/metrics"), TestContext.Current.CancellationToken);
             foreach (var metric in (string[])["process_start_time_seconds", own])
             {
                 var told = Regex.Match(page, $@"^{metric} (\S+)$", RegexOptions.Multiline, TimeSpan.FromSeconds(1)).Groups[1].Value;
                 var sample = Assert.Single(await server.QueryAsync($"{metric}{{job=\"{job}\",instance=\"{url.Authority}\"}}"));
-                Assert.Equal(double.Parse(told, CultureInfo.InvariantCulture), double.Parse(sample.GetProperty("value")[1].GetString()!, CultureInfo.InvariantCulture));
+                Assert.Equal(
+                    double.Parse(told, CultureInfo.InvariantCulture),
+                    double.Parse(sample.GetProperty("value")[1].GetString()!, CultureInfo.InvariantCulture));
             }
         }
     }
@@ -52,10 +56,17 @@ public sealed partial class PrometheusTests(RealParts parts, PrometheusParts pro
     {
         var server = await prometheus.ServerAsync();
         var scraped = await ScrapedAsync(server); // before that there is nothing that an expression could stumble over
-        var delivered = Alert().Matches(await File.ReadAllTextAsync(Path.Combine(PrometheusServer.Delivered, "alerts.yaml"), TestContext.Current.CancellationToken)).Select(m => m.Groups["name"].Value);
+        var delivered = Alert()
+            .Matches(
+                await File.ReadAllTextAsync(Path.Combine(PrometheusServer.Delivered, "alerts.yaml"), TestContext.Current.CancellationToken))
+                .Select(m => m.Groups["name"].Value);
         List<JsonElement> rules = [];
         await Eventually.TrueAsync(
-            async () => (rules = [.. (await server.AskAsync("rules")).GetProperty("groups").EnumerateArray().SelectMany(g => g.GetProperty("rules").EnumerateArray())]).TrueForAll(r => r.GetProperty("lastEvaluation").GetDateTimeOffset() > scraped),
+            async () =>
+                (rules = [
+                    .. (await server.AskAsync("rules")).GetProperty("groups").EnumerateArray()
+                        .SelectMany(g => g.GetProperty("rules").EnumerateArray())]).TrueForAll(
+                            r => r.GetProperty("lastEvaluation").GetDateTimeOffset() > scraped),
             TwoRounds,
             () => string.Join('\n', rules));
         Assert.All(rules, r => Assert.True(r.GetProperty("health").GetString() == "ok", r.ToString()));
@@ -67,18 +78,25 @@ public sealed partial class PrometheusTests(RealParts parts, PrometheusParts pro
     {
         var (up, server) = (await parts.UpAsync(), await prometheus.ServerAsync());
         await ScrapedAsync(server);
-        using var dashboard = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(Path.GetDirectoryName(AuthIndexUp.Script)!, "deploy", "grafana", "authindex.json"), TestContext.Current.CancellationToken));
+        using var dashboard = JsonDocument.Parse(
+            await File.ReadAllTextAsync(
+                Path.Combine(Path.GetDirectoryName(AuthIndexUp.Script)!, "deploy", "grafana", "authindex.json"),
+                TestContext.Current.CancellationToken));
 
         // Grafana asks this to offer a choice of instances, and writes those that are chosen as a regular expression.
-        var variable = dashboard.RootElement.GetProperty("templating").GetProperty("list").EnumerateArray().Single(v => v.GetProperty("name").GetString() == "instance");
+        var variable = dashboard.RootElement.GetProperty("templating").GetProperty("list").EnumerateArray()
+            .Single(v => v.GetProperty("name").GetString() == "instance");
         var values = LabelValues().Match(variable.GetProperty("query").GetString()!).Groups;
-        var instances = (await server.AskAsync($"label/{values["label"]}/values?match[]={values["metric"]}")).EnumerateArray().Select(i => i.GetString()!).ToList();
+        var instances = (await server.AskAsync($"label/{values["label"]}/values?match[]={values["metric"]}")).EnumerateArray()
+            .Select(i => i.GetString()!).ToList();
         Assert.Equal([.. ((string[])[up.TokenServer.Authority, up.Registry.Authority]).Order(StringComparer.Ordinal)], instances);
         var chosen = $"({string.Join('|', instances.Select(i => i.Replace(".", @"\\.", StringComparison.Ordinal)))})";
 
         var queries = dashboard.RootElement.GetProperty("panels").EnumerateArray()
             .SelectMany(p => p.TryGetProperty("targets", out var targets) ? [.. targets.EnumerateArray()] : (JsonElement[])[])
-            .Select(t => t.GetProperty("expr").GetString()!.Replace("$instance", chosen, StringComparison.Ordinal).Replace("$__rate_interval", "1m", StringComparison.Ordinal)).ToList();
+            .Select(
+                t => t.GetProperty("expr").GetString()!.Replace("$instance", chosen, StringComparison.Ordinal)
+                .Replace("$__rate_interval", "1m", StringComparison.Ordinal)).ToList();
         Assert.NotEmpty(queries);
         foreach (var query in queries)
         {
@@ -87,7 +105,9 @@ public sealed partial class PrometheusTests(RealParts parts, PrometheusParts pro
         }
 
         // Where nothing need have happened before, there is something to see.
-        Assert.Equal(2, (await server.QueryAsync(queries.Single(q => q.StartsWith("process_resident_memory_bytes", StringComparison.Ordinal)))).Count);
+        Assert.Equal(
+            2, (await server.QueryAsync(
+                queries.Single(q => q.StartsWith("process_resident_memory_bytes", StringComparison.Ordinal)))).Count);
     }
 
     /// <summary>Waits until both servers have been scraped, and gives the time of the later.</summary>
@@ -95,7 +115,8 @@ public sealed partial class PrometheusTests(RealParts parts, PrometheusParts pro
     {
         var targets = default(JsonElement);
         await Eventually.TrueAsync(
-            async () => (targets = (await server.AskAsync("targets")).GetProperty("activeTargets")).EnumerateArray().Count(t => t.GetProperty("health").GetString() == "up") == 2,
+            async () => (targets = (await server.AskAsync("targets")).GetProperty("activeTargets")).EnumerateArray()
+            .Count(t => t.GetProperty("health").GetString() == "up") == 2,
             TwoRounds,
             () => targets.ToString());
         return targets.EnumerateArray().Max(t => t.GetProperty("lastScrape").GetDateTimeOffset());

@@ -10,7 +10,10 @@ using AuthIndex.TestKit;
 
 namespace AuthIndex.Acceptance;
 
-/// <summary>Both servers behind a real nginx that ends TLS, with the configuration that <c>docs/operations.md</c> gives: another name, another port, a path prefix.</summary>
+/// <summary>
+/// Both servers behind a real nginx that ends TLS, with the configuration that <c>docs/operations.md</c> gives: another name, another
+/// port, a path prefix.
+/// </summary>
 public sealed partial class ProxyTests(RealParts parts)
 {
     private const string DocumentedName = "registry.example.com";
@@ -28,7 +31,8 @@ public sealed partial class ProxyTests(RealParts parts)
         var host = $"{address}:{port}";
 
         using var folder = new TemporaryDirectory();
-        await File.WriteAllTextAsync(folder["authindex.yaml"], Documented("yaml").Replace(DocumentedName, host, StringComparison.Ordinal), None);
+        await File.WriteAllTextAsync(
+            folder["authindex.yaml"], Documented("yaml").Replace(DocumentedName, host, StringComparison.Ordinal), None);
         await using var up = await AuthIndexUp.StartAsync("--config", folder["authindex.yaml"]);
 
         using var authority = new CertificateAuthority();
@@ -62,22 +66,29 @@ public sealed partial class ProxyTests(RealParts parts)
         Assert.Contains($"\"{address}\"", audit, StringComparison.Ordinal);
     }
 
-    /// <summary>Docker wants <c>/v2/</c> at the root; other clients follow what the answers tell, and nothing else is followed here.</summary>
+    /// <summary>
+    /// Docker wants <c>/v2/</c> at the root; other clients follow what the answers tell, and nothing else is followed here.
+    /// </summary>
     [Fact]
     public async Task Whoever_follows_the_answers_stays_below_a_path_prefix_from_challenge_to_pull()
     {
         RealParts.Require(NginxServer.Obstacle());
         var address = new IPEndPoint(IPAddress.Loopback, FreePort.At(IPAddress.Loopback));
-        var (registry, tokenServer) = ($"https://{DocumentedName}:{address.Port}/registry/", $"https://{DocumentedName}:{address.Port}/auth/");
+        var (registry, tokenServer) =
+            ($"https://{DocumentedName}:{address.Port}/registry/", $"https://{DocumentedName}:{address.Port}/auth/");
         using var folder = new TemporaryDirectory();
         await File.WriteAllTextAsync(
             folder["authindex.yaml"],
-            PublicUrl().Replace(Documented("yaml"), url => $"publicUrl: {(url.Value.EndsWith("/auth", StringComparison.Ordinal) ? tokenServer : registry).TrimEnd('/')}"),
+            PublicUrl()
+            .Replace(
+                Documented("yaml"),
+                url => $"publicUrl: {(url.Value.EndsWith("/auth", StringComparison.Ordinal) ? tokenServer : registry).TrimEnd('/')}"),
             None);
         await using var up = await AuthIndexUp.StartAsync("--config", folder["authindex.yaml"]);
         using var authority = new CertificateAuthority();
         var atRoot = RootLocation().Matches(Documented("nginx"));
-        var configuration = Documented("nginx").Replace(Assert.Single(atRoot).Value, PrefixLocation().Match(Page()).Value, StringComparison.Ordinal);
+        var configuration = Documented("nginx")
+            .Replace(Assert.Single(atRoot).Value, PrefixLocation().Match(Page()).Value, StringComparison.Ordinal);
         await using var nginx = await StartAsync(configuration, address, authority, DocumentedName, folder, up);
 
         using var handler = new SocketsHttpHandler { AllowAutoRedirect = false };
@@ -95,9 +106,13 @@ public sealed partial class ProxyTests(RealParts parts)
         var repository = new Uri($"{registry}v2/platform/walked/");
         using var challenged = await http.PostAsync(new Uri(repository, "blobs/uploads/"), null, None);
         Assert.Equal(HttpStatusCode.Unauthorized, challenged.StatusCode);
-        var challenge = ChallengePart().Matches(challenged.Headers.WwwAuthenticate.Single().Parameter!).ToDictionary(m => m.Groups["name"].Value, m => m.Groups["value"].Value, StringComparer.Ordinal);
+        var challenge = ChallengePart().Matches(challenged.Headers.WwwAuthenticate.Single().Parameter!)
+            .ToDictionary(m => m.Groups["name"].Value, m => m.Groups["value"].Value, StringComparer.Ordinal);
         var realm = Below(tokenServer, challenge["realm"]);
-        using var asked = new HttpRequestMessage(HttpMethod.Get, $"{realm}?service={challenge["service"]}&scope={challenge["scope"]}") { Headers = { Authorization = Basic.Header("admin", up.AdminPassword) } };
+        using var asked = new HttpRequestMessage(
+            HttpMethod.Get,
+            $"{realm}?service={challenge["service"]}&scope={challenge["scope"]}") { Headers =
+                { Authorization = Basic.Header("admin", up.AdminPassword) } };
         using var granted = await http.SendAsync(asked, None);
         var token = (await granted.Content.ReadFromJsonAsync<JsonElement>(None)).GetProperty("token").GetString()!;
         up.Secrets.Add("the token", token);
@@ -108,16 +123,20 @@ public sealed partial class ProxyTests(RealParts parts)
         var session = await LocationAsync(HttpMethod.Post, new Uri(repository, "blobs/uploads/"), null, HttpStatusCode.Accepted);
         session = await LocationAsync(HttpMethod.Patch, session, new ByteArrayContent(layer, 0, 60_000), HttpStatusCode.Accepted);
         session = await LocationAsync(HttpMethod.Patch, session, new ByteArrayContent(layer, 60_000, 40_000), HttpStatusCode.Accepted);
-        var blob = await LocationAsync(HttpMethod.Put, new Uri($"{session}{(session.Query.Length == 0 ? '?' : '&')}digest={Digest(layer)}"), null, HttpStatusCode.Created);
+        var blob = await LocationAsync(
+            HttpMethod.Put, new Uri($"{session}{(session.Query.Length == 0 ? '?' : '&')}digest={Digest(layer)}"), null,
+            HttpStatusCode.Created);
         Assert.Equal(layer, await http.GetByteArrayAsync(blob, None));
 
         // Manifest, under three tags.
         var part = new { mediaType = "application/vnd.oci.image.layer.v1.tar", digest = Digest(layer), size = layer.Length };
-        var manifest = JsonSerializer.SerializeToUtf8Bytes(new { schemaVersion = 2, mediaType = "application/vnd.oci.image.manifest.v1+json", config = part, layers = new[] { part } });
+        var manifest = JsonSerializer.SerializeToUtf8Bytes(
+            new { schemaVersion = 2, mediaType = "application/vnd.oci.image.manifest.v1+json", config = part, layers = new[] { part } });
         string[] tags = ["1", "2", "3"];
         foreach (var tag in tags)
         {
-            var content = new ByteArrayContent(manifest) { Headers = { ContentType = new MediaTypeHeaderValue("application/vnd.oci.image.manifest.v1+json") } };
+            var content = new ByteArrayContent(
+                manifest) { Headers = { ContentType = new MediaTypeHeaderValue("application/vnd.oci.image.manifest.v1+json") } };
             var stored = await LocationAsync(HttpMethod.Put, new Uri(repository, $"manifests/{tag}"), content, HttpStatusCode.Created);
             Assert.Equal(manifest, await http.GetByteArrayAsync(stored, None));
         }
@@ -127,8 +146,12 @@ public sealed partial class ProxyTests(RealParts parts)
         for (var page = new Uri(repository, "tags/list?n=1"); page is not null;)
         {
             using var answer = await http.GetAsync(page, None);
-            listed.AddRange((await answer.Content.ReadFromJsonAsync<JsonElement>(None)).GetProperty("tags").EnumerateArray().Select(t => t.GetString()!));
-            page = answer.Headers.TryGetValues("Link", out var links) ? Below(registry, NextLink().Match(links.Single()).Groups["url"].Value) : null;
+            listed.AddRange(
+                (await answer.Content.ReadFromJsonAsync<JsonElement>(None)).GetProperty("tags").EnumerateArray()
+                .Select(t => t.GetString()!));
+            page = answer.Headers.TryGetValues("Link", out var links)
+                ? Below(registry, NextLink().Match(links.Single()).Groups["url"].Value)
+                : null;
         }
 
         Assert.Equal(tags, listed);
@@ -160,7 +183,8 @@ public sealed partial class ProxyTests(RealParts parts)
     private static string Digest(byte[] content) => $"sha256:{Convert.ToHexStringLower(SHA256.HashData(content))}";
 
     /// <summary>Starts nginx with a configuration as documented, the places in it exchanged for the test's.</summary>
-    private static async Task<NginxServer> StartAsync(string configuration, IPEndPoint address, CertificateAuthority authority, string name, TemporaryDirectory folder, AuthIndexUp up)
+    private static async Task<NginxServer> StartAsync(
+        string configuration, IPEndPoint address, CertificateAuthority authority, string name, TemporaryDirectory folder, AuthIndexUp up)
     {
         using var certificate = authority.IssueServer(name);
         CertificateAuthority.Write(certificate, folder["registry.pem"], folder["registry.key"]);
@@ -181,11 +205,13 @@ public sealed partial class ProxyTests(RealParts parts)
         http.DefaultRequestHeaders.Add("X-Forwarded-Proto", "gopher");
         http.DefaultRequestHeaders.Add("X-Forwarded-Prefix", "/evil");
         using var challenged = await http.GetAsync(new Uri("/v2/", UriKind.Relative), None);
-        Assert.StartsWith($"Bearer realm=\"https://{host}/auth/token\"", challenged.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"Bearer realm=\"https://{host}/auth/token\"", challenged.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
 
         http.DefaultRequestHeaders.Authorization = new("Bearer", await up.TokenOfAdminAsync("repository:platform/proxied:pull,push"));
         using var opened = await http.PostAsync(new Uri("/v2/platform/proxied/blobs/uploads/", UriKind.Relative), null, None);
-        Assert.StartsWith($"https://{host}/v2/platform/proxied/blobs/uploads/", opened.Headers.Location!.OriginalString, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"https://{host}/v2/platform/proxied/blobs/uploads/", opened.Headers.Location!.OriginalString, StringComparison.Ordinal);
     }
 
     /// <summary>The block of the page's section that is of this kind.</summary>

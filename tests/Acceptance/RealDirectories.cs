@@ -5,7 +5,9 @@ using AuthIndex.TokenServer.Identity.Ldap;
 
 namespace AuthIndex.Acceptance;
 
-/// <summary>The corporate directories that tests share, each started by the first test that asks. Every test makes accounts of its own in them.</summary>
+/// <summary>
+/// The corporate directories that tests share, each started by the first test that asks. Every test makes accounts of its own in them.
+/// </summary>
 public sealed class RealDirectories : IAsyncDisposable
 {
     private readonly TemporaryDirectory folder = new();
@@ -46,7 +48,8 @@ public sealed class RealDirectories : IAsyncDisposable
             BindDn = SambaDomain.Reader,
             BindPasswordFile = PasswordFile("samba", SambaDomain.ReaderPassword),
             BaseDn = SambaDomain.Domain,
-            UserFilter = "(&(objectCategory=person)(objectClass=user)(|(sAMAccountName={account})(userPrincipalName={account})(mail={account})))",
+            UserFilter =
+                "(&(objectCategory=person)(objectClass=user)(|(sAMAccountName={account})(userPrincipalName={account})(mail={account})))",
             AccountAttribute = "sAMAccountName",
             AccountCase = "lower",
             Groups = { Via = "tokenGroups", BaseDn = SambaDomain.Groups, Filter = "(objectClass=group)" },

@@ -12,7 +12,9 @@ public sealed class RealDirectoryCommandTests(RealDirectories directories, RealP
         var domain = await directories.SambaAsync();
         await domain.AddUserAsync("doctor");
         await domain.AddLockoutAsync("doctor", 2);
-        await domain.ModifyAsync($"dn: CN=Sales\\, Europe,{SambaDomain.Groups}\nchangetype: add\nobjectClass: group\nsAMAccountName: Sales Europe\nmember: {SambaDomain.DnOf("doctor")}\n\n");
+        await domain.ModifyAsync(
+            $"dn: CN=Sales\\, Europe,{SambaDomain.Groups}\nchangetype: add\nobjectClass: group\nsAMAccountName: Sales Europe\nmember: "
+            + $"{SambaDomain.DnOf("doctor")}\n\n");
         using var folder = new TemporaryDirectory();
         var configuration = await ConfigureAsync(folder, await directories.SambaOptionsAsync());
 
@@ -25,7 +27,9 @@ public sealed class RealDirectoryCommandTests(RealDirectories directories, RealP
         await domain.GrantAsync(SambaDomain.PasswordSettings, "(A;CI;GR;;;{0})");
         await domain.GrantAsync($"CN=lockout of doctor,{SambaDomain.PasswordSettings}", "(A;;GR;;;{0})");
         var after = await DoctorAsync(configuration, "doctor");
-        Assert.Contains($"lockout.failures is 3, and CN=lockout of doctor,{SambaDomain.PasswordSettings} locks accounts after 2 failures (msDS-LockoutThreshold)", after.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"lockout.failures is 3, and CN=lockout of doctor,{SambaDomain.PasswordSettings} locks accounts after 2 failures "
+            + $"(msDS-LockoutThreshold)", after.Output, StringComparison.Ordinal);
         Assert.Contains("lockout.within is 00:15:00", after.Output, StringComparison.Ordinal);
     }
 
@@ -41,7 +45,9 @@ public sealed class RealDirectoryCommandTests(RealDirectories directories, RealP
 
         var ad = await DoctorAsync(await ConfigureAsync(folder, await directories.SambaOptionsAsync()), "secretive");
         Assert.Equal(1, ad.ExitCode);
-        Assert.Contains("cannot read userAccountControl, msDS-User-Account-Control-Computed, accountExpires, pwdLastSet", ad.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot read userAccountControl, msDS-User-Account-Control-Computed, accountExpires, pwdLastSet", ad.Output,
+            StringComparison.Ordinal);
 
         var options = await directories.Directory389OptionsAsync();
         options.BindDn = Directory389.Blind;
@@ -60,7 +66,9 @@ public sealed class RealDirectoryCommandTests(RealDirectories directories, RealP
         var doctor = await DoctorAsync(await ConfigureAsync(folder, await directories.Directory389OptionsAsync()), null);
         Assert.True(doctor.ExitCode == 0, doctor.ToString());
         Assert.Contains("the password policy in cn=config cannot be read", doctor.Output, StringComparison.Ordinal);
-        Assert.Contains($"lockout.failures is 3, and cn=strict,ou=policies,{Directory389.Suffix} locks accounts after 2 failures (passwordMaxFailure)", doctor.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"lockout.failures is 3, and cn=strict,ou=policies,{Directory389.Suffix} locks accounts after 2 failures (passwordMaxFailure)",
+            doctor.Output, StringComparison.Ordinal);
         Assert.Contains("forgets failures only after 01:00:00 (passwordResetFailureCount)", doctor.Output, StringComparison.Ordinal);
     }
 
@@ -76,7 +84,9 @@ public sealed class RealDirectoryCommandTests(RealDirectories directories, RealP
             TestContext.Current.CancellationToken);
 
         var check = await AuthIndexUp.RunAsync("policy", "check", "--config", configuration);
-        Assert.Contains($"CN=Domain Users,CN=Users,{SambaDomain.Domain} has that name but is not below groups.baseDn, {SambaDomain.Groups}", check.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"CN=Domain Users,CN=Users,{SambaDomain.Domain} has that name but is not below groups.baseDn, {SambaDomain.Groups}",
+            check.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -84,7 +94,11 @@ public sealed class RealDirectoryCommandTests(RealDirectories directories, RealP
     {
         var docker = await parts.DockerAsync();
         var domain = await directories.SambaAsync();
-        foreach (var account in (string[])["jane", "outsider", "disabled", "expired", "locked"]) await domain.AddUserAsync(account, $"userPrincipalName: {account}@corp.example.com", $"mail: {account}.doe@example.org");
+        foreach (var account in (string[])["jane", "outsider", "disabled", "expired", "locked"])
+        {
+            await domain.AddUserAsync(account, $"userPrincipalName: {account}@corp.example.com", $"mail: {account}.doe@example.org");
+        }
+
         await domain.AddGroupAsync("Registry", [.. ((string[])["jane", "disabled", "expired", "locked"]).Select(SambaDomain.DnOf)]);
         await domain.SetAsync("disabled", ("userAccountControl", "514"));
         await domain.SetAsync("expired", ("accountExpires", "130000000000000000"));
@@ -106,15 +120,23 @@ public sealed class RealDirectoryCommandTests(RealDirectories directories, RealP
             Assert.NotEqual(0, (await docker.LoginAsync(up.Host, name, SambaDomain.Password)).ExitCode);
         }
 
-        foreach (var reason in (string[])["allowGroups", "disabled", "expired", "locked out"]) Assert.Contains(reason, up.Log, StringComparison.Ordinal);
+        foreach (var reason in (string[])["allowGroups", "disabled", "expired", "locked out"])
+        {
+            Assert.Contains(reason, up.Log, StringComparison.Ordinal);
+        }
     }
 
-    private static Task<ProcessResult> DoctorAsync(string configuration, string? user) => AuthIndexUp.RunAsync(["ldap", "doctor", "--config", configuration, .. user is null ? Array.Empty<string>() : ["--user", user, "--without-password"]]);
+    private static Task<ProcessResult> DoctorAsync(string configuration, string? user) =>
+        AuthIndexUp.RunAsync(
+            ["ldap", "doctor", "--config", configuration, .. user is null
+                ? Array.Empty<string>()
+                : ["--user", user, "--without-password"]]);
 
     private static async Task<string> ConfigureAsync(TemporaryDirectory folder, LdapDirectoryOptions options)
     {
         await File.WriteAllTextAsync(
-            Path.Combine(folder.Folder("policies"), "policy.yaml"), "version: 1\nrules:\n  - {id: all, to: [authenticated], allow: [pull], on: [\"**\"]}\n");
+            Path.Combine(folder.Folder("policies"), "policy.yaml"),
+            "version: 1\nrules:\n  - {id: all, to: [authenticated], allow: [pull], on: [\"**\"]}\n");
         await File.WriteAllTextAsync(folder["authindex.yaml"], $$"""
             tokenServer:
               policiesDirectory: policies

@@ -4,7 +4,10 @@ using AuthIndex.TestKit;
 
 namespace AuthIndex.Acceptance;
 
-/// <summary>What most tests share because it is slow to start: one docker engine and one running AuthIndex, each started by the first test that asks.</summary>
+/// <summary>
+/// What most tests share because it is slow to start: one docker engine and one running AuthIndex, each started by the first test that
+/// asks.
+/// </summary>
 public sealed class RealParts : IAsyncDisposable
 {
     private readonly Lazy<Task<DockerEngine>> engine = new(DockerEngine.StartAsync);
@@ -16,7 +19,10 @@ public sealed class RealParts : IAsyncDisposable
     /// <summary>The shared AuthIndex, with the policy it comes with.</summary>
     public Task<AuthIndexUp> UpAsync() => up.Value;
 
-    /// <summary>A docker command line that is logged in nowhere. Where no engine can be had the test is skipped, in continuous integration it fails.</summary>
+    /// <summary>
+    /// A docker command line that is logged in nowhere. Where no engine can be had the test is skipped, in continuous integration it
+    /// fails.
+    /// </summary>
     public async Task<DockerClient> DockerAsync()
     {
         Require(DockerEngine.Obstacle());

@@ -65,7 +65,8 @@ public sealed partial class RestoreDrillTests(RealParts parts)
         Assert.True(manifest.IsSuccessStatusCode, await manifest.Content.ReadAsStringAsync(None));
         http.DefaultRequestHeaders.Authorization = Basic.Header("admin", password);
         await Eventually.TrueAsync(
-            async () => (await http.GetStringAsync(new Uri(again.TokenServer, "/index/v1/repositories?q=kept"), None)).Contains("team/kept", StringComparison.Ordinal),
+            async () => (await http.GetStringAsync(new Uri(again.TokenServer, "/index/v1/repositories?q=kept"), None)).Contains(
+                "team/kept", StringComparison.Ordinal),
             TimeSpan.FromSeconds(30),
             () => again.Log);
     }
@@ -123,7 +124,8 @@ public sealed partial class RestoreDrillTests(RealParts parts)
             StringComparer.Ordinal);
     }
 
-    private static Task<ProcessResult> ShellAsync(string command) => ChildProcess.RunAsync("bash", ["-c", command], timeout: TimeSpan.FromMinutes(5));
+    private static Task<ProcessResult> ShellAsync(string command) =>
+        ChildProcess.RunAsync("bash", ["-c", command], timeout: TimeSpan.FromMinutes(5));
 
     private static async Task<int> PushOnAsync(DockerClient docker, string host, CancellationToken enough)
     {
@@ -143,10 +145,12 @@ public sealed partial class RestoreDrillTests(RealParts parts)
     {
         using var http = new HttpClient();
         http.DefaultRequestHeaders.Authorization = Basic.Header("admin", password);
-        var answer = JsonNode.Parse(await http.GetStringAsync(new Uri(up.TokenServer, "/token?service=registry&scope=repository:team/kept:pull"), None));
+        var answer = JsonNode.Parse(
+            await http.GetStringAsync(new Uri(up.TokenServer, "/token?service=registry&scope=repository:team/kept:pull"), None));
         return (string)answer!["token"]!;
     }
 
-    [GeneratedRegex(@"^(?<command>[^#\n]+)# (?<what>\w+)", RegexOptions.ExplicitCapture | RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^(?<command>[^#\n]+)# (?<what>\w+)", RegexOptions.ExplicitCapture | RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Line();
 }

@@ -28,7 +28,8 @@ public sealed class RevocationTests(RealParts parts)
 
         // With the token it has: the registry remembers that as good, and hears that it is not any more.
         ProcessResult? refused = null;
-        await Eventually.TrueAsync(async () => (refused = await InspectAsync(up, token)).ExitCode != 0, TimeSpan.FromSeconds(20), () => $"{refused}\n{up.Log}");
+        await Eventually.TrueAsync(
+            async () => (refused = await InspectAsync(up, token)).ExitCode != 0, TimeSpan.FromSeconds(20), () => $"{refused}\n{up.Log}");
         Assert.Contains("the token was revoked", refused!.All, StringComparison.Ordinal);
 
         // With its password, by which docker asks for another.
@@ -39,19 +40,24 @@ public sealed class RevocationTests(RealParts parts)
             Assert.Contains("sign-in failed", result.Error, StringComparison.Ordinal);
         }
 
-        await Eventually.TrueAsync(() => up.Log.Contains("left the company", StringComparison.Ordinal), TimeSpan.FromSeconds(20), () => up.Log);
+        await Eventually.TrueAsync(
+            () => up.Log.Contains("left the company", StringComparison.Ordinal), TimeSpan.FromSeconds(20), () => up.Log);
         await MustAsync("accounts", "resume", "carol", "--data", up.Data);
-        await Eventually.TrueAsync(async () => (await docker.RunAsync("push", image)).ExitCode == 0, TimeSpan.FromSeconds(30), () => up.Log);
+        await Eventually.TrueAsync(
+            async () => (await docker.RunAsync("push", image)).ExitCode == 0, TimeSpan.FromSeconds(30), () => up.Log);
         await docker.MustAsync("rmi", image);
     }
 
     private static Task<ProcessResult> InspectAsync(AuthIndexUp up, string token) =>
-        ChildProcess.RunAsync("skopeo", ["inspect", "--raw", "--tls-verify=false", "--registry-token", token, $"docker://{up.Host}/users/carol/app:1"]);
+        ChildProcess.RunAsync(
+            "skopeo", ["inspect", "--raw", "--tls-verify=false", "--registry-token", token, $"docker://{up.Host}/users/carol/app:1"]);
 
     private static async Task<string> TokenAsync(AuthIndexUp up)
     {
-        using var http = new HttpClient { BaseAddress = up.TokenServer, DefaultRequestHeaders = { Authorization = Basic.Header("carol", Password) } };
-        var answer = await http.GetFromJsonAsync<JsonNode>(new Uri("/token?service=registry&scope=repository:users/carol/app:pull", UriKind.Relative), None);
+        using var http =
+            new HttpClient { BaseAddress = up.TokenServer, DefaultRequestHeaders = { Authorization = Basic.Header("carol", Password) } };
+        var answer = await http.GetFromJsonAsync<JsonNode>(
+            new Uri("/token?service=registry&scope=repository:users/carol/app:pull", UriKind.Relative), None);
         return (string)answer!["token"]!;
     }
 

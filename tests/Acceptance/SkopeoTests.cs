@@ -17,8 +17,10 @@ public sealed class SkopeoTests(RealParts parts)
         var authentication = await LoginAsync(up, folder);
         var image = WriteImage(folder.Folder("image"));
 
-        await SkopeoAsync("copy", "--dest-tls-verify=false", "--authfile", authentication, $"dir:{image}", $"docker://{up.Host}/skopeo/copied:1");
-        await SkopeoAsync("copy", "--src-tls-verify=false", "--authfile", authentication, $"docker://{up.Host}/skopeo/copied:1", $"dir:{folder["back"]}");
+        await SkopeoAsync(
+            "copy", "--dest-tls-verify=false", "--authfile", authentication, $"dir:{image}", $"docker://{up.Host}/skopeo/copied:1");
+        await SkopeoAsync(
+            "copy", "--src-tls-verify=false", "--authfile", authentication, $"docker://{up.Host}/skopeo/copied:1", $"dir:{folder["back"]}");
 
         var names = Directory.EnumerateFiles(image).Select(Path.GetFileName).Order(StringComparer.Ordinal).ToList();
         Assert.Equal(names, Directory.EnumerateFiles(folder["back"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
@@ -38,11 +40,14 @@ public sealed class SkopeoTests(RealParts parts)
         string[] there = ["--tls-verify=false", "--authfile", authentication];
         foreach (var tag in new[] { "1.0", "1.1" })
         {
-            await SkopeoAsync("copy", "--dest-tls-verify=false", "--authfile", authentication, $"dir:{image}", $"docker://{up.Host}/skopeo/listed:{tag}");
+            await SkopeoAsync(
+                "copy", "--dest-tls-verify=false", "--authfile", authentication, $"dir:{image}", $"docker://{up.Host}/skopeo/listed:{tag}");
         }
 
         using var inspected = JsonDocument.Parse(await SkopeoAsync(["inspect", .. there, $"docker://{up.Host}/skopeo/listed:1.0"]));
-        Assert.Equal($"sha256:{Hex(await ReadAsync(Path.Combine(image, "manifest.json")))}", inspected.RootElement.GetProperty("Digest").GetString());
+        Assert.Equal(
+            $"sha256:{Hex(await ReadAsync(Path.Combine(image, "manifest.json")))}",
+            inspected.RootElement.GetProperty("Digest").GetString());
         using var listed = JsonDocument.Parse(await SkopeoAsync(["list-tags", .. there, $"docker://{up.Host}/skopeo/listed"]));
         Assert.Equal(["1.0", "1.1"], listed.RootElement.GetProperty("Tags").EnumerateArray().Select(t => t.GetString()));
 
@@ -57,7 +62,9 @@ public sealed class SkopeoTests(RealParts parts)
     internal static async Task<string> LoginAsync(AuthIndexUp up, TemporaryDirectory folder)
     {
         var login = await ChildProcess.RunAsync(
-            "skopeo", ["login", "--tls-verify=false", "--authfile", folder["auth.json"], "--username", "admin", "--password-stdin", up.Host], input: up.AdminPassword);
+            "skopeo",
+            ["login", "--tls-verify=false", "--authfile", folder["auth.json"], "--username", "admin", "--password-stdin", up.Host],
+            input: up.AdminPassword);
         Assert.True(login.ExitCode == 0, login.All);
         return folder["auth.json"];
     }
@@ -70,7 +77,9 @@ public sealed class SkopeoTests(RealParts parts)
         return result.Output;
     }
 
-    /// <summary>Writes an image in the layout of skopeo's <c>dir:</c>: manifest.json beside blobs that are named by their digests.</summary>
+    /// <summary>
+    /// Writes an image in the layout of skopeo's <c>dir:</c>: manifest.json beside blobs that are named by their digests.
+    /// </summary>
     internal static string WriteImage(string folder)
     {
         var (layer, unpacked) = Layer();
@@ -85,8 +94,12 @@ public sealed class SkopeoTests(RealParts parts)
         {
             schemaVersion = 2,
             mediaType = "application/vnd.docker.distribution.manifest.v2+json",
-            config = new { mediaType = "application/vnd.docker.container.image.v1+json", size = config.Length, digest = $"sha256:{Hex(config)}" },
-            layers = new[] { new { mediaType = "application/vnd.docker.image.rootfs.diff.tar.gzip", size = layer.Length, digest = $"sha256:{Hex(layer)}" } },
+            config =
+                new { mediaType = "application/vnd.docker.container.image.v1+json", size = config.Length,
+                    digest = $"sha256:{Hex(config)}" },
+            layers =
+                new[] { new { mediaType = "application/vnd.docker.image.rootfs.diff.tar.gzip", size = layer.Length,
+                    digest = $"sha256:{Hex(layer)}" } },
         });
         File.WriteAllBytes(Path.Combine(folder, "manifest.json"), manifest);
         File.WriteAllBytes(Path.Combine(folder, Hex(config)), config);
@@ -100,7 +113,9 @@ public sealed class SkopeoTests(RealParts parts)
         using var tar = new MemoryStream();
         using (var writer = new TarWriter(tar, leaveOpen: true))
         {
-            writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, "file") { DataStream = new MemoryStream(RandomNumberGenerator.GetBytes(100_000)) });
+            writer.WriteEntry(
+                new PaxTarEntry(
+                    TarEntryType.RegularFile, "file") { DataStream = new MemoryStream(RandomNumberGenerator.GetBytes(100_000)) });
         }
 
         using var packed = new MemoryStream();

@@ -21,7 +21,8 @@ public sealed class SystemdTests
     public async Task Systemd_finds_nothing_wrong_with_a_unit(string unit)
     {
         var said = await AnalyzeAsync("verify", "--man=no", Path.Combine(Units, unit));
-        var other = said.All.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(l => l.StartsWith("authindex", StringComparison.Ordinal) || l.Contains(Units, StringComparison.Ordinal));
+        var other = said.All.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(l => l.StartsWith("authindex", StringComparison.Ordinal) || l.Contains(Units, StringComparison.Ordinal));
         Assert.Matches("^authindex-.*: Command /usr/lib/authindex/.* is not executable: No such file or directory$", Assert.Single(other));
     }
 
@@ -87,8 +88,12 @@ public sealed class SystemdTests
 
     private static async Task<ChildProcess> ServeAsync(TemporaryDirectory folder, string socket)
     {
-        await File.WriteAllTextAsync(folder["authindex.yaml"], $"tokenServer: {{listen: '127.0.0.1:0', dataDirectory: data, policiesDirectory: '{Repository}/policies'}}\n", TestContext.Current.CancellationToken);
-        var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["AUTHINDEX_CONFIG"] = folder["authindex.yaml"], ["NOTIFY_SOCKET"] = socket };
+        await File.WriteAllTextAsync(
+            folder["authindex.yaml"],
+            $"tokenServer: {{listen: '127.0.0.1:0', dataDirectory: data, policiesDirectory: '{Repository}/policies'}}\n",
+            TestContext.Current.CancellationToken);
+        var environment = new Dictionary<string, string>(
+            StringComparer.Ordinal) { ["AUTHINDEX_CONFIG"] = folder["authindex.yaml"], ["NOTIFY_SOCKET"] = socket };
         var program = typeof(TokenServerOptions).Assembly.Location;
         var init = await ChildProcess.RunAsync("dotnet", [program, "init"], environment);
         Assert.True(init.ExitCode == 0, init.ToString());

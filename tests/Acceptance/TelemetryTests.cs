@@ -25,12 +25,16 @@ public sealed class TelemetryParts : IAsyncLifetime
         collector = await OtlpReceiver.StartAsync();
         var config = Path.Combine(folder.Root, "authindex.yaml");
         var both = $"{{ logFormat: json, accessLog: true, telemetry: {{ otlpEndpoint: '{collector.Url}', metricsEvery: 1s }}";
-        await File.WriteAllTextAsync(config, $"tokenServer: {both} }}\nregistry: {both}, tokenServer: {{ introspect: true, introspectFor: 0s }} }}\n");
+        await File.WriteAllTextAsync(
+            config, $"tokenServer: {both} }}\nregistry: {both}, tokenServer: {{ introspect: true, introspectFor: 0s }} }}\n");
         up = await AuthIndexUp.StartAsync("--config", config);
         var authentication = await SkopeoTests.LoginAsync(up, folder);
         var image = SkopeoTests.WriteImage(folder.Folder("image"));
-        await SkopeoTests.SkopeoAsync("copy", "--dest-tls-verify=false", "--authfile", authentication, $"dir:{image}", $"docker://{up.Host}/telemetry/image:1");
-        await SkopeoTests.SkopeoAsync("copy", "--src-tls-verify=false", "--authfile", authentication, $"docker://{up.Host}/telemetry/image:1", $"dir:{folder["back"]}");
+        await SkopeoTests.SkopeoAsync(
+            "copy", "--dest-tls-verify=false", "--authfile", authentication, $"dir:{image}", $"docker://{up.Host}/telemetry/image:1");
+        await SkopeoTests.SkopeoAsync(
+            "copy", "--src-tls-verify=false", "--authfile", authentication, $"docker://{up.Host}/telemetry/image:1",
+            $"dir:{folder["back"]}");
     }
 
     /// <inheritdoc/>
@@ -42,7 +46,9 @@ public sealed class TelemetryParts : IAsyncLifetime
     }
 }
 
-/// <summary>What administrators see of both servers: metrics, traces, logs, and what is made of them in <c>deploy</c> and <c>docs</c>.</summary>
+/// <summary>
+/// What administrators see of both servers: metrics, traces, logs, and what is made of them in <c>deploy</c> and <c>docs</c>.
+/// </summary>
 public sealed partial class TelemetryTests(TelemetryParts parts) : IClassFixture<TelemetryParts>, IDisposable
 {
     private static readonly string Root = Path.GetDirectoryName(AuthIndexUp.Script)!;
@@ -73,7 +79,8 @@ public sealed partial class TelemetryTests(TelemetryParts parts) : IClassFixture
             @"\nauthindex_http_requests_total\{route=""/v2/\{name\}/manifests/\{\}"",method=""PUT"",status=""2xx""\} [1-9]",
             @"\nauthindex_http_received_bytes_total\{route=""/v2/\{name\}/blobs/uploads/\{\}""\} 1\d{5}\n",
             @"\nauthindex_http_sent_bytes_total\{route=""/v2/\{name\}/blobs/\{\}""\} 1\d{5}\n");
-        await Eventually.MetricsAsync(http, parts.Up.TokenServer, @"\nauthindex_http_request_duration_seconds_count\{route=""/token"",method=""GET""\} [1-9]");
+        await Eventually.MetricsAsync(
+            http, parts.Up.TokenServer, @"\nauthindex_http_request_duration_seconds_count\{route=""/token"",method=""GET""\} [1-9]");
         Assert.DoesNotContain("telemetry/image", registry, StringComparison.Ordinal);
         Assert.DoesNotContain("127.0.0.1", registry, StringComparison.Ordinal);
     }
@@ -94,7 +101,8 @@ public sealed partial class TelemetryTests(TelemetryParts parts) : IClassFixture
     [InlineData("deploy/grafana/authindex.json")]
     public async Task Alerts_and_the_dashboard_name_only_metrics_that_there_are(string file)
     {
-        var named = NamedMetric().Matches(await ReadAsync(file.Split('/'))).Select(m => m.Value).Select(n => Part().Replace(n, "")).Distinct(StringComparer.Ordinal).ToList();
+        var named = NamedMetric().Matches(await ReadAsync(file.Split('/'))).Select(m => m.Value).Select(n => Part().Replace(n, ""))
+            .Distinct(StringComparer.Ordinal).ToList();
         Assert.NotEmpty(named);
         Assert.Empty(named.Except(await NamesAsync(), StringComparer.Ordinal));
     }
@@ -104,7 +112,8 @@ public sealed partial class TelemetryTests(TelemetryParts parts) : IClassFixture
     [InlineData("test", "alerts.test.yaml")]
     public async Task The_alerts_are_sound_and_fire_when_they_should(string verb, string file)
     {
-        var verdict = await ChildProcess.RunAsync("promtool", [verb, "rules", file], workingDirectory: Path.Combine(Root, "deploy", "prometheus"));
+        var verdict = await ChildProcess.RunAsync(
+            "promtool", [verb, "rules", file], workingDirectory: Path.Combine(Root, "deploy", "prometheus"));
         Assert.True(verdict.ExitCode == 0, verdict.ToString());
     }
 
@@ -116,7 +125,8 @@ public sealed partial class TelemetryTests(TelemetryParts parts) : IClassFixture
 
         List<ReceivedSpan> Mine() => [.. parts.Collector.Spans.Where(s => s.TraceId == trace)];
         await Eventually.TrueAsync(
-            () => Mine().Exists(s => s.Name == "GET /v2/{name}/tags/list") && Mine().Exists(s => s.Name == "POST /introspect"), TimeSpan.FromSeconds(30), () => string.Join('\n', parts.Collector.Spans));
+            () => Mine().Exists(s => s.Name == "GET /v2/{name}/tags/list") && Mine().Exists(s => s.Name == "POST /introspect"),
+            TimeSpan.FromSeconds(30), () => string.Join('\n', parts.Collector.Spans));
         var spans = Mine();
         var request = spans.Single(s => s.Name == "GET /v2/{name}/tags/list");
         Assert.Equal(("authindex-RegistryCore", "b7ad6b7169203331"), (request.Service, request.ParentId));
@@ -142,7 +152,8 @@ public sealed partial class TelemetryTests(TelemetryParts parts) : IClassFixture
         Assert.Equal("my-own-id.1", Assert.Single(answer.Headers.GetValues("X-Request-Id")));
 
         await Eventually.TrueAsync(() => LinesOf("my-own-id.1").Count >= 2, TimeSpan.FromSeconds(20), () => parts.Up.Log);
-        var routes = LinesOf("my-own-id.1").Select(l => l.GetProperty("State")).ToDictionary(s => s.GetProperty("Route").GetString()!, StringComparer.Ordinal);
+        var routes = LinesOf("my-own-id.1").Select(l => l.GetProperty("State"))
+            .ToDictionary(s => s.GetProperty("Route").GetString()!, StringComparer.Ordinal);
         Assert.Equal("telemetry/image", routes["/v2/{name}/tags/list"].GetProperty("Repository").GetString());
         Assert.Equal("admin", routes["/v2/{name}/tags/list"].GetProperty("Account").GetString());
         Assert.Equal("127.0.0.1", routes["/v2/{name}/tags/list"].GetProperty("Address").GetString());
@@ -154,9 +165,15 @@ public sealed partial class TelemetryTests(TelemetryParts parts) : IClassFixture
     {
         (await AskAsync("/v2/telemetry/image/tags/list", [("X-Request-Id", "with-a-token")])).Dispose();
         await Eventually.TrueAsync(() => LinesOf("with-a-token").Count >= 2, TimeSpan.FromSeconds(20), () => parts.Up.Log);
-        var token = LinesOf("with-a-token").Select(l => l.GetProperty("State")).Single(s => s.GetProperty("Route").GetString() == "/v2/{name}/tags/list").GetProperty("TokenId").GetString()!;
+        var token = LinesOf("with-a-token").Select(l => l.GetProperty("State"))
+            .Single(s => s.GetProperty("Route").GetString() == "/v2/{name}/tags/list").GetProperty("TokenId").GetString()!;
 
-        List<JsonElement> Issued() => [.. Lines().Select(l => l.GetProperty("State")).Where(s => s.TryGetProperty("TokenId", out var id) && id.GetString() == token && s.GetProperty("Route").GetString() == "/token")];
+        List<JsonElement> Issued() =>
+            [.. Lines().Select(l => l.GetProperty("State"))
+                .Where(
+                    s => s.TryGetProperty("TokenId", out var id)
+                    && id.GetString() == token
+                    && s.GetProperty("Route").GetString() == "/token")];
         await Eventually.TrueAsync(() => Issued().Count == 1, TimeSpan.FromSeconds(20), () => parts.Up.Log);
         Assert.Matches("^[0-9A-Z]{8}$", Issued()[0].GetProperty("Decision").GetString());
     }
@@ -168,7 +185,8 @@ public sealed partial class TelemetryTests(TelemetryParts parts) : IClassFixture
         foreach (var (user, password) in ((string, string)[])[("admin", "a wrong password"), ("nobody", parts.Up.AdminPassword)])
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(parts.Up.TokenServer, "/token?service=registry"));
-            request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{user}:{password}")));
+            request.Headers.Authorization = new AuthenticationHeaderValue(
+                "Basic", Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{user}:{password}")));
             parts.Up.Secrets.AddPassword(user, password);
             using var refusal = await http.SendAsync(request, TestContext.Current.CancellationToken);
             Assert.Equal(HttpStatusCode.Unauthorized, refusal.StatusCode);
@@ -183,21 +201,31 @@ public sealed partial class TelemetryTests(TelemetryParts parts) : IClassFixture
     private async Task<HttpResponseMessage> AskAsync(string path, (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(parts.Up.Registry, path));
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", await parts.Up.TokenOfAdminAsync("repository:telemetry/image:pull"));
+        request.Headers.Authorization = new AuthenticationHeaderValue(
+            "Bearer", await parts.Up.TokenOfAdminAsync("repository:telemetry/image:pull"));
         foreach (var (name, value) in headers) request.Headers.Add(name, value);
         return await http.SendAsync(request, TestContext.Current.CancellationToken);
     }
 
-    private List<JsonElement> Lines() => [.. parts.Up.Log.Split('\n').Where(l => l.StartsWith('{') && l.EndsWith('}')).Select(l => JsonDocument.Parse(l).RootElement).Where(l => l.TryGetProperty("State", out _))];
+    private List<JsonElement> Lines() =>
+        [.. parts.Up.Log.Split('\n').Where(l => l.StartsWith('{') && l.EndsWith('}')).Select(l => JsonDocument.Parse(l).RootElement)
+            .Where(l => l.TryGetProperty("State", out _))];
 
-    private List<JsonElement> LinesOf(string requestId) => [.. Lines().Where(l => l.TryGetProperty("RequestId", out var id) && id.GetString() == requestId && l.GetProperty("Category").GetString() == "AuthIndex.AccessLog")];
+    private List<JsonElement> LinesOf(string requestId) =>
+        [.. Lines()
+            .Where(
+                l => l.TryGetProperty("RequestId", out var id)
+                && id.GetString() == requestId
+                && l.GetProperty("Category").GetString() == "AuthIndex.AccessLog")];
 
     private Task<string> PageAsync(Uri server) => http.GetStringAsync(new Uri(server, "/metrics"), TestContext.Current.CancellationToken);
 
     private async Task<List<string>> NamesAsync() =>
-        [.. TypeLine().Matches(await PageAsync(parts.Up.TokenServer) + await PageAsync(parts.Up.Registry)).Select(m => m.Groups["name"].Value).Distinct(StringComparer.Ordinal)];
+        [.. TypeLine().Matches(await PageAsync(parts.Up.TokenServer) + await PageAsync(parts.Up.Registry))
+            .Select(m => m.Groups["name"].Value).Distinct(StringComparer.Ordinal)];
 
-    private static Task<string> ReadAsync(params string[] path) => File.ReadAllTextAsync(Path.Combine([Root, .. path]), TestContext.Current.CancellationToken);
+    private static Task<string> ReadAsync(params string[] path) =>
+        File.ReadAllTextAsync(Path.Combine([Root, .. path]), TestContext.Current.CancellationToken);
 
     [GeneratedRegex(@"^# TYPE (?<name>\w+)", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex TypeLine();

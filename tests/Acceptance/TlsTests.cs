@@ -23,9 +23,12 @@ public sealed class TlsTests(RealParts parts)
         Assert.Contains("certificate", before.Error, StringComparison.Ordinal);
 
         // Exactly what up tells its user to do.
-        Assert.Contains($"clients must trust the development CA first; to see how, run: {AuthIndexUp.Script} trust {up.Host} --data '{up.Data}'", up.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"clients must trust the development CA first; to see how, run: {AuthIndexUp.Script} trust {up.Host} --data '{up.Data}'",
+            up.Output, StringComparison.Ordinal);
         var trust = await AuthIndexUp.RunAsync("trust", up.Host, "--data", up.Data);
-        Assert.Contains($"install -D -m 644 '{up.Data}/certs/ca.pem' '/etc/docker/certs.d/{up.Host}/ca.crt'", trust.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"install -D -m 644 '{up.Data}/certs/ca.pem' '/etc/docker/certs.d/{up.Host}/ca.crt'", trust.Output, StringComparison.Ordinal);
         var trusted = Directory.CreateDirectory($"/etc/docker/certs.d/{up.Host}").FullName;
         try
         {

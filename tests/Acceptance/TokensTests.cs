@@ -19,10 +19,12 @@ public sealed class TokensTests(RealParts parts)
         var docker = engine.InFolder(folder["docker"]);
         Assert.Equal(0, (await docker.LoginAsync(up.Host, "carol", Password)).ExitCode);
 
-        var kept = JsonNode.Parse(await File.ReadAllTextAsync(folder["docker/config.json"], TestContext.Current.CancellationToken))!["auths"]![up.Host]!;
+        var kept = JsonNode.Parse(
+            await File.ReadAllTextAsync(folder["docker/config.json"], TestContext.Current.CancellationToken))!["auths"]![up.Host]!;
         Assert.StartsWith("air_", kept["identitytoken"]!.ToString(), StringComparison.Ordinal);
         up.Secrets.Add("docker's refresh token", kept["identitytoken"]!.ToString());
-        Assert.DoesNotContain(Password, Encoding.UTF8.GetString(Convert.FromBase64String(kept["auth"]!.ToString())), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            Password, Encoding.UTF8.GetString(Convert.FromBase64String(kept["auth"]!.ToString())), StringComparison.Ordinal);
 
         var image = $"{up.Host}/users/carol/app:1";
         var id = await docker.BuildAsync(image, 10_000);
@@ -37,7 +39,9 @@ public sealed class TokensTests(RealParts parts)
         Assert.Equal(0, (await docker.LoginAsync(up.Host, "carol", Password)).ExitCode);
         await docker.MustAsync("push", image);
         var accounts = Path.Combine(up.Data, "htpasswd");
-        await File.WriteAllLinesAsync(accounts, (await File.ReadAllLinesAsync(accounts, TestContext.Current.CancellationToken)).Where(l => !l.StartsWith("carol:", StringComparison.Ordinal)), TestContext.Current.CancellationToken);
+        await File.WriteAllLinesAsync(
+            accounts, (await File.ReadAllLinesAsync(accounts, TestContext.Current.CancellationToken)).Where(
+                l => !l.StartsWith("carol:", StringComparison.Ordinal)), TestContext.Current.CancellationToken);
         await FailsAsync(docker, image, "the account of the refresh token is gone");
         await docker.MustAsync("rmi", image);
     }
@@ -57,23 +61,34 @@ public sealed class TokensTests(RealParts parts)
             await docker.MustAsync("rmi", image);
         }
 
-        var made = JsonNode.Parse(await MustAsync("tokens", "create", "--account", "admin", "--repository", "tokens/**", "--action", "pull", "--json", "--data", up.Data))!;
+        var made = JsonNode.Parse(
+            await MustAsync(
+                "tokens", "create", "--account", "admin", "--repository", "tokens/**", "--action", "pull", "--json", "--data", up.Data))!;
         up.Secrets.Add("skopeo's access token", made["token"]!.ToString());
         string[] there = ["--tls-verify=false", "--authfile", folder["auth.json"]];
-        var login = await ChildProcess.RunAsync("skopeo", ["login", .. there, "--username", "ci", "--password-stdin", up.Host], input: made["token"]!.ToString());
+        var login = await ChildProcess.RunAsync(
+            "skopeo", ["login", .. there, "--username", "ci", "--password-stdin", up.Host], input: made["token"]!.ToString());
         Assert.True(login.ExitCode == 0, login.All);
 
         string[] credentials = ["--insecure-policy"];
-        var copied = await ChildProcess.RunAsync("skopeo", [.. credentials, "copy", "--src-tls-verify=false", "--authfile", folder["auth.json"], $"docker://{inside}", $"dir:{folder["back"]}"]);
+        var copied = await ChildProcess.RunAsync(
+            "skopeo",
+            [.. credentials, "copy", "--src-tls-verify=false", "--authfile", folder["auth.json"], $"docker://{inside}",
+                $"dir:{folder["back"]}"]);
         Assert.True(copied.ExitCode == 0, copied.All);
         var elsewhere = await ChildProcess.RunAsync("skopeo", [.. credentials, "inspect", .. there, $"docker://{outside}"]);
         Assert.NotEqual(0, elsewhere.ExitCode);
         Assert.Contains($"the access token {made["id"]} is not good for it", elsewhere.Error, StringComparison.Ordinal);
-        var push = await ChildProcess.RunAsync("skopeo", [.. credentials, "copy", "--dest-tls-verify=false", "--authfile", folder["auth.json"], $"dir:{folder["back"]}", $"docker://{up.Host}/tokens/inside:2"]);
+        var push = await ChildProcess.RunAsync(
+            "skopeo",
+            [.. credentials, "copy", "--dest-tls-verify=false", "--authfile", folder["auth.json"], $"dir:{folder["back"]}",
+                $"docker://{up.Host}/tokens/inside:2"]);
         Assert.NotEqual(0, push.ExitCode);
 
         await MustAsync("tokens", "revoke", made["id"]!.ToString(), "--data", up.Data);
-        await Eventually.TrueAsync(async () => (await ChildProcess.RunAsync("skopeo", [.. credentials, "inspect", .. there, $"docker://{inside}"])).ExitCode != 0, TimeSpan.FromSeconds(5), () => up.Log);
+        await Eventually.TrueAsync(
+            async () => (await ChildProcess.RunAsync("skopeo", [.. credentials, "inspect", .. there, $"docker://{inside}"])).ExitCode != 0,
+            TimeSpan.FromSeconds(5), () => up.Log);
     }
 
     private static async Task<string> MustAsync(params string[] arguments)
@@ -87,7 +102,9 @@ public sealed class TokensTests(RealParts parts)
     {
         // The server looks for what others changed several times a second.
         ProcessResult? pull = null;
-        await Eventually.TrueAsync(async () => (pull = await docker.RunAsync("pull", image)).ExitCode != 0, TimeSpan.FromSeconds(5), () => "the pull still succeeds");
+        await Eventually.TrueAsync(
+            async () => (pull = await docker.RunAsync("pull", image)).ExitCode != 0, TimeSpan.FromSeconds(5),
+            () => "the pull still succeeds");
         Assert.Contains(reason, pull!.Error, StringComparison.Ordinal);
         var push = await docker.RunAsync("push", image);
         Assert.NotEqual(0, push.ExitCode);

@@ -79,13 +79,16 @@ public sealed class UpTests
         await using var up = await AuthIndexUp.StartAsync();
         var none = TestContext.Current.CancellationToken;
         using var http = new HttpClient { BaseAddress = up.Registry };
-        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", await up.TokenOfAdminAsync("repository:large/blob:pull,push"));
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+            "Bearer", await up.TokenOfAdminAsync("repository:large/blob:pull,push"));
         var blob = RandomNumberGenerator.GetBytes(length);
         var digest = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(blob))}";
-        using var pushed = await http.PostAsync(new Uri($"/v2/large/blob/blobs/uploads/?digest={digest}", UriKind.Relative), new ByteArrayContent(blob), none);
+        using var pushed = await http.PostAsync(
+            new Uri($"/v2/large/blob/blobs/uploads/?digest={digest}", UriKind.Relative), new ByteArrayContent(blob), none);
         Assert.Equal(HttpStatusCode.Created, pushed.StatusCode);
 
-        using var pulled = await http.GetAsync(new Uri($"/v2/large/blob/blobs/{digest}", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, none);
+        using var pulled = await http.GetAsync(
+            new Uri($"/v2/large/blob/blobs/{digest}", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, none);
         var end = up.TerminateAsync();
         using var other = new HttpClient();
         await Eventually.TrueAsync(
@@ -97,7 +100,8 @@ public sealed class UpTests
             TimeSpan.FromSeconds(30),
             () => up.Log);
         Assert.False(end.IsCompleted);
-        Assert.Equal(digest, $"sha256:{Convert.ToHexStringLower(await SHA256.HashDataAsync(await pulled.Content.ReadAsStreamAsync(none), none))}");
+        Assert.Equal(
+            digest, $"sha256:{Convert.ToHexStringLower(await SHA256.HashDataAsync(await pulled.Content.ReadAsStreamAsync(none), none))}");
         Assert.Equal(0, (await end).ExitCode);
         Assert.Empty(up.Processes());
     }
@@ -173,9 +177,12 @@ public sealed class UpTests
     {
         using var folder = new TemporaryDirectory();
         var file = Path.Combine(folder.Folder("policies"), "team.yaml");
-        await File.WriteAllTextAsync(file, "version: 1\nrules:\n  - {id: team, to: [anyone], alow: [pull], on: [\"team/**\"]}\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            file, "version: 1\nrules:\n  - {id: team, to: [anyone], alow: [pull], on: [\"team/**\"]}\n",
+            TestContext.Current.CancellationToken);
 
-        var end = await AuthIndexUp.RunAsync("up", "--data", folder["data"], "--policies", folder["policies"], "--registry", "127.0.0.1:0", "--token", "127.0.0.1:0");
+        var end = await AuthIndexUp.RunAsync(
+            "up", "--data", folder["data"], "--policies", folder["policies"], "--registry", "127.0.0.1:0", "--token", "127.0.0.1:0");
 
         Assert.Equal(1, end.ExitCode);
         Assert.Contains($"{file}:3:", end.Error, StringComparison.Ordinal);
@@ -188,8 +195,13 @@ public sealed class UpTests
         using var folder = new TemporaryDirectory();
         var configuration = folder["authindex.yaml"];
         // Relative to the configuration's folder, which is not the working directory.
-        await File.WriteAllTextAsync(Path.Combine(folder.Folder("rules"), "policy.yaml"), "version: 1\nrules:\n  - {id: open, to: [anyone], allow: [pull], on: [\"open/**\"]}\n", TestContext.Current.CancellationToken);
-        await File.WriteAllTextAsync(configuration, "tokenServer:\n  policiesDirectory: rules\n  listen: 192.0.2.1:5001\nregistry:\n  listen: 192.0.2.1:5000\n  service: our.registry\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(folder.Folder("rules"), "policy.yaml"),
+            "version: 1\nrules:\n  - {id: open, to: [anyone], allow: [pull], on: [\"open/**\"]}\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            configuration,
+            "tokenServer:\n  policiesDirectory: rules\n  listen: 192.0.2.1:5001\nregistry:\n  listen: 192.0.2.1:5000\n  service: "
+            + "our.registry\n", TestContext.Current.CancellationToken);
 
         await using var up = await AuthIndexUp.StartAsync("--config", configuration);
 
@@ -227,7 +239,9 @@ public sealed class UpTests
         using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{up.Registry.Port}/v2/"), TestContext.Current.CancellationToken);
 
         // The realm is for clients elsewhere: 0.0.0.0 would lead them nowhere.
-        Assert.Contains($"realm=\"http://{Dns.GetHostName()}:{up.TokenServer.Port}/token\"", answer.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+        Assert.Contains(
+            $"realm=\"http://{Dns.GetHostName()}:{up.TokenServer.Port}/token\"", answer.Headers.WwwAuthenticate.ToString(),
+            StringComparison.Ordinal);
     }
 
     [Theory]

@@ -27,7 +27,10 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("registry: foo", "1:11: registry: expected a mapping of keys, found 'foo'")]
     [InlineData("tokenServer: 7", "1:14: tokenServer: expected a mapping of keys, found '7'")]
     public void A_section_that_is_no_mapping_is_refused_whoever_reads_it_and_whatever_the_command_line_adds(string text, string problem) =>
-        Assert.Equal($"{folder["authindex.yaml"]}:{problem}", Assert.Throws<OperatorException>(() => Bind(text, "--data", folder["given"], "--set", "registry.count=3", "--default", "registry.name=x")).Message);
+        Assert.Equal(
+            $"{folder["authindex.yaml"]}:{problem}",
+            Assert.Throws<OperatorException>(
+                () => Bind(text, "--data", folder["given"], "--set", "registry.count=3", "--default", "registry.name=x")).Message);
 
     [Fact]
     public async Task What_the_machine_refuses_is_told_in_one_line()
@@ -52,7 +55,8 @@ public sealed class CommandLineTests : IDisposable
     private SampleOptions Bind(string text, params string[] arguments)
     {
         var line = new CommandLine();
-        return line.Bind<SampleOptions>(line.Root("sample").Parse(["--config", folder.Write("authindex.yaml", text), .. arguments]), "registry");
+        return line.Bind<SampleOptions>(
+            line.Root("sample").Parse(["--config", folder.Write("authindex.yaml", text), .. arguments]), "registry");
     }
 
     internal sealed class SampleOptions

@@ -16,7 +16,8 @@ public sealed class LogTextTests
     [Theory]
     [InlineData(@"CN=Adams\, ""Al"",OU=People", @"CN=Adams\, ""Al"",OU=People")]
     [InlineData("a\r\u001b[2Jb", "a\\u000d\\u001b[2Jb")]
-    public void For_a_terminal_names_stay_readable_and_nothing_else_changes(string text, string clean) => Assert.Equal(clean, LogText.ForTerminal(text));
+    public void For_a_terminal_names_stay_readable_and_nothing_else_changes(string text, string clean) =>
+        Assert.Equal(clean, LogText.ForTerminal(text));
 
     [Fact]
     public void A_long_text_is_cut() => Assert.Equal(new string('x', LogText.MaxLength) + "…", LogText.Clean(new string('x', 100_000)));

@@ -24,7 +24,8 @@ public sealed class ProtocolDocsTests
     public void The_rules_are_grouped_as_the_protocol_is() =>
         Assert.Equal(
             ["## Token server", "## Registry", "## Attacks"],
-            File.ReadLines(Path.Combine(Repository.Root, "docs", "protocol.md")).Where(line => line.StartsWith("## ", StringComparison.Ordinal)));
+            File.ReadLines(Path.Combine(Repository.Root, "docs", "protocol.md"))
+            .Where(line => line.StartsWith("## ", StringComparison.Ordinal)));
 
     [Theory]
     [InlineData($"| r | s | `src/Gone.cs` | `{Self}#Living_links_pass` |", "'src/Gone.cs' is no file")]
@@ -35,17 +36,23 @@ public sealed class ProtocolDocsTests
     [InlineData($"| r | s | {Self} |", "has not four cells")]
     [InlineData($"| r | s | {Self} | tests/Gone.cs#Gone |", "'tests/Gone.cs' is no file")]
     [InlineData($"| r | s | tests/../{Self} | {Self}#Living_links_pass |", "is no file")]
-    public void A_dead_link_is_found(string row, string problem) => Assert.Contains(Problems(Head + row), found => found.Contains(problem, StringComparison.Ordinal));
+    public void A_dead_link_is_found(string row, string problem) =>
+        Assert.Contains(Problems(Head + row), found => found.Contains(problem, StringComparison.Ordinal));
 
     [Fact]
     public void Living_links_pass() => Assert.Empty(Problems(
         Head + $"| r | s | `{Self}` | `{Self}#A_dead_link_is_found`, `{Self}#Living_links_pass` |"));
 
     private static IEnumerable<string[]> Rows(string page) =>
-        page.Split('\n').Where(line => line.StartsWith('|') && !line.StartsWith("| rule |", StringComparison.Ordinal) && !line.StartsWith("|---", StringComparison.Ordinal))
+        page.Split('\n')
+        .Where(
+            line => line.StartsWith('|')
+            && !line.StartsWith("| rule |", StringComparison.Ordinal)
+            && !line.StartsWith("|---", StringComparison.Ordinal))
             .Select(line => line.Trim().Trim('|').Split('|').Select(cell => cell.Trim()).ToArray());
 
-    private static IEnumerable<string> Problems(string page) => Rows(page).SelectMany(row => RowProblems(row).Select(problem => $"'{row[0]}': {problem}"));
+    private static IEnumerable<string> Problems(string page) =>
+        Rows(page).SelectMany(row => RowProblems(row).Select(problem => $"'{row[0]}': {problem}"));
 
     private static IEnumerable<string> RowProblems(string[] row)
     {

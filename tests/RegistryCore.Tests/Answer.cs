@@ -22,14 +22,19 @@ internal sealed record Answer(HttpStatusCode Status, IReadOnlyDictionary<string,
     public static async Task<Answer> ReadAsync(HttpResponseMessage response)
     {
         var headers = new Dictionary<string, string[]>(StringComparer.OrdinalIgnoreCase);
-        foreach (var (name, values) in response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated)) headers[name] = [.. values];
+        foreach (var (name, values) in response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated))
+        {
+            headers[name] = [.. values];
+        }
+
         return new Answer(response.StatusCode, headers, await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
     }
 
     /// <summary>Holds that the registry refused, in the form every error has.</summary>
     public Answer MustBe(HttpStatusCode status, string code)
     {
-        Assert.True(Status == status && ErrorCode == code, $"expected {(int)status} {code}, got {(int)Status} {Encoding.UTF8.GetString(Body)}");
+        Assert.True(
+            Status == status && ErrorCode == code, $"expected {(int)status} {code}, got {(int)Status} {Encoding.UTF8.GetString(Body)}");
         Assert.Equal("application/json", this["Content-Type"]);
         Assert.Equal("registry/2.0", this["Docker-Distribution-Api-Version"]);
         Assert.NotEqual("", ErrorMessage);

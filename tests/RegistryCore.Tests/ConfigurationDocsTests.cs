@@ -19,7 +19,8 @@ public sealed partial class ConfigurationDocsTests
     {
         var shared = OptionsBinder.Keys(typeof(ListenerOptions), "registry").Select(k => k.Key);
         Assert.Equal(
-            OptionsBinder.Keys(typeof(RegistryOptions), "registry").Select(k => k.Key).Except(shared, StringComparer.Ordinal).Order(StringComparer.Ordinal),
+            OptionsBinder.Keys(typeof(RegistryOptions), "registry").Select(k => k.Key).Except(shared, StringComparer.Ordinal)
+            .Order(StringComparer.Ordinal),
             Rows.Keys.Where(k => k.StartsWith("registry.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
@@ -44,15 +45,23 @@ public sealed partial class ConfigurationDocsTests
     }
 
     private static object? Default(string[] path) =>
-        path.Aggregate((object?)new RegistryOptions(), (at, key) => at!.GetType().GetProperty(key, BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase)!.GetValue(at));
+        path.Aggregate(
+            (object?)new RegistryOptions(),
+            (at, key) => at!.GetType()
+            .GetProperty(key, BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase)!.GetValue(at));
 
     private static string Root()
     {
         var at = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(at.FullName, "AuthIndex.sln"))) at = at.Parent ?? throw new DirectoryNotFoundException("The tests run outside the repository.");
+        while (!File.Exists(Path.Combine(at.FullName, "AuthIndex.sln")))
+        {
+            at = at.Parent ?? throw new DirectoryNotFoundException("The tests run outside the repository.");
+        }
+
         return at.FullName;
     }
 
-    [GeneratedRegex(@"^\| `(?<key>[^`]+)` \| [^|]+ \| (`(?<default>[^`]+)`)?[^|]*\|", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^\| `(?<key>[^`]+)` \| [^|]+ \| (`(?<default>[^`]+)`)?[^|]*\|", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Row();
 }

@@ -20,5 +20,6 @@ internal sealed record Content(byte[] Bytes)
     /// <summary>A descriptor of it, as manifests hold them.</summary>
     public string Descriptor(string mediaType) => Descriptor(mediaType, Digest, Size);
 
-    public static string Descriptor(string mediaType, string digest, long size) => $$"""{"mediaType":"{{mediaType}}","digest":"{{digest}}","size":{{size}}}""";
+    public static string Descriptor(string mediaType, string digest, long size) =>
+        $$"""{"mediaType":"{{mediaType}}","digest":"{{digest}}","size":{{size}}}""";
 }

@@ -15,7 +15,9 @@ public sealed class HealthPartsTests
         await using var host = await RegistryHost.StartAsync();
         var before = await ReadyAsync(host);
         Assert.Equal("ok", (string?)before["status"]);
-        Assert.Equal(["background", "keys", "database", "storage", "freeSpace", "index", "revocationFeed"], before["parts"]!.AsObject().Select(p => p.Key));
+        Assert.Equal(
+            ["background", "keys", "database", "storage", "freeSpace", "index", "revocationFeed"],
+            before["parts"]!.AsObject().Select(p => p.Key));
 
         Directory.CreateDirectory(Path.Combine(host.Root, "probe")); // where the file should go
         host.Clock.Advance(TimeSpan.FromSeconds(1));
@@ -27,13 +29,18 @@ public sealed class HealthPartsTests
     [Fact]
     public async Task A_damaged_name_in_the_database_ends_no_server_and_readiness_names_the_loop_that_met_it()
     {
-        await using var host = await RegistryHost.StartAsync(o => (o.GarbageCollection.Grace, o.GarbageCollection.Every) = (TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(10)));
-        await host.Service<RegistryDatabase>().WriteAsync(db => db.Execute("INSERT INTO repositories (name, created_at) VALUES ('Not A Name', 0)"));
+        await using var host = await RegistryHost.StartAsync(
+            o => (o.GarbageCollection.Grace, o.GarbageCollection.Every) = (TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(10)));
+        await host.Service<RegistryDatabase>()
+            .WriteAsync(db => db.Execute("INSERT INTO repositories (name, created_at) VALUES ('Not A Name', 0)"));
         await Eventually.TrueAsync(
-            async () => ((string?)(await ReadyAsync(host))["parts"]!["background"]!["reason"])?.Contains("garbageCollection is failing since", StringComparison.Ordinal) == true, TimeSpan.FromSeconds(30), () => "readiness does not say it");
+            async () => ((string?)(await ReadyAsync(host))["parts"]!["background"]!["reason"])?.Contains(
+                "garbageCollection is failing since", StringComparison.Ordinal) == true, TimeSpan.FromSeconds(30),
+                () => "readiness does not say it");
 
         await host.Service<RegistryDatabase>().WriteAsync(db => db.Execute("DELETE FROM repositories WHERE name = 'Not A Name'"));
-        await Eventually.TrueAsync(async () => (string?)(await ReadyAsync(host))["status"] == "ok", TimeSpan.FromSeconds(30), () => "the loop did not go on");
+        await Eventually.TrueAsync(
+            async () => (string?)(await ReadyAsync(host))["status"] == "ok", TimeSpan.FromSeconds(30), () => "the loop did not go on");
     }
 
     [Fact]
@@ -46,7 +53,10 @@ public sealed class HealthPartsTests
         try
         {
             var ready = await ReadyAsync(host, HttpStatusCode.ServiceUnavailable);
-            Assert.Equal(("failed", "failed", "failed"), ((string?)ready["status"], (string?)ready["parts"]!["storage"]!["status"], (string?)ready["parts"]!["freeSpace"]!["status"]));
+            Assert.Equal(
+                ("failed", "failed", "failed"),
+                ((string?)ready["status"], (string?)ready["parts"]!["storage"]!["status"],
+                    (string?)ready["parts"]!["freeSpace"]!["status"]));
             using var metrics = await host.Client.GetAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);
             Assert.Equal(HttpStatusCode.OK, metrics.StatusCode);
         }
@@ -68,7 +78,8 @@ public sealed class HealthPartsTests
             using (var db = new SqliteConnection($"Data Source={file};Pooling=False"))
             {
                 db.Open();
-                pages = db.Query<int>("SELECT rootpage FROM sqlite_master WHERE tbl_name IN ('manifests', 'manifest_contents', 'tags')").AsList();
+                pages = db.Query<int>("SELECT rootpage FROM sqlite_master WHERE tbl_name IN ('manifests', 'manifest_contents', 'tags')")
+                    .AsList();
             }
 
             var bytes = File.ReadAllBytes(file);
@@ -76,7 +87,8 @@ public sealed class HealthPartsTests
             File.WriteAllBytes(file, bytes);
         });
 
-        using var answer = await new Repository(host, "some/repo0").Client.GetAsync(new Uri("/v2/some/repo0/manifests/v1", UriKind.Relative), TestContext.Current.CancellationToken);
+        using var answer = await new Repository(host, "some/repo0").Client.GetAsync(
+            new Uri("/v2/some/repo0/manifests/v1", UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
         var ready = await ReadyAsync(host, HttpStatusCode.ServiceUnavailable);
         Assert.Equal("failed", (string?)ready["parts"]!["database"]!["status"]);

@@ -56,11 +56,14 @@ public sealed class LimitsTests
         var repository = new Repository(host, "some/repo");
         var image = await repository.PushImageAsync();
         var inner = await repository.PushManifestAsync(Manifest.OfIndex([image.Descriptor(Manifest.Image)]));
-        var middle = await repository.PushManifestAsync(Manifest.OfIndex([image.Descriptor(Manifest.Image), inner.Descriptor(Manifest.Index)]));
-        var outer = await repository.PushManifestAsync(Manifest.OfIndex([inner.Descriptor(Manifest.Index), middle.Descriptor(Manifest.Index)]));
+        var middle = await repository.PushManifestAsync(
+            Manifest.OfIndex([image.Descriptor(Manifest.Image), inner.Descriptor(Manifest.Index)]));
+        var outer = await repository.PushManifestAsync(
+            Manifest.OfIndex([inner.Descriptor(Manifest.Index), middle.Descriptor(Manifest.Index)]));
         foreach (var type in (string[])[Manifest.Index, Manifest.DockerList])
         {
-            var tooDeep = Content.Text($$"""{"schemaVersion":2,"mediaType":"{{type}}","manifests":[{{inner.Descriptor(Manifest.Index)}},{{outer.Descriptor(Manifest.Index)}}]}""");
+            var tooDeep = Content.Text(
+                $$"""{"schemaVersion":2,"mediaType":"{{type}}","manifests":[{{inner.Descriptor(Manifest.Index)}},{{outer.Descriptor(Manifest.Index)}}]}""");
             (await repository.TryPushManifestAsync(tooDeep, "deep", type)).MustBe(HttpStatusCode.BadRequest, "MANIFEST_INVALID");
         }
     }
@@ -104,7 +107,9 @@ public sealed class LimitsTests
         (await repository.TryPushManifestAsync(manifest, $"{manifest.Digest}?{Tags(11)}")).MustBe(HttpStatusCode.BadRequest, "UNSUPPORTED");
 
         (await repository.GetAsync("tags/list", ("X-Long", new string('x', 8_000)))).MustBe(HttpStatusCode.OK);
-        Assert.Equal(HttpStatusCode.RequestHeaderFieldsTooLarge, (await repository.GetAsync("tags/list", ("X-Long", new string('x', 17_000)))).Status);
+        Assert.Equal(
+            HttpStatusCode.RequestHeaderFieldsTooLarge,
+            (await repository.GetAsync("tags/list", ("X-Long", new string('x', 17_000)))).Status);
 
         static string Tags(int count) => string.Join('&', Enumerable.Range(0, count).Select(i => $"tag=t{i}"));
     }
@@ -150,6 +155,9 @@ public sealed class LimitsTests
 
     private static void Age(RegistryHost host, string location, TimeSpan since)
     {
-        foreach (var file in Directory.GetFiles(Path.Combine(host.Root, "uploads"), location.Split('/')[^1] + ".*")) File.SetLastWriteTimeUtc(file, (host.Clock.GetUtcNow() + since).UtcDateTime);
+        foreach (var file in Directory.GetFiles(Path.Combine(host.Root, "uploads"), location.Split('/')[^1] + ".*"))
+        {
+            File.SetLastWriteTimeUtc(file, (host.Clock.GetUtcNow() + since).UtcDateTime);
+        }
     }
 }

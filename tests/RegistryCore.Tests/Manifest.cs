@@ -26,5 +26,6 @@ internal static class Manifest
 
     /// <summary>A manifest that refers to another: a signature, say.</summary>
     public static Content OfReferrer(string subject, string? artifactType = "example/signature", string members = "") =>
-        OfIndex([], $$""","subject":{{Content.Descriptor(Image, subject, 7)}},"annotations":{"unique":"{{RandomNumberGenerator.GetHexString(32)}}"}{{(artifactType is null ? "" : $",\"artifactType\":\"{artifactType}\"")}}{{members}}""");
+        OfIndex(
+            [], $$""","subject":{{Content.Descriptor(Image, subject, 7)}},"annotations":{"unique":"{{RandomNumberGenerator.GetHexString(32)}}"}{{(artifactType is null ? "" : $",\"artifactType\":\"{artifactType}\"")}}{{members}}""");
 }

@@ -20,7 +20,8 @@ internal sealed class RawConnection : IDisposable
     public static async Task<Answer> SendAsync(HttpClient registry, string requestLine, params string[] headers)
     {
         using var connection = await OpenAsync(registry);
-        await connection.WriteAsync($"{requestLine} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n{string.Concat(headers.Select(h => h + "\r\n"))}\r\n");
+        await connection.WriteAsync(
+            $"{requestLine} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n{string.Concat(headers.Select(h => h + "\r\n"))}\r\n");
         return await connection.ReadAnswerAsync();
     }
 

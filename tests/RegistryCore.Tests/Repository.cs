@@ -6,7 +6,8 @@ namespace AuthIndex.RegistryCore.Tests;
 /// <summary>A repository of a registry in the hands of one account.</summary>
 internal sealed class Repository
 {
-    public Repository(RegistryHost host, string name, string account = "alice", string actions = "pull,push,delete", params string[] otherScopes)
+    public Repository(
+        RegistryHost host, string name, string account = "alice", string actions = "pull,push,delete", params string[] otherScopes)
     {
         Host = host;
         Name = name;
@@ -22,19 +23,24 @@ internal sealed class Repository
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     /// <summary>The same repository in other hands.</summary>
-    public Repository As(string account, string actions = "pull,push,delete", params string[] otherScopes) => new(Host, Name, account, actions, otherScopes);
+    public Repository As(string account, string actions = "pull,push,delete", params string[] otherScopes) =>
+        new(Host, Name, account, actions, otherScopes);
 
     /// <summary>The path of something in the repository.</summary>
     public string PathOf(string tail) => $"/v2/{Name}/{tail}";
 
     /// <summary>Sends a request to a tail of the repository, or to a path or URL that the registry gave.</summary>
-    public async Task<Answer> SendAsync(HttpMethod method, string tail, HttpContent? content = null, params (string Name, string Value)[] headers)
+    public async Task<Answer> SendAsync(
+        HttpMethod method, string tail, HttpContent? content = null, params (string Name, string Value)[] headers)
     {
         var isLocation = tail.StartsWith('/') || tail.StartsWith("http", StringComparison.Ordinal);
         using var request = new HttpRequestMessage(method, isLocation ? tail : PathOf(tail)) { Content = content };
         foreach (var (name, value) in headers)
         {
-            if (name.StartsWith("Content-", StringComparison.Ordinal)) Assert.True((request.Content ??= new ByteArrayContent([])).Headers.TryAddWithoutValidation(name, value));
+            if (name.StartsWith("Content-", StringComparison.Ordinal))
+            {
+                Assert.True((request.Content ??= new ByteArrayContent([])).Headers.TryAddWithoutValidation(name, value));
+            }
             else Assert.True(request.Headers.TryAddWithoutValidation(name, value));
         }
 
@@ -42,18 +48,23 @@ internal sealed class Repository
         return await Answer.ReadAsync(response);
     }
 
-    public Task<Answer> GetAsync(string tail, params (string Name, string Value)[] headers) => SendAsync(HttpMethod.Get, tail, null, headers);
+    public Task<Answer> GetAsync(string tail, params (string Name, string Value)[] headers) =>
+        SendAsync(HttpMethod.Get, tail, null, headers);
 
-    public Task<Answer> HeadAsync(string tail, params (string Name, string Value)[] headers) => SendAsync(HttpMethod.Head, tail, null, headers);
+    public Task<Answer> HeadAsync(string tail, params (string Name, string Value)[] headers) =>
+        SendAsync(HttpMethod.Head, tail, null, headers);
 
-    public Task<Answer> PutAsync(string tail, byte[] body, params (string Name, string Value)[] headers) => SendAsync(HttpMethod.Put, tail, new ByteArrayContent(body), headers);
+    public Task<Answer> PutAsync(string tail, byte[] body, params (string Name, string Value)[] headers) =>
+        SendAsync(HttpMethod.Put, tail, new ByteArrayContent(body), headers);
 
-    public Task<Answer> PatchAsync(string tail, byte[] body, params (string Name, string Value)[] headers) => SendAsync(HttpMethod.Patch, tail, new ByteArrayContent(body), headers);
+    public Task<Answer> PatchAsync(string tail, byte[] body, params (string Name, string Value)[] headers) =>
+        SendAsync(HttpMethod.Patch, tail, new ByteArrayContent(body), headers);
 
     public Task<Answer> PostAsync(string tail, byte[]? body = null, params (string Name, string Value)[] headers) =>
         SendAsync(HttpMethod.Post, tail, body is null ? null : new ByteArrayContent(body), headers);
 
-    public Task<Answer> DeleteAsync(string tail, params (string Name, string Value)[] headers) => SendAsync(HttpMethod.Delete, tail, null, headers);
+    public Task<Answer> DeleteAsync(string tail, params (string Name, string Value)[] headers) =>
+        SendAsync(HttpMethod.Delete, tail, null, headers);
 
     /// <summary>Begins an upload session.</summary>
     /// <returns>Its location.</returns>
@@ -69,7 +80,9 @@ internal sealed class Repository
     {
         var connection = await RawConnection.OpenAsync(Client);
         var token = Host.Tokens.Make("alice", $"repository:{Name}:push");
-        await connection.WriteAsync($"PATCH {location} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n");
+        await connection.WriteAsync(
+            $"PATCH {location} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: "
+            + $"{length}\r\nExpect: 100-continue\r\n\r\n");
         Assert.Equal(HttpStatusCode.Continue, (await connection.ReadAnswerAsync()).Status);
         return connection;
     }
@@ -92,7 +105,8 @@ internal sealed class Repository
     }
 
     /// <summary>Pushes a manifest, as far as the registry takes it.</summary>
-    public Task<Answer> TryPushManifestAsync(Content manifest, string reference, string? type = Manifest.Index, params (string Name, string Value)[] headers) =>
+    public Task<Answer> TryPushManifestAsync(
+        Content manifest, string reference, string? type = Manifest.Index, params (string Name, string Value)[] headers) =>
         PutAsync($"manifests/{reference}", manifest.Bytes, type is null ? headers : [("Content-Type", type), .. headers]);
 
     /// <summary>Pushes an image of a config and a layer.</summary>

@@ -37,7 +37,8 @@ internal sealed class StandIn : IAsyncDisposable
     /// <summary>Comes back under the same address.</summary>
     public async Task StartAgainAsync()
     {
-        var options = new StandInOptions { Listen = new ListenAddress("127.0.0.1", port), LogLevel = "error", DrainTimeout = TimeSpan.Zero };
+        var options =
+            new StandInOptions { Listen = new ListenAddress("127.0.0.1", port), LogLevel = "error", DrainTimeout = TimeSpan.Zero };
         app = ServerHost.CreateBuilder(options, "StandIn", _ => { }).Build();
         app.Run(http =>
         {

@@ -11,12 +11,16 @@ public sealed class StandardErrorTests
         Assert.SkipUnless(File.Exists("/usr/bin/strace"), "strace is not installed.");
         using var folder = new TemporaryDirectory();
         var missing = $"/{string.Join('/', Enumerable.Repeat(new string('n', 100), 20))}";
-        var told = await ChildProcess.RunAsync("/usr/bin/strace", ["-f", "-s", "10000", "-e", "trace=write", "-o", folder["trace"], RegistryProcess.Program, "serve", "--config", missing]);
+        var told = await ChildProcess.RunAsync(
+            "/usr/bin/strace",
+            ["-f", "-s", "10000", "-e", "trace=write", "-o", folder["trace"], RegistryProcess.Program, "serve", "--config", missing]);
         Assert.SkipWhen(told.Error.Contains("strace:", StringComparison.Ordinal), $"strace cannot trace here: {told}");
 
         Assert.StartsWith("error: ", told.Error, StringComparison.Ordinal);
         Assert.Contains(missing, told.Error, StringComparison.Ordinal);
-        var written = Assert.Single(await File.ReadAllLinesAsync(folder["trace"], TestContext.Current.CancellationToken), l => l.Contains("\"error: ", StringComparison.Ordinal));
+        var written = Assert.Single(
+            await File.ReadAllLinesAsync(folder["trace"], TestContext.Current.CancellationToken),
+            l => l.Contains("\"error: ", StringComparison.Ordinal));
         Assert.Contains($"{told.Error.TrimEnd('\n')}\\n\"", written, StringComparison.Ordinal);
     }
 }

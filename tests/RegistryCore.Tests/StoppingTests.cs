@@ -28,7 +28,8 @@ public sealed class StoppingTests : IDisposable
         using var http = server.Client(tokens, Scope);
         var pulled = RandomNumberGenerator.GetBytes(Large);
         Assert.Equal(HttpStatusCode.Created, await TestImage.PushBlobAsync(http, "a/b", pulled));
-        using var pull = await http.GetAsync(new Uri($"/v2/a/b/blobs/{TestImage.DigestOf(pulled)}", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, Stop);
+        using var pull = await http.GetAsync(
+            new Uri($"/v2/a/b/blobs/{TestImage.DigestOf(pulled)}", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, Stop);
         using var push = new SlowBody(RandomNumberGenerator.GetBytes(1 << 20));
         var (location, patched) = await BeginAsync(http, push);
 
@@ -36,12 +37,15 @@ public sealed class StoppingTests : IDisposable
         await RegistryProcess.Until(() => IsRefusing(server).GetAwaiter().GetResult());
         push.GoOn();
         using (var answer = await patched) Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
-        using (var closed = await http.PutAsync(new Uri($"{location}?digest={TestImage.DigestOf(push.Bytes)}", UriKind.Relative), null, Stop))
+        using (var closed = await http.PutAsync(
+            new Uri($"{location}?digest={TestImage.DigestOf(push.Bytes)}", UriKind.Relative), null, Stop))
         {
             Assert.Equal((HttpStatusCode.Created, true), (closed.StatusCode, closed.Headers.ConnectionClose));
         }
 
-        Assert.Equal(TestImage.DigestOf(pulled), $"sha256:{Convert.ToHexStringLower(await SHA256.HashDataAsync(await pull.Content.ReadAsStreamAsync(Stop), Stop))}");
+        Assert.Equal(
+            TestImage.DigestOf(pulled),
+            $"sha256:{Convert.ToHexStringLower(await SHA256.HashDataAsync(await pull.Content.ReadAsStreamAsync(Stop), Stop))}");
         Assert.Equal((0, ""), (await server.EndAsync(), server.Log));
     }
 
@@ -69,7 +73,9 @@ public sealed class StoppingTests : IDisposable
         Assert.Equal(HttpStatusCode.NoContent, status.StatusCode);
         var received = int.Parse(status.Headers.GetValues("Range").Single().Split('-')[1]) + 1;
         Assert.InRange(received, 1, push.Bytes.Length - 1);
-        using var closed = await again.PutAsync(new Uri($"{location}?digest={TestImage.DigestOf(push.Bytes)}", UriKind.Relative), new ByteArrayContent(push.Bytes[received..]), Stop);
+        using var closed = await again.PutAsync(
+            new Uri($"{location}?digest={TestImage.DigestOf(push.Bytes)}", UriKind.Relative), new ByteArrayContent(push.Bytes[received..]),
+            Stop);
         Assert.Equal(HttpStatusCode.Created, closed.StatusCode);
     }
 
@@ -97,7 +103,8 @@ public sealed class StoppingTests : IDisposable
         using var opened = await http.PostAsync(new Uri("/v2/a/b/blobs/uploads/", UriKind.Relative), null, Stop);
         var location = opened.Headers.Location!.OriginalString;
         var patched = http.PatchAsync(new Uri(location, UriKind.Relative), body, Stop);
-        await RegistryProcess.Until(() => Directory.EnumerateFiles(folder["registry/uploads"], "*.data").Any(f => new FileInfo(f).Length > 0));
+        await RegistryProcess.Until(
+            () => Directory.EnumerateFiles(folder["registry/uploads"], "*.data").Any(f => new FileInfo(f).Length > 0));
         return (location, patched);
     }
 

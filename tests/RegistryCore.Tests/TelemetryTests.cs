@@ -26,10 +26,17 @@ public sealed class TelemetryTests
         await using var registry = await RegistryHost.StartAsync();
         using var alice = registry.As("repository:team/app:pull");
         using var nobody = registry.With("eyJ.no.token");
-        foreach (var (client, path) in ((HttpClient, string)[])[(alice, "/v2/"), (alice, "/v2/team/other/tags/list"), (nobody, "/v2/"), (registry.Client, "/v2/")]) (await client.GetAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken)).Dispose();
+        foreach (var (client, path) in ((HttpClient, string)[])[
+            (alice, "/v2/"), (alice, "/v2/team/other/tags/list"), (nobody, "/v2/"), (registry.Client, "/v2/")])
+        {
+            (await client.GetAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken)).Dispose();
+        }
 
         var page = await PageAsync(registry);
-        foreach (var outcome in (string[])["good", "insufficient", "invalid", "missing"]) Assert.Contains($"authindex_registry_token_checks_total{{outcome=\"{outcome}\"}} 1\n", page, StringComparison.Ordinal);
+        foreach (var outcome in (string[])["good", "insufficient", "invalid", "missing"])
+        {
+            Assert.Contains($"authindex_registry_token_checks_total{{outcome=\"{outcome}\"}} 1\n", page, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -37,7 +44,8 @@ public sealed class TelemetryTests
     {
         await using var registry = await RegistryHost.StartAsync(o => o.GarbageCollection.Every = TimeSpan.Zero);
         using var alice = registry.As("repository:team/app:pull,push");
-        using var started = await alice.PostAsync(new Uri("/v2/team/app/blobs/uploads/", UriKind.Relative), null, TestContext.Current.CancellationToken);
+        using var started = await alice.PostAsync(
+            new Uri("/v2/team/app/blobs/uploads/", UriKind.Relative), null, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.Accepted, started.StatusCode);
         using var chunk = new ByteArrayContent(new byte[1000]);
         using var patch = new HttpRequestMessage(HttpMethod.Patch, started.Headers.Location) { Content = chunk };
@@ -46,7 +54,9 @@ public sealed class TelemetryTests
         await registry.Service<GarbageCollector>().RunAsync(isDryRun: true, TestContext.Current.CancellationToken);
         await registry.Service<GarbageCollector>().RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
 
-        var page = await Eventually.MetricsAsync(registry.Client, registry.Client.BaseAddress!, @"\nauthindex_http_received_bytes_total\{route=""/v2/\{name\}/blobs/uploads/\{\}""\} 1000\n");
+        var page = await Eventually.MetricsAsync(
+            registry.Client, registry.Client.BaseAddress!,
+            @"\nauthindex_http_received_bytes_total\{route=""/v2/\{name\}/blobs/uploads/\{\}""\} 1000\n");
         Assert.Contains("authindex_upload_sessions 1\n", page, StringComparison.Ordinal);
         Assert.Contains("authindex_gc_runs_total{outcome=\"succeeded\"} 1\n", page, StringComparison.Ordinal);
         Assert.Contains("authindex_gc_runs_total{outcome=\"failed\"} 0\n", page, StringComparison.Ordinal);
@@ -80,7 +90,8 @@ public sealed class TelemetryTests
             registry.Client.BaseAddress!,
             $@"\nauthindex_http_requests_total{route},method=""GET"",status=""2xx""\}} {whole}\n",
             $@"\nauthindex_http_requests_total{route},method=""GET"",status=""aborted""\}} 1\n");
-        var sent = page.Split('\n').Single(l => l.StartsWith("authindex_http_sent_bytes_total{route=\"/v2/{name}/blobs/{}\"}", StringComparison.Ordinal));
+        var sent = page.Split('\n')
+            .Single(l => l.StartsWith("authindex_http_sent_bytes_total{route=\"/v2/{name}/blobs/{}\"}", StringComparison.Ordinal));
         Assert.InRange(long.Parse(sent.Split(' ')[1]), whole * small.Bytes.Length, size - 1);
     }
 
@@ -110,7 +121,8 @@ public sealed class TelemetryTests
     public async Task Only_reading_the_page_is_allowed()
     {
         await using var registry = await RegistryHost.StartAsync();
-        using var refused = await registry.Client.PostAsync(new Uri("/metrics", UriKind.Relative), null, TestContext.Current.CancellationToken);
+        using var refused = await registry.Client.PostAsync(
+            new Uri("/metrics", UriKind.Relative), null, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, refused.StatusCode);
     }
 
@@ -118,9 +130,11 @@ public sealed class TelemetryTests
     {
         var connection = await RawConnection.OpenAsync(repository.Client);
         var token = repository.Host.Tokens.Make("alice", $"repository:{repository.Name}:pull");
-        await connection.WriteAsync($"GET {repository.PathOf($"blobs/{blob.Digest}")} HTTP/1.1\r\nHost: registry\r\nAuthorization: Bearer {token}\r\n\r\n");
+        await connection.WriteAsync(
+            $"GET {repository.PathOf($"blobs/{blob.Digest}")} HTTP/1.1\r\nHost: registry\r\nAuthorization: Bearer {token}\r\n\r\n");
         return connection;
     }
 
-    private static Task<string> PageAsync(RegistryHost registry) => registry.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);
+    private static Task<string> PageAsync(RegistryHost registry) =>
+        registry.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);
 }

@@ -59,7 +59,10 @@ public sealed class UnauthenticatedRateTests
     public void Everybody_on_this_machine_is_no_one_address()
     {
         var rate = Create(1);
-        foreach (var address in new[] { "127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1" }) Assert.Equal(100, TakeAll(rate, address, 100));
+        foreach (var address in new[] { "127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1" })
+        {
+            Assert.Equal(100, TakeAll(rate, address, 100));
+        }
     }
 
     [Fact]
@@ -74,7 +77,11 @@ public sealed class UnauthenticatedRateTests
             o.TrustedProxies = [IPNetwork.Parse("127.0.0.0/8")];
         });
         var (anonymous, alice) = (new Repository(host, "some/repo", account: ""), new Repository(host, "some/repo"));
-        foreach (var client in new[] { host.Client, anonymous.Client, alice.Client }) client.DefaultRequestHeaders.Add("X-Forwarded-For", "192.0.2.1");
+        foreach (var client in new[] { host.Client, anonymous.Client, alice.Client })
+        {
+            client.DefaultRequestHeaders.Add("X-Forwarded-For", "192.0.2.1");
+        }
+
         for (var i = 0; i < 10; i++)
         {
             using var challenged = await host.Client.GetAsync("/v2/", TestContext.Current.CancellationToken);

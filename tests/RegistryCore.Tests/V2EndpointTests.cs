@@ -7,7 +7,9 @@ namespace AuthIndex.RegistryCore.Tests;
 /// <summary>What every answer has in common: its headers, its error form, and that no header of a client can bend it.</summary>
 public sealed class V2EndpointTests(SharedRegistry registry) : IClassFixture<SharedRegistry>
 {
-    private static readonly string[] Poison = ["Host: evil.example", "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: gopher", "X-Forwarded-Prefix: /evil", "X-Original-URL: /evil", "Forwarded: host=evil.example;proto=gopher"];
+    private static readonly string[] Poison = [
+        "Host: evil.example", "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: gopher", "X-Forwarded-Prefix: /evil",
+            "X-Original-URL: /evil", "Forwarded: host=evil.example;proto=gopher"];
 
     [Fact]
     public async Task A_poisoned_host_reaches_neither_realm_nor_location()
@@ -16,11 +18,15 @@ public sealed class V2EndpointTests(SharedRegistry registry) : IClassFixture<Sha
         var token = host.Tokens.Make("alice", "repository:some/repo:pull,push");
         var challenged = await PoisonedAsync(host, "GET /v2/");
         var started = await PoisonedAsync(host, "POST /v2/some/repo/blobs/uploads/", $"Authorization: Bearer {token}", "Content-Length: 0");
-        Assert.StartsWith("Bearer realm=\"http://127.0.0.1:5001/token\",", challenged.MustBe(HttpStatusCode.Unauthorized, "UNAUTHORIZED")["WWW-Authenticate"], StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Bearer realm=\"http://127.0.0.1:5001/token\",",
+            challenged.MustBe(HttpStatusCode.Unauthorized, "UNAUTHORIZED")["WWW-Authenticate"], StringComparison.Ordinal);
         Assert.StartsWith("/v2/some/repo/blobs/uploads/", started.MustBe(HttpStatusCode.Accepted)["Location"], StringComparison.Ordinal);
         foreach (var answer in (Answer[])[challenged, started])
         {
-            Assert.DoesNotContain("evil", string.Join('\n', answer.Headers.SelectMany(h => h.Value)) + Encoding.UTF8.GetString(answer.Body), StringComparison.Ordinal);
+            Assert.DoesNotContain(
+                "evil", string.Join('\n', answer.Headers.SelectMany(h => h.Value)) + Encoding.UTF8.GetString(answer.Body),
+                StringComparison.Ordinal);
         }
     }
 
@@ -31,10 +37,15 @@ public sealed class V2EndpointTests(SharedRegistry registry) : IClassFixture<Sha
         await using var host = await RegistryHost.StartAsync(o => o.PublicUrl = new Uri(url + "/"));
         var repository = new Repository(host, "some/repo", "alice", "pull,push,delete", "registry:catalog:*");
         var blob = Content.Random();
-        Assert.StartsWith($"{url}/v2/some/repo/blobs/uploads/", (await repository.PostAsync("blobs/uploads/"))["Location"], StringComparison.Ordinal);
-        Assert.Equal($"{url}/v2/some/repo/blobs/{blob.Digest}", (await repository.PostAsync($"blobs/uploads/?digest={blob.Digest}", blob.Bytes))["Location"]);
+        Assert.StartsWith(
+            $"{url}/v2/some/repo/blobs/uploads/", (await repository.PostAsync("blobs/uploads/"))["Location"], StringComparison.Ordinal);
+        Assert.Equal(
+            $"{url}/v2/some/repo/blobs/{blob.Digest}",
+            (await repository.PostAsync($"blobs/uploads/?digest={blob.Digest}", blob.Bytes))["Location"]);
         var manifest = Manifest.Empty();
-        Assert.Equal($"{url}/v2/some/repo/manifests/{manifest.Digest}", (await repository.TryPushManifestAsync(manifest, $"{manifest.Digest}?tag=a&tag=b"))["Location"]);
+        Assert.Equal(
+            $"{url}/v2/some/repo/manifests/{manifest.Digest}",
+            (await repository.TryPushManifestAsync(manifest, $"{manifest.Digest}?tag=a&tag=b"))["Location"]);
         await new Repository(host, "some/second").PushManifestAsync(Manifest.Empty());
         Assert.Equal($"{url}/v2/some/repo/tags/list?n=1&last=a", Links.Next(await repository.GetAsync("tags/list?n=1")));
         Assert.Equal($"{url}/v2/_catalog?n=1&last=some%2Frepo", Links.Next(await repository.GetAsync("/v2/_catalog?n=1")));
@@ -49,7 +60,9 @@ public sealed class V2EndpointTests(SharedRegistry registry) : IClassFixture<Sha
             o.Service = "hub.example";
         });
         using var response = await host.Client.GetAsync("/v2/", TestContext.Current.CancellationToken);
-        Assert.Equal("Bearer realm=\"https://index.example/auth/token?x=y\",service=\"hub.example\"", (await Answer.ReadAsync(response))["WWW-Authenticate"]);
+        Assert.Equal(
+            "Bearer realm=\"https://index.example/auth/token?x=y\",service=\"hub.example\"",
+            (await Answer.ReadAsync(response))["WWW-Authenticate"]);
     }
 
     [Fact]
@@ -61,7 +74,9 @@ public sealed class V2EndpointTests(SharedRegistry registry) : IClassFixture<Sha
             using var good = await client.GetAsync(path, TestContext.Current.CancellationToken);
             Assert.Equal("{}", Encoding.UTF8.GetString((await Answer.ReadAsync(good)).MustBe(HttpStatusCode.OK).Body));
             using var none = await registry.Host.Client.GetAsync(path, TestContext.Current.CancellationToken);
-            Assert.DoesNotContain("scope=", (await Answer.ReadAsync(none)).MustBe(HttpStatusCode.Unauthorized, "UNAUTHORIZED")["WWW-Authenticate"], StringComparison.Ordinal);
+            Assert.DoesNotContain(
+                "scope=", (await Answer.ReadAsync(none)).MustBe(HttpStatusCode.Unauthorized, "UNAUTHORIZED")["WWW-Authenticate"],
+                StringComparison.Ordinal);
         }
     }
 
@@ -95,7 +110,8 @@ public sealed class V2EndpointTests(SharedRegistry registry) : IClassFixture<Sha
     [Fact]
     public async Task A_long_text_is_shown_in_part()
     {
-        var answer = (await registry.New().GetAsync($"manifests/{new string('x', 4000)}")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
+        var answer = (await registry.New().GetAsync($"manifests/{new string('x', 4000)}")).MustBe(
+            HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
         Assert.True(answer.Body.Length < 1000);
     }
 
@@ -103,14 +119,16 @@ public sealed class V2EndpointTests(SharedRegistry registry) : IClassFixture<Sha
     public async Task A_refused_upload_is_told_why_though_its_body_was_on_the_way()
     {
         var repository = registry.New().As("alice", "pull");
-        var answer = await repository.SendAsync(HttpMethod.Post, $"blobs/uploads/?digest={Content.Random().Digest}", new ByteArrayContent(new byte[500_000]));
+        var answer = await repository.SendAsync(
+            HttpMethod.Post, $"blobs/uploads/?digest={Content.Random().Digest}", new ByteArrayContent(new byte[500_000]));
         answer.MustBe(HttpStatusCode.Unauthorized, "DENIED");
     }
 
     private static async Task<Answer> PoisonedAsync(RegistryHost host, string requestLine, params string[] headers)
     {
         using var connection = await RawConnection.OpenAsync(host.Client);
-        await connection.WriteAsync($"{requestLine} HTTP/1.1\r\nConnection: close\r\n{string.Concat(Poison.Concat(headers).Select(h => h + "\r\n"))}\r\n");
+        await connection.WriteAsync(
+            $"{requestLine} HTTP/1.1\r\nConnection: close\r\n{string.Concat(Poison.Concat(headers).Select(h => h + "\r\n"))}\r\n");
         return await connection.ReadAnswerAsync();
     }
 }

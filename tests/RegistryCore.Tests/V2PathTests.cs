@@ -56,7 +56,8 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
     [InlineData("PATCH", "/v2/uploads/blobs/uploads/uploads", "blobs/uploads/{}", "uploads", "uploads")]
     [InlineData("GET", "/v2/v2/manifests/v2", "manifests/{}", "v2", "v2")]
     [InlineData("GET", "/v2/referrers/referrers/x", "referrers/{}", "referrers", "x")]
-    public void A_repository_may_be_called_like_a_part_of_the_protocol(string method, string path, string tail, string repository, string argument) =>
+    public void A_repository_may_be_called_like_a_part_of_the_protocol(
+        string method, string path, string tail, string repository, string argument) =>
         A_request_finds_its_row(method, path, tail, repository, argument);
 
     [Theory]
@@ -165,10 +166,17 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
     public async Task A_target_in_absolute_form_is_read_as_proxies_send_it()
     {
         var token = registry.Host.Tokens.Make("alice", "repository:some/repo:pull");
-        (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry/v2/?ns=x", $"Authorization: Bearer {token}")).MustBe(HttpStatusCode.OK);
-        (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry/v2/some/repo/manifests/v1?ns=x", $"Authorization: Bearer {token}")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
-        Assert.StartsWith("This is an AuthIndex registry.", Encoding.UTF8.GetString((await RawConnection.SendAsync(registry.Host.Client, "GET http://registry")).Body), StringComparison.Ordinal);
-        (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry/elsewhere")).MustBe(HttpStatusCode.NotFound, "UNSUPPORTED");
+        (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry/v2/?ns=x", $"Authorization: Bearer {token}")).MustBe(
+            HttpStatusCode.OK);
+        (await RawConnection.SendAsync(
+            registry.Host.Client, "GET http://registry/v2/some/repo/manifests/v1?ns=x",
+            $"Authorization: Bearer {token}")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
+        Assert.StartsWith(
+            "This is an AuthIndex registry.",
+            Encoding.UTF8.GetString((await RawConnection.SendAsync(registry.Host.Client, "GET http://registry")).Body),
+            StringComparison.Ordinal);
+        (await RawConnection.SendAsync(registry.Host.Client, "GET http://registry/elsewhere")).MustBe(
+            HttpStatusCode.NotFound, "UNSUPPORTED");
     }
 
     [Fact]

@@ -12,7 +12,8 @@ public sealed class V2QueryTests(SharedRegistry registry) : IClassFixture<Shared
     {
         var repository = registry.New();
         var subject = await repository.PushManifestAsync(Manifest.Empty(), "v1");
-        var bill = Content.Text($$"""{"schemaVersion":2,"mediaType":"{{Manifest.Index}}","artifactType":"application/spdx+json","manifests":[],"subject":{{subject.Descriptor(Manifest.Index)}}}""");
+        var bill = Content.Text(
+            $$"""{"schemaVersion":2,"mediaType":"{{Manifest.Index}}","artifactType":"application/spdx+json","manifests":[],"subject":{{subject.Descriptor(Manifest.Index)}}}""");
         await repository.PushManifestAsync(bill);
         var listed = (await repository.GetAsync($"referrers/{subject.Digest}?artifactType={type}")).MustBe(HttpStatusCode.OK);
         Assert.Equal("artifactType", listed["OCI-Filters-Applied"]);
@@ -29,7 +30,9 @@ public sealed class V2QueryTests(SharedRegistry registry) : IClassFixture<Shared
         var location = await repository.StartUploadAsync();
         var token = registry.Host.Tokens.Make("alice", $"repository:{repository.Name}:push");
         using var connection = await RawConnection.OpenAsync(registry.Host.Client);
-        await connection.WriteAsync($"{method} {location}?digest={Content.Random().Digest} HTTP/1.1\r\nHost: registry\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\n{size}\r\nabc");
+        await connection.WriteAsync(
+            $"{method} {location}?digest={Content.Random().Digest} HTTP/1.1\r\nHost: registry\r\nAuthorization: Bearer "
+            + $"{token}\r\nTransfer-Encoding: chunked\r\n\r\n{size}\r\nabc");
         (await connection.ReadAnswerAsync()).MustBe(HttpStatusCode.BadRequest, "UNSUPPORTED");
     }
 
@@ -44,9 +47,14 @@ public sealed class V2QueryTests(SharedRegistry registry) : IClassFixture<Shared
         var manifest = await repository.PushManifestAsync(Manifest.Empty(), "v1");
         path = path.Replace("{0}", manifest.Digest, StringComparison.Ordinal);
         if (path == "/v2/_catalog") path += $"?n=1&last={repository.Name[..^1]}"; // other tests push meanwhile
-        var (get, head) = ((await repository.GetAsync(path)).MustBe(HttpStatusCode.OK), (await repository.HeadAsync(path)).MustBe(HttpStatusCode.OK));
+        var (get, head) =
+            ((await repository.GetAsync(path)).MustBe(HttpStatusCode.OK), (await repository.HeadAsync(path)).MustBe(HttpStatusCode.OK));
         Assert.Empty(head.Body);
-        foreach (var header in (string[])["Content-Type", "Content-Length", "Link", "Docker-Content-Digest"]) Assert.Equal(get[header], head[header]);
+        foreach (var header in (string[])["Content-Type", "Content-Length", "Link", "Docker-Content-Digest"])
+        {
+            Assert.Equal(get[header], head[header]);
+        }
+
         Assert.Equal($"{get.Body.Length}", head["Content-Length"]);
     }
 

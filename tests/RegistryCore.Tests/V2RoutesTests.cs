@@ -144,6 +144,7 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
     private static V2Routes Build()
     {
         var constructor = typeof(V2Routes).GetConstructors().Single();
-        return (V2Routes)constructor.Invoke([.. constructor.GetParameters().Select(p => RuntimeHelpers.GetUninitializedObject(p.ParameterType))]);
+        return (V2Routes)constructor.Invoke(
+            [.. constructor.GetParameters().Select(p => RuntimeHelpers.GetUninitializedObject(p.ParameterType))]);
     }
 }

@@ -51,7 +51,9 @@ public sealed class AuthIndexUp : IAsyncDisposable
         try
         {
             await Eventually.TrueAsync(
-                () => up.process.HasExited ? throw new InvalidOperationException($"up ended:\n{up.Output}{up.Log}") : Said(up.Output, "docker login ") is not null,
+                () => up.process.HasExited
+                ? throw new InvalidOperationException($"up ended:\n{up.Output}{up.Log}")
+                : Said(up.Output, "docker login ") is not null,
                 TimeSpan.FromMinutes(5), // with a first build
                 () => up.Output + up.Log);
             up.Registry = new Uri(Said(up.Output, "registry:")!);
@@ -67,10 +69,12 @@ public sealed class AuthIndexUp : IAsyncDisposable
 
     /// <summary>Starts <c>up</c> with exactly these options, for a test that follows it itself.</summary>
     public static ChildProcess Launch(IEnumerable<string> options) =>
-        ChildProcess.Start("env", ["--default-signal=INT", Script, "up", .. options]); // a shell ignores it for what it runs in the background, and so would all that is started there
+        // a shell ignores it for what it runs in the background, and so would all that is started there
+        ChildProcess.Start("env", ["--default-signal=INT", Script, "up", .. options]);
 
     /// <summary>Runs one of the script's verbs.</summary>
-    public static Task<ProcessResult> RunAsync(params string[] arguments) => ChildProcess.RunAsync(Script, arguments, timeout: TimeSpan.FromMinutes(5));
+    public static Task<ProcessResult> RunAsync(params string[] arguments) =>
+        ChildProcess.RunAsync(Script, arguments, timeout: TimeSpan.FromMinutes(5));
 
     /// <summary>Adds a local account.</summary>
     public async Task AddUserAsync(string name, string password)
@@ -95,7 +99,8 @@ public sealed class AuthIndexUp : IAsyncDisposable
     public IReadOnlyList<(int Id, string CommandLine)> Processes() => ProcessTable.Naming(Data);
 
     /// <summary>The process id of one of the servers, by its program's name.</summary>
-    public int ServerProcess(string program) => Processes().Single(p => p.CommandLine.Contains($"{program}.dll serve ", StringComparison.Ordinal)).Id;
+    public int ServerProcess(string program) =>
+        Processes().Single(p => p.CommandLine.Contains($"{program}.dll serve ", StringComparison.Ordinal)).Id;
 
     /// <summary>Asks it to stop by SIGTERM, and waits for its end.</summary>
     public Task<ProcessResult> TerminateAsync()
@@ -128,9 +133,15 @@ public sealed class AuthIndexUp : IAsyncDisposable
     /// <summary>The secrets that the logs tell, by what they are; none, if all is well.</summary>
     public IReadOnlyList<string> ToldSecrets()
     {
-        foreach (var (what, file) in ((string, string)[])[("the registry's credential", "registry-credential"), .. Files("keys"), .. Files("certs")])
+        foreach (var (what, file) in ((string, string)[])[
+            ("the registry's credential", "registry-credential"), .. Files("keys"), .. Files("certs")])
         {
-            if (File.Exists(Path.Combine(Data, file)) && File.ReadAllText(Path.Combine(Data, file)) is var content && (what == "the registry's credential" || content.Contains("PRIVATE KEY", StringComparison.Ordinal))) Secrets.Add(what, content.Trim());
+            if (File.Exists(Path.Combine(Data, file))
+                && File.ReadAllText(Path.Combine(Data, file)) is var content
+                && (what == "the registry's credential" || content.Contains("PRIVATE KEY", StringComparison.Ordinal)))
+            {
+                Secrets.Add(what, content.Trim());
+            }
         }
 
         if (File.Exists(Path.Combine(Data, "initial-admin-password"))) Secrets.AddPassword("admin", AdminPassword);
@@ -138,13 +149,18 @@ public sealed class AuthIndexUp : IAsyncDisposable
         return Secrets.ToldBy(Log + (File.Exists(audit) ? File.ReadAllText(audit) : ""));
 
         IEnumerable<(string, string)> Files(string name) => Directory.Exists(Path.Combine(Data, name))
-            ? Directory.EnumerateFiles(Path.Combine(Data, name)).Select(f => ("a private key", Path.Combine(name, Path.GetFileName(f)))) : [];
+            ? Directory.EnumerateFiles(Path.Combine(Data, name)).Select(f => ("a private key", Path.Combine(name, Path.GetFileName(f))))
+            : [];
     }
 
     private static string Repository()
     {
         var at = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(at.FullName, "AuthIndex.sln"))) at = at.Parent ?? throw new InvalidOperationException("the tests do not lie inside the repository");
+        while (!File.Exists(Path.Combine(at.FullName, "AuthIndex.sln")))
+        {
+            at = at.Parent ?? throw new InvalidOperationException("the tests do not lie inside the repository");
+        }
+
         return at.FullName;
     }
 

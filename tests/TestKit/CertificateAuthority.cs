@@ -29,7 +29,13 @@ public sealed class CertificateAuthority : IDisposable
         {
             // By hand: a builder would put a slash behind the host.
             var names = new System.Formats.Asn1.AsnWriter(System.Formats.Asn1.AsnEncodingRules.DER);
-            using (names.PushSequence()) names.WriteCharacterString(System.Formats.Asn1.UniversalTagNumber.IA5String, uri, new System.Formats.Asn1.Asn1Tag(System.Formats.Asn1.TagClass.ContextSpecific, 6));
+            using (names.PushSequence())
+            {
+                names.WriteCharacterString(
+                    System.Formats.Asn1.UniversalTagNumber.IA5String, uri,
+                    new System.Formats.Asn1.Asn1Tag(System.Formats.Asn1.TagClass.ContextSpecific, 6));
+            }
+
             request.CertificateExtensions.Add(new X509Extension("2.5.29.17", names.Encode(), critical: false));
         }
 
@@ -62,7 +68,8 @@ public sealed class CertificateAuthority : IDisposable
     /// <param name="purpose">Its extended key usage; null for none.</param>
     /// <param name="lifetime">How long from yesterday on.</param>
     /// <param name="isAuthority">Whether it is an authority itself.</param>
-    public X509Certificate2 IssueClient(string subject, string[]? uris = null, string? purpose = ForClients, TimeSpan? lifetime = null, bool isAuthority = false)
+    public X509Certificate2 IssueClient(
+        string subject, string[]? uris = null, string? purpose = ForClients, TimeSpan? lifetime = null, bool isAuthority = false)
     {
         var names = new SubjectAlternativeNameBuilder();
         foreach (var uri in uris ?? []) names.AddUri(new Uri(uri));
@@ -98,14 +105,20 @@ public sealed class CertificateAuthority : IDisposable
     /// <inheritdoc/>
     public void Dispose() => root.Dispose();
 
-    private X509Certificate2 Issue(string subject, string? purpose, SubjectAlternativeNameBuilder? names, TimeSpan? lifetime, bool isAuthority = false)
+    private X509Certificate2 Issue(
+        string subject, string? purpose, SubjectAlternativeNameBuilder? names, TimeSpan? lifetime, bool isAuthority = false)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
         if (names is not null) request.CertificateExtensions.Add(names.Build());
-        if (isAuthority) request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
+        if (isAuthority)
+        {
+            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
+        }
+
         if (purpose is not null) request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(purpose)], critical: false));
-        using var certificate = request.Create(root, Yesterday, lifetime is null ? Lasting : Yesterday + lifetime.Value, RandomNumberGenerator.GetBytes(8));
+        using var certificate = request.Create(
+            root, Yesterday, lifetime is null ? Lasting : Yesterday + lifetime.Value, RandomNumberGenerator.GetBytes(8));
         return certificate.CopyWithPrivateKey(key);
     }
 }

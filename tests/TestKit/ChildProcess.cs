@@ -43,7 +43,9 @@ public sealed class ChildProcess : IAsyncDisposable
     public string Error => Text(error);
 
     /// <summary>Starts a program with a standard input that stays empty.</summary>
-    public static ChildProcess Start(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, string? workingDirectory = null)
+    public static ChildProcess Start(
+        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null,
+        string? workingDirectory = null)
     {
         var child = Launch(program, arguments, environment, workingDirectory);
         child.process.StandardInput.Close();
@@ -53,7 +55,8 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>Runs a program to its end.</summary>
     /// <exception cref="TimeoutException">It took longer; it and what it started were killed.</exception>
     public static async Task<ProcessResult> RunAsync(
-        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, string? workingDirectory = null, string input = "", TimeSpan? timeout = null)
+        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null,
+        string? workingDirectory = null, string input = "", TimeSpan? timeout = null)
     {
         await using var child = Launch(program, arguments, environment, workingDirectory);
         try
@@ -94,12 +97,16 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>Sends it SIGINT, as Ctrl-C does.</summary>
     public void Interrupt() => Send(2);
 
-    /// <summary>Holds it still, as a machine that hangs does: its connections stay open and nothing answers. Waits until all of its threads stand.</summary>
+    /// <summary>
+    /// Holds it still, as a machine that hangs does: its connections stay open and nothing answers. Waits until all of its threads
+    /// stand.
+    /// </summary>
     public async Task FreezeAsync()
     {
         Send(19);
         await Eventually.TrueAsync(
-            () => Directory.GetDirectories($"/proc/{Id}/task").All(thread => File.ReadLines(Path.Combine(thread, "status")).Any(l => l.StartsWith("State:\tT", StringComparison.Ordinal))),
+            () => Directory.GetDirectories($"/proc/{Id}/task")
+            .All(thread => File.ReadLines(Path.Combine(thread, "status")).Any(l => l.StartsWith("State:\tT", StringComparison.Ordinal))),
             TimeSpan.FromSeconds(20),
             () => $"{name} goes on");
     }
@@ -115,7 +122,8 @@ public sealed class ChildProcess : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    private static ChildProcess Launch(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment, string? workingDirectory)
+    private static ChildProcess Launch(
+        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment, string? workingDirectory)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -146,7 +154,10 @@ public sealed class ChildProcess : IAsyncDisposable
 
     private void Send(int signal)
     {
-        if (Kill(process.Id, signal) != 0) throw new InvalidOperationException($"signal {signal} to {name}: {Marshal.GetLastPInvokeErrorMessage()}");
+        if (Kill(process.Id, signal) != 0)
+        {
+            throw new InvalidOperationException($"signal {signal} to {name}: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
     }
 
     [DllImport("libc", EntryPoint = "kill", SetLastError = true)]

@@ -46,7 +46,9 @@ public sealed class ComposedServers : IAsyncDisposable
 
     /// <summary>Why composing cannot be done here; null when it can.</summary>
     public static string? Obstacle() =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(p => File.Exists(Path.Combine(p, "docker-compose"))) ? null : "docker-compose is not installed (Debian: docker-compose)";
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(p => File.Exists(Path.Combine(p, "docker-compose")))
+        ? null
+        : "docker-compose is not installed (Debian: docker-compose)";
 
     /// <summary>Builds both images and starts everything.</summary>
     /// <exception cref="InvalidOperationException">A part did not come up; the message says what was written.</exception>
@@ -73,7 +75,9 @@ public sealed class ComposedServers : IAsyncDisposable
     public async Task<string> ComposeAsync(params string[] arguments)
     {
         var result = await ChildProcess.RunAsync("docker-compose", [.. options, .. arguments], environment);
-        return result.ExitCode == 0 ? result.Output : throw new InvalidOperationException($"docker-compose {string.Join(' ', arguments)}: {result}");
+        return result.ExitCode == 0
+            ? result.Output
+            : throw new InvalidOperationException($"docker-compose {string.Join(' ', arguments)}: {result}");
     }
 
     /// <summary>The id of a service's container.</summary>
@@ -82,21 +86,26 @@ public sealed class ComposedServers : IAsyncDisposable
     /// <summary>What the engine knows of a service's container.</summary>
     /// <param name="service">The service.</param>
     /// <param name="format">What to tell, in docker's template language.</param>
-    public async Task<string> InspectAsync(string service, string format) => await Docker.MustAsync("inspect", "--format", format, await ContainerAsync(service));
+    public async Task<string> InspectAsync(string service, string format) =>
+        await Docker.MustAsync("inspect", "--format", format, await ContainerAsync(service));
 
     /// <summary>Waits until a service's own health check is content.</summary>
     public Task HealthyAsync(string service)
     {
         var health = "";
         return Eventually.TrueAsync(
-            async () => (health = await InspectAsync(service, "{{.State.Health.Status}}{{range .State.Health.Log}} {{.Output}}{{end}}")).StartsWith("healthy", StringComparison.Ordinal),
+            async () =>
+                (health = await InspectAsync(service, "{{.State.Health.Status}}{{range .State.Health.Log}} {{.Output}}{{end}}")).StartsWith(
+                    "healthy", StringComparison.Ordinal),
             TimeSpan.FromMinutes(1),
             () => $"{service}: {health}");
     }
 
     /// <summary>Runs one of the images on its own, to its end.</summary>
     public Task<ProcessResult> RunAsync(string image, string[] options, params string[] arguments) =>
-        Docker.RunAsync(["run", "--rm", "--network", "none", "--read-only", "--volume", $"{StandInImages.DotNet}:{StandInImages.DotNet}:ro", .. options, image, .. arguments]);
+        Docker.RunAsync(
+            ["run", "--rm", "--network", "none", "--read-only", "--volume", $"{StandInImages.DotNet}:{StandInImages.DotNet}:ro", .. options,
+                image, .. arguments]);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -112,7 +121,9 @@ public sealed class ComposedServers : IAsyncDisposable
             await build();
             await ComposeAsync("up", "--detach", "--no-build");
             var said = await ComposeAsync("logs", "--no-color", "init");
-            AdminPassword = said.Split("user admin, password ") is [_, var told] ? told.Split(' ')[0] : throw new InvalidOperationException($"init told no password:\n{said}");
+            AdminPassword = said.Split("user admin, password ") is [_, var told]
+                ? told.Split(' ')[0]
+                : throw new InvalidOperationException($"init told no password:\n{said}");
             await HealthyAsync("registry");
         }
         catch
@@ -126,7 +137,8 @@ public sealed class ComposedServers : IAsyncDisposable
     {
         await StandInImages.ImportOpenLdapAsync(Docker);
         await Docker.MustAsync(
-            "build", "--quiet", "--network", "none", "--tag", "authindex/sample-directory", "--build-arg", $"BASE_IMAGE={StandInImages.OpenLdap}", $"{Path.GetDirectoryName(ComposeFile)}/deploy/ldap");
+            "build", "--quiet", "--network", "none", "--tag", "authindex/sample-directory", "--build-arg",
+            $"BASE_IMAGE={StandInImages.OpenLdap}", $"{Path.GetDirectoryName(ComposeFile)}/deploy/ldap");
     }
 
     private async Task BuildAsync()
@@ -135,11 +147,14 @@ public sealed class ComposedServers : IAsyncDisposable
         var built = await AuthIndexUp.RunAsync("policy", "check");
         if (built.ExitCode != 0) throw new InvalidOperationException($"{built}");
         var repository = Path.GetDirectoryName(ComposeFile)!;
-        await StandInImages.ImportAsync(Docker, new[] { "TokenServer", "RegistryCore" }.ToDictionary(p => $"src/{p}", p => $"{repository}/artifacts/bin/{p}/release", StringComparer.Ordinal));
+        await StandInImages.ImportAsync(
+            Docker, new[] { "TokenServer", "RegistryCore" }.ToDictionary(
+                p => $"src/{p}", p => $"{repository}/artifacts/bin/{p}/release", StringComparer.Ordinal));
         foreach (var target in (string[])["token-server", "registry"])
         {
             await Docker.MustAsync(
-                "build", "--quiet", "--network", "none", "--file", $"{repository}/deploy/Dockerfile", "--target", target, "--tag", $"authindex/{target}",
+                "build", "--quiet", "--network", "none", "--file", $"{repository}/deploy/Dockerfile", "--target", target, "--tag",
+                $"authindex/{target}",
                 "--build-arg", $"SDK_IMAGE={StandInImages.Sdk}", "--build-arg", $"RUNTIME_IMAGE={StandInImages.Runtime}", repository);
         }
     }

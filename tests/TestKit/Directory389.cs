@@ -68,7 +68,8 @@ public sealed class Directory389 : IAsyncDisposable
 
     /// <summary>Why none can be started here; null when one can.</summary>
     public static string? Obstacle() =>
-        InstalledProgram.FirstMissing(("ns-slapd", "389-ds-base"), ("certutil", "libnss3-tools"), ("pk12util", "libnss3-tools"), ("ldapmodify", "ldap-utils"))
+        InstalledProgram.FirstMissing(
+            ("ns-slapd", "389-ds-base"), ("certutil", "libnss3-tools"), ("pk12util", "libnss3-tools"), ("ldapmodify", "ldap-utils"))
         ?? (File.Exists(Template) ? null : $"{Template} is missing (Debian: 389-ds-base)");
 
     /// <summary>Starts one that holds no accounts but <see cref="Reader"/>.</summary>
@@ -96,7 +97,11 @@ public sealed class Directory389 : IAsyncDisposable
     /// <param name="account">Its <c>uid</c>.</param>
     /// <param name="attributes">Further attributes, as lines of LDIF.</param>
     public Task AddUserAsync(string account, params string[] attributes) =>
-        ModifyAsync(Entry(DnOf(account), ["objectClass: inetOrgPerson", $"uid: {account}", $"cn: {account}", "sn: person", $"userPassword: {Password}", .. attributes]));
+        ModifyAsync(
+            Entry(
+                DnOf(account),
+                ["objectClass: inetOrgPerson", $"uid: {account}", $"cn: {account}", "sn: person", $"userPassword: {Password}",
+                    .. attributes]));
 
     /// <summary>Adds a group.</summary>
     public Task AddGroupAsync(string name, params string[] members) =>
@@ -107,7 +112,11 @@ public sealed class Directory389 : IAsyncDisposable
 
     /// <summary>Replaces attributes of an entry.</summary>
     public Task SetAtAsync(string dn, params (string Attribute, string Value)[] values) =>
-        ModifyAsync(Entry(dn, ["changetype: modify", .. values.SelectMany(v => new[] { $"replace: {v.Attribute}", $"{v.Attribute}: {v.Value}", "-" })]));
+        ModifyAsync(
+            Entry(
+                dn, [
+                    "changetype: modify",
+                        .. values.SelectMany(v => new[] { $"replace: {v.Attribute}", $"{v.Attribute}: {v.Value}", "-" })]));
 
     /// <summary>Adds a password policy for some accounts, which name it as <c>pwdpolicysubentry</c>.</summary>
     /// <returns>Its name.</returns>
@@ -154,10 +163,16 @@ public sealed class Directory389 : IAsyncDisposable
     private static string FirstEntries()
     {
         // What every account may read of others, and what only the one that searches may.
-        const string open = "(targetattr != \"userPassword || nsAccountLock || passwordExpirationTime || accountUnlockTime\")(version 3.0; acl \"open\"; allow (read, search, compare) userdn = \"ldap:///all\";)";
-        const string state = "(targetattr = \"nsAccountLock || passwordExpirationTime || accountUnlockTime\")(version 3.0; acl \"state\"; allow (read, search, compare) userdn = \"ldap:///" + Reader + "\";)";
+        const string open =
+            "(targetattr != \"userPassword || nsAccountLock || passwordExpirationTime || accountUnlockTime\")(version 3.0; acl \"open\"; "
+            + "allow (read, search, compare) userdn = \"ldap:///all\";)";
+        const string state =
+            "(targetattr = \"nsAccountLock || passwordExpirationTime || accountUnlockTime\")(version 3.0; acl \"state\"; allow (read, "
+            + "search, compare) userdn = \"ldap:///" + Reader + "\";)";
         return Entry(Suffix, ["objectClass: domain", "dc: example", $"aci: {open}", $"aci: {state}"])
-            + string.Concat(((string[])["people", "groups", "services", "policies"]).Select(u => Entry($"ou={u},{Suffix}", ["objectClass: organizationalUnit"])))
+            + string.Concat(
+                ((string[])["people", "groups", "services", "policies"]).Select(
+                    u => Entry($"ou={u},{Suffix}", ["objectClass: organizationalUnit"])))
             + Entry(Blind, ["objectClass: inetOrgPerson", "cn: blind", "sn: service", $"userPassword: {ReaderPassword}"])
             + Entry("cn=config", ["changetype: modify", "replace: nsslapd-pwpolicy-local", "nsslapd-pwpolicy-local: on", "-"])
             + Entry(Reader, ["objectClass: inetOrgPerson", "cn: reader", "sn: service", $"userPassword: {ReaderPassword}"]);
@@ -169,7 +184,10 @@ public sealed class Directory389 : IAsyncDisposable
         foreach (var part in (string[])["config", "schema"])
         {
             var to = folder.Folder(part == "config" ? "config" : "config/schema");
-            foreach (var file in Directory.GetFiles(Path.Combine(SystemConfiguration, part))) File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+            foreach (var file in Directory.GetFiles(Path.Combine(SystemConfiguration, part)))
+            {
+                File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+            }
         }
 
         var configuration = await File.ReadAllTextAsync(Template);
@@ -177,7 +195,8 @@ public sealed class Directory389 : IAsyncDisposable
         configuration = ReplaceAfter(configuration, "dn: cn=config", "\n", $"\nnsslapd-security: on\nnsslapd-securePort: {TlsPort}\n");
         configuration = ReplaceAfter(configuration, "dn: cn=RSA,", "Server-Cert", await ImportCertificateAsync());
         configuration = ReplaceAfter(configuration, "dn: cn=MemberOf Plugin,", "nsslapd-pluginenabled: off", "nsslapd-pluginenabled: on");
-        configuration = ReplaceAfter(configuration, "dn: cn=MemberOf Plugin,", "memberOfAttr: memberOf", "memberOfAttr: memberOf\nmemberofautoaddoc: nsMemberOf");
+        configuration = ReplaceAfter(
+            configuration, "dn: cn=MemberOf Plugin,", "memberOfAttr: memberOf", "memberOfAttr: memberOf\nmemberofautoaddoc: nsMemberOf");
         await File.WriteAllTextAsync(folder["config/dse.ldif"], $"{configuration.TrimEnd('\n')}\n\n{Backend()}");
     }
 
@@ -208,8 +227,15 @@ public sealed class Directory389 : IAsyncDisposable
     };
 
     private string Backend() =>
-        Entry("cn=people,cn=ldbm database,cn=plugins,cn=config", ["objectClass: top", "objectClass: extensibleObject", "objectClass: nsBackendInstance", "cn: people", $"nsslapd-suffix: {Suffix}", $"nsslapd-directory: {folder["db/people"]}"])
-        + Entry($"cn={Suffix.Replace("=", "\\3D", StringComparison.Ordinal).Replace(",", "\\2C", StringComparison.Ordinal)},cn=mapping tree,cn=config", ["objectClass: top", "objectClass: extensibleObject", "objectClass: nsMappingTree", $"cn: {Suffix}", "nsslapd-state: backend", "nsslapd-backend: people"]);
+        Entry(
+            "cn=people,cn=ldbm database,cn=plugins,cn=config",
+            ["objectClass: top", "objectClass: extensibleObject", "objectClass: nsBackendInstance", "cn: people",
+                $"nsslapd-suffix: {Suffix}", $"nsslapd-directory: {folder["db/people"]}"])
+        + Entry(
+            $"cn={Suffix.Replace("=", "\\3D", StringComparison.Ordinal).Replace(",", "\\2C", StringComparison.Ordinal)},cn=mapping "
+            + $"tree,cn=config",
+            ["objectClass: top", "objectClass: extensibleObject", "objectClass: nsMappingTree", $"cn: {Suffix}", "nsslapd-state: backend",
+                "nsslapd-backend: people"]);
 
     /// <summary>Puts the certificate where the server looks for it; returns the name that it has there.</summary>
     private async Task<string> ImportCertificateAsync()
@@ -221,7 +247,8 @@ public sealed class Directory389 : IAsyncDisposable
         await InstalledProgram.RunAsync("certutil", ["-N", "-d", database, "--empty-password"]);
         await InstalledProgram.RunAsync("pk12util", ["-i", folder["server.p12"], "-d", database, "-K", "", "-W", password]);
         await InstalledProgram.RunAsync("certutil", ["-A", "-d", database, "-n", "CA", "-t", "CT,,", "-i", Certificates.CaFile]);
-        return (await InstalledProgram.RunAsync("certutil", ["-L", "-d", database])).Split('\n').First(l => l.TrimEnd().EndsWith("u,u,u", StringComparison.Ordinal)).Split("  ")[0].Trim();
+        return (await InstalledProgram.RunAsync("certutil", ["-L", "-d", database])).Split('\n')
+            .First(l => l.TrimEnd().EndsWith("u,u,u", StringComparison.Ordinal)).Split("  ")[0].Trim();
     }
 
     private static string Hash(string password)
@@ -243,7 +270,8 @@ public sealed class Directory389 : IAsyncDisposable
             async () =>
             {
                 if (process.HasExited) throw new InvalidOperationException($"ns-slapd ended:\n{Log()}");
-                return (await ChildProcess.RunAsync(InstalledProgram.Find("ldapsearch")!, ["-x", "-H", Url, "-s", "base", "-b", "", "1.1"])).ExitCode == 0;
+                return (await ChildProcess.RunAsync(
+                    InstalledProgram.Find("ldapsearch")!, ["-x", "-H", Url, "-s", "base", "-b", "", "1.1"])).ExitCode == 0;
             },
             Patience,
             Log);

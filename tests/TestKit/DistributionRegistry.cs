@@ -33,12 +33,16 @@ public sealed class DistributionRegistry : IAsyncDisposable
 
     /// <summary>Why none can be started here; null when one can.</summary>
     public static string? Obstacle() =>
-        Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(p => File.Exists(Path.Combine(p, "docker-registry"))) ? null : "docker-registry is not installed (Debian: docker-registry)";
+        Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(p => File.Exists(Path.Combine(p, "docker-registry")))
+        ? null
+        : "docker-registry is not installed (Debian: docker-registry)";
 
     /// <summary>Starts one without access control and waits until it answers.</summary>
     public static Task<DistributionRegistry> StartOpenAsync() => StartAsync("", HttpStatusCode.OK);
 
-    /// <summary>Starts one that takes the tokens of a token server by its bundle of certificates, and waits until it asks for a token.</summary>
+    /// <summary>
+    /// Starts one that takes the tokens of a token server by its bundle of certificates, and waits until it asks for a token.
+    /// </summary>
     /// <param name="tokenServer">Where clients get tokens.</param>
     /// <param name="service">Its name there.</param>
     /// <param name="issuer">The issuer that it believes.</param>
@@ -64,7 +68,9 @@ public sealed class DistributionRegistry : IAsyncDisposable
         {
             using var http = new HttpClient();
             await Eventually.TrueAsync(
-                async () => registry.process.HasExited ? throw new InvalidOperationException($"docker-registry ended:\n{registry.Log}") : await StatusAsync(http, registry.Host) == ready,
+                async () => registry.process.HasExited
+                ? throw new InvalidOperationException($"docker-registry ended:\n{registry.Log}")
+                : await StatusAsync(http, registry.Host) == ready,
                 TimeSpan.FromSeconds(30),
                 () => registry.Log);
             return registry;

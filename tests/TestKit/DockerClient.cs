@@ -22,7 +22,9 @@ public sealed class DockerClient(string engine, string configuration)
     public async Task<string> MustAsync(params string[] arguments)
     {
         var result = await RunAsync(arguments);
-        return result.ExitCode == 0 ? result.Output.Trim() : throw new InvalidOperationException($"docker {string.Join(' ', arguments)}: {result}");
+        return result.ExitCode == 0
+            ? result.Output.Trim()
+            : throw new InvalidOperationException($"docker {string.Join(' ', arguments)}: {result}");
     }
 
     /// <summary>Logs in; the password travels on standard input, not on a command line that others can read.</summary>
@@ -34,7 +36,8 @@ public sealed class DockerClient(string engine, string configuration)
     {
         using var context = new TemporaryDirectory();
         for (var i = 0; i < layers.Length; i++) context.RandomFile($"layer-{i}", layers[i]);
-        await File.WriteAllLinesAsync(context["Dockerfile"], ["FROM scratch", .. layers.Select((_, i) => $"COPY layer-{i} /"), "CMD [\"/none\"]"]);
+        await File.WriteAllLinesAsync(
+            context["Dockerfile"], ["FROM scratch", .. layers.Select((_, i) => $"COPY layer-{i} /"), "CMD [\"/none\"]"]);
         await MustAsync("build", "--quiet", "--tag", name, context.Root);
         return await ImageIdAsync(name);
     }

@@ -40,7 +40,8 @@ public static class Eventually
                 return patterns.All(p => Regex.IsMatch(page, p, RegexOptions.None, TimeSpan.FromSeconds(1)));
             },
             TimeSpan.FromSeconds(20),
-            () => $"no match for {string.Join(", ", patterns.Where(p => !Regex.IsMatch(page, p, RegexOptions.None, TimeSpan.FromSeconds(1))))} in:\n{page}");
+            () =>
+                $"no match for {string.Join(", ", patterns.Where(p => !Regex.IsMatch(page, p, RegexOptions.None, TimeSpan.FromSeconds(1))))} in:\n{page}");
         return page;
     }
 }

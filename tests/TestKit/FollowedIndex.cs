@@ -9,7 +9,10 @@ using AuthIndex.TokenServer.State;
 
 namespace AuthIndex.TestKit;
 
-/// <summary>An index and registries that follow what it revokes, all in this process and by one clock, with a line between them that a test can cut. The tokens are the index's own.</summary>
+/// <summary>
+/// An index and registries that follow what it revokes, all in this process and by one clock, with a line between them that a test can
+/// cut. The tokens are the index's own.
+/// </summary>
 internal sealed class FollowedIndex : IAsyncDisposable
 {
     private readonly TemporaryDirectory folder = new();
@@ -32,7 +35,8 @@ internal sealed class FollowedIndex : IAsyncDisposable
         if (services.Length == 0) services = ["registry"];
         var started = new FollowedIndex(await IndexRelay.StartAsync());
         foreach (var service in services) await started.WriteCredentialAsync(service, $"credential-of-{service}");
-        started.Index = await TokenServerHost.StartAsync(o => o.Services = [.. services.Select(s => new ServiceOptions { Name = s, CredentialFile = started.CredentialFile(s) })]);
+        started.Index = await TokenServerHost.StartAsync(
+            o => o.Services = [.. services.Select(s => new ServiceOptions { Name = s, CredentialFile = started.CredentialFile(s) })]);
         started.Connect();
         foreach (var service in services)
         {
@@ -63,10 +67,12 @@ internal sealed class FollowedIndex : IAsyncDisposable
     public void Disconnect() => Line.Target = null;
 
     /// <summary>Writes the credential that a registry shows.</summary>
-    public Task ShowCredentialAsync(string service, bool right) => WriteCredentialAsync(service, right ? $"credential-of-{service}" : "some-other-credential");
+    public Task ShowCredentialAsync(string service, bool right) =>
+        WriteCredentialAsync(service, right ? $"credential-of-{service}" : "some-other-credential");
 
     /// <summary>A token as docker gets it.</summary>
-    public async Task<string> TokenAsync(string service = "registry", string user = "alice", string password = TokenServerHost.AlicePassword)
+    public async Task<string> TokenAsync(
+        string service = "registry", string user = "alice", string password = TokenServerHost.AlicePassword)
     {
         using var answer = await Index.GetAsync($"/token?service={service}&scope=repository:users/{user}/app:pull,push", user, password);
         return (string)(await answer.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonNode>())!["token"]!;
@@ -84,14 +90,20 @@ internal sealed class FollowedIndex : IAsyncDisposable
     public async Task SuspendAsync(string account = "alice")
     {
         await using var database = new StateDatabase(Index.Options.DatabaseFile);
-        if (await new Suspensions(database).SuspendAsync(account, "root", "left", Clock.GetUtcNow()) is Suspension existing) throw new InvalidOperationException($"{existing} already");
+        if (await new Suspensions(database).SuspendAsync(account, "root", "left", Clock.GetUtcNow()) is Suspension existing)
+        {
+            throw new InvalidOperationException($"{existing} already");
+        }
     }
 
     /// <summary>Lets it sign in again, likewise.</summary>
     public async Task ResumeAsync(string account = "alice")
     {
         await using var database = new StateDatabase(Index.Options.DatabaseFile);
-        if (await new Suspensions(database).ResumeAsync(account, Clock.GetUtcNow()) == Resumption.NotSuspended) throw new InvalidOperationException("not suspended");
+        if (await new Suspensions(database).ResumeAsync(account, Clock.GetUtcNow()) == Resumption.NotSuspended)
+        {
+            throw new InvalidOperationException("not suspended");
+        }
     }
 
     /// <summary>How long a revocation is kept.</summary>
@@ -129,7 +141,8 @@ internal sealed class FollowedIndex : IAsyncDisposable
 
     /// <summary>Waits until a registry hears of the index, or until it does not.</summary>
     public Task ExpectReachedAsync(bool isReached = true, string service = "registry") => Eventually.TrueAsync(
-        async () => (bool)(await ReadyAsync(service)).Body["parts"]!["revocationFeed"]!["isReached"]! == isReached, TimeSpan.FromSeconds(30), () => $"never {(isReached ? "reached" : "lost")}");
+        async () => (bool)(await ReadyAsync(service)).Body["parts"]!["revocationFeed"]!["isReached"]! == isReached,
+        TimeSpan.FromSeconds(30), () => $"never {(isReached ? "reached" : "lost")}");
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -5,7 +5,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace AuthIndex.TestKit;
 
-/// <summary>The line between a registry and its index, with an address that stays while the index moves, and with the faults that a test wants.</summary>
+/// <summary>
+/// The line between a registry and its index, with an address that stays while the index moves, and with the faults that a test wants.
+/// </summary>
 public sealed class IndexRelay : IAsyncDisposable
 {
     private readonly WebApplication app;
@@ -97,8 +99,16 @@ public sealed class IndexRelay : IAsyncDisposable
     private async Task<HttpResponseMessage> SendAsync(HttpRequest request, Uri target, byte[] body, CancellationToken cancellationToken)
     {
         using var message = new HttpRequestMessage(new HttpMethod(request.Method), new Uri(target, $"{request.Path}{request.QueryString}"));
-        if (request.ContentType is { } type) message.Content = new ByteArrayContent(body) { Headers = { ContentType = MediaTypeHeaderValue.Parse(type) } };
-        if (request.Headers.Authorization is [{ } credentials]) message.Headers.Authorization = AuthenticationHeaderValue.Parse(credentials);
+        if (request.ContentType is { } type)
+        {
+            message.Content = new ByteArrayContent(body) { Headers = { ContentType = MediaTypeHeaderValue.Parse(type) } };
+        }
+
+        if (request.Headers.Authorization is [{ } credentials])
+        {
+            message.Headers.Authorization = AuthenticationHeaderValue.Parse(credentials);
+        }
+
         try
         {
             return await client.SendAsync(message, cancellationToken);

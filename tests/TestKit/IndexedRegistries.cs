@@ -34,7 +34,11 @@ internal sealed class IndexedRegistries : IAsyncDisposable
         started.index = await TokenServerHost.StartAsync(o =>
         {
             o.LogLevel = "warning";
-            o.Services = [.. services.Select(s => new ServiceOptions { Name = s, Url = new Uri($"https://{s}.example.com"), CredentialFile = started.CredentialFile(s) })];
+            o.Services = [
+                .. services.Select(
+                    s =>
+                        new ServiceOptions { Name = s, Url = new Uri($"https://{s}.example.com"),
+                            CredentialFile = started.CredentialFile(s) })];
         });
         started.ConnectIndex();
         foreach (var service in services)
@@ -75,7 +79,10 @@ internal sealed class IndexedRegistries : IAsyncDisposable
         await index.RestartAsync(() =>
         {
             if (!isForgetful) return;
-            foreach (var file in Directory.GetFiles(Path.Combine(index.Options.DataDirectory, "token-server"), "*index.db*")) File.Delete(file);
+            foreach (var file in Directory.GetFiles(Path.Combine(index.Options.DataDirectory, "token-server"), "*index.db*"))
+            {
+                File.Delete(file);
+            }
         });
         if (connected) ConnectIndex();
     }
@@ -89,7 +96,8 @@ internal sealed class IndexedRegistries : IAsyncDisposable
     };
 
     /// <summary>Writes the credential that a registry shows.</summary>
-    public Task ShowCredentialAsync(string service, bool right) => WriteCredentialAsync(service, right ? CredentialOf(service) : "some-other-credential");
+    public Task ShowCredentialAsync(string service, bool right) =>
+        WriteCredentialAsync(service, right ? CredentialOf(service) : "some-other-credential");
 
     /// <summary>Keeps what a registry logs from now on.</summary>
     public LogRecorder RecordLog(string service = "registry")
@@ -100,12 +108,14 @@ internal sealed class IndexedRegistries : IAsyncDisposable
     }
 
     /// <summary>Sends a request to a registry with every right on the repository.</summary>
-    public async Task<HttpResponseMessage> SendAsync(string service, HttpMethod method, string repository, string tail, HttpContent? content = null, string account = "alice")
+    public async Task<HttpResponseMessage> SendAsync(
+        string service, HttpMethod method, string repository, string tail, HttpContent? content = null, string account = "alice")
     {
         var registry = Registry(service);
         var claims = registry.Tokens.Payload(account, $"repository:{repository}:pull,push,delete", "repository:other/source:pull,push");
         claims["aud"] = registry.Service<RegistryIdentity>().Service;
-        using var request = new HttpRequestMessage(method, new Uri(registry.Client.BaseAddress!, $"/v2/{repository}/{tail}")) { Content = content };
+        using var request = new HttpRequestMessage(
+            method, new Uri(registry.Client.BaseAddress!, $"/v2/{repository}/{tail}")) { Content = content };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", registry.Tokens.Sign(registry.Tokens.Header(), claims));
         return await registry.Client.SendAsync(request);
     }
@@ -118,7 +128,11 @@ internal sealed class IndexedRegistries : IAsyncDisposable
         using var content = new ByteArrayContent(bytes);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/vnd.oci.image.index.v1+json");
         using var answer = await SendAsync(service, HttpMethod.Put, repository, $"manifests/{tag}", content, account);
-        if (answer.StatusCode != HttpStatusCode.Created) throw new InvalidOperationException($"push: {answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
+        if (answer.StatusCode != HttpStatusCode.Created)
+        {
+            throw new InvalidOperationException($"push: {answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
+        }
+
         return DigestOf(text);
     }
 
@@ -133,10 +147,14 @@ internal sealed class IndexedRegistries : IAsyncDisposable
     public async Task<JsonNode?> AskAsync(string path)
     {
         using var answer = await index.GetAsync($"/index/v1/repositories{path}", "admin", TokenServerHost.AdminPassword);
-        return answer.StatusCode == HttpStatusCode.NotFound ? null : await answer.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonNode>();
+        return answer.StatusCode == HttpStatusCode.NotFound
+            ? null
+            : await answer.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonNode>();
     }
 
-    /// <summary>What the index says of a repository's tags on one line, as <c>tag@service=digest by account</c>; empty when it knows none.</summary>
+    /// <summary>
+    /// What the index says of a repository's tags on one line, as <c>tag@service=digest by account</c>; empty when it knows none.
+    /// </summary>
     public async Task<string> TagsAsync(string repository)
     {
         var answer = await AskAsync($"/{repository}/tags");
@@ -150,7 +168,8 @@ internal sealed class IndexedRegistries : IAsyncDisposable
     public async Task ExpectTagsAsync(string repository, string expected)
     {
         var last = "";
-        await Eventually.TrueAsync(async () => (last = await TagsAsync(repository)) == expected, Patience, () => $"the index says '{last}', not '{expected}'");
+        await Eventually.TrueAsync(
+            async () => (last = await TagsAsync(repository)) == expected, Patience, () => $"the index says '{last}', not '{expected}'");
     }
 
     /// <summary>Waits until a registry has nothing to tell any more.</summary>

@@ -39,7 +39,8 @@ public sealed class LdapCertificates
         }
 
         request.CertificateExtensions.Add(alternatives.Build());
-        using var certificate = request.Create(ca, Now.AddDays(-1), Ends = TimeProvider.System.GetUtcNow() + lifetime, RandomNumberGenerator.GetBytes(8));
+        using var certificate = request.Create(
+            ca, Now.AddDays(-1), Ends = TimeProvider.System.GetUtcNow() + lifetime, RandomNumberGenerator.GetBytes(8));
         File.WriteAllText(CaFile, ca.ExportCertificatePem());
         File.WriteAllText(OtherCaFile, other.ExportCertificatePem());
         File.WriteAllText(CertificateFile, certificate.ExportCertificatePem());

@@ -22,9 +22,13 @@ internal sealed class LdapSignIn : IDisposable
 
     public LdapSignIn(IIdentitySource[] before, params LdapDirectoryOptions[] directories)
     {
-        sources = [.. DirectorySettings.Read(directories).Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), Clock, Log.For<LdapSource>(), held: Held))];
+        sources = [
+            .. DirectorySettings.Read(directories)
+                .Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), Clock, Log.For<LdapSource>(), held: Held))];
         chain = new IdentityChain([.. before, .. sources]);
-        passwords = new PasswordSignIn(chain, new PasswordCache(TimeSpan.FromHours(1), Clock), new SuspendedAccounts(), new SignInLimits(new SignInLimitsOptions(), Clock));
+        passwords = new PasswordSignIn(
+            chain, new PasswordCache(TimeSpan.FromHours(1), Clock), new SuspendedAccounts(),
+            new SignInLimits(new SignInLimitsOptions(), Clock));
     }
 
     /// <summary>Who was held back.</summary>
@@ -42,7 +46,8 @@ internal sealed class LdapSignIn : IDisposable
     /// <summary>How the first directory is.</summary>
     public DirectoryHealth Health => sources[0].Health;
 
-    public async Task<SignInOutcome> AsAsync(string user, string password) => await passwords.SignInAsync(user, password, null, CancellationToken.None);
+    public async Task<SignInOutcome> AsAsync(string user, string password) =>
+        await passwords.SignInAsync(user, password, null, CancellationToken.None);
 
     public async Task<SignInOutcome> FindAsync(string account) => await chain.FindAsync(account, CancellationToken.None);
 

@@ -64,7 +64,8 @@ public sealed class OidcIssuerServer : IAsyncDisposable
         get
         {
             var parameters = key.ExportParameters(false);
-            return new JsonObject { ["kty"] = "RSA", ["use"] = "sig", ["alg"] = "RS256", ["kid"] = KeyId, ["n"] = Encode(parameters.Modulus!), ["e"] = Encode(parameters.Exponent!) };
+            return new JsonObject { ["kty"] = "RSA", ["use"] = "sig", ["alg"] = "RS256", ["kid"] = KeyId,
+                ["n"] = Encode(parameters.Modulus!), ["e"] = Encode(parameters.Exponent!) };
         }
     }
 
@@ -144,7 +145,8 @@ public sealed class OidcIssuerServer : IAsyncDisposable
     public string Sign(JsonObject claims, JsonObject? header = null) => Sign((header ?? Header()).ToJsonString(), claims.ToJsonString());
 
     /// <summary>Signs any texts with the key, also such as are no JSON.</summary>
-    public string Sign(string header, string claims) => TokenMaker.Sign(header, claims, input => key.SignData(input, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1));
+    public string Sign(string header, string claims) =>
+        TokenMaker.Sign(header, claims, input => key.SignData(input, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1));
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -185,7 +187,11 @@ public sealed class OidcIssuerServer : IAsyncDisposable
             return Task.CompletedTask;
         }
 
-        if (http.Request.Path == "/.well-known/openid-configuration") return answer.WriteAsync(new JsonObject { ["issuer"] = Claims ?? Issuer, ["jwks_uri"] = $"{Issuer}/keys" }.ToJsonString());
+        if (http.Request.Path == "/.well-known/openid-configuration")
+        {
+            return answer.WriteAsync(new JsonObject { ["issuer"] = Claims ?? Issuer, ["jwks_uri"] = $"{Issuer}/keys" }.ToJsonString());
+        }
+
         Interlocked.Increment(ref asked);
         return answer.WriteAsync(Served ?? Jwks);
     }

@@ -18,7 +18,8 @@ public static class ProcessTable
 
     /// <summary>The command lines of what a process started, and of what these started.</summary>
     public static IReadOnlyList<string> Below(int id) =>
-        [.. Ids().Where(p => Parent(p) == id).SelectMany(IEnumerable<string> (p) => [$"{p} {Read($"/proc/{p}/cmdline")?.Replace('\0', ' ')}", .. Below(p)])];
+        [.. Ids().Where(p => Parent(p) == id)
+            .SelectMany(IEnumerable<string> (p) => [$"{p} {Read($"/proc/{p}/cmdline")?.Replace('\0', ' ')}", .. Below(p)])];
 
     /// <summary>The most memory a process has held at any one time, in bytes.</summary>
     public static long PeakMemory(int id)
@@ -31,7 +32,8 @@ public static class ProcessTable
         Directory.EnumerateDirectories("/proc").Select(f => int.TryParse(Path.GetFileName(f), out var id) ? id : 0).Where(id => id > 0);
 
     // The second field after the program's name, which may hold anything but ends with the last bracket.
-    private static int? Parent(int id) => Read($"/proc/{id}/stat") is { } stat ? int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1]) : null;
+    private static int? Parent(int id) =>
+        Read($"/proc/{id}/stat") is { } stat ? int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1]) : null;
 
     // A process may end while it is looked at.
     private static string? Read(string path)

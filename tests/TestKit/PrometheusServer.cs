@@ -13,7 +13,9 @@ public sealed partial class PrometheusServer : IAsyncDisposable
     private PrometheusServer(string configuration)
     {
         File.WriteAllText(folder["prometheus.yaml"], configuration);
-        process = ChildProcess.Start("prometheus", [$"--config.file={folder["prometheus.yaml"]}", $"--storage.tsdb.path={folder["data"]}", "--web.listen-address=127.0.0.1:0"]);
+        process = ChildProcess.Start(
+            "prometheus",
+            [$"--config.file={folder["prometheus.yaml"]}", $"--storage.tsdb.path={folder["data"]}", "--web.listen-address=127.0.0.1:0"]);
     }
 
     /// <summary>The folder of the configuration and the alerts.</summary>
@@ -21,7 +23,9 @@ public sealed partial class PrometheusServer : IAsyncDisposable
 
     /// <summary>Why none can be started here; null when one can.</summary>
     public static string? Obstacle() =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(p => File.Exists(Path.Combine(p, "prometheus"))) ? null : "prometheus is not installed (Debian: prometheus)";
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(p => File.Exists(Path.Combine(p, "prometheus")))
+        ? null
+        : "prometheus is not installed (Debian: prometheus)";
 
     /// <summary>Starts one that scrapes both servers where they listen, and waits until it answers.</summary>
     /// <exception cref="InvalidOperationException">It ended; the message holds its log.</exception>
@@ -35,7 +39,9 @@ public sealed partial class PrometheusServer : IAsyncDisposable
         try
         {
             await Eventually.TrueAsync(
-                () => server.process.HasExited ? throw new InvalidOperationException($"prometheus ended:\n{server.process.Error}") : server.process.Error.Contains("Server is ready to receive web requests", StringComparison.Ordinal),
+                () => server.process.HasExited
+                ? throw new InvalidOperationException($"prometheus ended:\n{server.process.Error}")
+                : server.process.Error.Contains("Server is ready to receive web requests", StringComparison.Ordinal),
                 TimeSpan.FromMinutes(1),
                 () => server.process.Error);
             server.http.BaseAddress = new Uri($"http://{Listening().Match(server.process.Error).Groups["address"].Value}/api/v1/");
@@ -55,7 +61,9 @@ public sealed partial class PrometheusServer : IAsyncDisposable
     {
         using var response = await http.GetAsync(new Uri(path, UriKind.Relative));
         var answer = await response.Content.ReadAsStringAsync();
-        return response.IsSuccessStatusCode ? JsonDocument.Parse(answer).RootElement.GetProperty("data") : throw new InvalidOperationException($"{path}: {(int)response.StatusCode} {answer}");
+        return response.IsSuccessStatusCode
+            ? JsonDocument.Parse(answer).RootElement.GetProperty("data")
+            : throw new InvalidOperationException($"{path}: {(int)response.StatusCode} {answer}");
     }
 
     /// <summary>What a query gives now.</summary>

@@ -7,7 +7,9 @@ using Microsoft.Extensions.Logging;
 
 namespace AuthIndex.TestKit;
 
-/// <summary>The real registry in this process: on a port that the system chose, over its own folder, with a test's key as the token server's.</summary>
+/// <summary>
+/// The real registry in this process: on a port that the system chose, over its own folder, with a test's key as the token server's.
+/// </summary>
 public sealed class RegistryHost : IAsyncDisposable
 {
     private readonly TemporaryDirectory folder = new();

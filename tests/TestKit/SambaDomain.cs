@@ -39,7 +39,8 @@ public sealed class SambaDomain : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly TemporaryDirectory folder = new();
-    private readonly string address = $"127.{RandomNumberGenerator.GetInt32(64, 127)}.{RandomNumberGenerator.GetInt32(1, 255)}.{RandomNumberGenerator.GetInt32(1, 255)}";
+    private readonly string address =
+        $"127.{RandomNumberGenerator.GetInt32(64, 127)}.{RandomNumberGenerator.GetInt32(1, 255)}.{RandomNumberGenerator.GetInt32(1, 255)}";
     private ChildProcess? process;
 
     private SambaDomain() => Certificates = new LdapCertificates(folder["certs"], address);
@@ -57,7 +58,8 @@ public sealed class SambaDomain : IAsyncDisposable
 
     /// <summary>Why none can be started here; null when one can.</summary>
     public static string? Obstacle() =>
-        InstalledProgram.FirstMissing(("samba", "samba"), ("samba-tool", "samba-common-bin"), ("ldbmodify", "ldb-tools"), ("ldapsearch", "ldap-utils"))
+        InstalledProgram.FirstMissing(
+            ("samba", "samba"), ("samba-tool", "samba-common-bin"), ("ldbmodify", "ldb-tools"), ("ldapsearch", "ldap-utils"))
         ?? (ModulePath() is null ? "the modules of Samba's database are not installed (Debian: samba-dsdb-modules)" : null)
         ?? (Directory.Exists(SetupFiles) ? null : $"{SetupFiles} is missing (Debian: samba-ad-provision)")
         ?? PortObstacle();
@@ -89,11 +91,17 @@ public sealed class SambaDomain : IAsyncDisposable
 
     /// <summary>Adds a group.</summary>
     public Task AddGroupAsync(string name, params string[] members) =>
-        ModifyAsync(Entry($"CN={name},{Groups}", ["changetype: add", "objectClass: group", $"sAMAccountName: {name}", .. members.Select(m => $"member: {m}")]));
+        ModifyAsync(
+            Entry(
+                $"CN={name},{Groups}",
+                ["changetype: add", "objectClass: group", $"sAMAccountName: {name}", .. members.Select(m => $"member: {m}")]));
 
     /// <summary>Replaces attributes of an account, also those that only the domain controller itself may write.</summary>
     public Task SetAsync(string account, params (string Attribute, string Value)[] values) =>
-        ModifyAsync(Entry(DnOf(account), ["changetype: modify", .. values.SelectMany(v => new[] { $"replace: {v.Attribute}", $"{v.Attribute}: {v.Value}", "-" })]));
+        ModifyAsync(
+            Entry(
+                DnOf(account),
+                ["changetype: modify", .. values.SelectMany(v => new[] { $"replace: {v.Attribute}", $"{v.Attribute}: {v.Value}", "-" })]));
 
     /// <summary>Sets an account's password, as an administrator does.</summary>
     public Task SetPasswordAsync(string account, string password) =>
@@ -110,15 +118,20 @@ public sealed class SambaDomain : IAsyncDisposable
     public async Task GrantAsync(string dn, string entry)
     {
         var reader = await ValueAsync("Reader", "objectSid");
-        await InstalledProgram.RunAsync("samba-tool", ["dsacl", "set", "-H", Database, $"--configfile={folder["smb.conf"]}", $"--objectdn={dn}", $"--sddl={string.Format(CultureInfo.InvariantCulture, entry, reader)}"], environment: LdbEnvironment);
+        await InstalledProgram.RunAsync(
+            "samba-tool",
+            ["dsacl", "set", "-H", Database, $"--configfile={folder["smb.conf"]}", $"--objectdn={dn}",
+                $"--sddl={string.Format(CultureInfo.InvariantCulture, entry, reader)}"], environment: LdbEnvironment);
     }
 
     /// <summary>Adds a password settings object that locks one account after so many failures, for half an hour.</summary>
     public Task AddLockoutAsync(string account, int failures) => ModifyAsync(Entry($"CN=lockout of {account},{PasswordSettings}",
     [
         "changetype: add", "objectClass: msDS-PasswordSettings", "msDS-PasswordSettingsPrecedence: 1", $"msDS-LockoutThreshold: {failures}",
-        "msDS-LockoutObservationWindow: -18000000000", "msDS-LockoutDuration: -18000000000", "msDS-MaximumPasswordAge: -36288000000000", "msDS-MinimumPasswordAge: 0",
-        "msDS-MinimumPasswordLength: 7", "msDS-PasswordComplexityEnabled: TRUE", "msDS-PasswordHistoryLength: 0", "msDS-PasswordReversibleEncryptionEnabled: FALSE",
+        "msDS-LockoutObservationWindow: -18000000000", "msDS-LockoutDuration: -18000000000", "msDS-MaximumPasswordAge: -36288000000000",
+            "msDS-MinimumPasswordAge: 0",
+        "msDS-MinimumPasswordLength: 7", "msDS-PasswordComplexityEnabled: TRUE", "msDS-PasswordHistoryLength: 0",
+            "msDS-PasswordReversibleEncryptionEnabled: FALSE",
         $"msDS-PSOAppliesTo: {DnOf(account)}",
     ]));
 
@@ -127,13 +140,17 @@ public sealed class SambaDomain : IAsyncDisposable
 
     /// <summary>Changes entries in the database of the domain controller.</summary>
     public async Task ModifyAsync(string ldif) =>
-        await InstalledProgram.RunAsync("ldbmodify", ["-H", Database, "--relax", $"--configfile={folder["smb.conf"]}"], ldif, LdbEnvironment);
+        await InstalledProgram.RunAsync(
+            "ldbmodify", ["-H", Database, "--relax", $"--configfile={folder["smb.conf"]}"], ldif, LdbEnvironment);
 
     /// <summary>The value of an attribute of an account; null when it has none.</summary>
     public async Task<string?> ValueAsync(string account, string attribute)
     {
-        var found = await InstalledProgram.RunAsync("ldbsearch", ["-H", Database, $"--configfile={folder["smb.conf"]}", "-s", "base", "-b", DnOf(account), attribute], environment: LdbEnvironment);
-        return found.Split('\n').FirstOrDefault(l => l.StartsWith($"{attribute}: ", StringComparison.OrdinalIgnoreCase))?[(attribute.Length + 2)..];
+        var found = await InstalledProgram.RunAsync(
+            "ldbsearch", ["-H", Database, $"--configfile={folder["smb.conf"]}", "-s", "base", "-b", DnOf(account), attribute],
+            environment: LdbEnvironment);
+        return found.Split('\n')
+            .FirstOrDefault(l => l.StartsWith($"{attribute}: ", StringComparison.OrdinalIgnoreCase))?[(attribute.Length + 2)..];
     }
 
     /// <summary>Holds it still.</summary>
@@ -176,21 +193,30 @@ public sealed class SambaDomain : IAsyncDisposable
         }
     }
 
-    private static string? ModulePath() => Directory.GetDirectories("/usr/lib", "*-linux-gnu").Select(d => Path.Combine(d, "samba", "ldb")).FirstOrDefault(Directory.Exists);
+    private static string? ModulePath() =>
+        Directory.GetDirectories("/usr/lib", "*-linux-gnu").Select(d => Path.Combine(d, "samba", "ldb")).FirstOrDefault(Directory.Exists);
 
-    private static string PasswordLine(string password) => $"unicodePwd:: {Convert.ToBase64String(Encoding.Unicode.GetBytes($"\"{password}\""))}";
+    private static string PasswordLine(string password) =>
+        $"unicodePwd:: {Convert.ToBase64String(Encoding.Unicode.GetBytes($"\"{password}\""))}";
 
     private static string Entry(string dn, IEnumerable<string> lines) => $"dn: {dn}\n{string.Join('\n', lines)}\n\n";
 
     private Task AddAsync(string account, string password, IEnumerable<string> attributes) =>
-        ModifyAsync(Entry(DnOf(account), ["changetype: add", "objectClass: user", $"sAMAccountName: {account}", PasswordLine(password), .. attributes.Any(a => a.StartsWith("userAccountControl:", StringComparison.Ordinal)) ? [] : new[] { "userAccountControl: 512" }, .. attributes]));
+        ModifyAsync(
+            Entry(
+                DnOf(account),
+                ["changetype: add", "objectClass: user", $"sAMAccountName: {account}", PasswordLine(password),
+                    .. attributes.Any(a => a.StartsWith("userAccountControl:", StringComparison.Ordinal))
+                        ? []
+                        : new[] { "userAccountControl: 512" }, .. attributes]));
 
     private async Task ProvisionAsync()
     {
         foreach (var name in (string[])["pid", "winbindd", "ntp"]) folder.Folder(Path.Combine("dc", name));
         await InstalledProgram.RunAsync("samba-tool",
         [
-            "domain", "provision", "--use-rfc2307", "--realm=CORP.EXAMPLE.COM", "--domain=CORP", "--server-role=dc", "--dns-backend=NONE", "--host-name=dc1",
+            "domain", "provision", "--use-rfc2307", "--realm=CORP.EXAMPLE.COM", "--domain=CORP", "--server-role=dc", "--dns-backend=NONE",
+                "--host-name=dc1",
             $"--host-ip={address}", $"--adminpass={ReaderPassword}", $"--targetdir={folder["dc"]}",
         ]);
         await File.WriteAllTextAsync(folder["smb.conf"], $"""
@@ -221,18 +247,24 @@ public sealed class SambaDomain : IAsyncDisposable
 
             """);
         File.SetUnixFileMode(Certificates.KeyFile, UnixFileMode.UserRead | UnixFileMode.UserWrite); // Samba does not use it otherwise
-        foreach (var unit in (string[])[People, Groups]) await ModifyAsync(Entry(unit, ["changetype: add", "objectClass: organizationalUnit"]));
+        foreach (var unit in (string[])[People, Groups])
+        {
+            await ModifyAsync(Entry(unit, ["changetype: add", "objectClass: organizationalUnit"]));
+        }
+
         await AddAsync("Reader", ReaderPassword, ["userPrincipalName: reader@corp.example.com", "userAccountControl: 66048"]);
     }
 
     private async Task StartServerAsync()
     {
-        process = ChildProcess.Start(InstalledProgram.Find("samba")!, ["-s", folder["smb.conf"], "-F", "--no-process-group", "-M", "single"]);
+        process = ChildProcess.Start(
+            InstalledProgram.Find("samba")!, ["-s", folder["smb.conf"], "-F", "--no-process-group", "-M", "single"]);
         await Eventually.TrueAsync(
             async () =>
             {
                 if (process.HasExited) throw new InvalidOperationException($"samba ended:\n{process.Output}{process.Error}");
-                return (await ChildProcess.RunAsync(InstalledProgram.Find("ldapsearch")!, ["-x", "-H", Url, "-s", "base", "-b", "", "1.1"])).ExitCode == 0;
+                return (await ChildProcess.RunAsync(
+                    InstalledProgram.Find("ldapsearch")!, ["-x", "-H", Url, "-s", "base", "-b", "", "1.1"])).ExitCode == 0;
             },
             Patience,
             () => $"{process.Output}{process.Error}");

@@ -16,7 +16,8 @@ public sealed class Secrets
     /// <param name="secret">The secret; of a signed token its signature is looked for, of a PEM file each of its lines.</param>
     public void Add(string what, string secret)
     {
-        var looked = secret.Contains("-----BEGIN", StringComparison.Ordinal) ? secret.Split('\n').Where(l => !l.StartsWith("-----", StringComparison.Ordinal))
+        var looked = secret.Contains("-----BEGIN", StringComparison.Ordinal)
+            ? secret.Split('\n').Where(l => !l.StartsWith("-----", StringComparison.Ordinal))
             : secret.Split('.') is [var header, _, var signature] && header.StartsWith("eyJ", StringComparison.Ordinal) ? [signature]
             : [secret];
         foreach (var text in looked.Select(l => l.Trim()).Where(l => l.Length >= ShortestLooked)) known[text] = what;
@@ -30,5 +31,6 @@ public sealed class Secrets
     }
 
     /// <summary>What the text tells of them, by what they are; empty for nothing.</summary>
-    public IReadOnlyList<string> ToldBy(string text) => [.. known.Where(s => text.Contains(s.Key, StringComparison.Ordinal)).Select(s => s.Value).Distinct(StringComparer.Ordinal)];
+    public IReadOnlyList<string> ToldBy(string text) =>
+        [.. known.Where(s => text.Contains(s.Key, StringComparison.Ordinal)).Select(s => s.Value).Distinct(StringComparer.Ordinal)];
 }

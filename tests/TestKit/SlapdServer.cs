@@ -70,7 +70,9 @@ public sealed class SlapdServer : IAsyncDisposable
     /// <summary>Starts it again after <see cref="StopAsync"/>.</summary>
     public async Task StartAsync()
     {
-        process = ChildProcess.Start(InstalledProgram.Find("slapd")!, ["-f", folder["slapd.conf"], "-h", $"ldap://127.0.0.1:{Port} ldaps://127.0.0.1:{TlsPort}", "-d", isLogging ? "stats" : "none"]);
+        process = ChildProcess.Start(
+            InstalledProgram.Find("slapd")!,
+            ["-f", folder["slapd.conf"], "-h", $"ldap://127.0.0.1:{Port} ldaps://127.0.0.1:{TlsPort}", "-d", isLogging ? "stats" : "none"]);
         await Eventually.TrueAsync(
             async () =>
             {
@@ -101,7 +103,8 @@ public sealed class SlapdServer : IAsyncDisposable
     }
 
     /// <summary>How many times it was asked to check a password of an entry, by what it has told so far.</summary>
-    public int Binds(string dn) => process!.Error.Split('\n').Count(l => l.Contains($" BIND dn=\"{dn}\" method=128", StringComparison.OrdinalIgnoreCase));
+    public int Binds(string dn) =>
+        process!.Error.Split('\n').Count(l => l.Contains($" BIND dn=\"{dn}\" method=128", StringComparison.OrdinalIgnoreCase));
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -120,7 +123,8 @@ public sealed class SlapdServer : IAsyncDisposable
         folder.Dispose();
     }
 
-    private Task<ProcessResult> ClientAsync(string program, params string[] arguments) => ChildProcess.RunAsync(InstalledProgram.Find(program)!, ["-H", Url, .. arguments]);
+    private Task<ProcessResult> ClientAsync(string program, params string[] arguments) =>
+        ChildProcess.RunAsync(InstalledProgram.Find(program)!, ["-H", Url, .. arguments]);
 
     private async Task LoadAsync(string ldif)
     {
@@ -152,7 +156,8 @@ public sealed class SlapdServer : IAsyncDisposable
 
             """);
         var file = folder["load.ldif"];
-        await File.WriteAllTextAsync(file, $"dn: {Suffix}\nobjectClass: dcObject\nobjectClass: organization\no: Example\ndc: example\n\n{ldif}");
+        await File.WriteAllTextAsync(
+            file, $"dn: {Suffix}\nobjectClass: dcObject\nobjectClass: organization\no: Example\ndc: example\n\n{ldif}");
         await InstalledProgram.RunAsync("slapadd", ["-q", "-f", folder["slapd.conf"], "-l", file]);
     }
 }

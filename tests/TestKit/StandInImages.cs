@@ -7,7 +7,9 @@ namespace AuthIndex.TestKit;
 /// </summary>
 public static class StandInImages
 {
-    /// <summary>The name of the image that stands in for .NET's SDK: its <c>dotnet publish</c> gives what the release build has made.</summary>
+    /// <summary>
+    /// The name of the image that stands in for .NET's SDK: its <c>dotnet publish</c> gives what the release build has made.
+    /// </summary>
     public const string Sdk = "stand-in/sdk";
 
     /// <summary>The name of the image that stands in for .NET's runtime, with the libraries that the servers call.</summary>
@@ -17,13 +19,16 @@ public static class StandInImages
     public const string OpenLdap = "stand-in/openldap";
 
     /// <summary>Where .NET lies, here and in the containers.</summary>
-    public static string DotNet { get; } = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "../../.."));
+    public static string DotNet { get; } = Path.GetFullPath(
+        Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "../../.."));
 
     // glibc loads them by these names; what they need besides comes with them. The first libldap there is, is the one that .NET takes.
     private static readonly string[] Libraries = ["libcrypt.so.1", "libssl.so.3"];
     private static readonly string[] LdapLibraries = ["libldap.so.2", "libldap-2.6.so.0", "libldap-2.5.so.0", "libldap-2.4.so.2"];
     private static readonly string[] Programs = ["/bin/sh", "/bin/cp", "/bin/mkdir", "/bin/chown", "/bin/rm"];
-    private static readonly string[] OpenLdapPrograms = ["/usr/sbin/slapd", "/usr/sbin/slapadd", "/usr/sbin/slappasswd", "/usr/bin/ldapsearch", "/usr/bin/awk", "/usr/bin/base64", "/usr/bin/head", "/usr/bin/tr"];
+    private static readonly string[] OpenLdapPrograms = [
+        "/usr/sbin/slapd", "/usr/sbin/slapadd", "/usr/sbin/slappasswd", "/usr/bin/ldapsearch", "/usr/bin/awk", "/usr/bin/base64",
+            "/usr/bin/head", "/usr/bin/tr"];
 
     /// <summary>Makes those of .NET and gives them to an engine.</summary>
     /// <param name="docker">The engine's command line.</param>
@@ -39,7 +44,11 @@ public static class StandInImages
             var known = await LibrariesAsync();
             var ldap = LdapLibraries.First(l => known.Exists(k => k.Name == l));
             var libraries = Libraries.Append(ldap).Select(l => known.First(k => k.Name == l).Path);
-            await CopyAsync(root, [.. libraries, .. Directory.EnumerateFiles(DotNet, "*.so", SearchOption.AllDirectories).Where(f => !f.Contains("/sdk/", StringComparison.Ordinal))]);
+            await CopyAsync(
+                root,
+                [.. libraries,
+                    .. Directory.EnumerateFiles(DotNet, "*.so", SearchOption.AllDirectories)
+                        .Where(f => !f.Contains("/sdk/", StringComparison.Ordinal))]);
         });
         await ImportAsync(docker, Sdk, folder.Folder("sdk"), async root =>
         {
@@ -75,7 +84,11 @@ public static class StandInImages
 
     private static async Task ImportAsync(DockerClient docker, string name, string root, Func<string, Task> fill)
     {
-        foreach (var place in (string[])["bin", "usr/bin", "etc", "proc", "sys", "dev"]) Directory.CreateDirectory(Path.Combine(root, place));
+        foreach (var place in (string[])["bin", "usr/bin", "etc", "proc", "sys", "dev"])
+        {
+            Directory.CreateDirectory(Path.Combine(root, place));
+        }
+
         await CopyAsync(root, Programs);
         await fill(root);
         await MustAsync("chmod", "-R", "a+rX", root);
@@ -86,9 +99,13 @@ public static class StandInImages
 
     /// <summary>The libraries that the loader knows here, the first of a name being the one that it takes.</summary>
     private static async Task<List<(string Name, string Path)>> LibrariesAsync() =>
-        (await MustAsync("/sbin/ldconfig", "-p")).Split('\n').Where(l => l.Contains("x86-64", StringComparison.Ordinal) || l.Contains("AArch64", StringComparison.Ordinal)).Select(l => (Name: l.Trim().Split(' ')[0], Path: l.Split("=> ")[^1])).ToList();
+        (await MustAsync("/sbin/ldconfig", "-p")).Split('\n')
+        .Where(l => l.Contains("x86-64", StringComparison.Ordinal) || l.Contains("AArch64", StringComparison.Ordinal))
+        .Select(l => (Name: l.Trim().Split(' ')[0], Path: l.Split("=> ")[^1])).ToList();
 
-    /// <summary>Copies programs and libraries (those of .NET excepted), and the libraries that they need, to the places where they lie here.</summary>
+    /// <summary>
+    /// Copies programs and libraries (those of .NET excepted), and the libraries that they need, to the places where they lie here.
+    /// </summary>
     private static async Task CopyAsync(string root, string[] files)
     {
         var needed = await MustAsync("ldd", files);
@@ -113,6 +130,8 @@ public static class StandInImages
     private static async Task<string> MustAsync(string program, params string[] arguments)
     {
         var result = await ChildProcess.RunAsync(program, arguments);
-        return result.ExitCode == 0 ? result.Output : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {result}");
+        return result.ExitCode == 0
+            ? result.Output
+            : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {result}");
     }
 }

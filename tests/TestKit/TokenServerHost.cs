@@ -53,7 +53,8 @@ internal sealed class TokenServerHost : IAsyncDisposable
     private WebApplication app;
     private readonly TemporaryDirectory directory;
 
-    private TokenServerHost(WebApplication app, TemporaryDirectory directory, TokenServerOptions options, FakeTimeProvider clock, LogRecorder log)
+    private TokenServerHost(
+        WebApplication app, TemporaryDirectory directory, TokenServerOptions options, FakeTimeProvider clock, LogRecorder log)
     {
         this.app = app;
         this.directory = directory;
@@ -82,7 +83,8 @@ internal sealed class TokenServerHost : IAsyncDisposable
     /// <param name="configure">Changes its options, which are complete before.</param>
     /// <param name="policy">The policy file, when not <see cref="Policy"/>.</param>
     /// <param name="shared">The clock, when not one of its own at <see cref="Start"/>.</param>
-    public static async Task<TokenServerHost> StartAsync(Action<TokenServerOptions>? configure = null, string policy = Policy, FakeTimeProvider? shared = null)
+    public static async Task<TokenServerHost> StartAsync(
+        Action<TokenServerOptions>? configure = null, string policy = Policy, FakeTimeProvider? shared = null)
     {
         var temporary = new TemporaryDirectory();
         var clock = shared ?? new FakeTimeProvider(Start);

@@ -33,7 +33,9 @@ public sealed class AccessClaimTests
     [InlineData("""[{"type":"repository","name":"a","actions":null}]""", "repository:a:")]
     [InlineData("""[{"type":"repository","name":"a","actions":[]}]""", "repository:a:")]
     [InlineData("""[{"type":"repository","class":"image","name":"a","actions":["pull"]}]""", "repository:a:pull")]
-    [InlineData("""[{"type":"repository","name":"a","actions":["pull"]},{"type":"repository","name":"a","actions":["push"]}]""", "repository:a:pull,push")]
+    [InlineData(
+        """[{"type":"repository","name":"a","actions":["pull"]},{"type":"repository","name":"a","actions":["push"]}]""",
+        "repository:a:pull,push")]
     [InlineData("""[{"type":"repository","name":"a","actions":["PULL"]}]""", "repository:a:")]
     public void Claims_of_other_issuers_are_read(string claim, string expected)
     {

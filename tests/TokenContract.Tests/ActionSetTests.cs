@@ -24,11 +24,16 @@ public sealed class ActionSetTests
     }
 
     [Fact]
-    public void A_set_is_made_of_its_words() => Holds(a => Any.SetOf(a.Words) == a && a.Words.Count() == a.Count && a.IsEmpty == (a.Count == 0));
+    public void A_set_is_made_of_its_words() =>
+        Holds(a => Any.SetOf(a.Words) == a && a.Words.Count() == a.Count && a.IsEmpty == (a.Count == 0));
 
     [Fact]
     public void Union_is_commutative_associative_and_idempotent() =>
-        Holds((a, b, c) => a.Union(b) == b.Union(a) && a.Union(b).Union(c) == a.Union(b.Union(c)) && a.Union(a) == a && a.Union(ActionSet.None) == a);
+        Holds(
+            (a, b, c) => a.Union(b) == b.Union(a)
+            && a.Union(b).Union(c) == a.Union(b.Union(c))
+            && a.Union(a) == a
+            && a.Union(ActionSet.None) == a);
 
     [Fact]
     public void Intersection_is_commutative_and_associative() =>

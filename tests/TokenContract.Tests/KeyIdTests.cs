@@ -34,7 +34,8 @@ public sealed class KeyIdTests
     {
         var (x, y) = (new byte[32], new byte[32]);
         for (var i = 1; i < 32; i++) (x[i], y[i]) = ((byte)i, (byte)(255 - i));
-        const string jwk = """{"crv":"P-256","kty":"EC","x":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","y":"AP79_Pv6-fj39vX08_Lx8O_u7ezr6uno5-bl5OPi4eA"}""";
+        const string jwk =
+            """{"crv":"P-256","kty":"EC","x":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","y":"AP79_Pv6-fj39vX08_Lx8O_u7ezr6uno5-bl5OPi4eA"}""";
         Assert.Equal(Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(jwk))), KeyId.OfP256(x, y));
     }
 

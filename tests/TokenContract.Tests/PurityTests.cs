@@ -10,11 +10,13 @@ public sealed class PurityTests
     [
         "", "System", "System.Buffers", "System.Buffers.Text", "System.Collections", "System.Collections.Generic", "System.Diagnostics",
         "System.Diagnostics.CodeAnalysis", "System.Linq", "System.Numerics", "System.Reflection", "System.Runtime.CompilerServices",
-        "System.Runtime.InteropServices", "System.Runtime.Versioning", "System.Security.Cryptography", "System.Text", "System.Text.Encodings.Web",
+        "System.Runtime.InteropServices", "System.Runtime.Versioning", "System.Security.Cryptography", "System.Text",
+            "System.Text.Encodings.Web",
         "System.Text.Json", "System.Text.Json.Serialization", "System.Text.Json.Serialization.Metadata", "System.CodeDom.Compiler",
     ];
 
-    private static readonly string[] ImpureTypes = ["Console", "DateTime", "DateTimeOffset", "Random", "RandomNumberGenerator", "TimeProvider"];
+    private static readonly string[] ImpureTypes = [
+        "Console", "DateTime", "DateTimeOffset", "Random", "RandomNumberGenerator", "TimeProvider"];
 
     [Fact]
     public void The_library_uses_nothing_impure()
@@ -26,6 +28,8 @@ public sealed class PurityTests
             .Select(type => (Namespace: metadata.GetString(type.Namespace), Name: metadata.GetString(type.Name))).ToList();
 
         Assert.Contains(("System.Text.Json", "JsonElement"), used);
-        Assert.DoesNotContain(used, type => !Namespaces.Contains(type.Namespace, StringComparer.Ordinal) || ImpureTypes.Contains(type.Name, StringComparer.Ordinal));
+        Assert.DoesNotContain(
+            used, type => !Namespaces.Contains(type.Namespace, StringComparer.Ordinal)
+            || ImpureTypes.Contains(type.Name, StringComparer.Ordinal));
     }
 }

@@ -15,7 +15,9 @@ public sealed class RefusedClaimTests
     public void The_members_are_type_name_actions_reason_and_decision() =>
         Assert.Equal(
             """[{"type":"repository","name":"a","actions":"push,delete","reason":"no rule allows it","decision":"d1"}]""",
-            Json.Written(json => RefusedClaim.Write(json, [new Refusal(new Scope("repository", "a", ActionSet.Delete.Union(ActionSet.Push)), "no rule allows it", "d1")])));
+            Json.Written(
+                json => RefusedClaim.Write(
+                    json, [new Refusal(new Scope("repository", "a", ActionSet.Delete.Union(ActionSet.Push)), "no rule allows it", "d1")])));
 
     [Theory]
     [InlineData("null")]

@@ -117,5 +117,6 @@ public sealed class RepositoryNameTests
         Assert.NotEqual(Name("a/b"), Name("a/c"));
     }
 
-    private static RepositoryName Name(string text) => RepositoryName.TryParse(text, out var name) ? name : throw new ArgumentException(text);
+    private static RepositoryName Name(string text) =>
+        RepositoryName.TryParse(text, out var name) ? name : throw new ArgumentException(text);
 }

@@ -20,7 +20,9 @@ public sealed class HealthEndpointTests
         Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
         using var body = JsonDocument.Parse(await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
         Assert.Equal("ok", body.RootElement.GetProperty("status").GetString());
-        Assert.Equal(["background", "policy", "keys", "htpasswd", "database", "freeSpace"], body.RootElement.GetProperty("parts").EnumerateObject().Select(p => p.Name));
+        Assert.Equal(
+            ["background", "policy", "keys", "htpasswd", "database", "freeSpace"],
+            body.RootElement.GetProperty("parts").EnumerateObject().Select(p => p.Name));
     }
 
     [Fact]
@@ -44,14 +46,22 @@ public sealed class HealthEndpointTests
         await host.RestartAsync();
 
         using var ready = await host.GetAsync("/healthz/ready");
-        Assert.Contains("\"freeSpace\":{\"status\":\"degraded\"", await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
-        using var token = await host.GetAsync("/token?service=registry&scope=repository:public/a:pull", "alice", TokenServerHost.AlicePassword);
+        Assert.Contains(
+            "\"freeSpace\":{\"status\":\"degraded\"", await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
+        using var token = await host.GetAsync(
+            "/token?service=registry&scope=repository:public/a:pull", "alice", TokenServerHost.AlicePassword);
         Assert.Equal(HttpStatusCode.OK, token.StatusCode);
 
         volume.Fill("more"); // what the reserve gave up for the start
         await host.RestartAsync(() => volume.Clear("more"));
-        await using (var database = new StateDatabase(host.Options.DatabaseFile)) Assert.Null(await new Suspensions(database).SuspendAsync("alice", "root", "", host.Clock.GetUtcNow()));
-        await Eventually.TrueAsync(async () => await StatusAsync() == HttpStatusCode.Unauthorized, TimeSpan.FromSeconds(30), () => "the suspension did not take");
+        await using (var database = new StateDatabase(host.Options.DatabaseFile))
+        {
+            Assert.Null(await new Suspensions(database).SuspendAsync("alice", "root", "", host.Clock.GetUtcNow()));
+        }
+
+        await Eventually.TrueAsync(
+            async () => await StatusAsync() == HttpStatusCode.Unauthorized, TimeSpan.FromSeconds(30), () => "the suspension did not take");
 
         async Task<HttpStatusCode> StatusAsync()
         {
@@ -64,11 +74,13 @@ public sealed class HealthEndpointTests
     public async Task A_policy_that_could_not_be_reloaded_is_degraded_and_the_last_good_one_serves_on()
     {
         await using var host = await TokenServerHost.StartAsync();
-        await File.WriteAllTextAsync(Path.Combine(host.Options.PoliciesDirectory, "policy.yaml"), "nonsense: [", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(host.Options.PoliciesDirectory, "policy.yaml"), "nonsense: [", TestContext.Current.CancellationToken);
         Assert.False(host.Service<PolicyStore>().Reload());
         using var ready = await host.GetAsync("/healthz/ready");
         Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
-        Assert.Contains("\"degraded\"", await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains(
+            "\"degraded\"", await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
         using var token = await host.GetAsync("/token?service=registry&scope=repository:public/a:pull");
         Assert.Equal(HttpStatusCode.OK, token.StatusCode);
     }
@@ -80,14 +92,17 @@ public sealed class HealthEndpointTests
         var broken = Path.Combine(host.Options.KeysPath, "20300101T000000Z-broken.pem");
         await File.WriteAllTextAsync(broken, "half of", TestContext.Current.CancellationToken);
         await ReadyAsync("\"keys\":{\"status\":\"degraded\"");
-        Assert.Contains("authindex_keys_degraded 1", await host.Client.GetStringAsync("/metrics", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains(
+            "authindex_keys_degraded 1", await host.Client.GetStringAsync("/metrics", TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
         using var token = await host.GetAsync("/token?service=registry&scope=repository:public/a:pull");
         Assert.Equal(HttpStatusCode.OK, token.StatusCode);
         File.Delete(broken);
         await ReadyAsync("\"keys\":{\"status\":\"ok\"");
 
         Task ReadyAsync(string part) => Eventually.TrueAsync(
-            async () => (await host.Client.GetStringAsync("/healthz/ready", TestContext.Current.CancellationToken)).Contains(part, StringComparison.Ordinal),
+            async () => (await host.Client.GetStringAsync("/healthz/ready", TestContext.Current.CancellationToken)).Contains(
+                part, StringComparison.Ordinal),
             TimeSpan.FromSeconds(30),
             () => $"never {part}");
     }

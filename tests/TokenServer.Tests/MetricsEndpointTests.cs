@@ -10,7 +10,8 @@ public sealed class MetricsEndpointTests
     {
         await using var server = await TokenServerHost.StartAsync();
         (await server.GetAsync("/token?service=registry&scope=repository:public/app:pull,push")).Dispose();
-        (await server.GetAsync("/token?service=registry&scope=repository:users/alice/app:pull", "alice", TokenServerHost.AlicePassword)).Dispose();
+        (await server.GetAsync(
+            "/token?service=registry&scope=repository:users/alice/app:pull", "alice", TokenServerHost.AlicePassword)).Dispose();
         (await server.GetAsync("/token?service=registry", "alice", "wrong")).Dispose();
 
         var page = await PageAsync(server);
@@ -49,11 +50,17 @@ public sealed class MetricsEndpointTests
         foreach (var line in (await PageAsync(server)).Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             if (line.StartsWith("# TYPE ", StringComparison.Ordinal)) known.Add(line.Split(' ')[2]);
-            else if (line[0] != '#') Assert.Contains(known, name => line.Split('{', ' ')[0] is var sample && (sample == name || ((string[])["_bucket", "_sum", "_count"]).Any(part => sample == name + part)));
+            else if (line[0] != '#')
+            {
+                Assert.Contains(
+                    known, name => line.Split('{', ' ')[0] is var sample
+                    && (sample == name || ((string[])["_bucket", "_sum", "_count"]).Any(part => sample == name + part)));
+            }
         }
 
         Assert.NotEmpty(known);
     }
 
-    private static Task<string> PageAsync(TokenServerHost server) => server.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);
+    private static Task<string> PageAsync(TokenServerHost server) =>
+        server.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);
 }

@@ -72,17 +72,24 @@ public sealed class StoppingTests : IDisposable
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    /// <summary>Initialises and starts the built program, of the configuration that the tests were built in, and waits until it is ready.</summary>
+    /// <summary>
+    /// Initialises and starts the built program, of the configuration that the tests were built in, and waits until it is ready.
+    /// </summary>
     private async Task<(ChildProcess Server, Uri Address)> ServeAsync(params string[] settings)
     {
-        var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "TokenServer", Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/')), "TokenServer"));
+        var program = Path.GetFullPath(
+            Path.Combine(
+                AppContext.BaseDirectory, "..", "..", "TokenServer", Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/')),
+                "TokenServer"));
         Directory.CreateDirectory(folder["policies"]);
         await File.WriteAllTextAsync(folder["policies/policy.yaml"], TokenServerHost.Policy, Stop);
         string[] shared = ["--data", folder["data"], "--set", $"tokenServer.policiesDirectory={folder["policies"]}"];
         var made = await ChildProcess.RunAsync(program, ["init", .. shared]);
         Assert.True(made.ExitCode == 0, made.All);
         string[] own = ["listen=127.0.0.1:0", "logLevel=warning", .. settings];
-        var server = ChildProcess.Start(program, ["serve", .. shared, "--ready-file", folder["ready"], .. own.SelectMany(s => (string[])["--set", "tokenServer." + s])]);
+        var server = ChildProcess.Start(
+            program,
+            ["serve", .. shared, "--ready-file", folder["ready"], .. own.SelectMany(s => (string[])["--set", "tokenServer." + s])]);
         await Eventually.TrueAsync(() => File.Exists(folder["ready"]) || server.HasExited, TimeSpan.FromMinutes(1), () => server.Error);
         Assert.False(server.HasExited, server.Error);
         return (server, new Uri((await File.ReadAllTextAsync(folder["ready"], Stop)).Trim()));
@@ -91,12 +98,16 @@ public sealed class StoppingTests : IDisposable
     private async Task<SlowBody> BodyAsync()
     {
         var password = (await File.ReadAllTextAsync(folder["data/initial-admin-password"], Stop)).Trim();
-        return new SlowBody(Encoding.UTF8.GetBytes(Form + Uri.EscapeDataString(password))) { Headers = { ContentType = new MediaTypeHeaderValue("application/x-www-form-urlencoded") } };
+        return new SlowBody(
+            Encoding.UTF8.GetBytes(
+                Form + Uri.EscapeDataString(
+                    password))) { Headers = { ContentType = new MediaTypeHeaderValue("application/x-www-form-urlencoded") } };
     }
 
     private async Task<HttpResponseMessage> PostAsync(Uri address, SlowBody body)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, "/token")) { Content = body, Headers = { ExpectContinue = true } };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, new Uri(address, "/token")) { Content = body, Headers = { ExpectContinue = true } };
         return await http.SendAsync(request, Stop);
     }
 

@@ -23,7 +23,11 @@ public sealed class TelemetryTests
     public async Task A_path_that_clients_made_up_is_no_label()
     {
         await using var server = await TokenServerHost.StartAsync();
-        foreach (var path in (string[])["/made-up", "/index/v1/repositories/team/secret-name", "/token"]) (await server.GetAsync(path)).Dispose();
+        foreach (var path in (string[])["/made-up", "/index/v1/repositories/team/secret-name", "/token"])
+        {
+            (await server.GetAsync(path)).Dispose();
+        }
+
         using var odd = new HttpRequestMessage(new HttpMethod("MADEUP"), "/token");
         (await server.Client.SendAsync(odd, TestContext.Current.CancellationToken)).Dispose();
 
@@ -42,12 +46,16 @@ public sealed class TelemetryTests
     public async Task The_access_log_tells_who_was_given_what_and_by_which_decision()
     {
         await using var server = await TokenServerHost.StartAsync(o => o.AccessLog = true);
-        (await server.GetAsync("/token?service=registry&scope=repository:users/alice/app:pull", "alice", TokenServerHost.AlicePassword)).Dispose();
+        (await server.GetAsync(
+            "/token?service=registry&scope=repository:users/alice/app:pull", "alice", TokenServerHost.AlicePassword)).Dispose();
         (await server.GetAsync("/token?service=registry", "alice", "a wrong password")).Dispose();
 
-        await Eventually.TrueAsync(() => server.Log.Lines.Count(l => l.StartsWith("Information GET /token", StringComparison.Ordinal)) == 2, TimeSpan.FromSeconds(10), () => server.Log.Text);
+        await Eventually.TrueAsync(
+            () => server.Log.Lines.Count(l => l.StartsWith("Information GET /token", StringComparison.Ordinal)) == 2,
+            TimeSpan.FromSeconds(10), () => server.Log.Text);
         var given = Assert.Single(server.Log.Lines, l => l.Contains(" status=200 ", StringComparison.Ordinal));
-        Assert.Matches(@"^Information GET /token repository=- status=200 received=0 sent=\d+ ms=[\d.]+ account=alice address=127\.0\.0\.1 token=[\w-]{22} decision=[0-9A-Z]{8}$", given);
+        Assert.Matches(
+            @"^Information GET /token repository=- status=200 received=0 sent=\d+ ms=[\d.]+ account=alice address=127\.0\.0\.1 token=[\w-]{22} decision=[0-9A-Z]{8}$", given);
         var refused = Assert.Single(server.Log.Lines, l => l.Contains(" status=401 ", StringComparison.Ordinal));
         Assert.Matches(@"account=- address=127\.0\.0\.1 token=- decision=[0-9A-Z]{8}$", refused);
         Assert.DoesNotContain(TokenServerHost.AlicePassword, server.Log.Text, StringComparison.Ordinal);
@@ -63,7 +71,9 @@ public sealed class TelemetryTests
         request.Headers.TransferEncodingChunked = true; // as registries send reports
         request.Headers.Authorization = TokenServerHost.Basic("registry", TokenServerHost.Credential);
         (await server.Client.SendAsync(request, TestContext.Current.CancellationToken)).Dispose();
-        await Eventually.MetricsAsync(server.Client, server.Client.BaseAddress!, $@"\nauthindex_http_received_bytes_total\{{route=""/index/v1/events""\}} {report.Length}\n");
+        await Eventually.MetricsAsync(
+            server.Client, server.Client.BaseAddress!,
+            $@"\nauthindex_http_received_bytes_total\{{route=""/index/v1/events""\}} {report.Length}\n");
     }
 
     [Fact]
@@ -72,7 +82,9 @@ public sealed class TelemetryTests
         await using var server = await TokenServerHost.StartAsync();
         using var tcp = new TcpClient();
         await tcp.ConnectAsync(IPAddress.Loopback, server.Address.Port, TestContext.Current.CancellationToken);
-        const string request = "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n80000000\r\nabc";
+        const string request =
+            "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: "
+            + "chunked\r\n\r\n80000000\r\nabc";
         await tcp.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request), TestContext.Current.CancellationToken);
         using var answer = new StreamReader(tcp.GetStream());
         Assert.Equal("HTTP/1.1 400 Bad Request", await answer.ReadLineAsync(TestContext.Current.CancellationToken));

@@ -14,7 +14,8 @@ public sealed class TokenServerEndpointTests
         var (context, request) = (new DefaultHttpContext(), new CutRequest());
         context.Features.Set<IHttpRequestLifetimeFeature>(request);
         context.Features.Set<IHttpMaxRequestBodySizeFeature>(request);
-        (context.Request.Method, context.Request.Path, context.Request.ContentType, context.Request.Body) = ("POST", "/token", "application/x-www-form-urlencoded", new CutBody());
+        (context.Request.Method, context.Request.Path, context.Request.ContentType, context.Request.Body) =
+            ("POST", "/token", "application/x-www-form-urlencoded", new CutBody());
 
         await server.Service<TokenServerEndpoint>().HandleAsync(context);
 

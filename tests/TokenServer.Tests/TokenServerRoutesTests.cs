@@ -47,11 +47,13 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     [Fact]
     public void These_rows_are_open_to_anyone_and_no_others() => Assert.Equal(
         [
-            "GET /token", "POST /token", "GET,HEAD /.well-known/jwks.json", "GET,HEAD /.well-known/oauth-authorization-server", "POST /revoke",
+            "GET /token", "POST /token", "GET,HEAD /.well-known/jwks.json", "GET,HEAD /.well-known/oauth-authorization-server",
+                "POST /revoke",
             "GET,HEAD /index/v1/repositories", "GET,HEAD /index/v1/repositories/{name}",
             "GET,HEAD /healthz/live", "GET,HEAD /healthz/ready", "GET /metrics", "GET,HEAD /",
         ],
-        Table.All.Where(r => r.Access is not (RouteAccess.Registry or RouteAccess.Account)).Select(r => $"{string.Join(',', r.Methods)} {r.Path}"));
+        Table.All.Where(r => r.Access is not (RouteAccess.Registry or RouteAccess.Account))
+        .Select(r => $"{string.Join(',', r.Methods)} {r.Path}"));
 
     [Fact]
     public void Whoever_shows_nothing_is_somebody_in_the_search_only() => Assert.Equal(
@@ -74,7 +76,8 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     {
         foreach (var wrong in (AuthenticationHeaderValue[])
             [
-                TokenServerHost.Basic("alice", "wrong"), TokenServerHost.Basic("registry", "wrong"), TokenServerHost.Basic("nobody", "x"), TokenServerHost.Basic("", ""),
+                TokenServerHost.Basic("alice", "wrong"), TokenServerHost.Basic("registry", "wrong"), TokenServerHost.Basic("nobody", "x"),
+                    TokenServerHost.Basic("", ""),
                 TokenServerHost.Basic("registry", ""), TokenServerHost.Basic("other", TokenServerHost.Credential),
                 new("Basic", "%"), new("Bearer", "x.y.z"), new("Digest", "x"),
             ])
@@ -92,8 +95,10 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
         var access = (await host.MakeAsync(new { name = "x" }))["token"]!.ToString();
         foreach (var account in (AuthenticationHeaderValue[])
             [
-                TokenServerHost.Basic("alice", TokenServerHost.AlicePassword), TokenServerHost.Basic("admin", TokenServerHost.AdminPassword),
-                TokenServerHost.Basic("alice", access), TokenServerHost.Basic("registry", access), TokenServerHost.Basic("registry", token), new("Bearer", token),
+                TokenServerHost.Basic("alice", TokenServerHost.AlicePassword),
+                    TokenServerHost.Basic("admin", TokenServerHost.AdminPassword),
+                TokenServerHost.Basic("alice", access), TokenServerHost.Basic("registry", access), TokenServerHost.Basic("registry", token),
+                    new("Bearer", token),
             ])
         {
             using var answer = await SendAsync(host, method, path, account);
@@ -107,7 +112,8 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     {
         var (token, refresh) = (await TokenAsync(host), await host.LoginAsync());
         foreach (var other in (AuthenticationHeaderValue[])
-            [Registry, new("Bearer", TokenServerHost.Credential), new("Bearer", token), TokenServerHost.Basic("alice", token), TokenServerHost.Basic("", refresh), TokenServerHost.Basic("alice", refresh)])
+            [Registry, new("Bearer", TokenServerHost.Credential), new("Bearer", token), TokenServerHost.Basic("alice", token),
+                TokenServerHost.Basic("", refresh), TokenServerHost.Basic("alice", refresh)])
         {
             using var answer = await SendAsync(host, method, path, other);
             await AssertRefusedAsync(answer, method);
@@ -141,7 +147,8 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
         var access = (await own.MakeAsync(new { name = "x" }))["token"]!.ToString();
         Assert.Null(await own.Service<Suspensions>().SuspendAsync("alice", "admin", "", own.Clock.GetUtcNow()));
         own.Service<RevocationWatch>().Wake();
-        await Eventually.TrueAsync(() => own.Service<SuspendedAccounts>().Count == 1, TimeSpan.FromSeconds(30), () => "the suspension was not noticed");
+        await Eventually.TrueAsync(
+            () => own.Service<SuspendedAccounts>().Count == 1, TimeSpan.FromSeconds(30), () => "the suspension was not noticed");
         foreach (var shown in (AuthenticationHeaderValue[])
             [TokenServerHost.Basic("alice", TokenServerHost.AlicePassword), TokenServerHost.Basic("alice", access), new("Bearer", token)])
         {
@@ -158,7 +165,11 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
         var made = await host.MakeAsync(new { name = "x" });
         var access = made["token"]!.ToString();
         var token = await TokenAsync(host, "alice", access);
-        using (var ended = await host.AccountAsync(HttpMethod.Delete, $"/{made["id"]}", "alice", TokenServerHost.AlicePassword)) Assert.Equal(HttpStatusCode.NoContent, ended.StatusCode);
+        using (var ended = await host.AccountAsync(HttpMethod.Delete, $"/{made["id"]}", "alice", TokenServerHost.AlicePassword))
+        {
+            Assert.Equal(HttpStatusCode.NoContent, ended.StatusCode);
+        }
+
         foreach (var shown in (AuthenticationHeaderValue[])[TokenServerHost.Basic("alice", access), new("Bearer", token)])
         {
             using var answer = await SendAsync(host, method, path, shown);
@@ -187,7 +198,8 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
         var statuses = new List<HttpStatusCode>();
         foreach (var type in (string[])["application/json", "application/x-www-form-urlencoded"])
         {
-            using var content = new ByteArrayContent(new byte[row.MaxBody + 1]) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
+            using var content = new ByteArrayContent(
+                new byte[row.MaxBody + 1]) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
             using var answer = await SendAsync(host, method, path, CredentialsFor(method, path), content);
             statuses.Add(answer.StatusCode);
         }
@@ -220,7 +232,8 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
         Table.All.Single(r => r.Path == path && r.Methods.Contains(method));
 
     private static string HeadersOf(HttpResponseMessage answer) => string.Join('\n', answer.Headers.Concat(answer.Content.Headers)
-        .Where(h => h.Key is not ("Date" or "X-Request-ID" or "Transfer-Encoding")).Select(h => $"{h.Key}: {string.Join(", ", h.Value)}").Order(StringComparer.Ordinal));
+        .Where(h => h.Key is not ("Date" or "X-Request-ID" or "Transfer-Encoding")).Select(h => $"{h.Key}: {string.Join(", ", h.Value)}")
+        .Order(StringComparer.Ordinal));
 
     private static TheoryData<string, string> Of(Func<TokenServerRoute, bool> isMeant)
     {
@@ -237,13 +250,16 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     private static TokenServerRoutes Build()
     {
         var constructor = typeof(TokenServerRoutes).GetConstructors().Single();
-        return (TokenServerRoutes)constructor.Invoke([.. constructor.GetParameters().Select(p => RuntimeHelpers.GetUninitializedObject(p.ParameterType))]);
+        return (TokenServerRoutes)constructor.Invoke(
+            [.. constructor.GetParameters().Select(p => RuntimeHelpers.GetUninitializedObject(p.ParameterType))]);
     }
 
     private static async Task<HttpResponseMessage> SendAsync(
         TokenServerHost host, string method, string path, AuthenticationHeaderValue? credentials, HttpContent? content = null)
     {
-        using var request = new HttpRequestMessage(new HttpMethod(method), path.Replace("{name}", "public/app", StringComparison.Ordinal).Replace("{id}", "x", StringComparison.Ordinal))
+        using var request = new HttpRequestMessage(
+            new HttpMethod(method),
+            path.Replace("{name}", "public/app", StringComparison.Ordinal).Replace("{id}", "x", StringComparison.Ordinal))
         {
             Content = content,
             Headers = { Authorization = credentials, ExpectContinue = content is not null },

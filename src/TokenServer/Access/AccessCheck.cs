@@ -21,7 +21,9 @@ internal sealed class AccessCheck(
     public Result<RegistryService> Registry(RouteRequest request)
     {
         if (!BasicCredentials.TryRead(request.Http.Headers.Authorization, out var credentials, out var malformed)) return malformed;
-        var registry = credentials is null ? null : services.FirstOrDefault(s => s.Name == credentials.User && s.Knows(credentials.Password));
+        var registry = credentials is null
+            ? null
+            : services.FirstOrDefault(s => s.Name == credentials.User && s.Knows(credentials.Password));
         if (registry is not null) return registry;
         return ErrorAnswer.Unauthorized("only registries may ask here, with their service name and credential");
     }

@@ -31,7 +31,8 @@ internal sealed class AccountTokensEndpoint(
     // An account whose directory is away may pull, and no more.
     private static readonly TimeSpan Outage = TimeSpan.FromSeconds(10);
 
-    private static readonly ErrorAnswer PasswordOnly = ErrorAnswer.Forbidden("tokens are made and ended with the account's password, not with a token");
+    private static readonly ErrorAnswer PasswordOnly = ErrorAnswer.Forbidden(
+        "tokens are made and ended with the account's password, not with a token");
 
     /// <summary>
     /// Lists the account's tokens. A token that was cut down to less than its account may is told of itself, and of no other.
@@ -65,27 +66,33 @@ internal sealed class AccountTokensEndpoint(
         }
 
         var body = await request.ReadBodyAsync();
-        if (!AccessTokenRequest.TryRead(body.Span, out var wanted, out var problem) || !wanted.TryCheck(limits, out var lifetime, out var narrowing, out problem))
+        if (!AccessTokenRequest.TryRead(body.Span, out var wanted, out var problem)
+            || !wanted.TryCheck(limits, out var lifetime, out var narrowing, out problem))
         {
             return ErrorAnswer.InvalidRequest(problem);
         }
 
         if (Obstacle(caller.Who) is { } obstacle) return obstacle;
 
-        var (grant, secret, refusal) = await factory.MakeAccessAsync(caller.Who.Account, caller.Who.Origin, wanted.Name, lifetime, narrowing, caller.Who.EndingsSeen);
+        var (grant, secret, refusal) = await factory.MakeAccessAsync(
+            caller.Who.Account, caller.Who.Origin, wanted.Name, lifetime, narrowing, caller.Who.EndingsSeen);
         if (refusal == GrantRefusal.AccountEnded)
         {
-            return report.NotSignedIn(new SignInResult(SignInOutcome.Overtaken, null), caller.Who.Account, caller.Address, NoService, time.GetUtcNow());
+            return report.NotSignedIn(
+                new SignInResult(SignInOutcome.Overtaken, null), caller.Who.Account, caller.Address, NoService, time.GetUtcNow());
         }
 
         if (refusal is not null)
         {
-            return ErrorAnswer.LimitReached($"you have {limits.AccessPerAccount} access tokens, the most that an account may have: end one first");
+            return ErrorAnswer.LimitReached(
+                $"you have {limits.AccessPerAccount} access tokens, the most that an account may have: end one first");
         }
 
         GrantLog.Made(log, grant);
         acts.Created(grant, caller.Address);
-        return new JsonAnswer(StatusCodes.Status201Created, JsonBytes.Write((grant, limits, secret), static (json, made) => GrantJson.Write(json, made.grant, made.limits, made.secret)));
+        return new JsonAnswer(
+            StatusCodes.Status201Created,
+            JsonBytes.Write((grant, limits, secret), static (json, made) => GrantJson.Write(json, made.grant, made.limits, made.secret)));
     }
 
     /// <summary>Ends one of the account's tokens.</summary>
@@ -103,7 +110,8 @@ internal sealed class AccountTokensEndpoint(
     {
         if (who.PullOnly is not null) return ErrorAnswer.Unavailable(Outage);
         return who.IsFoundByPasswordOnly
-            ? ErrorAnswer.Forbidden("the account is found with its password or OIDC token only, so no token of this server can stand for it")
+            ? ErrorAnswer.Forbidden(
+                "the account is found with its password or OIDC token only, so no token of this server can stand for it")
             : null;
     }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Protocol;
 using Microsoft.AspNetCore.WebUtilities;

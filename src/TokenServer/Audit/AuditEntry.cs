@@ -142,7 +142,12 @@ internal sealed record AuditEntry(
             using var document = JsonDocument.Parse(line);
             if (document.RootElement.ValueKind != JsonValueKind.Object) return "it is no JSON object";
             var fields = new AuditFields(document.RootElement);
-            if (!DateTimeOffset.TryParseExact(fields.Text("time"), AuditFile.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)) return "its 'time' is none";
+            if (!DateTimeOffset.TryParseExact(
+                fields.Text("time"), AuditFile.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
+            {
+                return "its 'time' is none";
+            }
+
             if (!AuditOutcomes.TryParse(fields.Text("outcome"), out var outcome)) return "its 'outcome' is none";
             var read = new AuditEntry(
                 time,
@@ -163,7 +168,9 @@ internal sealed record AuditEntry(
                 Grant = fields.TextIfAny("grant"),
                 GrantName = fields.TextIfAny("grantName"),
                 Count = fields.NumberIfAny("count") ?? 1,
-                Since = DateTimeOffset.TryParseExact(fields.TextIfAny("since"), AuditFile.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var since) ? since : null,
+                Since = DateTimeOffset.TryParseExact(
+                    fields.TextIfAny("since"), AuditFile.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal,
+                    out var since) ? since : null,
                 Omitted = (int)(fields.NumberIfAny("omitted") ?? 0),
             };
             if (fields.Problem is null) entry = read;
@@ -182,7 +189,8 @@ internal sealed record AuditEntry(
         json.WriteEndArray();
     }
 
-    private static DateTimeOffset WholeMilliseconds(DateTimeOffset time) => new(time.UtcTicks - (time.UtcTicks % TimeSpan.TicksPerMillisecond), TimeSpan.Zero);
+    private static DateTimeOffset WholeMilliseconds(DateTimeOffset time) =>
+        new(time.UtcTicks - (time.UtcTicks % TimeSpan.TicksPerMillisecond), TimeSpan.Zero);
 }
 
 /// <summary>A scope that was refused.</summary>

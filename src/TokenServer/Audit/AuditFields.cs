@@ -36,7 +36,11 @@ internal sealed class AuditFields
     public IReadOnlyList<string> Texts(string key)
     {
         if (Value(key, JsonValueKind.Array) is not { } array) return [];
-        if (array.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)) return [.. array.EnumerateArray().Select(item => TextOf(item, key))];
+        if (array.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
+        {
+            return [.. array.EnumerateArray().Select(item => TextOf(item, key))];
+        }
+
         Complain($"its '{key}' holds more than texts");
         return [];
     }
@@ -44,7 +48,11 @@ internal sealed class AuditFields
     public IEnumerable<AuditFields> Objects(string key)
     {
         if (Value(key, JsonValueKind.Array) is not { } array) return [];
-        if (array.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Object)) return array.EnumerateArray().Select(item => new AuditFields(item, this));
+        if (array.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Object))
+        {
+            return array.EnumerateArray().Select(item => new AuditFields(item, this));
+        }
+
         Complain($"its '{key}' holds more than objects");
         return [];
     }

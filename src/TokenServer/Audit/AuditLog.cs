@@ -12,7 +12,8 @@ namespace AuthIndex.TokenServer.Audit;
 /// the lines still waiting, at most <see cref="Waiting"/>; at a loss of power also what the system had not yet written; while the
 /// disk refuses, everything beyond the waiting ones, which is counted.
 /// </summary>
-internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, BackgroundLoops loops, ILogger<AuditLog> log) : QueuedWriter<AuditLog.Line>("auditLog", loops, Waiting)
+internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, BackgroundLoops loops, ILogger<AuditLog> log)
+    : QueuedWriter<AuditLog.Line>("auditLog", loops, Waiting)
 {
     /// <summary>How many lines may wait to be written.</summary>
     public const int Waiting = 10_000;

@@ -27,7 +27,8 @@ internal sealed class AuditReader(Action<AuditProblem> warn)
     public AuditFinding? Find(IEnumerable<string> files, string decision, CancellationToken cancellation)
     {
         var wanted = AuditQuery.Canonical(decision);
-        return files.Select(file => Read(file, cancellation).LastOrDefault(f => AuditQuery.Canonical(f.Entry.Decision) == wanted)).FirstOrDefault(f => f is not null);
+        return files.Select(file => Read(file, cancellation).LastOrDefault(f => AuditQuery.Canonical(f.Entry.Decision) == wanted))
+            .FirstOrDefault(f => f is not null);
     }
 
     /// <summary>The newest entry of an account's; null when no file holds one.</summary>
@@ -36,7 +37,10 @@ internal sealed class AuditReader(Action<AuditProblem> warn)
     /// <param name="refusedOnly">Whether only what was refused counts, in whole or in part, or could not be signed in.</param>
     /// <param name="cancellation">Stops the search.</param>
     public AuditFinding? FindLast(IEnumerable<string> files, string account, bool refusedOnly, CancellationToken cancellation) =>
-        files.Select(file => Read(file, cancellation).LastOrDefault(f => f.Entry.Account == account && !(refusedOnly && f.Entry.Outcome == AuditOutcome.Granted))).FirstOrDefault(f => f is not null);
+        files.Select(
+            file => Read(file, cancellation)
+            .LastOrDefault(f => f.Entry.Account == account && !(refusedOnly && f.Entry.Outcome == AuditOutcome.Granted)))
+            .FirstOrDefault(f => f is not null);
 
     /// <summary>The decisions of one file, in its order; administrative acts are not among them.</summary>
     public IEnumerable<AuditFinding> Read(string file, CancellationToken cancellation)
@@ -48,7 +52,9 @@ internal sealed class AuditReader(Action<AuditProblem> warn)
         {
             cancellation.ThrowIfCancellationRequested();
             AuditEntry? entry = null;
-            var problem = line is { } text ? IsBlank(text.Span) || AdministrativeAct.IsOne(text.Span) ? null : AuditEntry.Parse(text, out entry) : $"it is longer than {AuditLines.MaxLength} bytes";
+            var problem = line is { } text ? IsBlank(text.Span) || AdministrativeAct.IsOne(text.Span)
+                ? null
+                : AuditEntry.Parse(text, out entry) : $"it is longer than {AuditLines.MaxLength} bytes";
             if (problem is not null) warn(new AuditProblem(file, number, $"the line is passed over: {problem}"));
             else if (entry is not null) yield return new AuditFinding(entry, file, number);
         }

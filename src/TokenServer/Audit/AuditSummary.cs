@@ -42,7 +42,9 @@ internal sealed class AuditSummary(AuditLog audit, AuditOptions options, Backgro
             return true;
         }
 
-        if (entry.Account.Length == 0 && entry.SignedInBy is not null && (perAddress.Take(address) is not null || inAll.Take(null) is not null))
+        if (entry.Account.Length == 0
+            && entry.SignedInBy is not null
+            && (perAddress.Take(address) is not null || inAll.Take(null) is not null))
         {
             Omit(entry);
             return false;
@@ -84,7 +86,11 @@ internal sealed class AuditSummary(AuditLog audit, AuditOptions options, Backgro
                 return true;
             }
 
-            if (gathered.Count < MaxGathered) gathered.Add(key, new Gathered { Begun = Clock.GetUtcNow(), Last = entry, Since = entry.Time });
+            if (gathered.Count < MaxGathered)
+            {
+                gathered.Add(key, new Gathered { Begun = Clock.GetUtcNow(), Last = entry, Since = entry.Time });
+            }
+
             return false;
         }
     }
@@ -110,7 +116,9 @@ internal sealed class AuditSummary(AuditLog audit, AuditOptions options, Backgro
             }
 
             if (omitted == 0 || !(all || now - omittedSince >= TimeSpan.FromMinutes(1))) return;
-            var reason = string.Create(CultureInfo.InvariantCulture, $"{omitted} requests of anonymous callers were refused that have no line of their own; this is the last of them");
+            var reason = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{omitted} requests of anonymous callers were refused that have no line of their own; this is the last of them");
             audit.Add(lastOmitted! with { Count = omitted, Since = omittedSince, Reason = reason });
             (omitted, lastOmitted) = (0, null);
         }
@@ -130,9 +138,11 @@ internal sealed class AuditSummary(AuditLog audit, AuditOptions options, Backgro
 
     /// <summary>What makes two grants the same for somebody who reads the log.</summary>
     private readonly record struct GrantKey(
-        string Account, string? SignedInBy, string? Grant, string? Address, string? Service, string? Policy, string Groups, string Asked, string Granted, string AllowedBy)
+        string Account, string? SignedInBy, string? Grant, string? Address, string? Service, string? Policy, string Groups, string Asked,
+        string Granted, string AllowedBy)
     {
         public static GrantKey Of(AuditEntry e) => new(
-            e.Account, e.SignedInBy, e.Grant, e.Address, e.Service, e.Policy, string.Join('\n', e.Groups), string.Join('\n', e.Asked), string.Join('\n', e.Granted), string.Join('\n', e.AllowedBy));
+            e.Account, e.SignedInBy, e.Grant, e.Address, e.Service, e.Policy, string.Join('\n', e.Groups), string.Join('\n', e.Asked),
+            string.Join('\n', e.Granted), string.Join('\n', e.AllowedBy));
     }
 }

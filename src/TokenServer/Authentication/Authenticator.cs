@@ -68,7 +68,9 @@ internal sealed class Authenticator(
     {
         if (grant is null)
         {
-            var owner = oidc.Owns(account) ? suspended.Check(oidc.FindIssued(account, signIn)) : await LookUpAsync(account, cancellationToken);
+            var owner = oidc.Owns(account)
+                ? suspended.Check(oidc.FindIssued(account, signIn))
+                : await LookUpAsync(account, cancellationToken);
             return new SignInResult(owner, null);
         }
 

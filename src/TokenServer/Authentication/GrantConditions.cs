@@ -42,7 +42,8 @@ internal static class GrantConditions
         SignInOutcome.SignedIn who when who.Account == grant.Account =>
             (SignInOutcome?)Problem(grant, who, now) ?? (grant.Kind == TokenKind.Refresh ? who : who with { SignedInBy = SignIn.Token }),
         SignInOutcome.Unavailable outage => outage,
-        SignInOutcome.Refused { Reason: var reason } => new SignInOutcome.Refused($"the account of the {grant.KindName} may not sign in: {reason}")
+        SignInOutcome.Refused { Reason: var reason } =>
+            new SignInOutcome.Refused($"the account of the {grant.KindName} may not sign in: {reason}")
         {
             Told = $"the account of the {grant.KindName} may not sign in any more",
         },

@@ -24,10 +24,9 @@ internal sealed record BackupContent(int Format, string State, DateTimeOffset Ma
 /// The layout of a backup, everything in it for its owner alone:
 /// <code>
 /// authindex-token-server-backup    says what the folder is
-/// backup.json                      names the state folder and every file in it with its digest and mode; absent until the first backup is whole
-/// state-…/data/…                   the data directory without the registry's part
-/// state-…/keys/…, htpasswd         signing keys and accounts, where the configuration has them elsewhere
-/// state-…/policies/…               a copy of the policies for people; no restore touches policies
+/// backup.json names the state folder and every file in it with its digest and mode; absent until the first backup is whole
+/// state-…/data/… the data directory without the registry's part state-…/keys/…, htpasswd signing keys and accounts, where the
+/// configuration has them elsewhere state-…/policies/… a copy of the policies for people; no restore touches policies
 /// </code>
 /// </summary>
 internal static class BackupFolder
@@ -37,13 +36,16 @@ internal static class BackupFolder
     private const string StatePrefix = "state-";
     private const UnixFileMode Permissions = (UnixFileMode)0x1ff; // never setuid and its like: no file of the state is a program
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private static readonly JsonSerializerOptions Json = new(
+        JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
     /// <summary>Whether the folder is that of a backup, finished or not.</summary>
     public static bool Is(string root) => File.Exists(Marker(root));
 
     /// <summary>Says what the folder is.</summary>
-    public static void Mark(string root) => DurableFile.Create(Marker(root), "A backup of an AuthIndex token server, secrets included; restore it with: authindex restore\n"u8);
+    public static void Mark(string root) =>
+        DurableFile.Create(Marker(root), "A backup of an AuthIndex token server, secrets included; restore it with: authindex restore\n"u8);
 
     /// <summary>Makes a new state folder.</summary>
     public static string NewState(string root, DateTimeOffset now)
@@ -56,11 +58,15 @@ internal static class BackupFolder
     /// <summary>Removes every state folder but one: those of older backups, and of one that was interrupted.</summary>
     public static void RemoveStatesBut(string root, string? kept)
     {
-        foreach (var state in Directory.GetDirectories(root, StatePrefix + "*").Where(s => Path.GetFileName(s) != kept)) Directory.Delete(state, recursive: true);
+        foreach (var state in Directory.GetDirectories(root, StatePrefix + "*").Where(s => Path.GetFileName(s) != kept))
+        {
+            Directory.Delete(state, recursive: true);
+        }
     }
 
     /// <summary>Makes a state the backup's content, from one moment to the next.</summary>
-    public static void Commit(string root, BackupContent content) => DurableFile.Replace(ContentPath(root), JsonSerializer.SerializeToUtf8Bytes(content, Json));
+    public static void Commit(string root, BackupContent content) =>
+        DurableFile.Replace(ContentPath(root), JsonSerializer.SerializeToUtf8Bytes(content, Json));
 
     /// <summary>The state that the backup holds; null before the first one is whole.</summary>
     /// <exception cref="OperatorException">It cannot be understood.</exception>
@@ -70,7 +76,13 @@ internal static class BackupFolder
         try
         {
             var content = JsonSerializer.Deserialize<BackupContent>(File.ReadAllBytes(ContentPath(root)), Json);
-            if (content is { Format: 1 } && content.State.StartsWith(StatePrefix, StringComparison.Ordinal) && !content.State.Contains('/', StringComparison.Ordinal) && content.Files.All(IsSound)) return content;
+            if (content is { Format: 1 }
+                && content.State.StartsWith(StatePrefix, StringComparison.Ordinal)
+                && !content.State.Contains('/', StringComparison.Ordinal)
+                && content.Files.All(IsSound))
+            {
+                return content;
+            }
         }
         catch (JsonException)
         {

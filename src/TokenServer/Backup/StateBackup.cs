@@ -22,12 +22,19 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
     public BackupContent Run(string target, bool withAuditLog)
     {
         var files = new StateFiles(options);
-        if (KeyDirectory.List(options.KeysPath).Count == 0) throw new OperatorException($"there is no token server in {Path.GetFullPath(options.DataDirectory)}: {options.KeysPath} holds no signing key; --data names the data directory");
+        if (KeyDirectory.List(options.KeysPath).Count == 0)
+        {
+            throw new OperatorException(
+                $"there is no token server in {Path.GetFullPath(options.DataDirectory)}: {options.KeysPath} holds no signing key; --data "
+                + $"names the data directory");
+        }
+
         RestoreMarker.DemandNone(options.DataDirectory);
         DataDirectory.DemandOutside(target, options.DataDirectory);
         if (Directory.Exists(target) && !BackupFolder.Is(target) && Directory.EnumerateFileSystemEntries(target).Any())
         {
-            throw new OperatorException($"{target} is not empty and holds no backup of a token server: name a new folder, or that of an earlier backup");
+            throw new OperatorException(
+                $"{target} is not empty and holds no backup of a token server: name a new folder, or that of an earlier backup");
         }
 
         using var held = DataDirectory.Hold(target);
@@ -45,7 +52,11 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
             if (Copy(file, Path.Combine(state, path), path, isGrowing: files.IsAuditLog(file)) is { } copy) copied.Add(copy);
         }
 
-        foreach (var folder in Directory.GetDirectories(state, "*", SearchOption.AllDirectories).Append(state).Append(target)) DurableFile.SyncDirectory(folder);
+        foreach (var folder in Directory.GetDirectories(state, "*", SearchOption.AllDirectories).Append(state).Append(target))
+        {
+            DurableFile.SyncDirectory(folder);
+        }
+
         var content = new BackupContent(1, name, now, copied);
         BackupFolder.Commit(target, content);
         BackupFolder.RemoveStatesBut(target, name);
@@ -96,7 +107,8 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
 
     private static (string Digest, long Size) Write(FileStream source, string copy, long length)
     {
-        using var target = new FileStream(copy, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = DurableFile.OwnerOnly });
+        using var target = new FileStream(
+            copy, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = DurableFile.OwnerOnly });
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[80 * 1024];
         source.Position = 0;

@@ -4,7 +4,10 @@ using AuthIndex.Hosting.Sqlite;
 
 namespace AuthIndex.TokenServer.Backup;
 
-/// <summary>Where the server's state lies, and what of it a backup takes: all that is there, so that a file that a later version adds is not forgotten.</summary>
+/// <summary>
+/// Where the server's state lies, and what of it a backup takes: all that is there, so that a file that a later version adds is not
+/// forgotten.
+/// </summary>
 internal sealed class StateFiles(TokenServerOptions options)
 {
     private const int MaxDepth = 16; // links may lead in a circle
@@ -28,15 +31,22 @@ internal sealed class StateFiles(TokenServerOptions options)
 
         if (!IsInData(options.KeysPath))
         {
-            foreach (var file in Below(options.KeysPath, 0)) yield return ($"{BackupFolder.Keys}/{Path.GetRelativePath(options.KeysPath, file)}", file);
+            foreach (var file in Below(options.KeysPath, 0))
+            {
+                yield return ($"{BackupFolder.Keys}/{Path.GetRelativePath(options.KeysPath, file)}", file);
+            }
         }
 
-        if (!IsInData(options.HtpasswdPath) && File.Exists(options.HtpasswdPath)) yield return (BackupFolder.Htpasswd, options.HtpasswdPath);
+        if (!IsInData(options.HtpasswdPath) && File.Exists(options.HtpasswdPath))
+        {
+            yield return (BackupFolder.Htpasswd, options.HtpasswdPath);
+        }
     }
 
     /// <summary>Every file of the policies.</summary>
     public IEnumerable<(string Path, string File)> Policies() =>
-        Below(Path.GetFullPath(options.PoliciesDirectory), 0).Select(f => ($"{BackupFolder.Policies}/{Path.GetRelativePath(Path.GetFullPath(options.PoliciesDirectory), f)}", f));
+        Below(Path.GetFullPath(options.PoliciesDirectory), 0)
+        .Select(f => ($"{BackupFolder.Policies}/{Path.GetRelativePath(Path.GetFullPath(options.PoliciesDirectory), f)}", f));
 
     /// <summary>Where a file of the state belongs; null for one that no restore writes.</summary>
     public string? Target(string path)
@@ -63,11 +73,14 @@ internal sealed class StateFiles(TokenServerOptions options)
     /// <summary>What a running process holds is no state, nor is the registry's part, which has a backup of its own.</summary>
     private bool IsOfState(string path) =>
         !path.StartsWith("registry/", StringComparison.Ordinal)
-        && !Path.Combine(data, path).StartsWith(options.DatabaseFile, StringComparison.Ordinal) // with its journal and the copies from before an upgrade
+        // with its journal and the copies from before an upgrade
+        && !Path.Combine(data, path).StartsWith(options.DatabaseFile, StringComparison.Ordinal)
         && Path.Combine(data, path) != options.ProcessIdPath
         && Path.Combine(data, path) != DatabaseMark.PathFor(options.DatabaseFile)
         && path != RestoreMarker.Name && Path.GetFileName(path) != SpaceReserve.Name
-        && Path.GetFileName(path) != "lock" && Path.GetExtension(path) is not (".lock" or ".tmp") && !Path.GetFileName(path).StartsWith(".writable-", StringComparison.Ordinal);
+        && Path.GetFileName(path) != "lock"
+        && Path.GetExtension(path) is not (".lock" or ".tmp")
+        && !Path.GetFileName(path).StartsWith(".writable-", StringComparison.Ordinal);
 
     private static IEnumerable<string> Below(string folder, int depth)
     {
@@ -99,5 +112,6 @@ internal sealed class StateFiles(TokenServerOptions options)
         }
     }
 
-    private static bool IsWithin(string folder, string path) => Path.GetFullPath(path).StartsWith(Path.GetFullPath(folder).TrimEnd('/') + "/", StringComparison.Ordinal);
+    private static bool IsWithin(string folder, string path) =>
+        Path.GetFullPath(path).StartsWith(Path.GetFullPath(folder).TrimEnd('/') + "/", StringComparison.Ordinal);
 }

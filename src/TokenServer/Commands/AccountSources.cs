@@ -16,7 +16,8 @@ internal sealed class AccountSources : IDisposable
     {
         directories = new LdapSources(options.Ldap, time, NullLogger<LdapSource>.Instance);
         All = File.Exists(options.HtpasswdPath)
-            ? [new HtpasswdSource(new HtpasswdFile(options.HtpasswdPath, time, NullLogger<HtpasswdFile>.Instance), passwords), .. directories.All]
+            ? [new HtpasswdSource(new HtpasswdFile(options.HtpasswdPath, time, NullLogger<HtpasswdFile>.Instance), passwords),
+                .. directories.All]
             : directories.All;
     }
 

@@ -21,7 +21,8 @@ internal static class AccountsCommand
         "warning: its tokens were revoked up to a time in the future, so the clock was wrong then or is wrong now; "
         + "they are revoked up to now instead. Check the clocks of this machine and of the registries";
 
-    public static Command Create(CommandLine line, TimeProvider time) => new("accounts", "Suspend, resume and unlock accounts, local or from a directory.")
+    public static Command Create(CommandLine line, TimeProvider time) =>
+        new("accounts", "Suspend, resume and unlock accounts, local or from a directory.")
     {
         Suspend(line, time),
         Resume(line, time),
@@ -32,14 +33,23 @@ internal static class AccountsCommand
     private static Command Suspend(CommandLine line, TimeProvider time)
     {
         var name = Name();
-        var reason = new Option<string>("--reason") { Description = "The reason, for the logs and for 'accounts list'; the account's owner does not see it.", DefaultValueFactory = _ => "" };
+        var reason = new Option<string>(
+            "--reason") { Description = "The reason, for the logs and for 'accounts list'; the account's owner does not see it.",
+                DefaultValueFactory = _ => "" };
         var force = NamedAccount.Force();
         var command = new Command("suspend", "Lock an account out: refuse its sign-ins and void its tokens.") { name, reason, force };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (options, typed, why) = (OptionsOf(line, parsed), parsed.GetValue(name)!, parsed.GetValue(reason)!);
-            if (typed.Length is 0 or > AccountName.MaxLength) throw new OperatorException($"an account name has 1 to {AccountName.MaxLength} characters");
-            if (why.Length > MaxReasonLength || why.Any(char.IsControl)) throw new OperatorException($"--reason: at most {MaxReasonLength} characters, on one line");
+            if (typed.Length is 0 or > AccountName.MaxLength)
+            {
+                throw new OperatorException($"an account name has 1 to {AccountName.MaxLength} characters");
+            }
+
+            if (why.Length > MaxReasonLength || why.Any(char.IsControl))
+            {
+                throw new OperatorException($"--reason: at most {MaxReasonLength} characters, on one line");
+            }
 
             await using var database = Open(options);
             var account = parsed.GetValue(force) ? typed : await NamedAccount.ResolveAsync(options, typed, time, cancellationToken);
@@ -112,13 +122,18 @@ internal static class AccountsCommand
     {
         var name = Name();
         var force = NamedAccount.Force();
-        var command = new Command("unlock", "Forget an account's failed sign-ins, so that a running server checks its passwords again. A lock in the directory itself stays.") { name, force };
+        var command = new Command(
+            "unlock",
+            "Forget an account's failed sign-ins, so that a running server checks its passwords again. A lock in the directory itself "
+            + "stays.") { name, force };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (options, typed) = (OptionsOf(line, parsed), parsed.GetValue(name)!);
             await using var database = Open(options);
             var holds = new SignInHolds(database, time);
-            var account = parsed.GetValue(force) || holds.Read().Any(h => AccountSpelling.Key(h.Account) == AccountSpelling.Key(typed)) ? typed : await NamedAccount.ResolveAsync(options, typed, time, cancellationToken);
+            var account = parsed.GetValue(force) || holds.Read().Any(h => AccountSpelling.Key(h.Account) == AccountSpelling.Key(typed))
+                ? typed
+                : await NamedAccount.ResolveAsync(options, typed, time, cancellationToken);
             // Failures are counted under what was typed and, where a directory was asked, under the account.
             await holds.ReleaseAsync([.. new[] { typed, account }.Distinct(StringComparer.OrdinalIgnoreCase)]);
             return Done($"unlocked {account}: a running server forgets its failed sign-ins within a second");
@@ -128,20 +143,30 @@ internal static class AccountsCommand
 
     private static Argument<string> Name() => new("NAME") { Description = "The account's name, in any spelling that signs it in." };
 
-    private static TokenServerOptions OptionsOf(CommandLine line, ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
+    private static TokenServerOptions OptionsOf(CommandLine line, ParseResult parsed) =>
+        line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 
-    /// <summary>Opens the server's database; it is made where the server has not run yet, but not in a folder that is none of its own.</summary>
+    /// <summary>
+    /// Opens the server's database; it is made where the server has not run yet, but not in a folder that is none of its own.
+    /// </summary>
     private static StateDatabase Open(TokenServerOptions options)
     {
-        if (!FileOwnership.Exists(options.DataDirectory)) throw new OperatorException($"there is no token server's data in {options.DataDirectory}: name its folder with --data, or run init to make it");
+        if (!FileOwnership.Exists(options.DataDirectory))
+        {
+            throw new OperatorException(
+                $"there is no token server's data in {options.DataDirectory}: name its folder with --data, or run init to make it");
+        }
+
         DataDirectory.Ensure(options.StatePath);
         return new StateDatabase(options.DatabaseFile);
     }
 
-    private static string WhoAmI() => Environment.GetEnvironmentVariable("SUDO_USER") is { Length: > 0 } person ? person : Environment.UserName;
+    private static string WhoAmI() =>
+        Environment.GetEnvironmentVariable("SUDO_USER") is { Length: > 0 } person ? person : Environment.UserName;
 
     private static string Describe(Suspension suspension) =>
-        $"{LogText.Clean(suspension.Account)}  since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z by {suspension.By}{(suspension.Reason.Length == 0 ? "" : $": {suspension.Reason}")}";
+        $"{LogText.Clean(suspension.Account)}  since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z by "
+        + $"{suspension.By}{(suspension.Reason.Length == 0 ? "" : $": {suspension.Reason}")}";
 
     private static int Done(string what)
     {

@@ -15,7 +15,10 @@ internal static class BackupCommand
         var directory = new Argument<DirectoryInfo>("DIR") { Description = "A new folder, or the folder of an earlier backup." };
         var auditLog = new Option<bool>("--audit-log") { Description = "Include the audit log." };
         var json = new Option<bool>("--json") { Description = "Output JSON." };
-        var command = new Command("backup", "Back up keys, accounts, credentials, certificates and the database, and a reference copy of the policies.") { directory, auditLog, json };
+        var command = new Command(
+            "backup",
+            "Back up keys, accounts, credentials, certificates and the database, and a reference copy of the policies.") { directory,
+                auditLog, json };
         command.SetAction(parsed => Run(line, parsed, json, options =>
         {
             var target = Target(parsed.GetRequiredValue(directory));
@@ -27,13 +30,20 @@ internal static class BackupCommand
     private static Command Restore(CommandLine line)
     {
         var directory = new Argument<DirectoryInfo>("DIR") { Description = "The backup." };
-        var newKeys = new Option<bool>("--new-keys") { Description = "Omit the signing keys: init creates new ones, and all previously issued tokens become invalid." };
+        var newKeys = new Option<bool>(
+            "--new-keys") { Description =
+                "Omit the signing keys: init creates new ones, and all previously issued tokens become invalid." };
         var json = new Option<bool>("--json") { Description = "Output JSON." };
-        var command = new Command("restore", "Restore a backup into a data directory without state, checking every digest. Policies are configuration and are not restored.") { directory, newKeys, json };
+        var command = new Command(
+            "restore",
+            "Restore a backup into a data directory without state, checking every digest. Policies are configuration and are not "
+            + "restored.") { directory, newKeys, json };
         command.SetAction(parsed => Run(line, parsed, json, options =>
         {
             var content = new StateRestore(options).Run(Target(parsed.GetRequiredValue(directory)), withKeys: !parsed.GetValue(newKeys));
-            Console.Error.WriteLine($"warning: what was revoked, removed or changed after {content.MadeAt:yyyy-MM-dd HH:mm:ss}Z is as it was before; docs/operations.md says what to do");
+            Console.Error.WriteLine(
+                $"warning: what was revoked, removed or changed after {content.MadeAt:yyyy-MM-dd HH:mm:ss}Z is as it was before; "
+                + $"docs/operations.md says what to do");
             return ($"{Path.GetFullPath(options.DataDirectory)} is restored from", content);
         }));
         return command;
@@ -41,14 +51,16 @@ internal static class BackupCommand
 
     private static string Target(DirectoryInfo directory) => directory.FullName.TrimEnd('/');
 
-    private static int Run(CommandLine line, ParseResult parsed, Option<bool> json, Func<TokenServerOptions, (string Text, BackupContent Content)> work)
+    private static int Run(
+        CommandLine line, ParseResult parsed, Option<bool> json, Func<TokenServerOptions, (string Text, BackupContent Content)> work)
     {
         try
         {
             var (text, content) = work(line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section));
             if (!parsed.GetValue(json))
             {
-                Console.Out.WriteLine($"{text} the token server's state of {content.MadeAt:yyyy-MM-dd HH:mm:ss}Z: {content.Files.Count} files");
+                Console.Out.WriteLine(
+                    $"{text} the token server's state of {content.MadeAt:yyyy-MM-dd HH:mm:ss}Z: {content.Files.Count} files");
                 return 0;
             }
 

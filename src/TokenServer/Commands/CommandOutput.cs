@@ -8,5 +8,6 @@ namespace AuthIndex.TokenServer.Commands;
 internal static class CommandOutput
 {
     /// <summary>Writes one JSON value on a line of standard output.</summary>
-    public static void WriteJson<T>(T value, Action<Utf8JsonWriter, T> write) => Console.Out.WriteLine(Encoding.UTF8.GetString(JsonBytes.Write(value, write)));
+    public static void WriteJson<T>(T value, Action<Utf8JsonWriter, T> write) =>
+        Console.Out.WriteLine(Encoding.UTF8.GetString(JsonBytes.Write(value, write)));
 }

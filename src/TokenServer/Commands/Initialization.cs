@@ -54,18 +54,26 @@ internal sealed class Initialization(TokenServerOptions options, TimeProvider ti
         MakeDirectory(options.KeysPath);
         var demands = options.KeyDemands;
         var files = KeyDirectory.List(options.KeysPath);
-        foreach (var algorithm in files.Count == 0 ? demands.Algorithms : demands.Algorithms.Except(files.Select(f => KeyDirectory.Read(f).Key.Algorithm), StringComparer.Ordinal))
+        foreach (var algorithm in files.Count == 0
+            ? demands.Algorithms
+            : demands.Algorithms.Except(files.Select(f => KeyDirectory.Read(f).Key.Algorithm), StringComparer.Ordinal))
         {
             output.WriteLine($"made the signing key {KeyDirectory.Create(options.KeysPath, time, algorithm)}");
         }
 
-        if (demands.Certificates && TokenAuthority.Ensure(options.KeysPath, time)) output.WriteLine($"made the certificate bundle {TokenAuthority.BundlePath(options.KeysPath)}");
+        if (demands.Certificates && TokenAuthority.Ensure(options.KeysPath, time))
+        {
+            output.WriteLine($"made the certificate bundle {TokenAuthority.BundlePath(options.KeysPath)}");
+        }
     }
 
     private void EnsureCredential(TextWriter output)
     {
         var credential = Encoding.ASCII.GetBytes(Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32)) + "\n");
-        if (DurableFile.Create(options.CredentialPath, credential)) output.WriteLine($"made the registry's credential {options.CredentialPath}");
+        if (DurableFile.Create(options.CredentialPath, credential))
+        {
+            output.WriteLine($"made the registry's credential {options.CredentialPath}");
+        }
     }
 
     /// <summary>
@@ -78,8 +86,12 @@ internal sealed class Initialization(TokenServerOptions options, TimeProvider ti
 
         var fresh = Encoding.ASCII.GetBytes(Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(18)) + "\n");
         DurableFile.Create(options.InitialPasswordPath, fresh);
-        var password = Encoding.UTF8.GetString(SecretFile.Read(options.InitialPasswordPath, "the first password", "remove it, and init makes another")).TrimEnd('\r', '\n');
-        if (PasswordHash.NewPasswordProblem(password) is { } problem) throw new OperatorException($"{options.InitialPasswordPath}: {problem}");
+        var password = Encoding.UTF8.GetString(
+            SecretFile.Read(options.InitialPasswordPath, "the first password", "remove it, and init makes another")).TrimEnd('\r', '\n');
+        if (PasswordHash.NewPasswordProblem(password) is { } problem)
+        {
+            throw new OperatorException($"{options.InitialPasswordPath}: {problem}");
+        }
 
         MakeDirectory(Path.GetDirectoryName(options.HtpasswdPath)!);
         if (!DurableFile.Create(options.HtpasswdPath, Encoding.UTF8.GetBytes($"{AdminAccount}:{PasswordHash.Make(password)}\n"))) return;

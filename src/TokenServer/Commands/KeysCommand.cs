@@ -13,7 +13,8 @@ internal static class KeysCommand
     public static Command Create(CommandLine line, TimeProvider time)
     {
         TokenServerOptions Bind(ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
-        return new Command("keys", "Manage signing keys.") { CreateList(Bind, time), CreateRotate(Bind, time), CreateCertificates(Bind, time) };
+        return new Command(
+            "keys", "Manage signing keys.") { CreateList(Bind, time), CreateRotate(Bind, time), CreateCertificates(Bind, time) };
     }
 
     private static Command CreateList(Func<ParseResult, TokenServerOptions> bind, TimeProvider time)
@@ -51,7 +52,8 @@ internal static class KeysCommand
             foreach (var file in ring.Files)
             {
                 var state = ring.StateOf(file, now);
-                Console.Out.WriteLine($"{file.Key.Id}  {file.Key.Algorithm}  {WordOf(state),-8}  {Times(ring, file, state, now)}  {file.Path}");
+                Console.Out.WriteLine(
+                    $"{file.Key.Id}  {file.Key.Algorithm}  {WordOf(state),-8}  {Times(ring, file, state, now)}  {file.Path}");
             }
 
             return 0;
@@ -63,17 +65,26 @@ internal static class KeysCommand
     {
         var algorithm = new Option<string?>("--algorithm") { Description = "ES256 or RS256 (default: the algorithm the services use)." };
         algorithm.AcceptOnlyFromAmong(TokenProfile.Es256, TokenProfile.Rs256);
-        var ahead = new Option<string?>("--ahead") { Description = "How long to publish the new key before it signs, such as 30m (default: tokenServer.keyAhead)." };
+        var ahead = new Option<string?>(
+            "--ahead") { Description = "How long to publish the new key before it signs, such as 30m (default: tokenServer.keyAhead)." };
         var leaked = new Option<bool>("--leaked") { Description = "The keys have been compromised: replace all keys immediately." };
-        var rotate = new Command("rotate", "Create a signing key that replaces the current one once registries know it. Servers notice within a second.") { algorithm, ahead, leaked };
+        var rotate = new Command(
+            "rotate",
+            "Create a signing key that replaces the current one once registries know it. Servers notice within a second.") { algorithm,
+                ahead, leaked };
         rotate.SetAction(async (parsed, cancellationToken) =>
         {
             var options = bind(parsed);
-            if (parsed.GetValue(leaked) && (parsed.GetValue(ahead) ?? parsed.GetValue(algorithm)) is not null) throw new OperatorException("--leaked withdraws every key at once: it goes with neither --ahead nor --algorithm");
+            if (parsed.GetValue(leaked) && (parsed.GetValue(ahead) ?? parsed.GetValue(algorithm)) is not null)
+            {
+                throw new OperatorException("--leaked withdraws every key at once: it goes with neither --ahead nor --algorithm");
+            }
+
             var rotation = new KeyRotation(options.KeyDemands, time);
             var output = parsed.InvocationConfiguration.Output;
             if (parsed.GetValue(leaked)) await rotation.ReplaceAllAsync(output, cancellationToken);
-            else await rotation.RotateAsync(parsed.GetValue(algorithm), Ahead(parsed.GetValue(ahead)) ?? options.KeyAhead, output, cancellationToken);
+            else await rotation.RotateAsync(
+                parsed.GetValue(algorithm), Ahead(parsed.GetValue(ahead)) ?? options.KeyAhead, output, cancellationToken);
             return 0;
         });
         return rotate;
@@ -81,7 +92,10 @@ internal static class KeysCommand
 
     private static Command CreateCertificates(Func<ParseResult, TokenServerOptions> bind, TimeProvider time)
     {
-        var certificates = new Command("certificates", "Print the path of the certificate bundle for registries that trust certificates (rootcertbundle); create the bundle if it is missing.");
+        var certificates = new Command(
+            "certificates",
+            "Print the path of the certificate bundle for registries that trust certificates (rootcertbundle); create the bundle if it is "
+            + "missing.");
         certificates.SetAction(parsed =>
         {
             var directory = bind(parsed).KeysPath;
@@ -97,12 +111,15 @@ internal static class KeysCommand
         if (text is null) return null;
         return Duration.TryParse(text, out var time) && time >= KeyRing.LeastAhead && time <= KeyRing.MostAhead
             ? time
-            : throw new OperatorException($"--ahead: '{LogText.Clean(text)}' is no duration between {KeyRing.LeastAhead.TotalMinutes:0}m and 30d: registries learn of new keys only every few minutes; for a key in wrong hands there is --leaked");
+            : throw new OperatorException(
+                $"--ahead: '{LogText.Clean(text)}' is no duration between {KeyRing.LeastAhead.TotalMinutes:0}m and 30d: registries learn "
+                + $"of new keys only every few minutes; for a key in wrong hands there is --leaked");
     }
 
     private static string Times(KeyRing ring, KeyFile file, KeyState state, DateTimeOffset now) => state switch
     {
-        KeyState.Next when KeyRing.IsMisdated(file, now) => $"signs only from {Text(file.SignsFrom)}: the clock was wrong when it was made, and 'keys rotate' replaces it",
+        KeyState.Next when KeyRing.IsMisdated(file, now) =>
+            $"signs only from {Text(file.SignsFrom)}: the clock was wrong when it was made, and 'keys rotate' replaces it",
         KeyState.Next => $"signs from {Text(file.SignsFrom)}",
         KeyState.Signing => $"since {Text(file.SignsFrom)}",
         KeyState.Retiring => $"published until {Text(ring.PublishedUntil(file))}",

@@ -20,7 +20,10 @@ internal static class LdapCommand
     public static Command Create(CommandLine line)
     {
         var directory = new Option<string?>("--directory") { Description = "Check only this directory (default: all)." };
-        var user = new Option<string?>("--user") { Description = "Walk through the whole sign-in of this user, by the name as typed. Prompts for the password, or reads it from the first line of standard input." };
+        var user = new Option<string?>(
+            "--user") { Description =
+                "Walk through the whole sign-in of this user, by the name as typed. Prompts for the password, or reads it from the first "
+                + "line of standard input." };
         var withoutPassword = new Option<bool>("--without-password") { Description = "Do not try the user's password." };
         var doctor = new Command("doctor", "Check a sign-in step by step and show where it fails.") { directory, user, withoutPassword };
         doctor.SetAction(async (parsed, cancellationToken) =>
@@ -66,7 +69,10 @@ internal static class LdapCommand
 
                 await TellHoldsAsync(who?.Account);
                 if (who is null) continue;
-                if (await TakenAsync(who.Account, directory, cancellationToken) is { } taken) Tell(new Finding("admission", Verdict.Bad, TimeSpan.Zero, taken));
+                if (await TakenAsync(who.Account, directory, cancellationToken) is { } taken)
+                {
+                    Tell(new Finding("admission", Verdict.Bad, TimeSpan.Zero, taken));
+                }
                 else TellPolicy(who);
             }
 
@@ -75,11 +81,15 @@ internal static class LdapCommand
             return isWell;
         }
 
-        /// <summary>Why the server refuses an account although the directory lets it in: an earlier source has one of that name. Null when none has.</summary>
+        /// <summary>
+        /// Why the server refuses an account although the directory lets it in: an earlier source has one of that name. Null when none
+        /// has.
+        /// </summary>
         private async Task<string?> TakenAsync(string account, DirectorySettings directory, CancellationToken cancellationToken)
         {
             using var sources = new AccountSources(options, TimeProvider.System);
-            return await TakenNames.FindAsync(account, sources.Directories.First(d => d.DirectoryName == directory.Name), sources.All, cancellationToken) switch
+            return await TakenNames.FindAsync(
+                account, sources.Directories.First(d => d.DirectoryName == directory.Name), sources.All, cancellationToken) switch
             {
                 SignInOutcome.Refused { Reason: var reason } => reason,
                 SignInOutcome.Unavailable { Reason: var reason } => reason,
@@ -93,9 +103,14 @@ internal static class LdapCommand
             if (user is null || !File.Exists(options.DatabaseFile)) return;
             await using var database = new StateDatabase(options.DatabaseFile);
             string[] names = [AccountSpelling.Key(user), .. account is null ? Array.Empty<string>() : [AccountSpelling.Key(account)]];
-            foreach (var held in new SignInHolds(database, TimeProvider.System).Read().Where(h => names.Contains(AccountSpelling.Key(h.Account))))
+            foreach (var held in new SignInHolds(database, TimeProvider.System).Read()
+                .Where(h => names.Contains(AccountSpelling.Key(h.Account))))
             {
-                Tell(new Finding("limits", Verdict.Bad, TimeSpan.Zero, $"the token server holds {LogText.Clean(held.Account)} back until {held.Until:yyyy-MM-dd HH:mm:ss}Z: {held.Reason}; 'accounts unlock {LogText.Clean(held.Account)}' releases it"));
+                Tell(
+                    new Finding(
+                        "limits", Verdict.Bad, TimeSpan.Zero,
+                        $"the token server holds {LogText.Clean(held.Account)} back until {held.Until:yyyy-MM-dd HH:mm:ss}Z: "
+                        + $"{held.Reason}; 'accounts unlock {LogText.Clean(held.Account)}' releases it"));
             }
         }
 
@@ -106,7 +121,10 @@ internal static class LdapCommand
             foreach (var problem in local.LookAlikes) Tell(new Finding("names", Verdict.Warning, TimeSpan.Zero, problem.Message));
             using var sources = new LdapSources(options.Ldap, TimeProvider.System, NullLogger<LdapSource>.Instance);
             var chosen = sources.All.Where(s => directories.Any(d => d.Name == s.DirectoryName)).ToList();
-            await foreach (var shared in SharedNames.FindAsync(options.HtpasswdPath, local, chosen, cancellationToken)) Tell(new Finding("names", Verdict.Warning, TimeSpan.Zero, shared.Message));
+            await foreach (var shared in SharedNames.FindAsync(options.HtpasswdPath, local, chosen, cancellationToken))
+            {
+                Tell(new Finding("names", Verdict.Warning, TimeSpan.Zero, shared.Message));
+            }
         }
 
         private void Tell(Finding finding)
@@ -132,7 +150,9 @@ internal static class LdapCommand
             {
                 var verb = rule.Effect == Effect.Allow ? "allows" : "denies";
                 var when = rule.When.IsEmpty ? "" : $", {rule.When}";
-                Console.Out.WriteLine($"  {rule.Id} {verb} {string.Join(' ', rule.Actions.Words)} on {string.Join(' ', rule.On)}{when} ({rule.At.File}:{rule.At.Line})");
+                Console.Out.WriteLine(
+                    $"  {rule.Id} {verb} {string.Join(' ', rule.Actions.Words)} on {string.Join(' ', rule.On)}{when} "
+                    + $"({rule.At.File}:{rule.At.Line})");
             }
         }
     }

@@ -17,7 +17,10 @@ namespace AuthIndex.TokenServer.Commands;
 internal static class NamedAccount
 {
     /// <summary>The option that takes a name as it stands.</summary>
-    public static Option<bool> Force() => new("--force") { Description = "Use the name as typed, without looking it up, for an account that exists only elsewhere or no longer exists." };
+    public static Option<bool> Force() =>
+        new(
+            "--force") { Description =
+                "Use the name as typed, without looking it up, for an account that exists only elsewhere or no longer exists." };
 
     /// <summary>The true name of an account.</summary>
     /// <param name="options">The configuration.</param>
@@ -25,14 +28,25 @@ internal static class NamedAccount
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the asking.</param>
     /// <exception cref="OperatorException">Nobody has the name, several have, or a directory cannot be asked.</exception>
-    public static async Task<string> ResolveAsync(TokenServerOptions options, string typed, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<string> ResolveAsync(
+        TokenServerOptions options, string typed, TimeProvider time, CancellationToken cancellationToken)
     {
-        if (typed.Length is 0 or > AccountName.MaxLength) throw new OperatorException($"an account name has 1 to {AccountName.MaxLength} characters");
-        if (Robot.NameIn(typed) is { } robot) return RobotProblem(options, robot, time) is { } undeclared ? throw new OperatorException(undeclared) : typed;
+        if (typed.Length is 0 or > AccountName.MaxLength)
+        {
+            throw new OperatorException($"an account name has 1 to {AccountName.MaxLength} characters");
+        }
+
+        if (Robot.NameIn(typed) is { } robot)
+        {
+            return RobotProblem(options, robot, time) is { } undeclared ? throw new OperatorException(undeclared) : typed;
+        }
+
         if (typed.IndexOf(':', StringComparison.Ordinal) is >= 0 and var colon)
         {
             if (Subject.IsCertificate(typed) || options.Oidc.Any(i => i.Name == typed[..colon])) return typed;
-            throw new OperatorException($"no OIDC issuer is named '{LogText.Clean(typed[..colon])}'{Suggestion.For(typed[..colon], options.Oidc.Select(i => i.Name!))}; --force takes the name as it stands");
+            throw new OperatorException(
+                $"no OIDC issuer is named '{LogText.Clean(typed[..colon])}'"
+                + $"{Suggestion.For(typed[..colon], options.Oidc.Select(i => i.Name!))}; --force takes the name as it is");
         }
 
         return await AmongPeopleAsync(options, typed, time, cancellationToken);
@@ -47,7 +61,9 @@ internal static class NamedAccount
         return RobotsReader.Problem(new Subject(SubjectKind.Robot, robot), policy.Robots);
     }
 
-    /// <summary>The one of some names that is meant: that very one, or the only one in another spelling; null when none or several are.</summary>
+    /// <summary>
+    /// The one of some names that is meant: that very one, or the only one in another spelling; null when none or several are.
+    /// </summary>
     public static string? Among(IReadOnlyCollection<string> names, string typed)
     {
         if (names.Contains(typed, StringComparer.Ordinal)) return typed;
@@ -55,9 +71,12 @@ internal static class NamedAccount
         return names.Where(n => AccountSpelling.Key(n) == key).Take(2).ToList() is [var only] ? only : null;
     }
 
-    private static async Task<string> AmongPeopleAsync(TokenServerOptions options, string typed, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<string> AmongPeopleAsync(
+        TokenServerOptions options, string typed, TimeProvider time, CancellationToken cancellationToken)
     {
-        var local = File.Exists(options.HtpasswdPath) ? HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken)) : null;
+        var local = File.Exists(options.HtpasswdPath)
+            ? HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken))
+            : null;
         var alike = local?.Alike(typed) ?? [];
         if (Among(alike, typed) is { } found) return found;
         if (alike.Count > 0) throw Ambiguous(typed, alike);
@@ -66,24 +85,39 @@ internal static class NamedAccount
         foreach (var directory in sources.Directories)
         {
             var names = await directory.NamesAsync(typed, asTyped: true, cancellationToken);
-            if (names.Outage is { } outage) throw new OperatorException($"cannot tell whether there is an account '{LogText.Clean(typed)}': {outage.Reason}; --force takes the name as it stands");
+            if (names.Outage is { } outage)
+            {
+                throw new OperatorException(
+                    $"cannot tell whether there is an account '{LogText.Clean(typed)}': {outage.Reason}; --force takes the name as it "
+                    + $"stands");
+            }
+
             if (names.Accounts is [var only]) return await UnlessTakenAsync(only, directory, sources, cancellationToken);
             if (names.Accounts.Count > 0) throw Ambiguous(typed, names.Accounts);
         }
 
-        throw new OperatorException($"there is no account '{LogText.Clean(typed)}'{Suggestion.For(typed, local?.Accounts.Select(a => a.Name) ?? [])}; --force takes the name as it stands");
+        throw new OperatorException(
+            $"there is no account '{LogText.Clean(typed)}'{Suggestion.For(typed, local?.Accounts.Select(a => a.Name) ?? [])}; --force "
+            + $"takes the name as it stands");
     }
 
-    /// <summary>The name of a directory's account, where no earlier source has an account of that name: what is done to one would be done to the other.</summary>
-    private static async Task<string> UnlessTakenAsync(string account, LdapSource directory, AccountSources sources, CancellationToken cancellationToken) =>
+    /// <summary>
+    /// The name of a directory's account, where no earlier source has an account of that name: what is done to one would be done to the
+    /// other.
+    /// </summary>
+    private static async Task<string> UnlessTakenAsync(
+        string account, LdapSource directory, AccountSources sources, CancellationToken cancellationToken) =>
         await TakenNames.FindAsync(account, directory, sources.All, cancellationToken) switch
         {
             null => account,
             SignInOutcome.Unavailable { Reason: var reason } => throw new OperatorException(reason),
-            SignInOutcome.Refused { Reason: var reason } => throw new OperatorException($"{reason}; to mean the account that comes first, write its name as it stands there"),
+            SignInOutcome.Refused { Reason: var reason } =>
+                throw new OperatorException($"{reason}; to mean the account that comes first, write its name as it stands there"),
             var other => throw new InvalidOperationException($"{other} is not an answer to whether a name is taken."),
         };
 
     private static OperatorException Ambiguous(string typed, IReadOnlyList<string> accounts) =>
-        new($"'{LogText.Clean(typed)}' may mean {string.Join(" or ", accounts.Select(a => $"'{LogText.Clean(a)}'"))}: name one of them as it stands");
+        new(
+            $"'{LogText.Clean(typed)}' may mean {string.Join(" or ", accounts.Select(a => $"'{LogText.Clean(a)}'"))}: name one of them as "
+            + $"it stands");
 }

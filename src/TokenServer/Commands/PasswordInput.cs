@@ -5,7 +5,10 @@ using AuthIndex.TokenServer.Identity.Passwords;
 
 namespace AuthIndex.TokenServer.Commands;
 
-/// <summary>Reads a new password: from the terminal, twice and unseen, or the first line of standard input. Never from an argument, which every process of the machine can read.</summary>
+/// <summary>
+/// Reads a new password: from the terminal, twice and unseen, or the first line of standard input. Never from an argument, which every
+/// process of the machine can read.
+/// </summary>
 internal static class PasswordInput
 {
     // A line without end must not fill the memory; any password that is taken is far shorter.
@@ -19,9 +22,19 @@ internal static class PasswordInput
     public static string Read(string account)
     {
         var password = Console.IsInputRedirected ? ReadLine(Console.OpenStandardInput()) : ReadTwice(account);
-        if (TokenText.IsIn(password)) throw new OperatorException("the password holds what access tokens, refresh tokens or JWTs look like, and would be taken for one");
+        if (TokenText.IsIn(password))
+        {
+            throw new OperatorException(
+                "the password holds what access tokens, refresh tokens or JWTs look like, and would be taken for one");
+        }
+
         if (PasswordHash.NewPasswordProblem(password) is { } problem) throw new OperatorException(problem);
-        if (password.Length < ShortPassword) Console.Error.WriteLine($"warning: the password has fewer than {ShortPassword} characters and is easily guessed; 15 or more are advised");
+        if (password.Length < ShortPassword)
+        {
+            Console.Error.WriteLine(
+                $"warning: the password has fewer than {ShortPassword} characters and is easily guessed; 15 or more are advised");
+        }
+
         return password;
     }
 
@@ -30,7 +43,9 @@ internal static class PasswordInput
     public static string ReadOnce(string account)
     {
         var password = Console.IsInputRedirected ? ReadLine(Console.OpenStandardInput()) : ReadUnseen($"Password of {account}: ");
-        return password.Length > 0 && !password.Contains('\0', StringComparison.Ordinal) ? password : throw new OperatorException("the password is empty or holds a NUL byte");
+        return password.Length > 0 && !password.Contains('\0', StringComparison.Ordinal)
+            ? password
+            : throw new OperatorException("the password is empty or holds a NUL byte");
     }
 
     /// <summary>The first line of a stream, without its end.</summary>
@@ -58,7 +73,9 @@ internal static class PasswordInput
     private static string ReadTwice(string account)
     {
         var first = ReadUnseen($"New password for {account}: ");
-        return ReadUnseen("The same again: ") == first ? first : throw new OperatorException("the two passwords are not the same; nothing was changed");
+        return ReadUnseen("The same again: ") == first
+            ? first
+            : throw new OperatorException("the two passwords are not the same; nothing was changed");
     }
 
     private static string ReadUnseen(string prompt)

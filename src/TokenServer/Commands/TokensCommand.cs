@@ -18,7 +18,8 @@ internal static class TokensCommand
 {
     private static readonly TimeProvider Time = TimeProvider.System;
 
-    public static Command Create(CommandLine line) => new("tokens", "Manage refresh and access tokens, whether the server is running or not.")
+    public static Command Create(CommandLine line) =>
+        new("tokens", "Manage refresh and access tokens, whether the server is running or not.")
     {
         Make(line),
         List(line),
@@ -51,19 +52,35 @@ internal static class TokensCommand
 
     private static Command Make(CommandLine line)
     {
-        var account = new Option<string>("--account") { Description = "The owner: an account, or robot:NAME.", HelpName = "NAME", Required = true };
-        var name = new Option<string>("--name") { Description = "The token's name.", HelpName = "NAME", DefaultValueFactory = _ => "created by an administrator" };
-        var expires = new Option<string?>("--expires") { Description = "The lifetime, such as 30d or 12h (default: tokenServer.accessTokenLifetime).", HelpName = "DURATION" };
-        var repositories = new Option<string[]>("--repository") { Description = "Limit the token to repositories that match this pattern, as in policies; repeatable (default: all).", HelpName = "GLOB", DefaultValueFactory = _ => [] };
-        var actions = new Option<string[]>("--action") { Description = "Limit the token to this action: pull, push, delete or *; repeatable (default: all).", HelpName = "ACTION", DefaultValueFactory = _ => [] };
-        var addresses = new Option<string[]>("--address") { Description = "Limit the token to requests from this address or network; repeatable (default: all).", HelpName = "CIDR", DefaultValueFactory = _ => [] };
+        var account = new Option<string>(
+            "--account") { Description = "The owner: an account, or robot:NAME.", HelpName = "NAME", Required = true };
+        var name = new Option<string>(
+            "--name") { Description = "The token's name.", HelpName = "NAME", DefaultValueFactory = _ => "created by an administrator" };
+        var expires = new Option<string?>(
+            "--expires") { Description = "The lifetime, such as 30d or 12h (default: tokenServer.accessTokenLifetime).",
+                HelpName = "DURATION" };
+        var repositories = new Option<string[]>(
+            "--repository") { Description =
+                "Limit the token to repositories that match this pattern, as in policies; repeatable (default: all).", HelpName = "GLOB",
+                DefaultValueFactory = _ => [] };
+        var actions = new Option<string[]>(
+            "--action") { Description = "Limit the token to this action: pull, push, delete or *; repeatable (default: all).",
+                HelpName = "ACTION", DefaultValueFactory = _ => [] };
+        var addresses = new Option<string[]>(
+            "--address") { Description = "Limit the token to requests from this address or network; repeatable (default: all).",
+                HelpName = "CIDR", DefaultValueFactory = _ => [] };
         var json = Json();
-        var command = new Command("create", "Create an access token and print it once, to standard output.") { account, name, expires, repositories, actions, addresses, json };
+        var command = new Command(
+            "create",
+            "Create an access token and print it once, to standard output.") { account, name, expires, repositories, actions, addresses,
+                json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = Bind(line, parsed);
             var limits = GrantLimits.Of(options);
-            var request = new AccessTokenRequest(parsed.GetValue(name)!, parsed.GetValue(expires), parsed.GetValue(repositories), parsed.GetValue(actions), parsed.GetValue(addresses));
+            var request = new AccessTokenRequest(
+                parsed.GetValue(name)!, parsed.GetValue(expires), parsed.GetValue(repositories), parsed.GetValue(actions),
+                parsed.GetValue(addresses));
             if (!request.TryCheck(limits, out var lifetime, out var narrowing, out var problem)) throw new OperatorException(problem);
             var (owner, origin) = await OwnerAsync(options, parsed.GetValue(account)!, cancellationToken);
 
@@ -72,16 +89,21 @@ internal static class TokensCommand
             var (grant, secret, refusal) = await maker.MakeAccessAsync(owner, origin, request.Name, lifetime, narrowing);
             if (refusal is not null)
             {
-                throw new OperatorException($"{LogText.Clean(owner)} has {limits.AccessPerAccount} access tokens, the most that an account may have (tokenServer.accessTokensPerAccount): revoke one first");
+                throw new OperatorException(
+                    $"{LogText.Clean(owner)} has {limits.AccessPerAccount} access tokens, the most that an account may have "
+                    + $"(tokenServer.accessTokensPerAccount): revoke one first");
             }
 
             if (parsed.GetValue(json))
             {
-                CommandOutput.WriteJson((grant, limits, secret), static (writer, made) => GrantJson.Write(writer, made.grant, made.limits, made.secret));
+                CommandOutput.WriteJson(
+                    (grant, limits, secret), static (writer, made) => GrantJson.Write(writer, made.grant, made.limits, made.secret));
                 return 0;
             }
 
-            await Console.Error.WriteLineAsync($"made the access token {grant.Id} of {LogText.Clean(owner)}, good until {GrantJson.Time(grant.Expires)}; it is shown this once:");
+            await Console.Error.WriteLineAsync(
+                $"made the access token {grant.Id} of {LogText.Clean(owner)}, good until "
+                + $"{GrantJson.Time(grant.Expires)}; it is shown this once:");
             Console.Out.WriteLine(secret.Text);
             return 0;
         });
@@ -122,10 +144,12 @@ internal static class TokensCommand
 
     private static Command Revoke(CommandLine line)
     {
-        var ids = new Argument<string[]>("ID") { Description = "The ids of tokens, as shown by 'tokens list'.", Arity = ArgumentArity.ZeroOrMore };
+        var ids = new Argument<string[]>(
+            "ID") { Description = "The ids of tokens, as shown by 'tokens list'.", Arity = ArgumentArity.ZeroOrMore };
         var account = new Option<string?>("--account")
         {
-            Description = "Revoke all tokens of one account, registry tokens included; with --client or --from only its matching refresh tokens.",
+            Description =
+                "Revoke all tokens of one account, registry tokens included; with --client or --from only its matching refresh tokens.",
             HelpName = "NAME",
         };
         var client = new Option<string?>("--client")
@@ -139,7 +163,8 @@ internal static class TokensCommand
             HelpName = "ADDRESS",
         };
         var force = NamedAccount.Force();
-        var command = new Command("revoke", "Revoke tokens immediately. Of several ids, revokes all or none.") { ids, account, client, from, force };
+        var command = new Command(
+            "revoke", "Revoke tokens immediately. Of several ids, revokes all or none.") { ids, account, client, from, force };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (named, typed) = (parsed.GetValue(ids)!, parsed.GetValue(account));
@@ -167,7 +192,11 @@ internal static class TokensCommand
             }
 
             var unknown = await store.EndAsync(named);
-            if (unknown.Count > 0) throw new OperatorException($"there is no token {string.Join(", ", unknown.Select(LogText.Clean))}; nothing was revoked");
+            if (unknown.Count > 0)
+            {
+                throw new OperatorException($"there is no token {string.Join(", ", unknown.Select(LogText.Clean))}; nothing was revoked");
+            }
+
             Console.Out.WriteLine($"revoked {string.Join(", ", named.Select(LogText.Clean))}");
             return 0;
         });
@@ -201,7 +230,8 @@ internal static class TokensCommand
 
     private static Option<bool> Json() => new("--json") { Description = "Output JSON." };
 
-    private static TokenServerOptions Bind(CommandLine line, ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
+    private static TokenServerOptions Bind(CommandLine line, ParseResult parsed) =>
+        line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 
     private static StateDatabase Open(TokenServerOptions options)
     {
@@ -210,18 +240,22 @@ internal static class TokensCommand
     }
 
     /// <summary>The true name of an account that has tokens, or that there is: tokens outlive their account.</summary>
-    private static async Task<string> NamedAsync(TokenServerOptions options, GrantStore store, string typed, CancellationToken cancellationToken)
+    private static async Task<string> NamedAsync(
+        TokenServerOptions options, GrantStore store, string typed, CancellationToken cancellationToken)
     {
         string[] owners = [.. store.List(null).Select(g => g.Account).Distinct(StringComparer.Ordinal)];
         return NamedAccount.Among(owners, typed) ?? await NamedAccount.ResolveAsync(options, typed, Time, cancellationToken);
     }
 
     /// <summary>The account's one true name, as it signs in; a token of somebody who cannot sign in would never work.</summary>
-    private static async Task<(string Account, AccountOrigin? Origin)> OwnerAsync(TokenServerOptions options, string account, CancellationToken cancellationToken)
+    private static async Task<(string Account, AccountOrigin? Origin)> OwnerAsync(
+        TokenServerOptions options, string account, CancellationToken cancellationToken)
     {
         if (Robot.NameIn(account) is { } robot)
         {
-            return NamedAccount.RobotProblem(options, robot, Time) is { } undeclared ? throw new OperatorException(undeclared) : (account, null);
+            return NamedAccount.RobotProblem(options, robot, Time) is { } undeclared
+                ? throw new OperatorException(undeclared)
+                : (account, null);
         }
 
         account = await NamedAccount.ResolveAsync(options, account, Time, cancellationToken);
@@ -230,8 +264,10 @@ internal static class TokensCommand
         return await identities.FindAsync(account, cancellationToken) switch
         {
             SignInOutcome.SignedIn who => (who.Account, who.Origin),
-            SignInOutcome.Unavailable { Reason: var reason } => throw new OperatorException($"whether there is an account '{LogText.Clean(account)}' cannot be told: {reason}"),
-            SignInOutcome.Refused { Reason: var reason } => throw new OperatorException($"the account '{LogText.Clean(account)}' may not sign in: {reason}"),
+            SignInOutcome.Unavailable { Reason: var reason } =>
+                throw new OperatorException($"whether there is an account '{LogText.Clean(account)}' cannot be told: {reason}"),
+            SignInOutcome.Refused { Reason: var reason } =>
+                throw new OperatorException($"the account '{LogText.Clean(account)}' may not sign in: {reason}"),
             _ => throw new OperatorException($"there is no account '{LogText.Clean(account)}'"),
         };
     }

@@ -29,7 +29,8 @@ internal static class UsersCommand
     private static Command Add(CommandLine line)
     {
         var name = Name();
-        var command = new Command("add", "Add an account. Prompts for the password, or reads it from the first line of standard input.") { name };
+        var command = new Command(
+            "add", "Add an account. Prompts for the password, or reads it from the first line of standard input.") { name };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = OptionsOf(line, parsed);
@@ -41,7 +42,8 @@ internal static class UsersCommand
             if (names.Contains(account, StringComparer.Ordinal)) throw new OperatorException(taken);
             if (names.FirstOrDefault(n => AccountSpelling.Key(n) == AccountSpelling.Key(account)) is { } alike)
             {
-                await Console.Error.WriteLineAsync($"warning: '{account}' differs only in letter case or spaces from the account '{alike}' and is easily mistaken for it");
+                await Console.Error.WriteLineAsync(
+                    $"warning: '{account}' differs only in letter case or spaces from the account '{alike}' and is easily mistaken for it");
             }
 
             if (AccountName.Caution(account) is { } caution) await Console.Error.WriteLineAsync($"warning: {caution}");
@@ -63,7 +65,11 @@ internal static class UsersCommand
         {
             var options = OptionsOf(line, parsed);
             var (path, account) = (options.HtpasswdPath, parsed.GetValue(name)!);
-            if (!HtpasswdEdit.Names(Read(path)).Contains(account, StringComparer.Ordinal)) throw new OperatorException(NoSuch(path, account));
+            if (!HtpasswdEdit.Names(Read(path)).Contains(account, StringComparer.Ordinal))
+            {
+                throw new OperatorException(NoSuch(path, account));
+            }
+
             var hash = PasswordHash.Make(PasswordInput.Read(account));
             await ChangeAsync(path, file => HtpasswdEdit.Replace(file, account, hash), NoSuch(path, account), cancellationToken);
             // They were given for the old password; access tokens were made apart from it.
@@ -87,7 +93,8 @@ internal static class UsersCommand
             if (isThere) await ChangeAsync(path, file => HtpasswdEdit.Remove(file, account), NoSuch(path, account), cancellationToken);
             else if (AccountName.Problem(account) is not null || options.Ldap.Count > 0)
             {
-                throw new OperatorException($"{NoSuch(path, account)}; 'tokens revoke --account NAME --force' ends the tokens of an account that is not there");
+                throw new OperatorException(
+                    $"{NoSuch(path, account)}; 'tokens revoke --account NAME --force' ends the tokens of an account that is not there");
             }
 
             // Whoever gets the name later must not find them.
@@ -126,7 +133,14 @@ internal static class UsersCommand
                 return 0;
             }
 
-            foreach (var account in accounts) Console.Out.WriteLine(account.Problem is null ? account.Name : $"{account.Name}  (cannot sign in, its hash cannot be used: {account.Problem})");
+            foreach (var account in accounts)
+            {
+                Console.Out.WriteLine(
+                    account.Problem is null
+                    ? account.Name
+                    : $"{account.Name}  (cannot sign in, its hash cannot be used: {account.Problem})");
+            }
+
             return 0;
         });
         return command;
@@ -135,9 +149,11 @@ internal static class UsersCommand
     private static Argument<string> Name() => new("NAME") { Description = "The account's name." };
 
     private static string NoSuch(string path, string account) =>
-        $"there is no account '{LogText.Clean(account)}'{Suggestion.For(account, HtpasswdContent.Parse(path, Read(path)).Accounts.Select(a => a.Name))}";
+        $"there is no account '{LogText.Clean(account)}'"
+        + Suggestion.For(account, HtpasswdContent.Parse(path, Read(path)).Accounts.Select(a => a.Name));
 
-    private static TokenServerOptions OptionsOf(CommandLine line, ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
+    private static TokenServerOptions OptionsOf(CommandLine line, ParseResult parsed) =>
+        line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 
     private static string PathOf(CommandLine line, ParseResult parsed) => OptionsOf(line, parsed).HtpasswdPath;
 
@@ -157,7 +173,10 @@ internal static class UsersCommand
         }
     }
 
-    /// <summary>Reads, edits and replaces the file while no other such command does; the password was asked for before, so that nobody waits for a person.</summary>
+    /// <summary>
+    /// Reads, edits and replaces the file while no other such command does; the password was asked for before, so that nobody waits for
+    /// a person.
+    /// </summary>
     private static async Task ChangeAsync(string path, Edit edit, string impossible, CancellationToken cancellationToken)
     {
         _ = Read(path);
@@ -184,7 +203,8 @@ internal static class UsersCommand
         catch (Exception e) when (e is OperatorException or SqliteException)
         {
             throw new OperatorException(
-                $"{account}: {done}, but its tokens could not be ended: {e.Message}; run the command again, or 'tokens revoke --account {account} --force'", e);
+                $"{account}: {done}, but its tokens could not be ended: {e.Message}; run the command again, or 'tokens revoke --account "
+                + $"{account} --force'", e);
         }
     }
 

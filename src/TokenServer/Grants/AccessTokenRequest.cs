@@ -47,7 +47,9 @@ internal sealed record AccessTokenRequest(
         catch (JsonException e)
         {
             request = null;
-            problem = $"the body cannot be read{(e.Path is { Length: > 1 } path ? $" at {Hosting.LogText.Clean(path)}" : "")}: it is an object of name, expires, repositories, actions and addresses";
+            problem =
+                $"the body cannot be read{(e.Path is { Length: > 1 } path ? $" at {Hosting.LogText.Clean(path)}" : "")}: it is an object "
+                + $"of name, expires, repositories, actions and addresses";
         }
 
         return request is not null;
@@ -73,7 +75,8 @@ internal sealed record AccessTokenRequest(
         }
 
         problem ??= limits.LifetimeProblem(lifetime);
-        return problem is null && TokenRestriction.TryRead(Texts(Repositories), Texts(Actions), Texts(Addresses), out narrowing, out problem);
+        return problem is null
+            && TokenRestriction.TryRead(Texts(Repositories), Texts(Actions), Texts(Addresses), out narrowing, out problem);
     }
 
     // A list may hold null in JSON, whatever its type says; as a text that names nothing it is refused like any other.

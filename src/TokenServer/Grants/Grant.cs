@@ -37,7 +37,8 @@ internal sealed record Grant(
     /// <summary>The longest name and the longest <c>client_id</c>, in characters.</summary>
     public const int MaxNameLength = 100;
 
-    // docker, nerdctl and buildkit keep what they are given in docker's configuration, where each of them, skopeo, crane and many more find it.
+    // docker, nerdctl and buildkit keep what they are given in docker's configuration, where each of them, skopeo, crane and many more
+    // find it.
     private static readonly string[] Sharing = ["docker", "containerd-client", "buildkit-client"];
 
     /// <summary>What it is called in sentences.</summary>
@@ -48,6 +49,9 @@ internal sealed record Grant(
         ? $"a token's name has 1 to {MaxNameLength} characters, no control characters, and no space at its ends"
         : null;
 
-    /// <summary>Whether a client may use it: the one it was given to, or any if that one shares what it is given. A client that does not say its name cannot be told apart.</summary>
+    /// <summary>
+    /// Whether a client may use it: the one it was given to, or any if that one shares what it is given. A client that does not say its
+    /// name cannot be told apart.
+    /// </summary>
     public bool IsFor(string? client) => Client is null || client is null || client == Client || Sharing.Contains(Client);
 }

@@ -21,7 +21,8 @@ internal sealed class GrantFactory(GrantStore store, GrantLimits limits, TimePro
     public async Task<TokenSecret?> GiveRefreshAsync(SignInOutcome.SignedIn who, string service, string? client, IPAddress? address)
     {
         var secret = TokenSecret.New(TokenKind.Refresh);
-        var grant = New(secret.Kind, who.Account, client ?? "unnamed client", service, client, limits.RefreshLifetime, TokenRestriction.None);
+        var grant = New(
+            secret.Kind, who.Account, client ?? "unnamed client", service, client, limits.RefreshLifetime, TokenRestriction.None);
         grant = grant with { GivenFrom = address?.ToString(), Origin = who.Origin };
         return await store.AddRefreshAsync(grant, secret.Hash, limits.RefreshPerAccount, who.EndingsSeen) ? secret : null;
     }
@@ -44,9 +45,12 @@ internal sealed class GrantFactory(GrantStore store, GrantLimits limits, TimePro
         return (grant, secret, await store.AddAccessAsync(grant, secret.Hash, limits.AccessPerAccount, endingsSeen));
     }
 
-    private Grant New(TokenKind kind, string account, string name, string? service, string? client, TimeSpan lifetime, TokenRestriction narrowing)
+    private Grant New(
+        TokenKind kind, string account, string name, string? service, string? client, TimeSpan lifetime, TokenRestriction narrowing)
     {
         var now = DateTimeOffset.FromUnixTimeSeconds(time.GetUtcNow().ToUnixTimeSeconds());
-        return new Grant(RandomNumberGenerator.GetString(IdAlphabet, IdLength), kind, account, name, service, client, now, now + lifetime, null, null, narrowing);
+        return new Grant(
+            RandomNumberGenerator.GetString(IdAlphabet, IdLength), kind, account, name, service, client, now, now + lifetime, null, null,
+            narrowing);
     }
 }

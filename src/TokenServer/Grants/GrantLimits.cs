@@ -9,14 +9,17 @@ namespace AuthIndex.TokenServer.Grants;
 /// <param name="RefreshPerAccount">How many an account has; beyond, the one that was not used for longest goes.</param>
 /// <param name="AccessLifetime">How long an access token lasts at most, and when nothing else is said.</param>
 /// <param name="AccessPerAccount">How many an account has; beyond, no more is made.</param>
-internal sealed record GrantLimits(bool GivesRefreshTokens, TimeSpan RefreshIdle, TimeSpan RefreshLifetime, int RefreshPerAccount, TimeSpan AccessLifetime, int AccessPerAccount)
+internal sealed record GrantLimits(
+    bool GivesRefreshTokens, TimeSpan RefreshIdle, TimeSpan RefreshLifetime, int RefreshPerAccount, TimeSpan AccessLifetime,
+    int AccessPerAccount)
 {
     /// <summary>The shortest life of an access token.</summary>
     public static readonly TimeSpan MinAccessLifetime = TimeSpan.FromMinutes(1);
 
     /// <summary>The configured ones.</summary>
     public static GrantLimits Of(TokenServerOptions options) => new(
-        options.RefreshTokens, options.RefreshTokenIdle, options.RefreshTokenLifetime, options.RefreshTokensPerAccount, options.AccessTokenLifetime, options.AccessTokensPerAccount);
+        options.RefreshTokens, options.RefreshTokenIdle, options.RefreshTokenLifetime, options.RefreshTokensPerAccount,
+        options.AccessTokenLifetime, options.AccessTokensPerAccount);
 
     /// <summary>From when on a grant is good for nothing: its expiry, or earlier for a refresh token that lies unused.</summary>
     public DateTimeOffset EndOf(Grant grant)
@@ -31,5 +34,6 @@ internal sealed record GrantLimits(bool GivesRefreshTokens, TimeSpan RefreshIdle
         ? $"an access token lasts between {MinAccessLifetime.TotalMinutes:0}m and {Text(AccessLifetime)} (tokenServer.accessTokenLifetime)"
         : null;
 
-    private static string Text(TimeSpan time) => time.TotalDays >= 1 && time == TimeSpan.FromDays(time.Days) ? $"{time.Days}d" : $"{(long)time.TotalSeconds}s";
+    private static string Text(TimeSpan time) =>
+        time.TotalDays >= 1 && time == TimeSpan.FromDays(time.Days) ? $"{time.Days}d" : $"{(long)time.TotalSeconds}s";
 }

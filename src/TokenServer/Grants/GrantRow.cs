@@ -3,7 +3,9 @@ using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Grants;
 
-/// <summary>A grant as its row in the database has it. Times are Unix seconds; lists are joined by spaces, which none of their entries holds.</summary>
+/// <summary>
+/// A grant as its row in the database has it. Times are Unix seconds; lists are joined by spaces, which none of their entries holds.
+/// </summary>
 internal sealed class GrantRow
 {
     /// <summary>The columns, under the names that are here.</summary>
@@ -74,9 +76,15 @@ internal sealed class GrantRow
     /// </summary>
     public Grant Read()
     {
-        if (!TokenRestriction.TryRead(Split(Repositories), Split(Actions), Split(Addresses), out var narrowing, out _)) narrowing = TokenRestriction.Everything;
+        if (!TokenRestriction.TryRead(Split(Repositories), Split(Actions), Split(Addresses), out var narrowing, out _))
+        {
+            narrowing = TokenRestriction.Everything;
+        }
+
         return new Grant(
-            Id!, TokenKinds.Parse(Kind), Account, Name, Service, Client, Time(CreatedAt), Time(ExpiresAt), UsedAt is { } used ? Time(used) : null, UsedFrom, narrowing)
+            Id!, TokenKinds.Parse(Kind), Account, Name, Service, Client, Time(CreatedAt), Time(ExpiresAt), UsedAt is { } used
+            ? Time(used)
+            : null, UsedFrom, narrowing)
         {
             GivenFrom = GivenFrom,
             Origin = Source is null ? null : new AccountOrigin(Source, EntryId, PasswordSet),

@@ -28,7 +28,8 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
     {
         // One statement, so that both are of one state.
         var found = db.Query<GrantRow, long, (GrantRow Row, long Endings)>(
-            $"SELECT {GrantRow.Columns}, e.count FROM grant_endings e LEFT JOIN grants g ON g.hash = @hash", (row, endings) => (row, endings), new { hash }, splitOn: "count").Single();
+            $"SELECT {GrantRow.Columns}, e.count FROM grant_endings e LEFT JOIN grants g ON g.hash = @hash",
+            (row, endings) => (row, endings), new { hash }, splitOn: "count").Single();
         return (found.Row?.Id is null ? null : found.Row.Read(), found.Endings);
     });
 
@@ -38,7 +39,9 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
 
     /// <summary>The grants of an account, or of all with null; the newest first.</summary>
     public IReadOnlyList<Grant> List(string? account) => database.Read(db =>
-        db.Query<GrantRow>($"SELECT {GrantRow.Columns} FROM grants g WHERE @account IS NULL OR account = @account ORDER BY created_at DESC, id", new { account }).Select(r => r.Read()).ToList());
+        db.Query<GrantRow>(
+            $"SELECT {GrantRow.Columns} FROM grants g WHERE @account IS NULL OR account = @account ORDER BY created_at DESC, id",
+            new { account }).Select(r => r.Read()).ToList());
 
     /// <summary>
     /// Adds a refresh token in place of those that the same client was given at the same address and left behind unused; those of the
@@ -70,7 +73,8 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
             }).AsList();
         foreach (var id in leftBehind) GrantRevocation.End(db, id, time.GetUtcNow());
         var surplus = db.Query<string>(
-            "SELECT id FROM grants WHERE account = @Account AND kind = @kind AND id <> @Id ORDER BY coalesce(used_at, created_at) DESC LIMIT -1 OFFSET @kept",
+            "SELECT id FROM grants WHERE account = @Account AND kind = @kind AND id <> @Id ORDER BY coalesce(used_at, created_at) DESC "
+            + "LIMIT -1 OFFSET @kept",
             new { grant.Account, kind = TokenKind.Refresh.Word(), grant.Id, kept = most - 1 }).AsList();
         foreach (var id in surplus) GrantRevocation.End(db, id, time.GetUtcNow());
         return true;
@@ -84,7 +88,8 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
     /// The newest revocation of an account that was known when the owner's sign-in began; null when an administrator makes the token.
     /// </param>
     /// <returns>Null when it was added; otherwise why it was not.</returns>
-    public Task<GrantRefusal?> AddAccessAsync(Grant grant, byte[] hash, int most, long? endingsSeen) => database.WriteAsync<GrantRefusal?>(db =>
+    public Task<GrantRefusal?> AddAccessAsync(Grant grant, byte[] hash, int most, long? endingsSeen) =>
+        database.WriteAsync<GrantRefusal?>(db =>
     {
         if (endingsSeen is { } seen && AccountEnding.Overtook(db, grant.Account, seen)) return GrantRefusal.AccountEnded;
         var count = db.ExecuteScalar<long>(
@@ -103,7 +108,8 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
 
     /// <summary>Ends the grants of all these ids, or none of them when one is unknown.</summary>
     /// <returns>The ids that are unknown.</returns>
-    public Task<IReadOnlyList<string>> EndAsync(IReadOnlyCollection<string> ids) => database.WriteWithReserveAsync<IReadOnlyList<string>>(db =>
+    public Task<IReadOnlyList<string>> EndAsync(IReadOnlyCollection<string> ids) =>
+        database.WriteWithReserveAsync<IReadOnlyList<string>>(db =>
     {
         var unknown = ids.Where(id => db.ExecuteScalar<long>("SELECT count(*) FROM grants WHERE id = @id", new { id }) == 0).ToList();
         if (unknown.Count > 0) return unknown;
@@ -128,20 +134,29 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
             WHERE kind = @kind AND (@account IS NULL OR account = @account) AND (@client IS NULL OR client = @client)
                 AND (@from IS NULL OR @from IN (given_from, used_from))
             """,
-            new { kind = TokenKind.Refresh.Word(), account, client, from }).AsList().Count(id => GrantRevocation.End(db, id, time.GetUtcNow())));
+            new { kind = TokenKind.Refresh.Word(), account, client, from }).AsList()
+            .Count(id => GrantRevocation.End(db, id, time.GetUtcNow())));
 
-    /// <summary>Writes down uses, where what is written is older than a minute, and the origins of owners that were not known before.</summary>
-    public Task<int> NoteAsync(IReadOnlyCollection<GrantUse> uses) => database.WriteAsync(db => uses.Sum(use => NoteOrigin(db, use) + db.Execute(
-        "UPDATE grants SET used_at = @at, used_from = @From WHERE id = @Id AND (used_at IS NULL OR used_at <= @old OR (used_at <= @at AND used_from IS NOT @From))",
+    /// <summary>
+    /// Writes down uses, where what is written is older than a minute, and the origins of owners that were not known before.
+    /// </summary>
+    public Task<int> NoteAsync(IReadOnlyCollection<GrantUse> uses) =>
+        database.WriteAsync(db => uses.Sum(use => NoteOrigin(db, use) + db.Execute(
+        "UPDATE grants SET used_at = @at, used_from = @From WHERE id = @Id AND (used_at IS NULL OR used_at <= @old OR (used_at <= @at AND "
+        + "used_from IS NOT @From))",
         new { use.Id, use.From, at = use.At.ToUnixTimeSeconds(), old = (use.At - UseIsOld).ToUnixTimeSeconds() })));
 
-    /// <summary>Clears away a little of what has expired; false when nothing is left. Nothing follows from it: what has expired is good for nothing already.</summary>
+    /// <summary>
+    /// Clears away a little of what has expired; false when nothing is left. Nothing follows from it: what has expired is good for
+    /// nothing already.
+    /// </summary>
     public Task<bool> SweepAsync(DateTimeOffset now, TimeSpan refreshIdle) => database.WriteAsync(db => db.Execute(
         """
         DELETE FROM grants WHERE id IN (
             SELECT id FROM grants WHERE expires_at <= @now OR (kind = @kind AND coalesce(used_at, created_at) <= @idle) LIMIT @count)
         """,
-        new { now = now.ToUnixTimeSeconds(), kind = TokenKind.Refresh.Word(), idle = (now - refreshIdle).ToUnixTimeSeconds(), count = SweptAtOnce }) == SweptAtOnce);
+        new { now = now.ToUnixTimeSeconds(), kind = TokenKind.Refresh.Word(), idle = (now - refreshIdle).ToUnixTimeSeconds(),
+            count = SweptAtOnce }) == SweptAtOnce);
 
     private Task<Grant?> EndOneAsync(string where, object parameters) => database.WriteWithReserveAsync(db =>
     {
@@ -151,7 +166,8 @@ internal sealed class GrantStore(StateDatabase database, TimeProvider time)
     });
 
     private static int NoteOrigin(SqliteConnection db, GrantUse use) => use.NewOrigin is not { } origin ? 0 : db.Execute(
-        "UPDATE grants SET source = @Source, entry_id = @EntryId, password_set = @PasswordSet WHERE id = @Id AND (source IS NULL OR source = @Source)",
+        "UPDATE grants SET source = @Source, entry_id = @EntryId, password_set = @PasswordSet WHERE id = @Id AND (source IS NULL OR "
+        + "source = @Source)",
         new { use.Id, origin.Source, origin.EntryId, origin.PasswordSet });
 
     private static void Insert(SqliteConnection db, Grant grant, byte[] hash)

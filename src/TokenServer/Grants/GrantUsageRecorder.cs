@@ -9,7 +9,8 @@ namespace AuthIndex.TokenServer.Grants;
 /// Writes down in the background when grants were last used, together and not at each use, and clears away what has expired. A
 /// crash loses the uses of the last minute.
 /// </summary>
-internal sealed partial class GrantUsageRecorder(GrantStore store, GrantLimits limits, BackgroundLoops loops, ILogger<GrantUsageRecorder> log) : BackgroundLoop("grantUses", loops)
+internal sealed partial class GrantUsageRecorder(
+    GrantStore store, GrantLimits limits, BackgroundLoops loops, ILogger<GrantUsageRecorder> log) : BackgroundLoop("grantUses", loops)
 {
     private static readonly TimeSpan WriteEvery = TimeSpan.FromMinutes(1);
 

@@ -38,7 +38,10 @@ internal sealed class RememberedGrants(GrantStore store, TimeProvider time)
                 endings = Math.Max(endings, store.Endings());
             }
 
-            if (entries.TryGetValue(key, out var entry) && entry.Endings == endings && time.GetElapsedTime(entry.Since) < For) return entry.Grant;
+            if (entries.TryGetValue(key, out var entry) && entry.Endings == endings && time.GetElapsedTime(entry.Since) < For)
+            {
+                return entry.Grant;
+            }
         }
 
         var since = time.GetTimestamp();

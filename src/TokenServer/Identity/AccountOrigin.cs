@@ -11,9 +11,15 @@ internal sealed record AccountOrigin(string Source, string? EntryId = null, stri
     public string? Mismatch(AccountOrigin now)
     {
         if (now.Source != Source) return $"it was given to an account of {Source}, and the name belongs to an account of {now.Source} now";
-        if (EntryId is not null && now.EntryId is null) return "the identifier of the account's entry can no longer be read, so the entry may be another one";
+        if (EntryId is not null && now.EntryId is null)
+        {
+            return "the identifier of the account's entry can no longer be read, so the entry may be another one";
+        }
+
         if (EntryId is not null && now.EntryId != EntryId) return "the account was deleted since, and another one has its name";
-        return PasswordSet is not null && now.PasswordSet is not null && now.PasswordSet != PasswordSet ? "the password was changed since (endGrantsOnPasswordChange)" : null;
+        return PasswordSet is not null && now.PasswordSet is not null && now.PasswordSet != PasswordSet
+            ? "the password was changed since (endGrantsOnPasswordChange)"
+            : null;
     }
 
     /// <summary>This, with what is known only now.</summary>

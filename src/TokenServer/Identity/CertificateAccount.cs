@@ -29,5 +29,6 @@ internal static class CertificateAccount
 
     /// <summary>The SPIFFE ID of an X.509-SVID.</summary>
     /// <returns>Null when there is none, or one that is too long for an account.</returns>
-    public static string? OfSpiffeId(X509Certificate2 certificate) => SpiffeId.OfWorkload(certificate) is { Length: <= AccountName.MaxLength } id ? id : null;
+    public static string? OfSpiffeId(X509Certificate2 certificate) =>
+        SpiffeId.OfWorkload(certificate) is { Length: <= AccountName.MaxLength } id ? id : null;
 }

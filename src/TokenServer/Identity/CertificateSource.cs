@@ -25,7 +25,11 @@ internal sealed class CertificateSource(ClientCertificateOptions options, TimePr
         if (certificate is null || options.AccountFrom == ClientCertificateOptions.NoAccount) return null;
 
         // A connection can outlive its certificate.
-        if (time.GetUtcNow() >= new DateTimeOffset(certificate.NotAfter)) return new SignInOutcome.Refused("the client certificate has expired since the connection was made");
+        if (time.GetUtcNow() >= new DateTimeOffset(certificate.NotAfter))
+        {
+            return new SignInOutcome.Refused("the client certificate has expired since the connection was made");
+        }
+
         return AccountOf(certificate) is { } account
             ? SignedIn(account) with { TokensEnd = new DateTimeOffset(certificate.NotAfter) }
             : new SignInOutcome.Refused($"the client certificate has no {options.AccountFrom} that is an account");
@@ -37,7 +41,10 @@ internal sealed class CertificateSource(ClientCertificateOptions options, TimePr
 
     /// <inheritdoc/>
     public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) =>
-        new(options.AccountFrom != ClientCertificateOptions.NoAccount && Subject.IsCertificate(name) ? new NamesFound([name]) : NamesFound.None);
+        new(
+            options.AccountFrom != ClientCertificateOptions.NoAccount && Subject.IsCertificate(name)
+            ? new NamesFound([name])
+            : NamesFound.None);
 
     private SignInOutcome.SignedIn SignedIn(string account) => new(account, [], Name) { Origin = new AccountOrigin(Name) };
 

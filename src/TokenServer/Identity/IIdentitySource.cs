@@ -9,7 +9,9 @@ internal interface IIdentitySource
     /// <summary>The source as operators know it: <c>htpasswd</c>, <c>ldap:NAME</c>.</summary>
     string Title => Name;
 
-    /// <summary>A number that grows when earlier outcomes may no longer hold. Asked at every sign-in, so it must cost no more than a stat.</summary>
+    /// <summary>
+    /// A number that grows when earlier outcomes may no longer hold. Asked at every sign-in, so it must cost no more than a stat.
+    /// </summary>
     long Version { get; }
 
     /// <summary>What the right password would give: signed in, unknown, refused or unavailable.</summary>
@@ -20,7 +22,8 @@ internal interface IIdentitySource
     /// at the ends. Accounts that may not sign in are among them.
     /// </summary>
     /// <param name="name">The name.</param>
-    /// <param name="asTyped">Whether everything counts that somebody may type for the account when signing in, such as a mail address; otherwise only its name does.</param>
+    /// <param name="asTyped">Whether everything counts that somebody may type for the account when signing in, such as a mail address;
+    /// otherwise only its name does.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken);
 }

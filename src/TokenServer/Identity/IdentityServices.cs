@@ -47,7 +47,9 @@ internal static class IdentityServices
         .AddHostedService(s => s.GetRequiredService<SharedNamesCheck>());
 
     private static IServiceCollection AddOidc(this IServiceCollection services, TokenServerOptions options) => services
-        .AddSingleton(s => new OidcIssuers(options.Oidc, options.OidcPath, s.GetRequiredService<BackgroundLoops>(), s.GetRequiredService<ILogger<OidcIssuers>>()))
+        .AddSingleton(
+            s => new OidcIssuers(
+                options.Oidc, options.OidcPath, s.GetRequiredService<BackgroundLoops>(), s.GetRequiredService<ILogger<OidcIssuers>>()))
         .AddHostedService(s => s.GetRequiredService<OidcIssuers>())
         .AddSingleton<OidcSource>();
 

@@ -29,7 +29,8 @@ internal sealed class KeyedHash
     /// <summary>The hash of one text or two, each after its length, so that no pair looks like another pair.</summary>
     public UInt256 Of(string first, string second = "")
     {
-        var rented = ArrayPool<byte>.Shared.Rent(8 + Encoding.UTF8.GetMaxByteCount(first.Length) + Encoding.UTF8.GetMaxByteCount(second.Length));
+        var rented = ArrayPool<byte>.Shared.Rent(
+            8 + Encoding.UTF8.GetMaxByteCount(first.Length) + Encoding.UTF8.GetMaxByteCount(second.Length));
         var firstLength = Encoding.UTF8.GetBytes(first, rented.AsSpan(8));
         var secondLength = Encoding.UTF8.GetBytes(second, rented.AsSpan(8 + firstLength));
         BinaryPrimitives.WriteInt32LittleEndian(rented, firstLength);

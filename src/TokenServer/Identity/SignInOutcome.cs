@@ -39,7 +39,9 @@ internal abstract record SignInOutcome
         /// <summary>When tokens that are issued for this must end; null leaves that to their lifetime.</summary>
         public DateTimeOffset? TokensEnd { get; init; }
 
-        /// <summary>Whether the source compares names without regard to letter case, so that rules and suspensions do so too for this account.</summary>
+        /// <summary>
+        /// Whether the source compares names without regard to letter case, so that rules and suspensions do so too for this account.
+        /// </summary>
         public bool IgnoresCase { get; init; }
 
         /// <summary>By what the groups are found again for a token issued for this; null where the source can be asked for them.</summary>
@@ -54,10 +56,15 @@ internal abstract record SignInOutcome
         /// <summary>Where the account comes from; null where nothing is ever given that outlives the sign-in.</summary>
         public AccountOrigin? Origin { get; init; }
 
-        /// <summary>How long after a sign-in with the password a refresh token is good, because later the source cannot tell whether the account still may sign in; null where it can.</summary>
+        /// <summary>
+        /// How long after a sign-in with the password a refresh token is good, because later the source cannot tell whether the account
+        /// still may sign in; null where it can.
+        /// </summary>
         public TimeSpan? RefreshFor { get; init; }
 
-        /// <summary>Whether the source finds the account with its password only, so that nothing can stand for the password later.</summary>
+        /// <summary>
+        /// Whether the source finds the account with its password only, so that nothing can stand for the password later.
+        /// </summary>
         public bool IsFoundByPasswordOnly { get; init; }
     }
 

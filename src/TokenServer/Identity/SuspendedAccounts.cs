@@ -35,15 +35,19 @@ internal sealed class SuspendedAccounts
     public void Replace(IReadOnlyCollection<Suspension> all)
     {
         suspended = all.ToFrozenDictionary(s => s.Account, StringComparer.Ordinal);
-        inAnyCase = all.GroupBy(s => AccountSpelling.Key(s.Account), StringComparer.Ordinal).ToFrozenDictionary(same => same.Key, same => same.First(), StringComparer.Ordinal);
+        inAnyCase = all.GroupBy(s => AccountSpelling.Key(s.Account), StringComparer.Ordinal)
+            .ToFrozenDictionary(same => same.Key, same => same.First(), StringComparer.Ordinal);
     }
 
     /// <summary>The outcome, or that the account is suspended. The client is told what it is told of every refused sign-in.</summary>
     public SignInOutcome Check(SignInOutcome outcome) =>
         outcome is SignInOutcome.SignedIn who && Find(who) is { } suspension
-            ? new SignInOutcome.Refused($"the account is suspended since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z by {suspension.By}{(suspension.Reason.Length == 0 ? "" : $": {suspension.Reason}")}")
+            ? new SignInOutcome.Refused(
+                $"the account is suspended since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z by "
+                + $"{suspension.By}{(suspension.Reason.Length == 0 ? "" : $": {suspension.Reason}")}")
             : outcome;
 
     // A directory may spell an account in another way tomorrow.
-    private Suspension? Find(SignInOutcome.SignedIn who) => who.IgnoresCase ? inAnyCase.GetValueOrDefault(AccountSpelling.Key(who.Account)) : suspended.GetValueOrDefault(who.Account);
+    private Suspension? Find(SignInOutcome.SignedIn who) =>
+        who.IgnoresCase ? inAnyCase.GetValueOrDefault(AccountSpelling.Key(who.Account)) : suspended.GetValueOrDefault(who.Account);
 }

@@ -2,7 +2,10 @@ using AuthIndex.Hosting;
 
 namespace AuthIndex.TokenServer.Identity;
 
-/// <summary>Whether an account has the name of another one that a source before its own knows: by their names they would share rights and tokens, so it is refused.</summary>
+/// <summary>
+/// Whether an account has the name of another one that a source before its own knows: by their names they would share rights and
+/// tokens, so it is refused.
+/// </summary>
 internal static class TakenNames
 {
     /// <summary>Asks the sources before the account's own.</summary>
@@ -11,15 +14,24 @@ internal static class TakenNames
     /// <param name="sources">All sources, in order.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <returns>Null when the name is free; otherwise the refusal, or that a source cannot tell now.</returns>
-    public static async ValueTask<SignInOutcome?> FindAsync(string account, IIdentitySource own, IEnumerable<IIdentitySource> sources, CancellationToken cancellationToken)
+    public static async ValueTask<SignInOutcome?> FindAsync(
+        string account, IIdentitySource own, IEnumerable<IIdentitySource> sources, CancellationToken cancellationToken)
     {
         foreach (var earlier in sources.TakeWhile(s => s != own))
         {
             var found = await earlier.NamesAsync(account, asTyped: false, cancellationToken);
-            if (found.Outage is { } outage) return outage with { Reason = $"cannot tell whether '{LogText.Clean(account)}' of {own.Title} is the name of an account of {earlier.Title} too: {outage.Reason}" };
+            if (found.Outage is { } outage)
+            {
+                return outage with { Reason =
+                    $"cannot tell whether '{LogText.Clean(account)}' of {own.Title} is the name of an account of "
+                    + $"{earlier.Title} too: {outage.Reason}" };
+            }
+
             if (found.Accounts is [var taken, ..])
             {
-                return new SignInOutcome.Refused($"'{LogText.Clean(account)}' of {own.Title} has the name of the account '{LogText.Clean(taken)}' of {earlier.Title}, which comes first: give one of them another name");
+                return new SignInOutcome.Refused(
+                    $"'{LogText.Clean(account)}' of {own.Title} has the name of the account '{LogText.Clean(taken)}' of "
+                    + $"{earlier.Title}, which comes first: give one of them another name");
             }
         }
 

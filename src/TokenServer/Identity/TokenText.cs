@@ -19,7 +19,9 @@ internal static partial class TokenText
     // A password may look like the beginning of a header by chance, but not this often.
     private const int MaxStarts = 16;
 
-    /// <summary>The user name and the token itself, however the token is disguised; null when none is shown in the password's place.</summary>
+    /// <summary>
+    /// The user name and the token itself, however the token is disguised; null when none is shown in the password's place.
+    /// </summary>
     public static BasicCredentials? Reveal(BasicCredentials shown)
     {
         if (TokenSecret.LooksLike(shown.Password.TrimStart())) return shown with { Password = shown.Password.Trim() };
@@ -41,7 +43,8 @@ internal static partial class TokenText
     }
 
     // Most of a secret is one already for what must not be sent on; only a whole one signs in.
-    private static Match? OnlySecret(string text) => Secrets().Matches(text) is [var match] && TokenSecret.Parse(match.Value) is not null ? match : null;
+    private static Match? OnlySecret(string text) =>
+        Secrets().Matches(text) is [var match] && TokenSecret.Parse(match.Value) is not null ? match : null;
 
     // What stands before the token and ends in a colon is the rest of the user name; anything else, such as a scheme, says nothing.
     private static BasicCredentials Named(string user, string before, string token)
@@ -52,9 +55,11 @@ internal static partial class TokenText
     }
 
     // Neither kind of token holds white space or quotes.
-    private static string Bare(string text) => WithoutScheme(string.Concat(text.Where(c => !char.IsWhiteSpace(c) && !char.IsControl(c) && c is not ('"' or '\'' or '<' or '>'))));
+    private static string Bare(string text) =>
+        WithoutScheme(string.Concat(text.Where(c => !char.IsWhiteSpace(c) && !char.IsControl(c) && c is not ('"' or '\'' or '<' or '>'))));
 
-    private static string WithoutScheme(string text) => text.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? text[Scheme.Length..].TrimStart(':') : text;
+    private static string WithoutScheme(string text) =>
+        text.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? text[Scheme.Length..].TrimStart(':') : text;
 
     private static bool HoldsJwt(ReadOnlySpan<char> text)
     {
@@ -80,7 +85,8 @@ internal static partial class TokenText
         return false;
     }
 
-    [GeneratedRegex("(aix|air)_[0-9A-Za-z]{32,}", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        "(aix|air)_[0-9A-Za-z]{32,}", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex Secrets();
 
     [GeneratedRegex(@"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]

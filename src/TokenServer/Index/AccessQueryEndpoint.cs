@@ -45,7 +45,9 @@ internal sealed class AccessQueryEndpoint(TokenIntrospection tokens, Authenticat
         var caller = result.Outcome is SignInOutcome.SignedIn who
             ? new Caller(who.Account, who.Groups, question.Address, service.Name, who.SignedInBy, who.IgnoresCase)
             : Anonymous with { Address = question.Address, Service = service.Name };
-        return JsonAnswer.Ok(Pullable(policies.Current, caller, result.Grant?.Narrowing ?? TokenRestriction.None, question, now)) with { CacheControl = null };
+        return JsonAnswer.Ok(
+            Pullable(
+                policies.Current, caller, result.Grant?.Narrowing ?? TokenRestriction.None, question, now)) with { CacheControl = null };
     }
 
     private static byte[] Pullable(Policy policy, Caller caller, TokenRestriction narrowing, PullableRequest request, DateTimeOffset now) =>

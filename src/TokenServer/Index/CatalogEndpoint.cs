@@ -18,7 +18,8 @@ internal sealed class CatalogEndpoint(PolicyStore policies, CatalogReader catalo
     public const string Path = "/index/v1/repositories";
     private const string TagsTail = "/tags";
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
+    private static readonly JsonSerializerOptions Json = new(
+        JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     /// <summary>Answers a search.</summary>
     public Task<Answer> SearchAsync(RouteRequest request, SubjectCaller caller) => Task.FromResult<Answer>(
@@ -74,14 +75,18 @@ internal sealed class CatalogEndpoint(PolicyStore policies, CatalogReader catalo
 
     private JsonAnswer Tags(RepositoryName name, IReadOnlyList<string> services, CatalogPage page)
     {
-        var tags = catalog.Tags(name, services, page.After, page.Count + 1).GroupBy(t => t.Name, StringComparer.Ordinal).Take(page.Count + 1).ToList();
+        var tags = catalog.Tags(name, services, page.After, page.Count + 1).GroupBy(t => t.Name, StringComparer.Ordinal)
+            .Take(page.Count + 1).ToList();
         return Ok(new
         {
             name = name.Value,
             tags = tags.Take(page.Count).Select(tag => new
             {
                 name = tag.Key,
-                registries = tag.Select(t => new { t.Service, t.Digest, t.MediaType, t.Size, pushed = Time(t.MovedAt), pushedBy = t.MovedBy, pulled = Time(t.PulledAt) }),
+                registries = tag.Select(
+                    t =>
+                        new { t.Service, t.Digest, t.MediaType, t.Size, pushed = Time(t.MovedAt), pushedBy = t.MovedBy,
+                            pulled = Time(t.PulledAt) }),
             }),
         }) with
         {

@@ -17,7 +17,10 @@ internal readonly record struct CatalogPage(int Count, string After)
     {
         var (n, after) = (query["n"].FirstOrDefault() ?? "", query["last"].FirstOrDefault() ?? "");
         var isNumber = !n.AsSpan().ContainsAnyExceptInRange('0', '9');
-        page = new CatalogPage(n.Length == 0 ? DefaultCount : int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? Math.Min(count, MaxCount) : MaxCount, after);
+        page = new CatalogPage(
+            n.Length == 0 ? DefaultCount : int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out var count)
+            ? Math.Min(count, MaxCount)
+            : MaxCount, after);
         problem = isNumber ? null : ErrorAnswer.InvalidRequest("n is not a number");
         return isNumber;
     }

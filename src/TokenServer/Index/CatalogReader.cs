@@ -59,7 +59,8 @@ internal sealed class CatalogReader(StateDatabase database)
         foreach (var prefix in view.Prefixes)
         {
             var end = prefix + Greatest;
-            var from = string.CompareOrdinal(after, prefix) < 0 ? (Name: prefix, Service: "") : (Name: after, Service: Greatest); // after every registry that holds the last name
+            // after every registry that holds the last name
+            var from = string.CompareOrdinal(after, prefix) < 0 ? (Name: prefix, Service: "") : (Name: after, Service: Greatest);
             if (string.CompareOrdinal(from.Name, end) < 0 && !Collect(view, text, from, end, count, found)) break;
         }
 
@@ -67,7 +68,8 @@ internal sealed class CatalogReader(StateDatabase database)
     }
 
     /// <summary>Adds what the caller may see in a range; false when there would be more than the count.</summary>
-    private bool Collect(CatalogView view, string text, (string Name, string Service) from, string end, int count, List<FoundRepository> found)
+    private bool Collect(
+        CatalogView view, string text, (string Name, string Service) from, string end, int count, List<FoundRepository> found)
     {
         while (true)
         {
@@ -86,7 +88,8 @@ internal sealed class CatalogReader(StateDatabase database)
     }
 
     /// <summary>The registries among the given ones that hold a repository.</summary>
-    public IReadOnlyList<RepositoryPlace> Places(RepositoryName name, IReadOnlyList<string> services) => database.Read(db => db.Query<RepositoryPlace>(
+    public IReadOnlyList<RepositoryPlace> Places(RepositoryName name, IReadOnlyList<string> services) =>
+        database.Read(db => db.Query<RepositoryPlace>(
         """
         SELECT c.service AS Service,
                (SELECT count(*) FROM tags t WHERE t.repository = r.id) AS Tags,
@@ -99,7 +102,8 @@ internal sealed class CatalogReader(StateDatabase database)
         new { name = name.Value, services }).AsList());
 
     /// <summary>The tags after one, as the given registries hold them, in byte order.</summary>
-    public IReadOnlyList<TagPlace> Tags(RepositoryName name, IReadOnlyList<string> services, string after, int count) => database.Read(db => db.Query<TagPlace>(
+    public IReadOnlyList<TagPlace> Tags(RepositoryName name, IReadOnlyList<string> services, string after, int count) =>
+        database.Read(db => db.Query<TagPlace>(
         """
         SELECT t.name AS Name, c.service AS Service, t.digest AS Digest, m.media_type AS MediaType, m.size AS Size,
                t.moved_at AS MovedAt, t.moved_by AS MovedBy, p.pulled_at AS PulledAt
@@ -114,10 +118,12 @@ internal sealed class CatalogReader(StateDatabase database)
         new { name = name.Value, services, after, rows = count * services.Count }).AsList());
 
     // CROSS JOIN keeps the order of the loops: along the index of names, so that the first page costs no more than it shows.
-    private List<(string Name, string Service)> Read(string text, string name, string service, string end) => database.Read(db => db.Query<(string, string)>(
+    private List<(string Name, string Service)> Read(string text, string name, string service, string end) =>
+        database.Read(db => db.Query<(string, string)>(
         """
         SELECT r.name, c.service FROM repositories r CROSS JOIN copies c ON c.id = r.copy
-        WHERE r.name >= @name AND r.name < @end AND (r.name > @name OR c.service > @service) AND c.state = 'live' AND (@text = '' OR instr(r.name, @text) > 0)
+        WHERE r.name >= @name AND r.name < @end AND (r.name > @name OR c.service > @service)
+            AND c.state = 'live' AND (@text = '' OR instr(r.name, @text) > 0)
         ORDER BY r.name, c.service LIMIT @Candidates
         """,
         new { text, name, service, end, Candidates }).AsList());

@@ -30,13 +30,18 @@ internal sealed class CatalogView
             StringComparer.Ordinal);
     }
 
-    /// <summary>The beginnings of all names that the caller may see, in byte order, none beginning with another: the rest need not be looked at.</summary>
+    /// <summary>
+    /// The beginnings of all names that the caller may see, in byte order, none beginning with another: the rest need not be looked at.
+    /// </summary>
     public IReadOnlyList<string> Prefixes => policy.RepositoryPrefixes(subjects);
 
-    /// <summary>Whether the caller may pull a repository from a registry; never from one that is not shown, or not configured any more.</summary>
+    /// <summary>
+    /// Whether the caller may pull a repository from a registry; never from one that is not shown, or not configured any more.
+    /// </summary>
     public bool Shows(string service, RepositoryName name) =>
         services.TryGetValue(service, out var known)
-        && narrowing.Restrict(policy.Decide(subjects, known.Circumstances, Scope.Repository(name, ActionSet.Pull)).Granted).Covers(ActionSet.Pull);
+        && narrowing.Restrict(policy.Decide(subjects, known.Circumstances, Scope.Repository(name, ActionSet.Pull)).Granted)
+        .Covers(ActionSet.Pull);
 
     /// <summary>The registries from which the caller may pull a repository, whether it is there or not.</summary>
     public IReadOnlyList<string> ServicesFor(RepositoryName name) => [.. services.Keys.Where(service => Shows(service, name))];

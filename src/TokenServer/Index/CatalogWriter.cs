@@ -31,12 +31,27 @@ internal sealed class CatalogWriter(StateDatabase database)
     public Task<ReportOutcome> TakeAsync(string service, EventReport report) => database.WriteAsync<ReportOutcome>(db =>
     {
         if (Live(db, service) is not { } copy) return new ReportOutcome.OutOfStep($"the catalogue does not know the registry {service}");
-        if (report.IdAt(copy.Sequence) is not { } id) return new ReportOutcome.OutOfStep($"the catalogue stands at event {copy.Sequence}, the report goes from {report.After.Sequence} to {report.End.Sequence}");
-        if (id != copy.EventId) return new ReportOutcome.OutOfStep($"event {copy.Sequence} is another in the catalogue: the registry was restored or made anew");
+        if (report.IdAt(copy.Sequence) is not { } id)
+        {
+            return new ReportOutcome.OutOfStep(
+                $"the catalogue stands at event {copy.Sequence}, the report goes from {report.After.Sequence} to {report.End.Sequence}");
+        }
+
+        if (id != copy.EventId)
+        {
+            return new ReportOutcome.OutOfStep(
+                $"event {copy.Sequence} is another in the catalogue: the registry was restored or made anew");
+        }
 
         foreach (var change in report.Events.Skip((int)(copy.Sequence - report.After.Sequence))) Apply(db, copy.Id, change, service);
         foreach (var pull in report.Pulled) NotePull(db, copy.Id, service, pull);
-        if (report.End.Sequence > copy.Sequence) db.Execute("UPDATE copies SET sequence = @Sequence, event_id = @EventId WHERE id = @Id", copy with { Sequence = report.End.Sequence, EventId = report.End.Id });
+        if (report.End.Sequence > copy.Sequence)
+        {
+            db.Execute(
+                "UPDATE copies SET sequence = @Sequence, event_id = @EventId WHERE id = @Id",
+                copy with { Sequence = report.End.Sequence, EventId = report.End.Id });
+        }
+
         return new ReportOutcome.Taken();
     });
 
@@ -63,12 +78,15 @@ internal sealed class CatalogWriter(StateDatabase database)
         return new ReportOutcome.Taken();
     });
 
-    /// <summary>Clears away a little of what was dropped; false when nothing is left. Little by little, because everyone waits for a write.</summary>
+    /// <summary>
+    /// Clears away a little of what was dropped; false when nothing is left. Little by little, because everyone waits for a write.
+    /// </summary>
     public Task<bool> SweepAsync() => database.WriteAsync(db =>
     {
         if (db.QuerySingleOrDefault<long?>("SELECT id FROM copies WHERE state = 'dropped' LIMIT 1") is not { } id) return false;
         var swept = db.Execute(
-            "DELETE FROM repositories WHERE id IN (SELECT id FROM repositories WHERE copy = @id LIMIT @count)", new { id, count = SweptAtOnce });
+            "DELETE FROM repositories WHERE id IN (SELECT id FROM repositories WHERE copy = @id LIMIT @count)",
+            new { id, count = SweptAtOnce });
         if (swept == 0) SweepLast(db, id);
         return true;
     });
@@ -93,7 +111,8 @@ internal sealed class CatalogWriter(StateDatabase database)
     {
         db.Execute("UPDATE copies SET state = 'dropped' WHERE service = @service AND state = 'filling'", new { service });
         db.Execute(
-            "INSERT INTO copies (service, state, sequence, event_id, epoch, next_page) VALUES (@service, 'filling', @Sequence, @Id, @Epoch, 0)",
+            "INSERT INTO copies (service, state, sequence, event_id, epoch, next_page) VALUES (@service, 'filling', @Sequence, @Id, "
+            + "@Epoch, 0)",
             new { service, report.Position.Sequence, report.Position.Id, report.Epoch });
     }
 
@@ -102,7 +121,9 @@ internal sealed class CatalogWriter(StateDatabase database)
         switch (change.Kind)
         {
             case EventKind.ManifestPushed:
-                db.Execute("INSERT INTO repositories (name, copy) VALUES (@Repository, @copy) ON CONFLICT DO NOTHING", new { change.Repository, copy });
+                db.Execute(
+                    "INSERT INTO repositories (name, copy) VALUES (@Repository, @copy) ON CONFLICT DO NOTHING",
+                    new { change.Repository, copy });
                 db.Execute(
                     """
                     INSERT INTO manifests (repository, digest, media_type, size, pushed_at, pushed_by)
@@ -122,7 +143,8 @@ internal sealed class CatalogWriter(StateDatabase database)
                 break;
             case EventKind.TagDeleted:
                 db.Execute(
-                    "DELETE FROM tags WHERE name = @Tag AND repository = (SELECT id FROM repositories WHERE name = @Repository AND copy = @copy)",
+                    "DELETE FROM tags WHERE name = @Tag AND repository = (SELECT id FROM repositories WHERE name = @Repository AND copy = "
+                    + "@copy)",
                     new { change.Tag, change.Repository, copy });
                 break;
             case EventKind.ManifestDeleted:
@@ -133,10 +155,17 @@ internal sealed class CatalogWriter(StateDatabase database)
 
     private static void DeleteManifest(SqliteConnection db, long copy, RegistryEvent change, string service)
     {
-        if (db.QuerySingleOrDefault<long?>("SELECT id FROM repositories WHERE name = @Repository AND copy = @copy", new { change.Repository, copy }) is not { } id) return;
+        if (db.QuerySingleOrDefault<long?>(
+            "SELECT id FROM repositories WHERE name = @Repository AND copy = @copy", new { change.Repository, copy }) is not { } id)
+        {
+            return;
+        }
+
         db.Execute("DELETE FROM manifests WHERE repository = @id AND digest = @Digest", new { id, change.Digest });
         db.Execute("DELETE FROM repositories WHERE id = @id AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository = @id)", new { id });
-        db.Execute("DELETE FROM pulls WHERE service = @service AND repository = @Repository AND digest = @Digest", new { service, change.Repository, change.Digest });
+        db.Execute(
+            "DELETE FROM pulls WHERE service = @service AND repository = @Repository AND digest = @Digest",
+            new { service, change.Repository, change.Digest });
     }
 
     // What was deleted since it was pulled is not there any more, and gets no row.

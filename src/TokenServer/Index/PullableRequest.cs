@@ -45,7 +45,9 @@ internal sealed record PullableRequest(string Token, IPAddress? Address, IReadOn
         problem = "the body is not an object";
         if (root.ValueKind != JsonValueKind.Object) return false;
         problem = "the member token is not a text";
-        if (!root.TryGetProperty("token"u8, out var member) || member.ValueKind != JsonValueKind.String || member.GetString() is not { } token)
+        if (!root.TryGetProperty("token"u8, out var member)
+            || member.ValueKind != JsonValueKind.String
+            || member.GetString() is not { } token)
         {
             return false;
         }

@@ -31,13 +31,16 @@ internal static class RegistryReports
 
     /// <summary>The id of the event with a number, or of the one that all follow; null when the report does not reach that far.</summary>
     public static string? IdAt(this EventReport report, long sequence) => sequence == report.After.Sequence ? report.After.Id
-        : sequence > report.After.Sequence && sequence - report.After.Sequence <= report.Events.Count ? report.Events[(int)(sequence - report.After.Sequence - 1)].Id
+        : sequence > report.After.Sequence && sequence - report.After.Sequence <= report.Events.Count
+        ? report.Events[(int)(sequence - report.After.Sequence - 1)].Id
         : null;
 
     private static string? Problem(this RegistryEvent change) => change.Kind switch
     {
         _ when !RepositoryName.TryParse(change.Repository, out _) => "its repository is not a repository name",
-        EventKind.ManifestPushed => change.Digest is null || change.MediaType is null || change.Size is null ? "a pushed manifest has a digest, a media type and a size" : null,
+        EventKind.ManifestPushed => change.Digest is null || change.MediaType is null || change.Size is null
+            ? "a pushed manifest has a digest, a media type and a size"
+            : null,
         EventKind.ManifestDeleted => change.Digest is null ? "a deleted manifest has a digest" : null,
         EventKind.TagMoved => change.Tag is null || change.Digest is null ? "a moved tag has a name and a digest" : null,
         EventKind.TagDeleted => change.Tag is null ? "a deleted tag has a name" : null,

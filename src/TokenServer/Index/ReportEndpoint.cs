@@ -24,7 +24,8 @@ internal sealed partial class ReportEndpoint(CatalogWriter catalog, CatalogSweep
         TakeAsync(request, service, WireJson.Strict.EventReport, r => r.Problem(), catalog.TakeAsync);
 
     /// <summary>Takes a part of all that the registry holds.</summary>
-    public Task<Answer> TakeSnapshotAsync(RouteRequest request, RegistryService service) => TakeAsync(request, service, WireJson.Strict.SnapshotReport, r => r.Problem(), async (name, report) =>
+    public Task<Answer> TakeSnapshotAsync(RouteRequest request, RegistryService service) =>
+        TakeAsync(request, service, WireJson.Strict.SnapshotReport, r => r.Problem(), async (name, report) =>
     {
         var outcome = await catalog.TakeAsync(name, report);
         if (report.IsLast && outcome is ReportOutcome.Taken)
@@ -37,7 +38,8 @@ internal sealed partial class ReportEndpoint(CatalogWriter catalog, CatalogSweep
     });
 
     private async Task<Answer> TakeAsync<T>(
-        RouteRequest request, RegistryService service, JsonTypeInfo<T> type, Func<T, string?> problem, Func<string, T, Task<ReportOutcome>> take)
+        RouteRequest request, RegistryService service, JsonTypeInfo<T> type, Func<T, string?> problem,
+        Func<string, T, Task<ReportOutcome>> take)
     {
         T? report;
         try

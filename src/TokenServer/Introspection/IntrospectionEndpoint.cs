@@ -17,7 +17,8 @@ internal sealed partial class IntrospectionEndpoint(
     /// <summary>Where registries ask.</summary>
     public const string Path = ServerPaths.Introspection;
 
-    private static readonly byte[] Inactive = JsonSerializer.SerializeToUtf8Bytes(new IntrospectionAnswer(false), WireJson.Answers.IntrospectionAnswer);
+    private static readonly byte[] Inactive = JsonSerializer.SerializeToUtf8Bytes(
+        new IntrospectionAnswer(false), WireJson.Answers.IntrospectionAnswer);
 
     /// <summary>Says whether the token of a form is good for the registry that asks.</summary>
     public async Task<Answer> AnswerAsync(RouteRequest request, RegistryService service)

@@ -9,7 +9,9 @@ namespace AuthIndex.TokenServer.Keys;
 /// <summary>The PEM files of certificate authorities of one's own: P-256 keys of mode 600, and certificates.</summary>
 internal static class CertificatePem
 {
-    /// <summary>How long before now a certificate begins: verifiers whose clock is behind must not refuse what was made a moment ago.</summary>
+    /// <summary>
+    /// How long before now a certificate begins: verifiers whose clock is behind must not refuse what was made a moment ago.
+    /// </summary>
     public static readonly TimeSpan ClockSkew = TimeSpan.FromHours(1);
 
     /// <summary>Makes a key file; false when one is there.</summary>
@@ -55,8 +57,11 @@ internal static class CertificatePem
     public static X509Certificate2 MakeAuthority(string name, ECDsa key, DateTimeOffset now, int years)
     {
         var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: true, pathLengthConstraint: 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
+        request.CertificateExtensions.Add(
+            new X509BasicConstraintsExtension(
+                certificateAuthority: true, hasPathLengthConstraint: true, pathLengthConstraint: 0, critical: true));
+        request.CertificateExtensions.Add(
+            new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
         return request.CreateSelfSigned(now - ClockSkew, now.AddYears(years));
     }

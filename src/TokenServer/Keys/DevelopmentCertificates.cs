@@ -60,14 +60,19 @@ internal sealed class DevelopmentCertificates(string directory, TimeProvider tim
 
         using var key = EnsureKey(keyFile, written);
         using var authorityKey = CertificatePem.LoadKey(InDirectory("ca.key"), KeyRemedy);
-        if (!CertificatePem.IsOf(authority, authorityKey)) throw new OperatorException($"{InDirectory("ca.key")} is not the key of {InDirectory("ca.pem")}");
+        if (!CertificatePem.IsOf(authority, authorityKey))
+        {
+            throw new OperatorException($"{InDirectory("ca.key")} is not the key of {InDirectory("ca.pem")}");
+        }
+
         using var issuer = authority.CopyWithPrivateKey(authorityKey);
         var request = new CertificateRequest("CN=AuthIndex", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ServerAuthentication)], critical: false));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
-        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(issuer, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+        request.CertificateExtensions.Add(
+            X509AuthorityKeyIdentifierExtension.CreateFromCertificate(issuer, includeKeyIdentifier: true, includeIssuerAndSerial: false));
         request.CertificateExtensions.Add(AlternativeNames(names));
 
         var now = time.GetUtcNow();

@@ -26,11 +26,15 @@ internal static class KeyDirectory
     /// <returns>The file's path.</returns>
     public static string Create(string directory, TimeProvider time, string algorithm = TokenProfile.Es256, TimeSpan ahead = default)
     {
-        using AsymmetricAlgorithm secret = algorithm == TokenProfile.Rs256 ? RSA.Create(SigningKey.RsaBits) : ECDsa.Create(SigningKey.Generate());
+        using AsymmetricAlgorithm secret = algorithm == TokenProfile.Rs256
+            ? RSA.Create(SigningKey.RsaBits)
+            : ECDsa.Create(SigningKey.Generate());
         var key = KeyOf(secret);
 
         // In whole seconds, and never earlier than asked for.
-        var signsFrom = ahead == TimeSpan.Zero ? time.GetUtcNow() : time.GetUtcNow() + ahead + TimeSpan.FromTicks(TimeSpan.TicksPerSecond - 1);
+        var signsFrom = ahead == TimeSpan.Zero
+            ? time.GetUtcNow()
+            : time.GetUtcNow() + ahead + TimeSpan.FromTicks(TimeSpan.TicksPerSecond - 1);
         var path = Path.Combine(directory, $"{signsFrom.UtcDateTime.ToString(Stamp, CultureInfo.InvariantCulture)}-{key.Id[..8]}.pem");
         DurableFile.Create(path, Encoding.ASCII.GetBytes(secret.ExportPkcs8PrivateKeyPem() + "\n"));
         return path;
@@ -55,9 +59,12 @@ internal static class KeyDirectory
     {
         var name = Path.GetFileName(path);
         if (name.Length <= StampLength || name[StampLength] is not ('-' or '.')
-            || !DateTimeOffset.TryParseExact(name.AsSpan(0, StampLength), Stamp, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var signsFrom))
+            || !DateTimeOffset.TryParseExact(
+                name.AsSpan(0, StampLength), Stamp, CultureInfo.InvariantCulture,
+                DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var signsFrom))
         {
-            throw new OperatorException($"the signing key {path} does not say from when it signs: name it like 20300102T030405Z-name.pem, in UTC");
+            throw new OperatorException(
+                $"the signing key {path} does not say from when it signs: name it like 20300102T030405Z-name.pem, in UTC");
         }
 
         var pem = Encoding.ASCII.GetString(SecretFile.Read(path, "the signing key", Remedy));
@@ -70,7 +77,9 @@ internal static class KeyDirectory
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
             // Only the library's words about the form: the exception never holds the key.
-            throw new OperatorException($"the signing key {path} is no PKCS#8 PEM file of a P-256 or RSA key of {SigningKey.LeastRsaBits} bits or more: {e.Message}", e);
+            throw new OperatorException(
+                $"the signing key {path} is no PKCS#8 PEM file of a P-256 or RSA key of {SigningKey.LeastRsaBits} bits or more: "
+                + $"{e.Message}", e);
         }
     }
 

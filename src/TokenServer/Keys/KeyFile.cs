@@ -6,6 +6,8 @@ namespace AuthIndex.TokenServer.Keys;
 /// <param name="Key">What it holds.</param>
 internal sealed record KeyFile(string Path, DateTimeOffset SignsFrom, SigningKey Key)
 {
-    /// <summary>From when this process may sign with it: later than <see cref="SignsFrom"/> where it came too late to be known by then.</summary>
+    /// <summary>
+    /// From when this process may sign with it: later than <see cref="SignsFrom"/> where it came too late to be known by then.
+    /// </summary>
     public DateTimeOffset UsableFrom { get; init; } = SignsFrom;
 }

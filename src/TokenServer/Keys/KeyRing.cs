@@ -55,7 +55,8 @@ internal sealed class KeyRing
     public SigningKey? SignerOf(string algorithm, DateTimeOffset now) => SignerFile(algorithm, now)?.Key;
 
     /// <summary>The keys to publish and to believe, newest first.</summary>
-    public IEnumerable<SigningKey> Published(DateTimeOffset now) => Files.Where(f => StateOf(f, now) != KeyState.Retired).Select(f => f.Key).DistinctBy(k => k.Id, StringComparer.Ordinal);
+    public IEnumerable<SigningKey> Published(DateTimeOffset now) =>
+        Files.Where(f => StateOf(f, now) != KeyState.Retired).Select(f => f.Key).DistinctBy(k => k.Id, StringComparer.Ordinal);
 
     /// <summary>Where a key stands.</summary>
     public KeyState StateOf(KeyFile file, DateTimeOffset now)

@@ -16,25 +16,33 @@ internal sealed class KeyRotation(KeyDemands demands, TimeProvider time)
     /// <param name="ahead">How long it is published before it signs.</param>
     /// <param name="output">Takes a line for everything done.</param>
     /// <param name="cancellationToken">Ends the wait for another rotation.</param>
-    /// <exception cref="OperatorException">There is a next key already, several algorithms to choose from, or a key that cannot be used.</exception>
+    /// <exception cref="OperatorException">There is a next key already, several algorithms to choose from, or a key that cannot be
+    /// used.</exception>
     public async Task RotateAsync(string? algorithm, TimeSpan ahead, TextWriter output, CancellationToken cancellationToken)
     {
         using var held = await HoldAsync(cancellationToken);
         var ring = new KeyRing(KeyDirectory.Load(demands.Directory), KeyRing.LongestLifetime);
-        algorithm ??= demands.Algorithms.Count == 1 ? demands.Algorithms.Single() : throw new OperatorException($"the services use {string.Join(" and ", demands.Algorithms)}: say which with --algorithm");
+        algorithm ??= demands.Algorithms.Count == 1
+            ? demands.Algorithms.Single()
+            : throw new OperatorException($"the services use {string.Join(" and ", demands.Algorithms)}: say which with --algorithm");
         var now = time.GetUtcNow();
         var coming = ring.Files.Where(f => f.Key.Algorithm == algorithm && ring.StateOf(f, now) == KeyState.Next).ToList();
         if (coming.Find(f => !KeyRing.IsMisdated(f, now)) is { } next)
         {
-            throw new OperatorException($"there is a next key for {algorithm} already, {next.Key.Id}, which signs from {next.SignsFrom.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}");
+            throw new OperatorException(
+                $"there is a next key for {algorithm} already, {next.Key.Id}, which signs from "
+                + $"{next.SignsFrom.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}");
         }
 
         // The first key of an algorithm relieves none, and nobody can be waiting for it.
         var file = Make(algorithm, ring.SignerOf(algorithm, now) is null ? TimeSpan.Zero : ahead);
-        output.WriteLine($"made the signing key {file.Key.Id}, which signs from {file.SignsFrom.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ} ({file.Path})");
+        output.WriteLine(
+            $"made the signing key {file.Key.Id}, which signs from {file.SignsFrom.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ} ({file.Path})");
         foreach (var misdated in coming)
         {
-            output.WriteLine($"the key {misdated.Key.Id} would have signed only from {misdated.SignsFrom.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: the clock was wrong when it was made");
+            output.WriteLine(
+                $"the key {misdated.Key.Id} would have signed only from "
+                + $"{misdated.SignsFrom.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: the clock was wrong when it was made");
             Remove(misdated, output);
         }
 
@@ -60,7 +68,10 @@ internal sealed class KeyRotation(KeyDemands demands, TimeProvider time)
         foreach (var file in old) Remove(file, output);
         if (File.Exists(TokenAuthority.BundlePath(demands.Directory)))
         {
-            output.WriteLine($"the key of the token signing CA lies in the same folder: if it is in wrong hands too, remove {Path.GetDirectoryName(TokenAuthority.BundlePath(demands.Directory))}, run keys certificates, give registries the new bundle and restart the token servers");
+            output.WriteLine(
+                $"the key of the token signing CA lies in the same folder: if it is in wrong hands too, remove "
+                + $"{Path.GetDirectoryName(TokenAuthority.BundlePath(demands.Directory))}, run keys certificates, give registries the new "
+                + $"bundle and restart the token servers");
         }
     }
 
@@ -70,7 +81,9 @@ internal sealed class KeyRotation(KeyDemands demands, TimeProvider time)
         output.WriteLine($"removed the signing key {file.Key.Id} ({file.Path})");
     }
 
-    private KeyFile Make(string algorithm, TimeSpan ahead) => KeyDirectory.Read(KeyDirectory.Create(demands.Directory, time, algorithm, ahead));
+    private KeyFile Make(string algorithm, TimeSpan ahead) =>
+        KeyDirectory.Read(KeyDirectory.Create(demands.Directory, time, algorithm, ahead));
 
-    private Task<IDisposable> HoldAsync(CancellationToken cancellationToken) => FileLock.TakeAsync(Path.Combine(demands.Directory, "lock"), Patience, cancellationToken);
+    private Task<IDisposable> HoldAsync(CancellationToken cancellationToken) =>
+        FileLock.TakeAsync(Path.Combine(demands.Directory, "lock"), Patience, cancellationToken);
 }

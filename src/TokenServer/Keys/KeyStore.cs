@@ -108,21 +108,29 @@ internal sealed partial class KeyStore
         return new Known(files, SeenAt: null, file);
     }
 
-    /// <summary>Holds a key that is new back until it has been published for long enough; one that was there under another name is not new.</summary>
+    /// <summary>
+    /// Holds a key that is new back until it has been published for long enough; one that was there under another name is not new.
+    /// </summary>
     private Known Dated(Known read)
     {
         var id = read.File.Key.Id;
         var before = known.Values.FirstOrDefault(k => k.File.Key.Id == id);
         var seenAt = before is null ? time.GetUtcNow() : before.SeenAt;
         var published = seenAt + KeyRing.LeastAhead;
-        var dated = read with { SeenAt = seenAt, File = published > read.File.SignsFrom ? read.File with { UsableFrom = published.Value } : read.File };
-        return before is not null && before.File.Path == dated.File.Path && before.File.SignsFrom == dated.File.SignsFrom ? dated with { File = before.File } : dated;
+        var dated =
+            read with { SeenAt = seenAt, File = published > read.File.SignsFrom
+                ? read.File with { UsableFrom = published.Value }
+                : read.File };
+        return before is not null && before.File.Path == dated.File.Path && before.File.SignsFrom == dated.File.SignsFrom
+            ? dated with { File = before.File }
+            : dated;
     }
 
     private string? Missing(KeyRing ring) => ring.Files.Count == 0
         ? $"there is no signing key in {demands.Directory}: run init to make one"
         : demands.Algorithms.FirstOrDefault(a => ring.SignerOf(a, time.GetUtcNow()) is null) is { } algorithm
-            ? $"there is no signing key for {algorithm} in {demands.Directory}, and a service needs one: keys rotate --algorithm {algorithm} makes it"
+            ? $"there is no signing key for {algorithm} in {demands.Directory}, and a service needs one: keys rotate --algorithm "
+                + $"{algorithm} makes it"
             : null;
 
     private void Report(List<string> problems)

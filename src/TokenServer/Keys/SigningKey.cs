@@ -52,10 +52,16 @@ internal sealed class SigningKey
     /// <summary>The key and its algorithm, as the library takes them.</summary>
     public SigningCredentials Credentials { get; }
 
-    /// <summary>What goes into the header of tokens for registries that trust certificates: the key's certificate; null where there is no authority to issue one.</summary>
+    /// <summary>
+    /// What goes into the header of tokens for registries that trust certificates: the key's certificate; null where there is no
+    /// authority to issue one.
+    /// </summary>
     public IDictionary<string, object>? CertificateHeader { get; private set; }
 
-    /// <summary>Makes the parameters of a key none of whose coordinates begins with a zero byte: some registries compute the name of such a key differently.</summary>
+    /// <summary>
+    /// Makes the parameters of a key none of whose coordinates begins with a zero byte: some registries compute the name of such a key
+    /// differently.
+    /// </summary>
     public static ECParameters Generate()
     {
         while (true)
@@ -74,11 +80,14 @@ internal sealed class SigningKey
     {
         if (Algorithm == TokenProfile.Es256)
         {
-            using var ecdsa = ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = Base64Url.DecodeFromChars(key.X), Y = Base64Url.DecodeFromChars(key.Y) } });
+            using var ecdsa = ECDsa.Create(
+                new ECParameters { Curve = ECCurve.NamedCurves.nistP256,
+                    Q = new ECPoint { X = Base64Url.DecodeFromChars(key.X), Y = Base64Url.DecodeFromChars(key.Y) } });
             return new PublicKey(ecdsa);
         }
 
-        using var rsa = RSA.Create(new RSAParameters { Modulus = Base64Url.DecodeFromChars(key.N), Exponent = Base64Url.DecodeFromChars(key.E) });
+        using var rsa = RSA.Create(
+            new RSAParameters { Modulus = Base64Url.DecodeFromChars(key.N), Exponent = Base64Url.DecodeFromChars(key.E) });
         return new PublicKey(rsa);
     }
 
@@ -86,7 +95,8 @@ internal sealed class SigningKey
     public void Certify(TokenAuthority authority)
     {
         using var certificate = authority.Issue(this);
-        CertificateHeader = new Dictionary<string, object>(StringComparer.Ordinal) { [JwtHeaderParameterNames.X5c] = new[] { Convert.ToBase64String(certificate.RawDataMemory.Span) } };
+        CertificateHeader = new Dictionary<string, object>(
+            StringComparer.Ordinal) { [JwtHeaderParameterNames.X5c] = new[] { Convert.ToBase64String(certificate.RawDataMemory.Span) } };
     }
 
     /// <summary>Writes the public half as a JWK (RFC 7517 section 4).</summary>

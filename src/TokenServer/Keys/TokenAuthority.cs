@@ -31,7 +31,10 @@ internal sealed class TokenAuthority
     /// <summary>The bundle that registries are given.</summary>
     public static string BundlePath(string keysDirectory) => Path.Combine(Folder(keysDirectory), "rootcertbundle.pem");
 
-    /// <summary>Makes what is missing; false when all was there. The key comes first, so that no certificate lies beside a key that is not its own.</summary>
+    /// <summary>
+    /// Makes what is missing; false when all was there. The key comes first, so that no certificate lies beside a key that is not its
+    /// own.
+    /// </summary>
     /// <exception cref="OperatorException">What is there cannot be used.</exception>
     public static bool Ensure(string keysDirectory, TimeProvider time)
     {
@@ -50,11 +53,25 @@ internal sealed class TokenAuthority
     public static TokenAuthority Load(string keysDirectory, TimeProvider time)
     {
         var bundle = BundlePath(keysDirectory);
-        if (!File.Exists(bundle)) throw new OperatorException($"the certificate of the token signing CA {bundle} is missing, and a service with keyHeader x5c needs it: {Remedy}");
+        if (!File.Exists(bundle))
+        {
+            throw new OperatorException(
+                $"the certificate of the token signing CA {bundle} is missing, and a service with keyHeader x5c needs it: {Remedy}");
+        }
+
         var certificate = CertificatePem.LoadCertificate(bundle);
         var key = CertificatePem.LoadKey(KeyPath(keysDirectory), Remedy);
-        if (!CertificatePem.IsOf(certificate, key)) throw new OperatorException($"{KeyPath(keysDirectory)} is not the key of the first certificate in {bundle}");
-        if (certificate.NotAfter.ToUniversalTime() <= time.GetUtcNow().UtcDateTime) throw new OperatorException($"the certificate of the token signing CA {bundle} has ended: remove the folder, and {Remedy} anew");
+        if (!CertificatePem.IsOf(certificate, key))
+        {
+            throw new OperatorException($"{KeyPath(keysDirectory)} is not the key of the first certificate in {bundle}");
+        }
+
+        if (certificate.NotAfter.ToUniversalTime() <= time.GetUtcNow().UtcDateTime)
+        {
+            throw new OperatorException(
+                $"the certificate of the token signing CA {bundle} has ended: remove the folder, and {Remedy} anew");
+        }
+
         return new TokenAuthority(certificate, key, time);
     }
 
@@ -64,11 +81,15 @@ internal sealed class TokenAuthority
         var request = new CertificateRequest(new X500DistinguishedName($"CN={key.Id}"), key.PublicKey(), HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
-        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(issuer, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+        request.CertificateExtensions.Add(
+            X509AuthorityKeyIdentifierExtension.CreateFromCertificate(issuer, includeKeyIdentifier: true, includeIssuerAndSerial: false));
         var (first, last) = (new DateTimeOffset(issuer.NotBefore.ToUniversalTime()), new DateTimeOffset(issuer.NotAfter.ToUniversalTime()));
         var begins = time.GetUtcNow() - CertificatePem.ClockSkew;
         // By a generator: an issuer given as a certificate must have a key of the same kind, and RSA keys are certified too.
-        return request.Create(issuer.SubjectName, X509SignatureGenerator.CreateForECDsa(secret), begins < first ? first : begins, last, RandomNumberGenerator.GetBytes(16));
+        return request.Create(
+            issuer.SubjectName, X509SignatureGenerator.CreateForECDsa(secret), begins < first
+            ? first
+            : begins, last, RandomNumberGenerator.GetBytes(16));
     }
 
     private static string Folder(string keysDirectory) => Path.Combine(keysDirectory, "certificates");

@@ -22,7 +22,8 @@ internal sealed class MetadataEndpoint(string issuer, Uri? publicUrl, bool excha
         ? JsonAnswer.Ok(Write(issuer, $"{request.Http.Scheme}://{request.Http.Host}", exchangesTokens))
         : JsonAnswer.Ok(known) with { CacheControl = "public, max-age=300" });
 
-    private static byte[] Write(string issuer, string at, bool exchangesTokens) => JsonBytes.Write((issuer, at, exchangesTokens), static (json, server) =>
+    private static byte[] Write(string issuer, string at, bool exchangesTokens) =>
+        JsonBytes.Write((issuer, at, exchangesTokens), static (json, server) =>
     {
         json.WriteStartObject();
         json.WriteString("issuer"u8, server.issuer);
@@ -31,7 +32,10 @@ internal sealed class MetadataEndpoint(string issuer, Uri? publicUrl, bool excha
         json.WriteString("revocation_endpoint"u8, server.at + RevokeEndpoint.Path);
         json.WriteString("introspection_endpoint"u8, server.at + IntrospectionEndpoint.Path);
         WriteList(json, "response_types_supported", []); // required by section 2; there is no authorisation endpoint
-        WriteList(json, "grant_types_supported", server.exchangesTokens ? ["password", "refresh_token", TokenRequest.ExchangeGrant] : ["password", "refresh_token"]);
+        WriteList(
+            json, "grant_types_supported", server.exchangesTokens
+            ? ["password", "refresh_token", TokenRequest.ExchangeGrant]
+            : ["password", "refresh_token"]);
         WriteList(json, "token_endpoint_auth_methods_supported", ["none"]); // clients are not known here, people are
         json.WriteEndObject();
     });

@@ -54,14 +54,22 @@ internal sealed class DistinguishedName
         {
             var c = value[i];
             if (c < ' ' || c == '\x7f') text.Append('\\').Append(((int)c).ToString("x2"));
-            else if (Special.Contains(c, StringComparison.Ordinal) || (c == ' ' && (i == 0 || i == value.Length - 1)) || (c == '#' && i == 0)) text.Append('\\').Append(c);
+            else if (Special.Contains(c, StringComparison.Ordinal)
+                || (c == ' ' && (i == 0 || i == value.Length - 1))
+                || (c == '#' && i == 0))
+            {
+                text.Append('\\').Append(c);
+            }
             else text.Append(c);
         }
 
         return text.ToString();
     }
 
-    /// <summary>A spelling by which two names that a directory holds for equal are the same (RFC 4517 section 4.2.15); a text that cannot be read is its own.</summary>
+    /// <summary>
+    /// A spelling by which two names that a directory holds for equal are the same (RFC 4517 section 4.2.15); a text that cannot be
+    /// read is its own.
+    /// </summary>
     public static string Key(string text) => TryParse(text, out var name) ? name!.Text : text.ToLowerInvariant();
 
     /// <summary>The short name of an attribute, in lower case; its OID where it has none.</summary>
@@ -72,7 +80,8 @@ internal sealed class DistinguishedName
     }
 
     /// <summary>Whether this is the other name or lies below it.</summary>
-    public bool IsWithin(DistinguishedName other) => keys.Length >= other.keys.Length && keys.AsSpan()[^other.keys.Length..].SequenceEqual(other.keys);
+    public bool IsWithin(DistinguishedName other) =>
+        keys.Length >= other.keys.Length && keys.AsSpan()[^other.keys.Length..].SequenceEqual(other.keys);
 
     /// <summary>The value of the entry's own name when its attribute is the given one; null when it is another.</summary>
     public string? OwnValue(string attribute) => Parts[0].Attribute == ShortName(attribute) ? Parts[0].Value : null;
@@ -182,7 +191,9 @@ internal sealed class DistinguishedName
             var reader = new AsnReader(Convert.FromHexString(digits), AsnEncodingRules.BER);
             var tag = reader.PeekTag();
             if (tag.TagClass != TagClass.Universal) return false;
-            value = tag.TagValue == (int)UniversalTagNumber.OctetString ? Strict.GetString(reader.ReadOctetString()) : reader.ReadCharacterString((UniversalTagNumber)tag.TagValue);
+            value = tag.TagValue == (int)UniversalTagNumber.OctetString
+                ? Strict.GetString(reader.ReadOctetString())
+                : reader.ReadCharacterString((UniversalTagNumber)tag.TagValue);
             return value.Length > 0 && !reader.HasData;
         }
         catch (Exception e) when (e is FormatException or AsnContentException or ArgumentException)

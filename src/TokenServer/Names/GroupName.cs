@@ -1,6 +1,9 @@
 namespace AuthIndex.TokenServer.Names;
 
-/// <summary>What rules, the configuration and directories call a directory's group: a bare name, or a distinguished name, which alone holds a <c>=</c>.</summary>
+/// <summary>
+/// What rules, the configuration and directories call a directory's group: a bare name, or a distinguished name, which alone holds a
+/// <c>=</c>.
+/// </summary>
 internal static class GroupName
 {
     /// <summary>Whether the text is meant as a distinguished name. No bare name looks like one: it could pass for another group.</summary>
@@ -11,10 +14,14 @@ internal static class GroupName
     {
         if (PreparedText.Of(text).Length == 0) return "it names no group";
         return IsDistinguished(text) && !DistinguishedName.TryParse(text, out _)
-            ? "it looks like a distinguished name but cannot be read; write it as in cn=devs,ou=groups,dc=example,dc=com, without quotes, and \\, for a comma inside a value (RFC 4514)"
+            ? "it looks like a distinguished name but cannot be read; write it as in cn=devs,ou=groups,dc=example,dc=com, without quotes, "
+                + "and \\, for a comma inside a value (RFC 4514)"
             : null;
     }
 
-    /// <summary>The one spelling of all names that a directory holds for equal; see <see cref="DistinguishedName.Key"/> and <see cref="PreparedText"/>.</summary>
+    /// <summary>
+    /// The one spelling of all names that a directory holds for equal; see <see cref="DistinguishedName.Key"/> and
+    /// <see cref="PreparedText"/>.
+    /// </summary>
     public static string Key(string text) => IsDistinguished(text) ? DistinguishedName.Key(text) : PreparedText.Of(text);
 }

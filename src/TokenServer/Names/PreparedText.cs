@@ -42,7 +42,8 @@ internal static class PreparedText
     ];
 
     private static readonly Dictionary<(char Letter, char Mark), char> Composed =
-        Compositions.SelectMany(c => c.Letters.Zip(c.Composed, (letter, composed) => (Key: (letter, c.Mark), composed))).ToDictionary(p => p.Key, p => p.composed);
+        Compositions.SelectMany(c => c.Letters.Zip(c.Composed, (letter, composed) => (Key: (letter, c.Mark), composed)))
+        .ToDictionary(p => p.Key, p => p.composed);
 
     /// <summary>The prepared text; the same for all texts that are equal, and prepared already when it is prepared again.</summary>
     public static string Of(string text)
@@ -72,7 +73,8 @@ internal static class PreparedText
 
     private static bool IsSpace(char c) =>
         c is >= '\t' and <= '\r' or '\x85'
-        || CharUnicodeInfo.GetUnicodeCategory(c) is UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
+        || CharUnicodeInfo.GetUnicodeCategory(c) is UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator
+        or UnicodeCategory.ParagraphSeparator;
 
     // RFC 4518 section 2.2: what is mapped to nothing.
     private static bool IsInvisible(char c) =>

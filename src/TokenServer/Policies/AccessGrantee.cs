@@ -12,7 +12,9 @@ internal sealed record AccessGrantee(string Who, Rule AllowedBy, Rule? DeniedBy)
     private const string Everybody = "anyone";
     private const string SignedIn = "authenticated";
 
-    /// <summary>An account of whom nothing is known but that they signed in; no path component, so that no placeholder takes it for a name.</summary>
+    /// <summary>
+    /// An account of whom nothing is known but that they signed in; no path component, so that no placeholder takes it for a name.
+    /// </summary>
     private const string Stranger = "?";
 
     /// <summary>Everybody whom rules allow one action on one resource, subject by subject, the members of local groups by name.</summary>
@@ -21,7 +23,13 @@ internal sealed record AccessGrantee(string Who, Rule AllowedBy, Rule? DeniedBy)
         var found = new List<AccessGrantee>();
         foreach (var rule in policy.Rules)
         {
-            if (rule.Effect != Effect.Allow || rule.Actions.Intersect(scope.Actions).IsEmpty || !rule.When.AreMet(circumstances, Effect.Allow)) continue;
+            if (rule.Effect != Effect.Allow
+                || rule.Actions.Intersect(scope.Actions).IsEmpty
+                || !rule.When.AreMet(circumstances, Effect.Allow))
+            {
+                continue;
+            }
+
             foreach (var subject in rule.To)
             {
                 foreach (var (who, account, groups) in Callers(policy, rule, subject, scope))
@@ -38,14 +46,17 @@ internal sealed record AccessGrantee(string Who, Rule AllowedBy, Rule? DeniedBy)
 
         // "anyone" says already what "authenticated" says of the same rule.
         var open = found.Where(h => h is { Who: Everybody, DeniedBy: null }).Select(h => h.AllowedBy).ToHashSet();
-        return [.. found.Where(h => h is not { Who: SignedIn, DeniedBy: null } || !open.Contains(h.AllowedBy)).DistinctBy(h => (h.Who, h.AllowedBy.Id)).OrderBy(h => h.Who, StringComparer.Ordinal)];
+        return [
+            .. found.Where(h => h is not { Who: SignedIn, DeniedBy: null } || !open.Contains(h.AllowedBy))
+                .DistinctBy(h => (h.Who, h.AllowedBy.Id)).OrderBy(h => h.Who, StringComparer.Ordinal)];
     }
 
     private static bool IsOver(Policy policy, string account, RequestConditions circumstances) =>
         Robot.NameIn(account) is { } name && policy.Robots.TryGetValue(name, out var robot) && robot.Until <= circumstances.Now;
 
     // Callers that stand for all that a subject of a rule can be: with a placeholder in the pattern, those whose names fit it.
-    private static IEnumerable<(string Who, string Account, string[] Groups)> Callers(Policy policy, Rule rule, Subject subject, Scope scope)
+    private static IEnumerable<(string Who, string Account, string[] Groups)> Callers(
+        Policy policy, Rule rule, Subject subject, Scope scope)
     {
         var someone = rule.On.Any(p => p.NamesAccount) ? Components(scope.Name).Prepend(Stranger) : [Stranger];
         var someGroup = rule.On.Any(p => p.NamesGroup) ? Components(scope.Name).Select(g => (string[])["ldap:" + g]).Prepend([]) : [[]];
@@ -66,15 +77,28 @@ internal sealed record AccessGrantee(string Who, Rule AllowedBy, Rule? DeniedBy)
 
                 break;
             case SubjectKind.User or SubjectKind.Robot or SubjectKind.Certificate or SubjectKind.Spiffe:
-                foreach (var groups in someGroup) yield return (subject.Key, subject.Kind == SubjectKind.User ? subject.Name : subject.Key, groups);
+                foreach (var groups in someGroup)
+                {
+                    yield return (subject.Key, subject.Kind == SubjectKind.User ? subject.Name : subject.Key, groups);
+                }
+
                 break;
             case SubjectKind.Ldap:
-                foreach (var account in someone) yield return (account == Stranger ? subject.Key : $"user:{account} in {subject.Key}", account, [subject.Key]);
+                foreach (var account in someone)
+                {
+                    yield return (account == Stranger ? subject.Key : $"user:{account} in {subject.Key}", account, [subject.Key]);
+                }
+
                 break;
             default:
                 foreach (var member in policy.Groups.AllMembersOf(subject.Name))
                 {
-                    foreach (var caller in Callers(policy, rule, member, scope)) yield return (member.Kind == SubjectKind.Ldap ? caller.Who : $"{caller.Who} (in {subject.Key})", caller.Account, caller.Groups);
+                    foreach (var caller in Callers(policy, rule, member, scope))
+                    {
+                        yield return (member.Kind == SubjectKind.Ldap
+                            ? caller.Who
+                            : $"{caller.Who} (in {subject.Key})", caller.Account, caller.Groups);
+                    }
                 }
 
                 break;

@@ -3,7 +3,9 @@ using System.Net;
 
 namespace AuthIndex.TokenServer.Policies;
 
-/// <summary>The <c>when</c> of a rule. Each list that is not empty must hold the caller's value; each date that is given bounds the time.</summary>
+/// <summary>
+/// The <c>when</c> of a rule. Each list that is not empty must hold the caller's value; each date that is given bounds the time.
+/// </summary>
 /// <param name="Ip">Networks that the request must come from.</param>
 /// <param name="Service">Services that the token must be for.</param>
 /// <param name="SignedInBy">Ways in which the caller must have signed in.</param>
@@ -22,7 +24,9 @@ internal sealed record Conditions(
     /// <summary>Whether the rule holds whatever the circumstances are.</summary>
     public bool IsEmpty => Ip.Count == 0 && Service.Count == 0 && SignedInBy.Count == 0 && From is null && Until is null;
 
-    /// <summary>Whether every condition is met. What is unknown meets a deny rule's condition, so that not knowing never opens a door.</summary>
+    /// <summary>
+    /// Whether every condition is met. What is unknown meets a deny rule's condition, so that not knowing never opens a door.
+    /// </summary>
     public bool AreMet(RequestConditions c, Effect effect)
     {
         var unknown = c.UnknownIsMet || effect == Effect.Deny;
@@ -36,11 +40,30 @@ internal sealed record Conditions(
     /// <summary>The conditions that are not met, each in words.</summary>
     public IEnumerable<string> Unmet(RequestConditions c, Effect effect)
     {
-        if (!(this with { Service = [], SignedInBy = [], From = null, Until = null }).AreMet(c, effect)) yield return $"the request does not come from {Either(Ip)}";
-        if (!(this with { Ip = [], SignedInBy = [], From = null, Until = null }).AreMet(c, effect)) yield return $"the service is not {Either(Service)}";
-        if (!(this with { Ip = [], Service = [], From = null, Until = null }).AreMet(c, effect)) yield return $"the caller did not sign in by {Either(SignedInBy)}";
-        if (!(this with { Ip = [], Service = [], SignedInBy = [], Until = null }).AreMet(c, effect)) yield return $"it holds only from {Time(From)}";
-        if (!(this with { Ip = [], Service = [], SignedInBy = [], From = null }).AreMet(c, effect)) yield return $"it held only until {Time(Until)}";
+        if (!(this with { Service = [], SignedInBy = [], From = null, Until = null }).AreMet(c, effect))
+        {
+            yield return $"the request does not come from {Either(Ip)}";
+        }
+
+        if (!(this with { Ip = [], SignedInBy = [], From = null, Until = null }).AreMet(c, effect))
+        {
+            yield return $"the service is not {Either(Service)}";
+        }
+
+        if (!(this with { Ip = [], Service = [], From = null, Until = null }).AreMet(c, effect))
+        {
+            yield return $"the caller did not sign in by {Either(SignedInBy)}";
+        }
+
+        if (!(this with { Ip = [], Service = [], SignedInBy = [], Until = null }).AreMet(c, effect))
+        {
+            yield return $"it holds only from {Time(From)}";
+        }
+
+        if (!(this with { Ip = [], Service = [], SignedInBy = [], From = null }).AreMet(c, effect))
+        {
+            yield return $"it held only until {Time(Until)}";
+        }
     }
 
     /// <summary>The conditions in words, or "".</summary>

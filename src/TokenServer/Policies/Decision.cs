@@ -6,7 +6,8 @@ namespace AuthIndex.TokenServer.Policies;
 /// <param name="Requested">What was asked for.</param>
 /// <param name="Granted">What the caller gets of it: never more than was asked for.</param>
 /// <param name="Refused">The actions asked for and not granted.</param>
-/// <param name="Reason">One sentence for the caller on why something is refused, null when nothing is; it names rules or their absence, never what exists.</param>
+/// <param name="Reason">One sentence for the caller on why something is refused, null when nothing is; it names rules or their absence,
+/// never what exists.</param>
 /// <param name="AllowedBy">The allow rules that apply, ordered by id.</param>
 /// <param name="DeniedBy">The deny rules that apply, ordered by id.</param>
 internal sealed record Decision(
@@ -25,7 +26,9 @@ internal sealed record Decision(
 
     private static readonly ActionSet EveryName = ActionSet.Pull.Union(ActionSet.Push).Union(ActionSet.Delete);
 
-    /// <summary>The decision that follows from the rules that apply: everything that any of them allows, minus everything that any denies.</summary>
+    /// <summary>
+    /// The decision that follows from the rules that apply: everything that any of them allows, minus everything that any denies.
+    /// </summary>
     public static Decision From(Scope requested, string account, IReadOnlyList<Rule> allowedBy, IReadOnlyList<Rule> deniedBy)
     {
         var allowed = UnionOf(allowedBy);

@@ -10,17 +10,22 @@ internal sealed record NearMiss(Rule Rule, IReadOnlyList<string> Lacks)
 {
     private const int MaxFound = 5;
 
-    /// <summary>The nearest rules: those that fit the resource first, then those that fit the caller and name a neighbouring resource.</summary>
+    /// <summary>
+    /// The nearest rules: those that fit the resource first, then those that fit the caller and name a neighbouring resource.
+    /// </summary>
     /// <param name="policy">The policy.</param>
     /// <param name="caller">Who asked.</param>
     /// <param name="circumstances">The circumstances.</param>
     /// <param name="refused">The resource with the refused actions.</param>
     public static IReadOnlyList<NearMiss> Find(Policy policy, CallerSubjects caller, RequestConditions circumstances, Scope refused) =>
         (from rule in policy.Rules
-         where rule.Effect == Effect.Allow && !rule.Actions.Intersect(refused.Actions).IsEmpty && !rule.AppliesTo(caller, circumstances, refused)
+         where rule.Effect == Effect.Allow
+         && !rule.Actions.Intersect(refused.Actions).IsEmpty
+         && !rule.AppliesTo(caller, circumstances, refused)
          let isOn = rule.IsOn(caller, refused)
          let isTo = caller.IsAmong(rule.To)
-         let shared = rule.On.Where(p => p.Type == refused.Type).Select(p => SharedLength(p.LiteralPrefix, refused.Name)).DefaultIfEmpty(0).Max()
+         let shared = rule.On.Where(p => p.Type == refused.Type).Select(p => SharedLength(p.LiteralPrefix, refused.Name)).DefaultIfEmpty(0)
+         .Max()
          where isOn || (isTo && shared > 0)
          let lacks = Lacking(rule, caller, circumstances, isTo, isOn)
          orderby isOn descending, lacks.Count, shared descending

@@ -11,12 +11,16 @@ internal static class PolicyServices
     /// <summary>Adds them.</summary>
     public static IServiceCollection AddPolicies(this IServiceCollection services, TokenServerOptions options)
     {
-        services.AddSingleton(s => PolicyStore.Open(options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
+        services.AddSingleton(
+            s => PolicyStore.Open(
+                options.PoliciesDirectory, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>()));
         services.AddHostedService(s => Watcher(s, s.GetRequiredService<PolicyStore>()));
         if (options.ShadowPoliciesDirectory is not { } shadow) return services;
         services.AddKeyedSingleton(ShadowKey, (s, _) =>
-            PolicyStore.Open(shadow, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>(), isCandidate: true));
-        return services.AddSingleton<IHostedService>(s => Watcher(s, s.GetRequiredKeyedService<PolicyStore>(ShadowKey), "shadowPolicyWatch"));
+            PolicyStore.Open(
+                shadow, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<PolicyStore>>(), isCandidate: true));
+        return services.AddSingleton<IHostedService>(
+            s => Watcher(s, s.GetRequiredKeyedService<PolicyStore>(ShadowKey), "shadowPolicyWatch"));
     }
 
     /// <summary>The candidate policy; null when none is configured.</summary>

@@ -16,7 +16,8 @@ internal sealed partial class PolicyStore
     private volatile State state;
     private long refusals;
 
-    private PolicyStore(string path, bool isCandidate, PolicyDirectory directory, State first, TimeProvider time, ILogger<PolicyStore> logger)
+    private PolicyStore(
+        string path, bool isCandidate, PolicyDirectory directory, State first, TimeProvider time, ILogger<PolicyStore> logger)
     {
         Path = path;
         IsCandidate = isCandidate;
@@ -56,7 +57,8 @@ internal sealed partial class PolicyStore
         var compiled = PolicyCompiler.Compile(files, now);
         if (compiled.Policy is not { } policy) throw new PolicyException(compiled.Problems);
 
-        var store = new PolicyStore(path, isCandidate, files, new State(policy, now, policy.Revision, compiled.Problems, null), time, logger);
+        var store = new PolicyStore(
+            path, isCandidate, files, new State(policy, now, policy.Revision, compiled.Problems, null), time, logger);
         store.LogLoaded(policy);
         store.LogWarnings(compiled.Problems);
         return store;
@@ -151,7 +153,9 @@ internal sealed partial class PolicyStore
     private partial void LogInForce(string revision, int rules, int tests, string path);
 
     [LoggerMessage(Level = LogLevel.Information,
-        Message = "Candidate policy {Revision} is compared with the policy in force and decides nothing: {Rules} rules, {Tests} tests, from {Path}")]
+        Message =
+            "Candidate policy {Revision} is compared with the policy in force and decides nothing: {Rules} rules, {Tests} tests, from "
+            + "{Path}")]
     private partial void LogCandidate(string revision, int rules, int tests, string path);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Policy: {Problem}")]
@@ -160,7 +164,8 @@ internal sealed partial class PolicyStore
     [LoggerMessage(Level = LogLevel.Error, Message = "The policy files in {Path} are not sound; policy {Revision} stays in use: {Reason}")]
     private partial void LogRefused(string path, string revision, string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The policy files in {Path} are sound again: policy {Revision}, which stayed in use")]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "The policy files in {Path} are sound again: policy {Revision}, which stayed in use")]
     private partial void LogHealed(string path, string revision);
 
     /// <param name="Policy">The policy in force.</param>
@@ -168,5 +173,6 @@ internal sealed partial class PolicyStore
     /// <param name="Tried">The revision of the files last read, sound or not; null when they could not be read.</param>
     /// <param name="Problems">What was found in them.</param>
     /// <param name="Degraded">Why they are not in force.</param>
-    private sealed record State(Policy Policy, DateTimeOffset LoadedAt, string? Tried, IReadOnlyList<SourceProblem> Problems, string? Degraded);
+    private sealed record State(
+        Policy Policy, DateTimeOffset LoadedAt, string? Tried, IReadOnlyList<SourceProblem> Problems, string? Degraded);
 }

@@ -8,7 +8,8 @@ namespace AuthIndex.TokenServer.Policies;
 /// <param name="At">Where it stands.</param>
 /// <param name="Account">Who is meant; "" for an anonymous caller.</param>
 /// <param name="Groups">The groups that the identity would give.</param>
-/// <param name="Circumstances">What the test says about the request. What it does not say counts as each rule asks for it, so that a test neither needs every detail nor turns false as time goes by.</param>
+/// <param name="Circumstances">What the test says about the request. What it does not say counts as each rule asks for it, so that a
+/// test neither needs every detail nor turns false as time goes by.</param>
 /// <param name="Can">Whether every action must be granted; otherwise none may be.</param>
 /// <param name="Scopes">The resources with the actions.</param>
 internal sealed record PolicyTest(
@@ -30,7 +31,8 @@ internal sealed record PolicyTest(
 
             var truth = Can
                 ? decision.Reason
-                : $"{string.Join(" and ", decision.AllowedBy)} allow{(decision.AllowedBy.Count == 1 ? "s" : "")} {decision.Granted.Actions}";
+                : $"{string.Join(" and ", decision.AllowedBy)} allow{(decision.AllowedBy.Count == 1 ? "s" : "")} "
+                    + $"{decision.Granted.Actions}";
             return new SourceProblem(At, $"the test '{Sentence(scope)}' fails: {truth}");
         }
 
@@ -41,5 +43,6 @@ internal sealed record PolicyTest(
     public override string ToString() => string.Join(", ", Scopes.Select(Sentence));
 
     private string Sentence(Scope scope) =>
-        $"{(Account.Length == 0 ? SignIn.Anonymous : Account)} {(Can ? "can" : "cannot")} {scope.Actions} {(scope.Type == Scope.RepositoryType ? scope.Name : $"{scope.Type}:{scope.Name}")}";
+        $"{(Account.Length == 0 ? SignIn.Anonymous : Account)} {(Can ? "can" : "cannot")} {scope.Actions} "
+        + $"{(scope.Type == Scope.RepositoryType ? scope.Name : $"{scope.Type}:{scope.Name}")}";
 }

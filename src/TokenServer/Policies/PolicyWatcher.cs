@@ -7,7 +7,8 @@ namespace AuthIndex.TokenServer.Policies;
 /// Notices edits of the policy files and reloads them: at once where the file system tells of changes, and by looking again and
 /// again where it does not, as with bind mounts, network file systems and exchanged symbolic links.
 /// </summary>
-internal sealed partial class PolicyWatcher(PolicyStore store, BackgroundLoops loops, ILogger<PolicyWatcher> logger, string name = "policyWatch") : BackgroundLoop(name, loops)
+internal sealed partial class PolicyWatcher(
+    PolicyStore store, BackgroundLoops loops, ILogger<PolicyWatcher> logger, string name = "policyWatch") : BackgroundLoop(name, loops)
 {
     /// <summary>The time between two looks.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(1);

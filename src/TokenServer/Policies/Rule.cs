@@ -46,11 +46,15 @@ internal sealed record Rule(
         return false;
     }
 
-    /// <summary>The rest of <see cref="AppliesTo(CallerSubjects, RequestConditions, Scope)"/> when subject and resource are known to match.</summary>
+    /// <summary>
+    /// The rest of <see cref="AppliesTo(CallerSubjects, RequestConditions, Scope)"/> when subject and resource are known to match.
+    /// </summary>
     public bool AppliesTo(CallerSubjects caller, RequestConditions circumstances, ActionSet requested) =>
         !Actions.Intersect(requested).IsEmpty && !caller.IsAmong(Except) && When.AreMet(circumstances, Effect);
 
-    /// <summary>Whether the rule denies any of this from a time on that is yet to come, when subject and resource are known to match.</summary>
+    /// <summary>
+    /// Whether the rule denies any of this from a time on that is yet to come, when subject and resource are known to match.
+    /// </summary>
     public bool WillDeny(CallerSubjects caller, RequestConditions circumstances, ActionSet requested) =>
         Effect == Effect.Deny && When.From > circumstances.Now
         && (this with { When = When with { From = null } }).AppliesTo(caller, circumstances, requested);

@@ -27,7 +27,9 @@ internal sealed class RuleIndex
         }
     }
 
-    /// <summary>Adds to <paramref name="found"/> every rule about one of the caller's subjects with a pattern that matches the resource.</summary>
+    /// <summary>
+    /// Adds to <paramref name="found"/> every rule about one of the caller's subjects with a pattern that matches the resource.
+    /// </summary>
     /// <returns>How many patterns were tried: the work, which must not grow with rules about others.</returns>
     public int Find(CallerSubjects caller, Scope scope, HashSet<Rule> found)
     {
@@ -57,7 +59,8 @@ internal sealed class RuleIndex
         private readonly Dictionary<string, List<(Rule Rule, ResourcePattern Pattern)>> byPrefix = new(StringComparer.Ordinal);
         private readonly List<int> lengths = [];
 
-        public IEnumerable<string> AllowedPrefixes => byPrefix.Where(p => p.Value.Exists(entry => entry.Rule.Effect == Effect.Allow)).Select(p => p.Key);
+        public IEnumerable<string> AllowedPrefixes =>
+            byPrefix.Where(p => p.Value.Exists(entry => entry.Rule.Effect == Effect.Allow)).Select(p => p.Key);
 
         public void Add(Rule rule, ResourcePattern pattern)
         {

@@ -20,7 +20,8 @@ internal sealed record BasicCredentials(string User, string Password)
     {
         credentials = header is [{ } text] ? Parse(text) : null;
         problem = header.Count > 1 ? ErrorAnswer.InvalidRequest("more than one Authorization header")
-            : header.Count == 1 && credentials is null ? ErrorAnswer.Unauthorized("the Authorization header does not hold Basic credentials (RFC 7617)")
+            : header.Count == 1 && credentials is null
+            ? ErrorAnswer.Unauthorized("the Authorization header does not hold Basic credentials (RFC 7617)")
             : null;
         return problem is null;
     }

@@ -40,34 +40,44 @@ internal sealed record ErrorAnswer : Answer
 
     /// <summary>The account or password is wrong. One text for all causes, so that nobody can find out which accounts exist.</summary>
     /// <param name="decision">The id under which the logs tell the cause.</param>
-    public static ErrorAnswer SignInFailed(string decision) => Unauthorized($"sign-in failed: no such account or wrong password (decision {decision})");
+    public static ErrorAnswer SignInFailed(string decision) =>
+        Unauthorized($"sign-in failed: no such account or wrong password (decision {decision})");
 
     /// <summary>A bug or a broken machine; the log has the details.</summary>
     /// <param name="requestId">The request's name in the log.</param>
     public static ErrorAnswer Broken(string requestId) =>
-        new(StatusCodes.Status500InternalServerError, "server_error", "UNKNOWN", $"the server met an unexpected condition; its log says more under the request id {requestId}");
+        new(
+            StatusCodes.Status500InternalServerError, "server_error", "UNKNOWN",
+            $"the server met an unexpected condition; its log says more under the request id {requestId}");
 
     /// <summary>There is nothing at this path; the message says where there is something.</summary>
     public static ErrorAnswer NotFound(string message) => new(StatusCodes.Status404NotFound, "invalid_request", "UNSUPPORTED", message);
 
     /// <summary>The catalogue holds no such repository that the caller may see: one text, so that nobody finds out which exist.</summary>
-    public static ErrorAnswer RepositoryUnknown { get; } = new(StatusCodes.Status404NotFound, "invalid_request", "NAME_UNKNOWN", "there is no such repository, or you may not pull from it");
+    public static ErrorAnswer RepositoryUnknown { get; } = new(
+        StatusCodes.Status404NotFound, "invalid_request", "NAME_UNKNOWN", "there is no such repository, or you may not pull from it");
 
     /// <summary>The request's body is larger than is read.</summary>
-    public static ErrorAnswer TooLarge { get; } = new(StatusCodes.Status413PayloadTooLarge, "invalid_request", "UNSUPPORTED", "the request's body is too large");
+    public static ErrorAnswer TooLarge { get; } = new(
+        StatusCodes.Status413PayloadTooLarge, "invalid_request", "UNSUPPORTED", "the request's body is too large");
 
     /// <summary>The request is wrong; the message says what.</summary>
-    public static ErrorAnswer InvalidRequest(string message) => new(StatusCodes.Status400BadRequest, "invalid_request", "UNSUPPORTED", message);
+    public static ErrorAnswer InvalidRequest(string message) =>
+        new(StatusCodes.Status400BadRequest, "invalid_request", "UNSUPPORTED", message);
 
     /// <summary>A scope is wrong; the message says what (RFC 6749 section 5.2).</summary>
     public static ErrorAnswer InvalidScope(string message) => new(StatusCodes.Status400BadRequest, "invalid_scope", "UNSUPPORTED", message);
 
     /// <summary>The <c>grant_type</c> is none that is known here (RFC 6749 section 5.2).</summary>
-    public static ErrorAnswer UnsupportedGrantType { get; } = new(StatusCodes.Status400BadRequest, "unsupported_grant_type", "UNSUPPORTED", "the grant_type is neither password, refresh_token nor that of a token exchange (RFC 8693)");
+    public static ErrorAnswer UnsupportedGrantType { get; } = new(
+        StatusCodes.Status400BadRequest, "unsupported_grant_type", "UNSUPPORTED",
+        "the grant_type is neither password, refresh_token nor that of a token exchange (RFC 8693)");
 
     /// <summary>A token of that kind is not revoked here (RFC 7009 section 2.2.1).</summary>
     public static ErrorAnswer UnsupportedTokenType { get; } =
-        new(StatusCodes.Status400BadRequest, "unsupported_token_type", "UNSUPPORTED", "a registry's token is not revoked by itself: it ends within minutes, or with the refresh token or access token behind it");
+        new(
+            StatusCodes.Status400BadRequest, "unsupported_token_type", "UNSUPPORTED",
+            "a registry's token is not revoked by itself: it ends within minutes, or with the refresh token or access token behind it");
 
     /// <summary>Who asks has shown who they are, and may not do this.</summary>
     public static ErrorAnswer Forbidden(string message) => new(StatusCodes.Status403Forbidden, "access_denied", "DENIED", message);
@@ -76,49 +86,73 @@ internal sealed record ErrorAnswer : Answer
     public static ErrorAnswer LimitReached(string message) => new(StatusCodes.Status409Conflict, "limit_reached", "DENIED", message);
 
     /// <summary>The account has no such token: one text, also for those of others.</summary>
-    public static ErrorAnswer TokenUnknown { get; } = new(StatusCodes.Status404NotFound, "invalid_request", "UNSUPPORTED", "you have no token of this id");
+    public static ErrorAnswer TokenUnknown { get; } = new(
+        StatusCodes.Status404NotFound, "invalid_request", "UNSUPPORTED", "you have no token of this id");
 
     /// <summary>Who asks has not shown who they are.</summary>
-    public static ErrorAnswer Unauthorized(string message) => new(StatusCodes.Status401Unauthorized, "invalid_client", "UNAUTHORIZED", message);
+    public static ErrorAnswer Unauthorized(string message) =>
+        new(StatusCodes.Status401Unauthorized, "invalid_client", "UNAUTHORIZED", message);
 
     /// <summary>A report does not begin where the catalogue stands.</summary>
     public static ErrorAnswer OutOfStep(string message) => new(StatusCodes.Status409Conflict, "out_of_step", "UNSUPPORTED", message);
 
     /// <summary>The path is right, the method is not.</summary>
     public static ErrorAnswer MethodNotAllowed(string allow) =>
-        new(StatusCodes.Status405MethodNotAllowed, "invalid_request", "UNSUPPORTED", $"the method is not allowed here; allowed: {allow}") { Allow = allow };
+        new(
+            StatusCodes.Status405MethodNotAllowed, "invalid_request", "UNSUPPORTED",
+            $"the method is not allowed here; allowed: {allow}") { Allow = allow };
 
-    /// <summary>A part that is needed does not answer now. Never told as 401: docker would tell the user that the password is wrong.</summary>
+    /// <summary>
+    /// A part that is needed does not answer now. Never told as 401: docker would tell the user that the password is wrong.
+    /// </summary>
     public static ErrorAnswer Unavailable(TimeSpan retryAfter, string? decision = null) =>
-        new(StatusCodes.Status503ServiceUnavailable, "temporarily_unavailable", "UNAVAILABLE", $"sign-in is not possible at the moment; try again later{(decision is null ? "" : $" (decision {decision})")}") { RetryAfter = retryAfter };
+        new(
+            StatusCodes.Status503ServiceUnavailable, "temporarily_unavailable", "UNAVAILABLE",
+            $"sign-in is not possible at the moment; try again later{(decision is null ? "" : $" (decision {decision})")}") { RetryAfter =
+                retryAfter };
 
-    /// <summary>So many sign-ins have failed that this one was not looked at (RFC 6585 section 4). Docker prints the code in small letters and the message.</summary>
+    /// <summary>
+    /// So many sign-ins have failed that this one was not looked at (RFC 6585 section 4). Docker prints the code in small letters and
+    /// the message.
+    /// </summary>
     /// <param name="retryAfter">When it is worth trying again.</param>
     public static ErrorAnswer TooManySignIns(TimeSpan retryAfter) =>
-        new(StatusCodes.Status429TooManyRequests, "temporarily_unavailable", "TOOMANYREQUESTS", string.Create(CultureInfo.InvariantCulture, $"too many failed sign-ins; try again in {Math.Ceiling(retryAfter.TotalSeconds)} s")) { RetryAfter = retryAfter };
+        new(
+            StatusCodes.Status429TooManyRequests, "temporarily_unavailable", "TOOMANYREQUESTS",
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"too many failed sign-ins; try again in {Math.Ceiling(retryAfter.TotalSeconds)} s")) { RetryAfter = retryAfter };
 
     /// <summary>More requests than an address may make without credentials (RFC 6585 section 4).</summary>
     /// <param name="retryAfter">When there is room again.</param>
     public static ErrorAnswer TooManyRequests(TimeSpan retryAfter) =>
-        new(StatusCodes.Status429TooManyRequests, "temporarily_unavailable", "TOOMANYREQUESTS", "too many requests without signing in from this address; sign in or try again later") { RetryAfter = retryAfter };
+        new(
+            StatusCodes.Status429TooManyRequests, "temporarily_unavailable", "TOOMANYREQUESTS",
+            "too many requests without signing in from this address; sign in or try again later") { RetryAfter = retryAfter };
 
     /// <summary>
     /// The answer in a place where credentials come in the body: what would be 401 is 400 with <c>invalid_grant</c> there (RFC 6749
     /// section 5.2).
     /// </summary>
-    public ErrorAnswer AsInvalidGrant() => Status == StatusCodes.Status401Unauthorized ? new(StatusCodes.Status400BadRequest, "invalid_grant", Code, Message) : this;
+    public ErrorAnswer AsInvalidGrant() =>
+        Status == StatusCodes.Status401Unauthorized ? new(StatusCodes.Status400BadRequest, "invalid_grant", Code, Message) : this;
 
     /// <summary>
     /// The answer to a refresh token that is not accepted: the word of RFC 6749 section 5.2, but with 401, since skopeo and podman show
     /// the reason with no other status.
     /// </summary>
-    public ErrorAnswer AsInvalidRefreshToken() => Status == StatusCodes.Status401Unauthorized ? new(Status, "invalid_grant", Code, Message) : this;
+    public ErrorAnswer AsInvalidRefreshToken() =>
+        Status == StatusCodes.Status401Unauthorized ? new(Status, "invalid_grant", Code, Message) : this;
 
-    /// <summary>The answer to a token exchange: a subject token that is not accepted is an invalid request (RFC 8693 section 2.2.2).</summary>
-    public ErrorAnswer AsInvalidSubject() => Status == StatusCodes.Status401Unauthorized ? new(StatusCodes.Status400BadRequest, "invalid_request", Code, Message) : this;
+    /// <summary>
+    /// The answer to a token exchange: a subject token that is not accepted is an invalid request (RFC 8693 section 2.2.2).
+    /// </summary>
+    public ErrorAnswer AsInvalidSubject() =>
+        Status == StatusCodes.Status401Unauthorized ? new(StatusCodes.Status400BadRequest, "invalid_request", Code, Message) : this;
 
     /// <summary>What a token is to be exchanged for is no registry of this server (RFC 8693 section 2.2.2).</summary>
-    public static ErrorAnswer InvalidTarget(string message) => new(StatusCodes.Status400BadRequest, "invalid_target", "UNSUPPORTED", message);
+    public static ErrorAnswer InvalidTarget(string message) =>
+        new(StatusCodes.Status400BadRequest, "invalid_target", "UNSUPPORTED", message);
 
     /// <inheritdoc/>
     public override Task SendAsync(HttpResponse response)

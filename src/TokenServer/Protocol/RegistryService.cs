@@ -56,7 +56,8 @@ internal sealed class RegistryService
         {
             var names = string.Join(" and ", shared.Select(s => $"'{s.Name}'"));
             throw new OperatorException(
-                $"tokenServer.services: {names} have the same audience '{shared.Key}', so a token for one would be good for the other; give each its own");
+                $"tokenServer.services: {names} have the same audience '{shared.Key}', so a token for one would be good for the other; "
+                + $"give each its own");
         }
 
         return [.. options.EffectiveServices.Select(Load)];
@@ -64,7 +65,8 @@ internal sealed class RegistryService
 
     /// <summary>Whether this is the registry's own credential; takes the same time for every wrong one.</summary>
     public bool Knows(string credential) =>
-        credentialHash is not null && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(credential)), credentialHash);
+        credentialHash is not null
+        && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(credential)), credentialHash);
 
     private static string AudienceOf(ServiceOptions service) => service.Audience ?? service.Name!;
 
@@ -74,7 +76,11 @@ internal sealed class RegistryService
         if (service.CredentialFile is { } file)
         {
             var credential = Encoding.UTF8.GetString(SecretFile.Read(file, "the registry's credential", "run init to make it")).Trim();
-            if (credential.Length < 16) throw new OperatorException($"the registry's credential {file} has fewer than 16 characters: it would be guessed");
+            if (credential.Length < 16)
+            {
+                throw new OperatorException($"the registry's credential {file} has fewer than 16 characters: it would be guessed");
+            }
+
             hash = SHA256.HashData(Encoding.UTF8.GetBytes(credential));
         }
 

@@ -58,7 +58,9 @@ internal sealed class TokenSecret
     public static bool LooksLike(string text) =>
         text.StartsWith(AccessPrefix, StringComparison.Ordinal) || text.StartsWith(RefreshPrefix, StringComparison.Ordinal);
 
-    /// <summary>Reads a secret; null when the text is none: of another length or alphabet, or with a checksum that is not its own.</summary>
+    /// <summary>
+    /// Reads a secret; null when the text is none: of another length or alphabet, or with a checksum that is not its own.
+    /// </summary>
     public static TokenSecret? Parse(string text)
     {
         if (text.Length != PrefixLength + RandomLength + ChecksumLength || !LooksLike(text)) return null;
@@ -83,7 +85,11 @@ internal sealed class TokenSecret
 
         Span<char> digits = stackalloc char[ChecksumLength];
         var rest = ~crc;
-        for (var i = ChecksumLength - 1; i >= 0; i--, rest /= (uint)Alphabet.Length) digits[i] = Alphabet[(int)(rest % (uint)Alphabet.Length)];
+        for (var i = ChecksumLength - 1; i >= 0; i--, rest /= (uint)Alphabet.Length)
+        {
+            digits[i] = Alphabet[(int)(rest % (uint)Alphabet.Length)];
+        }
+
         return digits.ToString();
     }
 }

@@ -10,7 +10,8 @@ namespace AuthIndex.TokenServer.Revocation;
 /// once when there is something after the sequence, otherwise as soon as there is, or when the wait is over. A registry that waits
 /// costs a connection and nothing else.
 /// </summary>
-internal sealed class RevocationFeedEndpoint(Revocations revocations, RevocationWatch watch, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class RevocationFeedEndpoint(
+    Revocations revocations, RevocationWatch watch, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     /// <summary>Where it is.</summary>
     public const string Path = ServerPaths.Revocations;
@@ -30,7 +31,8 @@ internal sealed class RevocationFeedEndpoint(Revocations revocations, Revocation
     public async Task<Answer> AnswerAsync(RouteRequest request, RegistryService service)
     {
         var query = request.Http.Query;
-        if (Number(query[RevocationQuery.AfterParameter]) is not { } after || Number(query[RevocationQuery.WaitParameter]) is not { } seconds)
+        if (Number(query[RevocationQuery.AfterParameter]) is not { } after
+            || Number(query[RevocationQuery.WaitParameter]) is not { } seconds)
         {
             return ErrorAnswer.InvalidRequest("after and wait are whole numbers of 0 or more");
         }

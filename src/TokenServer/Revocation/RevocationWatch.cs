@@ -113,13 +113,16 @@ internal sealed partial class RevocationWatch(
 
     private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The account {Account} is suspended by {By}: \"{Reason}\"", SkipEnabledCheck = true)]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "The account {Account} is suspended by {By}: \"{Reason}\"", SkipEnabledCheck = true)]
     private static partial void LogSuspended(ILogger log, string account, string by, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The account {Account} may sign in again", SkipEnabledCheck = true)]
     private static partial void LogResumed(ILogger log, string account);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The tokens of {Account} are revoked up to a time in the future, so new ones are refused until then. "
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The tokens of {Account} are revoked up to a time in the future, so new ones are refused until then. "
         + "Check the clock; then 'accounts suspend' and 'accounts resume' end it")]
     private static partial void LogAhead(ILogger log, string account);
 }

@@ -63,12 +63,15 @@ internal sealed class Revocations(StateDatabase database, TimeProvider time)
     /// <param name="value">The account's name, the grant's id, or the token's <c>jti</c>.</param>
     /// <param name="now">The time.</param>
     /// <param name="issuedBefore">Tokens issued then or earlier are void.</param>
-    public static void AddInTransaction(SqliteConnection db, RevocationKind kind, string value, DateTimeOffset now, DateTimeOffset issuedBefore)
+    public static void AddInTransaction(
+        SqliteConnection db, RevocationKind kind, string value, DateTimeOffset now, DateTimeOffset issuedBefore)
     {
         // An earlier one that lies ahead was made while the clock ran ahead, and would void what the account is issued until then.
         if (kind == RevocationKind.Account)
         {
-            db.Execute("DELETE FROM revocations WHERE kind = 'account' AND value = @value AND issued_before > @ahead", new { value, ahead = Ahead(now) });
+            db.Execute(
+                "DELETE FROM revocations WHERE kind = 'account' AND value = @value AND issued_before > @ahead",
+                new { value, ahead = Ahead(now) });
         }
 
         // From the later of both: a token issued up to that time lives as long after it.
@@ -92,7 +95,8 @@ internal sealed class Revocations(StateDatabase database, TimeProvider time)
 
     /// <summary>The accounts whose revocations lie ahead of the clock: it ran ahead when they were made, or runs behind now.</summary>
     public IReadOnlyList<string> AccountsAhead() => database.Read(db => db.Query<string>(
-        "SELECT DISTINCT value FROM revocations WHERE kind = 'account' AND issued_before > @ahead ORDER BY value", new { ahead = Ahead(time.GetUtcNow()) }).AsList());
+        "SELECT DISTINCT value FROM revocations WHERE kind = 'account' AND issued_before > @ahead ORDER BY value",
+        new { ahead = Ahead(time.GetUtcNow()) }).AsList());
 
     /// <summary>
     /// The revocations after a number, oldest first, without those whose tokens have all expired, once the clock that says so has run
@@ -131,11 +135,17 @@ internal sealed class Revocations(StateDatabase database, TimeProvider time)
     public async Task<int> SweepAsync()
     {
         if (Forgotten is not { } now) return 0;
-        if (!database.Read(db => db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM revocations WHERE expires <= @now)", new { now }))) return 0;
+        if (!database.Read(db => db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM revocations WHERE expires <= @now)", new { now })))
+        {
+            return 0;
+        }
+
         return await database.WriteAsync(db => db.Execute("DELETE FROM revocations WHERE expires <= @now", new { now }));
     }
 
-    /// <summary>The time up to which expired revocations may be forgotten, in Unix seconds; null while the clock cannot be believed.</summary>
+    /// <summary>
+    /// The time up to which expired revocations may be forgotten, in Unix seconds; null while the clock cannot be believed.
+    /// </summary>
     private long? Forgotten => clock.IsSettled ? time.GetUtcNow().ToUnixTimeSeconds() : null;
 
     private static long Ahead(DateTimeOffset now) => (now + FurthestAhead).ToUnixTimeSeconds();

@@ -16,10 +16,13 @@ internal sealed class Suspensions(StateDatabase database)
 
     /// <summary>Suspends an account and voids its tokens, in one commit.</summary>
     /// <returns>Null; or the suspension that there was already, which stays.</returns>
-    public Task<Suspension?> SuspendAsync(string account, string by, string reason, DateTimeOffset now) => database.WriteWithReserveAsync(db =>
+    public Task<Suspension?> SuspendAsync(string account, string by, string reason, DateTimeOffset now) =>
+        database.WriteWithReserveAsync(db =>
     {
         if (Read(db, "WHERE account = @account", new { account }) is [var existing]) return existing;
-        db.Execute("INSERT INTO suspensions (account, since, by, reason) VALUES (@account, @since, @by, @reason)", new { account, since = now.ToUnixTimeSeconds(), by, reason });
+        db.Execute(
+            "INSERT INTO suspensions (account, since, by, reason) VALUES (@account, @since, @by, @reason)",
+            new { account, since = now.ToUnixTimeSeconds(), by, reason });
         Revocations.AddInTransaction(db, RevocationKind.Account, account, now, now + NoticedWithin);
         return null;
     });
@@ -42,10 +45,12 @@ internal sealed class Suspensions(StateDatabase database)
     public IReadOnlyList<Suspension> All() => database.Read(db => Read(db, "ORDER BY account", null));
 
     /// <summary>A value that is another after every change.</summary>
-    public (long Last, long Count) State() => database.Read(db => db.QuerySingle<(long, long)>("SELECT coalesce(max(id), 0), count(*) FROM suspensions"));
+    public (long Last, long Count) State() =>
+        database.Read(db => db.QuerySingle<(long, long)>("SELECT coalesce(max(id), 0), count(*) FROM suspensions"));
 
     private static List<Suspension> Read(SqliteConnection db, string which, object? parameters) =>
-        [.. db.Query<(string Account, long Since, string By, string Reason)>($"SELECT account, since, by, reason FROM suspensions {which}", parameters)
+        [.. db.Query<(string Account, long Since, string By, string Reason)>(
+            $"SELECT account, since, by, reason FROM suspensions {which}", parameters)
             .Select(r => new Suspension(r.Account, DateTimeOffset.FromUnixTimeSeconds(r.Since), r.By, r.Reason))];
 }
 

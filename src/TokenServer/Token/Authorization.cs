@@ -39,7 +39,8 @@ internal sealed record Authorization(IReadOnlyList<Scope> Granted, IReadOnlyList
 
     /// <summary>What is left when nothing in a repository may be changed.</summary>
     /// <param name="reason">Why, for the caller.</param>
-    public Authorization WithoutChanges(string reason) => Keep(scope => scope.Type == Scope.RepositoryType ? scope.Actions.Intersect(ActionSet.Pull) : scope.Actions, reason);
+    public Authorization WithoutChanges(string reason) =>
+        Keep(scope => scope.Type == Scope.RepositoryType ? scope.Actions.Intersect(ActionSet.Pull) : scope.Actions, reason);
 
     /// <summary>What is left when something stands beside the policy.</summary>
     /// <param name="leaves">What is left of a granted scope.</param>

@@ -13,8 +13,11 @@ using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Token;
 
-/// <summary>Tells of every decision, each under its id: to the log, to the audit log, to the metrics, and to the candidate policy.</summary>
-internal sealed class DecisionReport(AuditSummary audit, TokenMetrics metrics, ShadowPolicy shadow, TimeProvider time, ILogger<DecisionReport> log)
+/// <summary>
+/// Tells of every decision, each under its id: to the log, to the audit log, to the metrics, and to the candidate policy.
+/// </summary>
+internal sealed class DecisionReport(
+    AuditSummary audit, TokenMetrics metrics, ShadowPolicy shadow, TimeProvider time, ILogger<DecisionReport> log)
 {
     /// <summary>How often a sign-in that was not looked at is told of in the logs; the others are counted there.</summary>
     public static readonly TimeSpan TellLimitedEvery = TimeSpan.FromSeconds(10);
@@ -22,9 +25,12 @@ internal sealed class DecisionReport(AuditSummary audit, TokenMetrics metrics, S
     private readonly LogThrottle limited = new(TellLimitedEvery, time);
 
     /// <summary>A request of somebody known, or of an anonymous caller, was decided.</summary>
-    public void Decided(Caller caller, Grant? grant, IReadOnlyList<Scope> asked, Authorization authorisation, Policy policy, DateTimeOffset now)
+    public void Decided(
+        Caller caller, Grant? grant, IReadOnlyList<Scope> asked, Authorization authorisation, Policy policy, DateTimeOffset now)
     {
-        var outcome = authorisation.Refused.Count == 0 ? AuditOutcome.Granted : authorisation.Granted.Count == 0 ? AuditOutcome.Refused : AuditOutcome.Partly;
+        var outcome = authorisation.Refused.Count == 0 ? AuditOutcome.Granted : authorisation.Granted.Count == 0
+            ? AuditOutcome.Refused
+            : AuditOutcome.Partly;
         Note(authorisation.DecisionId, caller.Account);
         metrics.Decided(caller.Service, outcome.Word());
         if (caller.SignedInBy != SignIn.Anonymous) metrics.SignedIn(caller.SignedInBy, "signed-in");
@@ -77,9 +83,14 @@ internal sealed class DecisionReport(AuditSummary audit, TokenMetrics metrics, S
 
         var kind = outage is null ? AuditOutcome.SignInFailed : AuditOutcome.Unavailable;
         metrics.SignedIn("none", kind.Word());
-        audit.Add(new AuditEntry(now, id, kind, user, null, [], address?.ToString(), service, [], [], [], [], null, reason) { Grant = grant?.Id, GrantName = grant?.Name }, address);
+        audit.Add(
+            new AuditEntry(
+                now, id, kind, user, null, [], address?.ToString(), service, [], [], [], [], null,
+                reason) { Grant = grant?.Id, GrantName = grant?.Name }, address);
         if (outage is not null) return ErrorAnswer.Unavailable(outage.RetryAfter, id);
-        return outcome is SignInOutcome.Refused { Told: { } told } ? ErrorAnswer.Unauthorized($"sign-in failed: {told} (decision {id})") : ErrorAnswer.SignInFailed(id);
+        return outcome is SignInOutcome.Refused { Told: { } told }
+            ? ErrorAnswer.Unauthorized($"sign-in failed: {told} (decision {id})")
+            : ErrorAnswer.SignInFailed(id);
     }
 
     private static void Note(string decision, string? account)
@@ -94,9 +105,14 @@ internal sealed class DecisionReport(AuditSummary audit, TokenMetrics metrics, S
         if (limited.IsTime(out var untold))
         {
             var id = DecisionId.New();
-            var reason = string.Create(CultureInfo.InvariantCulture, $"{outcome.Reason}; not looked at for {Math.Ceiling(outcome.RetryAfter.TotalSeconds)} s{(untold == 0 ? "" : $" ({untold} more sign-ins were not looked at since the last line like this)")}");
+            var reason = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{outcome.Reason}; not looked at for {Math.Ceiling(outcome.RetryAfter.TotalSeconds)} "
+                + $"s{(untold == 0 ? "" : $" ({untold} more sign-ins were not looked at since the last line like this)")}");
             TokenLog.Limited(log, id, user, address, reason);
-            audit.Add(new AuditEntry(now, id, AuditOutcome.Limited, user, null, [], address?.ToString(), service, [], [], [], [], null, reason), address);
+            audit.Add(
+                new AuditEntry(now, id, AuditOutcome.Limited, user, null, [], address?.ToString(), service, [], [], [], [], null, reason),
+                address);
         }
 
         return ErrorAnswer.TooManySignIns(outcome.RetryAfter);
@@ -105,7 +121,8 @@ internal sealed class DecisionReport(AuditSummary audit, TokenMetrics metrics, S
     private static IReadOnlyList<string> Texts(IReadOnlyList<Scope> scopes) => [.. scopes.Select(s => s.ToString())];
 
     private static IReadOnlyList<string> DeniedBy(Authorization authorisation, Scope scope) =>
-        [.. authorisation.Decisions.Where(d => d.Requested.Type == scope.Type && d.Requested.Name == scope.Name).SelectMany(d => d.DeniedBy).Select(Describe)];
+        [.. authorisation.Decisions.Where(d => d.Requested.Type == scope.Type && d.Requested.Name == scope.Name).SelectMany(d => d.DeniedBy)
+            .Select(Describe)];
 
     private static string Describe(Rule rule) => $"{rule.Id} ({Path.GetFileName(rule.At.File)}:{rule.At.Line})";
 }

@@ -30,7 +30,8 @@ internal sealed record IssuedTokenReader(
     /// <param name="own">The token, when it is good. Whether it was revoked is not known yet.</param>
     /// <param name="problem">What is wrong with it otherwise.</param>
     public static bool TryRead(
-        KeyStore keys, string issuer, string token, string audience, DateTimeOffset now, [NotNullWhen(true)] out IssuedTokenReader? own, [NotNullWhen(false)] out string? problem)
+        KeyStore keys, string issuer, string token, string audience, DateTimeOffset now, [NotNullWhen(true)] out IssuedTokenReader? own,
+        [NotNullWhen(false)] out string? problem)
     {
         own = null;
         problem = "the token is not one of this server";
@@ -49,12 +50,15 @@ internal sealed record IssuedTokenReader(
     }
 
     private static bool TryRead(
-        JsonElement claims, string issuer, string audience, DateTimeOffset now, [NotNullWhen(true)] out IssuedTokenReader? own, [NotNullWhen(false)] out string? problem)
+        JsonElement claims, string issuer, string audience, DateTimeOffset now, [NotNullWhen(true)] out IssuedTokenReader? own,
+        [NotNullWhen(false)] out string? problem)
     {
         own = null;
         problem = Malformed;
         if (claims.ValueKind != JsonValueKind.Object) return false;
-        problem = Text(claims, "iss") != issuer ? "the token is of another issuer" : Text(claims, "aud") != audience ? "the token is for another service" : null;
+        problem = Text(claims, "iss") != issuer ? "the token is of another issuer" : Text(claims, "aud") != audience
+            ? "the token is for another service"
+            : null;
         if (problem is not null) return false;
 
         problem = Malformed;
@@ -67,7 +71,9 @@ internal sealed record IssuedTokenReader(
 
         problem = "the token has expired";
         if (expires <= now) return false;
-        own = new IssuedTokenReader(account, Text(claims, TokenProfile.Grant), id, Text(claims, TokenProfile.SignIn), issuedAt.ToUnixTimeSeconds(), granted, claims);
+        own = new IssuedTokenReader(
+            account, Text(claims, TokenProfile.Grant), id, Text(claims, TokenProfile.SignIn), issuedAt.ToUnixTimeSeconds(), granted,
+            claims);
         problem = null;
         return true;
     }

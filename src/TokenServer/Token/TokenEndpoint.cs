@@ -12,8 +12,8 @@ using AuthIndex.TokenServer.Protocol;
 namespace AuthIndex.TokenServer.Token;
 
 /// <summary>
-/// GET and POST /token (Docker token specification; RFC 6749, RFC 8693): parse, authenticate, authorise, issue, write. The two differ in how
-/// they are read and in the words of their answers. Whatever goes wrong on the way is an <see cref="ErrorAnswer"/>.
+/// GET and POST /token (Docker token specification; RFC 6749, RFC 8693): parse, authenticate, authorise, issue, write. The two differ
+/// in how they are read and in the words of their answers. Whatever goes wrong on the way is an <see cref="ErrorAnswer"/>.
 /// </summary>
 internal sealed class TokenEndpoint(
     IReadOnlyList<RegistryService> services, Authenticator authenticator, PolicyStore policies, TokenIssuer issuer, GrantFactory grants,
@@ -51,7 +51,8 @@ internal sealed class TokenEndpoint(
         var (result, refreshToken) = await AuthenticateAsync(http, request);
         if (result.Outcome is not SignInOutcome.SignedIn who)
         {
-            return InWordsFor(request, report.NotSignedIn(result, request.Credentials?.User ?? "", address, request.Service.Name, time.GetUtcNow()));
+            return InWordsFor(
+                request, report.NotSignedIn(result, request.Credentials?.User ?? "", address, request.Service.Name, time.GetUtcNow()));
         }
 
         if (who.SignedInBy == SignIn.Anonymous && rate.Take(address) is { } wait) return ErrorAnswer.TooManyRequests(wait);

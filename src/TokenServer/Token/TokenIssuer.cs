@@ -38,7 +38,8 @@ internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan default
     /// <param name="account">The <c>sub</c>: "" for an anonymous caller.</param>
     /// <param name="authorisation">What it grants.</param>
     /// <param name="now">The time of issue.</param>
-    /// <param name="grant">The public id of the refresh token or access token that it is issued under; null for a password or nobody.</param>
+    /// <param name="grant">The public id of the refresh token or access token that it is issued under; null for a password or
+    /// nobody.</param>
     /// <param name="end">When it must end, however long tokens last otherwise and clients reckon with; null for no such bound.</param>
     /// <param name="signIn">By what the groups of its sign-in are found again; null where that is not needed.</param>
     /// <returns>The token; null when so much was asked for that no client could carry it.</returns>

@@ -51,15 +51,27 @@ internal static partial class TokenLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "decision {Id}: a sign-in cannot be checked: {Reason}")]
     public static partial void Unavailable(ILogger log, string id, string reason);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "decision {Id}: {Account} for {Service} from {Address}: asked \"{Asked}\", granted \"{Granted}\"", SkipEnabledCheck = true)]
-    private static partial void Granted(ILogger log, string id, string account, string service, IPAddress? address, string asked, string granted);
+    [LoggerMessage(
+        Level = LogLevel.Debug, Message = "decision {Id}: {Account} for {Service} from {Address}: asked \"{Asked}\", granted \"{Granted}\"",
+        SkipEnabledCheck = true)]
+    private static partial void Granted(
+        ILogger log, string id, string account, string service, IPAddress? address, string asked, string granted);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "decision {Id}: {Account} for {Service} from {Address}: asked \"{Asked}\", granted \"{Granted}\", refused because {Reason}", SkipEnabledCheck = true)]
-    private static partial void Refused(ILogger log, string id, string account, string service, IPAddress? address, string asked, string granted, string reason);
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message =
+            "decision {Id}: {Account} for {Service} from {Address}: asked \"{Asked}\", granted \"{Granted}\", refused because {Reason}",
+            SkipEnabledCheck = true)]
+    private static partial void Refused(
+        ILogger log, string id, string account, string service, IPAddress? address, string asked, string granted, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "decision {Id}: sign-in of \"{User}\" from {Address} answered 429: {Reason}", SkipEnabledCheck = true)]
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "decision {Id}: sign-in of \"{User}\" from {Address} answered 429: {Reason}",
+        SkipEnabledCheck = true)]
     private static partial void SignInLimited(ILogger log, string id, string user, IPAddress? address, string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "decision {Id}: sign-in of \"{User}\" from {Address} failed: {Reason}", SkipEnabledCheck = true)]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "decision {Id}: sign-in of \"{User}\" from {Address} failed: {Reason}",
+        SkipEnabledCheck = true)]
     private static partial void SignInFailed(ILogger log, string id, string user, IPAddress? address, string reason);
 }

@@ -9,8 +9,8 @@ namespace AuthIndex.TokenServer.Token;
 
 /// <summary>
 /// What a client asks for, in either form: the query of a GET (Docker token specification, "Requesting a token") or the form of a
-/// POST (Docker token specification, "OAuth2"; RFC 6749 sections 4.3 and 6; RFC 8693 section 2.1). <c>account</c> is read past: who somebody is comes
-/// from credentials only.
+/// POST (Docker token specification, "OAuth2"; RFC 6749 sections 4.3 and 6; RFC 8693 section 2.1). <c>account</c> is read past: who
+/// somebody is comes from credentials only.
 /// </summary>
 /// <param name="Service">The registry.</param>
 /// <param name="Scopes">The scopes, each resource once; may be none, as <c>docker login</c> asks.</param>
@@ -38,8 +38,10 @@ internal sealed record TokenRequest(
     public const int MaxFormBytes = 64 * 1024;
 
     private static readonly string[] QuerySingles = ["service", "client_id", "offline_token"];
-    private static readonly string[] ExchangeSingles = ["subject_token", "subject_token_type", "requested_token_type", "actor_token", "actor_token_type", "audience", "resource"];
-    private static readonly string[] FormSingles = ["grant_type", "service", "client_id", "access_type", "username", "password", "refresh_token", .. ExchangeSingles];
+    private static readonly string[] ExchangeSingles = [
+        "subject_token", "subject_token_type", "requested_token_type", "actor_token", "actor_token_type", "audience", "resource"];
+    private static readonly string[] FormSingles = [
+        "grant_type", "service", "client_id", "access_type", "username", "password", "refresh_token", .. ExchangeSingles];
 
     /// <summary>Whether a form shows a refresh token (RFC 6749 section 6).</summary>
     public bool IsRefresh { get; private init; }
@@ -54,7 +56,8 @@ internal sealed record TokenRequest(
     /// <param name="request">The request, when it is well formed.</param>
     /// <param name="problem">The answer to give otherwise.</param>
     public static bool TryReadQuery(
-        string? query, BasicCredentials? credentials, IReadOnlyList<RegistryService> services, [NotNullWhen(true)] out TokenRequest? request, [NotNullWhen(false)] out ErrorAnswer? problem)
+        string? query, BasicCredentials? credentials, IReadOnlyList<RegistryService> services,
+        [NotNullWhen(true)] out TokenRequest? request, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         request = null;
         if (!Parameters.TryRead(query, QuerySingles, out var found, out problem)) return false;
@@ -76,7 +79,8 @@ internal sealed record TokenRequest(
     /// <param name="request">The request, when it is well formed.</param>
     /// <param name="problem">The answer to give otherwise.</param>
     public static bool TryReadForm(
-        string form, BasicCredentials? header, IReadOnlyList<RegistryService> services, [NotNullWhen(true)] out TokenRequest? request, [NotNullWhen(false)] out ErrorAnswer? problem)
+        string form, BasicCredentials? header, IReadOnlyList<RegistryService> services, [NotNullWhen(true)] out TokenRequest? request,
+        [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         request = null;
         if (!Parameters.TryRead(form, FormSingles, out var found, out problem) || !TryCredentials(found, out var credentials, out problem))
@@ -119,7 +123,8 @@ internal sealed record TokenRequest(
         switch (found["grant_type"])
         {
             case null:
-                problem = ErrorAnswer.InvalidRequest("the parameter grant_type is missing: password, refresh_token or that of a token exchange");
+                problem = ErrorAnswer.InvalidRequest(
+                    "the parameter grant_type is missing: password, refresh_token or that of a token exchange");
                 return false;
             case "password" when found["username"] is { } user && found["password"] is { } password:
                 credentials = new BasicCredentials(user, password);
@@ -151,9 +156,12 @@ internal sealed record TokenRequest(
     {
         var token = found["subject_token"];
         problem = token is null ? ErrorAnswer.InvalidRequest("the parameter subject_token is missing")
-            : found["subject_token_type"] is not (TokenTypes + "jwt" or TokenTypes + "id_token") ? ErrorAnswer.InvalidRequest($"the subject_token_type must be {TokenTypes}jwt or {TokenTypes}id_token")
-            : found["requested_token_type"] is not (null or AccessTokenType) ? ErrorAnswer.InvalidRequest($"the requested_token_type can be {AccessTokenType} only")
-            : found["actor_token"] is not null || found["actor_token_type"] is not null ? ErrorAnswer.InvalidRequest("nobody can act for the subject: leave actor_token out")
+            : found["subject_token_type"] is not (TokenTypes + "jwt" or TokenTypes + "id_token")
+            ? ErrorAnswer.InvalidRequest($"the subject_token_type must be {TokenTypes}jwt or {TokenTypes}id_token")
+            : found["requested_token_type"] is not (null or AccessTokenType)
+            ? ErrorAnswer.InvalidRequest($"the requested_token_type can be {AccessTokenType} only")
+            : found["actor_token"] is not null || found["actor_token_type"] is not null
+            ? ErrorAnswer.InvalidRequest("nobody can act for the subject: leave actor_token out")
             : !CompactJwt.LooksLike(token) ? ErrorAnswer.InvalidRequest("the subject_token is no JWT")
             : null;
 

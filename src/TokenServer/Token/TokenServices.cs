@@ -12,7 +12,8 @@ internal static class TokenServices
     /// <summary>Adds them.</summary>
     public static IServiceCollection AddTokens(this IServiceCollection services, TokenServerOptions options) => services
         .AddSingleton<TokenMetrics>()
-        .AddSingleton(s => new ShadowPolicy(s.ShadowPolicies(), s.GetRequiredService<TokenMetrics>(), s.GetRequiredService<ILogger<ShadowPolicy>>()))
+        .AddSingleton(
+            s => new ShadowPolicy(s.ShadowPolicies(), s.GetRequiredService<TokenMetrics>(), s.GetRequiredService<ILogger<ShadowPolicy>>()))
         .AddSingleton(s => new UnauthenticatedRate(options.UnauthenticatedPerSecond, s.GetRequiredService<TimeProvider>()))
         .AddSingleton<DecisionReport>()
         .AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyStore>(), options.Issuer, options.TokenLifetime))

@@ -41,6 +41,8 @@ internal static class TokenSigner
         });
 
         // With its keys at hand the library has nothing to wait for: the task is complete already.
-        return validation.GetAwaiter().GetResult().IsValid ? Base64Url.DecodeFromChars(token.AsSpan()[(token.IndexOf('.', StringComparison.Ordinal) + 1)..token.LastIndexOf('.')]) : null;
+        return validation.GetAwaiter().GetResult().IsValid
+            ? Base64Url.DecodeFromChars(token.AsSpan()[(token.IndexOf('.', StringComparison.Ordinal) + 1)..token.LastIndexOf('.')])
+            : null;
     }
 }

@@ -84,7 +84,10 @@ public sealed class AuditFileTests : IDisposable
 
     private AuditFile Open(AuditRotation rotation) => new(folder["audit.jsonl"], rotation, clock);
 
-    private byte[] Line(string number) => Encoding.UTF8.GetBytes($$"""{"time":"{{clock.GetUtcNow().ToString(AuditFile.TimeFormat, CultureInfo.InvariantCulture)}}"}{{number}}""" + "\n");
+    private byte[] Line(string number) =>
+        Encoding.UTF8.GetBytes(
+            $$"""{"time":"{{clock.GetUtcNow().ToString(AuditFile.TimeFormat, CultureInfo.InvariantCulture)}}"}{{number}}""" + "\n");
 
-    private string Numbers(string name) => string.Join(' ', File.ReadAllLines(folder[name]).Select(l => l[(l.IndexOf('}', StringComparison.Ordinal) + 1)..]));
+    private string Numbers(string name) =>
+        string.Join(' ', File.ReadAllLines(folder[name]).Select(l => l[(l.IndexOf('}', StringComparison.Ordinal) + 1)..]));
 }

@@ -52,9 +52,12 @@ public sealed partial class BackgroundLoopTests
         Assert.Contains("""authindex_background_failing{loop="sampleLoop"} 1""", page.Render(), StringComparison.Ordinal);
 
         loop!.Failure = null;
-        await Eventually.TrueAsync(async () => (await http.GetStringAsync(server.Url(HealthEndpoint.ReadyPath), Stop)).Contains("\"background\":{\"status\":\"ok\"}", StringComparison.Ordinal), Patience, () => "it did not recover");
+        await Eventually.TrueAsync(
+            async () => (await http.GetStringAsync(server.Url(HealthEndpoint.ReadyPath), Stop)).Contains(
+                "\"background\":{\"status\":\"ok\"}", StringComparison.Ordinal), Patience, () => "it did not recover");
         Assert.DoesNotContain("authindex_background_failing{", page.Render(), StringComparison.Ordinal);
-        Assert.Single(server.Log.Lines, l => l.Contains("The background loop sampleLoop failed", StringComparison.Ordinal)); // once, however often it failed
+        // once, however often it failed
+        Assert.Single(server.Log.Lines, l => l.Contains("The background loop sampleLoop failed", StringComparison.Ordinal));
         Assert.False(server.App.Lifetime.ApplicationStopping.IsCancellationRequested);
     }
 
@@ -62,7 +65,9 @@ public sealed partial class BackgroundLoopTests
     public async Task A_loop_that_fails_ends_with_the_server()
     {
         Sample? loop = null;
-        await using var server = await SampleServer.StartAsync(register: services => services.AddHostedService(s => loop = new Sample(s.GetRequiredService<BackgroundLoops>()) { Failure = new IOException("broken") }));
+        await using var server = await SampleServer.StartAsync(
+            register: services => services.AddHostedService(
+                s => loop = new Sample(s.GetRequiredService<BackgroundLoops>()) { Failure = new IOException("broken") }));
         await Eventually.TrueAsync(() => loop!.Rounds > 0, Patience, () => "no round");
         await server.App.StopAsync(Stop);
         Assert.True(loop!.ExecuteTask!.IsCompletedSuccessfully);

@@ -17,7 +17,8 @@ public sealed class ConfigurationTreeTests : IDisposable
     [InlineData("a: {b: file}", null, "set", "set")]
     [InlineData("", "environment", null, "environment")]
     [InlineData("", null, "set", "set")]
-    public void The_environment_goes_over_the_file_and_the_command_line_over_both(string file, string? environment, string? set, string expected)
+    public void The_environment_goes_over_the_file_and_the_command_line_over_both(
+        string file, string? environment, string? set, string expected)
     {
         var tree = Read(file, environment is null ? [] : new() { ["AUTHINDEX__A__B"] = environment }, set is null ? [] : [$"a.b={set}"]);
         Assert.Equal($"{{a: {{b: {expected}}}}}", Print(tree), ignoreCase: true);
@@ -33,7 +34,12 @@ public sealed class ConfigurationTreeTests : IDisposable
 
     [Fact]
     public void Only_variables_with_the_prefix_are_read() =>
-        Assert.Equal("{}", Print(Read("", new() { ["AUTHINDEX"] = "1", ["AUTHINDEX_A"] = "1", ["XAUTHINDEX__A"] = "1", ["authindex__a"] = "1", ["PATH"] = "/bin" }, [])));
+        Assert.Equal(
+            "{}",
+            Print(
+                Read(
+                    "", new() { ["AUTHINDEX"] = "1", ["AUTHINDEX_A"] = "1", ["XAUTHINDEX__A"] = "1", ["authindex__a"] = "1",
+                        ["PATH"] = "/bin" }, [])));
 
     [Fact]
     public void Every_value_keeps_the_place_it_came_from()
@@ -112,7 +118,9 @@ public sealed class ConfigurationTreeTests : IDisposable
     public void An_item_behind_the_end_of_a_list_is_a_problem(string setting)
     {
         Read("", [], [setting]);
-        Assert.Equal($"command line --set {setting[..setting.IndexOf('=', StringComparison.Ordinal)]}: the list has 0 items so far; the next is number 0", Assert.Single(problems).ToString());
+        Assert.Equal(
+            $"command line --set {setting[..setting.IndexOf('=', StringComparison.Ordinal)]}: the list has 0 items so far; the next is "
+            + $"number 0", Assert.Single(problems).ToString());
     }
 
     [Theory]
@@ -130,7 +138,9 @@ public sealed class ConfigurationTreeTests : IDisposable
     public void A_file_that_is_no_mapping_is_a_problem(string file, string kind)
     {
         Read(file, [], []);
-        Assert.Equal($"{folder["authindex.yaml"]}:1:1: a configuration is a mapping with the keys tokenServer and registry; this is {kind}", Assert.Single(problems).ToString());
+        Assert.Equal(
+            $"{folder["authindex.yaml"]}:1:1: a configuration is a mapping with the keys tokenServer and registry; this is {kind}",
+            Assert.Single(problems).ToString());
     }
 
     [Fact]

@@ -67,8 +67,12 @@ public sealed class OptionsBinderTests : IDisposable
     [InlineData("every: 90", "2:8: s.every: expected a duration such as 30s, 5m, 12h or 7d, found '90'")]
     [InlineData("size: 4MB", "2:7: s.size: expected a size such as 512KiB, 4MiB or 10GiB, found '4MB'")]
     [InlineData("listen: here", "2:9: s.listen: expected an address HOST:PORT such as 127.0.0.1:5000, found 'here'")]
-    [InlineData("networks: [10.0.0.0/33]", "2:12: s.networks[0]: expected a network by its first address, such as 10.0.0.0/8 or ::1/128, found '10.0.0.0/33'")]
-    [InlineData("networks: [127.0.0.9/8]", "2:12: s.networks[0]: expected a network by its first address, such as 10.0.0.0/8 or ::1/128, found '127.0.0.9/8'")]
+    [InlineData(
+        "networks: [10.0.0.0/33]",
+        "2:12: s.networks[0]: expected a network by its first address, such as 10.0.0.0/8 or ::1/128, found '10.0.0.0/33'")]
+    [InlineData(
+        "networks: [127.0.0.9/8]",
+        "2:12: s.networks[0]: expected a network by its first address, such as 10.0.0.0/8 or ::1/128, found '127.0.0.9/8'")]
     [InlineData("words: [a, ~]", "2:12: s.words[1]: expected a text, found nothing")]
     [InlineData("words: [a, [b]]", "2:12: s.words[1]: expected a text, found a list")]
     [InlineData("nested: 5", "2:9: s.nested: expected a mapping of keys, found '5'")]

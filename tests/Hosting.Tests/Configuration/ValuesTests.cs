@@ -5,7 +5,8 @@ namespace AuthIndex.Hosting.Tests.Configuration;
 
 public sealed class ValuesTests
 {
-    private static readonly Dictionary<string, long> Milliseconds = new() { ["ms"] = 1, ["s"] = 1000, ["m"] = 60_000, ["h"] = 3_600_000, ["d"] = 86_400_000 };
+    private static readonly Dictionary<string, long> Milliseconds =
+        new() { ["ms"] = 1, ["s"] = 1000, ["m"] = 60_000, ["h"] = 3_600_000, ["d"] = 86_400_000 };
 
     [Fact]
     public void A_duration_is_exact_to_the_tick() =>
@@ -140,7 +141,9 @@ public sealed class ValuesTests
 
     [Fact]
     public void Reading_a_printed_address_gives_it_back() =>
-        Prop.ForAll(Gen.Elements("localhost", "a.example", "10.0.0.1", "::1", "2001:db8::1").ToArbitrary(), Gen.Choose(0, 65535).ToArbitrary(), (host, port) =>
+        Prop.ForAll(
+            Gen.Elements("localhost", "a.example", "10.0.0.1", "::1", "2001:db8::1").ToArbitrary(), Gen.Choose(0, 65535).ToArbitrary(),
+            (host, port) =>
         {
             var address = new ListenAddress(host, port);
             return ListenAddress.TryParse(address.ToString(), null, out var read) && read == address;

@@ -22,7 +22,9 @@ public sealed class DataDirectoryTests : IDisposable
     {
         using (DataDirectory.Hold(folder["a"]))
         {
-            Assert.Equal($"the data directory {folder["a"]} is in use by another process", Assert.Throws<OperatorException>(() => DataDirectory.Hold(folder["a"])).Message);
+            Assert.Equal(
+                $"the data directory {folder["a"]} is in use by another process",
+                Assert.Throws<OperatorException>(() => DataDirectory.Hold(folder["a"])).Message);
         }
 
         DataDirectory.Hold(folder["a"]).Dispose();
@@ -32,13 +34,16 @@ public sealed class DataDirectoryTests : IDisposable
     public void One_that_cannot_be_made_is_the_operators_business()
     {
         folder.Write("file", "");
-        Assert.Contains(folder["file/a"], Assert.Throws<OperatorException>(() => DataDirectory.Hold(folder["file/a"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            folder["file/a"], Assert.Throws<OperatorException>(() => DataDirectory.Hold(folder["file/a"])).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void One_whose_lock_cannot_be_opened_is_the_operators_business()
     {
         Directory.CreateDirectory(folder["a/lock"]);
-        Assert.Contains(folder["a"], Assert.Throws<OperatorException>(() => DataDirectory.Hold(folder["a"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            folder["a"], Assert.Throws<OperatorException>(() => DataDirectory.Hold(folder["a"])).Message, StringComparison.Ordinal);
     }
 }

@@ -34,7 +34,8 @@ public sealed class FileLockTests : IDisposable
     public async Task Patience_ends()
     {
         using var held = FileLock.TryTake(directory["lock"]);
-        await Assert.ThrowsAsync<OperatorException>(() => FileLock.TakeAsync(directory["lock"], TimeSpan.Zero, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<OperatorException>(
+            () => FileLock.TakeAsync(directory["lock"], TimeSpan.Zero, TestContext.Current.CancellationToken));
     }
 
     [Fact]

@@ -13,8 +13,12 @@ public sealed class FileOwnershipTests : IDisposable
     {
         var file = folder.Write("a", "");
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
-        Assert.Equal(new FileOwnership(FileOwnership.Self, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead), FileOwnership.Of(file));
-        Assert.Equal($"belongs to user id {FileOwnership.Self} with mode 640, and this process runs as user id {FileOwnership.Self}", FileOwnership.Of(file)!.Value.ToString());
+        Assert.Equal(
+            new FileOwnership(FileOwnership.Self, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead),
+            FileOwnership.Of(file));
+        Assert.Equal(
+            $"belongs to user id {FileOwnership.Self} with mode 640, and this process runs as user id {FileOwnership.Self}",
+            FileOwnership.Of(file)!.Value.ToString());
     }
 
     [Fact]

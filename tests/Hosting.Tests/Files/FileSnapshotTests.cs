@@ -33,7 +33,9 @@ public sealed class FileSnapshotTests : IDisposable
         Assert.False(FileSnapshot.Of(file).IsCurrent);
     }
 
-    /// <summary>A second write within the tick of the first shows in no time stamp: what was read in between is never taken for the last.</summary>
+    /// <summary>
+    /// A second write within the tick of the first shows in no time stamp: what was read in between is never taken for the last.
+    /// </summary>
     [Fact]
     public async Task A_state_taken_while_a_file_was_still_settling_never_becomes_current()
     {

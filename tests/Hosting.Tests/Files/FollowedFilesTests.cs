@@ -48,7 +48,8 @@ public sealed class FollowedFilesTests : IDisposable
         var followed = Follow(folder.Write("a", "one"));
         await SettledAsync(followed);
         var file = folder.Write("new", "two");
-        await Eventually.TrueAsync(() => FileVersion.Of(file) is { IsSettled: true }, TimeSpan.FromSeconds(20), () => "the file did not settle");
+        await Eventually.TrueAsync(
+            () => FileVersion.Of(file) is { IsSettled: true }, TimeSpan.FromSeconds(20), () => "the file did not settle");
         reads = 0;
 
         // A link's change time is its own: the file that it leads to has settled long ago.

@@ -18,14 +18,16 @@ public sealed class HealthCheckCommandTests : IDisposable
     [InlineData("[::]")]
     public async Task A_server_that_is_ready_says_so_wherever_it_listens(string host)
     {
-        await using var server = await SampleServer.StartAsync(o => (o.Listen, o.InsecureHttp) = (ListenAddress.Parse($"{host}:0", null), true));
+        await using var server = await SampleServer.StartAsync(
+            o => (o.Listen, o.InsecureHttp) = (ListenAddress.Parse($"{host}:0", null), true));
         Assert.Contains("\"status\":\"ok\"", await AskAsync(server, host), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_server_that_is_not_ready_is_told_from_one_that_lives()
     {
-        await using var server = await SampleServer.StartAsync(register: s => s.AddHealthPart(_ => new HealthPart("engine", HealthStatus.Failed, "it stands still")));
+        await using var server = await SampleServer.StartAsync(
+            register: s => s.AddHealthPart(_ => new HealthPart("engine", HealthStatus.Failed, "it stands still")));
         var refused = await Assert.ThrowsAsync<OperatorException>(() => AskAsync(server, "127.0.0.1"));
         Assert.StartsWith("not ready: ", refused.Message, StringComparison.Ordinal);
         Assert.Contains("503", refused.Message, StringComparison.Ordinal);
@@ -53,13 +55,16 @@ public sealed class HealthCheckCommandTests : IDisposable
         var address = server.Url("/").Authority;
         await server.DisposeAsync();
         var options = new SampleServer.SampleOptions { Listen = ListenAddress.Parse(address, null) };
-        var refused = await Assert.ThrowsAsync<OperatorException>(() => HealthCheckCommand.AskAsync(options, HealthEndpoint.LivePath, TestContext.Current.CancellationToken));
+        var refused = await Assert.ThrowsAsync<OperatorException>(
+            () => HealthCheckCommand.AskAsync(options, HealthEndpoint.LivePath, TestContext.Current.CancellationToken));
         Assert.StartsWith($"nothing answers at http://{address}/healthz/live: ", refused.Message, StringComparison.Ordinal);
     }
 
     private static Task<string> AskAsync(SampleServer server, string host, string path = HealthEndpoint.ReadyPath, TlsOptions? tls = null)
     {
-        var options = new SampleServer.SampleOptions { Listen = ListenAddress.Parse($"{host}:{server.Url("/").Port}", null), Tls = tls ?? new TlsOptions() };
+        var options =
+            new SampleServer.SampleOptions { Listen = ListenAddress.Parse($"{host}:{server.Url("/").Port}", null), Tls = tls
+                ?? new TlsOptions() };
         return HealthCheckCommand.AskAsync(options, path, TestContext.Current.CancellationToken);
     }
 }

@@ -11,7 +11,8 @@ public sealed class HealthEndpointTests
     [InlineData(HealthStatus.Ok, HealthStatus.Ok, HttpStatusCode.OK, "ok")]
     [InlineData(HealthStatus.Ok, HealthStatus.Degraded, HttpStatusCode.OK, "degraded")]
     [InlineData(HealthStatus.Failed, HealthStatus.Degraded, HttpStatusCode.ServiceUnavailable, "failed")]
-    public async Task The_whole_is_as_its_worst_part_and_only_failure_sends_traffic_away(HealthStatus first, HealthStatus second, HttpStatusCode status, string word)
+    public async Task The_whole_is_as_its_worst_part_and_only_failure_sends_traffic_away(
+        HealthStatus first, HealthStatus second, HttpStatusCode status, string word)
     {
         await using var server = await SampleServer.StartAsync(register: services =>
         {
@@ -33,7 +34,8 @@ public sealed class HealthEndpointTests
         ]));
         await ReadyAsync(server);
         var (_, body) = await ReadyAsync(server);
-        Assert.Equal("""{"status":"degraded","parts":{"background":{"status":"ok"},"one":{"status":"ok"},"two":{"status":"degraded","reason":"it limps","asked":2}}}""", body.ToJsonString());
+        Assert.Equal(
+            """{"status":"degraded","parts":{"background":{"status":"ok"},"one":{"status":"ok"},"two":{"status":"degraded","reason":"it limps","asked":2}}}""", body.ToJsonString());
     }
 
     [Theory]
@@ -45,7 +47,8 @@ public sealed class HealthEndpointTests
         using var client = new HttpClient();
         using var wrong = await client.PostAsync(server.Url(path), null, TestContext.Current.CancellationToken);
         Assert.Equal((HttpStatusCode.MethodNotAllowed, "GET, HEAD"), (wrong.StatusCode, string.Join(", ", wrong.Content.Headers.Allow)));
-        using var head = await client.SendAsync(new HttpRequestMessage(HttpMethod.Head, server.Url(path)), TestContext.Current.CancellationToken);
+        using var head = await client.SendAsync(
+            new HttpRequestMessage(HttpMethod.Head, server.Url(path)), TestContext.Current.CancellationToken);
         Assert.Equal((HttpStatusCode.OK, true), (head.StatusCode, head.Headers.CacheControl!.NoStore));
     }
 

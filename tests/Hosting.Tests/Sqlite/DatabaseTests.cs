@@ -67,7 +67,11 @@ public sealed class DatabaseTests : IDisposable
     public async Task A_write_that_fails_takes_nobody_with_it()
     {
         await using var database = Open();
-        var writes = Queued(database, [Insert("a"), Insert("a"), connection => Insert("b")(connection) == 1 ? throw new InvalidDataException("mine") : 0, Insert("c")]);
+        var writes = Queued(
+            database,
+            [Insert("a"), Insert("a"), connection => Insert("b")(connection) == 1
+                ? throw new InvalidDataException("mine")
+                : 0, Insert("c")]);
         Assert.Equal(1, await writes[0]);
         Assert.Equal(19, (await Assert.ThrowsAsync<SqliteException>(() => writes[1])).SqliteErrorCode);
         Assert.Equal("mine", (await Assert.ThrowsAsync<InvalidDataException>(() => writes[2])).Message);
@@ -138,8 +142,11 @@ public sealed class DatabaseTests : IDisposable
     [Fact]
     public async Task An_older_file_is_copied_before_it_is_upgraded()
     {
-        Execute("CREATE TABLE item (name TEXT PRIMARY KEY, content BLOB) STRICT; INSERT INTO item VALUES ('old', NULL); PRAGMA user_version=1;");
-        await System.IO.File.WriteAllTextAsync($"{File}.before-2.tmp", "a copy that a crash cut off", TestContext.Current.CancellationToken);
+        Execute(
+            "CREATE TABLE item (name TEXT PRIMARY KEY, content BLOB) STRICT; INSERT INTO item VALUES ('old', NULL); PRAGMA "
+            + "user_version=1;");
+        await System.IO.File.WriteAllTextAsync(
+            $"{File}.before-2.tmp", "a copy that a crash cut off", TestContext.Current.CancellationToken);
         await using (var database = Open())
         {
             Assert.Equal("none", database.Read(connection => connection.ExecuteScalar<string>("SELECT note FROM item WHERE name='old'")));
@@ -156,7 +163,9 @@ public sealed class DatabaseTests : IDisposable
     public void A_newer_file_is_refused()
     {
         Execute("PRAGMA user_version=3");
-        Assert.Contains("schema version 3; this program knows versions up to 2", Assert.Throws<OperatorException>(() => Open()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "schema version 3; this program knows versions up to 2", Assert.Throws<OperatorException>(() => Open()).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -224,7 +233,11 @@ public sealed class DatabaseTests : IDisposable
         using var disk = SmallVolume.TryMount(8);
         Assert.SkipWhen(disk is null, SmallVolume.NeedsRoot);
         var reserve = new SpaceReserve(Path.Combine(disk.Root, "reserve"));
-        await using (var database = Database.Open(Path.Combine(disk.Root, "test.db"), typeof(DatabaseTests).Assembly, reserve)) await database.WriteAsync(Insert("before"));
+        await using (var database = Database.Open(Path.Combine(disk.Root, "test.db"), typeof(DatabaseTests).Assembly, reserve))
+        {
+            await database.WriteAsync(Insert("before"));
+        }
+
         reserve.Take();
         Assert.Equal(0, reserve.Missing);
         disk.Fill();
@@ -286,12 +299,14 @@ public sealed class DatabaseTests : IDisposable
         return tasks;
     }
 
-    private static Func<SqliteConnection, int> Insert(string name) => connection => connection.Execute("INSERT INTO item (name) VALUES (@name)", new { name });
+    private static Func<SqliteConnection, int> Insert(string name) =>
+        connection => connection.Execute("INSERT INTO item (name) VALUES (@name)", new { name });
 
     private static Func<SqliteConnection, int> InsertLarge(string name) =>
         connection => connection.Execute("INSERT INTO item (name, content) VALUES (@name, zeroblob(100000))", new { name });
 
-    private static Task OnThread(Func<Task> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+    private static Task OnThread(Func<Task> work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
 
     private static int Count(SqliteConnection connection) => connection.ExecuteScalar<int>("SELECT COUNT(*) FROM item");
 

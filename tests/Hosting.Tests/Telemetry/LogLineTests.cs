@@ -13,7 +13,8 @@ public sealed class LogLineTests
     {
         RequestRecord.Current = new RequestRecord("req-1");
         var line = Write(new ConsoleLogLine(TimeProvider.System), new InvalidOperationException("first\nsecond"));
-        Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z warn: Some\.Category \[req-1\] it broke System\.InvalidOperationException: first second\n$", line);
+        Assert.Matches(
+            @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z warn: Some\.Category \[req-1\] it broke System\.InvalidOperationException: first second\n$", line);
     }
 
     [Fact]
@@ -31,18 +32,25 @@ public sealed class LogLineTests
         Assert.Equal(line.Length - 1, line.IndexOf('\n', StringComparison.Ordinal));
         using var json = JsonDocument.Parse(line);
         Assert.Equal("req-2", json.RootElement.GetProperty("RequestId").GetString());
-        Assert.Equal((1234, "SomethingBroke"), (json.RootElement.GetProperty("EventId").GetInt32(), json.RootElement.GetProperty("EventName").GetString()));
+        Assert.Equal(
+            (1234, "SomethingBroke"),
+            (json.RootElement.GetProperty("EventId").GetInt32(), json.RootElement.GetProperty("EventName").GetString()));
         Assert.Equal("Warning", json.RootElement.GetProperty("LogLevel").GetString());
         Assert.Equal("it broke", json.RootElement.GetProperty("Message").GetString());
         Assert.Equal(7, json.RootElement.GetProperty("State").GetProperty("Times").GetInt32());
-        Assert.StartsWith("System.InvalidOperationException: first\nsecond", json.RootElement.GetProperty("Exception").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "System.InvalidOperationException: first\nsecond", json.RootElement.GetProperty("Exception").GetString(),
+            StringComparison.Ordinal);
     }
 
     private static string Write(ConsoleFormatter form, Exception? exception)
     {
         using var text = new StringWriter();
         IReadOnlyList<KeyValuePair<string, object?>> state = [new("Times", 7)];
-        form.Write(new LogEntry<IReadOnlyList<KeyValuePair<string, object?>>>(LogLevel.Warning, "Some.Category", new EventId(1234, "SomethingBroke"), state, exception, (_, _) => "it broke"), null, text);
+        form.Write(
+            new LogEntry<IReadOnlyList<KeyValuePair<string, object?>>>(
+                LogLevel.Warning, "Some.Category", new EventId(1234, "SomethingBroke"), state, exception, (_, _) => "it broke"), null,
+                text);
         return text.ToString();
     }
 }

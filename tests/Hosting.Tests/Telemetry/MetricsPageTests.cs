@@ -10,7 +10,8 @@ public sealed class MetricsPageTests
     {
         using var meter = new Meter("test");
         using var page = new MetricsPage(meter);
-        var taken = meter.CreateHistogram<double>("a.duration", "s", "How long.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 1] });
+        var taken = meter.CreateHistogram<double>(
+            "a.duration", "s", "How long.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 1] });
         foreach (var value in (double[])[0.0625, 0.5, 5]) taken.Record(value, new KeyValuePair<string, object?>("of", "b"));
 
         Assert.Equal(
@@ -37,7 +38,8 @@ public sealed class MetricsPageTests
         counter.Add(3, new("of", "y"), new("and", "z"));
         counter.Add(4, new("of", new string('y', 1)), new("and", "z"));
 
-        Assert.Equal("# HELP a_total A.\n# TYPE a_total counter\na_total{of=\"x\\\"\\\\\\n\"} 2\na_total{of=\"y\",and=\"z\"} 7\n", page.Render());
+        Assert.Equal(
+            "# HELP a_total A.\n# TYPE a_total counter\na_total{of=\"x\\\"\\\\\\n\"} 2\na_total{of=\"y\",and=\"z\"} 7\n", page.Render());
     }
 
     [Fact]
@@ -46,7 +48,8 @@ public sealed class MetricsPageTests
         using var meter = new Meter("test");
         using var page = new MetricsPage(meter);
         var revision = "one";
-        meter.CreateObservableGauge("info", () => new Measurement<int>(1, new KeyValuePair<string, object?>("revision", revision)), description: "I.");
+        meter.CreateObservableGauge(
+            "info", () => new Measurement<int>(1, new KeyValuePair<string, object?>("revision", revision)), description: "I.");
         Assert.Contains("info{revision=\"one\"} 1\n", page.Render(), StringComparison.Ordinal);
         revision = "two";
         Assert.DoesNotContain("one", page.Render(), StringComparison.Ordinal);
@@ -64,7 +67,9 @@ public sealed class MetricsPageTests
         Count(requests, 10_000);
 
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10_000); // less than a byte each: what the runtime does beside
-        Assert.Contains("authindex_http_requests_total{route=\"/token\",method=\"GET\",status=\"2xx\"} 10100\n", page.Render(), StringComparison.Ordinal);
+        Assert.Contains(
+            "authindex_http_requests_total{route=\"/token\",method=\"GET\",status=\"2xx\"} 10100\n", page.Render(),
+            StringComparison.Ordinal);
     }
 
     private static void Count(RequestMetrics requests, int times)

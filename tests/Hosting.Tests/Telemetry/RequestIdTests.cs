@@ -29,5 +29,6 @@ public sealed class RequestIdTests
     public void Two_ids_at_once_are_none() => Assert.DoesNotContain(RequestId.Of(new StringValues(["a", "b"])), (string[])["a", "b"]);
 
     [Fact]
-    public void No_two_fresh_ids_are_the_same() => Assert.Equal(10_000, Enumerable.Range(0, 10_000).Select(_ => RequestId.New()).Distinct(StringComparer.Ordinal).Count());
+    public void No_two_fresh_ids_are_the_same() =>
+        Assert.Equal(10_000, Enumerable.Range(0, 10_000).Select(_ => RequestId.New()).Distinct(StringComparer.Ordinal).Count());
 }

@@ -51,7 +51,8 @@ public sealed class CertificateFilesTests : IDisposable
 
         File.CreateSymbolicLink(folder["..data"], "1");
         foreach (var name in (string[])["tls.crt", "tls.key"]) File.CreateSymbolicLink(folder[name], Path.Combine("..data", name));
-        await using var server = await SampleServer.StartAsync(o => (o.Tls.CertificateFile, o.Tls.KeyFile) = (folder["tls.crt"], folder["tls.key"]));
+        await using var server = await SampleServer.StartAsync(
+            o => (o.Tls.CertificateFile, o.Tls.KeyFile) = (folder["tls.crt"], folder["tls.key"]));
         Assert.Equal(first.Thumbprint, await SeenAsync(server));
         File.Delete(folder["..data"]);
         File.CreateSymbolicLink(folder["..data"], "2");
@@ -82,17 +83,22 @@ public sealed class CertificateFilesTests : IDisposable
         Assert.DoesNotContain(server.Log.Lines, l => l.Contains("PRIVATE KEY", StringComparison.Ordinal));
         using var client = authority.Client();
         var ready = await client.GetStringAsync(server.Url("/healthz/ready"), Stop);
-        Assert.Contains("\"certificate\":{\"status\":\"degraded\",\"reason\":\"the renewed files cannot be used", ready, StringComparison.Ordinal);
+        Assert.Contains(
+            "\"certificate\":{\"status\":\"degraded\",\"reason\":\"the renewed files cannot be used", ready, StringComparison.Ordinal);
 
         File.WriteAllText(folder["server.key"], good);
-        Assert.Contains("\"certificate\":{\"status\":\"ok\"}", await client.GetStringAsync(server.Url("/healthz/ready"), Stop), StringComparison.Ordinal);
+        Assert.Contains(
+            "\"certificate\":{\"status\":\"ok\"}", await client.GetStringAsync(server.Url("/healthz/ready"), Stop),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_certificate_near_its_end_is_degraded_and_one_beyond_it_failed()
     {
         await using var server = await SampleServer.StartAsync(o => SampleServer.UseTls(o, authority, folder));
-        var (from, until) = (new DateTimeOffset(server.Certificate.Current.Certificate.NotBefore), new DateTimeOffset(server.Certificate.Current.Certificate.NotAfter));
+        var (from, until) =
+            (new DateTimeOffset(server.Certificate.Current.Certificate.NotBefore), new DateTimeOffset(
+                server.Certificate.Current.Certificate.NotAfter));
         Assert.Equal(HealthStatus.Ok, server.Certificate.Health(until - ((until - from) / 9)).Status);
         Assert.Equal(HealthStatus.Degraded, server.Certificate.Health(until - ((until - from) / 11)).Status);
         Assert.Equal(HealthStatus.Failed, server.Certificate.Health(until).Status);
@@ -124,7 +130,9 @@ public sealed class CertificateFilesTests : IDisposable
         var tcp = new TcpClient();
         await tcp.ConnectAsync("127.0.0.1", server.Url("/").Port, Stop);
         var stream = new SslStream(tcp.GetStream());
-        await stream.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "127.0.0.1", EnabledSslProtocols = version, CertificateChainPolicy = authority.Trust() }, Stop);
+        await stream.AuthenticateAsClientAsync(
+            new SslClientAuthenticationOptions { TargetHost = "127.0.0.1", EnabledSslProtocols = version,
+                CertificateChainPolicy = authority.Trust() }, Stop);
         return stream;
     }
 

@@ -17,7 +17,8 @@ public sealed class CertificateSetTests
     public void An_RSA_key_that_handshakes_would_fail_with_is_named(int bits, string? reason)
     {
         using var key = RSA.Create(bits);
-        using var certificate = new CertificateRequest("CN=server", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(Now.AddDays(-1), Now.AddDays(1));
+        using var certificate = new CertificateRequest(
+            "CN=server", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(Now.AddDays(-1), Now.AddDays(1));
         Assert.Equal(reason, Reason(certificate.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem()));
     }
 
@@ -38,9 +39,14 @@ public sealed class CertificateSetTests
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var certificate = Self(key);
-        var encrypted = key.ExportEncryptedPkcs8PrivateKeyPem("secret", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000));
-        const string legacy = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n";
-        foreach (var text in (string[])[encrypted, legacy]) Assert.StartsWith("the key is encrypted", Reason(certificate.ExportCertificatePem(), text), StringComparison.Ordinal);
+        var encrypted = key.ExportEncryptedPkcs8PrivateKeyPem(
+            "secret", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000));
+        const string legacy =
+            "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n";
+        foreach (var text in (string[])[encrypted, legacy])
+        {
+            Assert.StartsWith("the key is encrypted", Reason(certificate.ExportCertificatePem(), text), StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -52,7 +58,9 @@ public sealed class CertificateSetTests
         var file = File.ReadAllText(tls.CertificateFile!);
         var second = file.IndexOf("-----BEGIN", 1, StringComparison.Ordinal);
         Assert.Null(Reason(file, certificate.Key));
-        Assert.Equal("the key belongs to certificate 2 of the file: the server's own must come first, its intermediate certificates after it", Reason(file[second..] + file[..second], certificate.Key));
+        Assert.Equal(
+            "the key belongs to certificate 2 of the file: the server's own must come first, its intermediate certificates after it",
+            Reason(file[second..] + file[..second], certificate.Key));
         using var other = new TestCertificate();
         Assert.Equal("the key is not that of the certificate, or cannot be read", Reason(file, other.Key));
     }
@@ -67,7 +75,8 @@ public sealed class CertificateSetTests
         var leaf = file[..file.IndexOf("-----BEGIN", 1, StringComparison.Ordinal)];
         Assert.Equal("CN=intermediate", CertificateSet.Parse(leaf, certificate.Key, [], isSpiffe: false).UnknownIssuer);
         Assert.Equal("CN=root", CertificateSet.Parse(file, certificate.Key, [], isSpiffe: false).UnknownIssuer);
-        Assert.Null(CertificateSet.Parse(file + certificate.Root.ExportCertificatePem(), certificate.Key, [], isSpiffe: false).UnknownIssuer);
+        Assert.Null(
+            CertificateSet.Parse(file + certificate.Root.ExportCertificatePem(), certificate.Key, [], isSpiffe: false).UnknownIssuer);
 
         File.WriteAllText(tls.CertificateFile!, leaf);
         using var log = new RecordingLog();
@@ -76,7 +85,8 @@ public sealed class CertificateSetTests
         Assert.Contains("is not followed by that of its issuer \"CN=intermediate\"", Assert.Single(log.Lines), StringComparison.Ordinal);
     }
 
-    private static X509Certificate2 Self(ECDsa key) => new CertificateRequest("CN=server", key, HashAlgorithmName.SHA256).CreateSelfSigned(Now.AddDays(-1), Now.AddDays(1));
+    private static X509Certificate2 Self(ECDsa key) =>
+        new CertificateRequest("CN=server", key, HashAlgorithmName.SHA256).CreateSelfSigned(Now.AddDays(-1), Now.AddDays(1));
 
     private static string? Reason(string certificate, string key)
     {

@@ -53,7 +53,10 @@ public sealed class HandshakeTests : IDisposable
             _ => other.Root,
         };
         Assert.Null(await AskAsync(server, certificate));
-        Assert.Contains(server.Log.Lines, l => l.StartsWith("The client certificate \"CN=", StringComparison.Ordinal) && l.Contains("was rejected", StringComparison.Ordinal));
+        Assert.Contains(
+            server.Log.Lines,
+            l => l.StartsWith("The client certificate \"CN=", StringComparison.Ordinal)
+            && l.Contains("was rejected", StringComparison.Ordinal));
     }
 
     [Fact]

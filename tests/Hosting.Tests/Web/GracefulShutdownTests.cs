@@ -21,7 +21,9 @@ public sealed class GracefulShutdownTests
         using (var ready = await client.GetAsync(server.Url("/healthz/ready"), Stop))
         {
             Assert.Equal((HttpStatusCode.ServiceUnavailable, true), (ready.StatusCode, ready.Headers.ConnectionClose));
-            Assert.Contains("\"draining\":{\"status\":\"failed\",\"reason\":\"the server was told to stop\"}", await ready.Content.ReadAsStringAsync(Stop), StringComparison.Ordinal);
+            Assert.Contains(
+                "\"draining\":{\"status\":\"failed\",\"reason\":\"the server was told to stop\"}",
+                await ready.Content.ReadAsStringAsync(Stop), StringComparison.Ordinal);
         }
 
         using (var live = await client.GetAsync(server.Url("/healthz/live"), Stop)) Assert.Equal(HttpStatusCode.OK, live.StatusCode);
@@ -41,7 +43,9 @@ public sealed class GracefulShutdownTests
         await server.Arrived.Task;
         await server.App.StopAsync(Stop);
         await Assert.ThrowsAsync<HttpRequestException>(() => slow);
-        Assert.Contains(server.Log.Lines, l => l.StartsWith("Aborting 1 requests that did not finish within 00:00:00.2000000", StringComparison.Ordinal));
+        Assert.Contains(
+            server.Log.Lines,
+            l => l.StartsWith("Aborting 1 requests that did not finish within 00:00:00.2000000", StringComparison.Ordinal));
     }
 
     [Fact]

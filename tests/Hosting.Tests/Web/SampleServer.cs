@@ -10,7 +10,9 @@ using Microsoft.Extensions.Logging;
 
 namespace AuthIndex.Hosting.Tests.Web;
 
-/// <summary>A server of nothing but what both servers share: <c>/slow</c> answers when it is let, <c>/certificate</c> with the client's subject.</summary>
+/// <summary>
+/// A server of nothing but what both servers share: <c>/slow</c> answers when it is let, <c>/certificate</c> with the client's subject.
+/// </summary>
 internal sealed class SampleServer : IAsyncDisposable
 {
     private SampleServer(WebApplication app, RecordingLog log)

@@ -135,7 +135,8 @@ public sealed class ServerHostTests : IDisposable
         Assert.StartsWith("https://", Assert.Single(app.Urls), StringComparison.Ordinal);
 
         using var client = Trusting(certificate.Root);
-        using var request = new HttpRequestMessage(HttpMethod.Get, app.Urls.First()) { Version = Version.Parse(version), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get, app.Urls.First()) { Version = Version.Parse(version), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         using var response = await client.SendAsync(request, Stop);
         Assert.Equal((HttpStatusCode.OK, Version.Parse(version)), (response.StatusCode, response.Version));
         Assert.False(response.Headers.Contains("Server"));
@@ -145,7 +146,8 @@ public sealed class ServerHostTests : IDisposable
     public void With_a_certificate_any_address_is_allowed()
     {
         using var certificate = new TestCertificate();
-        using var app = (IDisposable)Build(new SampleOptions { Listen = new ListenAddress("0.0.0.0", 0), Tls = certificate.WriteTo(folder) });
+        using var app = (IDisposable)Build(
+            new SampleOptions { Listen = new ListenAddress("0.0.0.0", 0), Tls = certificate.WriteTo(folder) });
         Assert.NotNull(app);
     }
 
@@ -203,19 +205,22 @@ public sealed class ServerHostTests : IDisposable
         var networks = trusted.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(IPNetwork.Parse).ToList();
         await using var app = Build(new SampleOptions { TrustedProxies = networks });
         await app.StartAsync(Stop);
-        Assert.Equal(expected, await Get(app, ("X-Forwarded-For", forwarded), ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "https")));
+        Assert.Equal(
+            expected, await Get(app, ("X-Forwarded-For", forwarded), ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "https")));
     }
 
     [Theory]
     [InlineData("", "203.0.113.9", "Ignoring X-Forwarded-For from 127.0.0.1, which sample.trustedProxies does not list")]
     [InlineData("10.0.0.0/8", "203.0.113.9", "Ignoring X-Forwarded-For from 127.0.0.1, which sample.trustedProxies does not list")]
-    [InlineData("127.0.0.0/8", "rub\u0001bish", "The trusted proxy 127.0.0.1 sent an X-Forwarded-For that cannot be read: \"rub\\u0001bish\"")]
+    [InlineData(
+        "127.0.0.0/8", "rub\u0001bish", "The trusted proxy 127.0.0.1 sent an X-Forwarded-For that cannot be read: \"rub\\u0001bish\"")]
     [InlineData("127.0.0.0/8", "203.0.113.9", null)]
     public void A_header_that_is_of_no_use_is_warned_of_once(string trusted, string forwarded, string? warning)
     {
         using var log = new RecordingLog();
         using var factory = LoggerFactory.Create(b => b.AddProvider(log));
-        var options = new SampleOptions { TrustedProxies = [.. trusted.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(IPNetwork.Parse)] };
+        var options =
+            new SampleOptions { TrustedProxies = [.. trusted.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(IPNetwork.Parse)] };
         var address = new ForwardedAddress(options, TimeProvider.System, factory.CreateLogger<ForwardedAddress>());
         for (var i = 0; i < 3; i++)
         {
@@ -238,7 +243,8 @@ public sealed class ServerHostTests : IDisposable
     {
         var options = new SampleOptions { PublicUrl = new Uri(url) };
         if (problem is null) ServerHost.Try(options, "sample");
-        else Assert.Contains(problem, Assert.Throws<OperatorException>(() => ServerHost.Try(options, "sample")).Message, StringComparison.Ordinal);
+        else Assert.Contains(
+            problem, Assert.Throws<OperatorException>(() => ServerHost.Try(options, "sample")).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -17,5 +17,6 @@ public sealed class SuggestionTests
     public void A_long_list_is_not_shown() => Assert.Equal("", Suggestion.For("qqqqq", Enumerable.Range(0, 100).Select(i => $"word{i}")));
 
     [Fact]
-    public void A_word_of_any_length_is_compared_in_bounded_time() => Assert.Equal("; known here: allow", Suggestion.For(new string('x', 1_000_000), ["allow"]));
+    public void A_word_of_any_length_is_compared_in_bounded_time() =>
+        Assert.Equal("; known here: allow", Suggestion.For(new string('x', 1_000_000), ["allow"]));
 }

@@ -48,7 +48,9 @@ public sealed class YamlSourceTests
     [InlineData("a: 1 # b\0c", "f.yaml:1:9: the control character U+0000, which a YAML file cannot contain; is the file complete?")]
     [InlineData("a: 'b\0c'", "f.yaml:1:6: the control character U+0000, which a YAML file cannot contain; is the file complete?")]
     [InlineData("a: 1\n\u001b[0m", "f.yaml:2:1: the control character U+001B, which a YAML file cannot contain; is the file complete?")]
-    [InlineData("a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> other\n", "f.yaml:2:1: a merge conflict that is not resolved: the line begins with <<<<<<<")]
+    [InlineData(
+        "a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> other\n",
+        "f.yaml:2:1: a merge conflict that is not resolved: the line begins with <<<<<<<")]
     [InlineData("a:\n\u00a0\u00a0b: 1\n  c: 2", "f.yaml:2:1: a no-break space (U+00A0), which looks like a space but is not one in YAML")]
     [InlineData("a:\n  - b: 1\n\tc: 2\n", "f.yaml:3:1: YAML is indented with spaces; this line begins with a tab")]
     [InlineData("a: @x", "f.yaml:1:4: a text that begins with '@' must be quoted in YAML")]

@@ -14,12 +14,15 @@ public sealed class AccessCheckTests(SharedRegistry registry) : IClassFixture<Sh
     [InlineData("push", "GET", "manifests/v1", "repository:some/repo:pull", "pull")]
     [InlineData("push,delete", "GET", "tags/list", "repository:some/repo:pull", "pull")]
     [InlineData("pull", "DELETE", "blobs/uploads/00000000000000000000000000000000", "repository:some/repo:pull,push", "push")]
-    public async Task A_token_that_grants_too_little_is_told_the_scope_and_what_is_missing(string actions, string method, string tail, string scope, string missing)
+    public async Task A_token_that_grants_too_little_is_told_the_scope_and_what_is_missing(
+        string actions, string method, string tail, string scope, string missing)
     {
         var answer = await new Repository(registry.Host, "some/repo", "alice", actions).SendAsync(new HttpMethod(method), tail);
         answer.MustBe(HttpStatusCode.Unauthorized, "DENIED");
         Assert.Equal($"the token does not grant {missing} on some/repo", answer.ErrorMessage);
-        Assert.EndsWith($",scope=\"{scope}\",error=\"insufficient_scope\",error_description=\"{answer.ErrorMessage}\"", answer["WWW-Authenticate"], StringComparison.Ordinal);
+        Assert.EndsWith(
+            $",scope=\"{scope}\",error=\"insufficient_scope\",error_description=\"{answer.ErrorMessage}\"", answer["WWW-Authenticate"],
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -49,7 +52,9 @@ public sealed class AccessCheckTests(SharedRegistry registry) : IClassFixture<Sh
     public async Task What_the_index_refused_is_denied_with_its_reason_and_no_challenge()
     {
         var answer = await WithRefusals(Refusal("some/repo", "push", "rule release-freeze forbids it"));
-        Assert.Equal("push on some/repo refused: rule release-freeze forbids it (decision d1)", answer.MustBe(HttpStatusCode.Forbidden, "DENIED").ErrorMessage);
+        Assert.Equal(
+            "push on some/repo refused: rule release-freeze forbids it (decision d1)",
+            answer.MustBe(HttpStatusCode.Forbidden, "DENIED").ErrorMessage);
         Assert.Equal("", answer["WWW-Authenticate"]);
     }
 
@@ -58,20 +63,27 @@ public sealed class AccessCheckTests(SharedRegistry registry) : IClassFixture<Sh
     [InlineData("HEAD")]
     public async Task A_read_that_the_index_refused_is_challenged_with_the_reason(string method)
     {
-        var answer = await SendAsync(new JsonArray(Refusal("other/repo", "pull", "rule secret forbids it")), null, method, "/v2/other/repo/manifests/v1");
+        var answer = await SendAsync(
+            new JsonArray(Refusal("other/repo", "pull", "rule secret forbids it")), null, method, "/v2/other/repo/manifests/v1");
         Assert.Equal(HttpStatusCode.Unauthorized, answer.Status);
-        Assert.EndsWith("error=\"insufficient_scope\",error_description=\"pull on other/repo refused: rule secret forbids it (decision d1)\"", answer["WWW-Authenticate"], StringComparison.Ordinal);
+        Assert.EndsWith(
+            "error=\"insufficient_scope\",error_description=\"pull on other/repo refused: rule secret forbids it (decision d1)\"",
+            answer["WWW-Authenticate"], StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("PUT", "manifests/v1", "push")]
     [InlineData("DELETE", "manifests/v1", "delete")]
-    [InlineData("POST", "blobs/uploads/?mount=sha256:0000000000000000000000000000000000000000000000000000000000000000&from=other/repo", "push")]
+    [InlineData(
+        "POST", "blobs/uploads/?mount=sha256:0000000000000000000000000000000000000000000000000000000000000000&from=other/repo", "push")]
     [InlineData("PATCH", "blobs/uploads/00000000000000000000000000000000", "push")]
     public async Task Every_write_that_the_index_refused_is_denied(string method, string tail, string action)
     {
-        var answer = await SendAsync(new JsonArray(Refusal("some/repo", "push,delete", "rule freeze forbids it")), null, method, $"/v2/some/repo/{tail}");
-        Assert.Equal($"{action} on some/repo refused: rule freeze forbids it (decision d1)", answer.MustBe(HttpStatusCode.Forbidden, "DENIED").ErrorMessage);
+        var answer = await SendAsync(
+            new JsonArray(Refusal("some/repo", "push,delete", "rule freeze forbids it")), null, method, $"/v2/some/repo/{tail}");
+        Assert.Equal(
+            $"{action} on some/repo refused: rule freeze forbids it (decision d1)",
+            answer.MustBe(HttpStatusCode.Forbidden, "DENIED").ErrorMessage);
     }
 
     [Fact]
@@ -79,20 +91,25 @@ public sealed class AccessCheckTests(SharedRegistry registry) : IClassFixture<Sh
     {
         var answer = await WithRefusals(Refusal("some/repo", "delete", "rule freeze forbids it"));
         Assert.Equal("the token does not grant push on some/repo", answer.MustBe(HttpStatusCode.Unauthorized, "DENIED").ErrorMessage);
-        Assert.EndsWith($"error=\"insufficient_scope\",error_description=\"{answer.ErrorMessage}\"", answer["WWW-Authenticate"], StringComparison.Ordinal);
+        Assert.EndsWith(
+            $"error=\"insufficient_scope\",error_description=\"{answer.ErrorMessage}\"", answer["WWW-Authenticate"],
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Of_several_reasons_the_one_for_this_operation_is_told()
     {
-        var answer = await WithRefusals(Refusal("other/repo", "push", "wrong repository"), Refusal("some/repo", "delete", "wrong action"), Refusal("some/repo", "push,delete", "the right one"));
+        var answer = await WithRefusals(
+            Refusal("other/repo", "push", "wrong repository"), Refusal("some/repo", "delete", "wrong action"),
+            Refusal("some/repo", "push,delete", "the right one"));
         Assert.Contains("the right one", answer.ErrorMessage, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_reason_cannot_break_out_of_the_header()
     {
-        var answer = await SendAsync(new JsonArray(Refusal("other/repo", "pull", "\",scope=\"x\"\r\nX-Evil: yes")), null, "GET", "/v2/other/repo/manifests/v1");
+        var answer = await SendAsync(
+            new JsonArray(Refusal("other/repo", "pull", "\",scope=\"x\"\r\nX-Evil: yes")), null, "GET", "/v2/other/repo/manifests/v1");
         Assert.Equal("", answer["X-Evil"]);
         Assert.Contains("refused: \\\",scope=\\\"x\\\"??X-Evil: yes (decision d1)\"", answer["WWW-Authenticate"], StringComparison.Ordinal);
     }
@@ -104,7 +121,9 @@ public sealed class AccessCheckTests(SharedRegistry registry) : IClassFixture<Sh
         request.Headers.Authorization = new("Basic", "YWxpY2U6c2VjcmV0");
         using var response = await registry.Host.Client.SendAsync(request, TestContext.Current.CancellationToken);
         var answer = (await Answer.ReadAsync(response)).MustBe(HttpStatusCode.Unauthorized, "UNAUTHORIZED");
-        Assert.Contains("get a token with them from http://127.0.0.1:5001/token?service=registry&scope=repository:some/repo:pull,", answer.ErrorMessage, StringComparison.Ordinal);
+        Assert.Contains(
+            "get a token with them from http://127.0.0.1:5001/token?service=registry&scope=repository:some/repo:pull,", answer.ErrorMessage,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("error=", answer["WWW-Authenticate"], StringComparison.Ordinal);
     }
 
@@ -132,7 +151,8 @@ public sealed class AccessCheckTests(SharedRegistry registry) : IClassFixture<Sh
         var tokens = registry.Host.Tokens;
         var payload = tokens.Payload("alice", "repository:some/repo:pull");
         payload["refused"] = claim;
-        using var client = registry.Host.With(tokens.Sign(tokens.Header().ToJsonString(), payload.ToJsonString().Replace("\"CLAIM\"", raw, StringComparison.Ordinal)));
+        using var client = registry.Host.With(
+            tokens.Sign(tokens.Header().ToJsonString(), payload.ToJsonString().Replace("\"CLAIM\"", raw, StringComparison.Ordinal)));
         using var request = new HttpRequestMessage(new HttpMethod(method), path);
         using var response = await client.SendAsync(request, TestContext.Current.CancellationToken);
         return await Answer.ReadAsync(response);

@@ -22,13 +22,19 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         ["alg None with a signature"] = t => t.Sign(Header(t, h => h["alg"] = "None"), Good(t)),
         ["alg missing"] = t => t.Sign(Header(t, h => h.Remove("alg")), Good(t)),
         ["alg of another type"] = t => t.Sign(Header(t, h => h["alg"] = new JsonArray("ES256")), Good(t)),
-        ["HS256 signed with the public key in PEM"] = t => TokenMaker.Sign(Header(t, h => h["alg"] = "HS256"), Good(t), i => HMACSHA256.HashData(t.PublicKeyPem, i)),
-        ["HS256 signed with the public key as JWK"] = t => TokenMaker.Sign(Header(t, h => h["alg"] = "HS256"), Good(t), i => HMACSHA256.HashData(Encoding.UTF8.GetBytes(t.PublicJwk.ToJsonString()), i)),
-        ["ES256 in the header, signed as HS256 with the public key"] = t => TokenMaker.Sign(Header(t), Good(t), i => HMACSHA256.HashData(t.PublicKeyPem, i)),
-        ["RS256 under the name of an elliptic key"] = t => WithRsa(rsa => TokenMaker.Sign(Header(t, h => h["alg"] = "RS256"), Good(t), i => rsa.SignData(i, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))),
+        ["HS256 signed with the public key in PEM"] = t => TokenMaker.Sign(
+            Header(t, h => h["alg"] = "HS256"), Good(t), i => HMACSHA256.HashData(t.PublicKeyPem, i)),
+        ["HS256 signed with the public key as JWK"] = t => TokenMaker.Sign(
+            Header(t, h => h["alg"] = "HS256"), Good(t), i => HMACSHA256.HashData(Encoding.UTF8.GetBytes(t.PublicJwk.ToJsonString()), i)),
+        ["ES256 in the header, signed as HS256 with the public key"] = t => TokenMaker.Sign(
+            Header(t), Good(t), i => HMACSHA256.HashData(t.PublicKeyPem, i)),
+        ["RS256 under the name of an elliptic key"] = t => WithRsa(
+            rsa => TokenMaker.Sign(
+                Header(t, h => h["alg"] = "RS256"), Good(t), i => rsa.SignData(i, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))),
         ["ES384"] = t => t.Sign(Header(t, h => h["alg"] = "ES384"), Good(t)),
         ["signed by a stranger under a trusted kid"] = t => ByStranger(t, _ => { }),
-        ["a stranger's jwk beside a trusted kid"] = t => ByStranger(t, h => h["jwk"] = JsonNode.Parse(new TokenMaker(TimeProvider.System).PublicJwk.ToJsonString())),
+        ["a stranger's jwk beside a trusted kid"] = t => ByStranger(
+            t, h => h["jwk"] = JsonNode.Parse(new TokenMaker(TimeProvider.System).PublicJwk.ToJsonString())),
         ["a stranger's x5c beside a trusted kid"] = t => WithCertificate(t, "x5c"),
         ["a jku beside a trusted kid"] = t => ByStranger(t, h => h["jku"] = "http://127.0.0.1:9/jwks.json"),
         ["an x5u beside a trusted kid"] = t => ByStranger(t, h => h["x5u"] = "http://127.0.0.1:9/cert.pem"),
@@ -46,20 +52,27 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         ["header an array"] = t => t.Sign("[]", Good(t)),
         ["header no JSON"] = t => t.Sign("ES256", Good(t)),
         ["header empty"] = t => t.Sign("", Good(t)),
-        ["header nested deep"] = t => t.Sign($$"""{"alg":"ES256","kid":"{{t.KeyId}}","x":{{new string('[', 5000)}}{{new string(']', 5000)}}}""", Good(t)),
+        ["header nested deep"] = t => t.Sign(
+            $$"""{"alg":"ES256","kid":"{{t.KeyId}}","x":{{new string('[', 5000)}}{{new string(']', 5000)}}}""", Good(t)),
         ["claims no JSON"] = t => t.Sign(Header(t), "claims"),
         ["claims empty"] = t => t.Sign(Header(t), ""),
         ["claims an array"] = t => t.Sign(Header(t), "[]"),
         ["claims null"] = t => t.Sign(Header(t), "null"),
         ["claims nested deep"] = t => t.Sign(Header(t), Good(t)[..^1] + $",\"x\":{new string('[', 5000)}{new string(']', 5000)}}}"),
         ["claims twice sub"] = t => t.Sign(Header(t), Good(t)[..^1] + ",\"sub\":\"root\"}"),
-        ["claims twice access"] = t => t.Sign(Header(t), Good(t)[..^1] + ",\"access\":[{\"type\":\"repository\",\"name\":\"some/repo\",\"actions\":[\"*\"]}]}"),
-        ["access twice actions"] = t => t.Sign(Header(t), Claims(t, c => c["access"] = null).Replace("\"access\":null", "\"access\":[{\"type\":\"repository\",\"name\":\"some/repo\",\"actions\":[],\"actions\":[\"pull\"]}]", StringComparison.Ordinal)),
+        ["claims twice access"] = t => t.Sign(
+            Header(t), Good(t)[..^1] + ",\"access\":[{\"type\":\"repository\",\"name\":\"some/repo\",\"actions\":[\"*\"]}]}"),
+        ["access twice actions"] = t => t.Sign(
+            Header(t), Claims(t, c => c["access"] = null)
+            .Replace(
+                "\"access\":null", "\"access\":[{\"type\":\"repository\",\"name\":\"some/repo\",\"actions\":[],\"actions\":[\"pull\"]}]",
+                StringComparison.Ordinal)),
         ["access a text"] = t => t.Sign(Header(t), Claims(t, c => c["access"] = "repository:some/repo:pull")),
         ["access missing"] = t => t.Sign(Header(t), Claims(t, c => c.Remove("access"))),
         ["sub missing"] = t => t.Sign(Header(t), Claims(t, c => c.Remove("sub"))),
         ["sub a number"] = t => t.Sign(Header(t), Claims(t, c => c["sub"] = 7)),
-        ["sub half a surrogate pair"] = t => t.Sign(Header(t), Claims(t, c => c["sub"] = "SUB").Replace("\"SUB\"", "\"\\ud800\"", StringComparison.Ordinal)),
+        ["sub half a surrogate pair"] = t => t.Sign(
+            Header(t), Claims(t, c => c["sub"] = "SUB").Replace("\"SUB\"", "\"\\ud800\"", StringComparison.Ordinal)),
         ["another issuer"] = t => t.Sign(Header(t), Claims(t, c => c["iss"] = "evil")),
         ["issuer in another case"] = t => t.Sign(Header(t), Claims(t, c => c["iss"] = "AuthIndex")),
         ["issuer missing"] = t => t.Sign(Header(t), Claims(t, c => c.Remove("iss"))),
@@ -73,20 +86,26 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         ["exp a text"] = t => t.Sign(Header(t), Claims(t, c => c["exp"] = "9999999999")),
         ["exp negative"] = t => t.Sign(Header(t), Claims(t, c => c["exp"] = -1)),
         ["exp beyond every calendar"] = t => t.Sign(Header(t), Claims(t, c => c["exp"] = long.MaxValue)),
-        ["exp beyond every number"] = t => t.Sign(Header(t), Claims(t, c => c["exp"] = 7777).Replace("7777", "1e999", StringComparison.Ordinal)),
+        ["exp beyond every number"] = t => t.Sign(
+            Header(t), Claims(t, c => c["exp"] = 7777).Replace("7777", "1e999", StringComparison.Ordinal)),
         ["exp null"] = t => t.Sign(Header(t), Claims(t, c => c["exp"] = null)),
         ["nbf a text"] = t => t.Sign(Header(t), Claims(t, c => c["nbf"] = "0")),
         ["nbf beyond every calendar"] = t => t.Sign(Header(t), Claims(t, c => c["nbf"] = long.MaxValue)),
-        ["the signature of another token"] = t => string.Join('.', [.. t.Make("mallory", Scope).Split('.')[..2], t.Make("alice", Scope).Split('.')[2]]),
+        ["the signature of another token"] = t => string.Join(
+            '.', [.. t.Make("mallory", Scope).Split('.')[..2], t.Make("alice", Scope).Split('.')[2]]),
         ["signature cut off"] = t => string.Join('.', t.Make("alice", Scope).Split('.')[..2]) + ".",
         ["signature shortened"] = t => t.Make("alice", Scope)[..^4],
-        ["signature in DER form"] = t => WithEllipticKey(key => TokenMaker.Sign(Header(t), Good(t), i => key.SignData(i, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence))),
+        ["signature in DER form"] = t => WithEllipticKey(
+            key => TokenMaker.Sign(
+                Header(t), Good(t), i => key.SignData(i, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence))),
         ["signature of zeros"] = t => TokenMaker.Sign(Header(t), Good(t), _ => new byte[64]),
         ["signature no base64url"] = t => string.Join('.', t.Make("alice", Scope).Split('.')[..2]) + ".!!!!",
         ["two parts"] = t => string.Join('.', t.Make("alice", Scope).Split('.')[..2]),
         ["four parts"] = t => t.Make("alice", Scope) + ".x",
         ["five parts"] = t => t.Make("alice", Scope) + ".x.y",
-        ["an encrypted token"] = _ => "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.OKOawDo13gRp2ojaHV7LFpZcgV7T6DVZKTyKOMTYUmKoTCVJRgckCL9kiMT03JGe.48V1_ALb6US04U3b.5eym8TW_c8SuK0ltJ3rpYIzOeDQz7TALvtu6UG9oMo4vpzs9tX_EFShS8iB7j6ji.XFBoMYUZodetZdvTiFvSkQ",
+        ["an encrypted token"] =
+            _ =>
+                "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.OKOawDo13gRp2ojaHV7LFpZcgV7T6DVZKTyKOMTYUmKoTCVJRgckCL9kiMT03JGe.48V1_ALb6US04U3b.5eym8TW_c8SuK0ltJ3rpYIzOeDQz7TALvtu6UG9oMo4vpzs9tX_EFShS8iB7j6ji.XFBoMYUZodetZdvTiFvSkQ",
         ["thousands of dots"] = _ => new string('.', 20_000),
         ["only dots"] = _ => "..",
         ["one letter"] = _ => "x",
@@ -121,9 +140,11 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         Assert.Equal(reason, (await GetAsync(Forgeries[forgery](registry.Host.Tokens))).ErrorMessage);
 
     [Fact]
-    public async Task A_good_token_is_taken() => (await GetAsync(registry.Host.Tokens.Make("alice", Scope))).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
+    public async Task A_good_token_is_taken() =>
+        (await GetAsync(registry.Host.Tokens.Make("alice", Scope))).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
 
-    public static TheoryData<string> AcceptedForms() => ["audience in a list", "nbf missing", "no typ", "unknown claims", "anonymous", "an x5c of anybody beside a good signature"];
+    public static TheoryData<string> AcceptedForms() =>
+        ["audience in a list", "nbf missing", "no typ", "unknown claims", "anonymous", "an x5c of anybody beside a good signature"];
 
     [Theory]
     [MemberData(nameof(AcceptedForms))]
@@ -135,7 +156,8 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
             "audience in a list" => tokens.Sign(Header(tokens), Claims(tokens, c => c["aud"] = new JsonArray("other", "registry"))),
             "nbf missing" => tokens.Sign(Header(tokens), Claims(tokens, c => c.Remove("nbf"))),
             "no typ" => tokens.Sign(Header(tokens, h => h.Remove("typ")), Good(tokens)),
-            "unknown claims" => tokens.Sign(Header(tokens, h => h["x"] = "y"), Claims(tokens, c => c["groups"] = new JsonArray("a", 1, null))),
+            "unknown claims" =>
+                tokens.Sign(Header(tokens, h => h["x"] = "y"), Claims(tokens, c => c["groups"] = new JsonArray("a", 1, null))),
             "anonymous" => tokens.Make("", Scope),
             _ => tokens.Sign(Header(tokens, h => h["x5c"] = new JsonArray("AAAA")), Good(tokens)),
         };
@@ -155,7 +177,8 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
     public async Task A_megabyte_of_header_is_refused_without_being_read()
     {
         using var connection = await RawConnection.OpenAsync(registry.Host.Client);
-        await connection.WriteAsync($"GET /v2/ HTTP/1.1\r\nHost: registry\r\nConnection: close\r\nAuthorization: Bearer {new string('a', 100_000)}");
+        await connection.WriteAsync(
+            $"GET /v2/ HTTP/1.1\r\nHost: registry\r\nConnection: close\r\nAuthorization: Bearer {new string('a', 100_000)}");
         Assert.Equal(HttpStatusCode.RequestHeaderFieldsTooLarge, (await connection.ReadAnswerAsync()).Status);
     }
 
@@ -163,7 +186,8 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
     public async Task Two_authorization_headers_are_refused_even_when_each_is_good()
     {
         var token = registry.Host.Tokens.Make("alice", Scope);
-        var answer = await RawConnection.SendAsync(registry.Host.Client, "GET /v2/some/repo/manifests/v1", $"Authorization: Bearer {token}", $"Authorization: Bearer {token}");
+        var answer = await RawConnection.SendAsync(
+            registry.Host.Client, "GET /v2/some/repo/manifests/v1", $"Authorization: Bearer {token}", $"Authorization: Bearer {token}");
         answer.MustBe(HttpStatusCode.BadRequest, "UNSUPPORTED");
     }
 
@@ -184,7 +208,8 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
     [InlineData("BEARER")]
     public async Task The_scheme_is_read_in_any_case(string scheme)
     {
-        var answer = await RawConnection.SendAsync(registry.Host.Client, "GET /v2/", $"Authorization: {scheme} {registry.Host.Tokens.Make("alice")}");
+        var answer = await RawConnection.SendAsync(
+            registry.Host.Client, "GET /v2/", $"Authorization: {scheme} {registry.Host.Tokens.Make("alice")}");
         answer.MustBe(HttpStatusCode.OK);
     }
 
@@ -224,20 +249,30 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         await File.WriteAllTextAsync(folder["keys.json"], tokens.Jwks, TestContext.Current.CancellationToken);
         var options = new RegistryOptions { DataDirectory = folder.Root, TokenServer = { KeysFile = folder["keys.json"] } };
         using var http = new HttpClient();
-        using var keys = new TrustedKeys(options.Identity, options.TokenServer, http, Loops.Of(TimeProvider.System), NullLogger<TrustedKeys>.Instance);
+        using var keys = new TrustedKeys(
+            options.Identity, options.TokenServer, http, Loops.Of(TimeProvider.System), NullLogger<TrustedKeys>.Instance);
         var revoked = new RevokedTokens(TimeProvider.System);
-        using var introspection = new Introspection(new IndexConnection(options.Identity, options.TokenServer, http), options.TokenServer, TimeProvider.System, NullLogger<Introspection>.Instance);
-        using var validator = new BearerValidator(options.Identity, options.TokenServer, keys, revoked, new RevocationFeedHealth(options.Revocations, revoked, TimeProvider.System), introspection, TimeProvider.System, maxRememberedBytes: MaxBytes);
+        using var introspection = new Introspection(
+            new IndexConnection(options.Identity, options.TokenServer, http), options.TokenServer, TimeProvider.System,
+            NullLogger<Introspection>.Instance);
+        using var validator = new BearerValidator(
+            options.Identity, options.TokenServer, keys, revoked,
+            new RevocationFeedHealth(options.Revocations, revoked, TimeProvider.System), introspection, TimeProvider.System,
+            maxRememberedBytes: MaxBytes);
         foreach (var scopes in Enumerable.Range(0, 50).Select(i => i % 2 == 0 ? 1 : 200))
         {
             var token = tokens.Make("alice", [.. Enumerable.Repeat(Scope, scopes)]);
-            for (var use = 0; use < 2; use++) Assert.IsType<TokenOutcome.Valid>(await validator.ValidateAsync(token, TestContext.Current.CancellationToken));
+            for (var use = 0; use < 2; use++)
+            {
+                Assert.IsType<TokenOutcome.Valid>(await validator.ValidateAsync(token, TestContext.Current.CancellationToken));
+            }
         }
 
         Assert.InRange(validator.RememberedBytes, 1, MaxBytes);
 
         // A token that alone takes more is judged all the same.
-        Assert.IsType<TokenOutcome.Valid>(await validator.ValidateAsync(tokens.Make("alice", [.. Enumerable.Repeat(Scope, 500)]), TestContext.Current.CancellationToken));
+        Assert.IsType<TokenOutcome.Valid>(
+            await validator.ValidateAsync(tokens.Make("alice", [.. Enumerable.Repeat(Scope, 500)]), TestContext.Current.CancellationToken));
         Assert.InRange(validator.RememberedBytes, 1, MaxBytes);
     }
 
@@ -253,11 +288,17 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         })));
         using (var early = await client.GetAsync("/v2/", TestContext.Current.CancellationToken))
         {
-            Assert.Equal("the token is not valid yet", (await Answer.ReadAsync(early)).MustBe(HttpStatusCode.Unauthorized, "UNAUTHORIZED").ErrorMessage);
+            Assert.Equal(
+                "the token is not valid yet",
+                (await Answer.ReadAsync(early)).MustBe(HttpStatusCode.Unauthorized, "UNAUTHORIZED").ErrorMessage);
         }
 
         host.Clock.Advance(TimeSpan.FromSeconds(68));
-        using (var still = await client.GetAsync("/v2/", TestContext.Current.CancellationToken)) Assert.Equal(HttpStatusCode.Unauthorized, still.StatusCode);
+        using (var still = await client.GetAsync("/v2/", TestContext.Current.CancellationToken))
+        {
+            Assert.Equal(HttpStatusCode.Unauthorized, still.StatusCode);
+        }
+
         host.Clock.Advance(TimeSpan.FromSeconds(2));
         using var now = await client.GetAsync("/v2/", TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.OK, now.StatusCode);
@@ -270,7 +311,9 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
     {
         await using var host = await RegistryHost.StartAsync(o => o.TokenServer.Leeway = TimeSpan.Zero);
         var now = host.Clock.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0;
-        using var client = host.With(host.Tokens.Sign(Header(host.Tokens), Claims(host.Tokens, c => (c["iat"], c["nbf"], c["exp"]) = (now - 0.5, now - 0.5, now + seconds))));
+        using var client = host.With(
+            host.Tokens.Sign(
+                Header(host.Tokens), Claims(host.Tokens, c => (c["iat"], c["nbf"], c["exp"]) = (now - 0.5, now - 0.5, now + seconds))));
         using var answer = await client.GetAsync("/v2/", TestContext.Current.CancellationToken);
         Assert.Equal(status, answer.StatusCode);
     }
@@ -291,8 +334,11 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         using var rsa = RSA.Create(2048);
         using var folder = new TemporaryDirectory();
         var parameters = rsa.ExportParameters(false);
-        var jwk = new JsonObject { ["kty"] = "RSA", ["kid"] = "r", ["n"] = Base64Url.EncodeToString(parameters.Modulus), ["e"] = Base64Url.EncodeToString(parameters.Exponent) };
-        await File.WriteAllTextAsync(folder["keys.json"], new JsonObject { ["keys"] = new JsonArray(jwk) }.ToJsonString(), TestContext.Current.CancellationToken);
+        var jwk =
+            new JsonObject { ["kty"] = "RSA", ["kid"] = "r", ["n"] = Base64Url.EncodeToString(parameters.Modulus),
+                ["e"] = Base64Url.EncodeToString(parameters.Exponent) };
+        await File.WriteAllTextAsync(
+            folder["keys.json"], new JsonObject { ["keys"] = new JsonArray(jwk) }.ToJsonString(), TestContext.Current.CancellationToken);
         await using var host = await RegistryHost.StartAsync(o => o.TokenServer.KeysFile = folder["keys.json"]);
 
         foreach (var (algorithm, padding, expected) in ((string, RSASignaturePadding, HttpStatusCode)[])
@@ -304,7 +350,8 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
         ])
         {
             var header = new JsonObject { ["alg"] = algorithm, ["kid"] = "r" }.ToJsonString();
-            using var client = host.With(TokenMaker.Sign(header, Good(host.Tokens), i => rsa.SignData(i, HashAlgorithmName.SHA256, padding)));
+            using var client = host.With(
+                TokenMaker.Sign(header, Good(host.Tokens), i => rsa.SignData(i, HashAlgorithmName.SHA256, padding)));
             using var response = await client.GetAsync("/v2/", TestContext.Current.CancellationToken);
             Assert.Equal((algorithm, padding, expected), (algorithm, padding, response.StatusCode));
         }
@@ -339,7 +386,8 @@ public sealed class BearerValidatorTests(SharedRegistry registry) : IClassFixtur
     private static string WithCertificate(TokenMaker tokens, string member)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var certificate = new CertificateRequest("CN=authindex", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var certificate = new CertificateRequest("CN=authindex", key, HashAlgorithmName.SHA256).CreateSelfSigned(
+            DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         return TokenMaker.Sign(
             Header(tokens, h => h[member] = new JsonArray(Convert.ToBase64String(certificate.RawData))),
             Good(tokens),

@@ -16,7 +16,8 @@ public sealed class ChallengeTests
     public void Without_a_token_it_says_where_to_get_one() => Assert.Equal(Where, HeaderOf(Challenge.TokenRequired(null), "UNAUTHORIZED"));
 
     [Fact]
-    public void It_asks_for_exactly_one_scope() => Assert.Equal($"{Where},scope=\"repository:a/b:pull,push\"", HeaderOf(Challenge.TokenRequired(Scope), "UNAUTHORIZED"));
+    public void It_asks_for_exactly_one_scope() =>
+        Assert.Equal($"{Where},scope=\"repository:a/b:pull,push\"", HeaderOf(Challenge.TokenRequired(Scope), "UNAUTHORIZED"));
 
     [Fact]
     public void A_bad_token_is_told_why() => Assert.Equal(
@@ -36,7 +37,8 @@ public sealed class ChallengeTests
     [InlineData("\0\u007f\t", "???")]
     [InlineData("\",scope=\"repository:other:*", "\\\",scope=\\\"repository:other:*")]
     public void What_others_wrote_stays_inside_its_quotes(string reason, string quoted) =>
-        Assert.EndsWith($"error_description=\"{quoted}\"", HeaderOf(Challenge.TokenInvalid(null, reason), "UNAUTHORIZED"), StringComparison.Ordinal);
+        Assert.EndsWith(
+            $"error_description=\"{quoted}\"", HeaderOf(Challenge.TokenInvalid(null, reason), "UNAUTHORIZED"), StringComparison.Ordinal);
 
     [Fact]
     public void A_reader_of_quoted_strings_finds_the_reason_again() =>
@@ -53,7 +55,9 @@ public sealed class ChallengeTests
 
     [Fact]
     public void The_realm_and_the_service_are_quoted_too() =>
-        Assert.Equal("Bearer realm=\"https://x/?a=\\\"b\",service=\"my \\\"registry\\\"\"", HeaderOf(new Challenge("https://x/?a=\"b", "my \"registry\"").TokenRequired(null), "UNAUTHORIZED"));
+        Assert.Equal(
+            "Bearer realm=\"https://x/?a=\\\"b\",service=\"my \\\"registry\\\"\"",
+            HeaderOf(new Challenge("https://x/?a=\"b", "my \"registry\"").TokenRequired(null), "UNAUTHORIZED"));
 
     private static string HeaderOf(OciError error, string code)
     {

@@ -18,14 +18,19 @@ public sealed class ClientCertificateTests
         using var authority = new CertificateAuthority();
         await File.WriteAllTextAsync(folder["ca.pem"], authority.Pem, Stop);
         using (var own = authority.IssueServer()) CertificateAuthority.Write(own, folder["server.pem"], folder["server.key"]);
-        using (var shown = authority.IssueClient("CN=registry")) CertificateAuthority.Write(shown, folder["registry.pem"], folder["registry.key"]);
+        using (var shown = authority.IssueClient("CN=registry"))
+        {
+            CertificateAuthority.Write(shown, folder["registry.pem"], folder["registry.key"]);
+        }
+
         var tls = new TlsOptions
         {
             CertificateFile = folder["server.pem"],
             KeyFile = folder["server.key"],
             ClientCertificates = new ClientCertificateOptions { CaFile = folder["ca.pem"], Mode = "required" },
         };
-        await using var server = ServerHost.CreateBuilder(new RegistryOptions { Listen = new ListenAddress("127.0.0.1", 0), Tls = tls }, "index", _ => { }).Build();
+        await using var server = ServerHost.CreateBuilder(
+            new RegistryOptions { Listen = new ListenAddress("127.0.0.1", 0), Tls = tls }, "index", _ => { }).Build();
         server.Run(context => context.Response.WriteAsync(context.Connection.ClientCertificate!.Subject));
         await server.StartAsync(Stop);
         var link = new TokenServerLinkOptions { Url = new Uri(server.Urls.Single()), CaFile = folder["ca.pem"] };
@@ -38,5 +43,6 @@ public sealed class ClientCertificateTests
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    private static HttpClient Client(TokenServerLinkOptions link) => TokenServerHttp.Create(link, TimeSpan.FromSeconds(30), new LogRecorder().For<CertificateFiles>());
+    private static HttpClient Client(TokenServerLinkOptions link) =>
+        TokenServerHttp.Create(link, TimeSpan.FromSeconds(30), new LogRecorder().For<CertificateFiles>());
 }

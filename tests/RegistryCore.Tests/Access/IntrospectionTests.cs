@@ -62,7 +62,8 @@ public sealed class IntrospectionTests
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await ShowAsync(flow, token));
     }
 
-    private static Task<FollowedIndex> StartAsync() => FollowedIndex.StartAsync(o => (o.TokenServer.Introspect, o.Revocations.Enabled) = (true, false));
+    private static Task<FollowedIndex> StartAsync() =>
+        FollowedIndex.StartAsync(o => (o.TokenServer.Introspect, o.Revocations.Enabled) = (true, false));
 
     private static async Task<HttpStatusCode> ShowAsync(FollowedIndex flow, string token)
     {

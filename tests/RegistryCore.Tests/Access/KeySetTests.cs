@@ -151,7 +151,10 @@ public sealed class KeySetTests : IDisposable
 
     [Fact]
     public void Any_text_is_a_key_set_or_told_to_be_none() =>
-        Prop.ForAll(Gen.Elements("{", "}", "[", "]", ",", "\"keys\":[", "\"kid\":\"a\"", "\"kty\":\"EC\"", "\"x\":\"\\ud800\"", "\"kty\":\"RSA\"", "\"n\":\"!\"").ListOf().Select(p => string.Concat(p)).ToArbitrary(), json =>
+        Prop.ForAll(
+            Gen.Elements(
+                "{", "}", "[", "]", ",", "\"keys\":[", "\"kid\":\"a\"", "\"kty\":\"EC\"", "\"x\":\"\\ud800\"", "\"kty\":\"RSA\"",
+                "\"n\":\"!\"").ListOf().Select(p => string.Concat(p)).ToArbitrary(), json =>
         {
             try
             {
@@ -164,7 +167,8 @@ public sealed class KeySetTests : IDisposable
             }
         }).Check();
 
-    private static async Task<bool> IsSignedByAsync(string token, SecurityKey key) => (await new Microsoft.IdentityModel.JsonWebTokens.JsonWebTokenHandler().ValidateTokenAsync(token, new TokenValidationParameters
+    private static async Task<bool> IsSignedByAsync(string token, SecurityKey key) =>
+        (await new Microsoft.IdentityModel.JsonWebTokens.JsonWebTokenHandler().ValidateTokenAsync(token, new TokenValidationParameters
     {
         IssuerSigningKey = key,
         ValidateIssuer = false,

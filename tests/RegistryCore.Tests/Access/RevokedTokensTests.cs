@@ -55,7 +55,8 @@ public sealed class RevokedTokensTests
     [Fact]
     public void What_has_expired_is_dropped()
     {
-        var revoked = Known(new RevocationEntry(0, "account", "alice", Now, Now + 3660), new RevocationEntry(0, "account", "bob", Now, Now + 4200));
+        var revoked = Known(
+            new RevocationEntry(0, "account", "alice", Now, Now + 3660), new RevocationEntry(0, "account", "bob", Now, Now + 4200));
         clock.Advance(TimeSpan.FromSeconds(3661));
         revoked.Add([]);
         Assert.Equal("bob", Assert.Single(revoked.All).Value);
@@ -95,7 +96,10 @@ public sealed class RevokedTokensTests
         var claims = registry.Tokens.Payload("alice", "repository:a/b:pull");
         claims.Remove("iat");
         using var client = registry.With(registry.Tokens.Sign(registry.Tokens.Header(), claims));
-        using (var before = await client.GetAsync("/v2/", CancellationToken.None)) Assert.Equal(System.Net.HttpStatusCode.OK, before.StatusCode);
+        using (var before = await client.GetAsync("/v2/", CancellationToken.None))
+        {
+            Assert.Equal(System.Net.HttpStatusCode.OK, before.StatusCode);
+        }
 
         registry.Service<RevokedTokens>().Add([new RevocationEntry(0, "account", "alice", 1, Now + 60)]);
         using var after = await client.GetAsync("/v2/", CancellationToken.None);
@@ -120,7 +124,10 @@ public sealed class RevokedTokensTests
         var claims = registry.Tokens.Payload("alice", "repository:a/b:pull");
         claims["grant"] = "grant-1";
         using var client = registry.With(registry.Tokens.Sign(registry.Tokens.Header(), claims));
-        using (var before = await client.GetAsync("/v2/", CancellationToken.None)) Assert.Equal(System.Net.HttpStatusCode.OK, before.StatusCode);
+        using (var before = await client.GetAsync("/v2/", CancellationToken.None))
+        {
+            Assert.Equal(System.Net.HttpStatusCode.OK, before.StatusCode);
+        }
 
         registry.Service<RevokedTokens>().Add([new RevocationEntry(0, "grant", "grant-1", Now + 60, Now + 60)]);
         using var after = await client.GetAsync("/v2/", CancellationToken.None);

@@ -8,7 +8,10 @@ using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Tests.Access;
 
-/// <summary>An issuer with an authority over its keys, a stranger with another of the same name, and a registry that believes the former's bundle.</summary>
+/// <summary>
+/// An issuer with an authority over its keys, a stranger with another of the same name, and a registry that believes the former's
+/// bundle.
+/// </summary>
 public sealed class CertifiedIssuer : IAsyncLifetime
 {
     private readonly TemporaryDirectory folder = new();
@@ -37,8 +40,10 @@ public sealed class CertifiedIssuer : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        using var rsaRoot = new CertificateRequest("CN=rsa", Rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
-        await File.WriteAllTextAsync(Bundle, Root.ExportCertificatePem() + "\n" + rsaRoot.ExportCertificatePem() + "\n", TestContext.Current.CancellationToken);
+        using var rsaRoot = new CertificateRequest("CN=rsa", Rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(
+            DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+        await File.WriteAllTextAsync(
+            Bundle, Root.ExportCertificatePem() + "\n" + rsaRoot.ExportCertificatePem() + "\n", TestContext.Current.CancellationToken);
         Host = await StartAsync(Bundle);
     }
 
@@ -112,14 +117,20 @@ public sealed class TrustedCertificatesTests(CertifiedIssuer issuer) : IClassFix
         Assert.Equal(HttpStatusCode.OK, await PingAsync(Token(rootKey, KeyId.OfLibtrust(rootKey.ExportSubjectPublicKeyInfo()))));
 
         var header = new JsonObject { ["alg"] = "RS256", ["kid"] = KeyId.OfLibtrust(rsa.ExportSubjectPublicKeyInfo()) };
-        Assert.Equal(HttpStatusCode.OK, await PingAsync(TokenMaker.Sign(header.ToJsonString(), Claims(), i => rsa.SignData(i, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))));
+        Assert.Equal(
+            HttpStatusCode.OK,
+            await PingAsync(
+                TokenMaker.Sign(
+                    header.ToJsonString(), Claims(), i => rsa.SignData(i, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))));
     }
 
     public static TheoryData<string> Attacks() =>
     [
-        "a stranger's chain", "a stranger's chain of the same names", "a stranger's certificate beside a trusted kid", "a trusted certificate over a stranger's signature",
+        "a stranger's chain", "a stranger's chain of the same names", "a stranger's certificate beside a trusted kid",
+            "a trusted certificate over a stranger's signature",
         "a leaf of a leaf", "a certificate that has ended", "a certificate that has not begun", "a trusted kid over a stranger's signature",
-        "an empty chain", "a chain of no certificates", "a chain of six", "a chain that is a text", "a jwk", "P-384", "a trusted kid beside the trusted certificate of another key",
+        "an empty chain", "a chain of no certificates", "a chain of six", "a chain that is a text", "a jwk", "P-384",
+            "a trusted kid beside the trusted certificate of another key",
     ];
 
     [Theory]
@@ -170,7 +181,8 @@ public sealed class TrustedCertificatesTests(CertifiedIssuer issuer) : IClassFix
         var (before, after) = (Token(leafKey, null, leaf), Token(leafKey, null, other));
         Assert.Equal(HttpStatusCode.OK, await PingAsync(before, registry));
         await File.WriteAllTextAsync(bundle, strangerRoot.ExportCertificatePem(), Cancellation);
-        await Eventually.TrueAsync(async () => await PingAsync(after, registry) == HttpStatusCode.OK, Patience, () => "the bundle was not read again");
+        await Eventually.TrueAsync(
+            async () => await PingAsync(after, registry) == HttpStatusCode.OK, Patience, () => "the bundle was not read again");
         Assert.Equal(HttpStatusCode.Unauthorized, await PingAsync(before, registry));
 
         // Nonsense changes nothing.
@@ -188,7 +200,8 @@ public sealed class TrustedCertificatesTests(CertifiedIssuer issuer) : IClassFix
     {
         using var folder = new TemporaryDirectory();
         await File.WriteAllTextAsync(folder["wrong.pem"], content, Cancellation);
-        var refusal = await Assert.ThrowsAsync<OperatorException>(() => RegistryHost.StartAsync(o => o.TokenServer.CertificatesFile = folder["wrong.pem"]));
+        var refusal = await Assert.ThrowsAsync<OperatorException>(
+            () => RegistryHost.StartAsync(o => o.TokenServer.CertificatesFile = folder["wrong.pem"]));
         Assert.Contains("registry.tokenServer.certificatesFile", refusal.Message, StringComparison.Ordinal);
     }
 
@@ -205,14 +218,18 @@ public sealed class TrustedCertificatesTests(CertifiedIssuer issuer) : IClassFix
         }
     }
 
-    private static X509Certificate2 Leaf(ECDsa key, X509Certificate2 issuer, ECDsa issuerKey, int from = -1, int until = 1) => Issue("CN=leaf", key, issuer, issuerKey, isAuthority: false, from, until);
+    private static X509Certificate2 Leaf(ECDsa key, X509Certificate2 issuer, ECDsa issuerKey, int from = -1, int until = 1) =>
+        Issue("CN=leaf", key, issuer, issuerKey, isAuthority: false, from, until);
 
-    private static X509Certificate2 Issue(string name, ECDsa key, X509Certificate2 issuer, ECDsa issuerKey, bool isAuthority, int from = -1, int until = 1)
+    private static X509Certificate2 Issue(
+        string name, ECDsa key, X509Certificate2 issuer, ECDsa issuerKey, bool isAuthority, int from = -1, int until = 1)
     {
         var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(isAuthority, false, 0, critical: true));
         var now = DateTimeOffset.UtcNow;
-        return request.Create(issuer.SubjectName, X509SignatureGenerator.CreateForECDsa(issuerKey), now.AddDays(from), now.AddDays(until), RandomNumberGenerator.GetBytes(8));
+        return request.Create(
+            issuer.SubjectName, X509SignatureGenerator.CreateForECDsa(issuerKey), now.AddDays(from), now.AddDays(until),
+            RandomNumberGenerator.GetBytes(8));
     }
 
     private string Claims() => host.Tokens.Payload("alice").ToJsonString();

@@ -58,7 +58,8 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await host.Client.GetAsync("/healthz/live", Cancellation)).StatusCode);
 
         index.Answer = http => http.Response.WriteAsync(first.Jwks);
-        await Eventually.TrueAsync(async () => await PingAsync(host, first) == HttpStatusCode.OK, Patience, () => "the keys were never fetched again");
+        await Eventually.TrueAsync(
+            async () => await PingAsync(host, first) == HttpStatusCode.OK, Patience, () => "the keys were never fetched again");
         Assert.Equal(HttpStatusCode.OK, (await host.Client.GetAsync("/healthz/ready", Cancellation)).StatusCode);
     }
 
@@ -169,7 +170,10 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         index.Answer = http => http.Response.WriteAsync(body);
         Assert.True(await host.Services.GetRequiredService<TrustedKeys>().RefreshAsync(Cancellation));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await PingAsync(host, first));
-        Assert.Contains("no key of the token server is trusted", await (await host.Client.GetAsync("/healthz/ready", Cancellation)).Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
+        Assert.Contains(
+            "no key of the token server is trusted",
+            await (await host.Client.GetAsync("/healthz/ready", Cancellation)).Content.ReadAsStringAsync(Cancellation),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -184,7 +188,8 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         Assert.True(await host.Services.GetRequiredService<TrustedKeys>().RefreshAsync(Cancellation));
         Assert.Equal(HttpStatusCode.Unauthorized, await PingAsync(host, first));
         Assert.Equal(HttpStatusCode.OK, await PingAsync(host, second));
-        Assert.Contains("cannot be kept on disk", await host.Client.GetStringAsync("/healthz/ready", Cancellation), StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be kept on disk", await host.Client.GetStringAsync("/healthz/ready", Cancellation), StringComparison.Ordinal);
         Directory.Delete(copy);
     }
 
@@ -204,13 +209,15 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         using var ready = await host.Client.GetAsync("/healthz/ready", Cancellation);
         Assert.Contains("not confirmed for too long", await ready.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
         index.Answer = http => http.Response.WriteAsync(maker.Jwks);
-        await Eventually.TrueAsync(async () => await PingAsync(host, maker) == HttpStatusCode.OK, Patience, () => "the keys were not fetched again");
+        await Eventually.TrueAsync(
+            async () => await PingAsync(host, maker) == HttpStatusCode.OK, Patience, () => "the keys were not fetched again");
     }
 
     [Fact]
     public async Task A_malformed_key_is_ignored_and_the_registry_lives()
     {
-        index.Answer = http => http.Response.WriteAsync($$"""{"keys":[{"kty":"RSA","kid":"bad","n":"{{System.Buffers.Text.Base64Url.EncodeToString(new byte[256])}}","e":"AA"},{{first.PublicJwk.ToJsonString()}}]}""");
+        index.Answer = http => http.Response.WriteAsync(
+            $$"""{"keys":[{"kty":"RSA","kid":"bad","n":"{{System.Buffers.Text.Base64Url.EncodeToString(new byte[256])}}","e":"AA"},{{first.PublicJwk.ToJsonString()}}]}""");
         await using var host = await StartAsync();
         await host.RestartAsync();
         Assert.Equal(HttpStatusCode.OK, await PingAsync(host, first));
@@ -222,7 +229,8 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         await using var host = await StartAsync();
         await File.WriteAllTextAsync(Path.Combine(host.Root, "trusted-keys.json"), "{damaged", Cancellation);
         await host.RestartAsync();
-        await Eventually.TrueAsync(async () => await PingAsync(host, first) == HttpStatusCode.OK, Patience, () => "the keys were not fetched");
+        await Eventually.TrueAsync(
+            async () => await PingAsync(host, first) == HttpStatusCode.OK, Patience, () => "the keys were not fetched");
     }
 
     [Fact]
@@ -258,7 +266,8 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         var token = first.Make("alice");
         Assert.Equal(HttpStatusCode.OK, await PingAsync(host, token));
         await File.WriteAllTextAsync(folder["keys.json"], second.Jwks, Cancellation);
-        await Eventually.TrueAsync(async () => await PingAsync(host, token) == HttpStatusCode.Unauthorized, Patience, () => "the file was not read again");
+        await Eventually.TrueAsync(
+            async () => await PingAsync(host, token) == HttpStatusCode.Unauthorized, Patience, () => "the file was not read again");
         Assert.Equal(HttpStatusCode.OK, await PingAsync(host, second));
     }
 
@@ -277,7 +286,9 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         var asked = index.Asked.Count;
         host.Clock.Advance(TimeSpan.FromSeconds(61));
         await Eventually.TrueAsync(() => index.Asked.Count > asked, Patience, () => "the keys were not fetched again");
-        await Eventually.TrueAsync(async () => await PingAsync(host, withdrawn) == HttpStatusCode.Unauthorized, Patience, () => "the withdrawn key is still believed");
+        await Eventually.TrueAsync(
+            async () => await PingAsync(host, withdrawn) == HttpStatusCode.Unauthorized, Patience,
+            () => "the withdrawn key is still believed");
         Assert.Equal(HttpStatusCode.Unauthorized, await PingAsync(host, first));
         using var client = host.With(second.Make("alice"));
         using var response = await client.GetAsync("/v2/", Cancellation);
@@ -291,7 +302,9 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         await File.WriteAllTextAsync(folder["keys.json"], first.Jwks, Cancellation);
         using var http = new HttpClient();
         using var keys = new TrustedKeys(
-            new RegistryIdentity("registry", folder["credential"], folder.Root), new TokenServerLinkOptions { KeysFile = folder["keys.json"] }, http, Loops.Of(TimeProvider.System), NullLogger<TrustedKeys>.Instance);
+            new RegistryIdentity("registry", folder["credential"], folder.Root),
+            new TokenServerLinkOptions { KeysFile = folder["keys.json"] }, http, Loops.Of(TimeProvider.System),
+            NullLogger<TrustedKeys>.Instance);
         File.Delete(folder["keys.json"]);
         Assert.False(await keys.RefreshAsync(Cancellation));
         folder.Folder("keys.json"); // an unreadable file, also for root
@@ -306,7 +319,9 @@ public sealed class TrustedKeysTests : IAsyncLifetime
         File.WriteAllText(folder["keys.json"], "{}");
         using var http = new HttpClient();
         var refusal = Assert.Throws<Hosting.OperatorException>(() => new TrustedKeys(
-            new RegistryIdentity("registry", folder["credential"], folder.Root), new TokenServerLinkOptions { KeysFile = folder["keys.json"] }, http, Loops.Of(TimeProvider.System), NullLogger<TrustedKeys>.Instance));
+            new RegistryIdentity("registry", folder["credential"], folder.Root),
+            new TokenServerLinkOptions { KeysFile = folder["keys.json"] }, http, Loops.Of(TimeProvider.System),
+            NullLogger<TrustedKeys>.Instance));
         Assert.Contains("registry.tokenServer.keysFile", refusal.Message, StringComparison.Ordinal);
     }
 

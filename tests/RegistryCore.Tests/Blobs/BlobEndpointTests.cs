@@ -74,7 +74,8 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
     {
         var repository = registry.New();
         var blob = await repository.PushBlobAsync(Content.Random(size));
-        var answer = (await repository.GetAsync($"blobs/{blob.Digest}", ("Range", range))).MustBe(HttpStatusCode.RequestedRangeNotSatisfiable, "RANGE_INVALID");
+        var answer = (await repository.GetAsync($"blobs/{blob.Digest}", ("Range", range))).MustBe(
+            HttpStatusCode.RequestedRangeNotSatisfiable, "RANGE_INVALID");
         Assert.Equal($"bytes */{size}", answer["Content-Range"]);
     }
 
@@ -157,7 +158,8 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
     {
         var repository = registry.New();
         var blob = await repository.PushBlobAsync(new Content(new byte[100_000]));
-        var answer = (await repository.GetAsync($"blobs/{blob.Digest}", ("Accept-Encoding", "gzip, zstd, br, deflate"))).MustBe(HttpStatusCode.OK);
+        var answer = (await repository.GetAsync($"blobs/{blob.Digest}", ("Accept-Encoding", "gzip, zstd, br, deflate"))).MustBe(
+            HttpStatusCode.OK);
         Assert.Equal(("", "100000"), (answer["Content-Encoding"], answer["Content-Length"]));
         Assert.Equal(blob.Bytes, answer.Body);
     }
@@ -168,7 +170,9 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
         var repository = registry.New();
         var blob = await repository.PushBlobAsync();
         Assert.Equal(blob.Bytes, (await repository.GetAsync($"blobs/{blob.Digest}?ns=docker.io")).MustBe(HttpStatusCode.OK).Body);
-        Assert.Equal(blob.Bytes, (await repository.GetAsync($"blobs/{blob.Digest.Replace(":", "%3A", StringComparison.Ordinal)}")).MustBe(HttpStatusCode.OK).Body);
+        Assert.Equal(
+            blob.Bytes, (await repository.GetAsync($"blobs/{blob.Digest.Replace(":", "%3A", StringComparison.Ordinal)}")).MustBe(
+                HttpStatusCode.OK).Body);
     }
 
     [Fact]
@@ -181,7 +185,8 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
         Assert.All(answers, answer => answer.MustBe(HttpStatusCode.NotFound, "BLOB_UNKNOWN"));
         (await other.HeadAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.NotFound);
         (await other.GetAsync($"blobs/{blob.Digest}", ("Range", "bytes=0-1"))).MustBe(HttpStatusCode.NotFound, "BLOB_UNKNOWN");
-        (await other.GetAsync($"blobs/{blob.Digest}", ("If-None-Match", $"\"{blob.Digest}\""))).MustBe(HttpStatusCode.NotFound, "BLOB_UNKNOWN");
+        (await other.GetAsync($"blobs/{blob.Digest}", ("If-None-Match", $"\"{blob.Digest}\""))).MustBe(
+            HttpStatusCode.NotFound, "BLOB_UNKNOWN");
         (await other.DeleteAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.NotFound, "BLOB_UNKNOWN");
         (await owner.GetAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.OK);
     }
@@ -231,7 +236,8 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
         var repository = registry.New();
         var blob = await repository.PushBlobAsync(Content.Random(20_000_000)); // more than the buffers on the way hold
         using var request = new HttpRequestMessage(HttpMethod.Get, repository.PathOf($"blobs/{blob.Digest}"));
-        using var response = await repository.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        using var response = await repository.Client.SendAsync(
+            request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
         (await repository.DeleteAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.Accepted);
         Assert.Equal(blob.Digest, new Content(await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken)).Digest);
     }
@@ -265,7 +271,9 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
         for (var i = 0; i < 5; i++)
         {
             using var connection = await RawConnection.OpenAsync(registry.Host.Client);
-            await connection.WriteAsync($"GET {repository.PathOf($"blobs/{blob.Digest}")} HTTP/1.1\r\nHost: registry\r\nAuthorization: Bearer {token}\r\nRange: bytes={i}-\r\n\r\n");
+            await connection.WriteAsync(
+                $"GET {repository.PathOf($"blobs/{blob.Digest}")} HTTP/1.1\r\nHost: registry\r\nAuthorization: Bearer "
+                + $"{token}\r\nRange: bytes={i}-\r\n\r\n");
             connection.HangUp();
         }
 
@@ -275,7 +283,9 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
     /// <summary>Reads a <c>multipart/byteranges</c> body by its grammar (RFC 2046 section 5.1.1), byte for byte.</summary>
     private static List<(string Type, string Range, byte[] Bytes)> Parts(Answer answer)
     {
-        var boundary = Regex.Match(answer["Content-Type"], "^multipart/byteranges; boundary=(?<boundary>[0-9A-Za-z]{1,70})$", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5)).Groups["boundary"].Value;
+        var boundary = Regex.Match(
+            answer["Content-Type"], "^multipart/byteranges; boundary=(?<boundary>[0-9A-Za-z]{1,70})$", RegexOptions.ExplicitCapture,
+            TimeSpan.FromSeconds(5)).Groups["boundary"].Value;
         Assert.NotEqual("", boundary);
         var text = Encoding.Latin1.GetString(answer.Body); // one character for each byte
         var pieces = text.Split($"\r\n--{boundary}");
@@ -286,7 +296,8 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
             .. pieces[1..^1].Select(piece =>
             {
                 var end = piece.IndexOf("\r\n\r\n", StringComparison.Ordinal);
-                var headers = piece[..end].Split("\r\n", StringSplitOptions.RemoveEmptyEntries).Select(h => h.Split(": ")).ToDictionary(h => h[0], h => h[1]);
+                var headers = piece[..end].Split("\r\n", StringSplitOptions.RemoveEmptyEntries).Select(h => h.Split(": "))
+                    .ToDictionary(h => h[0], h => h[1]);
                 return (headers["Content-Type"], headers["Content-Range"], Encoding.Latin1.GetBytes(piece[(end + 4)..]));
             }),
         ];

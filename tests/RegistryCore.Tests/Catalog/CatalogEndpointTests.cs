@@ -18,7 +18,8 @@ public sealed class CatalogEndpointTests : IAsyncLifetime
     {
         index = await StandIn.StartAsync();
         host = await RegistryHost.StartAsync(o => o.TokenServer.Url = index.Url);
-        await File.WriteAllTextAsync(Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n", TestContext.Current.CancellationToken);
         foreach (var name in All) await new Repository(host, name).PushManifestAsync(Manifest.Empty(), "v1");
         await new Repository(host, "blobs/only").PushBlobAsync();
     }
@@ -91,7 +92,9 @@ public sealed class CatalogEndpointTests : IAsyncLifetime
         var second = (await ListAsync("repository:b:pull", Links.Next(first)!)).MustBe(HttpStatusCode.OK);
         Assert.Equal(["z"], Names(second));
         Assert.Null(Links.Next(second));
-        Assert.Equal(["a/one a/two", "c/x/y z", "hidden/00 hidden/01", "z"], questions.Select(q => string.Join(' ', q.Question.GetProperty("repositories").EnumerateArray())));
+        Assert.Equal(
+            ["a/one a/two", "c/x/y z", "hidden/00 hidden/01", "z"],
+            questions.Select(q => string.Join(' ', q.Question.GetProperty("repositories").EnumerateArray())));
 
         Allow(prefixes: []);
         Assert.Empty(Names((await ListAsync("repository:b:pull", "/v2/_catalog?n=1")).MustBe(HttpStatusCode.OK)));
@@ -160,7 +163,8 @@ public sealed class CatalogEndpointTests : IAsyncLifetime
     [InlineData("?last=b", "c/x/y z")]
     [InlineData("?last=bb", "c/x/y z")]
     public async Task A_page_is_what_was_asked(string query, string expected) =>
-        Assert.Equal(expected, string.Join(' ', Names((await ListAsync("registry:catalog:*", "/v2/_catalog" + query)).MustBe(HttpStatusCode.OK))));
+        Assert.Equal(
+            expected, string.Join(' ', Names((await ListAsync("registry:catalog:*", "/v2/_catalog" + query)).MustBe(HttpStatusCode.OK))));
 
     [Fact]
     public async Task What_is_no_number_is_refused() =>
@@ -170,7 +174,10 @@ public sealed class CatalogEndpointTests : IAsyncLifetime
     public async Task Without_a_token_the_challenge_asks_for_the_catalogue()
     {
         using var response = await host.Client.GetAsync("/v2/_catalog", TestContext.Current.CancellationToken);
-        Assert.Contains("scope=\"registry:catalog:*\"", (await Answer.ReadAsync(response)).MustBe(HttpStatusCode.Unauthorized, "UNAUTHORIZED")["WWW-Authenticate"], StringComparison.Ordinal);
+        Assert.Contains(
+            "scope=\"registry:catalog:*\"",
+            (await Answer.ReadAsync(response)).MustBe(HttpStatusCode.Unauthorized, "UNAUTHORIZED")["WWW-Authenticate"],
+            StringComparison.Ordinal);
     }
 
     private void Allow(params string[] names) => Allow(null, names);
@@ -189,5 +196,6 @@ public sealed class CatalogEndpointTests : IAsyncLifetime
         return await Answer.ReadAsync(response);
     }
 
-    private static List<string> Names(Answer answer) => [.. answer.Json.GetProperty("repositories").EnumerateArray().Select(r => r.GetString()!)];
+    private static List<string> Names(Answer answer) =>
+        [.. answer.Json.GetProperty("repositories").EnumerateArray().Select(r => r.GetString()!)];
 }

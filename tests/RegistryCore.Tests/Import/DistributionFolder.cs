@@ -22,7 +22,8 @@ internal sealed class DistributionFolder(TemporaryDirectory folder)
     public string Layer(string repository, string digest) => Path.Combine(Repository(repository), "_layers", Below(digest), "link");
 
     /// <summary>The link of a manifest.</summary>
-    public string Revision(string repository, string digest) => Path.Combine(Repository(repository), "_manifests", "revisions", Below(digest), "link");
+    public string Revision(string repository, string digest) =>
+        Path.Combine(Repository(repository), "_manifests", "revisions", Below(digest), "link");
 
     /// <summary>The link of a tag.</summary>
     public string Tag(string repository, string tag) => Path.Combine(Repository(repository), "_manifests", "tags", tag, "current", "link");
@@ -60,7 +61,8 @@ internal sealed class DistributionFolder(TemporaryDirectory folder)
     public static void Write(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text));
 
     /// <summary>Every file with its content, to see that nothing changed.</summary>
-    public string Fingerprint() => string.Join('\n', Directory.EnumerateFiles(Root, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+    public string Fingerprint() =>
+        string.Join('\n', Directory.EnumerateFiles(Root, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
         .Select(f => $"{f} {File.GetLastWriteTimeUtc(f):O} {TestImage.DigestOf(File.ReadAllBytes(f))}"));
 
     private static void Write(string path, byte[] content)

@@ -11,7 +11,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthIndex.RegistryCore.Tests.Import;
 
-/// <summary>The import of a storage of distribution: everything sound is taken, everything else is named, and nothing there is changed.</summary>
+/// <summary>
+/// The import of a storage of distribution: everything sound is taken, everything else is named, and nothing there is changed.
+/// </summary>
 public sealed class DistributionImportTests : IClassFixture<DistributionImportTests.Target>, IDisposable
 {
     private static int tests;
@@ -95,7 +97,8 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
         Assert.Equal((0, 1, 0), await ImportAsync() is var again ? (again.Manifests, again.Blobs, again.ForeignLayers) : default);
         Assert.Equal(HttpStatusCode.OK, await StatusAsync($"blobs/{TestImage.DigestOf(elsewhere)}"));
 
-        static string Foreign(byte[] layer) => $$"""{"mediaType":"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip","digest":"{{TestImage.DigestOf(layer)}}","size":{{layer.Length}}}""";
+        static string Foreign(byte[] layer) =>
+            $$"""{"mediaType":"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip","digest":"{{TestImage.DigestOf(layer)}}","size":{{layer.Length}}}""";
     }
 
     [Fact]
@@ -105,7 +108,8 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
         source.Push(Repository, image, "moved", "deleted");
         await ImportAsync();
         await pushed.PushAsync(Client(), Repository, "moved");
-        Assert.Equal(HttpStatusCode.Accepted, await TestImage.StatusAsync(Client(), HttpMethod.Delete, $"/v2/{Repository}/manifests/deleted"));
+        Assert.Equal(
+            HttpStatusCode.Accepted, await TestImage.StatusAsync(Client(), HttpMethod.Delete, $"/v2/{Repository}/manifests/deleted"));
 
         foreach (var dryRun in (bool[])[true, false])
         {
@@ -153,7 +157,9 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
 
         Assert.Equal((2, isShared ? 2 : 0), (report.Blobs, report.Linked));
         var digest = TestImage.DigestOf(image.Layer);
-        Assert.Equal(isShared, Hosting.Files.FileVersion.Of(source.Blob(digest))!.Value.Inode == Hosting.Files.FileVersion.Of(Path.Combine(registry.Root, "blobs", "sha256", digest[7..9], digest[7..]))!.Value.Inode);
+        Assert.Equal(
+            isShared, Hosting.Files.FileVersion.Of(source.Blob(digest))!.Value.Inode == Hosting.Files.FileVersion.Of(
+                Path.Combine(registry.Root, "blobs", "sha256", digest[7..9], digest[7..]))!.Value.Inode);
         Directory.Delete(source.Root, recursive: true);
         await image.AssertPullableAsync(Client($"team{number}/other"), $"team{number}/other", "1");
     }
@@ -164,7 +170,9 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
         foreach (var name in (string[])[$"team{number}/app", $"team{number}/app/deep", "other"]) source.Push(name, image, "1");
 
         Assert.Equal(1, (await ImportAsync(repositories: [$"team{number}/*"])).Repositories);
-        Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(Client($"team{number}/app/deep"), HttpMethod.Head, $"/v2/team{number}/app/deep/manifests/1"));
+        Assert.Equal(
+            HttpStatusCode.NotFound,
+            await TestImage.StatusAsync(Client($"team{number}/app/deep"), HttpMethod.Head, $"/v2/team{number}/app/deep/manifests/1"));
         Assert.Equal(3, (await ImportAsync(repositories: [$"team{number}/**", "other"])).Repositories);
         var nothing = await Assert.ThrowsAsync<OperatorException>(() => ImportAsync(repositories: ["teem/*", "a.her"]));
         Assert.Contains("no repository that matches teem/* or a.her", nothing.Message, StringComparison.Ordinal);
@@ -196,9 +204,12 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
     {
         var config = "{}"u8.ToArray();
         source.Link(Repository, config);
-        var plain = Encoding.UTF8.GetBytes($$$"""{"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{{{TestImage.DigestOf(config)}}}","size":2},"layers":[]}""");
+        var plain = Encoding.UTF8.GetBytes(
+            $$$"""{"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{{{TestImage.DigestOf(config)}}}","size":2},"layers":[]}""");
         var digest = source.PushManifest(Repository, plain, "image");
-        source.PushManifest(Repository, Encoding.UTF8.GetBytes($$$"""{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{{{digest}}}","size":{{{plain.Length}}}}]}"""), "index");
+        source.PushManifest(
+            Repository, Encoding.UTF8.GetBytes(
+                $$$"""{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{{{digest}}}","size":{{{plain.Length}}}}]}"""), "index");
 
         Assert.Empty((await ImportAsync()).Problems);
         Assert.Equal(TestImage.ManifestType, await TypeAsync("image"));
@@ -206,7 +217,8 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
 
         async Task<string?> TypeAsync(string tag)
         {
-            using var answer = await Client().GetAsync(new Uri($"/v2/{Repository}/manifests/{tag}", UriKind.Relative), TestContext.Current.CancellationToken);
+            using var answer = await Client()
+                .GetAsync(new Uri($"/v2/{Repository}/manifests/{tag}", UriKind.Relative), TestContext.Current.CancellationToken);
             return answer.Content.Headers.ContentType?.MediaType;
         }
     }
@@ -231,7 +243,8 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
         await ImportAsync(transfer: BlobTransfer.Copy);
         var digest = TestImage.DigestOf(image.Layer);
         File.WriteAllBytes(Path.Combine(registry.Root, "blobs", "sha256", digest[7..9], digest[7..]), [1]);
-        await registry.Services.GetRequiredService<Scrubber>().RunAsync(long.MaxValue, withManifests: true, null, TestContext.Current.CancellationToken);
+        await registry.Services.GetRequiredService<Scrubber>()
+            .RunAsync(long.MaxValue, withManifests: true, null, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.NotFound, await StatusAsync($"blobs/{digest}"));
 
         source.PushManifest(Repository, new TestImage((100 * number) + 1, subject: image.Digest).Manifest); // needs the same blobs
@@ -308,12 +321,17 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
             case "missing manifest": File.Delete(source.Blob(bad.Digest)); break;
             case "damaged manifest": File.AppendAllText(source.Blob(bad.Digest), " "); break;
             case "manifest that is no manifest": other = source.PushManifest(Repository, "{"u8.ToArray(), "bad"); break;
-            case "huge manifest": other = source.PushManifest(Repository, [.. bad.Manifest, .. Enumerable.Repeat((byte)' ', 4096)], "bad"); break;
-            case "schema 1": other = source.PushManifest(Repository, """{"schemaVersion":1,"name":"team/app","fsLayers":[],"history":[]}"""u8.ToArray(), "bad"); break;
-            case "unknown type": other = source.PushManifest(Repository, """{"schemaVersion":2,"mediaType":"application/x-other"}"""u8.ToArray(), "bad"); break;
-            case "index of what is not there": other = source.PushManifest(Repository, TestImage.Index(image.Digest, "sha256:" + new string('0', 64)), "bad"); break;
+            case "huge manifest": other = source.PushManifest(
+                Repository, [.. bad.Manifest, .. Enumerable.Repeat((byte)' ', 4096)], "bad"); break;
+            case "schema 1": other = source.PushManifest(
+                Repository, """{"schemaVersion":1,"name":"team/app","fsLayers":[],"history":[]}"""u8.ToArray(), "bad"); break;
+            case "unknown type": other = source.PushManifest(
+                Repository, """{"schemaVersion":2,"mediaType":"application/x-other"}"""u8.ToArray(), "bad"); break;
+            case "index of what is not there": other = source.PushManifest(
+                Repository, TestImage.Index(image.Digest, "sha256:" + new string('0', 64)), "bad"); break;
             case "rubbish in the link of the manifest": File.WriteAllText(source.Revision(Repository, bad.Digest), "a secret"); break;
-            case "endless link of the manifest": File.WriteAllText(source.Revision(Repository, bad.Digest), bad.Digest + new string(' ', 10_000)); break;
+            case "endless link of the manifest": File.WriteAllText(
+                source.Revision(Repository, bad.Digest), bad.Digest + new string(' ', 10_000)); break;
             case "link of the manifest is a link":
                 File.Delete(source.Revision(Repository, bad.Digest));
                 File.CreateSymbolicLink(source.Revision(Repository, bad.Digest), folder["secret"]);
@@ -351,22 +369,26 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
     {
         public RegistryHost Registry { get; private set; } = null!;
 
-        public async ValueTask InitializeAsync() => Registry = await RegistryHost.StartAsync(o => o.Limits.ManifestSize = new ByteSize(4096));
+        public async ValueTask InitializeAsync() =>
+            Registry = await RegistryHost.StartAsync(o => o.Limits.ManifestSize = new ByteSize(4096));
 
         public ValueTask DisposeAsync() => Registry.DisposeAsync();
     }
 
     private TestImage Image(int seed) => new((100 * number) + seed);
 
-    private IEnumerable<string> Blobs() => Directory.EnumerateFiles(Path.Combine(registry.Root, "blobs"), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
+    private IEnumerable<string> Blobs() =>
+        Directory.EnumerateFiles(Path.Combine(registry.Root, "blobs"), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
 
     private TagStore Tags => registry.Services.GetRequiredService<TagStore>();
 
-    private static TokenContract.RepositoryName Name(string text) => TokenContract.RepositoryName.TryParse(text, out var name) ? name : throw new ArgumentException(text);
+    private static TokenContract.RepositoryName Name(string text) =>
+        TokenContract.RepositoryName.TryParse(text, out var name) ? name : throw new ArgumentException(text);
 
     private Task<ImportReport> ImportAsync(BlobTransfer transfer = BlobTransfer.Any, bool dryRun = false, params string[] repositories) =>
         registry.Services.GetRequiredService<DistributionImport>().RunAsync(
-            new ImportRequest(source.Root, transfer, repositories, dryRun), _ => ValueTask.CompletedTask, TestContext.Current.CancellationToken);
+            new ImportRequest(source.Root, transfer, repositories, dryRun), _ => ValueTask.CompletedTask,
+            TestContext.Current.CancellationToken);
 
     private HttpClient Client(string? repository = null) => registry.As($"repository:{repository ?? Repository}:pull,push,delete");
 

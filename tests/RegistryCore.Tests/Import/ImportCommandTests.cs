@@ -24,7 +24,8 @@ public sealed class ImportCommandTests
         var data = folder.Folder("data");
 
         foreach (var fault in ((FaultPoint, int)[])
-            [(FaultPoint.ImportBlobVerified, 1), (FaultPoint.BlobMoved, 1), (FaultPoint.DirectorySynced, 2), (FaultPoint.BeforeCommit, 2), (FaultPoint.Committed, 3)])
+            [(FaultPoint.ImportBlobVerified, 1), (FaultPoint.BlobMoved, 1), (FaultPoint.DirectorySynced, 2), (FaultPoint.BeforeCommit, 2),
+                (FaultPoint.Committed, 3)])
         {
             Assert.NotEqual(0, (await RegistryProcess.RunAsync(fault, "import", "distribution", source.Root, "--data", data)).Status);
             Assert.Equal(0, (await RegistryProcess.RunAsync(null, "scrub", "--data", data)).Status);
@@ -36,7 +37,10 @@ public sealed class ImportCommandTests
         await using var server = await RegistryProcess.ServeAsync(data, tokens);
         using var http = server.Client(tokens, Scope);
         foreach (var image in images) await image.AssertPullableAsync(http, Repository);
-        Assert.Equal(TestImage.Index([.. images.Select(i => i.Digest)]), await http.GetByteArrayAsync(new Uri($"/v2/{Repository}/manifests/multi", UriKind.Relative), TestContext.Current.CancellationToken));
+        Assert.Equal(
+            TestImage.Index([.. images.Select(i => i.Digest)]),
+            await http.GetByteArrayAsync(
+                new Uri($"/v2/{Repository}/manifests/multi", UriKind.Relative), TestContext.Current.CancellationToken));
         Assert.False(Directory.Exists(Path.Combine(data, "registry", "imports")));
     }
 
@@ -57,9 +61,11 @@ public sealed class ImportCommandTests
         Assert.Equal($"1 repositories in {source.Root}", text.Error);
         Assert.Contains($"{Repository}: {TestImage.DigestOf(bad.Layer)}: its content is missing", text.Output, StringComparison.Ordinal);
 
-        var json = await RegistryProcess.RunAsync(null, "import", "distribution", source.Root, "--data", folder["data"], "--json", "--dry-run");
+        var json = await RegistryProcess.RunAsync(
+            null, "import", "distribution", source.Root, "--data", folder["data"], "--json", "--dry-run");
         Assert.Equal(1, json.Status);
-        Assert.Equal((1, 3), ((int)JsonNode.Parse(json.Output)!["manifestsBefore"]!, JsonNode.Parse(json.Output)!["problems"]!.AsArray().Count));
+        Assert.Equal(
+            (1, 3), ((int)JsonNode.Parse(json.Output)!["manifestsBefore"]!, JsonNode.Parse(json.Output)!["problems"]!.AsArray().Count));
         using var http = server.Client(tokens, Scope);
         await good.AssertPullableAsync(http, Repository, "good");
     }
@@ -77,10 +83,22 @@ public sealed class ImportCommandTests
         foreach (var transfer in (string[])["--copy", "--link"])
         {
             // Root reads everything unless the right to is taken from it.
-            string[] starter = Environment.IsPrivilegedProcess ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"] : ["env"];
-            var done = await ChildProcess.RunAsync(starter[0], [.. starter[1..], RegistryProcess.Program, "import", "distribution", source.Root, transfer, "--data", folder.Folder($"data{transfer}")]);
+            string[] starter = Environment.IsPrivilegedProcess
+                ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
+                : ["env"];
+            var done = await ChildProcess.RunAsync(
+                starter[0], [
+                    .. starter[1..], RegistryProcess.Program, "import", "distribution", source.Root, transfer, "--data",
+                        folder.Folder($"data{transfer}")]);
             Assert.True(done.ExitCode == 1, done.All);
-            foreach (var digest in unreadable) Assert.Contains(done.Output.Split('\n'), l => l.StartsWith($"  {Repository}: {digest}: ", StringComparison.Ordinal) && l.Contains("cannot be read", StringComparison.Ordinal));
+            foreach (var digest in unreadable)
+            {
+                Assert.Contains(
+                    done.Output.Split('\n'),
+                    l => l.StartsWith($"  {Repository}: {digest}: ", StringComparison.Ordinal)
+                    && l.Contains("cannot be read", StringComparison.Ordinal));
+            }
+
             Assert.Contains(" 1 manifests, ", done.Output, StringComparison.Ordinal);
         }
     }

@@ -98,7 +98,8 @@ public sealed class IndexFlowTests
         await flow.PushAsync("registry", Repository, "1.0", "one");
         flow.Registry().Clock.Advance(TimeSpan.FromMinutes(2));
 
-        await Eventually.TrueAsync(async () => !(bool)(await flow.StatusAsync())["isReached"]!, TimeSpan.FromSeconds(30), () => "never out of reach");
+        await Eventually.TrueAsync(
+            async () => !(bool)(await flow.StatusAsync())["isReached"]!, TimeSpan.FromSeconds(30), () => "never out of reach");
         var status = await flow.StatusAsync();
         Assert.Equal(2, (long)status["waiting"]!);
         Assert.InRange((long)status["oldestSeconds"]!, 120, 180);
@@ -123,7 +124,9 @@ public sealed class IndexFlowTests
         (flow.Line.LosesAnswers, flow.Line.Repeats) = (false, true);
         await flow.PushAsync("registry", Repository, "2.0", "three");
         await flow.ExpectToldAsync();
-        Assert.Equal($"1.0@registry={IndexedRegistries.DigestOf("two")} 2.0@registry={IndexedRegistries.DigestOf("three")}", await flow.TagsAsync(Repository));
+        Assert.Equal(
+            $"1.0@registry={IndexedRegistries.DigestOf("two")} 2.0@registry={IndexedRegistries.DigestOf("three")}",
+            await flow.TagsAsync(Repository));
     }
 
     [Fact]
@@ -150,12 +153,14 @@ public sealed class IndexFlowTests
         var database = Path.Combine(flow.Registry().Root, "registry.db");
         await flow.Registry().RestartAsync(() => File.Copy(database, backup["registry.db"]));
         await flow.PushAsync("registry", Repository, "lost", "lost");
-        await flow.ExpectTagsAsync(Repository, $"lost@registry={IndexedRegistries.DigestOf("lost")} old@registry={IndexedRegistries.DigestOf("old")}");
+        await flow.ExpectTagsAsync(
+            Repository, $"lost@registry={IndexedRegistries.DigestOf("lost")} old@registry={IndexedRegistries.DigestOf("old")}");
 
         await flow.Registry().RestartAsync(() => File.Copy(backup["registry.db"], database, overwrite: true));
         await flow.PushAsync("registry", Repository, "new", "new"); // the numbers of the lost events come again
 
-        await flow.ExpectTagsAsync(Repository, $"new@registry={IndexedRegistries.DigestOf("new")} old@registry={IndexedRegistries.DigestOf("old")}");
+        await flow.ExpectTagsAsync(
+            Repository, $"new@registry={IndexedRegistries.DigestOf("new")} old@registry={IndexedRegistries.DigestOf("old")}");
     }
 
     [Fact]
@@ -167,7 +172,9 @@ public sealed class IndexFlowTests
         await flow.ShowCredentialAsync("registry", right: false);
         var digest = await flow.PushAsync("registry", Repository, "1.0", "one");
 
-        await Eventually.TrueAsync(() => log.Lines.Any(l => l.Contains("does not accept the credential in", StringComparison.Ordinal)), TimeSpan.FromSeconds(30), () => string.Join('\n', log.Lines));
+        await Eventually.TrueAsync(
+            () => log.Lines.Any(l => l.Contains("does not accept the credential in", StringComparison.Ordinal)), TimeSpan.FromSeconds(30),
+            () => string.Join('\n', log.Lines));
         Assert.Single(log.Lines, l => l.StartsWith("Warning", StringComparison.Ordinal));
         Assert.DoesNotContain(log.Lines, l => l.Contains("some-other-credential", StringComparison.Ordinal));
         await flow.ShowCredentialAsync("registry", right: true);
@@ -186,7 +193,8 @@ public sealed class IndexFlowTests
 
         Assert.Equal($"1.0@north={one} 1.0@south={two}", await flow.TagsAsync(Repository));
         var found = (await flow.AskAsync("?q=team"))!["repositories"]!;
-        Assert.Equal("""[{"name":"team/app","registries":["north","south"]},{"name":"team/south","registries":["south"]}]""", found.ToJsonString());
+        Assert.Equal(
+            """[{"name":"team/app","registries":["north","south"]},{"name":"team/south","registries":["south"]}]""", found.ToJsonString());
         Assert.Equal("https://south.example.com", (string)(await flow.AskAsync("/team/south"))!["registries"]![0]!["url"]!);
 
         await flow.DeleteAsync("north", Repository, one);
@@ -206,7 +214,8 @@ public sealed class IndexFlowTests
         flow.Registry().Clock.Advance(TimeSpan.FromSeconds(50));
 
         await Eventually.TrueAsync(
-            async () => (string?)(await flow.AskAsync($"/{Repository}"))!["registries"]![0]!["pulled"] == pulled, TimeSpan.FromSeconds(30), () => "the pull is not known");
+            async () => (string?)(await flow.AskAsync($"/{Repository}"))!["registries"]![0]!["pulled"] == pulled, TimeSpan.FromSeconds(30),
+            () => "the pull is not known");
         Assert.Equal(pulled, (string)(await flow.AskAsync($"/{Repository}/tags"))!["tags"]![0]!["registries"]![0]!["pulled"]!);
     }
 

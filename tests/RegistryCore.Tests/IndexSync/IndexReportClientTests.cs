@@ -9,7 +9,9 @@ namespace AuthIndex.RegistryCore.Tests.IndexSync;
 public sealed class IndexReportClientTests
 {
     [Theory]
-    [InlineData("""{"errors":[{"code":"UNSUPPORTED","message":"the report's third page is missing"}],"error":"invalid_request"}""", "it answered 400: the report's third page is missing; they are kept")]
+    [InlineData(
+        """{"errors":[{"code":"UNSUPPORTED","message":"the report's third page is missing"}],"error":"invalid_request"}""",
+        "it answered 400: the report's third page is missing; they are kept")]
     [InlineData("<html>no index</html>", "it answered 400: <html>no index</html>; they are kept")]
     [InlineData("""{"errors":[]}""", "it answered 400: {")]
     [InlineData("null", "it answered 400: null")]
@@ -28,7 +30,8 @@ public sealed class IndexReportClientTests
             o.Reporting.Enabled = true;
             o.Reporting.LongestPause = TimeSpan.FromMilliseconds(100);
         });
-        await File.WriteAllTextAsync(Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n", TestContext.Current.CancellationToken);
         var log = host.RecordLog();
         index.Answer = http =>
         {
@@ -55,7 +58,8 @@ public sealed class IndexReportClientTests
         await File.WriteAllTextAsync(folder["registry-credential"], "credential", TestContext.Current.CancellationToken);
         using var http = new HttpClient();
         var line = new IndexReportClient(Connection.To(index, folder, http));
-        var failed = Assert.IsType<ReportOutcome.Failed>(await line.SendAsync(new EventReport(new EventPosition(0, ""), [], []), TestContext.Current.CancellationToken));
+        var failed = Assert.IsType<ReportOutcome.Failed>(
+            await line.SendAsync(new EventReport(new EventPosition(0, ""), [], []), TestContext.Current.CancellationToken));
         Assert.Equal("it answered 502: über", failed.Reason);
     }
 }

@@ -27,7 +27,8 @@ public sealed class OutboxTests
         var events = OutboxOf(flow).Read(100).Events;
         Assert.Equal(
             [
-                "manifest-pushed  bob", "tag-moved a bob", "manifest-pushed  alice", "tag-moved a alice", "tag-deleted a alice", "manifest-deleted  alice",
+                "manifest-pushed  bob", "tag-moved a bob", "manifest-pushed  alice", "tag-moved a alice", "tag-deleted a alice",
+                    "manifest-deleted  alice",
                 "manifest-pushed  alice", "tag-moved a alice", "tag-deleted a alice", "manifest-deleted  alice",
             ],
             events.Select(e => $"{e.Kind} {e.Tag} {e.Account}"));
@@ -45,16 +46,20 @@ public sealed class OutboxTests
     {
         await using var flow = await StartAloneAsync();
         const string digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"; // of {}
-        using var uploaded = await flow.SendAsync("registry", HttpMethod.Post, "other/source", $"blobs/uploads/?digest={digest}", new StringContent("{}"));
+        using var uploaded = await flow.SendAsync(
+            "registry", HttpMethod.Post, "other/source", $"blobs/uploads/?digest={digest}", new StringContent("{}"));
         Assert.Equal(HttpStatusCode.Created, uploaded.StatusCode);
-        using var mounted = await flow.SendAsync("registry", HttpMethod.Post, Repository, $"blobs/uploads/?mount={digest}&from=other/source");
+        using var mounted = await flow.SendAsync(
+            "registry", HttpMethod.Post, Repository, $"blobs/uploads/?mount={digest}&from=other/source");
         Assert.Equal(HttpStatusCode.Created, mounted.StatusCode);
         using var deleted = await flow.SendAsync("registry", HttpMethod.Delete, Repository, $"blobs/{digest}");
         Assert.Equal(HttpStatusCode.Accepted, deleted.StatusCode);
         using var again = await flow.SendAsync("registry", HttpMethod.Delete, Repository, $"blobs/{digest}");
         Assert.Equal(HttpStatusCode.NotFound, again.StatusCode);
 
-        Assert.Equal([$"blob-mounted {digest} 2 alice", $"blob-deleted {digest}  alice"], OutboxOf(flow).Read(100).Events.Select(e => $"{e.Kind} {e.Digest} {e.Size} {e.Account}"));
+        Assert.Equal(
+            [$"blob-mounted {digest} 2 alice", $"blob-deleted {digest}  alice"],
+            OutboxOf(flow).Read(100).Events.Select(e => $"{e.Kind} {e.Digest} {e.Size} {e.Account}"));
     }
 
     [Fact]
@@ -87,7 +92,9 @@ public sealed class OutboxTests
             INSERT INTO outbox (id, kind, repository, account, at) SELECT 'id', 'later', 'team/app', '', 0 FROM n
             """));
 
-        await Eventually.TrueAsync(() => OutboxOf(flow).State() is { Depth: <= 100_000, NeedsResync: true }, TimeSpan.FromSeconds(30), () => $"{OutboxOf(flow).State()}");
+        await Eventually.TrueAsync(
+            () => OutboxOf(flow).State() is { Depth: <= 100_000, NeedsResync: true }, TimeSpan.FromSeconds(30),
+            () => $"{OutboxOf(flow).State()}");
         flow.ConnectIndex();
 
         await flow.ExpectTagsAsync(Repository, $"a@registry={digest}");
@@ -99,9 +106,11 @@ public sealed class OutboxTests
     {
         var isEnabled = false;
         await using var registry = await RegistryHost.StartAsync(o => o.Reporting.Enabled = isEnabled);
-        using var content = new StringContent("""{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}""");
+        using var content = new StringContent(
+            """{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}""");
         content.Headers.ContentType = new("application/vnd.oci.image.index.v1+json");
-        using var pushed = await registry.As("repository:team/app:push").PutAsync(new Uri("/v2/team/app/manifests/a", UriKind.Relative), content, None);
+        using var pushed = await registry.As("repository:team/app:push")
+            .PutAsync(new Uri("/v2/team/app/manifests/a", UriKind.Relative), content, None);
         Assert.Equal(HttpStatusCode.Created, pushed.StatusCode);
         Assert.True(registry.Services.GetRequiredService<Outbox>().State() is { Depth: 0, NeedsResync: false });
 

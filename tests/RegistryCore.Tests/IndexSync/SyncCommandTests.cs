@@ -52,15 +52,24 @@ public sealed class SyncCommandTests
         await using var flow = await IndexedRegistries.StartAsync("registry");
         using var folder = new TemporaryDirectory();
         var options = flow.OptionsFor(folder.Root);
-        Assert.Contains("there is no registry in", (await Assert.ThrowsAsync<OperatorException>(() => SyncCommand.RunAsync(options, TextWriter.Null, None))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "there is no registry in",
+            (await Assert.ThrowsAsync<OperatorException>(() => SyncCommand.RunAsync(options, TextWriter.Null, None))).Message,
+            StringComparison.Ordinal);
 
         await using (await RegistryHost.StartAsync(o => o.DataDirectory = folder.Root))
         {
         }
 
         await flow.ShowCredentialAsync("registry", right: false);
-        Assert.Contains("does not accept the credential", (await Assert.ThrowsAsync<OperatorException>(() => SyncCommand.RunAsync(options, TextWriter.Null, None))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not accept the credential",
+            (await Assert.ThrowsAsync<OperatorException>(() => SyncCommand.RunAsync(options, TextWriter.Null, None))).Message,
+            StringComparison.Ordinal);
         options.Reporting.Enabled = false;
-        Assert.Contains("registry.reporting.enabled", (await Assert.ThrowsAsync<OperatorException>(() => SyncCommand.RunAsync(options, TextWriter.Null, None))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "registry.reporting.enabled",
+            (await Assert.ThrowsAsync<OperatorException>(() => SyncCommand.RunAsync(options, TextWriter.Null, None))).Message,
+            StringComparison.Ordinal);
     }
 }

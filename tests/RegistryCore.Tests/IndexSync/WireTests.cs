@@ -9,7 +9,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.RegistryCore.Tests.IndexSync;
 
-/// <summary>What a real registry sends is taken by a real token server, and the other way round, byte for byte as all versions write it.</summary>
+/// <summary>
+/// What a real registry sends is taken by a real token server, and the other way round, byte for byte as all versions write it.
+/// </summary>
 public sealed class WireTests
 {
     private static readonly string Digest = $"sha256:{new string('a', 64)}";
@@ -22,8 +24,10 @@ public sealed class WireTests
         var client = new IndexReportClient(wire.Connect(index));
         var cancellation = TestContext.Current.CancellationToken;
 
-        var pushed = Event(EventKind.ManifestPushed) with { Digest = Digest, MediaType = "application/vnd.oci.image.index.v1+json", Size = 2 };
-        Assert.IsType<ReportOutcome.Accepted>(await client.SendAsync(new SnapshotReport("e", 0, true, new EventPosition(6, "id-6"), [pushed]), cancellation));
+        var pushed = Event(
+            EventKind.ManifestPushed) with { Digest = Digest, MediaType = "application/vnd.oci.image.index.v1+json", Size = 2 };
+        Assert.IsType<ReportOutcome.Accepted>(
+            await client.SendAsync(new SnapshotReport("e", 0, true, new EventPosition(6, "id-6"), [pushed]), cancellation));
         Assert.Equal(
             """{"epoch":"e","page":0,"isLast":true,"position":{"sequence":6,"id":"id-6"},"events":[{"sequence":0,"id":"","kind":"manifest-pushed","""
             + $$"""
@@ -46,11 +50,13 @@ public sealed class WireTests
             [.. events.Select((change, i) => change with { Sequence = 7 + i, Id = $"id-{7 + i}" })],
             [new PulledManifest("users/alice/app", Digest, 8)]);
         Assert.IsType<ReportOutcome.Accepted>(await client.SendAsync(report, cancellation));
-        Assert.EndsWith($$"""],"pulled":[{"repository":"users/alice/app","digest":"{{Digest}}","time":8}]}""", wire.Sent, StringComparison.Ordinal);
+        Assert.EndsWith(
+            $$"""],"pulled":[{"repository":"users/alice/app","digest":"{{Digest}}","time":8}]}""", wire.Sent, StringComparison.Ordinal);
 
         // What is taken is known: the same position again is in step, another is not.
         Assert.IsType<ReportOutcome.Accepted>(await client.SendAsync(new EventReport(report.End, [], []), cancellation));
-        var refused = Assert.IsType<ReportOutcome.OutOfStep>(await client.SendAsync(new EventReport(new EventPosition(99, "id-99"), [], []), cancellation));
+        var refused = Assert.IsType<ReportOutcome.OutOfStep>(
+            await client.SendAsync(new EventReport(new EventPosition(99, "id-99"), [], []), cancellation));
         Assert.Contains("event 13", refused.Reason, StringComparison.Ordinal);
     }
 
@@ -63,11 +69,13 @@ public sealed class WireTests
         var cancellation = TestContext.Current.CancellationToken;
         var token = await index.TokenAsync();
 
-        var may = await new IndexClient(connection, NullLogger<IndexClient>.Instance).PullableAsync(token, null, ["users/alice/app", "secret/app"], cancellation, wantsPrefixes: true);
+        var may = await new IndexClient(connection, NullLogger<IndexClient>.Instance).PullableAsync(
+            token, null, ["users/alice/app", "secret/app"], cancellation, wantsPrefixes: true);
         Assert.Equal(["users/alice/app"], may!.Repositories);
         Assert.Contains("users/", may.Prefixes!);
         Assert.StartsWith("""{"repositories":["users/alice/app"],"prefixes":[""", wire.Received, StringComparison.Ordinal);
-        Assert.EndsWith(""","address":null,"repositories":["users/alice/app","secret/app"],"prefixes":true}""", wire.Sent, StringComparison.Ordinal);
+        Assert.EndsWith(
+            ""","address":null,"repositories":["users/alice/app","secret/app"],"prefixes":true}""", wire.Sent, StringComparison.Ordinal);
 
         var feed = new RevocationFeedClient(connection);
         await index.RevokeTokenAsync("zoë+1");
@@ -81,7 +89,8 @@ public sealed class WireTests
             wire.Received);
 
         var registry = index.Registry();
-        using var introspection = new Introspection(connection, registry.Service<TokenServerLinkOptions>(), index.Clock, NullLogger<Introspection>.Instance);
+        using var introspection = new Introspection(
+            connection, registry.Service<TokenServerLinkOptions>(), index.Clock, NullLogger<Introspection>.Instance);
         Assert.True(await introspection.IsActiveAsync("good", token, cancellation));
         Assert.False(await introspection.IsActiveAsync("bad", "no.such.token", cancellation));
         Assert.Equal("""{"active":false}""", wire.Received);
@@ -89,7 +98,8 @@ public sealed class WireTests
 
     private static RegistryEvent Event(string kind) => new()
     {
-        Sequence = 0, Id = "", Kind = kind, Repository = "users/alice/app", Tag = null, Digest = null, MediaType = null, Size = null, Account = "alice", Time = 7,
+        Sequence = 0, Id = "", Kind = kind, Repository = "users/alice/app", Tag = null, Digest = null, MediaType = null, Size = null,
+            Account = "alice", Time = 7,
     };
 
     /// <summary>Notes the bytes of the last question and of its answer on their way.</summary>

@@ -27,9 +27,11 @@ public sealed class ManifestContentTests
     [InlineData(Manifest.Artifact, $$"""{"artifactType":"x/y","blobs":[{{Layer}}]}""", D2, "")]
     [InlineData(Manifest.Artifact, "{}", "", "")]
     [InlineData(Manifest.Image, $$"""{"schemaVersion":2,"config":{{Config}},"layers":[]}""", D1, "")]
-    [InlineData(Manifest.Image, $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{{Layer}},{{Layer}},{{Config}}]}""", $"{D1} {D2}", "")]
+    [InlineData(
+        Manifest.Image, $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{{Layer}},{{Layer}},{{Config}}]}""", $"{D1} {D2}", "")]
     [InlineData(Manifest.Index, """{"schemaVersion":2,"manifests":[]}""", "", "")]
-    [InlineData(Manifest.Image, $$"""{"schemaVersion":2,"config":{{Config}},"layers":null}""", D1, "")] // as Go programs write a list of nothing
+    // as Go programs write a list of nothing
+    [InlineData(Manifest.Image, $$"""{"schemaVersion":2,"config":{{Config}},"layers":null}""", D1, "")]
     [InlineData(Manifest.Image, $$"""{"schemaVersion":2,"config":{{Config}}}""", D1, "")]
     [InlineData(Manifest.Image, $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{{Layer}}],"manifests":null}""", $"{D1} {D2}", "")]
     [InlineData(Manifest.Index, """{"schemaVersion":2,"manifests":null}""", "", "")]
@@ -37,7 +39,8 @@ public sealed class ManifestContentTests
     public void Every_type_names_what_it_refers_to(string type, string json, string blobs, string children)
     {
         var manifest = Accepted(json, type);
-        Assert.Equal((type, blobs, children), (manifest.Manifest.MediaType, string.Join(' ', manifest.Blobs), string.Join(' ', manifest.Children)));
+        Assert.Equal(
+            (type, blobs, children), (manifest.Manifest.MediaType, string.Join(' ', manifest.Blobs), string.Join(' ', manifest.Children)));
         Assert.Equal(json, Encoding.UTF8.GetString(manifest.Manifest.Bytes));
     }
 
@@ -47,7 +50,9 @@ public sealed class ManifestContentTests
     public void A_layer_that_stays_with_its_vendor_is_not_needed(string type)
     {
         var foreign = $$"""{"mediaType":"{{type}}","digest":"{{D3}}","size":3,"urls":["https://vendor.example/x"]}""";
-        Assert.Equal([D1, D2], Accepted($$"""{"schemaVersion":2,"config":{{Config}},"layers":[{{foreign}},{{Layer}}]}""").Blobs.Select(d => d.Value));
+        Assert.Equal(
+            [D1, D2], Accepted($$"""{"schemaVersion":2,"config":{{Config}},"layers":[{{foreign}},{{Layer}}]}""").Blobs.Select(
+                d => d.Value));
     }
 
     [Theory]
@@ -109,13 +114,17 @@ public sealed class ManifestContentTests
     [InlineData("layers[0]", $$"""{"schemaVersion":2,"config":{{Config}},"layers":["x"]}""")]
     [InlineData("layers[1]", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{{Layer}},null]}""")]
     [InlineData("layers[0].digest", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","size":1}]}""")]
-    [InlineData("layers[0].digest", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","size":1,"digest":"sha256:../../etc"}]}""")]
+    [InlineData(
+        "layers[0].digest",
+        $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","size":1,"digest":"sha256:../../etc"}]}""")]
     [InlineData("digest", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","size":1,"digest":7}]}""")]
     [InlineData("layers[0].mediaType", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"size":1,"digest":"{{D1}}"}]}""")]
     [InlineData("layers[0].size", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","digest":"{{D1}}"}]}""")]
     [InlineData("layers[0].size", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","digest":"{{D1}}","size":-1}]}""")]
-    [InlineData("layers[0].size", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","digest":"{{D1}}","size":"1"}]}""")]
-    [InlineData("layers[0].size", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","digest":"{{D1}}","size":1e99}]}""")]
+    [InlineData(
+        "layers[0].size", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","digest":"{{D1}}","size":"1"}]}""")]
+    [InlineData(
+        "layers[0].size", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","digest":"{{D1}}","size":1e99}]}""")]
     [InlineData("not both", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"manifests":[]}""")]
     [InlineData("not manifests", $$"""{"schemaVersion":2,"config":{{Config}},"manifests":[{{Child}}]}""")]
     [InlineData("not manifests", $$"""{"schemaVersion":2,"config":{{Config}},"layers":null,"manifests":[]}""")]
@@ -124,7 +133,8 @@ public sealed class ManifestContentTests
     [InlineData("artifactType", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"artifactType":{} }""")]
     [InlineData("annotations", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"annotations":[]}""")]
     [InlineData("annotations", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"annotations":{"a":1} }""")]
-    public void A_malformed_image_is_told_what_is_wrong(string said, string json) => Assert.Contains(said, Refused(json), StringComparison.Ordinal);
+    public void A_malformed_image_is_told_what_is_wrong(string said, string json) =>
+        Assert.Contains(said, Refused(json), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("manifests", """{"schemaVersion":2}""")]
@@ -133,7 +143,8 @@ public sealed class ManifestContentTests
     [InlineData("not both", """{"schemaVersion":2,"manifests":[],"layers":[]}""")]
     [InlineData("neither config nor layers", """{"schemaVersion":2,"manifests":null,"layers":[]}""")]
     [InlineData("neither config nor layers", $$"""{"schemaVersion":2,"manifests":null,"config":{{Config}}}""")]
-    public void A_malformed_index_is_told_what_is_wrong(string said, string json) => Assert.Contains(said, Refused(json, Manifest.Index), StringComparison.Ordinal);
+    public void A_malformed_index_is_told_what_is_wrong(string said, string json) =>
+        Assert.Contains(said, Refused(json, Manifest.Index), StringComparison.Ordinal);
 
     [Theory]
     [InlineData($$"""{"schemaVersion":2,"config":{{Config}},"config":{{Layer}},"layers":[]}""")]
@@ -146,18 +157,22 @@ public sealed class ManifestContentTests
     [Theory]
     [InlineData("Layers", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"Layers":[{{Layer}}]}""")]
     [InlineData("LAYERS", $$"""{"schemaVersion":2,"config":{{Config}},"LAYERS":[{{Layer}}]}""")]
-    [InlineData("layer\u017f", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"layer\u017f":[{{Layer}}]}""")] // a long s, which Go takes for an s
+    // a long s, which Go takes for an s
+    [InlineData("layer\u017f", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"layer\u017f":[{{Layer}}]}""")]
     [InlineData("MediaType", $$"""{"schemaVersion":2,"MediaType":"{{Manifest.Index}}","config":{{Config}},"layers":[]}""")]
     [InlineData("Manifests", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"Manifests":[{{Child}}]}""")]
     [InlineData("Subject", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"Subject":{{Child}}}""")]
-    [InlineData("Digest", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","size":1,"digest":"{{D1}}","Digest":"{{D2}}"}]}""")]
+    [InlineData(
+        "Digest",
+        $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","size":1,"digest":"{{D1}}","Digest":"{{D2}}"}]}""")]
     [InlineData("Urls", $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{"mediaType":"x","size":1,"digest":"{{D1}}","Urls":[]}]}""")]
     public void A_member_that_differs_from_a_known_one_in_case_only_is_refused(string member, string json) =>
         Assert.Contains($"'{member}'", Refused(json), StringComparison.Ordinal);
 
     [Fact]
     public void Members_that_nobody_knows_and_the_keys_of_annotations_have_any_case() =>
-        Accepted($$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"Vendor":1,"Size":2,"annotations":{"Layers":"a","layers":"b"} }""");
+        Accepted(
+            $$"""{"schemaVersion":2,"config":{{Config}},"layers":[],"Vendor":1,"Size":2,"annotations":{"Layers":"a","layers":"b"} }""");
 
     [Theory]
     [InlineData($$"""{"schemaVersion":2,"mediaType":"\ud800","config":{{Config}},"layers":[]}""")]
@@ -179,10 +194,14 @@ public sealed class ManifestContentTests
     [Fact]
     public void No_more_references_are_read_than_the_limit()
     {
-        string ImageOf(int layers) => $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{{string.Join(',', Enumerable.Repeat(Layer, layers))}}]}""";
+        string ImageOf(int layers) =>
+            $$"""{"schemaVersion":2,"config":{{Config}},"layers":[{{string.Join(',', Enumerable.Repeat(Layer, layers))}}]}""";
         Accepted(ImageOf(MaxReferences));
         Assert.Contains($"at most {MaxReferences}", Refused(ImageOf(MaxReferences + 1)), StringComparison.Ordinal);
-        Assert.Contains($"at most {MaxReferences}", Refused($$"""{"schemaVersion":2,"manifests":[{{string.Join(',', Enumerable.Repeat("0", 1_000_000))}}]}""", Manifest.Index), StringComparison.Ordinal);
+        Assert.Contains(
+            $"at most {MaxReferences}",
+            Refused($$"""{"schemaVersion":2,"manifests":[{{string.Join(',', Enumerable.Repeat("0", 1_000_000))}}]}""", Manifest.Index),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -221,7 +240,8 @@ public sealed class ManifestContentTests
         }).Check();
 
     private static FsCheck.Gen<string> Fragments { get; } = Gen.Elements(
-        "{", "}", "[", "]", ",", ":", "\"", "null", "2", "\\ud800", "\"schemaVersion\":2,", $"\"config\":{Config},", $"\"layers\":[{Layer}]", $"\"mediaType\":\"{Manifest.Image}\",", "\"subject\":").ListOf().Select(p => "{" + string.Concat(p) + "}");
+        "{", "}", "[", "]", ",", ":", "\"", "null", "2", "\\ud800", "\"schemaVersion\":2,", $"\"config\":{Config},",
+        $"\"layers\":[{Layer}]", $"\"mediaType\":\"{Manifest.Image}\",", "\"subject\":").ListOf().Select(p => "{" + string.Concat(p) + "}");
 
     private static string Nested(int depth) => new string('[', depth) + new string(']', depth);
 
@@ -243,7 +263,8 @@ public sealed class ManifestContentTests
     private static (NewManifest? Manifest, OciError? Error) Read(string json, string? contentType)
     {
         var bytes = Encoding.UTF8.GetBytes(json);
-        ManifestContent.TryRead(Digest.Compute(HashAlgorithmName.SHA256, bytes), bytes, contentType, MaxReferences, out var manifest, out var error);
+        ManifestContent.TryRead(
+            Digest.Compute(HashAlgorithmName.SHA256, bytes), bytes, contentType, MaxReferences, out var manifest, out var error);
         return (manifest, error);
     }
 }

@@ -13,9 +13,12 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     public async Task What_was_pushed_comes_back_byte_for_byte_by_tag_and_by_digest()
     {
         var repository = registry.New();
-        var manifest = Content.Text($"\n{{ \"schemaVersion\" : 2,\r\n\t\"manifests\":[ ], \"annotations\":{{\"x\":\"\\u00e9é\"}}, \"mediaType\":\"{Manifest.Index}\"}} \n\n");
+        var manifest = Content.Text(
+            $"\n{{ \"schemaVersion\" : 2,\r\n\t\"manifests\":[ ], \"annotations\":{{\"x\":\"\\u00e9é\"}}, "
+            + $"\"mediaType\":\"{Manifest.Index}\"}} \n\n");
         var pushed = (await repository.TryPushManifestAsync(manifest, "v1")).MustBe(HttpStatusCode.Created);
-        Assert.Equal((repository.PathOf($"manifests/{manifest.Digest}"), manifest.Digest), (pushed["Location"], pushed["Docker-Content-Digest"]));
+        Assert.Equal(
+            (repository.PathOf($"manifests/{manifest.Digest}"), manifest.Digest), (pushed["Location"], pushed["Docker-Content-Digest"]));
         foreach (var reference in (string[])["v1", manifest.Digest])
         {
             var get = (await repository.GetAsync($"manifests/{reference}")).MustBe(HttpStatusCode.OK);
@@ -45,9 +48,11 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
         var child = await repository.PushImageAsync();
         var manifest = Content.Text(type switch
         {
-            Manifest.Index or Manifest.DockerList => $$"""{"schemaVersion":2,"mediaType":"{{type}}","manifests":[{{child.Descriptor(Manifest.Image)}}]}""",
+            Manifest.Index or Manifest.DockerList =>
+                $$"""{"schemaVersion":2,"mediaType":"{{type}}","manifests":[{{child.Descriptor(Manifest.Image)}}]}""",
             Manifest.Artifact => $$"""{"mediaType":"{{type}}","artifactType":"x/y","blobs":[{{layer.Descriptor("x/y")}}]}""",
-            _ => $$"""{"schemaVersion":2,"mediaType":"{{type}}","config":{{config.Descriptor(Manifest.Config)}},"layers":[{{layer.Descriptor(Manifest.Layer)}}]}""",
+            _ =>
+                $$"""{"schemaVersion":2,"mediaType":"{{type}}","config":{{config.Descriptor(Manifest.Config)}},"layers":[{{layer.Descriptor(Manifest.Layer)}}]}""",
         });
         await repository.PushManifestAsync(manifest, "v1", type + "; charset=utf-8");
         var got = (await repository.GetAsync("manifests/v1", ("Accept", "text/plain"))).MustBe(HttpStatusCode.OK);
@@ -64,7 +69,8 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
         foreach (var (config, layer, missing) in ((Content, Content, Content)[])[(here, elsewhere, elsewhere), (unknown, here, unknown)])
         {
             var manifest = Manifest.OfImage(config, [layer]);
-            var refused = (await repository.TryPushManifestAsync(manifest, "v1", Manifest.Image)).MustBe(HttpStatusCode.NotFound, "MANIFEST_BLOB_UNKNOWN");
+            var refused = (await repository.TryPushManifestAsync(manifest, "v1", Manifest.Image)).MustBe(
+                HttpStatusCode.NotFound, "MANIFEST_BLOB_UNKNOWN");
             Assert.Equal(missing.Digest, refused.Json.GetProperty("errors")[0].GetProperty("detail").GetProperty("digest").GetString());
             (await repository.GetAsync($"manifests/{manifest.Digest}")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
         }
@@ -76,7 +82,8 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     public async Task A_refused_push_does_not_make_a_repository()
     {
         var repository = registry.New();
-        (await repository.TryPushManifestAsync(Manifest.OfImage(Content.Random(), []), "v1", Manifest.Image)).MustBe(HttpStatusCode.NotFound, "MANIFEST_BLOB_UNKNOWN");
+        (await repository.TryPushManifestAsync(Manifest.OfImage(Content.Random(), []), "v1", Manifest.Image)).MustBe(
+            HttpStatusCode.NotFound, "MANIFEST_BLOB_UNKNOWN");
         (await repository.GetAsync("tags/list")).MustBe(HttpStatusCode.NotFound, "NAME_UNKNOWN");
     }
 
@@ -87,7 +94,8 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
         var (image, cache) = (await repository.PushImageAsync(), await repository.PushBlobAsync());
         await repository.PushManifestAsync(Manifest.OfIndex([image.Descriptor(Manifest.Image), cache.Descriptor(Manifest.Layer)]), "v1");
         var foreign = await registry.New().PushImageAsync();
-        (await repository.TryPushManifestAsync(Manifest.OfIndex([foreign.Descriptor(Manifest.Image)]), "v2")).MustBe(HttpStatusCode.NotFound, "MANIFEST_BLOB_UNKNOWN");
+        (await repository.TryPushManifestAsync(Manifest.OfIndex([foreign.Descriptor(Manifest.Image)]), "v2")).MustBe(
+            HttpStatusCode.NotFound, "MANIFEST_BLOB_UNKNOWN");
     }
 
     [Fact]
@@ -95,7 +103,8 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     {
         var repository = registry.New();
         var (config, layer) = (await repository.PushBlobAsync(), Content.Random());
-        var manifest = Content.Text($$"""{"schemaVersion":2,"config":{{config.Descriptor(Manifest.Config)}},"layers":[{{layer.Descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")}}]}""");
+        var manifest = Content.Text(
+            $$"""{"schemaVersion":2,"config":{{config.Descriptor(Manifest.Config)}},"layers":[{{layer.Descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")}}]}""");
         await repository.PushManifestAsync(manifest, "v1", Manifest.DockerImage);
     }
 
@@ -114,9 +123,13 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     {
         var repository = registry.New();
         var manifest = Manifest.Empty();
-        var answer = (await repository.TryPushManifestAsync(manifest, $"{manifest.Digest}?tag=v1&tag=v1.0&tag=latest&tag=v1")).MustBe(HttpStatusCode.Created);
+        var answer = (await repository.TryPushManifestAsync(manifest, $"{manifest.Digest}?tag=v1&tag=v1.0&tag=latest&tag=v1")).MustBe(
+            HttpStatusCode.Created);
         Assert.Equal(["v1", "v1.0", "latest"], answer.Headers["OCI-Tag"]);
-        foreach (var tag in (string[])["v1", "v1.0", "latest"]) Assert.Equal(manifest.Digest, (await repository.HeadAsync($"manifests/{tag}"))["Docker-Content-Digest"]);
+        foreach (var tag in (string[])["v1", "v1.0", "latest"])
+        {
+            Assert.Equal(manifest.Digest, (await repository.HeadAsync($"manifests/{tag}"))["Docker-Content-Digest"]);
+        }
     }
 
     [Theory]
@@ -150,8 +163,13 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     {
         var repository = registry.New();
         var (one, two) = (Manifest.Empty(), Manifest.Empty());
-        Assert.Equal(one.Digest512, (await repository.TryPushManifestAsync(one, one.Digest512)).MustBe(HttpStatusCode.Created)["Docker-Content-Digest"]);
-        Assert.Equal(two.Digest512, (await repository.TryPushManifestAsync(two, $"v1?digest={two.Digest512}")).MustBe(HttpStatusCode.Created)["Docker-Content-Digest"]);
+        Assert.Equal(
+            one.Digest512,
+            (await repository.TryPushManifestAsync(one, one.Digest512)).MustBe(HttpStatusCode.Created)["Docker-Content-Digest"]);
+        Assert.Equal(
+            two.Digest512,
+            (await repository.TryPushManifestAsync(two, $"v1?digest={two.Digest512}")).MustBe(
+                HttpStatusCode.Created)["Docker-Content-Digest"]);
         Assert.Equal(one.Bytes, (await repository.GetAsync($"manifests/{one.Digest512}")).Body);
         Assert.Equal(two.Digest512, (await repository.HeadAsync("manifests/v1"))["Docker-Content-Digest"]);
         (await repository.TryPushManifestAsync(one, two.Digest512)).MustBe(HttpStatusCode.BadRequest, "DIGEST_INVALID");
@@ -166,7 +184,9 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
             var (fits, tooLarge) = (OfSize(Limit), OfSize(Limit + 1));
             (await PutAsync(repository, fits, isChunked)).MustBe(HttpStatusCode.Created);
             Assert.Equal(fits.Bytes, (await repository.GetAsync("manifests/large")).Body);
-            Assert.Contains("4194304", (await PutAsync(repository, tooLarge, isChunked)).MustBe(HttpStatusCode.RequestEntityTooLarge, "MANIFEST_INVALID").ErrorMessage, StringComparison.Ordinal);
+            Assert.Contains(
+                "4194304", (await PutAsync(repository, tooLarge, isChunked)).MustBe(
+                    HttpStatusCode.RequestEntityTooLarge, "MANIFEST_INVALID").ErrorMessage, StringComparison.Ordinal);
             (await repository.HeadAsync($"manifests/{tooLarge.Digest}")).MustBe(HttpStatusCode.NotFound);
         }
     }
@@ -177,7 +197,9 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
         var repository = registry.New();
         var token = registry.Host.Tokens.Make("alice", $"repository:{repository.Name}:push");
         using var connection = await RawConnection.OpenAsync(registry.Host.Client);
-        await connection.WriteAsync($"PUT {repository.PathOf("manifests/v1")} HTTP/1.1\r\nHost: registry\r\nContent-Type: {Manifest.Index}\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\n");
+        await connection.WriteAsync(
+            $"PUT {repository.PathOf("manifests/v1")} HTTP/1.1\r\nHost: registry\r\nContent-Type: {Manifest.Index}\r\nAuthorization: "
+            + $"Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\n");
         await connection.WriteAsync($"{Limit + 1:x}\r\n");
         await connection.WriteAsync(new byte[Limit + 1]);
         await connection.WriteAsync("\r\n0\r\n\r\n");
@@ -192,7 +214,9 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
         var repository = registry.New();
         var token = registry.Host.Tokens.Make("alice", $"repository:{repository.Name}:push");
         using var connection = await RawConnection.OpenAsync(registry.Host.Client);
-        await connection.WriteAsync($"PUT {repository.PathOf("manifests/v1")} HTTP/1.1\r\nHost: registry\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Type: {Manifest.Index}\r\nAuthorization: Bearer {token}\r\nContent-Length: 1073741824\r\n\r\n");
+        await connection.WriteAsync(
+            $"PUT {repository.PathOf("manifests/v1")} HTTP/1.1\r\nHost: registry\r\nExpect: 100-continue\r\nConnection: "
+            + $"close\r\nContent-Type: {Manifest.Index}\r\nAuthorization: Bearer {token}\r\nContent-Length: 1073741824\r\n\r\n");
         (await connection.ReadAnswerAsync()).MustBe(HttpStatusCode.RequestEntityTooLarge, "MANIFEST_INVALID");
     }
 
@@ -203,7 +227,8 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     [InlineData(Manifest.Index, """{"schemaVersion":2,"manifests":[]""")]
     [InlineData(Manifest.Index, "")]
     [InlineData(Manifest.Index, """{"schemaVersion":2,"manifests":[],"layers":[]}""")]
-    [InlineData(Manifest.Index, """{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.list.v2+json","manifests":[]}""")]
+    [InlineData(
+        Manifest.Index, """{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.list.v2+json","manifests":[]}""")]
     [InlineData(Manifest.Index, """{"schemaVersion":2,"manifests":[],"manifests":[]}""")]
     [InlineData(Manifest.Index, """{"schemaVersion":2,"manifests":[],"mediaType":"\ud800"}""")]
     public async Task What_is_no_manifest_is_refused(string? type, string json) =>
@@ -214,8 +239,12 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     {
         var repository = registry.New();
         var wide = Content.Text($$"""{"schemaVersion":2,"manifests":[{{string.Join(',', Enumerable.Repeat("{}", 1_000_000))}}]}""");
-        var deep = Content.Text($$"""{"schemaVersion":2,"manifests":[],"x":{{new string('[', 1_000_000)}}{{new string(']', 1_000_000)}}}""");
-        foreach (var manifest in (Content[])[wide, deep]) (await repository.TryPushManifestAsync(manifest, "v1")).MustBe(HttpStatusCode.BadRequest, "MANIFEST_INVALID");
+        var deep = Content.Text(
+            $$"""{"schemaVersion":2,"manifests":[],"x":{{new string('[', 1_000_000)}}{{new string(']', 1_000_000)}}}""");
+        foreach (var manifest in (Content[])[wide, deep])
+        {
+            (await repository.TryPushManifestAsync(manifest, "v1")).MustBe(HttpStatusCode.BadRequest, "MANIFEST_INVALID");
+        }
     }
 
     [Theory]
@@ -226,7 +255,8 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     [InlineData("a:cdef")]
     [InlineData("sha256:abc")]
     [InlineData("a%2Fb")]
-    [InlineData("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
+    [InlineData(
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
     public async Task What_is_neither_tag_nor_digest_names_no_manifest_and_is_refused_as_the_name_of_a_new_one(string reference)
     {
         var repository = registry.New();
@@ -280,7 +310,11 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
         await repository.TryPushManifestAsync(manifest, $"{manifest.Digest}?tag=a&tag=b");
         await repository.PushManifestAsync(other, "c");
         (await repository.DeleteAsync($"manifests/{manifest.Digest}")).MustBe(HttpStatusCode.Accepted);
-        foreach (var reference in (string[])["a", "b", manifest.Digest]) (await repository.GetAsync($"manifests/{reference}")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
+        foreach (var reference in (string[])["a", "b", manifest.Digest])
+        {
+            (await repository.GetAsync($"manifests/{reference}")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
+        }
+
         Assert.Equal(["c"], (await repository.GetAsync("tags/list")).Json.GetProperty("tags").EnumerateArray().Select(t => t.GetString()));
         (await repository.GetAsync("manifests/c")).MustBe(HttpStatusCode.OK);
         await repository.PushManifestAsync(manifest, "a");
@@ -291,11 +325,14 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     {
         var repository = registry.New();
         var manifest = await repository.PushManifestAsync(Manifest.Empty(), "v1");
-        var unchanged = (await repository.GetAsync("manifests/v1", ("If-None-Match", $"\"{manifest.Digest}\""))).MustBe(HttpStatusCode.NotModified);
+        var unchanged = (await repository.GetAsync("manifests/v1", ("If-None-Match", $"\"{manifest.Digest}\""))).MustBe(
+            HttpStatusCode.NotModified);
         Assert.Empty(unchanged.Body);
         Assert.Equal(manifest.Digest, unchanged["Docker-Content-Digest"]);
         var next = await repository.PushManifestAsync(Manifest.Empty(), "v1");
-        Assert.Equal(next.Bytes, (await repository.GetAsync("manifests/v1", ("If-None-Match", $"\"{manifest.Digest}\""))).MustBe(HttpStatusCode.OK).Body);
+        Assert.Equal(
+            next.Bytes, (await repository.GetAsync("manifests/v1", ("If-None-Match", $"\"{manifest.Digest}\""))).MustBe(
+                HttpStatusCode.OK).Body);
     }
 
     [Fact]
@@ -304,7 +341,8 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
         var repository = registry.New();
         var first = Manifest.Empty();
         (await repository.TryPushManifestAsync(first, "v1", Manifest.Index, ("If-None-Match", "*"))).MustBe(HttpStatusCode.Created);
-        (await repository.TryPushManifestAsync(Manifest.Empty(), "v1", Manifest.Index, ("If-None-Match", "*"))).MustBe(HttpStatusCode.PreconditionFailed, "PRECONDITION_FAILED");
+        (await repository.TryPushManifestAsync(Manifest.Empty(), "v1", Manifest.Index, ("If-None-Match", "*"))).MustBe(
+            HttpStatusCode.PreconditionFailed, "PRECONDITION_FAILED");
         Assert.Equal(first.Bytes, (await repository.GetAsync("manifests/v1")).Body);
     }
 
@@ -313,12 +351,16 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     {
         var repository = registry.New();
         var (one, two, three) = (Manifest.Empty(), Manifest.Empty(), Manifest.Empty());
-        (await repository.TryPushManifestAsync(one, "v1", Manifest.Index, ("If-Match", $"\"{one.Digest}\""))).MustBe(HttpStatusCode.PreconditionFailed, "PRECONDITION_FAILED");
+        (await repository.TryPushManifestAsync(one, "v1", Manifest.Index, ("If-Match", $"\"{one.Digest}\""))).MustBe(
+            HttpStatusCode.PreconditionFailed, "PRECONDITION_FAILED");
         await repository.PushManifestAsync(one, "v1");
-        (await repository.TryPushManifestAsync(two, "v1", Manifest.Index, ("If-Match", $"\"{one.Digest}\""))).MustBe(HttpStatusCode.Created);
-        (await repository.TryPushManifestAsync(three, "v1", Manifest.Index, ("If-Match", $"\"{one.Digest}\""))).MustBe(HttpStatusCode.PreconditionFailed, "PRECONDITION_FAILED");
+        (await repository.TryPushManifestAsync(two, "v1", Manifest.Index, ("If-Match", $"\"{one.Digest}\""))).MustBe(
+            HttpStatusCode.Created);
+        (await repository.TryPushManifestAsync(three, "v1", Manifest.Index, ("If-Match", $"\"{one.Digest}\""))).MustBe(
+            HttpStatusCode.PreconditionFailed, "PRECONDITION_FAILED");
         (await repository.HeadAsync($"manifests/{three.Digest}")).MustBe(HttpStatusCode.NotFound);
-        (await repository.DeleteAsync("manifests/v1", ("If-Match", $"\"{one.Digest}\""))).MustBe(HttpStatusCode.PreconditionFailed, "PRECONDITION_FAILED");
+        (await repository.DeleteAsync("manifests/v1", ("If-Match", $"\"{one.Digest}\""))).MustBe(
+            HttpStatusCode.PreconditionFailed, "PRECONDITION_FAILED");
         Assert.Equal(two.Bytes, (await repository.GetAsync("manifests/v1")).Body);
         (await repository.DeleteAsync("manifests/v1", ("If-Match", $"\"{two.Digest}\""))).MustBe(HttpStatusCode.Accepted);
     }
@@ -329,7 +371,8 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
         var repository = registry.New();
         var (one, two) = (Manifest.Empty(), Manifest.Empty());
         await repository.PushManifestAsync(one, "taken");
-        (await repository.TryPushManifestAsync(two, $"{two.Digest}?tag=free&tag=taken", Manifest.Index, ("If-None-Match", "*"))).MustBe(HttpStatusCode.PreconditionFailed, "PRECONDITION_FAILED");
+        (await repository.TryPushManifestAsync(two, $"{two.Digest}?tag=free&tag=taken", Manifest.Index, ("If-None-Match", "*"))).MustBe(
+            HttpStatusCode.PreconditionFailed, "PRECONDITION_FAILED");
         (await repository.HeadAsync("manifests/free")).MustBe(HttpStatusCode.NotFound);
         Assert.Equal(one.Bytes, (await repository.GetAsync("manifests/taken")).Body);
     }
@@ -340,7 +383,9 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     public async Task Of_many_who_compare_and_swap_at_once_exactly_one_wins(bool isNew)
     {
         var repository = registry.New();
-        var condition = isNew ? ("If-None-Match", "*") : ("If-Match", $"\"{(await repository.PushManifestAsync(Manifest.Empty(), "v1")).Digest}\"");
+        var condition = isNew
+            ? ("If-None-Match", "*")
+            : ("If-Match", $"\"{(await repository.PushManifestAsync(Manifest.Empty(), "v1")).Digest}\"");
         var contenders = Enumerable.Range(0, 16).Select(_ => Manifest.Empty()).ToList();
         var answers = await Task.WhenAll(contenders.Select(m => repository.TryPushManifestAsync(m, "v1", Manifest.Index, condition)));
         var winner = Assert.Single(answers, a => a.Status == HttpStatusCode.Created);
@@ -355,8 +400,10 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
         var manifests = Enumerable.Range(0, 16).Select(_ => Manifest.Empty()).ToList();
         await Task.WhenAll(manifests.Select(m => repository.PushManifestAsync(m, "latest")));
 
-        var history = registry.Host.Services.GetRequiredService<TagStore>().History(RepositoryName.TryParse(repository.Name, out var name) ? name : default, "latest");
-        Assert.Equal(manifests.Select(m => m.Digest).Order(StringComparer.Ordinal), history.Select(h => h.NewDigest).Order(StringComparer.Ordinal));
+        var history = registry.Host.Services.GetRequiredService<TagStore>()
+            .History(RepositoryName.TryParse(repository.Name, out var name) ? name : default, "latest");
+        Assert.Equal(
+            manifests.Select(m => m.Digest).Order(StringComparer.Ordinal), history.Select(h => h.NewDigest).Order(StringComparer.Ordinal));
         Assert.Equal(history.Skip(1).Select(h => h.NewDigest).Append(null), history.Select(h => h.OldDigest));
         Assert.Equal(history[0].NewDigest, (await repository.GetAsync("manifests/latest"))["Docker-Content-Digest"]);
     }
@@ -405,13 +452,16 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
 
     private static Content OfSize(int size)
     {
-        var start = $$"""{"schemaVersion":2,"manifests":[],"annotations":{"unique":"{{System.Security.Cryptography.RandomNumberGenerator.GetHexString(32)}}","x":" """;
+        var start =
+            $$"""{"schemaVersion":2,"manifests":[],"annotations":{"unique":"{{System.Security.Cryptography.RandomNumberGenerator.GetHexString(32)}}","x":" """;
         return Content.Text(start + new string('x', size - start.Length - 3) + "\"}}");
     }
 
     private static Task<Answer> PutAsync(Repository repository, Content manifest, bool isChunked)
     {
         var content = new ByteArrayContent(manifest.Bytes);
-        return repository.SendAsync(HttpMethod.Put, "manifests/large", content, [("Content-Type", Manifest.Index), .. isChunked ? [("Transfer-Encoding", "chunked")] : ((string, string)[])[]]);
+        return repository.SendAsync(
+            HttpMethod.Put, "manifests/large", content,
+            [("Content-Type", Manifest.Index), .. isChunked ? [("Transfer-Encoding", "chunked")] : ((string, string)[])[]]);
     }
 }

@@ -62,17 +62,21 @@ public sealed class ManifestReceiverTests
     {
         var connection = await RawConnection.OpenAsync(host.Client);
         var token = host.Tokens.Make(account, "repository:some/repo:push");
-        await connection.WriteAsync($"PUT /v2/some/repo/manifests/stalled HTTP/1.1\r\nHost: registry\r\nAuthorization: Bearer {token}\r\nContent-Length: {64 * Kilobyte}\r\n\r\n");
+        await connection.WriteAsync(
+            $"PUT /v2/some/repo/manifests/stalled HTTP/1.1\r\nHost: registry\r\nAuthorization: Bearer {token}\r\nContent-Length: "
+            + $"{64 * Kilobyte}\r\n\r\n");
         await connection.WriteAsync(new byte[kilobytes * Kilobyte]);
         return connection;
     }
 
     private static Task<Answer> PutAsync(RegistryHost host, string account, int kilobytes)
     {
-        var manifest = Content.Text($$"""{"schemaVersion":2,"mediaType":"{{Manifest.Index}}","manifests":[],"annotations":{"x":"{{new string('x', kilobytes * Kilobyte)}}"} }""");
+        var manifest = Content.Text(
+            $$"""{"schemaVersion":2,"mediaType":"{{Manifest.Index}}","manifests":[],"annotations":{"x":"{{new string('x', kilobytes * Kilobyte)}}"} }""");
         return new Repository(host, "some/repo", account).TryPushManifestAsync(manifest, "whole");
     }
 
     private static Task ExpectAsync(BodyBudget budget, Func<long, bool> condition) =>
-        Eventually.TrueAsync(() => Task.FromResult(condition(budget.InUse)), TimeSpan.FromSeconds(60), () => $"{budget.InUse} bytes are in use");
+        Eventually.TrueAsync(
+            () => Task.FromResult(condition(budget.InUse)), TimeSpan.FromSeconds(60), () => $"{budget.InUse} bytes are in use");
 }

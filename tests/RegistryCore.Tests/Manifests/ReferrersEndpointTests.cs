@@ -14,7 +14,10 @@ public sealed class ReferrersEndpointTests(SharedRegistry registry) : IClassFixt
         {
             var answer = (await repository.GetAsync($"referrers/{Content.Random().Digest}")).MustBe(HttpStatusCode.OK);
             Assert.Equal(Manifest.Index, answer["Content-Type"]);
-            Assert.Equal((2, Manifest.Index, 0), (answer.Json.GetProperty("schemaVersion").GetInt32(), answer.Json.GetProperty("mediaType").GetString(), answer.Json.GetProperty("manifests").GetArrayLength()));
+            Assert.Equal(
+                (2, Manifest.Index, 0),
+                (answer.Json.GetProperty("schemaVersion").GetInt32(), answer.Json.GetProperty("mediaType")
+                    .GetString(), answer.Json.GetProperty("manifests").GetArrayLength()));
         }
     }
 
@@ -29,7 +32,9 @@ public sealed class ReferrersEndpointTests(SharedRegistry registry) : IClassFixt
         Assert.Equal(signature.Digest, entry.GetProperty("digest").GetString());
         Assert.Equal(signature.Size, entry.GetProperty("size").GetInt64());
         Assert.Equal("example/signature", entry.GetProperty("artifactType").GetString());
-        Assert.Equal(JsonDocument.Parse(signature.Bytes).RootElement.GetProperty("annotations").ToString(), entry.GetProperty("annotations").ToString());
+        Assert.Equal(
+            JsonDocument.Parse(signature.Bytes).RootElement.GetProperty("annotations").ToString(),
+            entry.GetProperty("annotations").ToString());
     }
 
     [Fact]
@@ -37,7 +42,8 @@ public sealed class ReferrersEndpointTests(SharedRegistry registry) : IClassFixt
     {
         var repository = registry.New();
         var (config, subject) = (await repository.PushBlobAsync(), Content.Random());
-        await repository.PushManifestAsync(Manifest.OfImage(config, [], $$""","subject":{{subject.Descriptor(Manifest.Image)}}"""), "v1", Manifest.Image);
+        await repository.PushManifestAsync(
+            Manifest.OfImage(config, [], $$""","subject":{{subject.Descriptor(Manifest.Image)}}"""), "v1", Manifest.Image);
         var entry = Assert.Single(await ListAsync(repository, subject.Digest));
         Assert.Equal(Manifest.Config, entry.GetProperty("artifactType").GetString());
         Assert.False(entry.TryGetProperty("annotations", out _));
@@ -48,8 +54,10 @@ public sealed class ReferrersEndpointTests(SharedRegistry registry) : IClassFixt
     {
         var repository = registry.New();
         var subject = Content.Random();
-        await repository.PushManifestAsync(Manifest.OfIndex([], $$""","subject":{{subject.Descriptor(Manifest.Image)}},"annotations":{"a":"\ud800"}"""));
-        Assert.Equal("""{"a":"\ud800"}""", Assert.Single(await ListAsync(repository, subject.Digest)).GetProperty("annotations").GetRawText());
+        await repository.PushManifestAsync(
+            Manifest.OfIndex([], $$""","subject":{{subject.Descriptor(Manifest.Image)}},"annotations":{"a":"\ud800"}"""));
+        Assert.Equal(
+            """{"a":"\ud800"}""", Assert.Single(await ListAsync(repository, subject.Digest)).GetProperty("annotations").GetRawText());
     }
 
     [Fact]
@@ -99,7 +107,9 @@ public sealed class ReferrersEndpointTests(SharedRegistry registry) : IClassFixt
         var subject = Content.Random();
         for (var i = 0; i < 5; i++)
         {
-            await repository.PushManifestAsync(Manifest.OfIndex([], $$""","subject":{{Content.Descriptor(Manifest.Image, subject.Digest, 7)}},"annotations":{"n{{i}}":"{{new string('a', 1_500_000)}}"}"""));
+            await repository.PushManifestAsync(
+                Manifest.OfIndex(
+                    [], $$""","subject":{{Content.Descriptor(Manifest.Image, subject.Digest, 7)}},"annotations":{"n{{i}}":"{{new string('a', 1_500_000)}}"}"""));
         }
 
         var sizes = new List<int>();
@@ -120,8 +130,10 @@ public sealed class ReferrersEndpointTests(SharedRegistry registry) : IClassFixt
         var subject = Content.Random().Digest;
         var known = await repository.PushManifestAsync(Manifest.OfReferrer(subject));
         var old = await repository.PushManifestAsync(Manifest.Empty());
-        await repository.PushManifestAsync(Manifest.OfIndex([old.Descriptor(Manifest.Index), known.Descriptor(Manifest.Index)]), subject.Replace(':', '-'));
-        Assert.Equal(new[] { known.Digest, old.Digest }.Order(StringComparer.Ordinal), Digests(await repository.GetAsync($"referrers/{subject}")));
+        await repository.PushManifestAsync(
+            Manifest.OfIndex([old.Descriptor(Manifest.Index), known.Descriptor(Manifest.Index)]), subject.Replace(':', '-'));
+        Assert.Equal(
+            new[] { known.Digest, old.Digest }.Order(StringComparer.Ordinal), Digests(await repository.GetAsync($"referrers/{subject}")));
     }
 
     [Fact]
@@ -140,8 +152,11 @@ public sealed class ReferrersEndpointTests(SharedRegistry registry) : IClassFixt
         var subject = Content.Random();
         var signature = await repository.PushManifestAsync(Manifest.OfReferrer(subject.Digest512));
         var fallback = await repository.PushManifestAsync(Manifest.Empty());
-        await repository.PushManifestAsync(Manifest.OfIndex([fallback.Descriptor(Manifest.Index)]), subject.Digest512.Replace(':', '-')[..128]);
-        Assert.Equal(new[] { signature.Digest, fallback.Digest }.Order(StringComparer.Ordinal), Digests(await repository.GetAsync($"referrers/{subject.Digest512}")));
+        await repository.PushManifestAsync(
+            Manifest.OfIndex([fallback.Descriptor(Manifest.Index)]), subject.Digest512.Replace(':', '-')[..128]);
+        Assert.Equal(
+            new[] { signature.Digest, fallback.Digest }.Order(StringComparer.Ordinal),
+            Digests(await repository.GetAsync($"referrers/{subject.Digest512}")));
         Assert.Empty(await ListAsync(repository, subject.Digest));
     }
 
@@ -169,5 +184,6 @@ public sealed class ReferrersEndpointTests(SharedRegistry registry) : IClassFixt
     private static async Task<List<JsonElement>> ListAsync(Repository repository, string subject) =>
         [.. (await repository.GetAsync($"referrers/{subject}")).MustBe(HttpStatusCode.OK).Json.GetProperty("manifests").EnumerateArray()];
 
-    private static List<string> Digests(Answer answer) => [.. answer.Json.GetProperty("manifests").EnumerateArray().Select(m => m.GetProperty("digest").GetString()!)];
+    private static List<string> Digests(Answer answer) =>
+        [.. answer.Json.GetProperty("manifests").EnumerateArray().Select(m => m.GetProperty("digest").GetString()!)];
 }

@@ -15,15 +15,20 @@ public sealed partial class WarningTests(SharedRegistry registry) : IClassFixtur
         var repository = registry.New();
         var config = await repository.PushBlobAsync();
         var foreign = Content.Random().Descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar");
-        var manifest = Content.Text($$"""{"schemaVersion":2,"mediaType":"{{Manifest.Image}}","config":{{config.Descriptor(Manifest.Config)}},"layers":[{{foreign}},{{foreign}}]}""");
-        Assert.StartsWith("2 non-distributable layers are not stored here", Text(await repository.TryPushManifestAsync(manifest, "v1", Manifest.Image)), StringComparison.Ordinal);
+        var manifest = Content.Text(
+            $$"""{"schemaVersion":2,"mediaType":"{{Manifest.Image}}","config":{{config.Descriptor(Manifest.Config)}},"layers":[{{foreign}},{{foreign}}]}""");
+        Assert.StartsWith(
+            "2 non-distributable layers are not stored here", Text(await repository.TryPushManifestAsync(manifest, "v1", Manifest.Image)),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_type_that_is_in_no_specification_any_more_is_named()
     {
         var manifest = Content.Text($$"""{"mediaType":"{{Manifest.Artifact}}","artifactType":"example/thing"}""");
-        Assert.Contains(Manifest.Artifact, Text(await registry.New().TryPushManifestAsync(manifest, "v1", Manifest.Artifact)), StringComparison.Ordinal);
+        Assert.Contains(
+            Manifest.Artifact, Text(await registry.New().TryPushManifestAsync(manifest, "v1", Manifest.Artifact)),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -31,7 +36,9 @@ public sealed partial class WarningTests(SharedRegistry registry) : IClassFixtur
     {
         var available = new DriveInfo(registry.Host.Root).AvailableFreeSpace;
         await using var host = await RegistryHost.StartAsync(o => o.FreeSpaceFloor = new ByteSize(available * 2 / 3));
-        Assert.Matches("nearly full: pushes are refused after another [0-9]+ MiB", Text(await new Repository(host, "some/repo").TryPushManifestAsync(Manifest.Empty(), "v1")));
+        Assert.Matches(
+            "nearly full: pushes are refused after another [0-9]+ MiB",
+            Text(await new Repository(host, "some/repo").TryPushManifestAsync(Manifest.Empty(), "v1")));
     }
 
     [Fact]

@@ -32,7 +32,8 @@ public sealed class ByteRangesTests
     [InlineData("bytes=0-0,0-0", 10, "0-0 0-0")]
     [InlineData("bytes=0-1,50-60", 10, "0-1")]
     [InlineData("bytes=0-1,,4-5,", 10, "0-1 4-5")]
-    public void Ranges_are_read_in_the_order_asked_and_cut_to_the_blob(string header, long size, string expected) => Assert.Equal(expected, Written(header, size));
+    public void Ranges_are_read_in_the_order_asked_and_cut_to_the_blob(string header, long size, string expected) =>
+        Assert.Equal(expected, Written(header, size));
 
     [Theory]
     [InlineData("bytes=10-", 10)]
@@ -79,11 +80,13 @@ public sealed class ByteRangesTests
     [Fact]
     public void Every_range_lies_in_the_blob() =>
         Prop.ForAll(Headers.ToArbitrary(), Gen.Choose(0, 20).ToArbitrary(), (header, size) =>
-            ByteRanges.Parse(header, size, Most) is not { } ranges || ranges.All(r => r.First >= 0 && r.Length > 0 && r.Last < size)).Check();
+            ByteRanges.Parse(header, size, Most) is not { } ranges
+            || ranges.All(r => r.First >= 0 && r.Length > 0 && r.Last < size)).Check();
 
     [Fact]
     public void One_range_selects_the_bytes_that_the_words_of_the_RFC_select() =>
-        Prop.ForAll(Gen.Choose(0, 12).ToArbitrary(), Gen.Choose(0, 12).ToArbitrary(), Gen.Choose(0, 10).ToArbitrary(), (first, length, size) =>
+        Prop.ForAll(
+            Gen.Choose(0, 12).ToArbitrary(), Gen.Choose(0, 12).ToArbitrary(), Gen.Choose(0, 10).ToArbitrary(), (first, length, size) =>
         {
             var blob = Enumerable.Range(0, size).ToList();
             return Selected($"bytes={first}-{first + length}", blob).SequenceEqual(blob.Skip(first).Take(length + 1))
@@ -95,7 +98,8 @@ public sealed class ByteRangesTests
     public void A_content_range_names_first_last_and_size() => Assert.Equal("bytes 2-5/10", new ByteRange(2, 5).ContentRange(10));
 
     private static Gen<string> Headers { get; } =
-        Gen.Elements("bytes=", "0", "5", "9", "10", "99999999999999999999", "-", "-", ",", " ", "x").ListOf().Select(parts => "bytes=" + string.Concat(parts));
+        Gen.Elements("bytes=", "0", "5", "9", "10", "99999999999999999999", "-", "-", ",", " ", "x").ListOf()
+        .Select(parts => "bytes=" + string.Concat(parts));
 
     private static IEnumerable<int> Selected(string header, List<int> blob) =>
         ByteRanges.Parse(header, blob.Count, Most)!.SelectMany(r => blob.Where(i => i >= r.First && i <= r.Last));

@@ -39,6 +39,8 @@ public sealed class ChunkRangeTests
 
     [Fact]
     public void What_is_read_has_a_length() =>
-        Prop.ForAll(Gen.Elements("0", "7", "9223372036854775807", "-", "/", "bytes", " ", "=").ListOf().Select(parts => string.Concat(parts)).ToArbitrary(), header =>
+        Prop.ForAll(
+            Gen.Elements("0", "7", "9223372036854775807", "-", "/", "bytes", " ", "=").ListOf().Select(parts => string.Concat(parts))
+            .ToArbitrary(), header =>
             !ChunkRange.TryParse(header, out var range) || (range.First >= 0 && range.Length > 0)).Check();
 }

@@ -53,7 +53,9 @@ public sealed class DigestTests
 
     [Fact]
     public void A_computed_digest_reads_back_as_itself() =>
-        Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), Gen.Elements(HashAlgorithmName.SHA256, HashAlgorithmName.SHA512).ToArbitrary(), (content, algorithm) =>
+        Prop.ForAll(
+            ArbMap.Default.ArbFor<byte[]>(), Gen.Elements(HashAlgorithmName.SHA256, HashAlgorithmName.SHA512).ToArbitrary(),
+            (content, algorithm) =>
         {
             var digest = Digest.Compute(algorithm, content);
             return Digest.TryParse(digest.Value, out var read) && read == digest && digest.Algorithm == algorithm;
@@ -62,8 +64,10 @@ public sealed class DigestTests
     [Fact]
     public void The_digest_of_nothing_is_the_known_one()
     {
-        Assert.Equal("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", Digest.Compute(HashAlgorithmName.SHA256, []).Value);
-        Assert.StartsWith("sha512:cf83e1357eefb8bdf1542850d66d8007", Digest.Compute(HashAlgorithmName.SHA512, []).Value, StringComparison.Ordinal);
+        Assert.Equal(
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", Digest.Compute(HashAlgorithmName.SHA256, []).Value);
+        Assert.StartsWith(
+            "sha512:cf83e1357eefb8bdf1542850d66d8007", Digest.Compute(HashAlgorithmName.SHA512, []).Value, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -74,5 +78,6 @@ public sealed class DigestTests
     [InlineData("SHA512", null)]
     [InlineData("md5", null)]
     [InlineData("blake3", null)]
-    public void An_algorithm_is_named_as_digests_name_it(string? name, string? expected) => Assert.Equal(expected, Digest.ParseAlgorithm(name)?.Name);
+    public void An_algorithm_is_named_as_digests_name_it(string? name, string? expected) =>
+        Assert.Equal(expected, Digest.ParseAlgorithm(name)?.Name);
 }

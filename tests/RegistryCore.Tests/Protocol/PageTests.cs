@@ -53,7 +53,9 @@ public sealed class PageTests
         Prop.ForAll(Gen.Elements("a1>\"\r\n;,&#% é\0".ToCharArray()).ListOf().Select(c => string.Concat(c)).ToArbitrary(), last =>
         {
             var link = new Page(1, "").NextLink("/p", last);
-            return link.Count(c => c == '>') == 1 && link.EndsWith(">; rel=\"next\"", StringComparison.Ordinal) && link.All(c => c is >= ' ' and <= '~')
+            return link.Count(c => c == '>') == 1
+                && link.EndsWith(">; rel=\"next\"", StringComparison.Ordinal)
+                && link.All(c => c is >= ' ' and <= '~')
                 && Uri.UnescapeDataString(link[..link.IndexOf('>', StringComparison.Ordinal)]["</p?n=1&last=".Length..]) == last;
         }).Check();
 }

@@ -55,7 +55,8 @@ public sealed class ReferenceTests
     [InlineData(128, true)]
     [InlineData(129, false)]
     [InlineData(1_000_000, false)]
-    public void A_tag_has_at_most_128_characters(int length, bool accepted) => Assert.Equal(accepted, Reference.TryParse(new string('a', length), out _));
+    public void A_tag_has_at_most_128_characters(int length, bool accepted) =>
+        Assert.Equal(accepted, Reference.TryParse(new string('a', length), out _));
 
     [Fact]
     public void Whatever_is_read_is_a_tag_or_a_digest_and_never_both() =>

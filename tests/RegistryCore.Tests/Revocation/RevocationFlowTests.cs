@@ -29,7 +29,9 @@ public sealed class RevocationFlowTests
         Assert.InRange(since.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(2));
 
         using var refused = await flow.ShowAsync(tokens.North, "north");
-        Assert.Contains("error=\"invalid_token\",error_description=\"the token was revoked\"", refused.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "error=\"invalid_token\",error_description=\"the token was revoked\"", refused.Headers.WwwAuthenticate.ToString(),
+            StringComparison.Ordinal);
         Assert.Contains("the token was revoked", await refused.Content.ReadAsStringAsync(None), StringComparison.Ordinal);
         using var untouched = await flow.ShowAsync(other, "north");
         Assert.Equal(HttpStatusCode.OK, untouched.StatusCode);
@@ -67,9 +69,11 @@ public sealed class RevocationFlowTests
     {
         await using var flow = await FollowedIndex.StartAsync();
         var byPassword = await flow.TokenAsync();
-        using var login = await flow.Index.GetAsync("/token?service=registry&offline_token=true&client_id=docker", "alice", TokenServerHost.AlicePassword);
+        using var login = await flow.Index.GetAsync(
+            "/token?service=registry&offline_token=true&client_id=docker", "alice", TokenServerHost.AlicePassword);
         var refresh = (string)(await login.Content.ReadFromJsonAsync<JsonNode>(None))!["refresh_token"]!;
-        using var form = new FormUrlEncodedContent([new("grant_type", "refresh_token"), new("service", "registry"), new("client_id", "docker"), new("refresh_token", refresh)]);
+        using var form = new FormUrlEncodedContent(
+            [new("grant_type", "refresh_token"), new("service", "registry"), new("client_id", "docker"), new("refresh_token", refresh)]);
         using var refreshed = await flow.Index.Client.PostAsync("/token", form, None);
         var token = (string)(await refreshed.Content.ReadFromJsonAsync<JsonNode>(None))!["access_token"]!;
         await ExpectAsync(flow, token, HttpStatusCode.OK);
@@ -156,7 +160,9 @@ public sealed class RevocationFlowTests
 
         flow.Clock.Advance(FollowedIndex.KeptFor + TimeSpan.FromMinutes(2));
         await flow.RevokeGrantAsync("new");
-        await Eventually.TrueAsync(() => flow.Registry().Service<RevokedTokens>().All.Select(e => e.Value).SequenceEqual(["new"], StringComparer.Ordinal), TimeSpan.FromSeconds(30), () => "the old one is still known");
+        await Eventually.TrueAsync(
+            () => flow.Registry().Service<RevokedTokens>().All.Select(e => e.Value).SequenceEqual(["new"], StringComparer.Ordinal),
+            TimeSpan.FromSeconds(30), () => "the old one is still known");
         await Eventually.TrueAsync(() => flow.RevocationCount == 1, TimeSpan.FromSeconds(30), () => "the old one is still kept");
     }
 
@@ -202,7 +208,8 @@ public sealed class RevocationFlowTests
         using (var refused = await flow.ShowAsync(fresh))
         {
             Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
-            Assert.Contains("the index has not answered for too long", await refused.Content.ReadAsStringAsync(None), StringComparison.Ordinal);
+            Assert.Contains(
+                "the index has not answered for too long", await refused.Content.ReadAsStringAsync(None), StringComparison.Ordinal);
         }
 
         await flow.Registry().RestartAsync();
@@ -226,7 +233,9 @@ public sealed class RevocationFlowTests
         await flow.ExpectReachedAsync(false);
         flow.Connect();
 
-        await Eventually.TrueAsync(() => log.Lines.Any(l => l.Contains("does not accept the credential in", StringComparison.Ordinal)), TimeSpan.FromSeconds(30), () => log.Text);
+        await Eventually.TrueAsync(
+            () => log.Lines.Any(l => l.Contains("does not accept the credential in", StringComparison.Ordinal)), TimeSpan.FromSeconds(30),
+            () => log.Text);
         Assert.DoesNotContain("some-other-credential", log.Text, StringComparison.Ordinal);
         await flow.ShowCredentialAsync("registry", right: true);
         await flow.ExpectReachedAsync();
@@ -240,7 +249,9 @@ public sealed class RevocationFlowTests
         var token = await flow.TokenAsync();
         await ExpectAsync(flow, token, HttpStatusCode.OK);
         var (status, body) = await flow.ReadyAsync();
-        Assert.Equal((200, "ok", false), (status, (string)body["parts"]!["revocationFeed"]!["status"]!, (bool)body["parts"]!["revocationFeed"]!["following"]!));
+        Assert.Equal(
+            (200, "ok", false),
+            (status, (string)body["parts"]!["revocationFeed"]!["status"]!, (bool)body["parts"]!["revocationFeed"]!["following"]!));
     }
 
     private static Task ExpectAsync(FollowedIndex flow, string token, HttpStatusCode status, string service = "registry")
@@ -257,12 +268,15 @@ public sealed class RevocationFlowTests
     }
 
     private static Task ExpectKnownAsync(FollowedIndex flow, int count) =>
-        Eventually.TrueAsync(() => File.Exists(KeptFile(flow)) && Kept(flow, "entries").AsArray().Count == count, TimeSpan.FromSeconds(30), () => $"not {count} are known");
+        Eventually.TrueAsync(
+            () => File.Exists(KeptFile(flow)) && Kept(flow, "entries").AsArray().Count == count, TimeSpan.FromSeconds(30),
+            () => $"not {count} are known");
 
     /// <summary>A token made while the line is cut: the index itself is there for clients.</summary>
     private static Task<string> TokenWithoutIndexAsync(FollowedIndex flow) => flow.TokenAsync();
 
-    private static JsonNode Kept(FollowedIndex flow, string member = "position") => JsonNode.Parse(File.ReadAllText(KeptFile(flow)))![member]!;
+    private static JsonNode Kept(FollowedIndex flow, string member = "position") =>
+        JsonNode.Parse(File.ReadAllText(KeptFile(flow)))![member]!;
 
     private static string KeptFile(FollowedIndex flow) => Path.Combine(flow.Registry().Root, "revocations.json");
 

@@ -52,7 +52,8 @@ public sealed class RevocationFollowerTests
         Assert.IsType<FeedOutcome.Failed>(await line.AskAsync(new FeedPosition("", 0), TimeSpan.Zero, CancellationToken.None));
 
         index.Answer = http => AnswerAsync(http, Answer("e", 9, Entry));
-        var answer = Assert.IsType<FeedOutcome.Answered>(await line.AskAsync(new FeedPosition("", 0), TimeSpan.Zero, CancellationToken.None));
+        var answer = Assert.IsType<FeedOutcome.Answered>(
+            await line.AskAsync(new FeedPosition("", 0), TimeSpan.Zero, CancellationToken.None));
         Assert.Equal((new FeedPosition("e", 9), "id-9"), (answer.Position, Assert.Single(answer.Entries).Value));
     }
 
@@ -84,7 +85,8 @@ public sealed class RevocationFollowerTests
             http.Response.StatusCode = StatusCodes.Status404NotFound;
             return Task.CompletedTask;
         };
-        await Eventually.TrueAsync(() => log.Text.Contains("set registry.revocations.enabled: false", StringComparison.Ordinal), Patience, () => log.Text);
+        await Eventually.TrueAsync(
+            () => log.Text.Contains("set registry.revocations.enabled: false", StringComparison.Ordinal), Patience, () => log.Text);
     }
 
     [Theory]
@@ -102,7 +104,8 @@ public sealed class RevocationFollowerTests
         var file = Path.Combine(registry.Root, "revocations.json");
         await registry.RestartAsync(() => File.WriteAllText(file, content));
         await ExpectKnownAsync(registry, "id-9");
-        await Eventually.TrueAsync(() => File.ReadAllText(file).Contains("id-9", StringComparison.Ordinal), Patience, () => "not written anew");
+        await Eventually.TrueAsync(
+            () => File.ReadAllText(file).Contains("id-9", StringComparison.Ordinal), Patience, () => "not written anew");
     }
 
     private static Task<RegistryHost> StartAsync(StandIn index) => RegistryHost.StartAsync(o =>
@@ -113,7 +116,8 @@ public sealed class RevocationFollowerTests
         o.TokenServer.CredentialFile = o.TokenServer.KeysFile; // the stand-in looks at none
     });
 
-    private static string Answer(string epoch, int sequence, string entries) => $$"""{"epoch":"{{epoch}}","sequence":{{sequence}},"revocations":[{{entries}}],"more":false}""";
+    private static string Answer(string epoch, int sequence, string entries) =>
+        $$"""{"epoch":"{{epoch}}","sequence":{{sequence}},"revocations":[{{entries}}],"more":false}""";
 
     /// <summary>Answers; null holds the question for a moment, as an index that has nothing to tell.</summary>
     private static async Task AnswerAsync(HttpContext http, string? body)
@@ -129,8 +133,11 @@ public sealed class RevocationFollowerTests
         await http.Response.WriteAsync(body, http.RequestAborted);
     }
 
-    private static IEnumerable<string> Known(RegistryHost registry) => registry.Service<RevokedTokens>().All.Select(e => e.Value).Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Known(RegistryHost registry) =>
+        registry.Service<RevokedTokens>().All.Select(e => e.Value).Order(StringComparer.Ordinal);
 
     private static Task ExpectKnownAsync(RegistryHost registry, params string[] values) =>
-        Eventually.TrueAsync(() => Known(registry).SequenceEqual(values, StringComparer.Ordinal), Patience, () => $"known is {string.Join(' ', Known(registry))}");
+        Eventually.TrueAsync(
+            () => Known(registry).SequenceEqual(values, StringComparer.Ordinal), Patience,
+            () => $"known is {string.Join(' ', Known(registry))}");
 }

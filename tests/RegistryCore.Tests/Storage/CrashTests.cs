@@ -24,14 +24,16 @@ public sealed class CrashTests(ITestOutputHelper output)
         FaultPoint.DirectorySynced, FaultPoint.BeforeCommit, FaultPoint.Committed, FaultPoint.UploadEnded,
     ];
 
-    private static readonly FaultPoint[] OfCollections = [FaultPoint.BeforeCommit, FaultPoint.Committed, FaultPoint.RowsCollected, FaultPoint.FileCollected, FaultPoint.LeftoverCollected];
+    private static readonly FaultPoint[] OfCollections = [
+        FaultPoint.BeforeCommit, FaultPoint.Committed, FaultPoint.RowsCollected, FaultPoint.FileCollected, FaultPoint.LeftoverCollected];
 
     [Fact]
     public async Task What_was_acknowledged_survives_a_kill_at_every_point_and_the_rest_heals_by_pushing_again()
     {
         using var folder = new TemporaryDirectory();
         using var tokens = new TokenMaker(TimeProvider.System);
-        var clients = Enumerable.Range(0, Clients).Select(i => new PushLedger($"crash/r{i}", $"crash/r{(i + 1) % Clients}", seed: i)).ToList();
+        var clients = Enumerable.Range(0, Clients).Select(i => new PushLedger($"crash/r{i}", $"crash/r{(i + 1) % Clients}", seed: i))
+            .ToList();
         var random = new Random(7);
         var kills = 1;
         var clock = Stopwatch.StartNew();
@@ -45,7 +47,8 @@ public sealed class CrashTests(ITestOutputHelper output)
             }
         }
 
-        await RunUntilDeathAsync(folder.Root, tokens, clients, (FaultPoint.TouchesWritten, 1), acknowledgedAtKill: int.MaxValue); // comes by time
+        // comes by time
+        await RunUntilDeathAsync(folder.Root, tokens, clients, (FaultPoint.TouchesWritten, 1), acknowledgedAtKill: int.MaxValue);
         for (var i = 0; i < (IsLong ? 200 : 8) && clock.Elapsed < Longest; i++, kills++)
         {
             await RunUntilDeathAsync(folder.Root, tokens, clients, null, acknowledgedAtKill: random.Next(1, 150));
@@ -53,7 +56,9 @@ public sealed class CrashTests(ITestOutputHelper output)
 
         await using var server = await RegistryProcess.ServeAsync(folder.Root, tokens);
         foreach (var client in clients) await client.VerifyAsync(server.Client(tokens, client.Scopes), everything: true);
-        output.WriteLine($"{kills} kills at {OfPushes.Length + 1} points and at random, {clients.Sum(c => c.Acknowledged)} acknowledged requests, {clock.Elapsed.TotalSeconds:0} s");
+        output.WriteLine(
+            $"{kills} kills at {OfPushes.Length + 1} points and at random, {clients.Sum(c => c.Acknowledged)} acknowledged requests, "
+            + $"{clock.Elapsed.TotalSeconds:0} s");
     }
 
     [Fact]
@@ -105,7 +110,8 @@ public sealed class CrashTests(ITestOutputHelper output)
         _ => IsLong ? Enumerable.Range(1, 8) : [1, 3],
     };
 
-    private static async Task RunUntilDeathAsync(string folder, TokenMaker tokens, List<PushLedger> clients, (FaultPoint Point, int Hit)? fault, int acknowledgedAtKill)
+    private static async Task RunUntilDeathAsync(
+        string folder, TokenMaker tokens, List<PushLedger> clients, (FaultPoint Point, int Hit)? fault, int acknowledgedAtKill)
     {
         await using var server = await RegistryProcess.ServeAsync(folder, tokens, fault);
         Assert.True(server.Address is not null, $"The server did not start: {server.Log}");
@@ -171,7 +177,8 @@ public sealed class CrashTests(ITestOutputHelper output)
     }
 
     private static Task<TaskReport> CollectAsync(string folder) =>
-        ControlClient.RunAsync(new RegistryOptions { DataDirectory = folder }, new StorageTask.Gc(DryRun: false), TestContext.Current.CancellationToken);
+        ControlClient.RunAsync(
+            new RegistryOptions { DataDirectory = folder }, new StorageTask.Gc(DryRun: false), TestContext.Current.CancellationToken);
 
     private static void MakeLeftovers(string folder, int count)
     {

@@ -44,8 +44,15 @@ public sealed class DiskFullTests
         Assert.Empty(Directory.GetFiles(Path.Combine(volume.Root, "registry", "uploads")));
 
         await kept.AssertPullableAsync(http, Repository, "kept");
-        foreach (var image in pushed) Assert.Equal(HttpStatusCode.Accepted, await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/blobs/{TestImage.DigestOf(image.Layer)}"));
-        var report = await registry.Services.GetRequiredService<GarbageCollector>().RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
+        foreach (var image in pushed)
+        {
+            Assert.Equal(
+                HttpStatusCode.Accepted,
+                await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/blobs/{TestImage.DigestOf(image.Layer)}"));
+        }
+
+        var report = await registry.Services.GetRequiredService<GarbageCollector>()
+            .RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
         Assert.Equal(pushed.Count, report.Blobs);
 
         await ReadinessAsync(registry, "ok");
@@ -72,7 +79,9 @@ public sealed class DiskFullTests
         await kept.AssertPullableAsync(http, Repository, "kept");
         Assert.Equal(HttpStatusCode.Accepted, await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/kept"));
         Assert.Equal(0, Directory.GetFiles(Path.Combine(volume.Root, "registry", "uploads"), "*.data").Sum(f => new FileInfo(f).Length));
-        Assert.Equal(StoredBlobs.Rows(volume.Root).Select(r => r.Digest).Order(StringComparer.Ordinal), StoredBlobs.Files(volume.Root).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            StoredBlobs.Rows(volume.Root).Select(r => r.Digest).Order(StringComparer.Ordinal),
+            StoredBlobs.Files(volume.Root).Order(StringComparer.Ordinal));
 
         volume.Clear();
         await ReadinessAsync(registry, "ok");
@@ -100,11 +109,16 @@ public sealed class DiskFullTests
             Assert.Equal(HttpStatusCode.Forbidden, await TestImage.PushManifestAsync(http, Repository, "other", images[^1].Manifest));
             foreach (var image in images[..6])
             {
-                Assert.Equal(HttpStatusCode.Accepted, await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/{image.Digest}"));
-                Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Get, $"/v2/{Repository}/manifests/{image.Digest}"));
+                Assert.Equal(
+                    HttpStatusCode.Accepted,
+                    await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/{image.Digest}"));
+                Assert.Equal(
+                    HttpStatusCode.NotFound,
+                    await TestImage.StatusAsync(http, HttpMethod.Get, $"/v2/{Repository}/manifests/{image.Digest}"));
             }
 
-            var report = await registry.Services.GetRequiredService<GarbageCollector>().RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
+            var report = await registry.Services.GetRequiredService<GarbageCollector>()
+                .RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
             Assert.Equal(12, report.Blobs);
             images.RemoveRange(0, 6);
             if (round == 1) break;
@@ -131,8 +145,10 @@ public sealed class DiskFullTests
         await kept.AssertPullableAsync(http, Repository, "kept");
         Assert.Contains("\"freeSpace\":{\"status\":\"degraded\"", await ReadinessAsync(registry, "degraded"), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Forbidden, await TestImage.PushManifestAsync(http, Repository, "other", kept.Manifest));
-        Assert.Equal(HttpStatusCode.Accepted, await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/{dropped.Digest}"));
-        var report = await registry.Services.GetRequiredService<GarbageCollector>().RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
+        Assert.Equal(
+            HttpStatusCode.Accepted, await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/{dropped.Digest}"));
+        var report = await registry.Services.GetRequiredService<GarbageCollector>()
+            .RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
         Assert.Equal(2, report.Blobs);
         await kept.AssertPullableAsync(http, Repository, "kept");
     }
@@ -170,14 +186,20 @@ public sealed class DiskFullTests
         Assert.Equal(HttpStatusCode.Accepted, await PatchAsync(http, session, blob));
         volume.Fill();
 
-        Assert.Equal(HttpStatusCode.Forbidden, await TestImage.StatusAsync(http, HttpMethod.Put, $"{session}?digest={TestImage.DigestOf(blob)}"));
+        Assert.Equal(
+            HttpStatusCode.Forbidden, await TestImage.StatusAsync(http, HttpMethod.Put, $"{session}?digest={TestImage.DigestOf(blob)}"));
         volume.Clear();
         Assert.Empty(StoredBlobs.Files(volume.Root));
-        Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Put, $"{session}?digest={TestImage.DigestOf(blob)}"));
-        Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Get, $"/v2/{Repository}/blobs/{TestImage.DigestOf(blob)}"));
+        Assert.Equal(
+            HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Put, $"{session}?digest={TestImage.DigestOf(blob)}"));
+        Assert.Equal(
+            HttpStatusCode.NotFound,
+            await TestImage.StatusAsync(http, HttpMethod.Get, $"/v2/{Repository}/blobs/{TestImage.DigestOf(blob)}"));
 
         Assert.Equal(HttpStatusCode.Created, await TestImage.PushBlobAsync(http, Repository, blob));
-        Assert.Equal(blob, await http.GetByteArrayAsync(new Uri($"/v2/{Repository}/blobs/{TestImage.DigestOf(blob)}", UriKind.Relative), TestContext.Current.CancellationToken));
+        Assert.Equal(
+            blob, await http.GetByteArrayAsync(
+                new Uri($"/v2/{Repository}/blobs/{TestImage.DigestOf(blob)}", UriKind.Relative), TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -189,7 +211,9 @@ public sealed class DiskFullTests
         await image.PushAsync(http, Repository, "latest");
         File.Delete(StoredBlobs.FileOf(Path.GetDirectoryName(registry.Root)!, TestImage.DigestOf(image.Layer)));
 
-        Assert.Equal(HttpStatusCode.InternalServerError, await TestImage.StatusAsync(http, HttpMethod.Get, $"/v2/{Repository}/blobs/{TestImage.DigestOf(image.Layer)}"));
+        Assert.Equal(
+            HttpStatusCode.InternalServerError,
+            await TestImage.StatusAsync(http, HttpMethod.Get, $"/v2/{Repository}/blobs/{TestImage.DigestOf(image.Layer)}"));
     }
 
     private static Task<RegistryHost> StartAsync(SmallVolume volume, long floor) => RegistryHost.StartAsync(o =>
@@ -201,14 +225,16 @@ public sealed class DiskFullTests
 
     private static async Task<string> BeginAsync(HttpClient http)
     {
-        using var response = await http.PostAsync(new Uri($"/v2/{Repository}/blobs/uploads/", UriKind.Relative), null, TestContext.Current.CancellationToken);
+        using var response = await http.PostAsync(
+            new Uri($"/v2/{Repository}/blobs/uploads/", UriKind.Relative), null, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
         return response.Headers.Location!.ToString();
     }
 
     private static async Task<HttpStatusCode> PatchAsync(HttpClient http, string session, byte[] bytes)
     {
-        using var response = await http.PatchAsync(new Uri(session, UriKind.Relative), new ByteArrayContent(bytes), TestContext.Current.CancellationToken);
+        using var response = await http.PatchAsync(
+            new Uri(session, UriKind.Relative), new ByteArrayContent(bytes), TestContext.Current.CancellationToken);
         if (!response.IsSuccessStatusCode)
         {
             using var json = JsonDocument.Parse(await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken));
@@ -220,7 +246,8 @@ public sealed class DiskFullTests
 
     private static async Task<string> ReadinessAsync(RegistryHost registry, string expected)
     {
-        using var response = await registry.Client.GetAsync(new Uri("/healthz/ready", UriKind.Relative), TestContext.Current.CancellationToken);
+        using var response = await registry.Client.GetAsync(
+            new Uri("/healthz/ready", UriKind.Relative), TestContext.Current.CancellationToken);
         var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.StartsWith($"{{\"status\":\"{expected}\"", text, StringComparison.Ordinal);

@@ -16,7 +16,9 @@ public sealed partial class DurabilityOrderTests
         using var tokens = new TokenMaker(TimeProvider.System);
         var trace = folder["trace"];
         var image = new TestImage(1);
-        string[] strace = ["/usr/bin/strace", "-D", "-f", "-y", "-s", "32", "-o", trace, "-e", "trace=fsync,fdatasync,?rename,?renameat,?renameat2,sendto,sendmsg,write"];
+        string[] strace = [
+            "/usr/bin/strace", "-D", "-f", "-y", "-s", "32", "-o", trace, "-e",
+                "trace=fsync,fdatasync,?rename,?renameat,?renameat2,sendto,sendmsg,write"];
         await using (var server = await RegistryProcess.ServeUnderAsync(strace, folder.Root, tokens))
         {
             Assert.SkipWhen(server.Address is null, $"strace cannot trace here: {server.Log}");
@@ -30,7 +32,9 @@ public sealed partial class DurabilityOrderTests
         var events = Events(await File.ReadAllLinesAsync(trace, TestContext.Current.CancellationToken));
         var layer = TestImage.DigestOf(image.Layer)[7..];
         var blobFolder = $"/blobs/sha256/{layer[..2]}";
-        var renamed = events.FindIndex(e => e.Name.StartsWith("rename", StringComparison.Ordinal) && e.Text.Contains($"{blobFolder}/{layer}\"", StringComparison.Ordinal));
+        var renamed = events.FindIndex(
+            e => e.Name.StartsWith("rename", StringComparison.Ordinal)
+            && e.Text.Contains($"{blobFolder}/{layer}\"", StringComparison.Ordinal));
         Assert.True(renamed > 0, string.Join('\n', events));
 
         var source = UploadFile().Match(events[renamed].Text).Value;
@@ -53,7 +57,10 @@ public sealed partial class DurabilityOrderTests
         foreach (var match in lines.Select(l => Line().Match(l)).Where(m => m.Success))
         {
             var (thread, text) = (match.Groups["thread"].Value, match.Groups["text"].Value);
-            if (text.StartsWith("<... ", StringComparison.Ordinal)) text = begun.Remove(thread, out var beginning) ? beginning + text : text;
+            if (text.StartsWith("<... ", StringComparison.Ordinal))
+            {
+                text = begun.Remove(thread, out var beginning) ? beginning + text : text;
+            }
             else if (text.Contains("<unfinished", StringComparison.Ordinal) && !text.Contains("HTTP/1.1", StringComparison.Ordinal))
             {
                 begun[thread] = text;
@@ -66,9 +73,11 @@ public sealed partial class DurabilityOrderTests
         return events;
     }
 
-    private static bool IsSync((string Name, string Text) call, string path) => call.Name is "fsync" or "fdatasync" && call.Text.Contains(path, StringComparison.Ordinal);
+    private static bool IsSync((string Name, string Text) call, string path) =>
+        call.Name is "fsync" or "fdatasync" && call.Text.Contains(path, StringComparison.Ordinal);
 
-    private static bool IsAnswer((string Name, string Text) call, int status) => call.Text.Contains($"HTTP/1.1 {status}", StringComparison.Ordinal);
+    private static bool IsAnswer((string Name, string Text) call, int status) =>
+        call.Text.Contains($"HTTP/1.1 {status}", StringComparison.Ordinal);
 
     [GeneratedRegex(@"^(?<thread>\d+) +(?<text>.*)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Line();

@@ -27,7 +27,8 @@ public sealed class GarbageInterleavingTests(ITestOutputHelper output)
 
     private static readonly string[] Repositories = ["gc/a", "gc/b"];
 
-    private static readonly byte[][] Blobs = [.. Enumerable.Range(0, 12).Select(i => Encoding.UTF8.GetBytes($"blob {i} " + new string((char)('a' + i), i * 500)))];
+    private static readonly byte[][] Blobs = [
+        .. Enumerable.Range(0, 12).Select(i => Encoding.UTF8.GetBytes($"blob {i} " + new string((char)('a' + i), i * 500)))];
 
     [Fact]
     public async Task What_a_client_was_told_exists_is_there_for_its_manifest_whatever_the_collector_does()
@@ -58,7 +59,8 @@ public sealed class GarbageInterleavingTests(ITestOutputHelper output)
         Assert.True(removed.Links > world.Pushed / 10, $"Only {removed.Links} links were collected: the test did not test much.");
         Assert.True(removed.Blobs > 0 && removed.Manifests > 0);
         output.WriteLine($"{world.Pushed} pushes, {world.Reused} blobs reused after an existence check, {world.Mounted} mounted; "
-            + $"{world.Collections} collections took {removed.Links} links, {removed.Blobs} blobs, {removed.Manifests} manifests; the clock was turned {world.Turns} times");
+            + $"{world.Collections} collections took {removed.Links} links, {removed.Blobs} blobs, {removed.Manifests} manifests; the "
+            + $"clock was turned {world.Turns} times");
 
         async Task<CollectionReport> CollectAsync(RegistryHost host, CancellationToken end)
         {
@@ -68,7 +70,9 @@ public sealed class GarbageInterleavingTests(ITestOutputHelper output)
             {
                 await Task.Yield();
                 var report = await collector.RunAsync(isDryRun: false, CancellationToken.None);
-                sum = sum with { Manifests = sum.Manifests + report.Manifests, Links = sum.Links + report.Links, Blobs = sum.Blobs + report.Blobs };
+                sum =
+                    sum with { Manifests = sum.Manifests + report.Manifests, Links = sum.Links + report.Links,
+                        Blobs = sum.Blobs + report.Blobs };
                 world.Collections++;
             }
 
@@ -76,7 +80,9 @@ public sealed class GarbageInterleavingTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>Turns the clock by a second whenever no client's unfinished push began so long ago that the grace period would be over.</summary>
+    /// <summary>
+    /// Turns the clock by a second whenever no client's unfinished push began so long ago that the grace period would be over.
+    /// </summary>
     private static async Task TurnClockAsync(RegistryHost registry, World world, CancellationToken end)
     {
         while (!end.IsCancellationRequested)
@@ -102,10 +108,23 @@ public sealed class GarbageInterleavingTests(ITestOutputHelper output)
                 foreach (var blob in blobs) await EnsureBlobAsync(http, world, repository, blob, random);
                 var manifest = Manifest(blobs, $"{index}-{random.Next(20)}");
                 var digest = DigestOf(manifest);
-                await SendAsync(http, HttpMethod.Put, $"/v2/{repository}/manifests/{(random.Next(3) == 0 ? digest : $"c{index}")}", manifest, HttpStatusCode.Created);
-                foreach (var blob in blobs) Assert.Equal(blob, await SendAsync(http, HttpMethod.Get, $"/v2/{repository}/blobs/{DigestOf(blob)}", null, HttpStatusCode.OK));
-                Assert.Equal(manifest, await SendAsync(http, HttpMethod.Get, $"/v2/{repository}/manifests/{digest}", null, HttpStatusCode.OK));
-                if (random.Next(2) == 0) await SendAsync(http, HttpMethod.Delete, $"/v2/{repository}/manifests/{digest}", null, HttpStatusCode.Accepted, HttpStatusCode.NotFound);
+                await SendAsync(
+                    http, HttpMethod.Put, $"/v2/{repository}/manifests/{(random.Next(3) == 0 ? digest : $"c{index}")}", manifest,
+                    HttpStatusCode.Created);
+                foreach (var blob in blobs)
+                {
+                    Assert.Equal(
+                        blob, await SendAsync(http, HttpMethod.Get, $"/v2/{repository}/blobs/{DigestOf(blob)}", null, HttpStatusCode.OK));
+                }
+
+                Assert.Equal(
+                    manifest, await SendAsync(http, HttpMethod.Get, $"/v2/{repository}/manifests/{digest}", null, HttpStatusCode.OK));
+                if (random.Next(2) == 0)
+                {
+                    await SendAsync(
+                        http, HttpMethod.Delete, $"/v2/{repository}/manifests/{digest}", null, HttpStatusCode.Accepted,
+                        HttpStatusCode.NotFound);
+                }
             }
         }
     }
@@ -122,7 +141,8 @@ public sealed class GarbageInterleavingTests(ITestOutputHelper output)
         if (random.Next(2) == 0)
         {
             var other = Repositories.First(r => r != repository);
-            if (await StatusAsync(http, HttpMethod.Post, $"/v2/{repository}/blobs/uploads/?mount={digest}&from={other}") == HttpStatusCode.Created)
+            if (await StatusAsync(
+                http, HttpMethod.Post, $"/v2/{repository}/blobs/uploads/?mount={digest}&from={other}") == HttpStatusCode.Created)
             {
                 Interlocked.Increment(ref world.Mounted);
                 return;
@@ -140,10 +160,18 @@ public sealed class GarbageInterleavingTests(ITestOutputHelper output)
         return response.StatusCode;
     }
 
-    private static async Task<byte[]> SendAsync(HttpClient http, HttpMethod method, string path, byte[]? content, params HttpStatusCode[] expected)
+    private static async Task<byte[]> SendAsync(
+        HttpClient http, HttpMethod method, string path, byte[]? content, params HttpStatusCode[] expected)
     {
         using var request = new HttpRequestMessage(method, path);
-        if (content is not null) request.Content = new ByteArrayContent(content) { Headers = { ContentType = new MediaTypeHeaderValue(path.Contains("/manifests/", StringComparison.Ordinal) ? ManifestType : "application/octet-stream") } };
+        if (content is not null)
+        {
+            request.Content = new ByteArrayContent(
+                content) { Headers =
+                    { ContentType = new MediaTypeHeaderValue(
+                        path.Contains("/manifests/", StringComparison.Ordinal) ? ManifestType : "application/octet-stream") } };
+        }
+
         using var response = await http.SendAsync(request, TestContext.Current.CancellationToken);
         var body = await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
         Assert.True(expected.Contains(response.StatusCode), $"{method} {path}: {response.StatusCode} {Encoding.UTF8.GetString(body)}");
@@ -165,7 +193,8 @@ public sealed class GarbageInterleavingTests(ITestOutputHelper output)
         ["annotations"] = new JsonObject { ["note"] = note },
     }.ToJsonString());
 
-    private static JsonObject Descriptor(string type, byte[] blob) => new() { ["mediaType"] = type, ["digest"] = DigestOf(blob), ["size"] = blob.Length };
+    private static JsonObject Descriptor(string type, byte[] blob) =>
+        new() { ["mediaType"] = type, ["digest"] = DigestOf(blob), ["size"] = blob.Length };
 
     private static string DigestOf(byte[] bytes) => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(bytes));
 

@@ -22,7 +22,9 @@ public sealed class MemoryTests(ITestOutputHelper output)
         var statuses = await Task.WhenAll(Enumerable.Range(0, Pushes).Select(async i =>
         {
             using var content = new GeneratedContent(i, size);
-            using var response = await http.PostAsync(new Uri($"/v2/memory/repo/blobs/uploads/?digest={content.Digest}", UriKind.Relative), content, TestContext.Current.CancellationToken);
+            using var response = await http.PostAsync(
+                new Uri($"/v2/memory/repo/blobs/uploads/?digest={content.Digest}", UriKind.Relative), content,
+                TestContext.Current.CancellationToken);
             return response.StatusCode;
         }));
 

@@ -17,22 +17,29 @@ public sealed class NeededContentTests
         var (image, child) = (new TestImage(1), new TestImage(2));
         await image.PushAsync(http, "some/repo", "v1");
         await child.PushAsync(http, "some/repo");
-        Assert.Equal(HttpStatusCode.Created, await TestImage.PushManifestAsync(http, "some/repo", "multi", TestImage.Index(child.Digest), TestImage.IndexType));
+        Assert.Equal(
+            HttpStatusCode.Created,
+            await TestImage.PushManifestAsync(http, "some/repo", "multi", TestImage.Index(child.Digest), TestImage.IndexType));
         Assert.Equal(0, (await RegistryProcess.RunAsync(null, "scrub", "--data", folder.Root)).Status);
 
-        Assert.Contains($"the tag v1 ({image.Digest}) needs", await WarningAsync($"blobs/{TestImage.DigestOf(image.Layer)}"), StringComparison.Ordinal);
+        Assert.Contains(
+            $"the tag v1 ({image.Digest}) needs", await WarningAsync($"blobs/{TestImage.DigestOf(image.Layer)}"), StringComparison.Ordinal);
         Assert.Contains("the tag multi", await WarningAsync($"manifests/{child.Digest}"), StringComparison.Ordinal);
         Assert.Equal("", await WarningAsync("manifests/v1"));
-        Assert.Equal(HttpStatusCode.Created, await TestImage.PushManifestAsync(http, "some/repo", "copy", TestImage.Index(), TestImage.IndexType));
+        Assert.Equal(
+            HttpStatusCode.Created, await TestImage.PushManifestAsync(http, "some/repo", "copy", TestImage.Index(), TestImage.IndexType));
 
         var scrub = await RegistryProcess.RunAsync(null, "scrub", "--data", folder.Root);
         Assert.Equal(1, scrub.Status);
-        Assert.Contains($"some/repo: the tag multi ({TestImage.DigestOf(TestImage.Index(child.Digest))}) needs {child.Digest}, which is gone", scrub.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"some/repo: the tag multi ({TestImage.DigestOf(TestImage.Index(child.Digest))}) needs {child.Digest}, which is gone",
+            scrub.Output, StringComparison.Ordinal);
         Assert.Contains($"needs {TestImage.DigestOf(image.Layer)}, which is gone", scrub.Output, StringComparison.Ordinal);
 
         async Task<string> WarningAsync(string path)
         {
-            using var answer = await http.DeleteAsync(new Uri($"/v2/some/repo/{path}", UriKind.Relative), TestContext.Current.CancellationToken);
+            using var answer = await http.DeleteAsync(
+                new Uri($"/v2/some/repo/{path}", UriKind.Relative), TestContext.Current.CancellationToken);
             Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
             return answer.Headers.TryGetValues("Warning", out var warnings) ? string.Join(',', warnings) : "";
         }
@@ -48,7 +55,8 @@ public sealed class NeededContentTests
         var inner = await repository.PushManifestAsync(Manifest.OfIndex([image.Descriptor(Manifest.Image)]));
         var outer = await repository.PushManifestAsync(Manifest.OfIndex([inner.Descriptor(Manifest.Index)]), "multi");
 
-        foreach (var needed in (string[])[$"blobs/{layer.Digest}", $"blobs/{config.Digest}", $"manifests/{image.Digest}", $"manifests/{inner.Digest}"])
+        foreach (var needed in (string[])[
+            $"blobs/{layer.Digest}", $"blobs/{config.Digest}", $"manifests/{image.Digest}", $"manifests/{inner.Digest}"])
         {
             var refusal = (await repository.DeleteAsync(needed)).MustBe(HttpStatusCode.Conflict, "DENIED");
             Assert.Contains($"the tag multi ({outer.Digest}) needs", refusal.ErrorMessage, StringComparison.Ordinal);
@@ -58,7 +66,10 @@ public sealed class NeededContentTests
         (await repository.DeleteAsync("manifests/multi")).MustBe(HttpStatusCode.Accepted);
         (await repository.DeleteAsync($"manifests/{outer.Digest}")).MustBe(HttpStatusCode.Accepted);
         (await repository.DeleteAsync($"manifests/{inner.Digest}")).MustBe(HttpStatusCode.Accepted);
-        Assert.Contains($"the manifest {image.Digest} needs", (await repository.DeleteAsync($"blobs/{layer.Digest}")).MustBe(HttpStatusCode.Conflict, "DENIED").ErrorMessage, StringComparison.Ordinal);
+        Assert.Contains(
+            $"the manifest {image.Digest} needs",
+            (await repository.DeleteAsync($"blobs/{layer.Digest}")).MustBe(HttpStatusCode.Conflict, "DENIED").ErrorMessage,
+            StringComparison.Ordinal);
         (await repository.DeleteAsync($"manifests/{image.Digest}")).MustBe(HttpStatusCode.Accepted);
         (await repository.DeleteAsync($"blobs/{layer.Digest}")).MustBe(HttpStatusCode.Accepted);
         (await repository.DeleteAsync($"blobs/{layer.Digest}")).MustBe(HttpStatusCode.NotFound, "BLOB_UNKNOWN");
@@ -81,7 +92,8 @@ public sealed class NeededContentTests
         await using var host = await RegistryHost.StartAsync(o => o.GarbageCollection.Every = TimeSpan.Zero);
         var repository = new Repository(host, "some/repo");
         var (config, foreign) = (await repository.PushBlobAsync(), await repository.PushBlobAsync());
-        var manifest = Content.Text($$"""{"schemaVersion":2,"mediaType":"{{Manifest.Image}}","config":{{config.Descriptor(Manifest.Config)}},"layers":[{{foreign.Descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar")}}]}""");
+        var manifest = Content.Text(
+            $$"""{"schemaVersion":2,"mediaType":"{{Manifest.Image}}","config":{{config.Descriptor(Manifest.Config)}},"layers":[{{foreign.Descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar")}}]}""");
         await repository.PushManifestAsync(manifest, "v1", Manifest.Image);
         await AssertKeptAsync();
 
@@ -98,7 +110,8 @@ public sealed class NeededContentTests
             (await new Repository(host, "some/repo").GetAsync($"blobs/{foreign.Digest}")).MustBe(HttpStatusCode.OK);
         }
 
-        Task<CollectionReport> CollectAsync() => host.Service<GarbageCollector>().RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
+        Task<CollectionReport> CollectAsync() =>
+            host.Service<GarbageCollector>().RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -107,10 +120,12 @@ public sealed class NeededContentTests
         await using var host = await RegistryHost.StartAsync();
         var repository = new Repository(host, "some/repo");
         var (config, layer) = (await repository.PushBlobAsync(), await repository.PushBlobAsync());
-        var manifest = Content.Text($$"""{"schemaVersion":2,"config":{{config.Descriptor(Manifest.Config)}},"layers":[{{layer.Descriptor(Manifest.Layer)}}]}""");
+        var manifest = Content.Text(
+            $$"""{"schemaVersion":2,"config":{{config.Descriptor(Manifest.Config)}},"layers":[{{layer.Descriptor(Manifest.Layer)}}]}""");
         await repository.PushManifestAsync(manifest, "v1", Manifest.Image);
 
-        var refusal = (await repository.TryPushManifestAsync(manifest, "v2", Manifest.DockerImage)).MustBe(HttpStatusCode.BadRequest, "MANIFEST_INVALID");
+        var refusal = (await repository.TryPushManifestAsync(manifest, "v2", Manifest.DockerImage)).MustBe(
+            HttpStatusCode.BadRequest, "MANIFEST_INVALID");
         Assert.Contains(Manifest.Image, refusal.ErrorMessage, StringComparison.Ordinal);
         Assert.Equal(Manifest.Image, (await repository.GetAsync("manifests/v1")).MustBe(HttpStatusCode.OK)["Content-Type"]);
         (await repository.GetAsync("manifests/v2")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");

@@ -49,10 +49,18 @@ internal sealed class PushLedger(string repository, string sibling, int seed)
     public async Task VerifyAsync(HttpClient http, bool everything)
     {
         foreach (var digest in everything ? [.. blobs] : unverified.Where(blobs.Contains).ToList()) await VerifyBlobAsync(http, digest);
-        foreach (var (digest, needs) in manifests.Where(m => everything || unverified.Contains(m.Key)).ToList()) await VerifyManifestAsync(http, digest, needs);
+        foreach (var (digest, needs) in manifests.Where(m => everything || unverified.Contains(m.Key)).ToList())
+        {
+            await VerifyManifestAsync(http, digest, needs);
+        }
+
         var names = manifests.Count == 0 && tags.Count == 0 ? [] : await TagsAsync(http);
         foreach (var tag in names) await VerifyTagAsync(http, tag);
-        foreach (var (tag, allowed) in tags) Assert.True(allowed.Contains(null) || names.Contains(tag), $"The tag {tag} of {repository} is lost.");
+        foreach (var (tag, allowed) in tags)
+        {
+            Assert.True(allowed.Contains(null) || names.Contains(tag), $"The tag {tag} of {repository} is lost.");
+        }
+
         unverified.Clear();
     }
 
@@ -92,7 +100,8 @@ internal sealed class PushLedger(string repository, string sibling, int seed)
         switch (random.Next(4))
         {
             case 0:
-                await SendAsync(http, HttpMethod.Post, $"blobs/uploads/?digest={digest}", new ByteArrayContent(bytes), HttpStatusCode.Created);
+                await SendAsync(
+                    http, HttpMethod.Post, $"blobs/uploads/?digest={digest}", new ByteArrayContent(bytes), HttpStatusCode.Created);
                 break;
             case 1:
                 if (await MountAsync(http, digest) is { } offered) await UploadAsync(http, offered, digest, bytes);
@@ -130,10 +139,13 @@ internal sealed class PushLedger(string repository, string sibling, int seed)
         await SendAsync(http, HttpMethod.Put, $"{session}?digest={digest}", null, HttpStatusCode.Created);
     }
 
-    /// <summary>Null when the blob is mounted; otherwise the session that the registry offers instead, to go on with as clients do.</summary>
+    /// <summary>
+    /// Null when the blob is mounted; otherwise the session that the registry offers instead, to go on with as clients do.
+    /// </summary>
     private async Task<string?> MountAsync(HttpClient http, string digest)
     {
-        using var response = await SendAsync(http, HttpMethod.Post, $"blobs/uploads/?mount={digest}&from={sibling}", null, HttpStatusCode.Created, HttpStatusCode.Accepted);
+        using var response = await SendAsync(
+            http, HttpMethod.Post, $"blobs/uploads/?mount={digest}&from={sibling}", null, HttpStatusCode.Created, HttpStatusCode.Accepted);
         return response.StatusCode == HttpStatusCode.Created ? null : SessionOf(response);
     }
 
@@ -143,7 +155,8 @@ internal sealed class PushLedger(string repository, string sibling, int seed)
         return SessionOf(response);
     }
 
-    private static string SessionOf(HttpResponseMessage response) => "blobs/uploads/" + response.Headers.Location!.ToString().Split('/')[^1];
+    private static string SessionOf(HttpResponseMessage response) =>
+        "blobs/uploads/" + response.Headers.Location!.ToString().Split('/')[^1];
 
     private async Task DeleteTagAsync(HttpClient http)
     {
@@ -196,10 +209,13 @@ internal sealed class PushLedger(string repository, string sibling, int seed)
     private static IEnumerable<string> Blobs(byte[] manifest)
     {
         using var json = JsonDocument.Parse(manifest);
-        return [json.RootElement.GetProperty("config").GetProperty("digest").GetString()!, .. json.RootElement.GetProperty("layers").EnumerateArray().Select(l => l.GetProperty("digest").GetString()!)];
+        return [
+            json.RootElement.GetProperty("config").GetProperty("digest").GetString()!,
+                .. json.RootElement.GetProperty("layers").EnumerateArray().Select(l => l.GetProperty("digest").GetString()!)];
     }
 
-    private async Task<HttpResponseMessage> SendAsync(HttpClient http, HttpMethod method, string path, HttpContent? content, params HttpStatusCode[] expected)
+    private async Task<HttpResponseMessage> SendAsync(
+        HttpClient http, HttpMethod method, string path, HttpContent? content, params HttpStatusCode[] expected)
     {
         HttpResponseMessage response;
         try
@@ -213,7 +229,11 @@ internal sealed class PushLedger(string repository, string sibling, int seed)
         }
 
         Acknowledged++;
-        if (!expected.Contains(response.StatusCode)) Assert.Fail($"{method} {repository}/{path}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+        if (!expected.Contains(response.StatusCode))
+        {
+            Assert.Fail($"{method} {repository}/{path}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+        }
+
         return response;
     }
 
@@ -236,7 +256,8 @@ internal sealed class PushLedger(string repository, string sibling, int seed)
     private static ByteArrayContent Chunk(byte[] bytes, int from, int to) =>
         new(bytes[from..to]) { Headers = { ContentRange = null, ContentType = new MediaTypeHeaderValue("application/octet-stream") } };
 
-    private static JsonObject Descriptor(string type, string digest, int size) => new() { ["mediaType"] = type, ["digest"] = digest, ["size"] = size };
+    private static JsonObject Descriptor(string type, string digest, int size) =>
+        new() { ["mediaType"] = type, ["digest"] = digest, ["size"] = size };
 
     private static string DigestOf(byte[] bytes) => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(bytes));
 }

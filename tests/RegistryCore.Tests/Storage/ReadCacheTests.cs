@@ -12,7 +12,8 @@ public sealed class ReadCacheTests : IDisposable
     public async Task A_write_that_failed_may_have_been_committed_and_what_was_read_before_is_forgotten()
     {
         Assert.Equal("old", cache.GetOrRead("a", "k", () => "old", _ => 1));
-        await Assert.ThrowsAsync<IOException>(() => cache.InvalidateAfterAsync("a", Task.FromException<int>(new IOException("after the commit"))));
+        await Assert.ThrowsAsync<IOException>(
+            () => cache.InvalidateAfterAsync("a", Task.FromException<int>(new IOException("after the commit"))));
         Assert.Equal("new", cache.GetOrRead("a", "k", () => "new", _ => 1));
     }
 

@@ -24,7 +24,9 @@ internal sealed class RegistryProcess : IAsyncDisposable
     }
 
     /// <summary>The built program, of the configuration that the tests were built in.</summary>
-    public static string Program { get; } = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "RegistryCore", Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/')), "RegistryCore"));
+    public static string Program { get; } = Path.GetFullPath(
+        Path.Combine(
+            AppContext.BaseDirectory, "..", "..", "RegistryCore", Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/')), "RegistryCore"));
 
     /// <summary>Where it listens; null when it ended before it was ready.</summary>
     public Uri? Address { get; private set; }
@@ -45,24 +47,29 @@ internal sealed class RegistryProcess : IAsyncDisposable
     }
 
     /// <summary>Starts <c>serve</c> and waits until it is ready or has ended.</summary>
-    public static Task<RegistryProcess> ServeAsync(string folder, TokenMaker tokens, (FaultPoint Point, int Hit)? fault = null, params string[] settings) =>
+    public static Task<RegistryProcess> ServeAsync(
+        string folder, TokenMaker tokens, (FaultPoint Point, int Hit)? fault = null, params string[] settings) =>
         ServeUnderAsync([], folder, tokens, fault, settings);
 
     /// <summary>The same, started by another program that becomes the server itself.</summary>
-    public static async Task<RegistryProcess> ServeUnderAsync(string[] starter, string folder, TokenMaker tokens, (FaultPoint Point, int Hit)? fault = null, params string[] settings)
+    public static async Task<RegistryProcess> ServeUnderAsync(
+        string[] starter, string folder, TokenMaker tokens, (FaultPoint Point, int Hit)? fault = null, params string[] settings)
     {
         var (keys, ready) = (Path.Combine(folder, "jwks.json"), Path.Combine(folder, "ready"));
         await File.WriteAllTextAsync(keys, tokens.Jwks);
         File.Delete(ready);
         string[] all = [$"listen={NextAddress()}:0", $"tokenServer.keysFile={keys}", "logLevel=warning", .. settings];
-        var server = Start([.. starter, Program, "serve", "--data", folder, "--ready-file", ready, .. all.SelectMany(s => (string[])["--set", "registry." + s])], fault);
+        var server = Start(
+            [.. starter, Program, "serve", "--data", folder, "--ready-file", ready,
+                .. all.SelectMany(s => (string[])["--set", "registry." + s])], fault);
         await Until(() => File.Exists(ready) || server.HasEnded);
         if (File.Exists(ready)) server.Address = new Uri((await File.ReadAllTextAsync(ready)).Trim());
         return server;
     }
 
     /// <summary>Runs a command to its end.</summary>
-    public static async Task<(int Status, string Output, string Error)> RunAsync((FaultPoint Point, int Hit)? fault, params string[] arguments)
+    public static async Task<(int Status, string Output, string Error)> RunAsync(
+        (FaultPoint Point, int Hit)? fault, params string[] arguments)
     {
         await using var command = Start([Program, .. arguments], fault);
         var output = await command.process.StandardOutput.ReadToEndAsync();
@@ -128,7 +135,8 @@ internal sealed class RegistryProcess : IAsyncDisposable
 
     private static RegistryProcess Start(string[] line, (FaultPoint Point, int Hit)? fault)
     {
-        var start = new ProcessStartInfo(line[0], line[1..]) { RedirectStandardError = true, RedirectStandardOutput = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(
+            line[0], line[1..]) { RedirectStandardError = true, RedirectStandardOutput = true, UseShellExecute = false };
         if (fault is { } armed) start.Environment[Fault.Variable] = $"{armed.Point}:{armed.Hit}";
         start.Environment["DOTNET_TieredPGO"] = "0"; // short lives: no time is spent on measuring for later
         return new RegistryProcess(Process.Start(start)!);

@@ -38,7 +38,11 @@ public sealed class ScrubTests
         }
 
         Assert.Equal(HttpStatusCode.NotFound, await TestImage.PushManifestAsync(http, Repository, "new", broken.Manifest));
-        Assert.Equal(HttpStatusCode.Accepted, await TestImage.StatusAsync(registry.As(Scope, "repository:scrub/other:pull,push"), HttpMethod.Post, $"/v2/scrub/other/blobs/uploads/?mount={digest}&from={Repository}"));
+        Assert.Equal(
+            HttpStatusCode.Accepted,
+            await TestImage.StatusAsync(
+                registry.As(Scope, "repository:scrub/other:pull,push"), HttpMethod.Post,
+                $"/v2/scrub/other/blobs/uploads/?mount={digest}&from={Repository}"));
         await whole.AssertPullableAsync(http, Repository, "whole");
 
         Assert.Equal(HttpStatusCode.Created, await TestImage.PushBlobAsync(http, Repository, broken.Layer));
@@ -69,7 +73,8 @@ public sealed class ScrubTests
         using var http = registry.As(Scope);
         var image = new TestImage(4);
         await image.PushAsync(http, Repository, "latest");
-        await registry.Services.GetRequiredService<RegistryDatabase>().WriteAsync(db => db.Execute("UPDATE manifest_contents SET bytes = zeroblob(10)"));
+        await registry.Services.GetRequiredService<RegistryDatabase>()
+            .WriteAsync(db => db.Execute("UPDATE manifest_contents SET bytes = zeroblob(10)"));
 
         Assert.Equal([image.Digest], (await ScrubAsync(registry)).Damaged);
         Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Head, $"/v2/{Repository}/manifests/latest"));
@@ -83,12 +88,17 @@ public sealed class ScrubTests
         await using var registry = await RegistryHost.StartAsync();
         using var http = registry.As(Scope);
         var blobs = (await StoreAsync(http, 3, 1_000_000)).Order(StringComparer.Ordinal).ToList();
-        var slow = registry.Service<Scrubber>().RunAsync(long.MaxValue, withManifests: false, bytesPerSecond: 1024 * 1024, TestContext.Current.CancellationToken);
-        await Eventually.TrueAsync(async () => await CheckedAsync(registry) > 1, TimeSpan.FromMinutes(1), () => "the first blob was not read");
-        await registry.Service<RegistryDatabase>().WriteAsync(db => db.Execute("UPDATE blobs SET damaged_at = 7 WHERE digest = @digest", new { digest = blobs[0] }));
+        var slow = registry.Service<Scrubber>()
+            .RunAsync(long.MaxValue, withManifests: false, bytesPerSecond: 1024 * 1024, TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(
+            async () => await CheckedAsync(registry) > 1, TimeSpan.FromMinutes(1), () => "the first blob was not read");
+        await registry.Service<RegistryDatabase>()
+            .WriteAsync(db => db.Execute("UPDATE blobs SET damaged_at = 7 WHERE digest = @digest", new { digest = blobs[0] }));
         await slow;
 
-        Assert.Equal(7, registry.Service<RegistryDatabase>().Read(db => db.ExecuteScalar<long?>("SELECT damaged_at FROM blobs WHERE digest = @digest", new { digest = blobs[0] })));
+        Assert.Equal(
+            7, registry.Service<RegistryDatabase>()
+            .Read(db => db.ExecuteScalar<long?>("SELECT damaged_at FROM blobs WHERE digest = @digest", new { digest = blobs[0] })));
     }
 
     [Fact]
@@ -97,8 +107,10 @@ public sealed class ScrubTests
         await using var registry = await RegistryHost.StartAsync();
         using var http = registry.As(Scope);
         var blobs = (await StoreAsync(http, 3, 3_000_000)).Order(StringComparer.Ordinal).ToList();
-        var slow = registry.Service<Scrubber>().RunAsync(long.MaxValue, withManifests: false, bytesPerSecond: 1024 * 1024, TestContext.Current.CancellationToken);
-        await Eventually.TrueAsync(async () => await CheckedAsync(registry) > 1, TimeSpan.FromMinutes(1), () => "the first blob was not read");
+        var slow = registry.Service<Scrubber>()
+            .RunAsync(long.MaxValue, withManifests: false, bytesPerSecond: 1024 * 1024, TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(
+            async () => await CheckedAsync(registry) > 1, TimeSpan.FromMinutes(1), () => "the first blob was not read");
         Damage(FileOf(registry, blobs[0]), "flipped");
 
         Assert.Equal([blobs[0]], (await ScrubAsync(registry)).Damaged);
@@ -115,7 +127,8 @@ public sealed class ScrubTests
         var image = new TestImage(6);
         foreach (var repository in (string[])[Repository, other]) await image.PushAsync(http, repository, "latest");
         await registry.Service<RegistryDatabase>().WriteAsync(db => db.Execute("UPDATE manifest_contents SET bytes = zeroblob(10)"));
-        Assert.Equal(HttpStatusCode.OK, await TestImage.StatusAsync(http, HttpMethod.Get, $"/v2/{other}/manifests/latest")); // which remembers what it read
+        // which remembers what it read
+        Assert.Equal(HttpStatusCode.OK, await TestImage.StatusAsync(http, HttpMethod.Get, $"/v2/{other}/manifests/latest"));
         Damage(FileOf(registry, TestImage.DigestOf(image.Layer)), "flipped");
 
         await image.PushAsync(http, Repository, "latest");
@@ -131,10 +144,15 @@ public sealed class ScrubTests
         var (first, second) = (new TestImage(7), new TestImage(8));
         await first.PushAsync(http, Repository, "latest");
         await second.PushAsync(http, Repository, "latest");
-        await registry.Service<RegistryDatabase>().WriteAsync(db => db.Execute("UPDATE manifest_contents SET bytes = zeroblob(10) WHERE digest = @digest", new { digest = first.Digest }));
+        await registry.Service<RegistryDatabase>()
+            .WriteAsync(
+                db => db.Execute(
+                    "UPDATE manifest_contents SET bytes = zeroblob(10) WHERE digest = @digest", new { digest = first.Digest }));
         await ScrubAsync(registry);
 
-        Assert.Equal(HttpStatusCode.NotFound, await TestImage.PushManifestAsync(http, Repository, "index", TestImage.Index(first.Digest), TestImage.IndexType));
+        Assert.Equal(
+            HttpStatusCode.NotFound,
+            await TestImage.PushManifestAsync(http, Repository, "index", TestImage.Index(first.Digest), TestImage.IndexType));
         var tags = registry.Service<TagStore>();
         Assert.True(TokenContract.RepositoryName.TryParse(Repository, out var name));
         Assert.Equal(new RollbackOutcome.ManifestGone(first.Digest), await tags.RollBackAsync(name, "latest", null, "operator"));
@@ -184,11 +202,14 @@ public sealed class ScrubTests
     private static async Task<int> CheckedAsync(RegistryHost registry)
     {
         var page = await registry.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);
-        return int.Parse(page.Split('\n').Single(line => line.StartsWith("authindex_scrub_checked_total ", StringComparison.Ordinal)).Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
+        return int.Parse(
+            page.Split('\n').Single(line => line.StartsWith("authindex_scrub_checked_total ", StringComparison.Ordinal)).Split(' ')[1],
+            System.Globalization.CultureInfo.InvariantCulture);
     }
 
     private static Task<ScrubReport> ScrubAsync(RegistryHost registry) =>
-        registry.Services.GetRequiredService<Scrubber>().RunAsync(long.MaxValue, withManifests: true, bytesPerSecond: null, TestContext.Current.CancellationToken);
+        registry.Services.GetRequiredService<Scrubber>()
+        .RunAsync(long.MaxValue, withManifests: true, bytesPerSecond: null, TestContext.Current.CancellationToken);
 
     private static string FileOf(RegistryHost registry, string digest) => StoredBlobs.FileOf(Path.GetDirectoryName(registry.Root)!, digest);
 

@@ -26,11 +26,14 @@ public sealed class StorageDirectoryTests
     {
         using var folder = new TemporaryDirectory();
         using var tokens = new TokenMaker(TimeProvider.System);
-        await using var server = await RegistryProcess.ServeUnderAsync(["/bin/sh", "-c", "umask 000; exec \"$@\"", "sh"], folder.Root, tokens);
+        await using var server = await RegistryProcess.ServeUnderAsync(
+            ["/bin/sh", "-c", "umask 000; exec \"$@\"", "sh"], folder.Root, tokens);
         using var http = server.Client(tokens, "repository:some/repo:pull,push");
         await new TestImage(1).PushAsync(http, "some/repo", "v1");
-        using var begun = await http.PostAsync(new Uri("/v2/some/repo/blobs/uploads/", UriKind.Relative), null, TestContext.Current.CancellationToken);
-        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+        using var begun = await http.PostAsync(
+            new Uri("/v2/some/repo/blobs/uploads/", UriKind.Relative), null, TestContext.Current.CancellationToken);
+        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead
+            | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
         var open = Directory.EnumerateFileSystemEntries(Path.Combine(folder.Root, "registry"), "*", SearchOption.AllDirectories)
             .Where(e => (File.GetUnixFileMode(e) & others) != UnixFileMode.None)
             .ToList();
@@ -43,10 +46,13 @@ public sealed class StorageDirectoryTests
         using var folder = new TemporaryDirectory();
         using var tokens = new TokenMaker(TimeProvider.System);
         var registry = Directory.CreateDirectory(Path.Combine(folder.Root, "registry")).FullName;
-        File.SetUnixFileMode(registry, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        File.SetUnixFileMode(
+            registry, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead
+                | UnixFileMode.OtherExecute);
         await using var server = await RegistryProcess.ServeAsync(folder.Root, tokens);
         await server.StopAsync();
-        Assert.Contains($"The folder {registry} is open to other accounts of this machine (mode 705)", server.Log, StringComparison.Ordinal);
+        Assert.Contains(
+            $"The folder {registry} is open to other accounts of this machine (mode 705)", server.Log, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -55,10 +61,12 @@ public sealed class StorageDirectoryTests
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Becoming another user needs root.");
         await using var host = await RegistryHost.StartAsync();
         var data = Path.GetDirectoryName(host.Root)!;
-        var answer = await ChildProcess.RunAsync("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", RegistryProcess.Program, "gc", "--data", data]);
+        var answer = await ChildProcess.RunAsync(
+            "setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", RegistryProcess.Program, "gc", "--data", data]);
         Assert.Equal(1, answer.ExitCode);
         Assert.Contains("permission denied", answer.Error, StringComparison.Ordinal);
-        Assert.Contains("belongs to user id 0 with mode 700, and this process runs as user id 65534", answer.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "belongs to user id 0 with mode 700, and this process runs as user id 65534", answer.Error, StringComparison.Ordinal);
     }
 
     [Fact]

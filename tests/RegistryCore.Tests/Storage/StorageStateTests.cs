@@ -107,7 +107,8 @@ public sealed class StorageStateTests
             File.Move(database, away["right.db"]);
             File.WriteAllBytes(database, []);
             var options = new RegistryOptions { DataDirectory = Path.GetDirectoryName(registry.Root)! };
-            var refusal = Assert.ThrowsAsync<OperatorException>(() => SyncCommand.RunAsync(options, TextWriter.Null, TestContext.Current.CancellationToken)).GetAwaiter().GetResult();
+            var refusal = Assert.ThrowsAsync<OperatorException>(
+                () => SyncCommand.RunAsync(options, TextWriter.Null, TestContext.Current.CancellationToken)).GetAwaiter().GetResult();
             Assert.Contains("restore", refusal.Message, StringComparison.Ordinal);
             File.Move(away["right.db"], database, overwrite: true);
         });
@@ -126,7 +127,8 @@ public sealed class StorageStateTests
         Assert.Null(Collected(registry));
         registry.Clock.Advance(TimeSpan.FromHours(16));
         await registry.RestartAsync();
-        await Eventually.TrueAsync(() => Collected(registry) is not null, TimeSpan.FromSeconds(30), () => "no collection, 32 hours after the registry was made");
+        await Eventually.TrueAsync(
+            () => Collected(registry) is not null, TimeSpan.FromSeconds(30), () => "no collection, 32 hours after the registry was made");
 
         var first = Collected(registry);
         registry.Clock.Advance(TimeSpan.FromHours(16));
@@ -134,14 +136,18 @@ public sealed class StorageStateTests
         Assert.Equal(first, Collected(registry));
         registry.Clock.Advance(TimeSpan.FromHours(16));
         await registry.RestartAsync();
-        await Eventually.TrueAsync(() => Collected(registry) > first, TimeSpan.FromSeconds(30), () => "no second collection a day after the first");
+        await Eventually.TrueAsync(
+            () => Collected(registry) > first, TimeSpan.FromSeconds(30), () => "no second collection a day after the first");
     }
 
-    private static long? Collected(RegistryHost registry) => registry.Service<RegistryDatabase>().Read(StorageState.Collections).CollectedAt;
+    private static long? Collected(RegistryHost registry) =>
+        registry.Service<RegistryDatabase>().Read(StorageState.Collections).CollectedAt;
 
     private static string Refusal(RegistryHost registry)
     {
-        var options = new RegistryOptions { DataDirectory = Path.GetDirectoryName(registry.Root)!, Listen = new Hosting.Configuration.ListenAddress("127.0.0.1", 0), LogLevel = "error" };
+        var options =
+            new RegistryOptions { DataDirectory = Path.GetDirectoryName(registry.Root)!,
+                Listen = new Hosting.Configuration.ListenAddress("127.0.0.1", 0), LogLevel = "error" };
         return Assert.Throws<OperatorException>(() => RegistryApp.Create(options, registry.Clock)).Message;
     }
 }

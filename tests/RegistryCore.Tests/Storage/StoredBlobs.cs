@@ -16,8 +16,10 @@ internal static class StoredBlobs
 
     /// <summary>The digests that the files are named by.</summary>
     public static IReadOnlyList<string> Files(string folder) =>
-        [.. Directory.EnumerateFiles(Path.Combine(folder, "registry", "blobs", "sha256"), "*", SearchOption.AllDirectories).Select(f => "sha256:" + Path.GetFileName(f))];
+        [.. Directory.EnumerateFiles(Path.Combine(folder, "registry", "blobs", "sha256"), "*", SearchOption.AllDirectories)
+            .Select(f => "sha256:" + Path.GetFileName(f))];
 
     /// <summary>The file of a blob.</summary>
-    public static string FileOf(string folder, string digest) => Path.Combine(folder, "registry", "blobs", digest[..6], digest[7..9], digest[7..]);
+    public static string FileOf(string folder, string digest) =>
+        Path.Combine(folder, "registry", "blobs", digest[..6], digest[7..9], digest[7..]);
 }

@@ -27,7 +27,8 @@ public sealed class TagHistoryTests
         await first.AssertPullableAsync(http, Repository, "latest");
         Assert.Equal(0, (await RunAsync("rollback", Repository, "latest", second.Digest)).Status);
         await second.AssertPullableAsync(http, Repository, "latest");
-        Assert.Contains("never pointed at", (await RunAsync("rollback", Repository, "latest", never.Digest)).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "never pointed at", (await RunAsync("rollback", Repository, "latest", never.Digest)).Error, StringComparison.Ordinal);
 
         await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/latest");
         Assert.Equal(0, (await RunAsync("rollback", Repository, "latest")).Status);

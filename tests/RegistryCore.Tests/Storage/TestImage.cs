@@ -58,14 +58,18 @@ internal sealed class TestImage
 
     public static async Task<HttpStatusCode> PushBlobAsync(HttpClient http, string repository, byte[] blob)
     {
-        using var response = await http.PostAsync(new Uri($"/v2/{repository}/blobs/uploads/?digest={DigestOf(blob)}", UriKind.Relative), new ByteArrayContent(blob), TestContext.Current.CancellationToken);
+        using var response = await http.PostAsync(
+            new Uri($"/v2/{repository}/blobs/uploads/?digest={DigestOf(blob)}", UriKind.Relative), new ByteArrayContent(blob),
+            TestContext.Current.CancellationToken);
         return response.StatusCode;
     }
 
-    public static async Task<HttpStatusCode> PushManifestAsync(HttpClient http, string repository, string reference, byte[] manifest, string type = ManifestType)
+    public static async Task<HttpStatusCode> PushManifestAsync(
+        HttpClient http, string repository, string reference, byte[] manifest, string type = ManifestType)
     {
         var content = new ByteArrayContent(manifest) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
-        using var response = await http.PutAsync(new Uri($"/v2/{repository}/manifests/{reference}", UriKind.Relative), content, TestContext.Current.CancellationToken);
+        using var response = await http.PutAsync(
+            new Uri($"/v2/{repository}/manifests/{reference}", UriKind.Relative), content, TestContext.Current.CancellationToken);
         return response.StatusCode;
     }
 
@@ -79,12 +83,17 @@ internal sealed class TestImage
     /// <summary>Reads the image back, every byte of it.</summary>
     public async Task AssertPullableAsync(HttpClient http, string repository, string? reference = null)
     {
-        Assert.Equal(Manifest, await http.GetByteArrayAsync(new Uri($"/v2/{repository}/manifests/{reference ?? Digest}", UriKind.Relative), TestContext.Current.CancellationToken));
+        Assert.Equal(
+            Manifest, await http.GetByteArrayAsync(
+                new Uri($"/v2/{repository}/manifests/{reference ?? Digest}", UriKind.Relative), TestContext.Current.CancellationToken));
         foreach (var blob in (byte[][])[Config, Layer])
         {
-            Assert.Equal(blob, await http.GetByteArrayAsync(new Uri($"/v2/{repository}/blobs/{DigestOf(blob)}", UriKind.Relative), TestContext.Current.CancellationToken));
+            Assert.Equal(
+                blob, await http.GetByteArrayAsync(
+                    new Uri($"/v2/{repository}/blobs/{DigestOf(blob)}", UriKind.Relative), TestContext.Current.CancellationToken));
         }
     }
 
-    private static JsonObject Descriptor(string type, string digest, int size) => new() { ["mediaType"] = type, ["digest"] = digest, ["size"] = size };
+    private static JsonObject Descriptor(string type, string digest, int size) =>
+        new() { ["mediaType"] = type, ["digest"] = digest, ["size"] = size };
 }

@@ -59,7 +59,8 @@ public sealed class TagsEndpointTests(SharedRegistry registry) : IClassFixture<S
     [InlineData("-1")]
     [InlineData("ten")]
     [InlineData("1.5")]
-    public async Task What_is_no_number_is_refused(string n) => (await registry.New().GetAsync($"tags/list?n={n}")).MustBe(HttpStatusCode.BadRequest, "PAGINATION_NUMBER_INVALID");
+    public async Task What_is_no_number_is_refused(string n) =>
+        (await registry.New().GetAsync($"tags/list?n={n}")).MustBe(HttpStatusCode.BadRequest, "PAGINATION_NUMBER_INVALID");
 
     [Fact]
     public async Task A_line_break_in_last_reaches_no_header()
@@ -70,7 +71,8 @@ public sealed class TagsEndpointTests(SharedRegistry registry) : IClassFixture<S
     }
 
     [Fact]
-    public async Task A_repository_that_was_never_used_is_unknown() => (await registry.New().GetAsync("tags/list")).MustBe(HttpStatusCode.NotFound, "NAME_UNKNOWN");
+    public async Task A_repository_that_was_never_used_is_unknown() =>
+        (await registry.New().GetAsync("tags/list")).MustBe(HttpStatusCode.NotFound, "NAME_UNKNOWN");
 
     [Fact]
     public async Task A_repository_without_tags_has_an_empty_list()
@@ -84,7 +86,8 @@ public sealed class TagsEndpointTests(SharedRegistry registry) : IClassFixture<S
     {
         var repository = registry.New();
         var manifest = Manifest.Empty();
-        (await repository.TryPushManifestAsync(manifest, $"{manifest.Digest}?tag={string.Join("&tag=", Sorted.Reverse())}")).MustBe(HttpStatusCode.Created);
+        (await repository.TryPushManifestAsync(manifest, $"{manifest.Digest}?tag={string.Join("&tag=", Sorted.Reverse())}")).MustBe(
+            HttpStatusCode.Created);
         return repository;
     }
 

@@ -16,13 +16,15 @@ public sealed class MountSourceTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         index = await StandIn.StartAsync();
-        index.Answer = http => http.Response.WriteAsJsonAsync(new { repositories = pullable.Split(' ', StringSplitOptions.RemoveEmptyEntries) });
+        index.Answer = http => http.Response.WriteAsJsonAsync(
+            new { repositories = pullable.Split(' ', StringSplitOptions.RemoveEmptyEntries) });
         host = await RegistryHost.StartAsync(o =>
         {
             o.TokenServer.Url = index.Url;
             o.Reporting.Enabled = true;
         });
-        await File.WriteAllTextAsync(Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n", TestContext.Current.CancellationToken);
         (source, target) = (new Repository(host, "team/source"), new Repository(host, "team/target"));
     }
 
@@ -37,9 +39,12 @@ public sealed class MountSourceTests : IAsyncLifetime
     {
         var challenge = await ChallengeAsync($"/v2/team/target/blobs/uploads/?mount={Content.Random().Digest}&from=team/source");
         Assert.Contains("scope=\"repository:team/target:pull,push repository:team/source:pull\"", challenge, StringComparison.Ordinal);
-        foreach (var query in (string[])["", "?from=team/source", $"?mount={Content.Random().Digest}", $"?mount={Content.Random().Digest}&from=NO%22NAME"])
+        foreach (var query in (string[])[
+            "", "?from=team/source", $"?mount={Content.Random().Digest}", $"?mount={Content.Random().Digest}&from=NO%22NAME"])
         {
-            Assert.Contains("scope=\"repository:team/target:pull,push\"", await ChallengeAsync("/v2/team/target/blobs/uploads/" + query), StringComparison.Ordinal);
+            Assert.Contains(
+                "scope=\"repository:team/target:pull,push\"", await ChallengeAsync("/v2/team/target/blobs/uploads/" + query),
+                StringComparison.Ordinal);
         }
     }
 
@@ -48,10 +53,14 @@ public sealed class MountSourceTests : IAsyncLifetime
     {
         pullable = "team/source";
         var blob = await source.PushBlobAsync();
-        var refused = (await target.PostAsync($"blobs/uploads/?mount={blob.Digest}&from=team/source")).MustBe(HttpStatusCode.Unauthorized, "DENIED");
-        Assert.Contains("scope=\"repository:team/target:pull,push repository:team/source:pull\",error=\"insufficient_scope\"", refused["WWW-Authenticate"], StringComparison.Ordinal);
+        var refused = (await target.PostAsync($"blobs/uploads/?mount={blob.Digest}&from=team/source")).MustBe(
+            HttpStatusCode.Unauthorized, "DENIED");
+        Assert.Contains(
+            "scope=\"repository:team/target:pull,push repository:team/source:pull\",error=\"insufficient_scope\"",
+            refused["WWW-Authenticate"], StringComparison.Ordinal);
         (await target.HeadAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.NotFound);
-        (await target.As("alice", "pull,push", "repository:team/source:pull").PostAsync($"blobs/uploads/?mount={blob.Digest}&from=team/source")).MustBe(HttpStatusCode.Created);
+        (await target.As("alice", "pull,push", "repository:team/source:pull")
+            .PostAsync($"blobs/uploads/?mount={blob.Digest}&from=team/source")).MustBe(HttpStatusCode.Created);
     }
 
     [Theory]

@@ -10,7 +10,9 @@ public sealed class MountTests(SharedRegistry registry) : IClassFixture<SharedRe
     {
         var (source, target) = (registry.New(), registry.New());
         var blob = await source.PushBlobAsync();
-        var mounted = (await target.As("alice", "pull,push", $"repository:{source.Name}:pull").PostAsync($"blobs/uploads/?mount={blob.Digest}&from={source.Name}")).MustBe(HttpStatusCode.Created);
+        var mounted =
+            (await target.As("alice", "pull,push", $"repository:{source.Name}:pull")
+                .PostAsync($"blobs/uploads/?mount={blob.Digest}&from={source.Name}")).MustBe(HttpStatusCode.Created);
         Assert.Equal((target.PathOf($"blobs/{blob.Digest}"), blob.Digest), (mounted["Location"], mounted["Docker-Content-Digest"]));
         Assert.Equal(blob.Bytes, (await target.GetAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.OK).Body);
     }
@@ -24,7 +26,8 @@ public sealed class MountTests(SharedRegistry registry) : IClassFixture<SharedRe
         var blob = await source.PushBlobAsync();
         var pusher = target.As("mallory", "pull,push", actions.Length == 0 ? [] : [$"repository:{source.Name}:{actions}"]);
         var present = (await pusher.PostAsync($"blobs/uploads/?mount={blob.Digest}&from={source.Name}")).MustBe(HttpStatusCode.Accepted);
-        var absent = (await pusher.PostAsync($"blobs/uploads/?mount={Content.Random().Digest}&from={source.Name}")).MustBe(HttpStatusCode.Accepted);
+        var absent = (await pusher.PostAsync($"blobs/uploads/?mount={Content.Random().Digest}&from={source.Name}")).MustBe(
+            HttpStatusCode.Accepted);
         Assert.Equal(present.Headers.Keys.Order(StringComparer.Ordinal), absent.Headers.Keys.Order(StringComparer.Ordinal));
         (await target.HeadAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.NotFound);
 
@@ -39,7 +42,8 @@ public sealed class MountTests(SharedRegistry registry) : IClassFixture<SharedRe
     public async Task A_source_that_is_not_there_gives_an_ordinary_session(string from)
     {
         var target = registry.New();
-        (await target.As("alice", "pull,push", "repository:never/used:pull").PostAsync($"blobs/uploads/?mount={Content.Random().Digest}&from={from}")).MustBe(HttpStatusCode.Accepted);
+        (await target.As("alice", "pull,push", "repository:never/used:pull")
+            .PostAsync($"blobs/uploads/?mount={Content.Random().Digest}&from={from}")).MustBe(HttpStatusCode.Accepted);
     }
 
     [Fact]
@@ -67,14 +71,16 @@ public sealed class MountTests(SharedRegistry registry) : IClassFixture<SharedRe
     [InlineData("sha256:abc")]
     [InlineData("..%2F..%2Fetc")]
     public async Task What_is_no_digest_cannot_be_mounted(string digest) =>
-        (await registry.New().PostAsync($"blobs/uploads/?mount={digest}&from=some/repo")).MustBe(HttpStatusCode.BadRequest, "DIGEST_INVALID");
+        (await registry.New().PostAsync($"blobs/uploads/?mount={digest}&from=some/repo")).MustBe(
+            HttpStatusCode.BadRequest, "DIGEST_INVALID");
 
     [Fact]
     public async Task A_mounted_blob_outlives_the_link_it_came_from()
     {
         var (source, target) = (registry.New(), registry.New());
         var blob = await source.PushBlobAsync();
-        await target.As("alice", "pull,push", $"repository:{source.Name}:pull").PostAsync($"blobs/uploads/?mount={blob.Digest}&from={source.Name}");
+        await target.As("alice", "pull,push", $"repository:{source.Name}:pull")
+            .PostAsync($"blobs/uploads/?mount={blob.Digest}&from={source.Name}");
         (await source.DeleteAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.Accepted);
         (await source.HeadAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.NotFound);
         Assert.Equal(blob.Bytes, (await target.GetAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.OK).Body);

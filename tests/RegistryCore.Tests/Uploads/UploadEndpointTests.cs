@@ -43,7 +43,8 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
             location = answer["Location"];
         }
 
-        var closed = await repository.PutAsync($"{location}?digest={blob.Digest}", blob.Bytes[200_000..], ("Content-Range", "200000-249999"));
+        var closed = await repository.PutAsync(
+            $"{location}?digest={blob.Digest}", blob.Bytes[200_000..], ("Content-Range", "200000-249999"));
         MustBeStored(closed, repository, blob);
         await MustHoldAsync(repository, blob);
     }
@@ -55,7 +56,8 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         var blob = Content.Random();
         var location = await repository.StartUploadAsync();
         await repository.PatchAsync(location, blob.Bytes[..400]);
-        MustBeStored(await repository.SendAsync(HttpMethod.Put, $"{location}?digest={blob.Digest}", Chunked(blob.Bytes[400..])), repository, blob);
+        MustBeStored(
+            await repository.SendAsync(HttpMethod.Put, $"{location}?digest={blob.Digest}", Chunked(blob.Bytes[400..])), repository, blob);
         await MustHoldAsync(repository, blob);
     }
 
@@ -64,7 +66,8 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
     {
         var repository = registry.New();
         var blob = Content.Random();
-        MustBeStored(await repository.PutAsync($"{await repository.StartUploadAsync()}?digest={blob.Digest}", blob.Bytes), repository, blob);
+        MustBeStored(
+            await repository.PutAsync($"{await repository.StartUploadAsync()}?digest={blob.Digest}", blob.Bytes), repository, blob);
         await MustHoldAsync(repository, blob);
     }
 
@@ -75,7 +78,10 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         foreach (var isChunked in (bool[])[false, true])
         {
             var blob = Content.Random();
-            var answer = await repository.SendAsync(HttpMethod.Post, $"blobs/uploads/?digest={blob.Digest}", isChunked ? Chunked(blob.Bytes) : new ByteArrayContent(blob.Bytes));
+            var answer = await repository.SendAsync(
+                HttpMethod.Post, $"blobs/uploads/?digest={blob.Digest}", isChunked
+                ? Chunked(blob.Bytes)
+                : new ByteArrayContent(blob.Bytes));
             MustBeStored(answer, repository, blob);
             await MustHoldAsync(repository, blob);
         }
@@ -103,7 +109,8 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         var blob = Content.Random();
         var started = (await repository.PostAsync("blobs/uploads/" + declared)).MustBe(HttpStatusCode.Accepted);
         await repository.PatchAsync(started["Location"], blob.Bytes[..300]);
-        var closed = (await repository.PutAsync($"{started["Location"]}?digest={blob.Digest512}", blob.Bytes[300..])).MustBe(HttpStatusCode.Created);
+        var closed = (await repository.PutAsync($"{started["Location"]}?digest={blob.Digest512}", blob.Bytes[300..])).MustBe(
+            HttpStatusCode.Created);
         Assert.Equal(blob.Digest512, closed["Docker-Content-Digest"]);
         Assert.Equal(blob.Bytes, (await repository.GetAsync($"blobs/{blob.Digest512}")).MustBe(HttpStatusCode.OK).Body);
         (await repository.HeadAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.NotFound);
@@ -123,7 +130,8 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
     [InlineData("SHA512")]
     [InlineData("sha512%0d%0aX-Evil:%20y")]
     public async Task An_algorithm_that_is_not_supported_is_refused(string algorithm) =>
-        (await registry.New().PostAsync($"blobs/uploads/?digest-algorithm={algorithm}")).MustBe(HttpStatusCode.BadRequest, "DIGEST_INVALID");
+        (await registry.New().PostAsync($"blobs/uploads/?digest-algorithm={algorithm}")).MustBe(
+            HttpStatusCode.BadRequest, "DIGEST_INVALID");
 
     [Fact]
     public async Task A_wrong_digest_is_refused_and_nothing_of_it_stays()
@@ -132,9 +140,11 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         var (blob, other) = (Content.Random(), Content.Random());
         var location = await repository.StartUploadAsync();
         await repository.PatchAsync(location, blob.Bytes);
-        var refused = (await repository.PutAsync($"{location}?digest={other.Digest}", [])).MustBe(HttpStatusCode.BadRequest, "DIGEST_INVALID");
+        var refused = (await repository.PutAsync($"{location}?digest={other.Digest}", [])).MustBe(
+            HttpStatusCode.BadRequest, "DIGEST_INVALID");
         Assert.Contains(blob.Digest, refused.ErrorMessage, StringComparison.Ordinal);
-        (await repository.PostAsync($"blobs/uploads/?digest={other.Digest}", blob.Bytes)).MustBe(HttpStatusCode.BadRequest, "DIGEST_INVALID");
+        (await repository.PostAsync($"blobs/uploads/?digest={other.Digest}", blob.Bytes)).MustBe(
+            HttpStatusCode.BadRequest, "DIGEST_INVALID");
 
         (await repository.GetAsync(location)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
         foreach (var digest in (string[])[blob.Digest, other.Digest])
@@ -173,10 +183,13 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         var blob = Content.Random();
         var location = await repository.StartUploadAsync();
         await repository.PatchAsync(location, blob.Bytes[..100]);
-        var refused = await repository.SendAsync(new HttpMethod(method), $"{location}?digest={blob.Digest}", new ByteArrayContent(blob.Bytes[..100]), ("Content-Range", range));
+        var refused = await repository.SendAsync(
+            new HttpMethod(method), $"{location}?digest={blob.Digest}", new ByteArrayContent(blob.Bytes[..100]), ("Content-Range", range));
         refused.MustBe(HttpStatusCode.RequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID");
         Assert.Equal(("0-99", location), (refused["Range"], refused["Location"]));
-        MustBeStored(await repository.PutAsync($"{location}?digest={blob.Digest}", blob.Bytes[100..], ("Content-Range", "100-999")), repository, blob);
+        MustBeStored(
+            await repository.PutAsync($"{location}?digest={blob.Digest}", blob.Bytes[100..], ("Content-Range", "100-999")), repository,
+            blob);
     }
 
     [Theory]
@@ -188,7 +201,8 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         var blob = Content.Random(200);
         var location = await repository.StartUploadAsync();
         await repository.PatchAsync(location, blob.Bytes[..100]);
-        (await repository.PatchAsync(location, blob.Bytes[100..], ("Content-Range", range))).MustBe(HttpStatusCode.BadRequest, "SIZE_INVALID");
+        (await repository.PatchAsync(location, blob.Bytes[100..], ("Content-Range", range))).MustBe(
+            HttpStatusCode.BadRequest, "SIZE_INVALID");
         Assert.Equal("0-99", (await repository.GetAsync(location)).MustBe(HttpStatusCode.NoContent)["Range"]);
         MustBeStored(await repository.PutAsync($"{location}?digest={blob.Digest}", blob.Bytes[100..]), repository, blob);
         await MustHoldAsync(repository, blob);
@@ -202,7 +216,8 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
     public async Task A_content_range_of_another_form_is_refused(string range)
     {
         var repository = registry.New();
-        (await repository.PatchAsync(await repository.StartUploadAsync(), [1, 2, 3], ("Content-Range", range))).MustBe(HttpStatusCode.BadRequest, "BLOB_UPLOAD_INVALID");
+        (await repository.PatchAsync(await repository.StartUploadAsync(), [1, 2, 3], ("Content-Range", range))).MustBe(
+            HttpStatusCode.BadRequest, "BLOB_UPLOAD_INVALID");
     }
 
     [Fact]
@@ -284,7 +299,8 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
             var location = intruder.PathOf($"blobs/uploads/{id}");
             (await intruder.GetAsync(location)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
             (await intruder.PatchAsync(location, [1])).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
-            (await intruder.PutAsync($"{location}?digest={new Content([]).Digest}", [])).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
+            (await intruder.PutAsync($"{location}?digest={new Content([]).Digest}", [])).MustBe(
+                HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
             (await intruder.DeleteAsync(location)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
         }
 
@@ -304,7 +320,8 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         var token = registry.Host.Tokens.Make("alice", $"repository:{repository.Name}:push");
         foreach (var method in (string[])["GET", "DELETE"])
         {
-            var answer = await RawConnection.SendAsync(registry.Host.Client, $"{method} {repository.PathOf($"blobs/uploads/{id}")}", $"Authorization: Bearer {token}");
+            var answer = await RawConnection.SendAsync(
+                registry.Host.Client, $"{method} {repository.PathOf($"blobs/uploads/{id}")}", $"Authorization: Bearer {token}");
             answer.MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
         }
 
@@ -346,9 +363,11 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
 
         var body = method == "DELETE" ? [] : blob.Bytes[700..];
         var range = method == "DELETE" ? Array.Empty<(string, string)>() : [("Content-Range", "700-1999")];
-        (await repository.SendAsync(new HttpMethod(method), $"{location}?digest={blob.Digest}", new ByteArrayContent(body), range)).MustBe(HttpStatusCode.Conflict, "BLOB_UPLOAD_INVALID");
+        (await repository.SendAsync(new HttpMethod(method), $"{location}?digest={blob.Digest}", new ByteArrayContent(body), range)).MustBe(
+            HttpStatusCode.Conflict, "BLOB_UPLOAD_INVALID");
         host.Clock.Advance(TimeSpan.FromSeconds(3));
-        (await repository.SendAsync(new HttpMethod(method), $"{location}?digest={blob.Digest}", new ByteArrayContent(body), range)).MustBe(expected);
+        (await repository.SendAsync(new HttpMethod(method), $"{location}?digest={blob.Digest}", new ByteArrayContent(body), range)).MustBe(
+            expected);
         (await silent.ReadAnswerAsync()).MustBe(HttpStatusCode.Conflict, "BLOB_UPLOAD_INVALID");
 
         if (method == "PATCH") MustBeStored(await repository.PutAsync($"{location}?digest={blob.Digest}", []), repository, blob);
@@ -371,7 +390,8 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         await Eventually(async () => (await repository.PatchAsync(location, [])).Status == HttpStatusCode.Accepted);
         var offset = await OffsetAsync(repository, location);
         Assert.InRange(offset, 1, 1_200_000);
-        (await repository.PatchAsync(location, blob.Bytes[offset..], ("Content-Range", $"{offset}-{blob.Bytes.Length - 1}"))).MustBe(HttpStatusCode.Accepted);
+        (await repository.PatchAsync(location, blob.Bytes[offset..], ("Content-Range", $"{offset}-{blob.Bytes.Length - 1}"))).MustBe(
+            HttpStatusCode.Accepted);
         MustBeStored(await repository.PutAsync($"{location}?digest={blob.Digest}", []), repository, blob);
         await MustHoldAsync(repository, blob);
     }
@@ -384,7 +404,9 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         using (var lost = await RawConnection.OpenAsync(registry.Host.Client))
         {
             var token = registry.Host.Tokens.Make("alice", $"repository:{repository.Name}:push");
-            await lost.WriteAsync($"POST {repository.PathOf($"blobs/uploads/?digest={blob.Digest}")} HTTP/1.1\r\nHost: registry\r\nAuthorization: Bearer {token}\r\nContent-Length: 2000000\r\n\r\n");
+            await lost.WriteAsync(
+                $"POST {repository.PathOf($"blobs/uploads/?digest={blob.Digest}")} HTTP/1.1\r\nHost: registry\r\nAuthorization: Bearer "
+                + $"{token}\r\nContent-Length: 2000000\r\n\r\n");
             await lost.WriteAsync(blob.Bytes[..1_000_000]);
             await Eventually(() => Task.FromResult(FilesHolding(blob).Count > 0));
             lost.HangUp();
@@ -399,7 +421,8 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
     {
         var repository = registry.New();
         var blob = Content.Random(500_000);
-        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => repository.PostAsync($"blobs/uploads/?digest={blob.Digest}", blob.Bytes)));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => repository.PostAsync($"blobs/uploads/?digest={blob.Digest}", blob.Bytes)));
         Assert.All(answers, answer => MustBeStored(answer, repository, blob));
         await MustHoldAsync(repository, blob);
         Assert.Equal([FileOf(blob.Digest)], FilesHolding(blob));
@@ -413,7 +436,8 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         {
             var blob = Content.Random();
             var location = await repository.StartUploadAsync();
-            var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => repository.PutAsync($"{location}?digest={blob.Digest}", blob.Bytes)));
+            var answers = await Task.WhenAll(
+                Enumerable.Range(0, 4).Select(_ => repository.PutAsync($"{location}?digest={blob.Digest}", blob.Bytes)));
             Assert.Contains(answers, a => a.Status == HttpStatusCode.Created);
             Assert.All(answers, a => Assert.Contains(a.Status, (HttpStatusCode[])[HttpStatusCode.Created, HttpStatusCode.Conflict]));
             await MustHoldAsync(repository, blob);
@@ -438,7 +462,8 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         return last == 0 ? 0 : last + 1;
     }
 
-    private static Task Eventually(Func<Task<bool>> condition) => AuthIndex.TestKit.Eventually.TrueAsync(condition, TimeSpan.FromSeconds(60), () => "it never came true");
+    private static Task Eventually(Func<Task<bool>> condition) =>
+        AuthIndex.TestKit.Eventually.TrueAsync(condition, TimeSpan.FromSeconds(60), () => "it never came true");
 
     private static void MustBeStored(Answer answer, Repository repository, Content blob)
     {
@@ -461,7 +486,11 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
             {
                 using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
                 var start = new byte[64];
-                if (file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && content.Bytes.AsSpan().StartsWith(start)) found.Add(path);
+                if (file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length
+                    && content.Bytes.AsSpan().StartsWith(start))
+                {
+                    found.Add(path);
+                }
             }
             catch (IOException)
             {
@@ -477,7 +506,10 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
     {
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
         {
-            for (var at = 0; at < bytes.Length; at += 70_000) await stream.WriteAsync(bytes.AsMemory(at, Math.Min(70_000, bytes.Length - at)));
+            for (var at = 0; at < bytes.Length; at += 70_000)
+            {
+                await stream.WriteAsync(bytes.AsMemory(at, Math.Min(70_000, bytes.Length - at)));
+            }
         }
 
         protected override bool TryComputeLength(out long length)

@@ -18,7 +18,8 @@ public sealed class UploadSweeperTests
 
         host.Clock.Advance(TimeSpan.FromHours(2));
         await host.RestartAsync();
-        await Eventually.TrueAsync(() => Directory.GetFiles(folder).Length == 2, TimeSpan.FromSeconds(60), () => "the old session was not swept");
+        await Eventually.TrueAsync(
+            () => Directory.GetFiles(folder).Length == 2, TimeSpan.FromSeconds(60), () => "the old session was not swept");
         Assert.All(Directory.GetFiles(folder), f => Assert.Contains(young.Split('/')[^1], f, StringComparison.Ordinal));
     }
 }

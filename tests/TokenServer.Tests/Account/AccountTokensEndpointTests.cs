@@ -13,8 +13,12 @@ public sealed class AccountTokensEndpointTests
     public async Task A_token_is_made_shown_once_listed_without_its_secret_and_ended()
     {
         await using var host = await TokenServerHost.StartAsync();
-        var made = await host.MakeAsync(new { name = "ci of alice", expires = "30d", repositories = new[] { "users/alice/**" }, actions = new[] { "pull" }, addresses = new[] { "127.0.0.0/8" } });
-        Assert.Equal(["id", "kind", "account", "name", "created", "expires", "used", "usedFrom", "repositories", "actions", "addresses", "token"], made.Select(m => m.Key));
+        var made = await host.MakeAsync(
+            new { name = "ci of alice", expires = "30d", repositories = new[] { "users/alice/**" }, actions = new[] { "pull" },
+                addresses = new[] { "127.0.0.0/8" } });
+        Assert.Equal(
+            ["id", "kind", "account", "name", "created", "expires", "used", "usedFrom", "repositories", "actions", "addresses", "token"],
+            made.Select(m => m.Key));
         Assert.Equal("2030-01-02T03:04:05Z", made["created"]!.ToString());
         Assert.Equal("2030-02-01T03:04:05Z", made["expires"]!.ToString());
         var token = made["token"]!.ToString();
@@ -33,7 +37,9 @@ public sealed class AccountTokensEndpointTests
         Assert.Equal("ci of alice", listed["access"]["name"]!.ToString());
         Assert.Equal("2030-01-02T04:04:05Z", listed["access"]["used"]!.ToString());
         Assert.Equal("127.0.0.1", listed["access"]["usedFrom"]!.ToString());
-        Assert.Equal("""["users/alice/**"]["pull"]["127.0.0.0/8"]""", string.Concat(new[] { "repositories", "actions", "addresses" }.Select(k => listed["access"][k]!.ToJsonString())));
+        Assert.Equal(
+            """["users/alice/**"]["pull"]["127.0.0.0/8"]""",
+            string.Concat(new[] { "repositories", "actions", "addresses" }.Select(k => listed["access"][k]!.ToJsonString())));
         Assert.Equal("registry", listed["refresh"]["service"]!.ToString());
         Assert.Equal("docker", listed["refresh"]["name"]!.ToString());
         var text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
@@ -42,10 +48,13 @@ public sealed class AccountTokensEndpointTests
 
         using var ended = await host.AccountAsync(HttpMethod.Delete, $"/{made["id"]}", "alice", TokenServerHost.AlicePassword);
         Assert.Equal(HttpStatusCode.NoContent, ended.StatusCode);
-        Assert.StartsWith("401 invalid_client: sign-in failed: the token is not known", await host.GetAsync("/token?service=registry", "", token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_client: sign-in failed: the token is not known",
+            await host.GetAsync("/token?service=registry", "", token).ErrorAsync(), StringComparison.Ordinal);
         using var again = await host.AccountAsync(HttpMethod.Delete, $"/{made["id"]}", "alice", TokenServerHost.AlicePassword);
         Assert.Equal(HttpStatusCode.NotFound, again.StatusCode);
-        Assert.Contains(host.Log.Lines, l => l.Contains($"The access token {made["id"]} of alice was revoked by its owner", StringComparison.Ordinal));
+        Assert.Contains(
+            host.Log.Lines, l => l.Contains($"The access token {made["id"]} of alice was revoked by its owner", StringComparison.Ordinal));
         Assert.DoesNotContain(token[4..], host.Log.Text, StringComparison.Ordinal);
     }
 
@@ -69,7 +78,9 @@ public sealed class AccountTokensEndpointTests
         await host.AuditedAsync($"""
             "action":"tokens revoke","by":"holder at 127.0.0.1","arguments":["--account","alice","{second["id"]}"],"outcome":"done"
             """.Trim());
-        Assert.DoesNotContain(second["token"]!.ToString()[4..], await File.ReadAllTextAsync(host.Options.AuditPath, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            second["token"]!.ToString()[4..], await File.ReadAllTextAsync(host.Options.AuditPath, TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -79,8 +90,12 @@ public sealed class AccountTokensEndpointTests
         var made = await host.MakeAsync(new { name = "alice's" });
         using var list = await host.AccountAsync(HttpMethod.Get, "", "admin", TokenServerHost.AdminPassword);
         Assert.Equal("""{"tokens":[]}""", (await list.JsonAsync()).ToJsonString());
-        Assert.Equal("404 invalid_request: you have no token of this id", await host.AccountAsync(HttpMethod.Delete, $"/{made["id"]}", "admin", TokenServerHost.AdminPassword).ErrorAsync());
-        Assert.Equal("404 invalid_request: you have no token of this id", await host.AccountAsync(HttpMethod.Delete, "/nothing", "admin", TokenServerHost.AdminPassword).ErrorAsync());
+        Assert.Equal(
+            "404 invalid_request: you have no token of this id",
+            await host.AccountAsync(HttpMethod.Delete, $"/{made["id"]}", "admin", TokenServerHost.AdminPassword).ErrorAsync());
+        Assert.Equal(
+            "404 invalid_request: you have no token of this id",
+            await host.AccountAsync(HttpMethod.Delete, "/nothing", "admin", TokenServerHost.AdminPassword).ErrorAsync());
         Assert.Equal("", await host.GetAsync("/token?service=registry", "", made["token"]!.ToString()).GrantedAsync());
     }
 
@@ -106,8 +121,12 @@ public sealed class AccountTokensEndpointTests
         var token = made["token"]!.ToString();
         using var list = await host.AccountAsync(HttpMethod.Get, "", "alice", token);
         Assert.Equal(HttpStatusCode.OK, list.StatusCode);
-        Assert.StartsWith("403 access_denied: ", await host.AccountAsync(HttpMethod.Post, "", "alice", token, """{"name":"y"}""").ErrorAsync(), StringComparison.Ordinal);
-        Assert.StartsWith("403 access_denied: ", await host.AccountAsync(HttpMethod.Delete, $"/{made["id"]}", "alice", token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "403 access_denied: ", await host.AccountAsync(HttpMethod.Post, "", "alice", token, """{"name":"y"}""").ErrorAsync(),
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "403 access_denied: ", await host.AccountAsync(HttpMethod.Delete, $"/{made["id"]}", "alice", token).ErrorAsync(),
+            StringComparison.Ordinal);
         var refresh = await host.LoginAsync();
         using var none = await host.AccountAsync(HttpMethod.Get, "", "", refresh);
         Assert.Equal(HttpStatusCode.Unauthorized, none.StatusCode);
@@ -166,10 +185,15 @@ public sealed class AccountTokensEndpointTests
     public async Task A_body_of_another_type_or_too_large_is_refused()
     {
         await using var host = await TokenServerHost.StartAsync();
-        Assert.StartsWith("400 invalid_request: the body is not JSON", await host.AccountAsync(HttpMethod.Post, "", "alice", TokenServerHost.AlicePassword, """{"name":"a"}""", "text/plain").ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "400 invalid_request: the body is not JSON",
+            await host.AccountAsync(HttpMethod.Post, "", "alice", TokenServerHost.AlicePassword, """{"name":"a"}""", "text/plain")
+            .ErrorAsync(), StringComparison.Ordinal);
         using var large = await host.AccountAsync(HttpMethod.Post, "", "alice", TokenServerHost.AlicePassword, new string(' ', 65 * 1024));
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, large.StatusCode);
-        using var many = await host.AccountAsync(HttpMethod.Post, "", "alice", TokenServerHost.AlicePassword, $$"""{"name":"a","repositories":[{{string.Join(',', Enumerable.Repeat("\"a\"", 51))}}]}""");
+        using var many = await host.AccountAsync(
+            HttpMethod.Post, "", "alice", TokenServerHost.AlicePassword,
+            $$"""{"name":"a","repositories":[{{string.Join(',', Enumerable.Repeat("\"a\"", 51))}}]}""");
         Assert.Equal(HttpStatusCode.BadRequest, many.StatusCode);
     }
 
@@ -180,7 +204,10 @@ public sealed class AccountTokensEndpointTests
         await host.MakeAsync(new { name = "a", expires = "1h" });
         await host.MakeAsync(new { name = "b" });
         await host.MakeAsync(new { name = "a" }, "admin", TokenServerHost.AdminPassword);
-        Assert.StartsWith("409 limit_reached: you have 2 access tokens", await host.AccountAsync(HttpMethod.Post, "", "alice", TokenServerHost.AlicePassword, """{"name":"c"}""").ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "409 limit_reached: you have 2 access tokens",
+            await host.AccountAsync(HttpMethod.Post, "", "alice", TokenServerHost.AlicePassword, """{"name":"c"}""").ErrorAsync(),
+            StringComparison.Ordinal);
         host.Clock.Advance(TimeSpan.FromHours(1));
         await host.MakeAsync(new { name = "c" }); // one has expired, swept or not
     }

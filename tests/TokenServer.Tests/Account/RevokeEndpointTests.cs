@@ -20,7 +20,8 @@ public sealed class RevokeEndpointTests
         foreach (var token in new[] { await host.LoginAsync(), (await host.MakeAsync(new { name = "x" }))["token"]!.ToString() })
         {
             Assert.Equal("", await host.GetAsync("/token?service=registry", "", token).GrantedAsync());
-            using var answer = await host.FormAsync("/revoke", hint is null ? [("token", token)] : [("token", token), ("token_type_hint", hint)]);
+            using var answer = await host.FormAsync(
+                "/revoke", hint is null ? [("token", token)] : [("token", token), ("token_type_hint", hint)]);
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
             Assert.Equal("no-store", answer.Headers.CacheControl!.ToString());
             Assert.StartsWith("401 ", await host.GetAsync("/token?service=registry", "", token).ErrorAsync(), StringComparison.Ordinal);
@@ -49,18 +50,28 @@ public sealed class RevokeEndpointTests
     {
         await using var host = await TokenServerHost.StartAsync();
         using var answer = await host.GetAsync("/token?service=registry");
-        Assert.StartsWith("400 unsupported_token_type: ", await host.FormAsync("/revoke", ("token", (await answer.JsonAsync())["token"]!.ToString())).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "400 unsupported_token_type: ",
+            await host.FormAsync("/revoke", ("token", (await answer.JsonAsync())["token"]!.ToString())).ErrorAsync(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_request_that_is_no_revocation_is_told_so()
     {
         await using var host = await TokenServerHost.StartAsync();
-        Assert.StartsWith("400 invalid_request: the parameter token is missing", await host.FormAsync("/revoke").ErrorAsync(), StringComparison.Ordinal);
-        Assert.StartsWith("400 invalid_request: the parameter token is missing", await host.FormAsync("/revoke", ("token", "")).ErrorAsync(), StringComparison.Ordinal);
-        Assert.StartsWith("400 invalid_request: more than one token", await host.FormAsync("/revoke", ("token", "a"), ("token", "b")).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "400 invalid_request: the parameter token is missing", await host.FormAsync("/revoke").ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "400 invalid_request: the parameter token is missing", await host.FormAsync("/revoke", ("token", "")).ErrorAsync(),
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "400 invalid_request: more than one token", await host.FormAsync("/revoke", ("token", "a"), ("token", "b")).ErrorAsync(),
+            StringComparison.Ordinal);
         using var json = new StringContent("""{"token":"a"}""", System.Text.Encoding.UTF8, "application/json");
-        Assert.StartsWith("400 invalid_request: the body is not a form", await host.Client.PostAsync("/revoke", json, TestContext.Current.CancellationToken).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "400 invalid_request: the body is not a form",
+            await host.Client.PostAsync("/revoke", json, TestContext.Current.CancellationToken).ErrorAsync(), StringComparison.Ordinal);
         using var get = await host.GetAsync("/revoke?token=x");
         Assert.Equal(HttpStatusCode.MethodNotAllowed, get.StatusCode);
         using var large = await host.FormAsync("/revoke", ("token", new string('x', 65 * 1024)));

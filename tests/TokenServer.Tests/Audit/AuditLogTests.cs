@@ -19,7 +19,8 @@ public sealed class AuditLogTests
     public async Task A_refusal_stands_in_the_log_under_the_id_that_the_token_carries()
     {
         await using var server = await TokenServerHost.StartAsync(policy: Frozen);
-        using var answer = await server.GetAsync("/token?service=registry&scope=repository:users/alice/app:pull,push", "alice", TokenServerHost.AlicePassword);
+        using var answer = await server.GetAsync(
+            "/token?service=registry&scope=repository:users/alice/app:pull,push", "alice", TokenServerHost.AlicePassword);
         var refusal = Claims(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).GetProperty("refused")[0];
 
         var entry = await EntryAsync(server, e => e.Account == "alice");
@@ -66,7 +67,9 @@ public sealed class AuditLogTests
         }
 
         Assert.DoesNotContain("public/one", await ReadAsync(server), StringComparison.Ordinal);
-        Assert.DoesNotContain("public/two", await File.ReadAllTextAsync(server.Options.AuditPath + ".1", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "public/two", await File.ReadAllTextAsync(server.Options.AuditPath + ".1", TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -88,8 +91,14 @@ public sealed class AuditLogTests
     {
         await using var server = await TokenServerHost.StartAsync();
         Directory.CreateDirectory(server.Options.AuditPath); // where a folder stands no file can be opened
-        using (var answer = await server.GetAsync("/token?service=registry&scope=repository:public/app:pull")) Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        await Eventually.TrueAsync(() => server.Log.Text.Contains("The background loop auditLog failed", StringComparison.Ordinal), TimeSpan.FromSeconds(10), () => server.Log.Text);
+        using (var answer = await server.GetAsync("/token?service=registry&scope=repository:public/app:pull"))
+        {
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }
+
+        await Eventually.TrueAsync(
+            () => server.Log.Text.Contains("The background loop auditLog failed", StringComparison.Ordinal), TimeSpan.FromSeconds(10),
+            () => server.Log.Text);
 
         Directory.Delete(server.Options.AuditPath);
         await EntryAsync(server, e => e.Asked is ["repository:public/app:pull"]);
@@ -100,14 +109,25 @@ public sealed class AuditLogTests
     {
         await using var server = await TokenServerHost.StartAsync();
         File.CreateSymbolicLink(server.Options.AuditPath, "/dev/full"); // every write is refused, and every cut
-        using (var answer = await server.GetAsync("/token?service=registry&scope=repository:public/one:pull")) Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        await Eventually.TrueAsync(async () => (await ReadyAsync(server)).Contains("auditLog is failing since", StringComparison.Ordinal), TimeSpan.FromSeconds(20), () => server.Log.Text);
-        using (var answer = await server.GetAsync("/token?service=registry&scope=repository:public/two:pull")) Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        using (var answer = await server.GetAsync("/token?service=registry&scope=repository:public/one:pull"))
+        {
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }
+
+        await Eventually.TrueAsync(
+            async () => (await ReadyAsync(server)).Contains("auditLog is failing since", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(20), () => server.Log.Text);
+        using (var answer = await server.GetAsync("/token?service=registry&scope=repository:public/two:pull"))
+        {
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }
 
         File.Delete(server.Options.AuditPath);
         await EntryAsync(server, e => e.Asked is ["repository:public/one:pull"]);
         await EntryAsync(server, e => e.Asked is ["repository:public/two:pull"]);
-        await Eventually.TrueAsync(async () => !(await ReadyAsync(server)).Contains("auditLog", StringComparison.Ordinal), TimeSpan.FromSeconds(20), () => server.Log.Text);
+        await Eventually.TrueAsync(
+            async () => !(await ReadyAsync(server)).Contains("auditLog", StringComparison.Ordinal), TimeSpan.FromSeconds(20),
+            () => server.Log.Text);
     }
 
     private static async Task<string> ReadyAsync(TokenServerHost server)
@@ -135,14 +155,18 @@ public sealed class AuditLogTests
     {
         AuditEntry? found = null;
         await Eventually.TrueAsync(
-            async () => (found = (await ReadAsync(server)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(Parse).FirstOrDefault(wanted)) is not null,
+            async () =>
+                (found = (await ReadAsync(server)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(Parse)
+                    .FirstOrDefault(wanted)) is not null,
             TimeSpan.FromSeconds(20),
             () => File.Exists(server.Options.AuditPath) ? File.ReadAllText(server.Options.AuditPath) : "no audit log");
         return found!;
     }
 
     private static AuditEntry Parse(string line) =>
-        AuditEntry.Parse(Encoding.UTF8.GetBytes(line), out var entry) is { } problem ? throw new FormatException($"{problem}: {line}") : entry!;
+        AuditEntry.Parse(Encoding.UTF8.GetBytes(line), out var entry) is { } problem
+        ? throw new FormatException($"{problem}: {line}")
+        : entry!;
 
     private static async Task<string> ReadAsync(TokenServerHost server) =>
         File.Exists(server.Options.AuditPath) ? await File.ReadAllTextAsync(server.Options.AuditPath) : "";

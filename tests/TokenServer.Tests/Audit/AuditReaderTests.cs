@@ -17,7 +17,8 @@ public sealed class AuditReaderTests : IDisposable
     [Fact]
     public void A_log_is_searched_before_the_files_rotated_beside_it_and_these_newest_first()
     {
-        foreach (var name in new[] { "audit.jsonl", "audit.jsonl.1", "audit.jsonl.2.gz", "audit.jsonl.10.gz", "audit.jsonl-20270131", "audit.jsonl-20270201.gz", "audit.jsonl.bak", "audit.jsonl.gz2", "other.jsonl", "xaudit.jsonl.1" })
+        foreach (var name in new[] { "audit.jsonl", "audit.jsonl.1", "audit.jsonl.2.gz", "audit.jsonl.10.gz", "audit.jsonl-20270131",
+            "audit.jsonl-20270201.gz", "audit.jsonl.bak", "audit.jsonl.gz2", "other.jsonl", "xaudit.jsonl.1" })
         {
             Write(name, "");
         }
@@ -70,7 +71,9 @@ public sealed class AuditReaderTests : IDisposable
     [Fact]
     public void A_line_beyond_the_bound_is_passed_over_and_the_next_is_read()
     {
-        Write("audit.jsonl", new string('x', (3 * AuditLines.MaxLength) + 5), Entry("AM63PJQ2", "alice"), new string('y', AuditLines.MaxLength + 1));
+        Write(
+            "audit.jsonl", new string('x', (3 * AuditLines.MaxLength) + 5), Entry("AM63PJQ2", "alice"),
+            new string('y', AuditLines.MaxLength + 1));
         Assert.Equal(2, Find("AM63PJQ2")!.Line);
         Assert.Equal([1, 3], warnings.Select(w => int.Parse(w[(Log.Length + 1)..].Split(':')[0])));
         Assert.All(warnings, w => Assert.EndsWith("it is longer than 1048576 bytes", w, StringComparison.Ordinal));
@@ -102,9 +105,11 @@ public sealed class AuditReaderTests : IDisposable
         Assert.Equal(texts, found);
     }
 
-    private AuditFinding? Find(string id) => new AuditReader(p => warnings.Add(p.ToString())).Find(AuditFiles.Of(Log), id, TestContext.Current.CancellationToken);
+    private AuditFinding? Find(string id) =>
+        new AuditReader(p => warnings.Add(p.ToString())).Find(AuditFiles.Of(Log), id, TestContext.Current.CancellationToken);
 
-    private static string Entry(string decision, string account) => (AuditText.Sample with { Decision = decision, Account = account }).Line();
+    private static string Entry(string decision, string account) =>
+        (AuditText.Sample with { Decision = decision, Account = account }).Line();
 
     private void Write(string name, params string[] lines)
     {

@@ -25,7 +25,8 @@ public sealed class AuditSummaryTests : IDisposable
             for (var i = 0; i < 1000; i++) add(Granted("alice", $"D{i}"));
             add(Granted("bob", "B0"));
         });
-        Assert.Equal([("alice", "D0", 1L), ("bob", "B0", 1L), ("alice", "D999", 999L)], written.Select(e => (e.Account, e.Decision, e.Count)));
+        Assert.Equal(
+            [("alice", "D0", 1L), ("bob", "B0", 1L), ("alice", "D999", 999L)], written.Select(e => (e.Account, e.Decision, e.Count)));
         Assert.NotNull(written[^1].Since);
     }
 
@@ -34,25 +35,40 @@ public sealed class AuditSummaryTests : IDisposable
     {
         AuditEntry[] all =
         [
-            Granted("alice", "A"), Granted("alice", "B") with { Address = "192.0.2.9" }, Granted("alice", "C") with { Granted = ["repository:other:pull"] },
-            Granted("alice", "D") with { Policy = "another" }, Granted("alice", "E") with { SignedInBy = "ldap" }, Granted("alice", "F") with { Grant = "id" }, Granted("alice", "G") with { Service = "other" },
+            Granted("alice", "A"), Granted("alice", "B") with { Address = "192.0.2.9" },
+                Granted("alice", "C") with { Granted = ["repository:other:pull"] },
+            Granted("alice", "D") with { Policy = "another" }, Granted("alice", "E") with { SignedInBy = "ldap" },
+                Granted("alice", "F") with { Grant = "id" }, Granted("alice", "G") with { Service = "other" },
         ];
-        Assert.Equal(all.Select(e => e.Decision), (await WriteAsync(TimeSpan.FromMinutes(1), add => Array.ForEach(all, e => add(e)))).Select(e => e.Decision));
+        Assert.Equal(
+            all.Select(e => e.Decision),
+            (await WriteAsync(TimeSpan.FromMinutes(1), add => Array.ForEach(all, e => add(e)))).Select(e => e.Decision));
     }
 
     [Fact]
     public async Task Where_nothing_is_to_be_gathered_each_grant_has_a_line() =>
-        Assert.Equal(100, (await WriteAsync(TimeSpan.Zero, add => { for (var i = 0; i < 100; i++) add(Granted("alice", $"D{i}")); })).Count);
+        Assert.Equal(
+            100, (await WriteAsync(TimeSpan.Zero, add => { for (var i = 0; i < 100; i++) add(Granted("alice", $"D{i}")); })).Count);
 
     [Fact]
     public async Task What_an_account_is_refused_has_a_line_each_time() =>
-        Assert.Equal(200, (await WriteAsync(TimeSpan.FromMinutes(1), add => { for (var i = 0; i < 200; i++) add(Granted("alice", $"D{i}") with { Outcome = AuditOutcome.Refused }); })).Count);
+        Assert.Equal(
+            200,
+            (await WriteAsync(
+                TimeSpan.FromMinutes(1),
+                add => { for (var i = 0; i < 200; i++) add(Granted("alice", $"D{i}") with { Outcome = AuditOutcome.Refused }); })).Count);
 
     [Fact]
     public async Task A_line_is_bounded_and_says_what_it_leaves_out()
     {
         var texts = Enumerable.Range(0, 500).Select(i => $"repository:{new string('x', 400)}/{i}:pull").ToList();
-        await WriteAsync(TimeSpan.Zero, add => add(Granted(new string('a', 5000), "D") with { Asked = texts, Granted = texts, AllowedBy = texts, Groups = texts, Outcome = AuditOutcome.Partly, Refused = [.. texts.Select(t => new AuditRefusal(t, t, texts))] }));
+        await WriteAsync(
+            TimeSpan.Zero,
+            add => add(
+                Granted(
+                    new string('a', 5000),
+                    "D") with { Asked = texts, Granted = texts, AllowedBy = texts, Groups = texts, Outcome = AuditOutcome.Partly,
+                        Refused = [.. texts.Select(t => new AuditRefusal(t, t, texts))] }));
         var line = Assert.Single(await File.ReadAllLinesAsync(folder["audit.jsonl"], Cancel));
         Assert.InRange(Encoding.UTF8.GetByteCount(line), 1, 64 * 1024);
         Assert.Null(AuditEntry.Parse(Encoding.UTF8.GetBytes(line), out var entry));
@@ -60,7 +76,8 @@ public sealed class AuditSummaryTests : IDisposable
     }
 
     private static AuditEntry Granted(string account, string decision) => new(
-        TokenServerHost.Start, decision, AuditOutcome.Granted, account, "htpasswd", [], "192.0.2.1", "registry", ["repository:a:pull"], ["repository:a:pull"], [], ["rule (policy.yaml:1)"], "0123456789ab", null);
+        TokenServerHost.Start, decision, AuditOutcome.Granted, account, "htpasswd", [], "192.0.2.1", "registry", ["repository:a:pull"],
+        ["repository:a:pull"], [], ["rule (policy.yaml:1)"], "0123456789ab", null);
 
     /// <summary>The lines after the log has stopped.</summary>
     private async Task<List<AuditEntry>> WriteAsync(TimeSpan gather, Action<Action<AuditEntry>> work)
@@ -75,6 +92,10 @@ public sealed class AuditSummaryTests : IDisposable
         work(entry => summary.Add(entry, IPAddress.Parse("192.0.2.1")));
         await summary.StopAsync(Cancel);
         await log.StopAsync(Cancel);
-        return [.. (await File.ReadAllLinesAsync(folder["audit.jsonl"], Cancel)).Select(l => AuditEntry.Parse(Encoding.UTF8.GetBytes(l), out var entry) is { } problem ? throw new FormatException(problem) : entry!)];
+        return [
+            .. (await File.ReadAllLinesAsync(folder["audit.jsonl"], Cancel)).Select(
+                l => AuditEntry.Parse(Encoding.UTF8.GetBytes(l), out var entry) is { } problem
+                ? throw new FormatException(problem)
+                : entry!)];
     }
 }

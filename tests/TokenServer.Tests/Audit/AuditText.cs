@@ -31,5 +31,7 @@ internal static class AuditText
     }
 
     public static AuditEntry Read(string line) =>
-        AuditEntry.Parse(Encoding.UTF8.GetBytes(line), out var entry) is { } problem ? throw new InvalidOperationException(problem) : entry!;
+        AuditEntry.Parse(Encoding.UTF8.GetBytes(line), out var entry) is { } problem
+        ? throw new InvalidOperationException(problem)
+        : entry!;
 }

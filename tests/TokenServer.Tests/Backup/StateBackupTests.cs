@@ -35,7 +35,8 @@ public sealed class StateBackupTests : IDisposable
         Assert.Equal(content.MadeAt, new StateRestore(restored).Run(folder["backup"], withKeys: true).MadeAt);
         Assert.Equal(ForOwner | UnixFileMode.GroupRead, File.GetUnixFileMode(restored.HtpasswdPath));
         Assert.Equal(await File.ReadAllBytesAsync(server.HtpasswdPath, None), await File.ReadAllBytesAsync(restored.HtpasswdPath, None));
-        Assert.Equal(await File.ReadAllBytesAsync(server.Options.CredentialPath, None), await File.ReadAllBytesAsync(restored.CredentialPath, None));
+        Assert.Equal(
+            await File.ReadAllBytesAsync(server.Options.CredentialPath, None), await File.ReadAllBytesAsync(restored.CredentialPath, None));
         Assert.Equal(KeyDirectory.Load(server.Options.KeysPath)[0].Key.Id, KeyDirectory.Load(restored.KeysPath)[0].Key.Id);
         Assert.Equal(ForOwner, File.GetUnixFileMode(KeyDirectory.List(restored.KeysPath)[0]));
         Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(restored.KeysPath) & ~(ForOwner | UnixFileMode.UserExecute));
@@ -52,7 +53,9 @@ public sealed class StateBackupTests : IDisposable
     {
         await using var server = await TokenServerHost.StartAsync();
         (await server.GetAsync("/token?service=registry", "admin", TokenServerHost.AdminPassword)).Dispose();
-        await Eventually.TrueAsync(() => File.Exists(server.Options.AuditPath) && new FileInfo(server.Options.AuditPath).Length > 0, TimeSpan.FromSeconds(20), () => "no audit log");
+        await Eventually.TrueAsync(
+            () => File.Exists(server.Options.AuditPath) && new FileInfo(server.Options.AuditPath).Length > 0, TimeSpan.FromSeconds(20),
+            () => "no audit log");
         await File.AppendAllTextAsync(server.Options.AuditPath, "half a li", None);
 
         var content = new StateBackup(server.Options, clock).Run(folder["backup"], withAuditLog: false);
@@ -62,8 +65,12 @@ public sealed class StateBackupTests : IDisposable
                 "data/token-server/index.db", "policies/policy.yaml",
             ],
             content.Files.Select(f => f.Path).Order(StringComparer.Ordinal));
-        Assert.All(Directory.EnumerateFiles(folder["backup"], "*", SearchOption.AllDirectories), f => Assert.Equal(ForOwner, File.GetUnixFileMode(f)));
-        Assert.All(Directory.EnumerateDirectories(folder["backup"], "*", SearchOption.AllDirectories).Append(folder["backup"]), d => Assert.Equal(ForOwner | UnixFileMode.UserExecute, File.GetUnixFileMode(d)));
+        Assert.All(
+            Directory.EnumerateFiles(folder["backup"], "*", SearchOption.AllDirectories),
+            f => Assert.Equal(ForOwner, File.GetUnixFileMode(f)));
+        Assert.All(
+            Directory.EnumerateDirectories(folder["backup"], "*", SearchOption.AllDirectories).Append(folder["backup"]),
+            d => Assert.Equal(ForOwner | UnixFileMode.UserExecute, File.GetUnixFileMode(d)));
 
         var withLog = new StateBackup(server.Options, clock).Run(folder["backup"], withAuditLog: true);
         var log = await File.ReadAllTextAsync(Path.Combine(folder["backup"], withLog.State, "data/token-server/audit.jsonl"), None);
@@ -96,7 +103,10 @@ public sealed class StateBackupTests : IDisposable
         string[] states = [TokenServerHost.Accounts, TokenServerHost.Accounts + new string('#', 300_000) + "\n"];
         var editing = Task.Run(() =>
         {
-            for (var i = 0; !enough.IsCancellationRequested; i++) Hosting.Files.DurableFile.Replace(server.HtpasswdPath, System.Text.Encoding.ASCII.GetBytes(states[i % 2]));
+            for (var i = 0; !enough.IsCancellationRequested; i++)
+            {
+                Hosting.Files.DurableFile.Replace(server.HtpasswdPath, System.Text.Encoding.ASCII.GetBytes(states[i % 2]));
+            }
         }, None);
         try
         {
@@ -133,7 +143,10 @@ public sealed class StateBackupTests : IDisposable
 
         (restored = Elsewhere(server.Options, "third")).HtpasswdFile = folder["people"];
         await File.AppendAllTextAsync(folder["people"], "# changed\n", None);
-        Assert.Contains("never replaces", Assert.Throws<OperatorException>(() => new StateRestore(restored).Run(folder["backup"], withKeys: true)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "never replaces",
+            Assert.Throws<OperatorException>(() => new StateRestore(restored).Run(folder["backup"], withKeys: true)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -162,7 +175,10 @@ public sealed class StateBackupTests : IDisposable
         RestoreMarker.Write(restored.DataDirectory);
         File.Delete(restored.DatabaseFile);
         File.Move(restored.HtpasswdPath, restored.HtpasswdPath + ".tmp");
-        foreach (var begin in (Action[])[() => TokenServerApp.Create(restored, clock), () => new Initialization(restored, clock).RunAsync(null, TextWriter.Null, None).GetAwaiter().GetResult(), () => new StateBackup(restored, clock).Run(folder["of-half"], false)])
+        foreach (var begin in (Action[])[
+            () => TokenServerApp.Create(restored, clock),
+                () => new Initialization(restored, clock).RunAsync(null, TextWriter.Null, None).GetAwaiter().GetResult(),
+                    () => new StateBackup(restored, clock).Run(folder["of-half"], false)])
         {
             Assert.Contains("is not finished", Assert.Throws<OperatorException>(begin).Message, StringComparison.Ordinal);
         }
@@ -183,7 +199,10 @@ public sealed class StateBackupTests : IDisposable
         var note = Path.Combine(restored.DataDirectory, "registry", "restoring");
         await File.WriteAllTextAsync(note, "", None);
 
-        Assert.Contains("is not finished", (await Assert.ThrowsAsync<OperatorException>(() => new Initialization(restored, clock).RunAsync(null, TextWriter.Null, None))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is not finished",
+            (await Assert.ThrowsAsync<OperatorException>(
+                () => new Initialization(restored, clock).RunAsync(null, TextWriter.Null, None))).Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(restored.KeysPath));
         File.Delete(note);
         await new Initialization(restored, clock).RunAsync(null, TextWriter.Null, None);
@@ -194,12 +213,16 @@ public sealed class StateBackupTests : IDisposable
     {
         await using var server = await TokenServerHost.StartAsync();
         new StateBackup(server.Options, clock).Run(folder["backup"], withAuditLog: false);
-        Assert.Contains("in use", Assert.Throws<OperatorException>(() => new StateRestore(server.Options).Run(folder["backup"], withKeys: true)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "in use", Assert.Throws<OperatorException>(
+                () => new StateRestore(server.Options).Run(folder["backup"], withKeys: true)).Message, StringComparison.Ordinal);
 
         var other = Elsewhere(server.Options);
         Directory.CreateDirectory(other.DataDirectory);
         await File.WriteAllTextAsync(other.HtpasswdPath, "somebody:else\n", None);
-        Assert.Contains("never replaces", Assert.Throws<OperatorException>(() => new StateRestore(other).Run(folder["backup"], withKeys: true)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "never replaces", Assert.Throws<OperatorException>(() => new StateRestore(other).Run(folder["backup"], withKeys: true)).Message,
+            StringComparison.Ordinal);
         Assert.Equal("somebody:else\n", await File.ReadAllTextAsync(other.HtpasswdPath, None));
         Assert.False(Directory.Exists(other.KeysPath));
 
@@ -217,7 +240,10 @@ public sealed class StateBackupTests : IDisposable
     {
         await using var server = await TokenServerHost.StartAsync();
         var content = new StateBackup(server.Options, clock).Run(folder["backup"], withAuditLog: false);
-        var file = Path.Combine(folder["backup"], content.State, damage.StartsWith("database", StringComparison.Ordinal) ? "data/token-server/index.db" : "data/htpasswd");
+        var file = Path.Combine(
+            folder["backup"], content.State, damage.StartsWith("database", StringComparison.Ordinal)
+            ? "data/token-server/index.db"
+            : "data/htpasswd");
         if (damage == "missing") File.Delete(file);
         else await File.AppendAllTextAsync(file, "x", None);
 
@@ -242,7 +268,8 @@ public sealed class StateBackupTests : IDisposable
         var list = Path.Combine(folder["backup"], "backup.json");
         await File.WriteAllTextAsync(list, (await File.ReadAllTextAsync(list, None)).Replace(from, to, StringComparison.Ordinal), None);
 
-        var refused = Assert.Throws<OperatorException>(() => new StateRestore(Elsewhere(server.Options)).Run(folder["backup"], withKeys: true));
+        var refused = Assert.Throws<OperatorException>(
+            () => new StateRestore(Elsewhere(server.Options)).Run(folder["backup"], withKeys: true));
         Assert.Contains("backup.json is damaged", refused.Message, StringComparison.Ordinal);
     }
 
@@ -252,7 +279,8 @@ public sealed class StateBackupTests : IDisposable
         await using var server = await TokenServerHost.StartAsync();
         new StateBackup(server.Options, clock).Run(folder["backup"], withAuditLog: false);
         var list = Path.Combine(folder["backup"], "backup.json");
-        await File.WriteAllTextAsync(list, (await File.ReadAllTextAsync(list, None)).Replace("\"600\"", "\"7640\"", StringComparison.Ordinal), None);
+        await File.WriteAllTextAsync(
+            list, (await File.ReadAllTextAsync(list, None)).Replace("\"600\"", "\"7640\"", StringComparison.Ordinal), None);
 
         var restored = Elsewhere(server.Options);
         new StateRestore(restored).Run(folder["backup"], withKeys: true);
@@ -264,11 +292,18 @@ public sealed class StateBackupTests : IDisposable
     {
         await using var server = await TokenServerHost.StartAsync();
         var backup = new StateBackup(server.Options, clock);
-        Assert.Contains("is in the data directory", Refusal(Path.Combine(server.Options.DataDirectory, "backup")), StringComparison.Ordinal);
+        Assert.Contains(
+            "is in the data directory", Refusal(Path.Combine(server.Options.DataDirectory, "backup")), StringComparison.Ordinal);
         await File.WriteAllTextAsync(Path.Combine(folder.Folder("full"), "file"), "", None);
         Assert.Contains("is not empty and holds no backup", Refusal(folder["full"]), StringComparison.Ordinal);
-        Assert.Contains("holds no finished backup", Assert.Throws<OperatorException>(() => new StateRestore(Elsewhere(server.Options)).Run(folder["full"], withKeys: true)).Message, StringComparison.Ordinal);
-        Assert.Contains("there is no token server", Assert.Throws<OperatorException>(() => new StateBackup(Elsewhere(server.Options), clock).Run(folder["backup"], false)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "holds no finished backup",
+            Assert.Throws<OperatorException>(() => new StateRestore(Elsewhere(server.Options)).Run(folder["full"], withKeys: true)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "there is no token server",
+            Assert.Throws<OperatorException>(() => new StateBackup(Elsewhere(server.Options), clock).Run(folder["backup"], false)).Message,
+            StringComparison.Ordinal);
 
         string Refusal(string target) => Assert.Throws<OperatorException>(() => backup.Run(target, withAuditLog: false)).Message;
     }
@@ -277,5 +312,7 @@ public sealed class StateBackupTests : IDisposable
         new() { DataDirectory = folder[name], PoliciesDirectory = folder[$"{name}-policies"], Listen = options.Listen };
 
     private static Task<int> RecordPullAsync(TokenServerHost server, long time) => server.Service<StateDatabase>().WriteAsync(db =>
-        db.Execute("INSERT INTO pulls VALUES ('registry', 'team/app', 'sha256:x', @time) ON CONFLICT DO UPDATE SET pulled_at = @time", new { time }));
+        db.Execute(
+            "INSERT INTO pulls VALUES ('registry', 'team/app', 'sha256:x', @time) ON CONFLICT DO UPDATE SET pulled_at = @time",
+            new { time }));
 }

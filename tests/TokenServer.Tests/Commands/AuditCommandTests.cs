@@ -21,7 +21,8 @@ public sealed class AuditCommandTests : IDisposable
         Assert.Equal(1, (await RunAsync("", "accounts", "suspend", "alice")).ExitCode);
         Assert.Equal(0, (await RunAsync("", "accounts", "list")).ExitCode); // changes nothing
 
-        var lines = (await RunAsync("", "audit", "--json")).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonNode.Parse(l)!).ToList();
+        var lines = (await RunAsync("", "audit", "--json")).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(l => JsonNode.Parse(l)!).ToList();
         Assert.Equal(["users add", "accounts suspend", "accounts suspend"], lines.Select(l => (string?)l["action"]));
         Assert.Equal(["done", "done", "failed"], lines.Select(l => (string?)l["outcome"]));
         Assert.Equal(["alice", "--reason", "left \"the company\", says Zoë"], lines[1]["arguments"]!.AsArray().Select(a => (string?)a));
@@ -37,8 +38,12 @@ public sealed class AuditCommandTests : IDisposable
     {
         directory.Folder("data/token-server");
         var log = directory["data/token-server/audit.jsonl"];
-        await File.WriteAllTextAsync(log + ".1", Decision("2027-01-01T00:00:00.000Z", "AAAAAAAA", "alice", "refused", "repository:team/app:push") + Act("2027-01-02T00:00:00.000Z", "users remove", "bob"), TestContext.Current.CancellationToken);
-        await File.WriteAllTextAsync(log, Decision("2027-01-03T00:00:00.000Z", "BBBBBBBB", "bob", "granted", "repository:team/app:pull") + "torn\n" + Act("2027-01-04T00:00:00.000Z", "keys rotate"), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            log + ".1", Decision("2027-01-01T00:00:00.000Z", "AAAAAAAA", "alice", "refused", "repository:team/app:push") + Act(
+                "2027-01-02T00:00:00.000Z", "users remove", "bob"), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            log, Decision("2027-01-03T00:00:00.000Z", "BBBBBBBB", "bob", "granted", "repository:team/app:pull") + "torn\n" + Act(
+                "2027-01-04T00:00:00.000Z", "keys rotate"), TestContext.Current.CancellationToken);
 
         await ExpectAsync("2027-01-01 2027-01-02 2027-01-03 2027-01-04");
         await ExpectAsync("2027-01-02 2027-01-03", "--account", "bob");
@@ -52,7 +57,8 @@ public sealed class AuditCommandTests : IDisposable
 
         var bogus = await RunAsync("", "audit", "--outcome", "bogus");
         Assert.Equal(2, bogus.ExitCode);
-        Assert.StartsWith("error: argument 'bogus' not recognized. Must be one of: 'granted' 'partly' 'refused'", bogus.Error, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "error: argument 'bogus' not recognized. Must be one of: 'granted' 'partly' 'refused'", bogus.Error, StringComparison.Ordinal);
     }
 
     private async Task ExpectAsync(string days, params string[] filters)
@@ -69,5 +75,6 @@ public sealed class AuditCommandTests : IDisposable
     private static string Act(string time, string action, string argument = "") =>
         $$"""{"time":"{{time}}","action":"{{action}}","by":"0:root","arguments":["{{argument}}"],"outcome":"done","reason":null}""" + "\n";
 
-    private Task<ProcessResult> RunAsync(string input, params string[] arguments) => ChildProcess.RunAsync(Program, [.. arguments, "--data", directory["data"]], input: input);
+    private Task<ProcessResult> RunAsync(string input, params string[] arguments) =>
+        ChildProcess.RunAsync(Program, [.. arguments, "--data", directory["data"]], input: input);
 }

@@ -31,11 +31,15 @@ public sealed class CommandTests : IDisposable
         Assert.NotEqual(added, changed);
         using (var scratch = new TokenServer.Identity.Passwords.PasswordHash.Scratch())
         {
-            Assert.True(scratch.Verify("other password", changed[(changed.IndexOf("alice:", StringComparison.Ordinal) + 6)..].TrimEnd('\n')));
+            Assert.True(
+                scratch.Verify("other password", changed[(changed.IndexOf("alice:", StringComparison.Ordinal) + 6)..].TrimEnd('\n')));
         }
 
-        Assert.Equal("""[{"name":"admin","canSignIn":true},{"name":"alice","canSignIn":true},{"name":"old","canSignIn":false,"problem":"it is unsalted SHA-1 ({SHA}), which is too weak"}]""" + "\n", (await OkAsync("", "users", "list", "--json")).Output);
-        Assert.Contains("old  (cannot sign in, its hash cannot be used: it is unsalted SHA-1 ({SHA}), which is too weak)\n", (await OkAsync("", "users", "list")).Output, StringComparison.Ordinal);
+        Assert.Equal(
+            """[{"name":"admin","canSignIn":true},{"name":"alice","canSignIn":true},{"name":"old","canSignIn":false,"problem":"it is unsalted SHA-1 ({SHA}), which is too weak"}]""" + "\n", (await OkAsync("", "users", "list", "--json")).Output);
+        Assert.Contains(
+            "old  (cannot sign in, its hash cannot be used: it is unsalted SHA-1 ({SHA}), which is too weak)\n",
+            (await OkAsync("", "users", "list")).Output, StringComparison.Ordinal);
         await OkAsync("", "users", "remove", "alice");
         Assert.Equal(before, await File.ReadAllTextAsync(Htpasswd, TestContext.Current.CancellationToken));
         Assert.StartsWith("[{\"kid\":", (await OkAsync("", "keys", "list", "--json")).Output, StringComparison.Ordinal);
@@ -71,20 +75,31 @@ public sealed class CommandTests : IDisposable
         Assert.Matches("^\\S+  ES256  signing   since \\S+Z  /.+\\.pem\n$", (await OkAsync("", "keys", "list")).Output);
         var rotations = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => RunAsync("", "keys", "rotate", "--ahead", "30m")));
         Assert.Single(rotations, r => r.ExitCode == 0);
-        Assert.All(rotations.Where(r => r.ExitCode != 0), r => Assert.Contains("there is a next key for ES256 already", r.Error, StringComparison.Ordinal));
+        Assert.All(
+            rotations.Where(r => r.ExitCode != 0),
+            r => Assert.Contains("there is a next key for ES256 already", r.Error, StringComparison.Ordinal));
 
         using (var keys = JsonDocument.Parse((await OkAsync("", "keys", "list", "--json")).Output))
         {
             Assert.Equal(["next", "signing"], keys.RootElement.EnumerateArray().Select(k => k.GetProperty("state").GetString()));
-            Assert.Equal(["kid", "alg", "state", "signsFrom", "signsUntil", "publishedUntil", "file"], keys.RootElement[1].EnumerateObject().Select(m => m.Name));
-            Assert.Equal(keys.RootElement[0].GetProperty("signsFrom").GetString(), keys.RootElement[1].GetProperty("signsUntil").GetString());
+            Assert.Equal(
+                ["kid", "alg", "state", "signsFrom", "signsUntil", "publishedUntil", "file"],
+                keys.RootElement[1].EnumerateObject().Select(m => m.Name));
+            Assert.Equal(
+                keys.RootElement[0].GetProperty("signsFrom").GetString(), keys.RootElement[1].GetProperty("signsUntil").GetString());
         }
 
-        foreach (var wrong in new[] { "5m", "31d", "soon" }) Assert.Contains("between 6m and 30d", (await RunAsync("", "keys", "rotate", "--ahead", wrong)).Error, StringComparison.Ordinal);
+        foreach (var wrong in new[] { "5m", "31d", "soon" })
+        {
+            Assert.Contains("between 6m and 30d", (await RunAsync("", "keys", "rotate", "--ahead", wrong)).Error, StringComparison.Ordinal);
+        }
+
         Assert.Contains("--leaked", (await RunAsync("", "keys", "rotate", "--leaked", "--ahead", "30m")).Error, StringComparison.Ordinal);
 
         var bundle = (await OkAsync("", "keys", "certificates")).Output.Trim();
-        Assert.StartsWith("-----BEGIN CERTIFICATE-----", await File.ReadAllTextAsync(bundle, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "-----BEGIN CERTIFICATE-----", await File.ReadAllTextAsync(bundle, TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
         Assert.Equal(bundle, (await OkAsync("", "keys", "certificates")).Output.Trim());
         Assert.Contains("keys certificates", (await OkAsync("", "keys", "rotate", "--leaked")).Output, StringComparison.Ordinal);
         Assert.Single((await OkAsync("", "keys", "list")).Output.TrimEnd().Split('\n'));
@@ -93,7 +108,9 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task Init_makes_what_the_services_need_and_nothing_twice()
     {
-        string[] services = ["--set", "tokenServer.services.0.name=old", "--set", "tokenServer.services.0.algorithm=RS256", "--set", "tokenServer.services.0.keyHeader=x5c"];
+        string[] services = [
+            "--set", "tokenServer.services.0.name=old", "--set", "tokenServer.services.0.algorithm=RS256", "--set",
+                "tokenServer.services.0.keyHeader=x5c"];
         await OkAsync("", "init");
         var made = (await OkAsync("", ["init", .. services])).Output;
         Assert.Contains("made the signing key", made, StringComparison.Ordinal);
@@ -124,67 +141,97 @@ public sealed class CommandTests : IDisposable
     public async Task Accounts_are_named_in_any_spelling_that_is_clear_and_nobody_is_suspended_in_vain()
     {
         await OkAsync("", "init");
-        await using var people = new FakeDirectory { OnSearch = s => s.Filter.Contains("=jgross", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=JGross,dc=org", ("uid", ["JGross"]))]
-            : s.Filter.Contains("=boss@example.org", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=Admin,dc=org", ("uid", ["Admin"]))] : [] };
-        await File.WriteAllTextAsync(Path.Combine(directory.Folder("policies"), "p.yaml"), "version: 1\n", TestContext.Current.CancellationToken);
+        await using var people =
+            new FakeDirectory { OnSearch = s => s.Filter.Contains("=jgross", StringComparison.OrdinalIgnoreCase)
+                ? [new FakeEntry("uid=JGross,dc=org", ("uid", ["JGross"]))]
+            : s.Filter.Contains("=boss@example.org", StringComparison.OrdinalIgnoreCase)
+            ? [new FakeEntry("uid=Admin,dc=org", ("uid", ["Admin"]))]
+            : [] };
+        await File.WriteAllTextAsync(
+            Path.Combine(directory.Folder("policies"), "p.yaml"), "version: 1\n", TestContext.Current.CancellationToken);
         string[] corp =
         [
-            "--set", "tokenServer.ldap.0.name=corp", "--set", $"tokenServer.ldap.0.servers.0={people.Url}", "--set", "tokenServer.ldap.0.anonymousSearch=true",
+            "--set", "tokenServer.ldap.0.name=corp", "--set", $"tokenServer.ldap.0.servers.0={people.Url}", "--set",
+                "tokenServer.ldap.0.anonymousSearch=true",
             "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.userFilter=(|(uid={account})(mail={account}))",
         ];
         var taken = await RunAsync("", ["accounts", "suspend", "boss@example.org", .. corp]);
         Assert.Equal(1, taken.ExitCode);
-        Assert.Contains("'Admin' of ldap:corp has the name of the account 'admin' of htpasswd, which comes first", taken.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "'Admin' of ldap:corp has the name of the account 'admin' of htpasswd, which comes first", taken.Error,
+            StringComparison.Ordinal);
         foreach (var (typed, account) in new[] { ("jgross@example.org", "JGross"), ("ADMIN", "admin") })
         {
-            Assert.StartsWith($"suspended {account};", (await OkAsync("", ["accounts", "suspend", typed, .. corp])).Output, StringComparison.Ordinal);
+            Assert.StartsWith(
+                $"suspended {account};", (await OkAsync("", ["accounts", "suspend", typed, .. corp])).Output, StringComparison.Ordinal);
         }
 
         Assert.Equal("resumed JGross\n", (await OkAsync("", "accounts", "resume", "jgross")).Output);
         foreach (var (typed, reason) in new[]
         {
-            ("amdin", "there is no account 'amdin'; did you mean 'admin'?; --force"), ("nobody", "there is no account 'nobody'"), ("robot:ci", "there is no robot 'ci'"), ("github:example/app", "no OIDC issuer is named 'github'"),
+            ("amdin", "there is no account 'amdin'; did you mean 'admin'?; --force"), ("nobody", "there is no account 'nobody'"),
+                ("robot:ci", "there is no robot 'ci'"), ("github:example/app", "no OIDC issuer is named 'github'"),
         })
         {
-            var refused = await RunAsync("", ["accounts", "suspend", typed, .. corp, "--set", $"tokenServer.policiesDirectory={directory["policies"]}"]);
+            var refused = await RunAsync(
+                "", ["accounts", "suspend", typed, .. corp, "--set", $"tokenServer.policiesDirectory={directory["policies"]}"]);
             Assert.Equal(1, refused.ExitCode);
             Assert.Contains(reason, refused.Error, StringComparison.Ordinal);
             await OkAsync("", "accounts", "suspend", typed, "--force");
         }
 
         await OkAsync("", ["tokens", "create", "--account", "jgross", .. corp]);
-        Assert.Contains("added JGross; 1 tokens that were given under this name ended", (await OkAsync("a good password\n", ["users", "add", "JGross", .. corp])).Output, StringComparison.Ordinal);
-        Assert.Contains("looks like a token", (await RunAsync("a good password\n", "users", "add", "aix_foo")).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "added JGross; 1 tokens that were given under this name ended",
+            (await OkAsync("a good password\n", ["users", "add", "JGross", .. corp])).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "looks like a token", (await RunAsync("a good password\n", "users", "add", "aix_foo")).Error, StringComparison.Ordinal);
 
         Assert.Contains("did you mean 'amdin'?", (await RunAsync("", "accounts", "resume", "amdn")).Error, StringComparison.Ordinal);
-        Assert.Contains("there is no account 'nobodyelse'", (await RunAsync("", "tokens", "revoke", "--account", "nobodyelse")).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "there is no account 'nobodyelse'", (await RunAsync("", "tokens", "revoke", "--account", "nobodyelse")).Error,
+            StringComparison.Ordinal);
         Assert.Equal("revoked 0 tokens of admin\n", (await OkAsync("", "tokens", "revoke", "--account", "Admin")).Output);
 
         await people.DisposeAsync();
-        Assert.Contains("cannot tell whether there is an account 'jgross@example.org'", (await RunAsync("", ["accounts", "suspend", "jgross@example.org", .. corp])).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot tell whether there is an account 'jgross@example.org'",
+            (await RunAsync("", ["accounts", "suspend", "jgross@example.org", .. corp])).Error, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task The_doctor_of_a_directory_names_an_account_that_the_server_itself_holds_back_and_names_that_exist_twice()
     {
         await OkAsync("", "init");
-        await File.WriteAllTextAsync(Path.Combine(directory.Folder("policies"), "p.yaml"), "version: 1\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(directory.Folder("policies"), "p.yaml"), "version: 1\n", TestContext.Current.CancellationToken);
         await using var people = new FakeDirectory
         {
-            OnSearch = s => s.Filter == "(objectClass=*)" ? [new FakeEntry(s.BaseDn, ("uid", ["Admin"]))] : s.Filter.Contains("(uid=admin)", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=Admin,dc=org", ("uid", ["Admin"]))]
-                : s.Filter.Contains("(uid=carol)", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=Carol,dc=org", ("uid", ["Carol"]))]
-                : s.Filter.Contains("(uid=twice)", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=twice,dc=org", ("uid", ["twice"]), ("uid", ["two"]))] : [],
+            OnSearch = s => s.Filter == "(objectClass=*)"
+                ? [new FakeEntry(s.BaseDn, ("uid", ["Admin"]))]
+                : s.Filter.Contains("(uid=admin)", StringComparison.OrdinalIgnoreCase)
+                ? [new FakeEntry("uid=Admin,dc=org", ("uid", ["Admin"]))]
+                : s.Filter.Contains("(uid=carol)", StringComparison.OrdinalIgnoreCase)
+                ? [new FakeEntry("uid=Carol,dc=org", ("uid", ["Carol"]))]
+                : s.Filter.Contains("(uid=twice)", StringComparison.OrdinalIgnoreCase)
+                ? [new FakeEntry("uid=twice,dc=org", ("uid", ["twice"]), ("uid", ["two"]))]
+                : [],
         };
         string[] DoctorOf(string user) =>
         [
-            "ldap", "doctor", "--user", user, "--without-password", "--set", $"tokenServer.policiesDirectory={directory["policies"]}", "--set", "tokenServer.ldap.0.name=corp",
-            "--set", $"tokenServer.ldap.0.servers.0={people.Url}", "--set", "tokenServer.ldap.0.anonymousSearch=true", "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.groups.via=none",
+            "ldap", "doctor", "--user", user, "--without-password", "--set", $"tokenServer.policiesDirectory={directory["policies"]}",
+                "--set", "tokenServer.ldap.0.name=corp",
+            "--set", $"tokenServer.ldap.0.servers.0={people.Url}", "--set", "tokenServer.ldap.0.anonymousSearch=true", "--set",
+                "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.groups.via=none",
         ];
         var doctor = DoctorOf("carol");
-        Assert.Contains("'admin' is an account of htpasswd and 'Admin' one of ldap:corp", (await OkAsync("", doctor)).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "'admin' is an account of htpasswd and 'Admin' one of ldap:corp", (await OkAsync("", doctor)).Output, StringComparison.Ordinal);
         var refused = await RunAsync("", DoctorOf("admin"));
         Assert.Equal(1, refused.ExitCode);
-        Assert.Contains("'Admin' of ldap:corp has the name of the account 'admin' of htpasswd, which comes first", refused.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "'Admin' of ldap:corp has the name of the account 'admin' of htpasswd, which comes first", refused.Output,
+            StringComparison.Ordinal);
         var malformed = await RunAsync("", DoctorOf("twice"));
         Assert.Equal(1, malformed.ExitCode);
         Assert.Contains("sent an entry below dc=org that cannot be read", malformed.Output, StringComparison.Ordinal);
@@ -192,7 +239,8 @@ public sealed class CommandTests : IDisposable
         Directory.CreateDirectory(directory["data/token-server"]);
         await using (var database = new StateDatabase(new TokenServerOptions { DataDirectory = directory["data"] }.DatabaseFile))
         {
-            await new SignInHolds(database, TimeProvider.System).WriteAsync([new HeldAccount("CAROL", DateTimeOffset.UtcNow.AddMinutes(5), "10 sign-ins have failed")]);
+            await new SignInHolds(database, TimeProvider.System).WriteAsync(
+                [new HeldAccount("CAROL", DateTimeOffset.UtcNow.AddMinutes(5), "10 sign-ins have failed")]);
         }
 
         var told = await RunAsync("", doctor);
@@ -217,18 +265,25 @@ public sealed class CommandTests : IDisposable
             """, TestContext.Current.CancellationToken);
         await using var people = new FakeDirectory
         {
-            OnSearch = s => s.Filter.Contains("=jgross", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=JGross,dc=org", ("uid", ["JGross"]))]
-                : s.Filter.Contains("(uid=admin)", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=Admin,dc=org", ("uid", ["Admin"]))] : [],
+            OnSearch = s => s.Filter.Contains("=jgross", StringComparison.OrdinalIgnoreCase)
+                ? [new FakeEntry("uid=JGross,dc=org", ("uid", ["JGross"]))]
+                : s.Filter.Contains("(uid=admin)", StringComparison.OrdinalIgnoreCase)
+                ? [new FakeEntry("uid=Admin,dc=org", ("uid", ["Admin"]))]
+                : [],
         };
         string[] check =
         [
-            "policy", "check", "--set", $"tokenServer.policiesDirectory={directory["policies"]}", "--set", "tokenServer.ldap.0.name=corp", "--set", $"tokenServer.ldap.0.servers.0={people.Url}",
-            "--set", "tokenServer.ldap.0.anonymousSearch=true", "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.userFilter=(|(uid={account})(mail={account}))",
+            "policy", "check", "--set", $"tokenServer.policiesDirectory={directory["policies"]}", "--set", "tokenServer.ldap.0.name=corp",
+                "--set", $"tokenServer.ldap.0.servers.0={people.Url}",
+            "--set", "tokenServer.ldap.0.anonymousSearch=true", "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set",
+                "tokenServer.ldap.0.userFilter=(|(uid={account})(mail={account}))",
         ];
 
         var told = (await OkAsync("", check)).Output;
 
-        Assert.Contains("no account is named 'jgross@example.org': whoever signs in by it at ldap:corp is the account 'JGross'; write 'user:JGross'", told, StringComparison.Ordinal);
+        Assert.Contains(
+            "no account is named 'jgross@example.org': whoever signs in by it at ldap:corp is the account 'JGross'; write 'user:JGross'",
+            told, StringComparison.Ordinal);
         Assert.Contains("there is no account 'frank' (asked: htpasswd, ldap:corp)", told, StringComparison.Ordinal);
         Assert.Contains("no account is named 'Admin': htpasswd has 'admin', and letter case counts there", told, StringComparison.Ordinal);
         Assert.Contains("'admin' is an account of htpasswd and 'Admin' one of ldap:corp", told, StringComparison.Ordinal);
@@ -241,19 +296,26 @@ public sealed class CommandTests : IDisposable
     {
         const string alike = "differs only in letter case or spaces from";
         await OkAsync("", "init");
-        await File.WriteAllTextAsync(Path.Combine(directory.Folder("policies"), "p.yaml"), "version: 1\n", TestContext.Current.CancellationToken);
-        await using var people = new FakeDirectory { OnSearch = s => s.Filter == "(objectClass=*)" ? [new FakeEntry(s.BaseDn, ("uid", ["eve"]))] : [] };
+        await File.WriteAllTextAsync(
+            Path.Combine(directory.Folder("policies"), "p.yaml"), "version: 1\n", TestContext.Current.CancellationToken);
+        await using var people =
+            new FakeDirectory { OnSearch = s => s.Filter == "(objectClass=*)" ? [new FakeEntry(s.BaseDn, ("uid", ["eve"]))] : [] };
         string[] settings =
         [
-            "--set", $"tokenServer.policiesDirectory={directory["policies"]}", "--set", "tokenServer.ldap.0.name=corp", "--set", $"tokenServer.ldap.0.servers.0={people.Url}",
-            "--set", "tokenServer.ldap.0.anonymousSearch=true", "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.groups.via=none",
+            "--set", $"tokenServer.policiesDirectory={directory["policies"]}", "--set", "tokenServer.ldap.0.name=corp", "--set",
+                $"tokenServer.ldap.0.servers.0={people.Url}",
+            "--set", "tokenServer.ldap.0.anonymousSearch=true", "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set",
+                "tokenServer.ldap.0.groups.via=none",
         ];
         Assert.DoesNotContain(alike, (await OkAsync("", ["policy", "check", .. settings])).Output, StringComparison.Ordinal);
-        Assert.Contains($"warning: 'Admin' {alike} the account 'admin'", (await OkAsync("a long password\n", "users", "add", "Admin")).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"warning: 'Admin' {alike} the account 'admin'", (await OkAsync("a long password\n", "users", "add", "Admin")).Error,
+            StringComparison.Ordinal);
         var told = (await OkAsync("", ["policy", "check", .. settings])).Output;
         Assert.Contains($"the account 'admin' {alike} 'Admin'", told, StringComparison.Ordinal);
         Assert.DoesNotContain("$2y$", told, StringComparison.Ordinal);
-        Assert.Contains($"the account 'admin' {alike} 'Admin'", (await OkAsync("", ["ldap", "doctor", .. settings])).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"the account 'admin' {alike} 'Admin'", (await OkAsync("", ["ldap", "doctor", .. settings])).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -288,7 +350,9 @@ public sealed class CommandTests : IDisposable
     public async Task A_password_that_is_easily_guessed_is_taken_with_a_warning(string password, bool isWarned)
     {
         await OkAsync("", "init");
-        Assert.Equal(isWarned, (await OkAsync(password + "\n", "users", "add", "bob")).Error.Contains("warning: the password has fewer than 8 characters", StringComparison.Ordinal));
+        Assert.Equal(
+            isWarned, (await OkAsync(password + "\n", "users", "add", "bob")).Error.Contains(
+                "warning: the password has fewer than 8 characters", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -314,7 +378,8 @@ public sealed class CommandTests : IDisposable
     public async Task A_credential_that_others_can_read_keeps_the_server_from_starting()
     {
         await PrepareAsync();
-        File.SetUnixFileMode(directory["data/registry-credential"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
+        File.SetUnixFileMode(
+            directory["data/registry-credential"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
         var result = await RunAsync("", ServeArguments());
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("chmod 600", result.Error, StringComparison.Ordinal);
@@ -328,7 +393,8 @@ public sealed class CommandTests : IDisposable
         using var watcher = new FileSystemWatcher(directory.Root) { EnableRaisingEvents = true };
         var url = await ReadyAsync(watcher, server);
         using var client = new HttpClient { BaseAddress = new Uri(url) };
-        Assert.Contains("\"token\"", await client.GetStringAsync("/token", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains(
+            "\"token\"", await client.GetStringAsync("/token", TestContext.Current.CancellationToken), StringComparison.Ordinal);
         server.Terminate();
         Assert.Equal(0, (await server.ExitAsync(TimeSpan.FromMinutes(1))).ExitCode);
     }
@@ -349,11 +415,13 @@ public sealed class CommandTests : IDisposable
     private async Task PrepareAsync()
     {
         await OkAsync("", "init");
-        await File.WriteAllTextAsync(Path.Combine(directory.Folder("policies"), "policy.yaml"), TokenServerHost.Policy, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(directory.Folder("policies"), "policy.yaml"), TokenServerHost.Policy, TestContext.Current.CancellationToken);
     }
 
     private string[] ServeArguments() =>
-        ["serve", "--set", "tokenServer.listen=127.0.0.1:0", "--set", $"tokenServer.policiesDirectory={directory["policies"]}", "--ready-file", directory["ready"]];
+        ["serve", "--set", "tokenServer.listen=127.0.0.1:0", "--set", $"tokenServer.policiesDirectory={directory["policies"]}",
+            "--ready-file", directory["ready"]];
 
     private async Task<ProcessResult> OkAsync(string input, params string[] arguments)
     {

@@ -24,8 +24,12 @@ public sealed class InitializationTests : IDisposable
         Assert.True(PasswordIs(password));
         Assert.Single(KeyDirectory.Load(options.KeysPath));
         Assert.Equal(43, (await File.ReadAllTextAsync(options.CredentialPath, TestContext.Current.CancellationToken)).TrimEnd('\n').Length);
-        Assert.All(Directory.GetFiles(options.DataDirectory, "*", SearchOption.AllDirectories), f => Assert.Equal(FileMode, File.GetUnixFileMode(f)));
-        Assert.All([options.DataDirectory, .. Directory.GetDirectories(options.DataDirectory)], d => Assert.Equal(FileMode | UnixFileMode.UserExecute, File.GetUnixFileMode(d)));
+        Assert.All(
+            Directory.GetFiles(options.DataDirectory, "*", SearchOption.AllDirectories),
+            f => Assert.Equal(FileMode, File.GetUnixFileMode(f)));
+        Assert.All(
+            [options.DataDirectory, .. Directory.GetDirectories(options.DataDirectory)],
+            d => Assert.Equal(FileMode | UnixFileMode.UserExecute, File.GetUnixFileMode(d)));
     }
 
     [Fact]
@@ -54,7 +58,8 @@ public sealed class InitializationTests : IDisposable
         await RunAsync();
         for (var missing = 0; missing < 16; missing++)
         {
-            string[] files = [options.CredentialPath, options.InitialPasswordPath, options.HtpasswdPath, KeyDirectory.List(options.KeysPath)[0]];
+            string[] files = [
+                options.CredentialPath, options.InitialPasswordPath, options.HtpasswdPath, KeyDirectory.List(options.KeysPath)[0]];
             var hadPassword = await File.ReadAllTextAsync(options.InitialPasswordPath, TestContext.Current.CancellationToken);
             var removed = files.Where((_, i) => (missing >> i & 1) != 0).ToList();
             foreach (var file in removed) File.Delete(file);
@@ -64,9 +69,15 @@ public sealed class InitializationTests : IDisposable
             Assert.True(kept.All(Snapshot().Contains));
             Assert.Single(KeyDirectory.Load(options.KeysPath));
             Assert.True(File.Exists(options.CredentialPath));
-            Assert.True(PasswordIs((File.Exists(options.InitialPasswordPath) ? await File.ReadAllTextAsync(options.InitialPasswordPath, TestContext.Current.CancellationToken) : hadPassword).TrimEnd('\n')));
+            Assert.True(
+                PasswordIs(
+                    (File.Exists(options.InitialPasswordPath)
+                        ? await File.ReadAllTextAsync(options.InitialPasswordPath, TestContext.Current.CancellationToken)
+                        : hadPassword).TrimEnd('\n')));
             // Accounts that are there are the operator's: no password is made up for them.
-            Assert.Equal(!removed.Contains(options.InitialPasswordPath) || removed.Contains(options.HtpasswdPath), File.Exists(options.InitialPasswordPath));
+            Assert.Equal(
+                !removed.Contains(options.InitialPasswordPath) || removed.Contains(options.HtpasswdPath),
+                File.Exists(options.InitialPasswordPath));
             if (!File.Exists(options.InitialPasswordPath)) await RestorePasswordAsync(hadPassword);
         }
     }
@@ -76,8 +87,10 @@ public sealed class InitializationTests : IDisposable
     {
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => RunAsync(["reg.example.com"]))));
         Assert.Single(KeyDirectory.Load(options.KeysPath));
-        Assert.True(PasswordIs((await File.ReadAllTextAsync(options.InitialPasswordPath, TestContext.Current.CancellationToken)).TrimEnd('\n')));
-        Assert.DoesNotContain(Directory.GetFiles(options.DataDirectory, "*", SearchOption.AllDirectories), f => f.EndsWith(".tmp", StringComparison.Ordinal));
+        Assert.True(
+            PasswordIs((await File.ReadAllTextAsync(options.InitialPasswordPath, TestContext.Current.CancellationToken)).TrimEnd('\n')));
+        Assert.DoesNotContain(
+            Directory.GetFiles(options.DataDirectory, "*", SearchOption.AllDirectories), f => f.EndsWith(".tmp", StringComparison.Ordinal));
     }
 
     public void Dispose() => directory.Dispose();
@@ -85,7 +98,8 @@ public sealed class InitializationTests : IDisposable
     private async Task<string> RunAsync(string[]? tlsHosts = null)
     {
         await using var output = new StringWriter();
-        await new Initialization(options, new FakeTimeProvider(TokenServerHost.Start)).RunAsync(tlsHosts, output, TestContext.Current.CancellationToken);
+        await new Initialization(options, new FakeTimeProvider(TokenServerHost.Start)).RunAsync(
+            tlsHosts, output, TestContext.Current.CancellationToken);
         return output.ToString();
     }
 
@@ -102,5 +116,6 @@ public sealed class InitializationTests : IDisposable
     }
 
     private HashSet<string> Snapshot() =>
-        [.. Directory.GetFiles(options.DataDirectory, "*", SearchOption.AllDirectories).Select(f => $"{f} {File.GetLastWriteTimeUtc(f).Ticks} {Convert.ToHexString(File.ReadAllBytes(f))}")];
+        [.. Directory.GetFiles(options.DataDirectory, "*", SearchOption.AllDirectories)
+            .Select(f => $"{f} {File.GetLastWriteTimeUtc(f).Ticks} {Convert.ToHexString(File.ReadAllBytes(f))}")];
 }

@@ -23,17 +23,24 @@ public sealed class TokensCommandTests : IDisposable
         await using var host = await TokenServerHost.StartAsync(policy: TokenServerHost.Policy + "robots: { ci: }\n");
         // The command goes by the real clock.
         host.Clock.AdjustTime(DateTimeOffset.UtcNow);
-        var made = JsonNode.Parse(await OkAsync(host, "create", "--account", "alice", "--name", "ci", "--expires", "30d", "--repository", "users/alice/**", "--repository", "public/**", "--action", "pull", "--address", "127.0.0.1", "--json"))!;
+        var made = JsonNode.Parse(
+            await OkAsync(
+                host, "create", "--account", "alice", "--name", "ci", "--expires", "30d", "--repository", "users/alice/**", "--repository",
+                "public/**", "--action", "pull", "--address", "127.0.0.1", "--json"))!;
         var token = made["token"]!.ToString();
         Assert.Equal("""["users/alice/**","public/**"]""", made["repositories"]!.ToJsonString());
-        Assert.Equal("users/alice/app:pull", await host.GetAsync($"/token?service=registry&scope={GrantHost.OwnApp}", "alice", token).GrantedAsync());
+        Assert.Equal(
+            "users/alice/app:pull",
+            await host.GetAsync($"/token?service=registry&scope={GrantHost.OwnApp}", "alice", token).GrantedAsync());
 
         var robot = (await OkAsync(host, "create", "--account", "robot:ci")).Trim();
         Assert.Equal("robot:ci", (await host.GetAsync("/token?service=registry", "", robot).ClaimsAsync())["sub"]!.ToString());
 
         var refresh = await host.LoginAsync();
         var listed = JsonNode.Parse(await OkAsync(host, "list", "--json"))!.AsArray();
-        Assert.Equal(["access alice", "access robot:ci", "refresh alice"], listed.Select(t => $"{t!["kind"]} {t["account"]}").Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["access alice", "access robot:ci", "refresh alice"],
+            listed.Select(t => $"{t!["kind"]} {t["account"]}").Order(StringComparer.Ordinal));
         var lines = await OkAsync(host, "list", "--account", "alice");
         Assert.Equal(2, lines.Trim().Split('\n').Length);
         Assert.Contains(made["id"]!.ToString(), lines, StringComparison.Ordinal);
@@ -59,16 +66,28 @@ public sealed class TokensCommandTests : IDisposable
     public async Task An_account_is_unlocked_beside_a_running_server()
     {
         await using var host = await TokenServerHost.StartAsync();
-        for (var i = 0; i < 10; i++) Assert.StartsWith("401 ", await host.GetAsync("/token?service=registry", "alice", $"guess {i}").ErrorAsync(), StringComparison.Ordinal);
-        Assert.StartsWith("429 ", await host.GetAsync("/token?service=registry", "alice", TokenServerHost.AlicePassword).ErrorAsync(), StringComparison.Ordinal);
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.StartsWith(
+                "401 ", await host.GetAsync("/token?service=registry", "alice", $"guess {i}").ErrorAsync(), StringComparison.Ordinal);
+        }
+
+        Assert.StartsWith(
+            "429 ", await host.GetAsync("/token?service=registry", "alice", TokenServerHost.AlicePassword).ErrorAsync(),
+            StringComparison.Ordinal);
         var holds = host.Service<SignInHolds>();
         await Eventually.TrueAsync(() => holds.Read() is [{ Account: "alice" }], TimeSpan.FromSeconds(30), () => "nobody was written down");
 
         var unlocked = await ChildProcess.RunAsync(Program, ["accounts", "unlock", "ALICE", "--data", host.Options.DataDirectory]);
         Assert.StartsWith("unlocked ", unlocked.Output, StringComparison.Ordinal);
         Assert.Empty(holds.Read());
-        await Eventually.TrueAsync(async () => (await host.GetAsync("/token?service=registry", "alice", TokenServerHost.AlicePassword)).IsSuccessStatusCode, TimeSpan.FromSeconds(30), () => "alice is still held back");
-        Assert.Contains("there is no account 'nobody'", (await ChildProcess.RunAsync(Program, ["accounts", "unlock", "nobody", "--data", host.Options.DataDirectory])).Error, StringComparison.Ordinal);
+        await Eventually.TrueAsync(
+            async () => (await host.GetAsync("/token?service=registry", "alice", TokenServerHost.AlicePassword)).IsSuccessStatusCode,
+            TimeSpan.FromSeconds(30), () => "alice is still held back");
+        Assert.Contains(
+            "there is no account 'nobody'",
+            (await ChildProcess.RunAsync(Program, ["accounts", "unlock", "nobody", "--data", host.Options.DataDirectory])).Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -114,7 +133,8 @@ public sealed class TokensCommandTests : IDisposable
         var (refresh, access) = (await host.LoginAsync(), (await host.MakeAsync(new { name = "x" }))["token"]!.ToString());
         Assert.Equal("", await host.RefreshAsync(refresh).GrantedAsync());
 
-        var changed = await ChildProcess.RunAsync(Program, ["users", "passwd", "alice", "--data", host.Options.DataDirectory], input: "another\n");
+        var changed = await ChildProcess.RunAsync(
+            Program, ["users", "passwd", "alice", "--data", host.Options.DataDirectory], input: "another\n");
         Assert.Equal("changed the password of alice; its 1 refresh tokens ended\n", changed.Output);
         host.Clock.Advance(RememberedGrants.LookEvery);
         Assert.StartsWith("401 invalid_grant: ", await host.RefreshAsync(refresh).ErrorAsync(), StringComparison.Ordinal);
@@ -131,7 +151,9 @@ public sealed class TokensCommandTests : IDisposable
         Assert.True(IsVoid(host, password));
         await host.ReplaceAccountsAsync(TokenServerHost.Accounts);
         host.Clock.Advance(RememberedGrants.LookEvery);
-        Assert.StartsWith("401 invalid_client: sign-in failed: the token is not known", await host.GetAsync("/token?service=registry", "", access).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_client: sign-in failed: the token is not known",
+            await host.GetAsync("/token?service=registry", "", access).ErrorAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -144,9 +166,13 @@ public sealed class TokensCommandTests : IDisposable
         await host.ReplaceAccountsAsync(TokenServerHost.Accounts.Split('\n')[0] + "\n"); // as far as the first try came
 
         string[] remove = ["users", "remove", "alice", "--data", host.Options.DataDirectory];
-        var refused = await ChildProcess.RunAsync(Program, [.. remove, "--set", "tokenServer.ldap.0.name=corp", "--set", "tokenServer.ldap.0.servers.0=ldap://127.0.0.1:1", "--set", "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.anonymousSearch=true"]);
+        var refused = await ChildProcess.RunAsync(
+            Program,
+            [.. remove, "--set", "tokenServer.ldap.0.name=corp", "--set", "tokenServer.ldap.0.servers.0=ldap://127.0.0.1:1", "--set",
+                "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.anonymousSearch=true"]);
         Assert.Equal(1, refused.ExitCode);
-        Assert.Contains("'tokens revoke --account NAME --force' ends the tokens", refused.Error, StringComparison.Ordinal); // the directory may have an alice
+        // the directory may have an alice
+        Assert.Contains("'tokens revoke --account NAME --force' ends the tokens", refused.Error, StringComparison.Ordinal);
         Assert.False(IsVoid(host, password));
 
         Assert.Equal("removed alice and its 1 tokens\n", (await ChildProcess.RunAsync(Program, remove)).Output);
@@ -162,7 +188,9 @@ public sealed class TokensCommandTests : IDisposable
         await host.LoginAsync();
         await host.LoginAsync(client: "skopeo");
         await host.LoginAsync("admin", TokenServerHost.AdminPassword);
-        await OkAsync(host, "create", "--account", "alice", "--name", "ci", "--repository", "users/alice/**", "--action", "pull", "--address", "10.0.0.0/8");
+        await OkAsync(
+            host, "create", "--account", "alice", "--name", "ci", "--repository", "users/alice/**", "--action", "pull", "--address",
+            "10.0.0.0/8");
 
         var lines = await OkAsync(host, "list");
         Assert.Contains("never used  given to docker at 127.0.0.1  docker\n", lines, StringComparison.Ordinal);
@@ -171,11 +199,13 @@ public sealed class TokensCommandTests : IDisposable
         Assert.Equal(("docker", "127.0.0.1"), (json["client"]!.ToString(), json["givenFrom"]!.ToString()));
 
         Assert.Equal("revoked 0 refresh tokens\n", await OkAsync(host, "revoke", "--client", "docker", "--from", "192.0.2.1"));
-        Assert.Equal("revoked 1 refresh tokens\n", await OkAsync(host, "revoke", "--client", "docker", "--from", "127.0.0.1", "--account", "admin"));
+        Assert.Equal(
+            "revoked 1 refresh tokens\n", await OkAsync(host, "revoke", "--client", "docker", "--from", "127.0.0.1", "--account", "admin"));
         Assert.Equal("revoked 1 refresh tokens\n", await OkAsync(host, "revoke", "--client", "docker"));
         Assert.Equal("revoked 1 refresh tokens\n", await OkAsync(host, "revoke", "--from", "127.0.0.1"));
         Assert.Equal("ci", Assert.Single(JsonNode.Parse(await OkAsync(host, "list", "--json"))!.AsArray())!["name"]!.ToString());
-        Assert.Contains("--from: 'here' is not an address", (await RunAsync(host, "revoke", "--from", "here")).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "--from: 'here' is not an address", (await RunAsync(host, "revoke", "--from", "here")).Error, StringComparison.Ordinal);
     }
 
     private static bool IsVoid(TokenServerHost host, JsonObject claims) =>
@@ -184,7 +214,9 @@ public sealed class TokensCommandTests : IDisposable
     private async Task PrepareAsync()
     {
         Assert.Equal(0, (await ChildProcess.RunAsync(Program, ["init", "--data", directory["data"]])).ExitCode);
-        await File.WriteAllTextAsync(Path.Combine(directory.Folder("policies"), "policy.yaml"), TokenServerHost.Policy + "robots: { ci: }\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(directory.Folder("policies"), "policy.yaml"), TokenServerHost.Policy + "robots: { ci: }\n",
+            TestContext.Current.CancellationToken);
     }
 
     private async Task<string> OkAsync(TokenServerHost? host, params string[] arguments)
@@ -195,5 +227,7 @@ public sealed class TokensCommandTests : IDisposable
     }
 
     private Task<ProcessResult> RunAsync(TokenServerHost? host, params string[] arguments) => ChildProcess.RunAsync(
-        Program, ["tokens", .. arguments, "--data", host?.Options.DataDirectory ?? directory["data"], "--set", $"tokenServer.policiesDirectory={host?.Options.PoliciesDirectory ?? directory["policies"]}"]);
+        Program,
+        ["tokens", .. arguments, "--data", host?.Options.DataDirectory ?? directory["data"], "--set",
+            $"tokenServer.policiesDirectory={host?.Options.PoliciesDirectory ?? directory["policies"]}"]);
 }

@@ -44,7 +44,8 @@ public sealed class AccessTokenTests
         var token = await MakeAsync(host, new { name = "ci" });
         var verified = host.Service<PasswordThreads>().Verified;
 
-        var claims = await host.GetAsync($"/token?service=registry&scope={AnyApp}&scope=repository:users/admin/x:pull", user, token).ClaimsAsync();
+        var claims = await host.GetAsync($"/token?service=registry&scope={AnyApp}&scope=repository:users/admin/x:pull", user, token)
+            .ClaimsAsync();
 
         Assert.Equal("alice", claims["sub"]!.ToString());
         Assert.Equal("users/alice/app:pull,push,delete", GrantHost.Access(claims));
@@ -63,9 +64,12 @@ public sealed class AccessTokenTests
     {
         await using var host = await TokenServerHost.StartAsync(policy: WithRobots);
         await host.ReplaceAccountsAsync(TokenServerHost.Accounts.Replace("alice:", "robot:", StringComparison.Ordinal));
-        var (_, secret, _) = await host.Service<GrantFactory>().MakeAccessAsync("robot:ci", null, "x", TimeSpan.FromDays(1), TokenRestriction.None);
+        var (_, secret, _) = await host.Service<GrantFactory>()
+            .MakeAccessAsync("robot:ci", null, "x", TimeSpan.FromDays(1), TokenRestriction.None);
 
-        var claims = await host.GetAsync("/token?service=registry", user, string.Format(System.Globalization.CultureInfo.InvariantCulture, shown, secret.Text)).ClaimsAsync();
+        var claims = await host.GetAsync(
+            "/token?service=registry", user,
+            string.Format(System.Globalization.CultureInfo.InvariantCulture, shown, secret.Text)).ClaimsAsync();
 
         Assert.Equal("robot:ci", claims["sub"]!.ToString());
         Assert.Equal(0, host.Service<PasswordThreads>().Verified);
@@ -93,10 +97,13 @@ public sealed class AccessTokenTests
 
     [Theory]
     [InlineData("{\"repositories\":[\"users/alice/app\"]}", "users/alice/app:pull,push,delete")]
-    [InlineData("{\"repositories\":[\"users/alice/ap*\", \"users/alice/o**\"]}", "users/alice/app:pull,push,delete users/alice/other:pull,push,delete")]
+    [InlineData(
+        "{\"repositories\":[\"users/alice/ap*\", \"users/alice/o**\"]}",
+        "users/alice/app:pull,push,delete users/alice/other:pull,push,delete")]
     [InlineData("{\"repositories\":[\"registry:catalog\"]}", "")]
     [InlineData("{\"actions\":[\"pull\"]}", "users/alice/app:pull users/alice/other:pull")]
-    [InlineData("{\"actions\":[\"pull\",\"delete\"],\"repositories\":[\"users/**\"]}", "users/alice/app:pull,delete users/alice/other:pull,delete")]
+    [InlineData(
+        "{\"actions\":[\"pull\",\"delete\"],\"repositories\":[\"users/**\"]}", "users/alice/app:pull,delete users/alice/other:pull,delete")]
     [InlineData("{\"actions\":[\"*\"]}", "users/alice/app:pull,push,delete users/alice/other:pull,push,delete")]
     [InlineData("{\"repositories\":[\"**\"]}", "users/alice/app:pull,push,delete users/alice/other:pull,push,delete")]
     public async Task It_is_good_for_no_more_than_it_is_narrowed_to_and_for_nothing_that_its_owner_may_not(string narrowing, string granted)
@@ -105,7 +112,9 @@ public sealed class AccessTokenTests
         var request = JsonSerializer.Deserialize<Dictionary<string, object>>(narrowing)!;
         request["name"] = "narrow";
         var token = await MakeAsync(host, request);
-        Assert.Equal(granted, await host.GetAsync($"/token?service=registry&scope={AnyApp}&scope=repository:users/alice/other:pull,push,delete&scope=repository:users/bob/app:pull", "alice", token).GrantedAsync());
+        Assert.Equal(
+            granted, await host.GetAsync(
+                $"/token?service=registry&scope={AnyApp}&scope=repository:users/alice/other:pull,push,delete&scope=repository:users/bob/app:pull", "alice", token).GrantedAsync());
     }
 
     [Theory]
@@ -117,7 +126,11 @@ public sealed class AccessTokenTests
     public async Task The_catalogue_must_be_named_where_anything_is(string? repository, string? action, string granted)
     {
         await using var host = await TokenServerHost.StartAsync();
-        var token = (await host.MakeAsync(new { name = "x", repositories = repository is null ? Array.Empty<string>() : [repository], actions = action is null ? Array.Empty<string>() : [action] }, "admin", TokenServerHost.AdminPassword))["token"]!.ToString();
+        var token =
+            (await host.MakeAsync(
+                new { name = "x", repositories = repository is null ? Array.Empty<string>() : [repository], actions = action is null
+                    ? Array.Empty<string>()
+                    : [action] }, "admin", TokenServerHost.AdminPassword))["token"]!.ToString();
         Assert.Equal(granted, await host.GetAsync("/token?service=registry&scope=registry:catalog:*", "admin", token).GrantedAsync());
     }
 
@@ -125,10 +138,13 @@ public sealed class AccessTokenTests
     public async Task Every_action_of_an_administrator_is_narrowed_to_the_words_that_are_left()
     {
         await using var host = await TokenServerHost.StartAsync();
-        var token = (await host.MakeAsync(new { name = "x", actions = new[] { "pull" } }, "admin", TokenServerHost.AdminPassword))["token"]!.ToString();
+        var token =
+            (await host.MakeAsync(
+                new { name = "x", actions = new[] { "pull" } }, "admin", TokenServerHost.AdminPassword))["token"]!.ToString();
         var claims = await host.GetAsync("/token?service=registry&scope=repository:a/b:*", "admin", token).ClaimsAsync();
         Assert.Equal("a/b:pull", GrantHost.Access(claims));
-        Assert.Contains($"the access token {host.Grant(token).Id} is not good for it", claims["refused"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Contains(
+            $"the access token {host.Grant(token).Id} is not good for it", claims["refused"]!.ToJsonString(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -142,7 +158,11 @@ public sealed class AccessTokenTests
         var token = await MakeAsync(host, new { name = "x", addresses = new[] { address } });
         using var answer = await host.GetAsync("/token?service=registry", "alice", token);
         Assert.Equal(isGood ? HttpStatusCode.OK : HttpStatusCode.Unauthorized, answer.StatusCode);
-        if (!isGood) Assert.Contains("may not be used from 127.0.0.1", (await answer.JsonAsync())["error_description"]!.ToString(), StringComparison.Ordinal);
+        if (!isGood)
+        {
+            Assert.Contains(
+                "may not be used from 127.0.0.1", (await answer.JsonAsync())["error_description"]!.ToString(), StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -151,10 +171,15 @@ public sealed class AccessTokenTests
         await using var host = await TokenServerHost.StartAsync(policy: WithRobots);
         var token = await MakeAsync(host, new { name = "x" });
         var scopes = $"/token?service=registry&scope={AnyApp}&scope=repository:scripts/a:pull&scope=repository:shared/a:pull";
-        Assert.Equal("users/alice/app:pull,push,delete scripts/a:pull shared/a:pull", await host.GetAsync(scopes, "alice", token).GrantedAsync());
-        Assert.Equal("users/alice/app:pull,push,delete shared/a:pull", await host.GetAsync(scopes, "alice", TokenServerHost.AlicePassword).GrantedAsync());
+        Assert.Equal(
+            "users/alice/app:pull,push,delete scripts/a:pull shared/a:pull", await host.GetAsync(scopes, "alice", token).GrantedAsync());
+        Assert.Equal(
+            "users/alice/app:pull,push,delete shared/a:pull",
+            await host.GetAsync(scopes, "alice", TokenServerHost.AlicePassword).GrantedAsync());
 
-        await File.WriteAllTextAsync(Path.Combine(host.Options.PoliciesDirectory, "policy.yaml"), WithRobots.Replace("team: [alice]", "team: [bob]", StringComparison.Ordinal), Cancel);
+        await File.WriteAllTextAsync(
+            Path.Combine(host.Options.PoliciesDirectory, "policy.yaml"),
+            WithRobots.Replace("team: [alice]", "team: [bob]", StringComparison.Ordinal), Cancel);
         Assert.True(host.Service<PolicyStore>().Reload());
         Assert.Equal("scripts/a:pull shared/a:pull", await host.GetAsync(scopes, "alice", token).GrantedAsync());
     }
@@ -165,13 +190,19 @@ public sealed class AccessTokenTests
         await using var host = await TokenServerHost.StartAsync();
         var token = await MakeAsync(host, new { name = "x" });
         var (reads, verified) = (host.Service<RememberedGrants>().Reads, host.Service<PasswordThreads>().Verified);
-        foreach (var wrong in new[] { token[..^1], token + "0", token[..10] + (token[10] == 'a' ? 'b' : 'a') + token[11..], "aix_", "air_" + token[4..], "aix_" + new string('ü', 49), "aix_a password that begins so" })
+        foreach (var wrong in new[] { token[..^1], token + "0", token[..10] + (token[10] == 'a' ? 'b' : 'a') + token[11..], "aix_",
+            "air_" + token[4..], "aix_" + new string('ü', 49), "aix_a password that begins so" })
         {
-            Assert.StartsWith("401 invalid_client: sign-in failed: the token is not whole", await host.GetAsync("/token?service=registry", "alice", wrong).ErrorAsync(), StringComparison.Ordinal);
+            Assert.StartsWith(
+                "401 invalid_client: sign-in failed: the token is not whole",
+                await host.GetAsync("/token?service=registry", "alice", wrong).ErrorAsync(), StringComparison.Ordinal);
         }
 
         Assert.Equal(reads, host.Service<RememberedGrants>().Reads);
-        Assert.StartsWith("401 invalid_client: sign-in failed: the token is not known", await host.GetAsync("/token?service=registry", "alice", TokenSecret.New(TokenKind.Access).Text).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_client: sign-in failed: the token is not known",
+            await host.GetAsync("/token?service=registry", "alice", TokenSecret.New(TokenKind.Access).Text).ErrorAsync(),
+            StringComparison.Ordinal);
         Assert.Equal(reads + 1, host.Service<RememberedGrants>().Reads);
         Assert.Equal(verified, host.Service<PasswordThreads>().Verified);
     }
@@ -184,7 +215,9 @@ public sealed class AccessTokenTests
         host.Clock.Advance(TimeSpan.FromMinutes(119));
         Assert.Equal("", await host.GetAsync("/token?service=registry", "alice", token).GrantedAsync());
         host.Clock.Advance(TimeSpan.FromMinutes(1));
-        Assert.StartsWith("401 invalid_client: sign-in failed: the access token has expired", await host.GetAsync("/token?service=registry", "alice", token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_client: sign-in failed: the access token has expired",
+            await host.GetAsync("/token?service=registry", "alice", token).ErrorAsync(), StringComparison.Ordinal);
         await host.Service<GrantUsageRecorder>().SweepAsync();
         Assert.Empty(host.Service<GrantStore>().List(null));
     }
@@ -194,7 +227,8 @@ public sealed class AccessTokenTests
     {
         await using var host = await TokenServerHost.StartAsync();
         _ = await MakeAsync(host, new { name = "most", repositories = Enumerable.Range(0, 50).Select(i => $"*/n{i}/**") });
-        foreach (var (pattern, count, problem) in new[] { ("*/*/**", 50, "more than 100 wildcards"), (string.Concat(Enumerable.Repeat("*a", 250)), 1, "a pattern has at most 16 wildcards") })
+        foreach (var (pattern, count, problem) in new[] { ("*/*/**", 50, "more than 100 wildcards"),
+            (string.Concat(Enumerable.Repeat("*a", 250)), 1, "a pattern has at most 16 wildcards") })
         {
             var body = JsonSerializer.Serialize(new { name = "x", repositories = Enumerable.Repeat(pattern, count) });
             using var answer = await host.AccountAsync(HttpMethod.Post, "", "alice", TokenServerHost.AlicePassword, body);
@@ -206,9 +240,14 @@ public sealed class AccessTokenTests
     [Fact]
     public void A_stored_restriction_that_is_not_accepted_any_more_leaves_nothing()
     {
-        var row = new GrantRow { Id = "X", Kind = "access", Account = "alice", Name = "x", Repositories = string.Concat(Enumerable.Repeat("*a", 250)), Actions = "", Addresses = "" };
+        var row =
+            new GrantRow { Id = "X", Kind = "access", Account = "alice", Name = "x",
+                Repositories = string.Concat(Enumerable.Repeat("*a", 250)), Actions = "", Addresses = "" };
         var narrowing = row.Read().Narrowing;
-        foreach (var scope in new[] { new Scope(Scope.RepositoryType, "aaaa", ActionSet.Pull), Scope.Catalog }) Assert.True(narrowing.Restrict(scope).IsEmpty);
+        foreach (var scope in new[] { new Scope(Scope.RepositoryType, "aaaa", ActionSet.Pull), Scope.Catalog })
+        {
+            Assert.True(narrowing.Restrict(scope).IsEmpty);
+        }
     }
 
     [Fact]
@@ -217,7 +256,8 @@ public sealed class AccessTokenTests
         await using var host = await TokenServerHost.StartAsync(policy: WithRobots);
         var made = await host.Service<GrantFactory>().MakeAccessAsync("robot:ci", null, "x", TimeSpan.FromDays(30), TokenRestriction.None);
         var token = made.Secret.Text;
-        const string Scopes = "/token?service=registry&scope=repository:builds/a:pull,push&scope=repository:shared/a:pull,push&scope=repository:users/alice/a:pull";
+        const string Scopes =
+            "/token?service=registry&scope=repository:builds/a:pull,push&scope=repository:shared/a:pull,push&scope=repository:users/alice/a:pull";
 
         var claims = await host.GetAsync(Scopes, "robot", token).ClaimsAsync();
         Assert.Equal("robot:ci", claims["sub"]!.ToString());
@@ -225,7 +265,9 @@ public sealed class AccessTokenTests
 
         host.Clock.Advance(TimeSpan.FromDays(3));
         host.Clock.Advance(TimeSpan.FromDays(1));
-        Assert.StartsWith("401 invalid_client: sign-in failed: the account of the access token may not sign in any more", await host.GetAsync(Scopes, "", token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_client: sign-in failed: the account of the access token may not sign in any more",
+            await host.GetAsync(Scopes, "", token).ErrorAsync(), StringComparison.Ordinal);
         var declared = WithRobots.Replace(", expires: 2030-01-05", "", StringComparison.Ordinal);
         await File.WriteAllTextAsync(Path.Combine(host.Options.PoliciesDirectory, "policy.yaml"), declared, Cancel);
         Assert.True(host.Service<PolicyStore>().Reload());
@@ -233,14 +275,19 @@ public sealed class AccessTokenTests
 
         await File.WriteAllTextAsync(Path.Combine(host.Options.PoliciesDirectory, "policy.yaml"), TokenServerHost.Policy, Cancel);
         Assert.True(host.Service<PolicyStore>().Reload());
-        Assert.StartsWith("401 invalid_client: sign-in failed: the account of the access token is gone", await host.GetAsync(Scopes, "", token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_client: sign-in failed: the account of the access token is gone",
+            await host.GetAsync(Scopes, "", token).ErrorAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task The_catalogue_shows_what_the_token_is_narrowed_to_and_takes_no_registrys_token_of_a_grant_that_ended()
     {
         await using var host = await TokenServerHost.StartAsync();
-        await Reports.MustAsync(host, Reports.Snapshot("e", 0, true, 0, Reports.Push(0, "public/tool", "1"), Reports.Push(0, "users/alice/app", "2"), Reports.Push(0, "users/alice/other", "3")));
+        await Reports.MustAsync(
+            host, Reports.Snapshot(
+                "e", 0, true, 0, Reports.Push(0, "public/tool", "1"), Reports.Push(0, "users/alice/app", "2"),
+                Reports.Push(0, "users/alice/other", "3")));
         var token = await MakeAsync(host, new { name = "x", repositories = new[] { "users/alice/app" } });
         Assert.Equal("users/alice/app", await FindAsync(host, TokenServerHost.Basic("alice", token)));
 
@@ -257,21 +304,25 @@ public sealed class AccessTokenTests
         Assert.Contains("the token was revoked", await PullableAsync(host, bearer), StringComparison.Ordinal);
     }
 
-    private static async Task<string> MakeAsync(TokenServerHost host, object request) => (await host.MakeAsync(request))["token"]!.ToString();
+    private static async Task<string> MakeAsync(TokenServerHost host, object request) =>
+        (await host.MakeAsync(request))["token"]!.ToString();
 
     private static async Task<string> FindAsync(TokenServerHost host, AuthenticationHeaderValue authorization)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "/index/v1/repositories");
         request.Headers.Authorization = authorization;
         using var answer = await host.Client.SendAsync(request, Cancel);
-        return answer.IsSuccessStatusCode ? string.Join(' ', (await answer.JsonAsync())["repositories"]!.AsArray().Select(r => r!["name"])) : $"{(int)answer.StatusCode}";
+        return answer.IsSuccessStatusCode
+            ? string.Join(' ', (await answer.JsonAsync())["repositories"]!.AsArray().Select(r => r!["name"]))
+            : $"{(int)answer.StatusCode}";
     }
 
     private static async Task<string> PullableAsync(TokenServerHost host, string token)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/index/v1/pullable");
         request.Headers.Authorization = TokenServerHost.Basic("registry", TokenServerHost.Credential);
-        request.Content = new StringContent(JsonSerializer.Serialize(new { token, repositories = new[] { "public/tool", "users/alice/app", "users/alice/other" } }));
+        request.Content = new StringContent(
+            JsonSerializer.Serialize(new { token, repositories = new[] { "public/tool", "users/alice/app", "users/alice/other" } }));
         using var answer = await host.Client.SendAsync(request, Cancel);
         return await answer.Content.ReadAsStringAsync(Cancel);
     }

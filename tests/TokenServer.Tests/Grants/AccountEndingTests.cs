@@ -19,7 +19,9 @@ public sealed class AccountEndingTests : IAsyncDisposable
 
     public AccountEndingTests()
     {
-        directory.OnSearch = search => search.Filter.Contains("(uid=carol)", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=carol,dc=org", ("uid", ["carol"]))] : [];
+        directory.OnSearch = search => search.Filter.Contains("(uid=carol)", StringComparison.OrdinalIgnoreCase)
+            ? [new FakeEntry("uid=carol,dc=org", ("uid", ["carol"]))]
+            : [];
         directory.OnBind = (dn, typed) =>
         {
             if (dn != "uid=carol,dc=org" || typed != password) return (49, "data 52e");
@@ -39,12 +41,15 @@ public sealed class AccountEndingTests : IAsyncDisposable
     {
         host = await StartAsync();
         meanwhile = server => server.BesideAsync(store => store.EndAllAsync("carol"));
-        Assert.StartsWith("401 invalid_client: sign-in failed: the account's tokens were revoked while it signed in; sign in again (decision ", await OfflineAsync(host).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_client: sign-in failed: the account's tokens were revoked while it signed in; sign in again (decision ",
+            await OfflineAsync(host).ErrorAsync(), StringComparison.Ordinal);
         Assert.Empty(host.Service<GrantStore>().List(null));
 
         // Once the server has noticed, the same password signs in again.
         meanwhile = _ => Task.CompletedTask;
-        await Eventually.TrueAsync(() => host.Service<SuspendedAccounts>().NewestEnding > 0, TimeSpan.FromSeconds(30), () => "never noticed");
+        await Eventually.TrueAsync(
+            () => host.Service<SuspendedAccounts>().NewestEnding > 0, TimeSpan.FromSeconds(30), () => "never noticed");
         Assert.NotEmpty(await host.LoginAsync("carol", password));
     }
 
@@ -68,13 +73,17 @@ public sealed class AccountEndingTests : IAsyncDisposable
     public async Task A_suspension_that_the_server_has_not_noticed_yet_keeps_grants_from_being_made()
     {
         host = await StartAsync();
-        var who = Assert.IsType<SignInOutcome.SignedIn>(await host.Service<PasswordSignIn>().SignInAsync("carol", password, null, CancellationToken.None));
+        var who = Assert.IsType<SignInOutcome.SignedIn>(
+            await host.Service<PasswordSignIn>().SignInAsync("carol", password, null, CancellationToken.None));
         await using var database = new StateDatabase(host.Options.DatabaseFile);
         Assert.Null(await new Suspensions(database).SuspendAsync("carol", "root", "", host.Clock.GetUtcNow()));
         var maker = host.Service<GrantFactory>();
         Assert.Null(await maker.GiveRefreshAsync(who with { EndingsSeen = long.MaxValue }, "registry", "docker", null));
-        Assert.Equal(GrantRefusal.AccountEnded, (await maker.MakeAccessAsync("carol", null, "x", TimeSpan.FromDays(1), TokenRestriction.None, who.EndingsSeen)).Refusal);
-        Assert.Null((await maker.MakeAccessAsync("carol", null, "made by an administrator", TimeSpan.FromDays(1), TokenRestriction.None)).Refusal);
+        Assert.Equal(
+            GrantRefusal.AccountEnded,
+            (await maker.MakeAccessAsync("carol", null, "x", TimeSpan.FromDays(1), TokenRestriction.None, who.EndingsSeen)).Refusal);
+        Assert.Null(
+            (await maker.MakeAccessAsync("carol", null, "made by an administrator", TimeSpan.FromDays(1), TokenRestriction.None)).Refusal);
     }
 
     [Fact]
@@ -97,7 +106,11 @@ public sealed class AccountEndingTests : IAsyncDisposable
     public async Task A_remembered_password_is_checked_anew_once_its_accounts_tokens_are_revoked()
     {
         host = await StartAsync();
-        using (var remembered = await host.GetAsync("/token?service=registry", "carol", password)) Assert.Equal(HttpStatusCode.OK, remembered.StatusCode);
+        using (var remembered = await host.GetAsync("/token?service=registry", "carol", password))
+        {
+            Assert.Equal(HttpStatusCode.OK, remembered.StatusCode);
+        }
+
         var old = password;
         password = "another";
         await host.BesideAsync(store => store.EndAllAsync("carol"));
@@ -116,11 +129,14 @@ public sealed class AccountEndingTests : IAsyncDisposable
     {
         host = await StartAsync();
         meanwhile = server => server.BesideAsync(store => store.EndAllAsync("carol"));
-        Assert.StartsWith("401 ", await host.AccountAsync(HttpMethod.Post, "", "carol", password, """{"name":"x"}""").ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 ", await host.AccountAsync(HttpMethod.Post, "", "carol", password, """{"name":"x"}""").ErrorAsync(),
+            StringComparison.Ordinal);
         Assert.Empty(host.Service<GrantStore>().List(null));
     }
 
-    private static Task<HttpResponseMessage> OfflineAsync(TokenServerHost server) => server.GetAsync("/token?service=registry&offline_token=true", "carol", "carol's password");
+    private static Task<HttpResponseMessage> OfflineAsync(TokenServerHost server) =>
+        server.GetAsync("/token?service=registry&offline_token=true", "carol", "carol's password");
 
     private Task<TokenServerHost> StartAsync() => TokenServerHost.StartAsync(o => o.Ldap.Add(new LdapDirectoryOptions
     {

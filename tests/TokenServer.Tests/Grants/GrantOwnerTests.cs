@@ -161,10 +161,13 @@ public sealed class GrantOwnerTests : IAsyncDisposable
     private static async Task RefusedAsync(TokenServerHost host, string refresh, string access)
     {
         Assert.Contains($"the refresh token {NoLonger}", await host.RefreshAsync(refresh).ErrorAsync(), StringComparison.Ordinal);
-        Assert.Contains($"the access token {NoLonger}", await host.GetAsync("/token?service=registry", "carol", access).ErrorAsync(), StringComparison.Ordinal);
+        Assert.Contains(
+            $"the access token {NoLonger}", await host.GetAsync("/token?service=registry", "carol", access).ErrorAsync(),
+            StringComparison.Ordinal);
     }
 
-    private static Task<string> GrantedAsync(TokenServerHost host, string refresh) => host.RefreshAsync(refresh, more: ("scope", "repository:x:pull")).GrantedAsync();
+    private static Task<string> GrantedAsync(TokenServerHost host, string refresh) =>
+        host.RefreshAsync(refresh, more: ("scope", "repository:x:pull")).GrantedAsync();
 
     private static async Task<(string Refresh, string Access)> TokensAsync(TokenServerHost host)
     {

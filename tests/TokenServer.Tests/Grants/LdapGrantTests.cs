@@ -42,7 +42,8 @@ public sealed class LdapGrantTests : IAsyncDisposable
         await using var host = await TokenServerHost.StartAsync(Configure, Policy);
         var token = await host.LoginAsync("carol", Password);
         var (binds, searches) = (directory.Binds.Count, directory.Searches.Count);
-        foreach (var (user, secret) in new[] { ("carol", TokenSecret.New(TokenKind.Access).Text), ("carol", token[..^1]), ("carol", "aix_x"), (token, "password"), ("", TokenSecret.New(TokenKind.Refresh).Text) })
+        foreach (var (user, secret) in new[] { ("carol", TokenSecret.New(TokenKind.Access).Text), ("carol", token[..^1]),
+            ("carol", "aix_x"), (token, "password"), ("", TokenSecret.New(TokenKind.Refresh).Text) })
         {
             using var get = await host.GetAsync("/token?service=registry", user, secret);
             Assert.Equal(HttpStatusCode.Unauthorized, get.StatusCode);
@@ -64,7 +65,8 @@ public sealed class LdapGrantTests : IAsyncDisposable
         var token = await host.LoginAsync("carol", Password);
         host.Clock.Advance(TimeSpan.FromMinutes(10));
         var (binds, searches) = (directory.Binds.Count, directory.Searches.Count);
-        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => host.RefreshAsync(token, more: ("scope", Scopes)).GrantedAsync()));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 20).Select(_ => host.RefreshAsync(token, more: ("scope", Scopes)).GrantedAsync()));
         Assert.All(answers, granted => Assert.Equal("platform/app:pull,push", granted));
         Assert.Equal((binds, searches + 1), (directory.Binds.Count, directory.Searches.Count));
 
@@ -74,7 +76,9 @@ public sealed class LdapGrantTests : IAsyncDisposable
 
         isThere = false;
         host.Clock.Advance(TimeSpan.FromMinutes(1));
-        Assert.StartsWith("401 invalid_grant: sign-in failed: the account of the refresh token is gone", await host.RefreshAsync(token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_grant: sign-in failed: the account of the refresh token is gone", await host.RefreshAsync(token).ErrorAsync(),
+            StringComparison.Ordinal);
 
         await directory.DisposeAsync();
         host.Clock.Advance(TimeSpan.FromMinutes(1));
@@ -119,7 +123,9 @@ public sealed class LdapGrantTests : IAsyncDisposable
         using var answer = await host.GetAsync("/token?service=registry&offline_token=true", "carol", Password);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.False((await answer.JsonAsync()).ContainsKey("refresh_token"));
-        Assert.StartsWith("403 access_denied: the account is found with its password or OIDC token only", await host.AccountAsync(HttpMethod.Post, "", "carol", Password, """{"name":"x"}""").ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "403 access_denied: the account is found with its password or OIDC token only",
+            await host.AccountAsync(HttpMethod.Post, "", "carol", Password, """{"name":"x"}""").ErrorAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -130,7 +136,10 @@ public sealed class LdapGrantTests : IAsyncDisposable
         await using var host = await TokenServerHost.StartAsync(Configure, "version: 1\nrobots: { ci: }\n");
         Assert.StartsWith("400 invalid_grant: ", await host.PasswordAsync("robot:ci", Password).ErrorAsync(), StringComparison.Ordinal);
         Assert.StartsWith("400 invalid_grant: ", await host.PasswordAsync("ci", Password).ErrorAsync(), StringComparison.Ordinal);
-        Assert.Equal(SignIn.Token, Assert.IsType<SignInOutcome.SignedIn>(await host.Service<AccountFinder>().FindAsync("robot:ci", CancellationToken.None)).SignedInBy);
+        Assert.Equal(
+            SignIn.Token,
+            Assert.IsType<SignInOutcome.SignedIn>(
+                await host.Service<AccountFinder>().FindAsync("robot:ci", CancellationToken.None)).SignedInBy);
     }
 
     private void Configure(TokenServerOptions options) => options.Ldap.Add(new LdapDirectoryOptions

@@ -55,7 +55,10 @@ public sealed class RefreshTokenTests
         var token = await host.LoginAsync();
         await host.RestartAsync(() =>
         {
-            foreach (var file in Directory.EnumerateFiles(host.Options.StatePath)) Assert.DoesNotContain(token[4..20], File.ReadAllText(file, System.Text.Encoding.Latin1), StringComparison.Ordinal);
+            foreach (var file in Directory.EnumerateFiles(host.Options.StatePath))
+            {
+                Assert.DoesNotContain(token[4..20], File.ReadAllText(file, System.Text.Encoding.Latin1), StringComparison.Ordinal);
+            }
         });
         Assert.Equal("alice", (await host.RefreshAsync(token).ClaimsAsync())["sub"]!.ToString());
     }
@@ -93,7 +96,9 @@ public sealed class RefreshTokenTests
     {
         await using var host = await TokenServerHost.StartAsync();
         var token = await host.LoginAsync();
-        Assert.StartsWith("401 invalid_client: sign-in failed: a refresh token is shown without a user name", await host.GetAsync("/token?service=registry", "alice", token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_client: sign-in failed: a refresh token is shown without a user name",
+            await host.GetAsync("/token?service=registry", "alice", token).ErrorAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -101,8 +106,11 @@ public sealed class RefreshTokenTests
     {
         await using var host = await TokenServerHost.StartAsync(o => o.Services = [new() { Name = "registry" }, new() { Name = "other" }]);
         var token = await host.LoginAsync();
-        Assert.StartsWith("401 invalid_grant: sign-in failed: the refresh token is for another registry", await host.RefreshAsync(token, "other").ErrorAsync(), StringComparison.Ordinal);
-        Assert.StartsWith("401 invalid_client: ", await host.GetAsync("/token?service=other", "", token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_grant: sign-in failed: the refresh token is for another registry",
+            await host.RefreshAsync(token, "other").ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_client: ", await host.GetAsync("/token?service=other", "", token).ErrorAsync(), StringComparison.Ordinal);
         using var catalogue = await host.GetAsync("/index/v1/repositories", "", token);
         Assert.Equal(HttpStatusCode.Unauthorized, catalogue.StatusCode);
         Assert.Equal("", await host.RefreshAsync(token).GrantedAsync());
@@ -114,13 +122,17 @@ public sealed class RefreshTokenTests
     [InlineData("docker", "buildkit-client", true)]
     [InlineData("docker", "containerd-client", true)]
     [InlineData("containerd-client", "buildkit-client", true)]
-    public async Task It_is_good_for_the_client_it_was_given_to_or_for_those_who_share_dockers_configuration(string given, string used, bool isGood)
+    public async Task It_is_good_for_the_client_it_was_given_to_or_for_those_who_share_dockers_configuration(
+        string given, string used, bool isGood)
     {
         await using var host = await TokenServerHost.StartAsync();
         var token = await host.LoginAsync(client: given);
         using var answer = await host.RefreshAsync(token, client: used);
         Assert.Equal(isGood ? HttpStatusCode.OK : HttpStatusCode.Unauthorized, answer.StatusCode);
-        if (!isGood) Assert.Contains("another client", (await answer.JsonAsync())["error_description"]!.ToString(), StringComparison.Ordinal);
+        if (!isGood)
+        {
+            Assert.Contains("another client", (await answer.JsonAsync())["error_description"]!.ToString(), StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -136,10 +148,14 @@ public sealed class RefreshTokenTests
             if (day == 0) Assert.Equal("", await host.RefreshAsync(used).GrantedAsync());
         }
 
-        Assert.StartsWith("401 invalid_grant: sign-in failed: the refresh token has expired", await host.RefreshAsync(unused).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_grant: sign-in failed: the refresh token has expired", await host.RefreshAsync(unused).ErrorAsync(),
+            StringComparison.Ordinal);
         Assert.Equal("", await host.RefreshAsync(used).GrantedAsync());
         host.Clock.Advance(2 * Day);
-        Assert.StartsWith("401 invalid_grant: sign-in failed: the refresh token has expired", await host.RefreshAsync(used).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_grant: sign-in failed: the refresh token has expired", await host.RefreshAsync(used).ErrorAsync(),
+            StringComparison.Ordinal);
 
         await host.Service<GrantUsageRecorder>().SweepAsync();
         Assert.Empty(host.Service<GrantStore>().List(null));
@@ -166,11 +182,17 @@ public sealed class RefreshTokenTests
 
         var (admin, alice) = (TokenServerHost.Accounts.Split('\n')[0], TokenServerHost.Accounts.Split('\n')[1]);
         await host.ReplaceAccountsAsync(admin + "\n");
-        Assert.StartsWith("401 invalid_grant: sign-in failed: the account of the refresh token is gone", await host.RefreshAsync(token).ErrorAsync(), StringComparison.Ordinal);
-        Assert.StartsWith("401 invalid_client: sign-in failed: the account of the refresh token is gone", await host.GetAsync("/token?service=registry", "", token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_grant: sign-in failed: the account of the refresh token is gone", await host.RefreshAsync(token).ErrorAsync(),
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_client: sign-in failed: the account of the refresh token is gone",
+            await host.GetAsync("/token?service=registry", "", token).ErrorAsync(), StringComparison.Ordinal);
 
         await host.ReplaceAccountsAsync($"{admin}\nalice:{{disabled}}\n");
-        Assert.StartsWith("401 invalid_grant: sign-in failed: the account of the refresh token may not sign in any more", await host.RefreshAsync(token).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_grant: sign-in failed: the account of the refresh token may not sign in any more",
+            await host.RefreshAsync(token).ErrorAsync(), StringComparison.Ordinal);
 
         await host.ReplaceAccountsAsync($"{admin}\n{alice}\n");
         Assert.Equal("", await host.RefreshAsync(token).GrantedAsync());
@@ -204,22 +226,34 @@ public sealed class RefreshTokenTests
         host.Clock.Advance(Day);
         tokens.Add(await host.LoginAsync(client: "client-3"));
 
-        Assert.StartsWith("401 invalid_grant: sign-in failed: the token is not known", await host.RefreshAsync(tokens[1], client: "client-1").ErrorAsync(), StringComparison.Ordinal);
-        foreach (var kept in new[] { 0, 2, 3 }) Assert.Equal("", await host.RefreshAsync(tokens[kept], client: $"client-{kept}").GrantedAsync());
+        Assert.StartsWith(
+            "401 invalid_grant: sign-in failed: the token is not known",
+            await host.RefreshAsync(tokens[1], client: "client-1").ErrorAsync(), StringComparison.Ordinal);
+        foreach (var kept in new[] { 0, 2, 3 })
+        {
+            Assert.Equal("", await host.RefreshAsync(tokens[kept], client: $"client-{kept}").GrantedAsync());
+        }
     }
 
     [Fact]
     public async Task What_a_logout_left_behind_unused_is_replaced_by_the_next_login_of_the_same_client_at_the_same_address()
     {
         await using var host = await TokenServerHost.StartAsync(o => o.Services = [new() { Name = "registry" }, new() { Name = "other" }]);
-        var (unused, used, otherClient, otherRegistry) = (await host.LoginAsync(), await host.LoginAsync(), await host.LoginAsync(client: "buildkit-client"), await host.LoginAsync(service: "other"));
-        var elsewhere = await host.Service<GrantFactory>().GiveRefreshAsync(new SignInOutcome.SignedIn("alice", [], "htpasswd"), "registry", "docker", IPAddress.Parse("192.0.2.9"));
+        var (unused, used, otherClient, otherRegistry) =
+            (await host.LoginAsync(), await host.LoginAsync(), await host.LoginAsync(client: "buildkit-client"), await host.LoginAsync(
+                service: "other"));
+        var elsewhere = await host.Service<GrantFactory>()
+            .GiveRefreshAsync(new SignInOutcome.SignedIn("alice", [], "htpasswd"), "registry", "docker", IPAddress.Parse("192.0.2.9"));
         host.Clock.Advance(GrantStore.LeftBehindAfter);
         Assert.Equal("", await host.RefreshAsync(used).GrantedAsync()); // and this is not written down yet
         var kept = new[] { used, otherClient, otherRegistry, elsewhere!.Text, await host.LoginAsync() };
 
-        Assert.StartsWith("401 invalid_grant: sign-in failed: the token is not known", await host.RefreshAsync(unused).ErrorAsync(), StringComparison.Ordinal);
-        Assert.Equal(kept.Select(t => host.Grant(t).Id).Order(StringComparer.Ordinal), host.Service<GrantStore>().List(null).Select(g => g.Id).Order(StringComparer.Ordinal));
+        Assert.StartsWith(
+            "401 invalid_grant: sign-in failed: the token is not known", await host.RefreshAsync(unused).ErrorAsync(),
+            StringComparison.Ordinal);
+        Assert.Equal(
+            kept.Select(t => host.Grant(t).Id).Order(StringComparer.Ordinal),
+            host.Service<GrantStore>().List(null).Select(g => g.Id).Order(StringComparer.Ordinal));
 
         // Those given lately stay: jobs on one machine sign in alike at once, and use what they got later.
         _ = await host.LoginAsync();
@@ -231,7 +265,11 @@ public sealed class RefreshTokenTests
     {
         await using var host = await TokenServerHost.StartAsync();
         var token = await host.LoginAsync();
-        for (var i = 0; i < 20; i++) Assert.Equal("users/alice/app:pull,push", await host.RefreshAsync(token, more: ("scope", GrantHost.OwnApp)).GrantedAsync());
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal("users/alice/app:pull,push", await host.RefreshAsync(token, more: ("scope", GrantHost.OwnApp)).GrantedAsync());
+        }
+
         Assert.Equal(1, host.Service<RememberedGrants>().Reads);
     }
 
@@ -265,7 +303,10 @@ public sealed class RefreshTokenTests
 
         Assert.Contains(host.Log.Lines, l => l.Contains($"alice (by refresh token 'docker', {id})", StringComparison.Ordinal));
         var audit = host.Options.AuditPath;
-        await Eventually.TrueAsync(() => File.Exists(audit) && File.ReadAllText(audit).Contains($"\"grant\":\"{id}\",\"grantName\":\"docker\"", StringComparison.Ordinal), TimeSpan.FromSeconds(10), () => File.ReadAllText(audit));
+        await Eventually.TrueAsync(
+            () => File.Exists(audit)
+            && File.ReadAllText(audit).Contains($"\"grant\":\"{id}\",\"grantName\":\"docker\"", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(10), () => File.ReadAllText(audit));
         foreach (var secret in new[] { token[4..], broken[4..], token[4..24] })
         {
             Assert.DoesNotContain(secret, host.Log.Text, StringComparison.Ordinal);

@@ -40,15 +40,21 @@ public sealed class TokenFormTests
     public async Task Scopes_come_repeated_or_joined(string more, string granted)
     {
         await using var host = await TokenServerHost.StartAsync();
-        Assert.Equal(granted, await RawAsync(host, $"grant_type=password&service=registry&username=alice&password={TokenServerHost.AlicePassword}&{more}").GrantedAsync());
+        Assert.Equal(
+            granted, await RawAsync(
+                host, $"grant_type=password&service=registry&username=alice&password={TokenServerHost.AlicePassword}&{more}")
+                .GrantedAsync());
     }
 
     [Fact]
     public async Task A_missing_or_empty_service_is_the_only_one_there_is()
     {
         await using var host = await TokenServerHost.StartAsync();
-        Assert.Equal("", await RawAsync(host, $"grant_type=password&username=alice&password={TokenServerHost.AlicePassword}").GrantedAsync());
-        Assert.Equal("", await RawAsync(host, $"grant_type=password&service=&username=alice&password={TokenServerHost.AlicePassword}").GrantedAsync());
+        Assert.Equal(
+            "", await RawAsync(host, $"grant_type=password&username=alice&password={TokenServerHost.AlicePassword}").GrantedAsync());
+        Assert.Equal(
+            "", await RawAsync(host, $"grant_type=password&service=&username=alice&password={TokenServerHost.AlicePassword}")
+            .GrantedAsync());
     }
 
     [Theory]
@@ -63,17 +69,30 @@ public sealed class TokenFormTests
     [InlineData("grant_type=refresh_token&refresh_token=", "400 invalid_request: the parameter refresh_token is missing")]
     [InlineData("grant_type=refresh_token&refresh_token=alice-password", "401 invalid_grant: ")]
     [InlineData("grant_type=refresh_token&username=alice&password=alice-password&refresh_token=x", "401 invalid_grant: ")]
-    [InlineData("grant_type=password&username=alice&password=wrong", "400 invalid_grant: sign-in failed: no such account or wrong password (decision ")]
-    [InlineData("grant_type=password&username=nobody&password=wrong", "400 invalid_grant: sign-in failed: no such account or wrong password (decision ")]
-    [InlineData("grant_type=password&username=robot%3Aci&password=wrong", "400 invalid_grant: sign-in failed: no such account or wrong password (decision ")]
+    [InlineData(
+        "grant_type=password&username=alice&password=wrong",
+        "400 invalid_grant: sign-in failed: no such account or wrong password (decision ")]
+    [InlineData(
+        "grant_type=password&username=nobody&password=wrong",
+        "400 invalid_grant: sign-in failed: no such account or wrong password (decision ")]
+    [InlineData(
+        "grant_type=password&username=robot%3Aci&password=wrong",
+        "400 invalid_grant: sign-in failed: no such account or wrong password (decision ")]
     [InlineData("grant_type=password&username=alice&password=alice-password&service=other", "400 invalid_request: the service is not one")]
     [InlineData("grant_type=password&username=alice&password=alice-password&scope=nonsense", "400 invalid_scope: scope 'nonsense'")]
-    [InlineData("grant_type=password&grant_type=password&username=alice&password=alice-password", "400 invalid_request: more than one grant_type")]
+    [InlineData(
+        "grant_type=password&grant_type=password&username=alice&password=alice-password", "400 invalid_request: more than one grant_type")]
     [InlineData("grant_type=password&username=alice&username=admin&password=alice-password", "400 invalid_request: more than one username")]
     [InlineData("grant_type=password&username=alice&password=wrong&password=alice-password", "400 invalid_request: more than one password")]
-    [InlineData("grant_type=password&username=alice&password=alice-password&service=registry&service=registry", "400 invalid_request: more than one service")]
-    [InlineData("grant_type=password&username=alice&password=alice-password&client_id=a&client_id=b", "400 invalid_request: more than one client_id")]
-    [InlineData("grant_type=password&username=alice&password=alice-password&access_type=offline&access_type=online", "400 invalid_request: more than one access_type")]
+    [InlineData(
+        "grant_type=password&username=alice&password=alice-password&service=registry&service=registry",
+        "400 invalid_request: more than one service")]
+    [InlineData(
+        "grant_type=password&username=alice&password=alice-password&client_id=a&client_id=b",
+        "400 invalid_request: more than one client_id")]
+    [InlineData(
+        "grant_type=password&username=alice&password=alice-password&access_type=offline&access_type=online",
+        "400 invalid_request: more than one access_type")]
     [InlineData("grant_type=refresh_token&refresh_token=a&refresh_token=b", "400 invalid_request: more than one refresh_token")]
     public async Task What_cannot_be_answered_is_told_in_the_words_of_RFC_6749(string form, string error)
     {
@@ -85,15 +104,22 @@ public sealed class TokenFormTests
     public async Task A_form_with_more_parameters_or_a_longer_client_than_any_client_sends_is_refused()
     {
         await using var host = await TokenServerHost.StartAsync();
-        Assert.StartsWith("400 invalid_request: more than 128", await RawAsync(host, string.Concat(Enumerable.Repeat("x&", 200))).ErrorAsync(), StringComparison.Ordinal);
-        Assert.StartsWith("400 invalid_request: the client_id", await host.FormAsync("/token", ("grant_type", "password"), ("username", "alice"), ("password", TokenServerHost.AlicePassword), ("client_id", new string('x', 101))).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "400 invalid_request: more than 128", await RawAsync(host, string.Concat(Enumerable.Repeat("x&", 200))).ErrorAsync(),
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "400 invalid_request: the client_id",
+            await host.FormAsync(
+                "/token", ("grant_type", "password"), ("username", "alice"), ("password", TokenServerHost.AlicePassword),
+                ("client_id", new string('x', 101))).ErrorAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_body_beyond_the_limit_is_refused_unread()
     {
         await using var host = await TokenServerHost.StartAsync();
-        using var answer = await RawAsync(host, $"grant_type=password&username=alice&password={TokenServerHost.AlicePassword}&x={new string('x', 64 * 1024)}");
+        using var answer = await RawAsync(
+            host, $"grant_type=password&username=alice&password={TokenServerHost.AlicePassword}&x={new string('x', 64 * 1024)}");
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, answer.StatusCode);
         Assert.Equal(0, host.Service<PasswordThreads>().Verified);
     }
@@ -106,7 +132,10 @@ public sealed class TokenFormTests
     public async Task A_body_that_says_to_be_something_else_is_not_read_as_a_form(string? type)
     {
         await using var host = await TokenServerHost.StartAsync();
-        Assert.StartsWith("400 invalid_request: the body is not a form", await RawAsync(host, $"grant_type=password&username=alice&password={TokenServerHost.AlicePassword}", type).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "400 invalid_request: the body is not a form",
+            await RawAsync(host, $"grant_type=password&username=alice&password={TokenServerHost.AlicePassword}", type).ErrorAsync(),
+            StringComparison.Ordinal);
         Assert.Equal(0, host.Service<PasswordThreads>().Verified);
     }
 
@@ -116,7 +145,9 @@ public sealed class TokenFormTests
         await using var host = await TokenServerHost.StartAsync();
         using var content = new ByteArrayContent([.. "grant_type=password&username=alice&password="u8, 0xff]);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/x-www-form-urlencoded");
-        Assert.StartsWith("400 invalid_request: the form is not UTF-8", await host.Client.PostAsync("/token", content, Cancel).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "400 invalid_request: the form is not UTF-8", await host.Client.PostAsync("/token", content, Cancel).ErrorAsync(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -124,14 +155,21 @@ public sealed class TokenFormTests
     {
         await using var host = await TokenServerHost.StartAsync();
         var form = $"grant_type=password&service=registry&username=alice&password={TokenServerHost.AlicePassword}&scope={GrantHost.OwnApp}";
-        Assert.Equal("users/alice/app:pull,push", await RawAsync(host, form, header: TokenServerHost.Basic("alice", TokenServerHost.AlicePassword)).GrantedAsync());
-        foreach (var (user, password) in new[] { ("admin", TokenServerHost.AdminPassword), ("alice", "other"), ("admin", TokenServerHost.AlicePassword) })
+        Assert.Equal(
+            "users/alice/app:pull,push",
+            await RawAsync(host, form, header: TokenServerHost.Basic("alice", TokenServerHost.AlicePassword)).GrantedAsync());
+        foreach (var (user, password) in new[] { ("admin", TokenServerHost.AdminPassword), ("alice", "other"),
+            ("admin", TokenServerHost.AlicePassword) })
         {
-            Assert.StartsWith("400 invalid_request: the Authorization header and the form", await RawAsync(host, form, header: TokenServerHost.Basic(user, password)).ErrorAsync(), StringComparison.Ordinal);
+            Assert.StartsWith(
+                "400 invalid_request: the Authorization header and the form",
+                await RawAsync(host, form, header: TokenServerHost.Basic(user, password)).ErrorAsync(), StringComparison.Ordinal);
         }
 
         // A header that cannot be read is never passed over for what the form says.
-        Assert.StartsWith("401 invalid_client: ", await RawAsync(host, form, header: new AuthenticationHeaderValue("Bearer", "x")).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_client: ", await RawAsync(host, form, header: new AuthenticationHeaderValue("Bearer", "x")).ErrorAsync(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -150,7 +188,9 @@ public sealed class TokenFormTests
         }
     }
 
-    private static async Task<HttpResponseMessage> RawAsync(TokenServerHost host, string form, string? type = "application/x-www-form-urlencoded; charset=utf-8", AuthenticationHeaderValue? header = null)
+    private static async Task<HttpResponseMessage> RawAsync(
+        TokenServerHost host, string form, string? type = "application/x-www-form-urlencoded; charset=utf-8",
+        AuthenticationHeaderValue? header = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/token");
         request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(form));

@@ -120,6 +120,7 @@ public sealed class CertificateAccountTests
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest(subject ?? new X500DistinguishedName("CN=alice"), key, HashAlgorithmName.SHA256);
         if (extension is not null) request.CertificateExtensions.Add(extension);
-        return request.CreateSelfSigned(new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero), new DateTimeOffset(2031, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        return request.CreateSelfSigned(
+            new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero), new DateTimeOffset(2031, 1, 1, 0, 0, 0, TimeSpan.Zero));
     }
 }

@@ -62,7 +62,8 @@ public sealed class IdentityChainTests
     public async Task An_account_that_nobody_knows_costs_the_time_of_a_wrong_password()
     {
         var source = new Source(new SignInOutcome.UnknownAccount());
-        Assert.IsType<SignInOutcome.UnknownAccount>(await SignInBy(Chain(source)).SignInAsync("nobody", "pw", null, CancellationToken.None));
+        Assert.IsType<SignInOutcome.UnknownAccount>(
+            await SignInBy(Chain(source)).SignInAsync("nobody", "pw", null, CancellationToken.None));
         Assert.Equal(1, source.Spent);
     }
 
@@ -70,7 +71,8 @@ public sealed class IdentityChainTests
     public async Task A_failure_at_a_later_source_costs_that_time_at_the_earlier_ones_too()
     {
         var (first, second) = (new Source(new SignInOutcome.UnknownAccount()), new Source(new SignInOutcome.WrongPassword()));
-        Assert.IsType<SignInOutcome.WrongPassword>(await SignInBy(Chain(first, second)).SignInAsync("alice", "pw", null, CancellationToken.None));
+        Assert.IsType<SignInOutcome.WrongPassword>(
+            await SignInBy(Chain(first, second)).SignInAsync("alice", "pw", null, CancellationToken.None));
         Assert.Equal((1, 0), (first.Spent, second.Spent));
     }
 
@@ -90,10 +92,13 @@ public sealed class IdentityChainTests
     [Fact]
     public async Task An_account_that_bears_a_name_of_an_earlier_source_is_refused_after_the_same_work_as_any_failure()
     {
-        var (first, second, third) = (new Source(new SignInOutcome.UnknownAccount()) { Names = new(["Alice"]) }, new Source(Known), new Source(Known) { Names = new(["alice"]) });
+        var (first, second, third) =
+            (new Source(new SignInOutcome.UnknownAccount()) { Names = new(["Alice"]) }, new Source(Known), new Source(
+                Known) { Names = new(["alice"]) });
         var chain = Chain(first, second, third);
 
-        var refused = Assert.IsType<SignInOutcome.Refused>(await SignInBy(chain).SignInAsync("alice@example.com", "pw", null, CancellationToken.None));
+        var refused = Assert.IsType<SignInOutcome.Refused>(
+            await SignInBy(chain).SignInAsync("alice@example.com", "pw", null, CancellationToken.None));
         Assert.Contains("'Alice' of test, which comes first", refused.Reason, StringComparison.Ordinal);
         Assert.Null(refused.Told);
         Assert.Equal((1, 0, 1), (first.Spent, second.Spent, third.Spent));
@@ -105,7 +110,8 @@ public sealed class IdentityChainTests
     {
         var outage = new SignInOutcome.Unavailable(TimeSpan.FromSeconds(1), "down");
         var chain = Chain(new Source(new SignInOutcome.UnknownAccount()) { Names = new([], outage) }, new Source(Known));
-        foreach (var outcome in new[] { await SignInBy(chain).SignInAsync("alice", "pw", null, CancellationToken.None), await chain.FindAsync("alice", CancellationToken.None) })
+        foreach (var outcome in new[] { await SignInBy(chain).SignInAsync("alice", "pw", null, CancellationToken.None),
+            await chain.FindAsync("alice", CancellationToken.None) })
         {
             var told = Assert.IsType<SignInOutcome.Unavailable>(outcome);
             Assert.Equal(outage.RetryAfter, told.RetryAfter);
@@ -124,7 +130,9 @@ public sealed class IdentityChainTests
     private static IdentityChain Chain(params IIdentitySource[] sources) => new(sources);
 
     private static PasswordSignIn SignInBy(IdentityChain chain) =>
-        new(chain, new PasswordCache(TimeSpan.FromMinutes(5), new FakeTimeProvider()), new SuspendedAccounts(), new SignInLimits(new SignInLimitsOptions(), new FakeTimeProvider()));
+        new(
+            chain, new PasswordCache(TimeSpan.FromMinutes(5), new FakeTimeProvider()), new SuspendedAccounts(),
+            new SignInLimits(new SignInLimitsOptions(), new FakeTimeProvider()));
 
     private sealed class Source(SignInOutcome outcome) : IPasswordSource
     {
@@ -144,7 +152,8 @@ public sealed class IdentityChainTests
             return new(outcome);
         }
 
-        public ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken)
+        public ValueTask<SignInOutcome> RefuseUnknownAsync(
+            Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken)
         {
             Spent++;
             return new(new SignInOutcome.UnknownAccount());

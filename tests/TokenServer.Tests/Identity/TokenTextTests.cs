@@ -49,7 +49,10 @@ public sealed class TokenTextTests
     [InlineData("token={0};")]
     public void What_holds_a_token_is_never_a_password(string shown)
     {
-        foreach (var token in (string[])[Secret, Jwt, Secret[..40]]) Assert.True(TokenText.IsIn(shown.Replace("{0}", token, StringComparison.Ordinal)));
+        foreach (var token in (string[])[Secret, Jwt, Secret[..40]])
+        {
+            Assert.True(TokenText.IsIn(shown.Replace("{0}", token, StringComparison.Ordinal)));
+        }
     }
 
     [Theory]

@@ -27,10 +27,12 @@ public sealed class AccessQueryEndpointTests
     [InlineData("alice", TokenServerHost.AlicePassword, "public/ users/")]
     [InlineData("admin", TokenServerHost.AdminPassword, "")]
     [InlineData(null, null, "public/")]
-    public async Task A_registry_that_asks_learns_how_all_names_begin_that_the_caller_may_pull(string? user, string? password, string prefixes)
+    public async Task A_registry_that_asks_learns_how_all_names_begin_that_the_caller_may_pull(
+        string? user, string? password, string prefixes)
     {
         await using var host = await TokenServerHost.StartAsync();
-        var question = JsonSerializer.Serialize(new { token = await TokenAsync(host, user, password), repositories = Array.Empty<string>(), prefixes = true });
+        var question = JsonSerializer.Serialize(
+            new { token = await TokenAsync(host, user, password), repositories = Array.Empty<string>(), prefixes = true });
         using var answer = await PostAsync(host, question, "registry", TokenServerHost.Credential);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Cancel));
         Assert.Equal(prefixes, string.Join(' ', body.RootElement.GetProperty("prefixes").EnumerateArray().Select(p => p.GetString())));
@@ -62,7 +64,9 @@ public sealed class AccessQueryEndpointTests
 
             """);
         using var answer = await PostAsync(
-            host, JsonSerializer.Serialize(new { token = await TokenAsync(host), address, repositories = (string[])["public/a", "office/b"] }), "registry", TokenServerHost.Credential);
+            host, JsonSerializer.Serialize(
+                new { token = await TokenAsync(host), address, repositories = (string[])["public/a", "office/b"] }), "registry",
+                TokenServerHost.Credential);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Cancel));
         Assert.Equal(pullable, string.Join(' ', body.RootElement.GetProperty("repositories").EnumerateArray().Select(r => r.GetString())));
     }
@@ -99,7 +103,8 @@ public sealed class AccessQueryEndpointTests
             new() { Name = "registry", CredentialFile = o.CredentialPath },
             new() { Name = "second" },
         ]);
-        foreach (var token in new[] { await TokenAsync(host, service: "second"), await TokenAsync(stranger), "", "a.b.c", new string('.', 70_000) })
+        foreach (var token in new[] { await TokenAsync(host, service: "second"), await TokenAsync(stranger), "", "a.b.c",
+            new string('.', 70_000) })
         {
             using var answer = await AskAsync(host, token, ["public/a"]);
             Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
@@ -150,19 +155,23 @@ public sealed class AccessQueryEndpointTests
         Assert.Equal(["POST"], answer.Content.Headers.Allow);
     }
 
-    private static async Task<string> TokenAsync(TokenServerHost host, string? user = null, string? password = null, string service = "registry")
+    private static async Task<string> TokenAsync(
+        TokenServerHost host, string? user = null, string? password = null, string service = "registry")
     {
         using var answer = await host.GetAsync($"/token?service={service}", user, password);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Cancel));
         return body.RootElement.GetProperty("token").GetString()!;
     }
 
-    private static Task<HttpResponseMessage> AskAsync(TokenServerHost host, string token, string[] repositories, string? user = "registry", string? password = TokenServerHost.Credential) =>
+    private static Task<HttpResponseMessage> AskAsync(
+        TokenServerHost host, string token, string[] repositories, string? user = "registry",
+        string? password = TokenServerHost.Credential) =>
         PostAsync(host, JsonSerializer.Serialize(new { token, repositories }), user, password);
 
     private static async Task<HttpResponseMessage> PostAsync(TokenServerHost host, string body, string? user, string? password)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/index/v1/pullable") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, "/index/v1/pullable") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         if (user is not null) request.Headers.Authorization = TokenServerHost.Basic(user, password!);
         return await host.Client.SendAsync(request, Cancel);
     }

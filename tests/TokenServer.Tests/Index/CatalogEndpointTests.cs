@@ -45,7 +45,8 @@ public sealed class CatalogEndpointTests
 
             """;
         await using var server = await TokenServerHost.StartAsync(policy: policy);
-        string[] names = ["lib/a", "lib/hidden", "library/a", "other/a", "team/a", "team/app/secret", "team/app/x", "team/b", "team/hidden", "teams/a"];
+        string[] names = [
+            "lib/a", "lib/hidden", "library/a", "other/a", "team/a", "team/app/secret", "team/app/x", "team/b", "team/hidden", "teams/a"];
         await Reports.MustAsync(server, Reports.Snapshot("e", 0, true, 0, [.. names.Select(n => Reports.Push(0, n, "1"))]));
 
         Assert.Equal(["lib/a", "library/a", "team/a", "team/app/x", "team/b"], await FindAsync(server, Search));
@@ -58,7 +59,8 @@ public sealed class CatalogEndpointTests
     [Fact]
     public async Task Pages_follow_each_other_by_their_links_and_hide_what_may_not_be_seen()
     {
-        await using var server = await FilledAsync([.. Enumerable.Range(0, 25).SelectMany(i => new[] { $"public/p{i:00}", $"public{i:00}/hidden" })]);
+        await using var server = await FilledAsync(
+            [.. Enumerable.Range(0, 25).SelectMany(i => new[] { $"public/p{i:00}", $"public{i:00}/hidden" })]);
         var (found, next, pages) = (new List<string>(), (string?)$"{Search}?n=10&q=p", 0);
         while (next is not null)
         {
@@ -128,7 +130,10 @@ public sealed class CatalogEndpointTests
     public async Task Tags_come_in_pages()
     {
         await using var server = await TokenServerHost.StartAsync();
-        await Reports.MustAsync(server, Reports.Snapshot("e", 0, true, 0, [Reports.Push(0, "public/a", "1"), .. Enumerable.Range(0, 5).Select(i => Reports.Tag(0, "public/a", $"t{i}", "1"))]));
+        await Reports.MustAsync(
+            server, Reports.Snapshot(
+                "e", 0, true, 0,
+                [Reports.Push(0, "public/a", "1"), .. Enumerable.Range(0, 5).Select(i => Reports.Tag(0, "public/a", $"t{i}", "1"))]));
         using var first = await server.GetAsync($"{Search}/public/a/tags?n=3");
         Assert.Equal(["t0", "t1", "t2"], Reports.Names(await first.Content.ReadFromJsonAsync<JsonNode>(None), "tags"));
         using var second = await server.GetAsync(first.Headers.GetValues("Link").Single().Split('<', '>')[1]);
@@ -144,7 +149,8 @@ public sealed class CatalogEndpointTests
         var token = (string)(await issued.Content.ReadFromJsonAsync<JsonNode>(None))!["token"]!;
 
         using var good = await SendAsync(server, token);
-        Assert.Equal(["public/tool", "users/alice/app"], Reports.Names(await good.Content.ReadFromJsonAsync<JsonNode>(None), "repositories"));
+        Assert.Equal(
+            ["public/tool", "users/alice/app"], Reports.Names(await good.Content.ReadFromJsonAsync<JsonNode>(None), "repositories"));
         using var forged = await SendAsync(server, token[..^4] + "AAAA");
         Assert.Equal(HttpStatusCode.Unauthorized, forged.StatusCode);
         server.Clock.Advance(TimeSpan.FromHours(1));
@@ -162,7 +168,11 @@ public sealed class CatalogEndpointTests
         ]);
         foreach (var service in new[] { "north", "south" })
         {
-            await Reports.MustAsync(server, Reports.Snapshot("e", 0, true, 0, [Reports.Push(0, "public/tool", "1"), Reports.Push(0, $"public/{service}", "1"), Reports.Tag(0, $"public/{service}", "latest", "1")]), service);
+            await Reports.MustAsync(
+                server, Reports.Snapshot(
+                    "e", 0, true, 0,
+                    [Reports.Push(0, "public/tool", "1"), Reports.Push(0, $"public/{service}", "1"),
+                        Reports.Tag(0, $"public/{service}", "latest", "1")]), service);
         }
 
         Assert.Equal(["public/north", "public/south", "public/tool"], await FindAsync(server, Search, "alice"));
@@ -172,7 +182,9 @@ public sealed class CatalogEndpointTests
             var token = (string)(await issued.Content.ReadFromJsonAsync<JsonNode>(None))!["token"]!;
             using var found = await SendAsync(server, token);
             var repositories = (await found.Content.ReadFromJsonAsync<JsonNode>(None))!["repositories"]!.AsArray();
-            Assert.Equal([$"public/{service} {service}", $"public/tool {service}"], repositories.Select(r => $"{r!["name"]} {string.Join(' ', r["registries"]!.AsArray())}"));
+            Assert.Equal(
+                [$"public/{service} {service}", $"public/tool {service}"],
+                repositories.Select(r => $"{r!["name"]} {string.Join(' ', r["registries"]!.AsArray())}"));
             foreach (var tail in new[] { "", "/tags" })
             {
                 using var own = await SendAsync(server, token, $"{Search}/public/{service}{tail}");
@@ -196,10 +208,14 @@ public sealed class CatalogEndpointTests
         await using var server = await TokenServerHost.StartAsync();
         for (var page = 0; page < 50; page++)
         {
-            await Reports.MustAsync(server, Reports.Snapshot("e", page, page == 49, 0, [.. Enumerable.Range(page * 2000, 2000).Select(i => Reports.Push(0, $"team-{i % 500}/app-{i}", "1"))]));
+            await Reports.MustAsync(
+                server, Reports.Snapshot(
+                    "e", page, page == 49, 0,
+                    [.. Enumerable.Range(page * 2000, 2000).Select(i => Reports.Push(0, $"team-{i % 500}/app-{i}", "1"))]));
         }
 
-        foreach (var (query, user) in new[] { ("", "admin"), ("?q=app-99999", "admin"), ("?last=team-400", "admin"), ("", "alice"), ("?q=nowhere", "") })
+        foreach (var (query, user) in new[] { ("", "admin"), ("?q=app-99999", "admin"), ("?last=team-400", "admin"), ("", "alice"),
+            ("?q=nowhere", "") })
         {
             await FindAsync(server, Search + query, user);
             var time = Stopwatch.StartNew();
@@ -212,7 +228,9 @@ public sealed class CatalogEndpointTests
     private static async Task<TokenServerHost> FilledAsync(params string[] names)
     {
         var server = await TokenServerHost.StartAsync();
-        await Reports.MustAsync(server, Reports.Snapshot("e", 0, true, 0, [.. names.SelectMany(n => new[] { Reports.Push(0, n, "1"), Reports.Tag(0, n, "latest", "1") })]));
+        await Reports.MustAsync(
+            server, Reports.Snapshot(
+                "e", 0, true, 0, [.. names.SelectMany(n => new[] { Reports.Push(0, n, "1"), Reports.Tag(0, n, "latest", "1") })]));
         return server;
     }
 

@@ -24,7 +24,10 @@ public sealed class ReportEndpointTests
         var pushed = Reports.Events(0, "", Reports.Push(1, "a/b", "1"), Reports.Tag(2, "a/b", "t", "1"));
         await Reports.MustAsync(server, pushed);
         await Reports.MustAsync(server, Reports.Events(2, "id-2", Reports.Untag(3, "a/b", "t")));
-        await Reports.MustAsync(server, Reports.Events(0, "", Reports.Push(1, "a/b", "1"), Reports.Tag(2, "a/b", "t", "1"), Reports.Untag(3, "a/b", "t"), Reports.Push(4, "a/c", "1")));
+        await Reports.MustAsync(
+            server, Reports.Events(
+                0, "", Reports.Push(1, "a/b", "1"), Reports.Tag(2, "a/b", "t", "1"), Reports.Untag(3, "a/b", "t"),
+                Reports.Push(4, "a/c", "1")));
 
         using var late = await Reports.SendAsync(server, pushed);
 
@@ -54,7 +57,8 @@ public sealed class ReportEndpointTests
         await Reports.MustAsync(server, Reports.Events(0, "", Reports.Push(1, "a/b", "1")));
 
         using var next = await Reports.SendAsync(server, Reports.Events(1, "another", Reports.Push(2, "a/c", "1")));
-        using var again = await Reports.SendAsync(server, Reports.Events(0, "", Reports.Push(1, "a/d", "1", id: "another"), Reports.Push(2, "a/c", "1")));
+        using var again = await Reports.SendAsync(
+            server, Reports.Events(0, "", Reports.Push(1, "a/d", "1", id: "another"), Reports.Push(2, "a/c", "1")));
 
         Assert.Equal(HttpStatusCode.Conflict, next.StatusCode);
         Assert.Equal(HttpStatusCode.Conflict, again.StatusCode);
@@ -81,7 +85,8 @@ public sealed class ReportEndpointTests
         await Reports.BeginAsync(server);
         await Reports.MustAsync(server, Reports.Events(0, "", Reports.Push(1, "old/one", "1")));
 
-        await Reports.MustAsync(server, Reports.Snapshot("e1", 0, false, 9, Reports.Push(0, "new/one", "1"), Reports.Tag(0, "new/one", "t", "1")));
+        await Reports.MustAsync(
+            server, Reports.Snapshot("e1", 0, false, 9, Reports.Push(0, "new/one", "1"), Reports.Tag(0, "new/one", "t", "1")));
         Assert.Equal(["old/one"], await Reports.NamesAsync(server));
         await Reports.MustAsync(server, Reports.Events(1, "id-1", Reports.Push(2, "old/two", "1")));
         Assert.Equal(["old/one", "old/two"], await Reports.NamesAsync(server));
@@ -115,11 +120,16 @@ public sealed class ReportEndpointTests
         await using var server = await TokenServerHost.StartAsync();
         for (var round = 0; round < 3; round++)
         {
-            await Reports.MustAsync(server, Reports.Snapshot($"e{round}", 0, true, round, [.. Enumerable.Range(0, 900).Select(i => Reports.Push(0, $"round-{round}/repository-{i}", "1"))]));
+            await Reports.MustAsync(
+                server, Reports.Snapshot(
+                    $"e{round}", 0, true, round,
+                    [.. Enumerable.Range(0, 900).Select(i => Reports.Push(0, $"round-{round}/repository-{i}", "1"))]));
         }
 
         var database = server.Service<TokenServer.State.StateDatabase>();
-        await Eventually.TrueAsync(() => database.Read(db => Count(db, "repositories") == 900 && Count(db, "manifests") == 900 && Count(db, "copies") == 1), TimeSpan.FromSeconds(30), () => "not cleared away");
+        await Eventually.TrueAsync(
+            () => database.Read(db => Count(db, "repositories") == 900 && Count(db, "manifests") == 900 && Count(db, "copies") == 1),
+            TimeSpan.FromSeconds(30), () => "not cleared away");
     }
 
     [Fact]
@@ -127,7 +137,10 @@ public sealed class ReportEndpointTests
     {
         await using var server = await TokenServerHost.StartAsync();
         await Reports.BeginAsync(server);
-        await Reports.MustAsync(server, Reports.Events(0, "", Reports.Event(1, "id-1", "blob-mounted", "a/b", null, "1"), Reports.Event(2, "id-2", "of-a-later-version", "a/b", null, null)));
+        await Reports.MustAsync(
+            server, Reports.Events(
+                0, "", Reports.Event(1, "id-1", "blob-mounted", "a/b", null, "1"),
+                Reports.Event(2, "id-2", "of-a-later-version", "a/b", null, null)));
         await Reports.MustAsync(server, Reports.Events(2, "id-2"));
         Assert.Empty(await Reports.NamesAsync(server));
     }
@@ -138,10 +151,14 @@ public sealed class ReportEndpointTests
     [InlineData("null")]
     [InlineData("[]")]
     [InlineData("""{"after":{"sequence":0,"id":""},"events":null,"pulled":[]}""")]
-    [InlineData("""{"after":{"sequence":0,"id":""},"events":[{"sequence":1,"id":"x","kind":"tag-moved","repository":"a/b","tag":"t","account":"a","time":1}],"pulled":[]}""")]
-    [InlineData("""{"after":{"sequence":0,"id":""},"events":[{"sequence":2,"id":"x","kind":"later","repository":"a/b","tag":null,"digest":null,"mediaType":null,"size":null,"account":"a","time":1}],"pulled":[]}""")]
-    [InlineData("""{"after":{"sequence":0,"id":""},"events":[{"sequence":1,"id":"x","kind":"later","repository":"../b","tag":null,"digest":null,"mediaType":null,"size":null,"account":"a","time":1}],"pulled":[]}""")]
-    [InlineData("""{"after":{"sequence":0,"id":""},"events":[{"sequence":1,"id":"x","kind":"tag-moved","repository":"a/b","tag":"t","digest":null,"mediaType":null,"size":null,"account":"a","time":1}],"pulled":[]}""")]
+    [InlineData(
+        """{"after":{"sequence":0,"id":""},"events":[{"sequence":1,"id":"x","kind":"tag-moved","repository":"a/b","tag":"t","account":"a","time":1}],"pulled":[]}""")]
+    [InlineData(
+        """{"after":{"sequence":0,"id":""},"events":[{"sequence":2,"id":"x","kind":"later","repository":"a/b","tag":null,"digest":null,"mediaType":null,"size":null,"account":"a","time":1}],"pulled":[]}""")]
+    [InlineData(
+        """{"after":{"sequence":0,"id":""},"events":[{"sequence":1,"id":"x","kind":"later","repository":"../b","tag":null,"digest":null,"mediaType":null,"size":null,"account":"a","time":1}],"pulled":[]}""")]
+    [InlineData(
+        """{"after":{"sequence":0,"id":""},"events":[{"sequence":1,"id":"x","kind":"tag-moved","repository":"a/b","tag":"t","digest":null,"mediaType":null,"size":null,"account":"a","time":1}],"pulled":[]}""")]
     public async Task A_report_out_of_form_is_refused_and_changes_nothing(string body)
     {
         await using var server = await TokenServerHost.StartAsync();
@@ -160,7 +177,8 @@ public sealed class ReportEndpointTests
         await using var server = await TokenServerHost.StartAsync();
         foreach (var path in new[] { Reports.EventsPath, Reports.SnapshotPath })
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(Reports.Snapshot("e", 0, true, 0), Encoding.UTF8) };
+            using var request = new HttpRequestMessage(
+                HttpMethod.Post, path) { Content = new StringContent(Reports.Snapshot("e", 0, true, 0), Encoding.UTF8) };
             request.Headers.Authorization = TokenServerHost.Basic(user, password);
             using var answer = await server.Client.SendAsync(request, TestContext.Current.CancellationToken);
             Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
@@ -173,7 +191,11 @@ public sealed class ReportEndpointTests
         await using var server = await TokenServerHost.StartAsync();
         await Reports.BeginAsync(server);
         var name = new string('n', 250);
-        await Reports.MustAsync(server, Reports.Events(0, "", [.. Enumerable.Range(1, 500).Select(i => Reports.Event(i, $"id-{i}", "manifest-pushed", name, null, $"{i}", account: new string('\u00e9', 250)))]));
+        await Reports.MustAsync(
+            server, Reports.Events(
+                0, "",
+                [.. Enumerable.Range(1, 500)
+                    .Select(i => Reports.Event(i, $"id-{i}", "manifest-pushed", name, null, $"{i}", account: new string('\u00e9', 250)))]));
         Assert.Equal([name], await Reports.NamesAsync(server));
     }
 

@@ -14,7 +14,8 @@ internal static class Reports
 
     private static readonly CancellationToken None = CancellationToken.None;
 
-    public static JsonObject Event(long sequence, string id, string kind, string repository, string? tag, string? digest, string account = "alice") => new()
+    public static JsonObject Event(
+        long sequence, string id, string kind, string repository, string? tag, string? digest, string account = "alice") => new()
     {
         ["sequence"] = sequence,
         ["id"] = id,
@@ -31,9 +32,11 @@ internal static class Reports
     public static JsonObject Push(long sequence, string repository, string digest, string? id = null) =>
         Event(sequence, id ?? $"id-{sequence}", "manifest-pushed", repository, null, digest);
 
-    public static JsonObject Tag(long sequence, string repository, string tag, string digest) => Event(sequence, $"id-{sequence}", "tag-moved", repository, tag, digest);
+    public static JsonObject Tag(long sequence, string repository, string tag, string digest) =>
+        Event(sequence, $"id-{sequence}", "tag-moved", repository, tag, digest);
 
-    public static JsonObject Untag(long sequence, string repository, string tag) => Event(sequence, $"id-{sequence}", "tag-deleted", repository, tag, null);
+    public static JsonObject Untag(long sequence, string repository, string tag) =>
+        Event(sequence, $"id-{sequence}", "tag-deleted", repository, tag, null);
 
     public static string Events(long after, string id, params JsonObject[] events) => new JsonObject
     {
@@ -62,9 +65,11 @@ internal static class Reports
 
     public static Task<HttpResponseMessage> SendAsync(TokenServerHost server, string report) => SendAsync(server, PathOf(report), report);
 
-    public static async Task<HttpResponseMessage> SendAsync(TokenServerHost server, string path, string body, string service = "registry", string credential = TokenServerHost.Credential)
+    public static async Task<HttpResponseMessage> SendAsync(
+        TokenServerHost server, string path, string body, string service = "registry", string credential = TokenServerHost.Credential)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         request.Headers.Authorization = TokenServerHost.Basic(service, credential);
         return await server.Client.SendAsync(request, None);
     }
@@ -87,5 +92,6 @@ internal static class Reports
         return Names(await answer.Content.ReadFromJsonAsync<JsonNode>(None), "tags");
     }
 
-    public static IReadOnlyList<string> Names(JsonNode? answer, string list) => [.. answer![list]!.AsArray().Select(r => (string)r!["name"]!)];
+    public static IReadOnlyList<string> Names(JsonNode? answer, string list) =>
+        [.. answer![list]!.AsArray().Select(r => (string)r!["name"]!)];
 }

@@ -29,7 +29,11 @@ public sealed class IntrospectionEndpointTests
         var told = (await answer.Content.ReadFromJsonAsync<JsonObject>(None))!;
         var claims = JsonNode.Parse(System.Buffers.Text.Base64Url.DecodeFromChars(token.Split('.')[1]))!;
         Assert.Equal(["active", "token_type", "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope"], told.Select(m => m.Key));
-        foreach (var name in new[] { "iss", "sub", "aud", "exp", "nbf", "iat", "jti" }) Assert.Equal(claims[name]!.ToJsonString(), told[name]!.ToJsonString());
+        foreach (var name in new[] { "iss", "sub", "aud", "exp", "nbf", "iat", "jti" })
+        {
+            Assert.Equal(claims[name]!.ToJsonString(), told[name]!.ToJsonString());
+        }
+
         Assert.True((bool)told["active"]!);
         Assert.Equal("repository:users/alice/app:pull,push", (string)told["scope"]!);
     }
@@ -48,7 +52,8 @@ public sealed class IntrospectionEndpointTests
     [InlineData("x")]
     [InlineData("..")]
     [InlineData("eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.")]
-    public async Task What_is_no_token_of_ours_is_inactive_and_nothing_more_is_told(string token) => await ExpectInactiveAsync(_ => Task.FromResult(token));
+    public async Task What_is_no_token_of_ours_is_inactive_and_nothing_more_is_told(string token) =>
+        await ExpectInactiveAsync(_ => Task.FromResult(token));
 
     [Fact]
     public async Task An_expired_token_is_inactive() => await ExpectInactiveAsync(async server =>
@@ -61,7 +66,9 @@ public sealed class IntrospectionEndpointTests
     [Fact]
     public async Task A_token_for_another_registry_is_inactive()
     {
-        await using var server = await TokenServerHost.StartAsync(o => o.Services = [new ServiceOptions { Name = "registry", CredentialFile = o.CredentialPath }, new ServiceOptions { Name = "other" }]);
+        await using var server = await TokenServerHost.StartAsync(
+            o => o.Services = [
+                new ServiceOptions { Name = "registry", CredentialFile = o.CredentialPath }, new ServiceOptions { Name = "other" }]);
         using var answer = await AskAsync(server, await TokenAsync(server, "other"));
         Assert.Equal(Inactive, await answer.Content.ReadAsStringAsync(None));
     }
@@ -100,11 +107,13 @@ public sealed class IntrospectionEndpointTests
     [InlineData("""{"iss":"authindex","aud":"registry","sub":"alice","jti":"x","iat":1,"nbf":1,"exp":9999999999}""")]
     [InlineData("""{"iss":"authindex","aud":"registry","sub":"alice","jti":"x","iat":1,"nbf":1,"exp":9999999999,"access":[{"type":1}]}""")]
     [InlineData("""{"iss":"authindex","aud":["registry"],"sub":"alice","jti":"x","iat":1,"nbf":1,"exp":9999999999,"access":[]}""")]
-    [InlineData("""{"iss":"authindex","aud":"registry","sub":"alice","sub":"admin","jti":"x","iat":1,"nbf":1,"exp":9999999999,"access":[]}""")]
+    [InlineData(
+        """{"iss":"authindex","aud":"registry","sub":"alice","sub":"admin","jti":"x","iat":1,"nbf":1,"exp":9999999999,"access":[]}""")]
     public async Task Claims_out_of_form_are_no_good_though_the_right_key_signed_them(string claims)
     {
         await using var server = await TokenServerHost.StartAsync();
-        var token = TokenSigner.Sign(server.Service<KeyStore>().Current.SignerOf("ES256", server.Clock.GetUtcNow())!, System.Text.Encoding.UTF8.GetBytes(claims));
+        var token = TokenSigner.Sign(
+            server.Service<KeyStore>().Current.SignerOf("ES256", server.Clock.GetUtcNow())!, System.Text.Encoding.UTF8.GetBytes(claims));
         using var answer = await AskAsync(server, token);
         Assert.Equal((HttpStatusCode.OK, Inactive), (answer.StatusCode, await answer.Content.ReadAsStringAsync(None)));
 
@@ -128,7 +137,8 @@ public sealed class IntrospectionEndpointTests
         await using var server = await TokenServerHost.StartAsync();
         var token = await TokenAsync(server);
         File.Delete(server.HtpasswdPath);
-        using (await AskAsync(server, token)) server.Clock.Advance(TimeSpan.FromMinutes(1)); // for a moment it might be one that is being replaced
+        // for a moment it might be one that is being replaced
+        using (await AskAsync(server, token)) server.Clock.Advance(TimeSpan.FromMinutes(1));
         using var answer = await AskAsync(server, token);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
     }
@@ -156,7 +166,8 @@ public sealed class IntrospectionEndpointTests
     public async Task A_question_out_of_form_is_told_so(string body, string type)
     {
         await using var server = await TokenServerHost.StartAsync();
-        using var request = new HttpRequestMessage(HttpMethod.Post, Path) { Content = new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue(type)) };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, Path) { Content = new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue(type)) };
         request.Headers.Authorization = TokenServerHost.Basic("registry", TokenServerHost.Credential);
         using var answer = await server.Client.SendAsync(request, None);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
@@ -172,13 +183,16 @@ public sealed class IntrospectionEndpointTests
 
     private static async Task<string> TokenAsync(TokenServerHost server, string service = "registry")
     {
-        using var answer = await server.GetAsync($"/token?service={service}&scope=repository:users/alice/app:pull,push", "alice", TokenServerHost.AlicePassword);
+        using var answer = await server.GetAsync(
+            $"/token?service={service}&scope=repository:users/alice/app:pull,push", "alice", TokenServerHost.AlicePassword);
         return (string)(await answer.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonNode>(None))!["token"]!;
     }
 
-    private static async Task<HttpResponseMessage> AskAsync(TokenServerHost server, string token, string? user = "registry", string password = TokenServerHost.Credential)
+    private static async Task<HttpResponseMessage> AskAsync(
+        TokenServerHost server, string token, string? user = "registry", string password = TokenServerHost.Credential)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, Path) { Content = new FormUrlEncodedContent([new("token", token), new("token_type_hint", "access_token")]) };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, Path) { Content = new FormUrlEncodedContent([new("token", token), new("token_type_hint", "access_token")]) };
         if (user is not null) request.Headers.Authorization = TokenServerHost.Basic(user, password);
         return await server.Client.SendAsync(request);
     }

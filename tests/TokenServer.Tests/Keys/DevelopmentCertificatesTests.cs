@@ -15,7 +15,10 @@ public sealed class DevelopmentCertificatesTests : IDisposable
         Assert.Equal(["ca.key", "ca.pem", "server.key", "server.pem"], Ensure("localhost", "127.0.0.1", "::1", "Reg.Example.com"));
         using var ca = X509Certificate2.CreateFromPem(File.ReadAllText(directory["ca.pem"]));
         using var server = X509Certificate2.CreateFromPemFile(directory["server.pem"], directory["server.key"]);
-        using var chain = new X509Chain { ChainPolicy = { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, VerificationTime = clock.GetUtcNow().UtcDateTime } };
+        using var chain =
+            new X509Chain { ChainPolicy =
+                { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck,
+                    VerificationTime = clock.GetUtcNow().UtcDateTime } };
         chain.ChainPolicy.CustomTrustStore.Add(ca);
         Assert.True(chain.Build(server));
         Assert.True(ca.Extensions.OfType<X509BasicConstraintsExtension>().Single().CertificateAuthority);
@@ -23,7 +26,8 @@ public sealed class DevelopmentCertificatesTests : IDisposable
         Assert.False(server.MatchesHostname("other.example.com"));
         Assert.Equal(clock.GetUtcNow().AddYears(10).UtcDateTime, ca.NotAfter.ToUniversalTime(), TimeSpan.FromSeconds(1));
         Assert.Equal(clock.GetUtcNow().AddYears(1).UtcDateTime, server.NotAfter.ToUniversalTime(), TimeSpan.FromSeconds(1));
-        Assert.All(Directory.GetFiles(directory.Root), f => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(f)));
+        Assert.All(
+            Directory.GetFiles(directory.Root), f => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(f)));
     }
 
     [Fact]
@@ -67,7 +71,10 @@ public sealed class DevelopmentCertificatesTests : IDisposable
             Ensure("localhost");
             using var server = X509Certificate2.CreateFromPemFile(directory["server.pem"], directory["server.key"]);
             using var ca = X509Certificate2.CreateFromPem(File.ReadAllText(directory["ca.pem"]));
-            using var chain = new X509Chain { ChainPolicy = { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, VerificationTime = clock.GetUtcNow().UtcDateTime } };
+            using var chain =
+                new X509Chain { ChainPolicy =
+                    { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck,
+                        VerificationTime = clock.GetUtcNow().UtcDateTime } };
             chain.ChainPolicy.CustomTrustStore.Add(ca);
             Assert.True(chain.Build(server), $"missing {missing:b4}");
         }
@@ -89,5 +96,6 @@ public sealed class DevelopmentCertificatesTests : IDisposable
     public void Dispose() => directory.Dispose();
 
     private List<string> Ensure(params string[] hosts) =>
-        [.. new DevelopmentCertificates(directory.Root, clock).Ensure(hosts).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
+        [.. new DevelopmentCertificates(directory.Root, clock).Ensure(hosts).Select(f => Path.GetFileName(f)!)
+            .Order(StringComparer.Ordinal)];
 }

@@ -22,7 +22,8 @@ public sealed class JwksDocumentTests
         Assert.Equal(["keys"], body.RootElement.EnumerateObject().Select(m => m.Name));
         var key = Assert.Single(body.RootElement.GetProperty("keys").EnumerateArray());
         Assert.Equal(["kty", "crv", "x", "y", "use", "alg", "kid"], key.EnumerateObject().Select(m => m.Name));
-        Assert.Equal("EC P-256 sig ES256", string.Join(' ', new[] { "kty", "crv", "use", "alg" }.Select(m => key.GetProperty(m).GetString())));
+        Assert.Equal(
+            "EC P-256 sig ES256", string.Join(' ', new[] { "kty", "crv", "use", "alg" }.Select(m => key.GetProperty(m).GetString())));
     }
 
     [Fact]
@@ -68,7 +69,10 @@ public sealed class JwksDocumentTests
             TimeSpan.FromSeconds(30),
             () => "the new key was never published");
         using var body = JsonDocument.Parse(await after.Content.ReadAsStringAsync(Cancel));
-        Assert.Equal(["ES256", "RS256"], body.RootElement.GetProperty("keys").EnumerateArray().Select(k => k.GetProperty("alg").GetString()).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["ES256", "RS256"],
+            body.RootElement.GetProperty("keys").EnumerateArray().Select(k => k.GetProperty("alg").GetString())
+            .Order(StringComparer.Ordinal));
         var rsa = body.RootElement.GetProperty("keys").EnumerateArray().Single(k => k.GetProperty("kty").GetString() == "RSA");
         Assert.Equal(["kty", "n", "e", "use", "alg", "kid"], rsa.EnumerateObject().Select(m => m.Name));
         Assert.NotEqual(before.Headers.ETag, after.Headers.ETag);
@@ -80,6 +84,7 @@ public sealed class JwksDocumentTests
     {
         const string modulus =
             "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
-        Assert.Equal("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", KeyId.OfRsa(System.Buffers.Text.Base64Url.DecodeFromChars(modulus), [1, 0, 1]));
+        Assert.Equal(
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", KeyId.OfRsa(System.Buffers.Text.Base64Url.DecodeFromChars(modulus), [1, 0, 1]));
     }
 }

@@ -86,12 +86,15 @@ public sealed class KeyDirectoryTests : IDisposable
     {
         var path = KeyDirectory.Create(directory.Root, clock);
         File.SetUnixFileMode(path, File.GetUnixFileMode(path) | more);
-        Assert.Contains($"chmod 600 {path}", Assert.Throws<OperatorException>(() => KeyDirectory.Load(directory.Root)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"chmod 600 {path}", Assert.Throws<OperatorException>(() => KeyDirectory.Load(directory.Root)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void No_key_is_told_with_what_to_do() =>
-        Assert.Contains("run init", Assert.Throws<OperatorException>(() => KeyDirectory.Load(directory["missing"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "run init", Assert.Throws<OperatorException>(() => KeyDirectory.Load(directory["missing"])).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("nonsense")]
@@ -102,7 +105,10 @@ public sealed class KeyDirectoryTests : IDisposable
         using var wrongCurve = ECDsa.Create(ECCurve.NamedCurves.nistP384);
         using var rsa = RSA.Create(1024);
         var path = directory["20300101T000000Z-x.pem"];
-        File.WriteAllBytes(path, Encoding.ASCII.GetBytes(kind switch { "P-384" => wrongCurve.ExportPkcs8PrivateKeyPem(), "RSA of 1024 bits" => rsa.ExportPkcs8PrivateKeyPem(), _ => kind }));
+        File.WriteAllBytes(
+            path, Encoding.ASCII.GetBytes(
+                kind switch { "P-384" => wrongCurve.ExportPkcs8PrivateKeyPem(), "RSA of 1024 bits" => rsa.ExportPkcs8PrivateKeyPem(), _ =>
+                    kind }));
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         Assert.Contains(path, Assert.Throws<OperatorException>(() => KeyDirectory.Load(directory.Root)).Message, StringComparison.Ordinal);
     }

@@ -20,7 +20,9 @@ public sealed class KeyRotationTests : IDisposable
         var output = await RotateAsync();
         Assert.Equal(["next", "signing"], States());
         Assert.Contains("2030-01-02T03:14:06Z", output, StringComparison.Ordinal);
-        Assert.Contains("there is a next key for ES256 already", (await Assert.ThrowsAsync<OperatorException>(() => RotateAsync())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "there is a next key for ES256 already", (await Assert.ThrowsAsync<OperatorException>(() => RotateAsync())).Message,
+            StringComparison.Ordinal);
         Assert.Equal(2, KeyDirectory.List(directory.Root).Count);
         Assert.Contains(old, KeyDirectory.List(directory.Root));
     }
@@ -50,7 +52,9 @@ public sealed class KeyRotationTests : IDisposable
         Assert.Equal(["next", "signing"], States());
 
         var output = await RotateAsync();
-        Assert.Contains($"the key {wrong.Key.Id} would have signed only from 2039-12-31T03:14:06Z: the clock was wrong when it was made", output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"the key {wrong.Key.Id} would have signed only from 2039-12-31T03:14:06Z: the clock was wrong when it was made", output,
+            StringComparison.Ordinal);
         Assert.False(File.Exists(wrong.Path));
         Assert.Equal(["next", "signing"], States());
         clock.Advance(Ahead + TimeSpan.FromSeconds(1));
@@ -96,7 +100,9 @@ public sealed class KeyRotationTests : IDisposable
         KeyDirectory.Create(directory.Root, clock);
         await RotateAsync("RS256");
         Assert.Equal(["signing", "signing"], States());
-        Assert.Contains("--algorithm", (await Assert.ThrowsAsync<OperatorException>(() => RotateAsync(null, "ES256", "RS256"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "--algorithm", (await Assert.ThrowsAsync<OperatorException>(() => RotateAsync(null, "ES256", "RS256"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

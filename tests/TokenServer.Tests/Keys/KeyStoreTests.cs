@@ -73,7 +73,10 @@ public sealed class KeyStoreTests : IDisposable
         var broken = damage == "without a time in its name" ? directory["new.pem"] : other.Path;
         File.Move(other.Path, broken);
         var whole = File.ReadAllText(broken);
-        if (damage == "open to others") File.SetUnixFileMode(broken, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+        if (damage == "open to others")
+        {
+            File.SetUnixFileMode(broken, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+        }
         else if (damage != "without a time in its name") File.WriteAllText(broken, damage == "empty" ? "" : whole[..(whole.Length / 2)]);
 
         store.Refresh();
@@ -123,8 +126,12 @@ public sealed class KeyStoreTests : IDisposable
     public void A_missing_algorithm_or_certificate_bundle_refuses_a_start_and_says_what_to_do()
     {
         Make(default);
-        Assert.Contains("keys rotate --algorithm RS256", Assert.Throws<OperatorException>(() => Open(certificates: false, "ES256", "RS256")).Message, StringComparison.Ordinal);
-        Assert.Contains("keys certificates", Assert.Throws<OperatorException>(() => Open(certificates: true, "ES256")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "keys rotate --algorithm RS256", Assert.Throws<OperatorException>(() => Open(certificates: false, "ES256", "RS256")).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "keys certificates", Assert.Throws<OperatorException>(() => Open(certificates: true, "ES256")).Message,
+            StringComparison.Ordinal);
     }
 
     public void Dispose()

@@ -30,7 +30,9 @@ public sealed class TokenAuthorityTests : IDisposable
         Assert.Empty(KeyDirectory.List(directory.Root)); // none of it is taken for a signing key
 
         File.SetUnixFileMode(KeyPath, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
-        Assert.Contains($"chmod 600 {KeyPath}", Assert.Throws<OperatorException>(() => TokenAuthority.Load(directory.Root, clock)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"chmod 600 {KeyPath}", Assert.Throws<OperatorException>(() => TokenAuthority.Load(directory.Root, clock)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -39,15 +41,20 @@ public sealed class TokenAuthorityTests : IDisposable
         TokenAuthority.Ensure(directory.Root, clock);
         using var rsa = RSA.Create(2048);
         using var root = X509Certificate2.CreateFromPem(File.ReadAllText(Bundle));
-        foreach (var key in new[] { new SigningKey(SigningKey.Generate()), new SigningKey(rsa.ExportParameters(includePrivateParameters: true)) })
+        foreach (var key in new[] { new SigningKey(SigningKey.Generate()),
+            new SigningKey(rsa.ExportParameters(includePrivateParameters: true)) })
         {
             key.Certify(TokenAuthority.Load(directory.Root, clock));
             var token = TokenSigner.Sign(key, "{}"u8, withCertificate: true);
             using var header = JsonDocument.Parse(Base64Url.DecodeFromChars(token.Split('.')[0]));
-            using var leaf = X509CertificateLoader.LoadCertificate(Assert.Single(header.RootElement.GetProperty("x5c").EnumerateArray()).GetBytesFromBase64());
+            using var leaf = X509CertificateLoader.LoadCertificate(
+                Assert.Single(header.RootElement.GetProperty("x5c").EnumerateArray()).GetBytesFromBase64());
             foreach (var at in new[] { clock.GetUtcNow(), clock.GetUtcNow().AddYears(19) })
             {
-                using var chain = new X509Chain { ChainPolicy = { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, VerificationTime = at.UtcDateTime } };
+                using var chain =
+                    new X509Chain { ChainPolicy =
+                        { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck,
+                            VerificationTime = at.UtcDateTime } };
                 chain.ChainPolicy.CustomTrustStore.Add(root);
                 Assert.True(chain.Build(leaf), string.Join(", ", chain.ChainStatus.Select(s => s.StatusInformation)));
             }
@@ -62,10 +69,14 @@ public sealed class TokenAuthorityTests : IDisposable
     {
         TokenAuthority.Ensure(directory.Root, clock);
         clock.Advance(TimeSpan.FromDays(366 * 20));
-        Assert.Contains("has ended", Assert.Throws<OperatorException>(() => TokenAuthority.Load(directory.Root, clock)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has ended", Assert.Throws<OperatorException>(() => TokenAuthority.Load(directory.Root, clock)).Message,
+            StringComparison.Ordinal);
         File.Delete(KeyPath);
         CertificatePem.EnsureKey(KeyPath);
-        Assert.Contains("is not the key", Assert.Throws<OperatorException>(() => TokenAuthority.Load(directory.Root, clock)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is not the key", Assert.Throws<OperatorException>(() => TokenAuthority.Load(directory.Root, clock)).Message,
+            StringComparison.Ordinal);
     }
 
     public void Dispose() => directory.Dispose();

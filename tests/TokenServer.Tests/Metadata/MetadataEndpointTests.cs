@@ -17,7 +17,9 @@ public sealed class MetadataEndpointTests
     {
         await using var host = await TokenServerHost.StartAsync(o => o.PublicUrl = new Uri(publicUrl));
         using var answer = await host.GetAsync(Path);
-        Assert.Equal(("application/json", "public, max-age=300"), (answer.Content.Headers.ContentType!.ToString(), answer.Headers.CacheControl!.ToString()));
+        Assert.Equal(
+            ("application/json", "public, max-age=300"),
+            (answer.Content.Headers.ContentType!.ToString(), answer.Headers.CacheControl!.ToString()));
         Assert.Equal(
             $$"""{"issuer":"authindex","token_endpoint":"{{begin}}/token","jwks_uri":"{{begin}}/.well-known/jwks.json","revocation_endpoint":"{{begin}}/revoke","introspection_endpoint":"{{begin}}/introspect","response_types_supported":[],"grant_types_supported":["password","refresh_token"],"token_endpoint_auth_methods_supported":["none"]}""",
             await answer.Content.ReadAsStringAsync(Cancel));

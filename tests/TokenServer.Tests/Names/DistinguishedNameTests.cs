@@ -36,14 +36,16 @@ public sealed class DistinguishedNameTests
     [InlineData("cn=Größe,dc=org", "cn=GRÖSSE,dc=org")]
     [InlineData("cn=a\u00adb\u200b,dc=org", "cn=ab,dc=org")]
     [InlineData("cn=a\u00a0b,dc=org", "cn=a b,dc=org")]
-    public void Two_spellings_of_one_name_are_the_same(string one, string other) => Assert.Equal(DistinguishedName.Key(one), DistinguishedName.Key(other));
+    public void Two_spellings_of_one_name_are_the_same(string one, string other) =>
+        Assert.Equal(DistinguishedName.Key(one), DistinguishedName.Key(other));
 
     [Theory]
     [InlineData("cn=a,cn=b", @"cn=a\,cn\=b")]
     [InlineData("cn=a,cn=b", "cn=a+cn=b")]
     [InlineData("cn=a b,dc=org", "cn=ab,dc=org")]
     [InlineData(@"cn=\#0C03646576,dc=org", "cn=#0C03646576,dc=org")]
-    public void Two_names_are_not_the_same(string one, string other) => Assert.NotEqual(DistinguishedName.Key(one), DistinguishedName.Key(other));
+    public void Two_names_are_not_the_same(string one, string other) =>
+        Assert.NotEqual(DistinguishedName.Key(one), DistinguishedName.Key(other));
 
     [Theory]
     [InlineData("")]
@@ -83,7 +85,10 @@ public sealed class DistinguishedNameTests
     [Fact]
     public void The_key_of_a_key_is_itself()
     {
-        foreach (var text in (string[])["CN=A\\, B  c,dc=ORG", @"cn=\#x\20,dc=org", "Two  WORDS", "GRÖSSE", "cn=#0C03646576"]) Assert.Equal(GroupName.Key(text), GroupName.Key(GroupName.Key(text)));
+        foreach (var text in (string[])["CN=A\\, B  c,dc=ORG", @"cn=\#x\20,dc=org", "Two  WORDS", "GRÖSSE", "cn=#0C03646576"])
+        {
+            Assert.Equal(GroupName.Key(text), GroupName.Key(GroupName.Key(text)));
+        }
     }
 
     [Theory]

@@ -34,7 +34,10 @@ public sealed class DirectoryGroupNameTests
 
     [Fact]
     public void Another_group_is_not_meant() =>
-        Assert.True(Grants("cn=Platform,ou=groups,dc=example,dc=org", new DirectoryGroup("cn=Platform Engineers,ou=groups,dc=example,dc=org", "Platform Engineers")));
+        Assert.True(
+            Grants(
+                "cn=Platform,ou=groups,dc=example,dc=org",
+                new DirectoryGroup("cn=Platform Engineers,ou=groups,dc=example,dc=org", "Platform Engineers")));
 
     [Theory]
     [InlineData("cn=Ops, Night,ou=groups,dc=example,dc=org")]

@@ -4,7 +4,8 @@ public sealed class GuideTests
 {
     private static readonly string Guide = File.ReadAllText(Path.Combine(SourceTree.Root, "docs", "policies.md"));
 
-    public static TheoryData<string> Examples { get; } = [.. Guide.Split("```yaml\n")[1..].Select(part => part[..part.IndexOf("```", StringComparison.Ordinal)])];
+    public static TheoryData<string> Examples { get; } = [
+        .. Guide.Split("```yaml\n")[1..].Select(part => part[..part.IndexOf("```", StringComparison.Ordinal)])];
 
     [Theory]
     [MemberData(nameof(Examples))]

@@ -36,11 +36,13 @@ public sealed class LawTests
 
     private static readonly Gen<ResourcePattern> Patterns =
         from type in Gen.Elements("", "", "", "registry:")
-        from parts in Gen.Elements([.. Segments, "*", "**", "a*", "*b", "**a", "{account}", "{group}", "x-{account}", "*a*b*"]).NonEmptyListOf()
+        from parts in Gen.Elements([.. Segments, "*", "**", "a*", "*b", "**a", "{account}", "{group}", "x-{account}", "*a*b*"])
+        .NonEmptyListOf()
         select Pattern(type + string.Join('/', parts.Take(4)));
 
     private static readonly Gen<Subject> Subjects = Gen.Elements(
-        Subject.Anyone, Subject.Authenticated, new(SubjectKind.User, "alice"), new(SubjectKind.User, "bob"), new(SubjectKind.Group, "local"),
+        Subject.Anyone, Subject.Authenticated, new(SubjectKind.User, "alice"), new(SubjectKind.User, "bob"),
+        new(SubjectKind.Group, "local"),
         new(SubjectKind.Group, "outer"), new(SubjectKind.Group, "none"), new(SubjectKind.Ldap, "TEAM"), new(SubjectKind.Robot, "ci"));
 
     private static readonly Gen<Conditions> When = Gen.Frequency(
@@ -59,14 +61,16 @@ public sealed class LawTests
         from when in When
         select new Rule("", default, [.. to.Take(3)], [.. except.Take(1)], effect, actions, [.. patterns.Take(3)], when);
 
-    private static readonly Gen<Rule[]> RuleLists = from rules in RuleGen.ListOf() select rules.Select((rule, i) => rule with { Id = $"r{i:000}" }).ToArray();
+    private static readonly Gen<Rule[]> RuleLists = from rules in RuleGen.ListOf()
+        select rules.Select((rule, i) => rule with { Id = $"r{i:000}" }).ToArray();
 
     private static readonly Gen<Caller> Callers =
         from account in Gen.Elements(Accounts)
         from groups in Gen.SubListOf(LdapGroups)
         from ip in Gen.Elements<string?>(null, "10.1.1.1", "192.0.2.1", "2001:db8::1")
         from way in Gen.Elements(SignIn.Htpasswd, SignIn.Ldap)
-        select PolicyText.Caller(account, account.Length == 0 ? [] : [.. groups], ip, signedInBy: account.Length == 0 ? SignIn.Anonymous : way);
+        select PolicyText.Caller(
+            account, account.Length == 0 ? [] : [.. groups], ip, signedInBy: account.Length == 0 ? SignIn.Anonymous : way);
 
     private static readonly Gen<(Rule[] Rules, Caller Caller, Scope Scope)> Cases =
         from rules in RuleLists
@@ -78,7 +82,8 @@ public sealed class LawTests
     public void The_decision_by_index_is_the_decision_by_looking_at_every_rule() => Holds(Cases, c =>
     {
         var caller = new CallerSubjects(c.Caller.Account, c.Caller.Groups, Directory);
-        var circumstances = new RequestConditions(c.Caller.Address, c.Caller.Service, c.Caller.SignedInBy, PolicyText.Now, UnknownIsMet: false);
+        var circumstances = new RequestConditions(
+            c.Caller.Address, c.Caller.Service, c.Caller.SignedInBy, PolicyText.Now, UnknownIsMet: false);
         var applying = c.Rules.Where(r => r.AppliesTo(caller, circumstances, c.Scope)).ToList();
         var decision = Decide(c.Rules, c.Caller, c.Scope);
         return applying.Where(r => r.Effect == Effect.Allow).Select(r => r.Id).SequenceEqual(decision.AllowedBy.Select(r => r.Id))
@@ -93,7 +98,8 @@ public sealed class LawTests
     public void Everything_asked_for_is_either_granted_or_refused_with_a_reason() => Holds(Cases, c =>
     {
         var decision = Decide(c.Rules, c.Caller, c.Scope);
-        return decision.Granted.Actions.Union(decision.Refused).Covers(c.Scope.Actions) && decision.Refused.IsEmpty == (decision.Reason is null);
+        return decision.Granted.Actions.Union(decision.Refused).Covers(c.Scope.Actions)
+            && decision.Refused.IsEmpty == (decision.Reason is null);
     });
 
     [Fact]
@@ -103,17 +109,21 @@ public sealed class LawTests
 
     [Fact]
     public void One_more_allow_never_takes_a_grant_away() => Holds(With(Effect.Allow), c =>
-        Decide([.. c.Case.Rules, c.More], c.Case.Caller, c.Case.Scope).Granted.Actions.Covers(Decide(c.Case.Rules, c.Case.Caller, c.Case.Scope).Granted.Actions));
+        Decide([.. c.Case.Rules, c.More], c.Case.Caller, c.Case.Scope).Granted.Actions.Covers(
+            Decide(c.Case.Rules, c.Case.Caller, c.Case.Scope).Granted.Actions));
 
     [Fact]
     public void One_more_deny_never_gives_a_grant() => Holds(With(Effect.Deny), c =>
-        Decide(c.Case.Rules, c.Case.Caller, c.Case.Scope).Granted.Actions.Covers(Decide([.. c.Case.Rules, c.More], c.Case.Caller, c.Case.Scope).Granted.Actions));
+        Decide(c.Case.Rules, c.Case.Caller, c.Case.Scope).Granted.Actions.Covers(
+            Decide([.. c.Case.Rules, c.More], c.Case.Caller, c.Case.Scope).Granted.Actions));
 
     [Fact]
     public void What_a_deny_names_is_not_granted() => Holds(Cases, c =>
     {
         var decision = Decide(c.Rules, c.Caller, c.Scope);
-        return decision.DeniedBy.All(r => r.Actions.Words.All(word => ActionSet.TryParseWord(word, out var action) && decision.Granted.Actions.Intersect(action).IsEmpty));
+        return decision.DeniedBy.All(
+            r => r.Actions.Words.All(
+                word => ActionSet.TryParseWord(word, out var action) && decision.Granted.Actions.Intersect(action).IsEmpty));
     });
 
     [Fact]
@@ -122,7 +132,8 @@ public sealed class LawTests
         c =>
         {
             var subjects = new CallerSubjects(c.caller.Account, c.caller.Groups, Directory);
-            var wider = Pattern(c.pattern.ToString().Replace("{account}", "*", StringComparison.Ordinal).Replace("{group}", "*", StringComparison.Ordinal));
+            var wider = Pattern(
+                c.pattern.ToString().Replace("{account}", "*", StringComparison.Ordinal).Replace("{group}", "*", StringComparison.Ordinal));
             return !c.pattern.Matches(c.name, subjects) || wider.Matches(c.name, subjects);
         });
 
@@ -134,7 +145,9 @@ public sealed class LawTests
             var subjects = new CallerSubjects(c.caller.Account, c.caller.Groups, Directory);
             var groups = c.pattern.NamesGroup ? subjects.GroupNames.Where(g => RepositoryName.IsComponent(g)) : [""];
             var slow = (!c.pattern.NamesAccount || RepositoryName.IsComponent(c.caller.Account)) && groups.Any(g =>
-                SlowMatch(c.pattern.Glob.Replace("{account}", c.caller.Account, StringComparison.Ordinal).Replace("{group}", g, StringComparison.Ordinal), c.name));
+                SlowMatch(
+                    c.pattern.Glob.Replace("{account}", c.caller.Account, StringComparison.Ordinal)
+                    .Replace("{group}", g, StringComparison.Ordinal), c.name));
             return slow == c.pattern.Matches(c.name, subjects);
         });
 
@@ -152,7 +165,8 @@ public sealed class LawTests
         from rule in RuleGen
         select (c, rule with { Id = "more", Effect = effect });
 
-    private static Decision Decide(Rule[] rules, Caller caller, Scope scope) => new Policy("test", rules, Directory, []).Decide(caller, scope, PolicyText.Now);
+    private static Decision Decide(Rule[] rules, Caller caller, Scope scope) =>
+        new Policy("test", rules, Directory, []).Decide(caller, scope, PolicyText.Now);
 
     private static bool SlowMatch(ReadOnlySpan<char> glob, ReadOnlySpan<char> name, bool atSegment = true)
     {

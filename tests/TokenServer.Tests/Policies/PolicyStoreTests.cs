@@ -27,8 +27,13 @@ public sealed class PolicyStoreTests : IDisposable
     [Fact]
     public void An_empty_or_missing_directory_is_no_policy()
     {
-        Assert.Equal($"{folder.Path}: there is no *.yaml file in it; a policy needs at least one", Assert.Throws<PolicyException>(Open).Message);
-        Assert.StartsWith("/nonexistent/policies: cannot be read whole: ", Assert.Throws<PolicyException>(() => PolicyStore.Open("/nonexistent/policies", TimeProvider.System, NullLogger<PolicyStore>.Instance)).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            $"{folder.Path}: there is no *.yaml file in it; a policy needs at least one", Assert.Throws<PolicyException>(Open).Message);
+        Assert.StartsWith(
+            "/nonexistent/policies: cannot be read whole: ",
+            Assert.Throws<PolicyException>(
+                () => PolicyStore.Open("/nonexistent/policies", TimeProvider.System, NullLogger<PolicyStore>.Instance)).Message,
+                StringComparison.Ordinal);
     }
 
     [Fact]
@@ -203,7 +208,8 @@ public sealed class PolicyStoreTests : IDisposable
 
         string[] lines = [.. log.At(LogLevel.Information), .. log.At(LogLevel.Error)];
         Assert.Equal(4, lines.Length);
-        Assert.DoesNotContain(lines, line => line.Contains(" is in force", StringComparison.Ordinal) || line.Contains("in force:", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            lines, line => line.Contains(" is in force", StringComparison.Ordinal) || line.Contains("in force:", StringComparison.Ordinal));
         Assert.Equal(2, lines.Count(line => line.StartsWith("Candidate policy ", StringComparison.Ordinal)));
         Assert.All(lines, line => Assert.Contains(folder.Path, line, StringComparison.Ordinal));
     }

@@ -12,9 +12,11 @@ public sealed class PolicyTests
     [InlineData("jgross", false, "")]
     [InlineData("JGross", false, "pull")] // htpasswd: another account
     [InlineData("other", true, "pull")]
-    public void An_account_of_a_directory_is_meant_by_its_name_in_any_case_in_rules_groups_and_exceptions(string account, bool ignoresCase, string granted)
+    public void An_account_of_a_directory_is_meant_by_its_name_in_any_case_in_rules_groups_and_exceptions(
+        string account, bool ignoresCase, string granted)
     {
-        foreach (var rule in (string[])["to: [user:jgross], deny: [pull]", "to: [group:out], deny: [pull]", "to: [group:outer], deny: [pull]"])
+        foreach (var rule in (string[])[
+            "to: [user:jgross], deny: [pull]", "to: [group:out], deny: [pull]", "to: [group:outer], deny: [pull]"])
         {
             var policy = PolicyText.Policy($$"""
                 version: 1
@@ -36,7 +38,9 @@ public sealed class PolicyTests
         Assert.Equal(granted, Decide(except));
 
         string Decide(Policy policy) =>
-            policy.Decide(new Caller(account, [], null, "registry", SignIn.Token, ignoresCase), PolicyText.Scope("team/app:pull"), DateTimeOffset.UnixEpoch).Granted.Actions.ToString();
+            policy.Decide(
+                new Caller(account, [], null, "registry", SignIn.Token, ignoresCase), PolicyText.Scope("team/app:pull"),
+                DateTimeOffset.UnixEpoch).Granted.Actions.ToString();
     }
 
     [Fact]
@@ -179,7 +183,8 @@ public sealed class PolicyTests
     [InlineData("robot:ci")]
     public void An_account_that_is_no_path_component_never_matches_a_placeholder(string account)
     {
-        var policy = PolicyText.Rules("""  - { id: own, to: [anyone], allow: [push], on: ["users/{account}/**", "{account}/**", "{account}"] }""");
+        var policy = PolicyText.Rules(
+            """  - { id: own, to: [anyone], allow: [push], on: ["users/{account}/**", "{account}/**", "{account}"] }""");
         foreach (var name in new[] { "users/a/b/c", "users/alice/x", "a/b/c", "users/ci/x", "b" })
         {
             Assert.Equal("", policy.Granted(account, name + ":push"));
@@ -228,7 +233,8 @@ public sealed class PolicyTests
     [InlineData(null, "")]
     public void A_rule_can_ask_for_networks(string? ip, string granted)
     {
-        var policy = PolicyText.Rules("""  - { id: a, to: [anyone], allow: [pull], on: ["x"], when: { ip: [10.0.0.0/8, "2001:db8::/32", 192.0.2.7] } }""");
+        var policy = PolicyText.Rules(
+            """  - { id: a, to: [anyone], allow: [pull], on: ["x"], when: { ip: [10.0.0.0/8, "2001:db8::/32", 192.0.2.7] } }""");
         Assert.Equal(granted, policy.Granted(PolicyText.Caller(ip: ip), "x:pull"));
     }
 
@@ -247,7 +253,8 @@ public sealed class PolicyTests
     [Fact]
     public void A_rule_can_ask_for_a_service_and_a_way_of_signing_in()
     {
-        var policy = PolicyText.Rules("""  - { id: a, to: [authenticated], allow: [pull], on: ["x"], when: { service: [prod], signedInBy: [ldap, token] } }""");
+        var policy = PolicyText.Rules(
+            """  - { id: a, to: [authenticated], allow: [pull], on: ["x"], when: { service: [prod], signedInBy: [ldap, token] } }""");
         Assert.Equal("pull", policy.Granted(PolicyText.Caller("eve", service: "prod", signedInBy: "ldap"), "x:pull"));
         Assert.Equal("", policy.Granted(PolicyText.Caller("eve", service: "dev", signedInBy: "ldap"), "x:pull"));
         Assert.Equal("", policy.Granted(PolicyText.Caller("eve", service: "prod", signedInBy: "htpasswd"), "x:pull"));
@@ -266,7 +273,9 @@ public sealed class PolicyTests
     public void A_rule_can_begin_and_end(string when, string now, string granted)
     {
         var policy = PolicyText.Rules($$"""  - { id: a, to: [anyone], allow: [pull], on: ["x"], when: { {{when}} } }""");
-        Assert.Equal(granted, policy.Granted(PolicyText.Caller(), "x:pull", DateTimeOffset.Parse(now, System.Globalization.CultureInfo.InvariantCulture)));
+        Assert.Equal(
+            granted, policy.Granted(
+                PolicyText.Caller(), "x:pull", DateTimeOffset.Parse(now, System.Globalization.CultureInfo.InvariantCulture)));
     }
 
     [Fact]

@@ -14,7 +14,8 @@ internal static class PolicyText
     public static readonly DateTimeOffset Now = new(2026, 6, 15, 12, 0, 0, TimeSpan.Zero);
 
     public static Compilation Compile(params string[] files) =>
-        PolicyCompiler.Compile("test", [.. files.Select((text, i) => new PolicyFile($"{(char)('a' + i)}.yaml", Encoding.UTF8.GetBytes(text)))], Now);
+        PolicyCompiler.Compile(
+            "test", [.. files.Select((text, i) => new PolicyFile($"{(char)('a' + i)}.yaml", Encoding.UTF8.GetBytes(text)))], Now);
 
     public static Policy Policy(params string[] files)
     {
@@ -37,8 +38,12 @@ internal static class PolicyText
         robots: {"{ ci: , x: { description: another, expires: 2127-01-31 } }"}
         """;
 
-    public static Caller Caller(string account = "", string[]? groups = null, string? ip = "192.0.2.1", string service = "registry", string? signedInBy = null) =>
-        new(account, groups ?? [], ip is null ? null : IPAddress.Parse(ip), service, signedInBy ?? (account.Length == 0 ? SignIn.Anonymous : SignIn.Htpasswd));
+    public static Caller Caller(
+        string account = "", string[]? groups = null, string? ip = "192.0.2.1", string service = "registry", string? signedInBy = null) =>
+        new(
+            account, groups ?? [], ip is null
+            ? null
+            : IPAddress.Parse(ip), service, signedInBy ?? (account.Length == 0 ? SignIn.Anonymous : SignIn.Htpasswd));
 
     public static Scope Scope(string text) =>
         ScopeText.ParseWithActions(text, out var scope) is { } problem ? throw new ArgumentException(problem, nameof(text)) : scope!;

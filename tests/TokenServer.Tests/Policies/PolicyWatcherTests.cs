@@ -129,7 +129,8 @@ public sealed class PolicyWatcherTests : IAsyncDisposable
         await Becomes(() => store.Current.Rules.Count == 2);
     }
 
-    private static string Allow(string action, string id = "a") => $"version: 1\nrules: [{"{"} id: {id}, to: [user:alice], allow: [{action}], on: [\"**\"] {"}"}]";
+    private static string Allow(string action, string id = "a") =>
+        $"version: 1\nrules: [{"{"} id: {id}, to: [user:alice], allow: [{action}], on: [\"**\"] {"}"}]";
 
     // rename(2), which exchanges a link in one step; File.Move refuses to go over a link to a directory.
     private static void Rename(string from, string to)
@@ -152,7 +153,9 @@ public sealed class PolicyWatcherTests : IAsyncDisposable
     private async Task<PolicyStore> Watch()
     {
         var store = PolicyStore.Open(folder.Path, TimeProvider.System, log.For<PolicyStore>());
-        watcher = new PolicyWatcher(store, Loops.Of(TimeProvider.System), log.For<PolicyWatcher>()) { Interval = TimeSpan.FromMilliseconds(50), Settling = TimeSpan.FromMilliseconds(10) };
+        watcher = new PolicyWatcher(
+            store, Loops.Of(TimeProvider.System),
+            log.For<PolicyWatcher>()) { Interval = TimeSpan.FromMilliseconds(50), Settling = TimeSpan.FromMilliseconds(10) };
         await watcher.StartAsync(TestContext.Current.CancellationToken);
         return store;
     }

@@ -31,9 +31,13 @@ public sealed class RuleIndexTests
             text.Append((i % 4) switch
             {
                 0 => $"  - {{ id: r{i}, to: [authenticated], allow: [pull], on: [\"open{i}/**\"] }}\n",
-                1 => $"  - {{ id: r{i}, to: [user:user{i}, \"ldap:team{i}\"], allow: [pull, push], on: [\"team{i}/**\", \"*/shared{i}/*\"] }}\n",
+                1 =>
+                    $"  - {{ id: r{i}, to: [user:user{i}, \"ldap:team{i}\"], allow: [pull, push], on: [\"team{i}/**\", "
+                    + $"\"*/shared{i}/*\"] }}\n",
                 2 => $"  - {{ id: r{i}, to: [anyone], deny: [delete], on: [\"prod/app{i}-*\"] }}\n",
-                _ => $"  - {{ id: r{i}, to: [\"ldap:team{i}\"], allow: [pull], on: [\"team{i}/{{account}}/**\"], when: {{ ip: [10.0.0.0/8] }} }}\n",
+                _ =>
+                    $"  - {{ id: r{i}, to: [\"ldap:team{i}\"], allow: [pull], on: [\"team{i}/{{account}}/**\"], when: {{ ip: [10.0.0.0/8] "
+                    + $"}} }}\n",
             });
         }
 

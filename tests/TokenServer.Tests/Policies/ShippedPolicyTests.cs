@@ -4,7 +4,8 @@ namespace AuthIndex.TokenServer.Tests.Policies;
 
 public sealed class ShippedPolicyTests
 {
-    private static readonly Compilation Shipped = PolicyCompiler.Compile(new PolicyDirectory(Path.Combine(SourceTree.Root, "policies")), PolicyText.Now);
+    private static readonly Compilation Shipped = PolicyCompiler.Compile(
+        new PolicyDirectory(Path.Combine(SourceTree.Root, "policies")), PolicyText.Now);
 
     [Fact]
     public void The_shipped_policy_is_sound_and_raises_no_warning()
@@ -26,5 +27,7 @@ public sealed class ShippedPolicyTests
 
     [Fact]
     public void It_tells_editors_where_its_schema_lies() =>
-        Assert.StartsWith("# yaml-language-server: $schema=policy.schema.json\n", File.ReadAllText(Path.Combine(SourceTree.Root, "policies", "authindex.yaml")), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "# yaml-language-server: $schema=policy.schema.json\n",
+            File.ReadAllText(Path.Combine(SourceTree.Root, "policies", "authindex.yaml")), StringComparison.Ordinal);
 }

@@ -6,5 +6,7 @@ internal static class SourceTree
     public static string Root { get; } = FindRoot(AppContext.BaseDirectory);
 
     private static string FindRoot(string from) =>
-        File.Exists(Path.Combine(from, "AuthIndex.sln")) ? from : FindRoot(Path.GetDirectoryName(from) ?? throw new InvalidOperationException("The tests do not run inside the repository."));
+        File.Exists(Path.Combine(from, "AuthIndex.sln"))
+        ? from
+        : FindRoot(Path.GetDirectoryName(from) ?? throw new InvalidOperationException("The tests do not run inside the repository."));
 }

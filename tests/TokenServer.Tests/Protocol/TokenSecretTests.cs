@@ -29,10 +29,15 @@ public sealed class TokenSecretTests
     {
         var text = TokenSecret.New(TokenKind.Access).Text;
         using var packed = new MemoryStream();
-        using (var gzip = new GZipStream(packed, CompressionLevel.NoCompression, leaveOpen: true)) gzip.Write(Encoding.ASCII.GetBytes(text[..^6]));
+        using (var gzip = new GZipStream(packed, CompressionLevel.NoCompression, leaveOpen: true))
+        {
+            gzip.Write(Encoding.ASCII.GetBytes(text[..^6]));
+        }
+
         // RFC 1952 section 2.3.1: the CRC stands before the length, at the end.
         var crc = BitConverter.ToUInt32(packed.ToArray().AsSpan()[^8..^4]);
-        Assert.Equal(crc, text[^6..].Aggregate(0UL, (value, digit) => value * 62 + (ulong)Alphabet.IndexOf(digit, StringComparison.Ordinal)));
+        Assert.Equal(
+            crc, text[^6..].Aggregate(0UL, (value, digit) => value * 62 + (ulong)Alphabet.IndexOf(digit, StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -50,7 +50,11 @@ public sealed class RevocationFeedEndpointTests
         await using var server = await TokenServerHost.StartAsync();
         var held = AskAsync(server, "?after=0&wait=50");
         await ExpectWaitingAsync(server, 1);
-        await using (var database = new StateDatabase(server.Options.DatabaseFile)) await new Suspensions(database).SuspendAsync("alice", "root", "", server.Clock.GetUtcNow());
+        await using (var database = new StateDatabase(server.Options.DatabaseFile))
+        {
+            await new Suspensions(database).SuspendAsync("alice", "root", "", server.Clock.GetUtcNow());
+        }
+
         var answer = await held;
         Assert.Equal("alice", (string)answer["revocations"]![0]!["value"]!);
     }
@@ -72,7 +76,11 @@ public sealed class RevocationFeedEndpointTests
         await using var server = await TokenServerHost.StartAsync();
         await server.Service<StateDatabase>().WriteAsync(db =>
         {
-            for (var i = 0; i <= RevocationFeedEndpoint.PageSize; i++) Revocations.AddInTransaction(db, RevocationKind.Token, $"id-{i}", server.Clock.GetUtcNow());
+            for (var i = 0; i <= RevocationFeedEndpoint.PageSize; i++)
+            {
+                Revocations.AddInTransaction(db, RevocationKind.Token, $"id-{i}", server.Clock.GetUtcNow());
+            }
+
             return 0;
         });
 
@@ -174,7 +182,9 @@ public sealed class RevocationFeedEndpointTests
     }
 
     private static HttpRequestMessage Question(string query, string credential) =>
-        new(HttpMethod.Get, RevocationFeedEndpoint.Path + query) { Headers = { Authorization = TokenServerHost.Basic("registry", credential) } };
+        new(
+            HttpMethod.Get,
+            RevocationFeedEndpoint.Path + query) { Headers = { Authorization = TokenServerHost.Basic("registry", credential) } };
 
     private static async Task<JsonNode> AskAsync(TokenServerHost server, string query)
     {
@@ -185,11 +195,13 @@ public sealed class RevocationFeedEndpointTests
     }
 
     private static Task ExpectWaitingAsync(TokenServerHost server, int count) =>
-        Eventually.TrueAsync(() => server.Service<RevocationFeedEndpoint>().Waiting == count, TimeSpan.FromSeconds(30), () => $"not {count} wait");
+        Eventually.TrueAsync(
+            () => server.Service<RevocationFeedEndpoint>().Waiting == count, TimeSpan.FromSeconds(30), () => $"not {count} wait");
 
     private static List<long> Numbers(JsonNode answer) => [.. answer["revocations"]!.AsArray().Select(r => (long)r!["sequence"]!)];
 
-    private static Task<int> WriteAsync(TokenServerHost server, RevocationKind kind, string value, DateTimeOffset issuedBefore) => server.Service<StateDatabase>().WriteAsync(db =>
+    private static Task<int> WriteAsync(TokenServerHost server, RevocationKind kind, string value, DateTimeOffset issuedBefore) =>
+        server.Service<StateDatabase>().WriteAsync(db =>
     {
         Revocations.AddInTransaction(db, kind, value, server.Clock.GetUtcNow(), issuedBefore);
         return 0;

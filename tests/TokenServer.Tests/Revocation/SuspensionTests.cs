@@ -30,10 +30,13 @@ public sealed class SuspensionTests
         var refused = await SignInAsync(server, "alice");
         using var wrong = await server.GetAsync("/token", "alice", "a wrong password");
         Assert.Equal(WithoutDecision(await wrong.Content.ReadAsStringAsync(None)), WithoutDecision(refused.Body));
-        Assert.Contains("the account is suspended since 2030-01-02 03:04:05Z by root: left the company", server.Log.Text, StringComparison.Ordinal);
+        Assert.Contains(
+            "the account is suspended since 2030-01-02 03:04:05Z by root: left the company", server.Log.Text, StringComparison.Ordinal);
         Assert.Contains("The account alice is suspended by root: \"left the company\"", server.Log.Text, StringComparison.Ordinal);
         await Eventually.TrueAsync(
-            () => File.Exists(server.Options.AuditPath) && File.ReadAllText(server.Options.AuditPath).Contains("suspended since", StringComparison.Ordinal), TimeSpan.FromSeconds(30), () => "not in the audit log");
+            () => File.Exists(server.Options.AuditPath)
+            && File.ReadAllText(server.Options.AuditPath).Contains("suspended since", StringComparison.Ordinal), TimeSpan.FromSeconds(30),
+            () => "not in the audit log");
         Assert.Equal(HttpStatusCode.OK, (await SignInAsync(server, "admin", TokenServerHost.AdminPassword)).Status);
     }
 
@@ -43,7 +46,11 @@ public sealed class SuspensionTests
         await using var server = await TokenServerHost.StartAsync();
         await SuspendAsync(server, "alice");
         await EventuallyAsync(server, "alice", HttpStatusCode.Unauthorized);
-        await using (var database = new StateDatabase(server.Options.DatabaseFile)) Assert.Equal(Resumption.Resumed, await new Suspensions(database).ResumeAsync("alice", server.Clock.GetUtcNow()));
+        await using (var database = new StateDatabase(server.Options.DatabaseFile))
+        {
+            Assert.Equal(Resumption.Resumed, await new Suspensions(database).ResumeAsync("alice", server.Clock.GetUtcNow()));
+        }
+
         await EventuallyAsync(server, "alice", HttpStatusCode.OK);
         Assert.Contains("The account alice may sign in again", server.Log.Text, StringComparison.Ordinal);
     }
@@ -55,7 +62,9 @@ public sealed class SuspensionTests
     {
         var suspended = new SuspendedAccounts();
         suspended.Replace([new Suspension("jgross", DateTimeOffset.UnixEpoch, "root", "")]);
-        Assert.Equal(isSuspended, suspended.Check(new SignInOutcome.SignedIn("JGross", [], "test") { IgnoresCase = ignoresCase }) is SignInOutcome.Refused);
+        Assert.Equal(
+            isSuspended,
+            suspended.Check(new SignInOutcome.SignedIn("JGross", [], "test") { IgnoresCase = ignoresCase }) is SignInOutcome.Refused);
     }
 
     [Fact]
@@ -94,7 +103,8 @@ public sealed class SuspensionTests
         suspended.Replace([]);
         Assert.IsType<SignInOutcome.SignedIn>(await FindAsync());
 
-        async Task<SignInOutcome> FindAsync() => (await server.Service<Authenticator>().FindHolderAsync("alice", null, null, now, None)).Outcome;
+        async Task<SignInOutcome> FindAsync() =>
+            (await server.Service<Authenticator>().FindHolderAsync("alice", null, null, now, None)).Outcome;
     }
 
     [Fact]
@@ -117,12 +127,18 @@ public sealed class SuspensionTests
         server.Clock.Advance(Year);
         await SuspendAsync(server, "alice");
         server.Clock.AdjustTime(server.Clock.GetUtcNow() - Year);
-        await Eventually.TrueAsync(() => server.Log.Text.Contains("The tokens of alice are revoked up to a time in the future", StringComparison.Ordinal), TimeSpan.FromSeconds(30), () => server.Log.Text);
+        await Eventually.TrueAsync(
+            () => server.Log.Text.Contains("The tokens of alice are revoked up to a time in the future", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(30), () => server.Log.Text);
         var now = server.Clock.GetUtcNow();
         var revocations = server.Service<Revocations>();
         Assert.True(revocations.IsVoid("alice", null, "id", now.ToUnixTimeSeconds() + 1));
 
-        await using (var database = new StateDatabase(server.Options.DatabaseFile)) Assert.Equal(Resumption.ResumedAgainstTheClock, await new Suspensions(database).ResumeAsync("alice", now));
+        await using (var database = new StateDatabase(server.Options.DatabaseFile))
+        {
+            Assert.Equal(Resumption.ResumedAgainstTheClock, await new Suspensions(database).ResumeAsync("alice", now));
+        }
+
         Assert.True(revocations.IsVoid("alice", null, "id", now.ToUnixTimeSeconds()));
         Assert.False(revocations.IsVoid("alice", null, "id", now.ToUnixTimeSeconds() + 1));
     }
@@ -168,7 +184,8 @@ public sealed class SuspensionTests
     [Fact]
     public void A_revocation_is_kept_for_as_long_as_any_token_can_be_configured_to_live()
     {
-        var range = typeof(TokenServerOptions).GetProperty(nameof(TokenServerOptions.TokenLifetime))!.GetCustomAttribute<DurationRangeAttribute>()!;
+        var range = typeof(TokenServerOptions).GetProperty(
+            nameof(TokenServerOptions.TokenLifetime))!.GetCustomAttribute<DurationRangeAttribute>()!;
         Assert.True(Duration.TryParse(range.Max, out var longest));
         Assert.Equal(TokenProfile.MaxLifetime, longest);
         Assert.True(Revocations.LongestLife > longest);
@@ -180,23 +197,28 @@ public sealed class SuspensionTests
         Assert.Null(await new Suspensions(database).SuspendAsync(account, "root", "left the company", server.Clock.GetUtcNow()));
     }
 
-    private static async Task<(HttpStatusCode Status, string Body)> SignInAsync(TokenServerHost server, string user, string password = TokenServerHost.AlicePassword)
+    private static async Task<(HttpStatusCode Status, string Body)> SignInAsync(
+        TokenServerHost server, string user, string password = TokenServerHost.AlicePassword)
     {
         using var answer = await server.GetAsync("/token?service=registry", user, password);
         return (answer.StatusCode, await answer.Content.ReadAsStringAsync(None));
     }
 
     private static Task EventuallyAsync(TokenServerHost server, string user, HttpStatusCode status) =>
-        Eventually.TrueAsync(async () => (await SignInAsync(server, user)).Status == status, TimeSpan.FromSeconds(30), () => $"never {status}");
+        Eventually.TrueAsync(
+            async () => (await SignInAsync(server, user)).Status == status, TimeSpan.FromSeconds(30), () => $"never {status}");
 
     private static async Task<HttpStatusCode> SearchAsync(TokenServerHost server, string token)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/index/v1/repositories") { Headers = { Authorization = new AuthenticationHeaderValue("Bearer", token) } };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get, "/index/v1/repositories") { Headers = { Authorization = new AuthenticationHeaderValue("Bearer", token) } };
         using var answer = await server.Client.SendAsync(request, None);
         return answer.StatusCode;
     }
 
-    private static string WithoutDecision(string body) => System.Text.RegularExpressions.Regex.Replace(body, @"decision \w+", "decision", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
+    private static string WithoutDecision(string body) =>
+        System.Text.RegularExpressions.Regex.Replace(
+            body, @"decision \w+", "decision", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
 
     private sealed class SlowSource(Action meanwhile) : IPasswordSource
     {
@@ -210,9 +232,12 @@ public sealed class SuspensionTests
             return new(new SignInOutcome.SignedIn(user, [], "test"));
         }
 
-        public ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) => new(new SignInOutcome.UnknownAccount());
+        public ValueTask<SignInOutcome> RefuseUnknownAsync(
+            Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) =>
+                new(new SignInOutcome.UnknownAccount());
 
-        public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) => new(new SignInOutcome.SignedIn(account, [], "test"));
+        public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) =>
+            new(new SignInOutcome.SignedIn(account, [], "test"));
 
         public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) => new(NamesFound.None);
     }

@@ -25,7 +25,9 @@ public sealed class AnonymousFloodTests
         }
 
         Assert.Equal(HttpStatusCode.OK, await AskAsync(server, "192.0.2.2"));
-        Assert.Equal(HttpStatusCode.OK, await AskAsync(server, "192.0.2.1", TokenServerHost.Basic("alice", TokenServerHost.AlicePassword).ToString()));
+        Assert.Equal(
+            HttpStatusCode.OK,
+            await AskAsync(server, "192.0.2.1", TokenServerHost.Basic("alice", TokenServerHost.AlicePassword).ToString()));
         server.Clock.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(HttpStatusCode.OK, await AskAsync(server, "192.0.2.1"));
     }
@@ -36,7 +38,8 @@ public sealed class AnonymousFloodTests
         const int flood = 300;
         using var kept = new TemporaryDirectory();
         string path;
-        var scopes = string.Concat(Enumerable.Range(0, 55).Select(i => $"&scope=repository:private/of-some-team/application-{i}:pull,push"));
+        var scopes = string.Concat(
+            Enumerable.Range(0, 55).Select(i => $"&scope=repository:private/of-some-team/application-{i}:pull,push"));
         await using (var server = await TokenServerHost.StartAsync(o =>
         {
             Directory.Move(o.DataDirectory, kept["data"]);
@@ -44,14 +47,21 @@ public sealed class AnonymousFloodTests
         }))
         {
             path = server.Options.AuditPath;
-            for (var i = 0; i < flood; i++) (await server.Client.GetAsync(new Uri(server.Address, "/token?service=registry" + scopes), Cancel)).Dispose();
+            for (var i = 0; i < flood; i++)
+            {
+                (await server.Client.GetAsync(new Uri(server.Address, "/token?service=registry" + scopes), Cancel)).Dispose();
+            }
+
             Assert.InRange(server.Log.Lines.Count(l => l.Contains("refused because", StringComparison.Ordinal)), 1, 60);
         }
 
         var lines = await File.ReadAllLinesAsync(path, Cancel);
         Assert.InRange(lines.Length, 1, 60);
         Assert.All(lines, l => Assert.InRange(l.Length, 1, 4096));
-        var entries = lines.Select(l => AuditEntry.Parse(System.Text.Encoding.UTF8.GetBytes(l), out var entry) is { } problem ? throw new FormatException(problem) : entry!).ToList();
+        var entries = lines.Select(
+            l => AuditEntry.Parse(System.Text.Encoding.UTF8.GetBytes(l), out var entry) is { } problem
+            ? throw new FormatException(problem)
+            : entry!).ToList();
         Assert.Equal(flood, entries.Sum(e => e.Count)); // each is counted
         Assert.Contains("have no line of their own", Assert.Single(entries, e => e.Count > 1).Reason, StringComparison.Ordinal);
     }
@@ -64,7 +74,8 @@ public sealed class AnonymousFloodTests
 
     private static async Task<HttpResponseMessage> SendAsync(TokenServerHost server, string from, string? credentials = null)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Address, "/token?service=registry&scope=repository:private/app:pull"));
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get, new Uri(server.Address, "/token?service=registry&scope=repository:private/app:pull"));
         request.Headers.Add("X-Forwarded-For", from);
         if (credentials is not null) request.Headers.TryAddWithoutValidation("Authorization", credentials);
         return await server.Client.SendAsync(request, Cancel);

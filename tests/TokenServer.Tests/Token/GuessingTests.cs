@@ -62,7 +62,11 @@ public sealed class GuessingTests
         await using var host = await StartAsync();
         using var login = await PostAsync(host, "alice", TokenServerHost.AlicePassword, offline: true);
         var refresh = (string)JsonNode.Parse(await login.Content.ReadAsStringAsync(Cancel))!["refresh_token"]!;
-        for (var i = 0; i < 100; i++) Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(host, "", TokenSecret.New(TokenKind.Access).Text)).Status);
+        for (var i = 0; i < 100; i++)
+        {
+            Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(host, "", TokenSecret.New(TokenKind.Access).Text)).Status);
+        }
+
         Assert.Equal(HttpStatusCode.TooManyRequests, (await AskAsync(host, "", TokenSecret.New(TokenKind.Access).Text)).Status);
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(host, "admin", TokenServerHost.AdminPassword)).Status);
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(host, "", refresh)).Status);
@@ -78,7 +82,11 @@ public sealed class GuessingTests
             for (var i = 0; i < 120; i++) Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(host, "ci", dead)).Status);
         }
 
-        for (var i = 0; i < 98; i++) Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(host, "", TokenSecret.New(TokenKind.Access).Text)).Status);
+        for (var i = 0; i < 98; i++)
+        {
+            Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(host, "", TokenSecret.New(TokenKind.Access).Text)).Status);
+        }
+
         Assert.Equal(HttpStatusCode.TooManyRequests, (await AskAsync(host, "", TokenSecret.New(TokenKind.Access).Text)).Status);
     }
 
@@ -90,13 +98,16 @@ public sealed class GuessingTests
         host.Clock.Advance(DecisionReport.TellLimitedEvery);
         await AskAsync(host, "alice", "another guess");
 
-        Assert.Contains("authindex_sign_ins_total{identity=\"none\",outcome=\"limited\"} 51\n", await host.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), Cancel), StringComparison.Ordinal);
+        Assert.Contains(
+            "authindex_sign_ins_total{identity=\"none\",outcome=\"limited\"} 51\n",
+            await host.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), Cancel), StringComparison.Ordinal);
         var told = host.Log.Lines.Where(l => l.Contains("answered 429", StringComparison.Ordinal)).ToList();
         Assert.Equal(2, told.Count);
         Assert.Contains($"\"alice\" from {Stranger}", told[0], StringComparison.Ordinal);
         Assert.Contains("49 more", told[1], StringComparison.Ordinal);
 
-        await Eventually.TrueAsync(() => AuditLines(host).Count(l => (string?)l["outcome"] == "limited") == 2, Patience, () => "no two audit lines");
+        await Eventually.TrueAsync(
+            () => AuditLines(host).Count(l => (string?)l["outcome"] == "limited") == 2, Patience, () => "no two audit lines");
         Assert.Equal(Stranger, (string?)AuditLines(host).First(l => (string?)l["outcome"] == "limited")["address"]);
     }
 
@@ -104,7 +115,11 @@ public sealed class GuessingTests
     public async Task What_a_stranger_says_of_its_address_changes_nothing()
     {
         await using var host = await TokenServerHost.StartAsync(policy: InsidePolicy);
-        for (var i = 0; i < 10; i++) Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(host, "alice", $"guess {i}", $"10.0.0.{i}")).Status);
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(host, "alice", $"guess {i}", $"10.0.0.{i}")).Status);
+        }
+
         Assert.Equal(HttpStatusCode.TooManyRequests, (await AskAsync(host, "alice", "guess", "10.0.0.99")).Status);
         Assert.Equal("[]", await AccessAsync(host, "10.0.0.1"));
         await Eventually.TrueAsync(() => AuditLines(host).Count >= 12, Patience, () => "no audit lines");
@@ -142,8 +157,10 @@ public sealed class GuessingTests
     [InlineData(false, false, Guessers * 2)]
     public async Task While_64_clients_guess_good_sign_ins_get_their_turn(bool isOneAccount, bool isAnotherAddress, int mostHashedBefore)
     {
-        await using var host = await StartAsync(limits: new SignInLimitsOptions { PerAccount = 0, PerAccountAndAddress = 0, PerAddress = 0 });
-        await host.ReplaceAccountsAsync(string.Concat(((string[])["alice", "bob", "carol"]).Select(u => $"{u}:{PasswordHash.Make($"{u}'s password")}\n")));
+        await using var host = await StartAsync(
+            limits: new SignInLimitsOptions { PerAccount = 0, PerAccountAndAddress = 0, PerAddress = 0 });
+        await host.ReplaceAccountsAsync(
+            string.Concat(((string[])["alice", "bob", "carol"]).Select(u => $"{u}:{PasswordHash.Make($"{u}'s password")}\n")));
         var good = isAnotherAddress ? "203.0.113.9" : Stranger;
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(host, "alice", "alice's password", good)).Status);
 
@@ -156,12 +173,14 @@ public sealed class GuessingTests
                 while (!end.IsCancellationRequested)
                 {
                     var i = Interlocked.Increment(ref number);
-                    var (status, _, _) = await AskAsync(host, isOneAccount ? "carol" : $"name{i}", $"guess {i}", Stranger, cancel: end.Token);
+                    var (status, _, _) = await AskAsync(
+                        host, isOneAccount ? "carol" : $"name{i}", $"guess {i}", Stranger, cancel: end.Token);
                     Assert.True(status is HttpStatusCode.Unauthorized or HttpStatusCode.ServiceUnavailable);
                 }
             },
             CancellationToken.None)).ToList();
-        await Eventually.TrueAsync(() => Volatile.Read(ref number) - threads.Verified >= Guessers / 2 && threads.Verified > 4, Patience, () => "no flood");
+        await Eventually.TrueAsync(
+            () => Volatile.Read(ref number) - threads.Verified >= Guessers / 2 && threads.Verified > 4, Patience, () => "no flood");
 
         // Remembered: nothing is hashed for it. For the first time: it waits for a turn of each crowd, not for the crowd.
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(host, "alice", "alice's password", good).WaitAsync(Patience, Cancel)).Status);
@@ -184,7 +203,8 @@ public sealed class GuessingTests
 
         """;
 
-    private static Task<TokenServerHost> StartAsync(string policy = TokenServerHost.Policy, SignInLimitsOptions? limits = null) => TokenServerHost.StartAsync(
+    private static Task<TokenServerHost> StartAsync(string policy = TokenServerHost.Policy, SignInLimitsOptions? limits = null) =>
+        TokenServerHost.StartAsync(
         options =>
         {
             options.TrustedProxies.Add(IPNetwork.Parse("127.0.0.1/32"));
@@ -193,19 +213,23 @@ public sealed class GuessingTests
         policy);
 
     private static async Task<(HttpStatusCode Status, TimeSpan? RetryAfter, JsonNode Body)> AskAsync(
-        TokenServerHost host, string user, string password, string forwardedFor = Stranger, string path = "/token?service=registry", CancellationToken? cancel = null)
+        TokenServerHost host, string user, string password, string forwardedFor = Stranger, string path = "/token?service=registry",
+        CancellationToken? cancel = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
         request.Headers.Authorization = TokenServerHost.Basic(user, password);
         request.Headers.Add("X-Forwarded-For", forwardedFor);
         using var answer = await host.Client.SendAsync(request, cancel ?? Cancel);
-        return (answer.StatusCode, answer.Headers.RetryAfter?.Delta, JsonNode.Parse(await answer.Content.ReadAsStringAsync(cancel ?? Cancel))!);
+        return (answer.StatusCode, answer.Headers.RetryAfter?.Delta, JsonNode.Parse(
+            await answer.Content.ReadAsStringAsync(cancel ?? Cancel))!);
     }
 
     private static async Task<HttpResponseMessage> PostAsync(TokenServerHost host, string user, string password, bool offline = false)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/token");
-        request.Content = new FormUrlEncodedContent([new("grant_type", "password"), new("service", "registry"), new("username", user), new("password", password), new("access_type", offline ? "offline" : "")]);
+        request.Content = new FormUrlEncodedContent(
+            [new("grant_type", "password"), new("service", "registry"), new("username", user), new("password", password),
+                new("access_type", offline ? "offline" : "")]);
         request.Headers.Add("X-Forwarded-For", Stranger);
         return await host.Client.SendAsync(request, Cancel);
     }
@@ -216,7 +240,8 @@ public sealed class GuessingTests
         request.Headers.Add("X-Forwarded-For", forwardedFor);
         using var answer = await host.Client.SendAsync(request, Cancel);
         var token = (string)JsonNode.Parse(await answer.Content.ReadAsStringAsync(Cancel))!["token"]!;
-        return JsonNode.Parse(Encoding.UTF8.GetString(System.Buffers.Text.Base64Url.DecodeFromChars(token.Split('.')[1])))!["access"]!.ToJsonString();
+        return JsonNode.Parse(
+            Encoding.UTF8.GetString(System.Buffers.Text.Base64Url.DecodeFromChars(token.Split('.')[1])))!["access"]!.ToJsonString();
     }
 
     private static List<JsonNode> AuditLines(TokenServerHost host)

@@ -23,7 +23,8 @@ public sealed class ServiceTokenTests
             o.Services =
             [
                 new ServiceOptions { Name = "plain" },
-                new ServiceOptions { Name = "old", Audience = "registry.example.com", Algorithm = "RS256", KeyHeader = "x5c", TokenLifetime = TimeSpan.FromMinutes(15) },
+                new ServiceOptions { Name = "old", Audience = "registry.example.com", Algorithm = "RS256", KeyHeader = "x5c",
+                    TokenLifetime = TimeSpan.FromMinutes(15) },
             ];
             KeyDirectory.Create(o.KeysPath, new FakeTimeProvider(TokenServerHost.Start), "RS256");
             TokenAuthority.Ensure(o.KeysPath, new FakeTimeProvider(TokenServerHost.Start));
@@ -38,11 +39,15 @@ public sealed class ServiceTokenTests
 
         var old = await TokenAsync(host, "old", 900);
         Assert.Equal(("RS256", "registry.example.com"), (old.Alg, old.Audiences.Single()));
-        var verified = await new JsonWebTokenHandler().ValidateTokenAsync(old.EncodedToken, new TokenValidationParameters { IssuerSigningKeys = keys.Keys, ValidIssuer = "authindex", ValidAudience = "registry.example.com", ValidateLifetime = false });
+        var verified = await new JsonWebTokenHandler().ValidateTokenAsync(
+            old.EncodedToken,
+            new TokenValidationParameters { IssuerSigningKeys = keys.Keys, ValidIssuer = "authindex",
+                ValidAudience = "registry.example.com", ValidateLifetime = false });
         Assert.True(verified.IsValid, verified.Exception?.ToString());
 
         using var header = JsonDocument.Parse(Base64Url.DecodeFromChars(old.EncodedHeader));
-        using var leaf = X509CertificateLoader.LoadCertificate(Convert.FromBase64String(Assert.Single(header.RootElement.GetProperty("x5c").EnumerateArray()).GetString()!));
+        using var leaf = X509CertificateLoader.LoadCertificate(
+            Convert.FromBase64String(Assert.Single(header.RootElement.GetProperty("x5c").EnumerateArray()).GetString()!));
         using var rsa = leaf.GetRSAPublicKey();
         Assert.Equal(keys.Keys.Single(k => k.Alg == "RS256").N, Base64Url.EncodeToString(rsa!.ExportParameters(false).Modulus));
         Assert.Equal(old.Kid, header.RootElement.GetProperty("kid").GetString());
@@ -51,15 +56,21 @@ public sealed class ServiceTokenTests
     [Theory]
     [InlineData("dev", "registry.example.com", "prod", "registry.example.com")]
     [InlineData("dev", "prod", "prod", null)]
-    public async Task Two_services_that_share_an_audience_keep_the_server_from_starting(string one, string? ofOne, string other, string? ofOther)
+    public async Task Two_services_that_share_an_audience_keep_the_server_from_starting(
+        string one, string? ofOne, string other, string? ofOther)
     {
-        var refused = await Assert.ThrowsAsync<OperatorException>(() => TokenServerHost.StartAsync(o => o.Services = [new ServiceOptions { Name = one, Audience = ofOne }, new ServiceOptions { Name = other, Audience = ofOther }]));
-        Assert.StartsWith($"tokenServer.services: '{one}' and '{other}' have the same audience '{ofOne}'", refused.Message, StringComparison.Ordinal);
+        var refused = await Assert.ThrowsAsync<OperatorException>(
+            () => TokenServerHost.StartAsync(
+                o => o.Services = [
+                    new ServiceOptions { Name = one, Audience = ofOne }, new ServiceOptions { Name = other, Audience = ofOther }]));
+        Assert.StartsWith(
+            $"tokenServer.services: '{one}' and '{other}' have the same audience '{ofOne}'", refused.Message, StringComparison.Ordinal);
     }
 
     private static async Task<JsonWebToken> TokenAsync(TokenServerHost host, string service, int lifetime)
     {
-        using var answer = await host.GetAsync($"/token?service={service}&scope=repository:users/alice/app:pull", "alice", TokenServerHost.AlicePassword);
+        using var answer = await host.GetAsync(
+            $"/token?service={service}&scope=repository:users/alice/app:pull", "alice", TokenServerHost.AlicePassword);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Cancel));
         Assert.Equal(lifetime, body.RootElement.GetProperty("expires_in").GetInt32());
         var token = new JsonWebToken(body.RootElement.GetProperty("token").GetString());

@@ -10,13 +10,20 @@ public sealed class ShadowPolicyTests
     public async Task A_candidate_policy_is_asked_and_counted_and_enforces_nothing()
     {
         using var candidate = new TemporaryDirectory();
-        await File.WriteAllTextAsync(candidate["policy.yaml"], "version: 1\nrules:\n  - {id: closed, to: [\"user:admin\"], allow: [pull], on: [\"public/**\"]}\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            candidate["policy.yaml"], "version: 1\nrules:\n  - {id: closed, to: [\"user:admin\"], allow: [pull], on: [\"public/**\"]}\n",
+            TestContext.Current.CancellationToken);
         await using var server = await TokenServerHost.StartAsync(o => o.ShadowPoliciesDirectory = candidate.Root);
 
         using var answer = await server.GetAsync("/token?service=registry&scope=repository:public/app:pull");
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        using var token = System.Text.Json.JsonDocument.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
-        Assert.Contains("public/app", System.Text.Encoding.UTF8.GetString(System.Buffers.Text.Base64Url.DecodeFromChars(token.RootElement.GetProperty("token").GetString()!.Split('.')[1])), StringComparison.Ordinal);
+        using var token = System.Text.Json.JsonDocument.Parse(
+            await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        Assert.Contains(
+            "public/app",
+            System.Text.Encoding.UTF8.GetString(
+                System.Buffers.Text.Base64Url.DecodeFromChars(token.RootElement.GetProperty("token").GetString()!.Split('.')[1])),
+                StringComparison.Ordinal);
         Assert.Contains("has \"pull\", would have \"\"", server.Log.Text, StringComparison.Ordinal);
 
         // Where both agree, nothing is said.
@@ -32,7 +39,9 @@ public sealed class ShadowPolicyTests
         await File.WriteAllTextAsync(candidate["policy.yaml"], TokenServerHost.Policy, TestContext.Current.CancellationToken);
         await using var server = await TokenServerHost.StartAsync(o => o.ShadowPoliciesDirectory = candidate.Root);
         var made = await server.MakeAsync(new { name = "x", actions = new[] { "pull" } });
-        Assert.Equal("users/alice/app:pull", await server.GetAsync($"/token?service=registry&scope={GrantHost.OwnApp}", "", made["token"]!.ToString()).GrantedAsync());
+        Assert.Equal(
+            "users/alice/app:pull",
+            await server.GetAsync($"/token?service=registry&scope={GrantHost.OwnApp}", "", made["token"]!.ToString()).GrantedAsync());
         Assert.DoesNotContain("candidate policy", server.Log.Text, StringComparison.Ordinal);
     }
 }

@@ -46,13 +46,15 @@ public sealed class TokenEndTests
         host.Clock.Advance(TimeSpan.FromMinutes(59));
         Expect(await JsonAsync(host.GetAsync("/token?service=registry", "alice", token)), 60, at: 59 * 60);
         host.Clock.Advance(TimeSpan.FromSeconds(50));
-        Expect(await JsonAsync(host.GetAsync("/token?service=registry", "alice", token)), 10, at: (59 * 60) + 50); // less than clients reckon with, and true
+        // less than clients reckon with, and true
+        Expect(await JsonAsync(host.GetAsync("/token?service=registry", "alice", token)), 10, at: (59 * 60) + 50);
     }
 
     [Fact]
     public async Task A_token_ends_with_the_refresh_token_that_it_was_asked_for_by()
     {
-        await using var host = await TokenServerHost.StartAsync(o => (o.TokenLifetime, o.RefreshTokenLifetime) = (Day, TimeSpan.FromHours(2)));
+        await using var host = await TokenServerHost.StartAsync(
+            o => (o.TokenLifetime, o.RefreshTokenLifetime) = (Day, TimeSpan.FromHours(2)));
         var token = await host.LoginAsync();
         Expect(await JsonAsync(host.RefreshAsync(token)), 2 * 3600);
     }

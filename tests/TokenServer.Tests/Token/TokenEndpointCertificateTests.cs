@@ -45,7 +45,8 @@ public sealed class TokenEndpointCertificateTests : IDisposable
     public async Task A_client_certificate_signs_in_the_account_it_names(string accountFrom, string account, string granted)
     {
         await using var host = await StartAsync(accountFrom);
-        using var certificate = authority.IssueClient("CN=builder", [account.StartsWith("spiffe:", StringComparison.Ordinal) ? account : "spiffe://example.org/ci/build"]);
+        using var certificate = authority.IssueClient(
+            "CN=builder", [account.StartsWith("spiffe:", StringComparison.Ordinal) ? account : "spiffe://example.org/ci/build"]);
         var (status, subject, access) = await AskAsync(host, certificate);
         Assert.Equal((HttpStatusCode.OK, account, granted), (status, subject, access));
     }
@@ -66,14 +67,16 @@ public sealed class TokenEndpointCertificateTests : IDisposable
         await using var host = await StartAsync("spiffe");
         using var certificate = authority.IssueClient("CN=builder");
         Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(host, certificate)).Status);
-        Assert.Contains(host.Log.Lines, l => l.Contains("the client certificate has no spiffe that is an account", StringComparison.Ordinal));
+        Assert.Contains(
+            host.Log.Lines, l => l.Contains("the client certificate has no spiffe that is an account", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task A_certificate_that_expires_while_its_connection_lives_signs_in_no_more()
     {
         await using var host = await StartAsync("commonName");
-        using var certificate = authority.IssueClient("CN=builder", lifetime: TimeSpan.FromDays(2)); // the server's clock is years ahead of TLS's
+        // the server's clock is years ahead of TLS's
+        using var certificate = authority.IssueClient("CN=builder", lifetime: TimeSpan.FromDays(2));
         Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(host, certificate)).Status);
     }
 
@@ -85,9 +88,13 @@ public sealed class TokenEndpointCertificateTests : IDisposable
         var end = new DateTimeOffset(certificate.NotAfter);
         host.Clock.Advance(end - TimeSpan.FromMinutes(2) - host.Clock.GetUtcNow());
         using var client = authority.Client(certificate);
-        using var body = JsonDocument.Parse(await client.GetStringAsync(new Uri(host.Address, Question), TestContext.Current.CancellationToken));
-        using var claims = JsonDocument.Parse(System.Buffers.Text.Base64Url.DecodeFromChars(body.RootElement.GetProperty("token").GetString()!.Split('.')[1]));
-        Assert.Equal((end.ToUnixTimeSeconds(), 120), (claims.RootElement.GetProperty("exp").GetInt64(), body.RootElement.GetProperty("expires_in").GetInt64()));
+        using var body = JsonDocument.Parse(
+            await client.GetStringAsync(new Uri(host.Address, Question), TestContext.Current.CancellationToken));
+        using var claims = JsonDocument.Parse(
+            System.Buffers.Text.Base64Url.DecodeFromChars(body.RootElement.GetProperty("token").GetString()!.Split('.')[1]));
+        Assert.Equal(
+            (end.ToUnixTimeSeconds(), 120),
+            (claims.RootElement.GetProperty("exp").GetInt64(), body.RootElement.GetProperty("expires_in").GetInt64()));
     }
 
     [Fact]
@@ -98,8 +105,15 @@ public sealed class TokenEndpointCertificateTests : IDisposable
         foreach (var shown in (X509Certificate2?[])[null, certificate])
         {
             using var client = authority.Client(shown);
-            foreach (var header in (string[])["X-SSL-Client-Cert", "X-Client-Cert", "Client-Cert", "X-Forwarded-Client-Cert", "X-ARR-ClientCert", "SSL_CLIENT_CERT"]) client.DefaultRequestHeaders.TryAddWithoutValidation(header, Uri.EscapeDataString(certificate.ExportCertificatePem()));
-            Assert.Equal((HttpStatusCode.OK, "", ""), await ReadAsync(await client.GetAsync(new Uri(host.Address, Question), TestContext.Current.CancellationToken)));
+            foreach (var header in (string[])[
+                "X-SSL-Client-Cert", "X-Client-Cert", "Client-Cert", "X-Forwarded-Client-Cert", "X-ARR-ClientCert", "SSL_CLIENT_CERT"])
+            {
+                client.DefaultRequestHeaders.TryAddWithoutValidation(header, Uri.EscapeDataString(certificate.ExportCertificatePem()));
+            }
+
+            Assert.Equal(
+                (HttpStatusCode.OK, "", ""),
+                await ReadAsync(await client.GetAsync(new Uri(host.Address, Question), TestContext.Current.CancellationToken)));
         }
     }
 
@@ -108,14 +122,17 @@ public sealed class TokenEndpointCertificateTests : IDisposable
     {
         await using var host = await StartAsync("commonName");
         var chain = host.Service<IdentityChain>();
-        Assert.Equal("cert:builder", Assert.IsType<SignInOutcome.SignedIn>(await chain.FindAsync("cert:builder", TestContext.Current.CancellationToken)).Account);
+        Assert.Equal(
+            "cert:builder",
+            Assert.IsType<SignInOutcome.SignedIn>(await chain.FindAsync("cert:builder", TestContext.Current.CancellationToken)).Account);
         Assert.IsType<SignInOutcome.UnknownAccount>(await chain.FindAsync("builder", TestContext.Current.CancellationToken));
     }
 
     [Fact]
     public async Task A_certificate_without_an_authority_to_believe_is_a_mistake_of_the_configuration()
     {
-        var refused = await Assert.ThrowsAsync<OperatorException>(() => TokenServerHost.StartAsync(o => o.Tls.ClientCertificates.AccountFrom = "spiffe"));
+        var refused = await Assert.ThrowsAsync<OperatorException>(
+            () => TokenServerHost.StartAsync(o => o.Tls.ClientCertificates.AccountFrom = "spiffe"));
         Assert.Contains("clientCertificates needs caFile, or trustDomains", refused.Message, StringComparison.Ordinal);
     }
 
@@ -127,7 +144,8 @@ public sealed class TokenEndpointCertificateTests : IDisposable
         await using var host = await StartAsync("spiffe", o =>
         {
             o.Tls.ClientCertificates.CaFile = null;
-            o.Tls.ClientCertificates.TrustDomains = [new() { Name = "example.org", CaFile = folder["ca.pem"] }, new() { Name = "other.example", CaFile = folder["other.pem"] }];
+            o.Tls.ClientCertificates.TrustDomains = [
+                new() { Name = "example.org", CaFile = folder["ca.pem"] }, new() { Name = "other.example", CaFile = folder["other.pem"] }];
         });
         const string id = "spiffe://example.org/ci/build";
         using var own = authority.IssueClient("CN=builder", [id]);
@@ -158,7 +176,8 @@ public sealed class TokenEndpointCertificateTests : IDisposable
     {
         using var nameless = new CertificateAuthority();
         await File.WriteAllTextAsync(folder["nameless.pem"], authority.Pem + "\n" + nameless.Pem, TestContext.Current.CancellationToken);
-        var refused = await Assert.ThrowsAsync<OperatorException>(() => StartAsync("spiffe", o => o.Tls.ClientCertificates.CaFile = folder["nameless.pem"]));
+        var refused = await Assert.ThrowsAsync<OperatorException>(
+            () => StartAsync("spiffe", o => o.Tls.ClientCertificates.CaFile = folder["nameless.pem"]));
         Assert.Contains("trustDomains: [{ name: example.org, caFile: FILE }]", refused.Message, StringComparison.Ordinal);
     }
 
@@ -179,7 +198,8 @@ public sealed class TokenEndpointCertificateTests : IDisposable
             Policy);
     }
 
-    private async Task<(HttpStatusCode Status, string Subject, string Granted)> AskAsync(TokenServerHost host, X509Certificate2? certificate, string? user = null, string? password = null)
+    private async Task<(HttpStatusCode Status, string Subject, string Granted)> AskAsync(
+        TokenServerHost host, X509Certificate2? certificate, string? user = null, string? password = null)
     {
         using var client = authority.Client(certificate);
         if (user is not null) client.DefaultRequestHeaders.Authorization = TokenServerHost.Basic(user, password!);

@@ -26,10 +26,12 @@ public sealed class TokenEndpointLdapTests : IAsyncDisposable
     [InlineData("ldap:cn=engineers,OU=Groups,dc=org")]
     public async Task A_rule_for_a_group_holds_by_name_and_by_distinguished_name_in_any_case(string group)
     {
-        var policy = $"version: 1\nrules:\n  - {{id: r, to: [\"{group}\"], allow: [pull], on: [\"platform/**\"], when: {{signedInBy: [ldap]}}}}\n";
+        var policy =
+            $"version: 1\nrules:\n  - {{id: r, to: [\"{group}\"], allow: [pull], on: [\"platform/**\"], when: {{signedInBy: [ldap]}}}}\n";
         await using var host = await TokenServerHost.StartAsync(Configure, policy);
 
-        Assert.Equal("pull", await GrantedAsync(host, "/token?service=registry&scope=repository:platform/app:pull,push", "carol's password"));
+        Assert.Equal(
+            "pull", await GrantedAsync(host, "/token?service=registry&scope=repository:platform/app:pull,push", "carol's password"));
     }
 
     [Fact]
@@ -57,7 +59,10 @@ public sealed class TokenEndpointLdapTests : IAsyncDisposable
             options.Ldap[0].OutageGrace = TimeSpan.FromHours(1);
         });
         Assert.Equal("pull,push", await GrantedAsync(host, OwnApp, "carol's password"));
-        using (var ready = await host.GetAsync("/healthz/ready")) Assert.Contains("\"ldap:corp\":{\"status\":\"ok\"}", await TextAsync(ready), StringComparison.Ordinal);
+        using (var ready = await host.GetAsync("/healthz/ready"))
+        {
+            Assert.Contains("\"ldap:corp\":{\"status\":\"ok\"}", await TextAsync(ready), StringComparison.Ordinal);
+        }
 
         await directory.DisposeAsync();
         host.Clock.Advance(TimeSpan.FromMinutes(6));
@@ -75,7 +80,8 @@ public sealed class TokenEndpointLdapTests : IAsyncDisposable
         Assert.Equal(HttpStatusCode.OK, degraded.StatusCode);
         var text = await TextAsync(degraded);
         Assert.Contains("\"status\":\"degraded\"", text, StringComparison.Ordinal);
-        Assert.Contains("\"ldap:corp\":{\"status\":\"degraded\",\"reason\":\"none of its servers answers\"}", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "\"ldap:corp\":{\"status\":\"degraded\",\"reason\":\"none of its servers answers\"}", text, StringComparison.Ordinal);
 
         using var metrics = await host.GetAsync("/metrics");
         var counted = await TextAsync(metrics);
@@ -94,7 +100,9 @@ public sealed class TokenEndpointLdapTests : IAsyncDisposable
         using var body = JsonDocument.Parse(await TextAsync(answer));
         var payload = body.RootElement.GetProperty("token").GetString()!.Split('.')[1];
         using var claims = JsonDocument.Parse(Encoding.UTF8.GetString(System.Buffers.Text.Base64Url.DecodeFromChars(payload)));
-        return string.Join(',', claims.RootElement.GetProperty("access").EnumerateArray().SelectMany(a => a.GetProperty("actions").EnumerateArray()).Select(a => a.GetString()));
+        return string.Join(
+            ',', claims.RootElement.GetProperty("access").EnumerateArray().SelectMany(a => a.GetProperty("actions").EnumerateArray())
+            .Select(a => a.GetString()));
     }
 
     private static async Task<(string Code, string Message)> ErrorAsync(HttpResponseMessage answer)
@@ -103,7 +111,8 @@ public sealed class TokenEndpointLdapTests : IAsyncDisposable
         return (body.RootElement.GetProperty("error").GetString()!, body.RootElement.GetProperty("error_description").GetString()!);
     }
 
-    private static Task<string> TextAsync(HttpResponseMessage answer) => answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+    private static Task<string> TextAsync(HttpResponseMessage answer) =>
+        answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
 
     private void Configure(TokenServerOptions options) => options.Ldap.Add(new LdapDirectoryOptions
     {

@@ -37,7 +37,8 @@ public sealed class TokenEndpointTests
         Assert.Equal(issued + 300, claims.RootElement.GetProperty("exp").GetInt64());
         Assert.Equal(issued - 60, claims.RootElement.GetProperty("nbf").GetInt64());
         Assert.Equal(22, claims.RootElement.GetProperty("jti").GetString()!.Length);
-        Assert.Equal("""[{"type":"repository","name":"public/alpine","actions":["pull"]}]""", claims.RootElement.GetProperty("access").GetRawText());
+        Assert.Equal(
+            """[{"type":"repository","name":"public/alpine","actions":["pull"]}]""", claims.RootElement.GetProperty("access").GetRawText());
     }
 
     [Theory]
@@ -47,7 +48,9 @@ public sealed class TokenEndpointTests
     [InlineData("scope=repository:public/a:pull,push", "public/a:pull")]
     [InlineData("scope=repository:public/a:pull&scope=repository:public/b:pull", "public/a:pull public/b:pull")]
     [InlineData("scope=repository:public/a:pull%20repository:public/b:pull", "public/a:pull public/b:pull")]
-    [InlineData("scope=repository:public/a:pull+repository:public/b:pull&scope=repository:users/alice/c:push", "public/a:pull public/b:pull users/alice/c:push")]
+    [InlineData(
+        "scope=repository:public/a:pull+repository:public/b:pull&scope=repository:users/alice/c:push",
+        "public/a:pull public/b:pull users/alice/c:push")]
     [InlineData("scope=repository:users/alice/a:pull&scope=repository:users/alice/a:push", "users/alice/a:pull,push")]
     [InlineData("scope=repository(plugin):public/a:pull", "public/a:pull")]
     [InlineData("scope=repository:public/a:fly", "")]
@@ -101,7 +104,8 @@ public sealed class TokenEndpointTests
     {
         await using var host = await TokenServerHost.StartAsync();
         using var answer = await host.GetAsync("/token?service=registry&scope=repository:public/a:pull");
-        Assert.StartsWith("Debug ", Assert.Single(host.Log.Lines, l => l.Contains("decision", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Debug ", Assert.Single(host.Log.Lines, l => l.Contains("decision", StringComparison.Ordinal)), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -129,7 +133,8 @@ public sealed class TokenEndpointTests
     public async Task More_scopes_or_parameters_than_any_client_sends_are_refused()
     {
         await using var host = await TokenServerHost.StartAsync();
-        using var scopes = await host.GetAsync("/token?service=registry&scope=" + string.Join('+', Enumerable.Range(0, 101).Select(i => $"repository:r{i}:pull")));
+        using var scopes = await host.GetAsync(
+            "/token?service=registry&scope=" + string.Join('+', Enumerable.Range(0, 101).Select(i => $"repository:r{i}:pull")));
         Assert.Equal(HttpStatusCode.BadRequest, scopes.StatusCode);
         using var parameters = await host.GetAsync("/token?service=registry" + string.Concat(Enumerable.Repeat("&x", 200)));
         Assert.Equal(HttpStatusCode.BadRequest, parameters.StatusCode);
@@ -158,7 +163,8 @@ public sealed class TokenEndpointTests
         using var one = await host.GetAsync("/token");
         Assert.Equal(HttpStatusCode.OK, one.StatusCode);
 
-        await using var two = await TokenServerHost.StartAsync(o => o.Services = [new() { Name = "a", Audience = "https://a.example" }, new() { Name = "b" }]);
+        await using var two = await TokenServerHost.StartAsync(
+            o => o.Services = [new() { Name = "a", Audience = "https://a.example" }, new() { Name = "b" }]);
         using var missing = await two.GetAsync("/token");
         Assert.Equal(HttpStatusCode.BadRequest, missing.StatusCode);
         foreach (var (service, audience) in new[] { ("a", "https://a.example"), ("b", "b") })
@@ -197,7 +203,10 @@ public sealed class TokenEndpointTests
     {
         await using var host = await TokenServerHost.StartAsync();
         var basic = TokenServerHost.Basic("alice", TokenServerHost.AlicePassword);
-        var answer = await RawAsync(host, $"GET /token?service=registry HTTP/1.1\r\nHost: x\r\nAuthorization: {basic}\r\nAuthorization: {basic}\r\nConnection: close\r\n\r\n");
+        var answer = await RawAsync(
+            host,
+            $"GET /token?service=registry HTTP/1.1\r\nHost: x\r\nAuthorization: {basic}\r\nAuthorization: {basic}\r\nConnection: "
+            + $"close\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
     }
 
@@ -216,7 +225,9 @@ public sealed class TokenEndpointTests
 
         // All but the decision's id, which is random and of one length for every cause.
         static async Task<string> BodyAsync(HttpResponseMessage answer) =>
-            System.Text.RegularExpressions.Regex.Replace(await answer.Content.ReadAsStringAsync(Cancel), @"\(decision [0-9A-HJKMNP-TV-Z]{8}\)", "(decision ID)", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
+            System.Text.RegularExpressions.Regex.Replace(
+                await answer.Content.ReadAsStringAsync(Cancel), @"\(decision [0-9A-HJKMNP-TV-Z]{8}\)", "(decision ID)",
+                System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
 
         static string Headers(HttpResponseMessage answer)
         {
@@ -232,7 +243,8 @@ public sealed class TokenEndpointTests
         await using var host = await TokenServerHost.StartAsync();
         foreach (var password in new[] { TokenServerHost.AlicePassword, "wrong" })
         {
-            var answers = await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => host.GetAsync("/token?service=registry", "alice", password)));
+            var answers = await Task.WhenAll(
+                Enumerable.Range(0, 30).Select(_ => host.GetAsync("/token?service=registry", "alice", password)));
             Assert.Single(answers.Select(a => a.StatusCode).Distinct());
             foreach (var answer in answers) answer.Dispose();
         }
@@ -255,12 +267,17 @@ public sealed class TokenEndpointTests
     public async Task What_a_stranger_types_cannot_forge_log_lines_and_secrets_are_never_logged()
     {
         await using var host = await TokenServerHost.StartAsync();
-        using var forged = await host.GetAsync("/token?service=registry", "eve\nInformation decision: admin for registry\u001b[2J\u202e", "s3cret-typed");
+        using var forged = await host.GetAsync(
+            "/token?service=registry", "eve\nInformation decision: admin for registry\u001b[2J\u202e", "s3cret-typed");
         using var good = await host.GetAsync("/token?service=registry", "alice", TokenServerHost.AlicePassword);
         var line = Assert.Single(host.Log.Lines, l => l.Contains("eve", StringComparison.Ordinal));
         Assert.DoesNotContain(line, c => char.IsControl(c) || c == '\u202e');
         Assert.Contains("eve\\u000aInformation", line, StringComparison.Ordinal);
-        Assert.DoesNotContain(host.Log.Lines, l => l.Contains("s3cret-typed", StringComparison.Ordinal) || l.Contains(TokenServerHost.AlicePassword, StringComparison.Ordinal) || l.Contains("$2y$", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            host.Log.Lines,
+            l => l.Contains("s3cret-typed", StringComparison.Ordinal)
+            || l.Contains(TokenServerHost.AlicePassword, StringComparison.Ordinal)
+            || l.Contains("$2y$", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -300,7 +317,9 @@ public sealed class TokenEndpointTests
 
         await host.ReplaceAccountsAsync("alice:{SHA}LnNEJV8jKtmfFq9Xj5SGUhsNZSU=\nadmin:plain\nno colon\n");
         await ExpectAsync(host, "alice", TokenServerHost.AlicePassword, HttpStatusCode.Unauthorized);
-        Assert.Equal(3, host.Log.Lines.Count(l => l.StartsWith("Warning ", StringComparison.Ordinal) && l.Contains(host.HtpasswdPath, StringComparison.Ordinal)));
+        Assert.Equal(
+            3, host.Log.Lines.Count(
+                l => l.StartsWith("Warning ", StringComparison.Ordinal) && l.Contains(host.HtpasswdPath, StringComparison.Ordinal)));
 
         await host.ReplaceAccountsAsync(TokenServerHost.Accounts);
         await ExpectAsync(host, "alice", TokenServerHost.AlicePassword, HttpStatusCode.OK);
@@ -369,7 +388,8 @@ public sealed class TokenEndpointTests
         Assert.Equal(status, answer.StatusCode);
     }
 
-    private static async Task<JsonDocument> BodyAsync(HttpResponseMessage answer) => JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Cancel));
+    private static async Task<JsonDocument> BodyAsync(HttpResponseMessage answer) =>
+        JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Cancel));
 
     private static JsonDocument Claims(JsonDocument body) =>
         JsonDocument.Parse(System.Buffers.Text.Base64Url.DecodeFromChars(body.RootElement.GetProperty("token").GetString()!.Split('.')[1]));

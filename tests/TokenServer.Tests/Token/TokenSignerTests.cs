@@ -10,7 +10,8 @@ namespace AuthIndex.TokenServer.Tests.Token;
 
 public sealed class TokenSignerTests
 {
-    private static readonly byte[] Payload = """{"iss":"authindex","sub":"alice","aud":"registry","exp":4102444800,"nbf":1,"iat":1,"jti":"x","access":[]}"""u8.ToArray();
+    private static readonly byte[] Payload =
+        """{"iss":"authindex","sub":"alice","aud":"registry","exp":4102444800,"nbf":1,"iat":1,"jti":"x","access":[]}"""u8.ToArray();
 
     private readonly SigningKey[] keys = [new(SigningKey.Generate()), new(SigningKey.Generate())];
 
@@ -40,7 +41,10 @@ public sealed class TokenSignerTests
         var key = new SigningKey(rsa.ExportParameters(includePrivateParameters: true));
         var parts = TokenSigner.Sign(key, Payload).Split('.');
         Assert.Equal($$"""{"alg":"RS256","kid":"{{key.Id}}","typ":"JWT"}""", Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[0])));
-        Assert.True(rsa.VerifyData(Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), Base64Url.DecodeFromChars(parts[2]), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1));
+        Assert.True(
+            rsa.VerifyData(
+                Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), Base64Url.DecodeFromChars(parts[2]), HashAlgorithmName.SHA256,
+                RSASignaturePadding.Pkcs1));
         Assert.Equal(Payload, TokenSigner.Open([.. keys, key], string.Join('.', parts)));
         Assert.Null(TokenSigner.Open(keys, string.Join('.', parts)));
     }
@@ -51,9 +55,13 @@ public sealed class TokenSignerTests
         var parts = TokenSigner.Sign(Signer, Payload).Split('.');
         Assert.Equal(3, parts.Length);
         using var ecdsa = ECDsa.Create(PublicPoint());
-        Assert.True(ecdsa.VerifyData(Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), Base64Url.DecodeFromChars(parts[2]), HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation));
+        Assert.True(
+            ecdsa.VerifyData(
+                Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), Base64Url.DecodeFromChars(parts[2]), HashAlgorithmName.SHA256,
+                DSASignatureFormat.IeeeP1363FixedFieldConcatenation));
         Assert.Equal(Payload, Base64Url.DecodeFromChars(parts[1]));
-        Assert.Equal($$"""{"alg":"ES256","kid":"{{Signer.Id}}","typ":"JWT"}""", Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[0])));
+        Assert.Equal(
+            $$"""{"alg":"ES256","kid":"{{Signer.Id}}","typ":"JWT"}""", Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[0])));
     }
 
     [Fact]
@@ -99,7 +107,8 @@ public sealed class TokenSignerTests
     public void The_public_key_as_a_shared_secret_opens_nothing()
     {
         using var key = ECDsa.Create(PublicPoint());
-        var signed = $"{Base64Url.EncodeToString(Encoding.UTF8.GetBytes($$"""{"alg":"HS256","typ":"JWT","kid":"{{Signer.Id}}"}"""))}.{Base64Url.EncodeToString(Payload)}";
+        var signed =
+            $"{Base64Url.EncodeToString(Encoding.UTF8.GetBytes($$"""{"alg":"HS256","typ":"JWT","kid":"{{Signer.Id}}"}"""))}.{Base64Url.EncodeToString(Payload)}";
         foreach (var secret in new[] { key.ExportSubjectPublicKeyInfo(), Encoding.ASCII.GetBytes(key.ExportSubjectPublicKeyInfoPem()) })
         {
             Assert.Null(Open($"{signed}.{Base64Url.EncodeToString(HMACSHA256.HashData(secret, Encoding.ASCII.GetBytes(signed)))}"));
@@ -136,7 +145,8 @@ public sealed class TokenSignerTests
     private ECParameters PublicPoint()
     {
         var jwk = Published().Keys[0];
-        return new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = Base64Url.DecodeFromChars(jwk.X), Y = Base64Url.DecodeFromChars(jwk.Y) } };
+        return new ECParameters { Curve = ECCurve.NamedCurves.nistP256,
+            Q = new ECPoint { X = Base64Url.DecodeFromChars(jwk.X), Y = Base64Url.DecodeFromChars(jwk.Y) } };
     }
 
     private byte[]? Open(string token) => TokenSigner.Open(keys, token);

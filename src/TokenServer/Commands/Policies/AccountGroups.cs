@@ -8,27 +8,48 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Commands.Policies;
 
-/// <summary>For <c>policy explain</c>: the groups that the configured directories give an account, found as at the use of a refresh token, without its password.</summary>
+/// <summary>
+/// For <c>policy explain</c>: the groups that the configured directories give an account, found as at the use of a refresh token,
+/// without its password.
+/// </summary>
 internal static class AccountGroups
 {
     /// <summary>Asks the directories in their order.</summary>
     /// <returns>The groups, and where they come from or why there are none.</returns>
-    public static (IReadOnlyList<string> Groups, string Note) Find(string account, IReadOnlyList<LdapDirectoryOptions> directories, TimeProvider time)
+    public static (IReadOnlyList<string> Groups, string Note) Find(
+        string account, IReadOnlyList<LdapDirectoryOptions> directories, TimeProvider time)
     {
-        if (directories.Count == 0) return ([], "groups of directories were not looked up: no directory is configured (--config); --group ldap:NAME gives one");
+        if (directories.Count == 0)
+        {
+            return ([], "groups of directories were not looked up: no directory is configured (--config); --group ldap:NAME gives one");
+        }
+
         LibLdap.Demand();
         foreach (var settings in DirectorySettings.Read(directories))
         {
-            if (settings.BindsDirectly) return ([], $"groups were not looked up: the directory {settings.Name} can be asked only with the account's password (userDnTemplate); --group ldap:NAME gives one");
-            using var session = new DirectorySession(settings, new ServerGroup(settings, time, NullLogger.Instance), new ProtocolsConnector(settings.Options.CaFile), time, NullLogger.Instance);
+            if (settings.BindsDirectly)
+            {
+                return ([],
+                    $"groups were not looked up: the directory {settings.Name} can be asked only with the account's password "
+                    + $"(userDnTemplate); --group ldap:NAME gives one");
+            }
+
+            using var session = new DirectorySession(
+                settings, new ServerGroup(settings, time, NullLogger.Instance), new ProtocolsConnector(settings.Options.CaFile), time,
+                NullLogger.Instance);
             try
             {
-                switch (new LdapDirectory(settings, new VerifiedCredentials(time), time, NullLogger.Instance).Find(session, new Deadline(settings.Options.Timeouts.SignIn, time), account))
+                switch (new LdapDirectory(settings, new VerifiedCredentials(time), time, NullLogger.Instance).Find(
+                    session, new Deadline(settings.Options.Timeouts.SignIn, time), account))
                 {
                     case SignInOutcome.SignedIn who:
-                        return (who.Groups, $"groups of {who.Account} in the directory {settings.Name}: {(who.Groups.Count == 0 ? "none" : LogText.Clean(string.Join(", ", who.Groups)))}");
+                        return (who.Groups,
+                            $"groups of {who.Account} in the directory {settings.Name}: "
+                            + $"{(who.Groups.Count == 0 ? "none" : LogText.Clean(string.Join(", ", who.Groups)))}");
                     case SignInOutcome.Refused refused:
-                        return ([], $"groups were not looked up: the directory {settings.Name} does not let {account} sign in: {LogText.Clean(refused.Reason)}");
+                        return ([],
+                            $"groups were not looked up: the directory {settings.Name} does not let {account} sign in: "
+                            + $"{LogText.Clean(refused.Reason)}");
                 }
             }
             catch (Exception e) when (e is DirectoryUnavailableException or SearchRefusedException)

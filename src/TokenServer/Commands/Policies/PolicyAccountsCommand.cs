@@ -18,7 +18,8 @@ internal static class PolicyAccountsCommand
     private const int MaxAsked = 500;
 
     /// <summary>The warnings.</summary>
-    public static async Task<IReadOnlyList<SourceProblem>> CheckAsync(Policy policy, TokenServerOptions options, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<SourceProblem>> CheckAsync(
+        Policy policy, TokenServerOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         if (!File.Exists(options.HtpasswdPath)) return [];
         var local = HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken));
@@ -36,13 +37,22 @@ internal static class PolicyAccountsCommand
             if (isOutage) return problems;
         }
 
-        await foreach (var shared in SharedNames.FindAsync(options.HtpasswdPath, local, directories.All, cancellationToken)) problems.Add(shared);
+        await foreach (var shared in SharedNames.FindAsync(options.HtpasswdPath, local, directories.All, cancellationToken))
+        {
+            problems.Add(shared);
+        }
+
         return problems;
     }
 
-    private static async Task<(string? Problem, bool IsOutage)> ProblemAsync(string name, HtpasswdContent local, IReadOnlyList<LdapSource> directories, CancellationToken cancellationToken)
+    private static async Task<(string? Problem, bool IsOutage)> ProblemAsync(
+        string name, HtpasswdContent local, IReadOnlyList<LdapSource> directories, CancellationToken cancellationToken)
     {
-        if (local.Alike(name) is [var alike, ..]) return ($"no account is named '{name}': htpasswd has '{alike}', and letter case counts there", false);
+        if (local.Alike(name) is [var alike, ..])
+        {
+            return ($"no account is named '{name}': htpasswd has '{alike}', and letter case counts there", false);
+        }
+
         foreach (var directory in directories)
         {
             if (directory.BindsDirectly) return (null, false); // it can be asked for nobody
@@ -51,7 +61,8 @@ internal static class PolicyAccountsCommand
             if (found.Accounts.Count == 0) continue;
             return found.Accounts.Any(a => AccountSpelling.Key(a) == AccountSpelling.Key(name))
                 ? (null, false)
-                : ($"no account is named '{name}': whoever signs in by it at {directory.Title} is the account '{found.Accounts[0]}'; write 'user:{found.Accounts[0]}'", false);
+                : ($"no account is named '{name}': whoever signs in by it at {directory.Title} is the account "
+                    + $"'{found.Accounts[0]}'; write 'user:{found.Accounts[0]}'", false);
         }
 
         var asked = string.Join(", ", directories.Select(d => d.Title).Prepend("htpasswd"));

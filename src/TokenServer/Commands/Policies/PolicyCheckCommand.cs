@@ -12,12 +12,19 @@ internal static class PolicyCheckCommand
     {
         var directory = PolicyOptions.DirectoryArgument();
         directory.Description = "The directory of the policy files, or one file to check alone (default: --policies).";
-        var command = new Command("check", "Check the files: syntax, references, contradictions, their tests, and whether the accounts and groups in rules exist.") { directory };
-        command.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), server?.Invoke(parsed), time, cancellationToken));
+        var command = new Command(
+            "check",
+            "Check the files: syntax, references, contradictions, their tests, and whether the accounts and groups in rules "
+            + "exist.") { directory };
+        command.SetAction(
+            (parsed, cancellationToken) => RunAsync(
+                parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), server?.Invoke(parsed),
+                time, cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed, string directory, bool json, TokenServerOptions? server, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(
+        ParseResult parsed, string directory, bool json, TokenServerOptions? server, TimeProvider time, CancellationToken cancellationToken)
     {
         var files = File.Exists(directory)
             ? new PolicyDirectory(Path.GetDirectoryName(Path.GetFullPath(directory))!, Path.GetFileName(directory))
@@ -26,7 +33,9 @@ internal static class PolicyCheckCommand
         var problems = compiled.Problems;
         if (compiled.Policy is { } sound && server is not null)
         {
-            problems = [.. problems, .. Services(sound, server), .. PolicyGroupsCommand.Check(sound, server.Ldap, time), .. await PolicyAccountsCommand.CheckAsync(sound, server, time, cancellationToken)];
+            problems = [
+                .. problems, .. Services(sound, server), .. PolicyGroupsCommand.Check(sound, server.Ldap, time),
+                    .. await PolicyAccountsCommand.CheckAsync(sound, server, time, cancellationToken)];
         }
 
         var errors = compiled.Errors.Count();
@@ -40,7 +49,8 @@ internal static class PolicyCheckCommand
                 revision = compiled.Policy?.Revision,
                 rules = compiled.Policy?.Rules.Count,
                 tests = compiled.Tests.Count,
-                problems = problems.Select(p => new { p.At.File, p.At.Line, p.At.Column, severity = p.IsWarning ? "warning" : "error", p.Message }),
+                problems = problems.Select(
+                    p => new { p.At.File, p.At.Line, p.At.Column, severity = p.IsWarning ? "warning" : "error", p.Message }),
             });
         }
         else
@@ -48,7 +58,8 @@ internal static class PolicyCheckCommand
             new ProblemWriter(output).Write(problems);
             var count = $"{Plural(errors, "error")}, {Plural(warnings, "warning")}";
             output.WriteLine(compiled.Policy is { } policy
-                ? $"{directory}: sound ({Plural(policy.Rules.Count, "rule")}, {Plural(compiled.Tests.Count, "test")} passed, {Plural(warnings, "warning")}), revision {policy.Revision}"
+                ? $"{directory}: sound ({Plural(policy.Rules.Count, "rule")}, {Plural(compiled.Tests.Count, "test")} passed, "
+                    + $"{Plural(warnings, "warning")}), revision {policy.Revision}"
                 : $"{directory}: not sound ({count})");
         }
 
@@ -61,7 +72,9 @@ internal static class PolicyCheckCommand
         List<string> known = [.. server.EffectiveServices.Select(s => s.Name!)];
         return from rule in policy.Rules
                from service in rule.When.Service.Where(s => !known.Contains(s))
-               select new SourceProblem(rule.At, $"rule '{rule.Id}': the configuration has no service '{service}'{Suggestion.For(service, known)}", IsWarning: true);
+               select new SourceProblem(
+                   rule.At, $"rule '{rule.Id}': the configuration has no service '{service}'{Suggestion.For(service, known)}",
+                   IsWarning: true);
     }
 
     private static string Plural(int count, string noun) => count == 1 ? $"1 {noun}" : $"{count} {noun}s";

@@ -9,14 +9,17 @@ namespace AuthIndex.TokenServer.Commands.Policies;
 /// <summary>The verbs of <c>policy</c>: what an administrator asks of policy files before and after an edit.</summary>
 internal static class PolicyCommand
 {
-    private static readonly JsonSerializerOptions JsonStyle = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions JsonStyle = new(
+        JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Makes the command with all its verbs.</summary>
     /// <param name="directory">The directory of the policy files that the configuration names.</param>
     /// <param name="auditLog">The audit log that the configuration names.</param>
     /// <param name="time">The clock that rules with dates are held against.</param>
     /// <param name="server">The server's configuration, whose accounts and directories the check asks; none are asked without it.</param>
-    public static Command Create(Func<ParseResult, string> directory, Func<ParseResult, string> auditLog, TimeProvider time, Func<ParseResult, TokenServerOptions>? server = null)
+    public static Command Create(
+        Func<ParseResult, string> directory, Func<ParseResult, string> auditLog, TimeProvider time,
+        Func<ParseResult, TokenServerOptions>? server = null)
     {
         var shared = new PolicyOptions(directory);
         return new Command("policy", "Check, test and explain policies and the decisions made by them.")
@@ -43,5 +46,6 @@ internal static class PolicyCommand
     }
 
     /// <summary>Writes an answer as JSON.</summary>
-    public static void WriteJson(ParseResult command, object answer) => command.InvocationConfiguration.Output.WriteLine(JsonSerializer.Serialize(answer, JsonStyle));
+    public static void WriteJson(ParseResult command, object answer) =>
+        command.InvocationConfiguration.Output.WriteLine(JsonSerializer.Serialize(answer, JsonStyle));
 }

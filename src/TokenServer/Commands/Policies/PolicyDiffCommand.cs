@@ -17,7 +17,9 @@ internal static class PolicyDiffCommand
         var @new = new Argument<string>("NEW") { Description = "The new policy directory." };
         var decisions = new Option<string?>("--decisions")
         {
-            Description = "Replay the requests recorded in this audit log, or directory of logs with their rotated files, against both policies, and show which decisions differ.",
+            Description =
+                "Replay the requests recorded in this audit log, or directory of logs with their rotated files, against both policies, "
+                + "and show which decisions differ.",
             HelpName = "LOG",
         };
         var at = new Option<string?>("--at")
@@ -25,18 +27,31 @@ internal static class PolicyDiffCommand
             Description = "Evaluate recorded requests as of this time (default: now, because the edit is to take effect now).",
             HelpName = "TIME",
         };
-        var command = new Command("diff", "Show what a change of the policy grants and takes away, at the boundary cases of its rules and for recorded requests.") { old, @new, decisions, at };
+        var command = new Command(
+            "diff",
+            "Show what a change of the policy grants and takes away, at the boundary cases of its rules and for recorded requests.") { old,
+                @new, decisions, at };
         command.SetAction((parsed, cancellation) => Task.FromResult(
-            Run(parsed, parsed.GetValue(old)!, parsed.GetValue(@new)!, parsed.GetValue(decisions), parsed.GetValue(at), parsed.GetValue(shared.Json), time.GetUtcNow(), cancellation)));
+            Run(
+                parsed, parsed.GetValue(old)!, parsed.GetValue(@new)!, parsed.GetValue(decisions), parsed.GetValue(at),
+                parsed.GetValue(shared.Json), time.GetUtcNow(), cancellation)));
         return command;
     }
 
-    private static int Run(ParseResult parsed, string old, string @new, string? decisions, string? at, bool json, DateTimeOffset now, CancellationToken cancellation)
+    private static int Run(
+        ParseResult parsed, string old, string @new, string? decisions, string? at, bool json, DateTimeOffset now,
+        CancellationToken cancellation)
     {
         var askedAt = now;
-        if (at is not null && PolicyDate.Parse(at, null, lastOfDay: false, out askedAt) is { } problem) return Fail(parsed, $"--at: {problem}");
+        if (at is not null && PolicyDate.Parse(at, null, lastOfDay: false, out askedAt) is { } problem)
+        {
+            return Fail(parsed, $"--at: {problem}");
+        }
+
         if (at is not null && decisions is null) return Fail(parsed, "--at is the time for --decisions, which is not given");
-        var files = decisions is null ? [] : Directory.Exists(decisions) ? AuditFiles.In(decisions) : File.Exists(decisions) ? [decisions] : (IReadOnlyList<string>)[];
+        var files = decisions is null ? [] : Directory.Exists(decisions) ? AuditFiles.In(decisions) : File.Exists(decisions)
+            ? [decisions]
+            : (IReadOnlyList<string>)[];
         if (decisions is not null && files.Count == 0) return Fail(parsed, $"there is no audit log {decisions}");
 
         if (PolicyCommand.Load(parsed, old, now) is not { } before) return 1;
@@ -46,7 +61,8 @@ internal static class PolicyDiffCommand
         if (compared.Sampled > 0)
         {
             parsed.InvocationConfiguration.Error.WriteLine(
-                $"warning: {compared.Sampled} of {compared.Changed} changed rules meet too many callers and patterns: only some of their cases were tried, so there may be further changes");
+                $"warning: {compared.Sampled} of {compared.Changed} changed rules meet too many callers and patterns: only some of their "
+                + $"cases were tried, so there may be further changes");
         }
 
         var replay = decisions is null ? null : Replay(parsed, files, new DecisionReplay(before, after, askedAt), cancellation);
@@ -65,12 +81,16 @@ internal static class PolicyDiffCommand
         return 0;
     }
 
-    private static DecisionReplay Replay(ParseResult parsed, IReadOnlyList<string> files, DecisionReplay replay, CancellationToken cancellation)
+    private static DecisionReplay Replay(
+        ParseResult parsed, IReadOnlyList<string> files, DecisionReplay replay, CancellationToken cancellation)
     {
         var reader = new AuditReader(Warn);
         foreach (var found in files.SelectMany(file => reader.Read(file, cancellation)))
         {
-            if (replay.Add(found.Entry) is { } problem) Warn(new AuditProblem(found.File, found.Line, $"the entry is passed over: {problem}"));
+            if (replay.Add(found.Entry) is { } problem)
+            {
+                Warn(new AuditProblem(found.File, found.Line, $"the entry is passed over: {problem}"));
+            }
         }
 
         return replay;

@@ -15,18 +15,31 @@ internal static class PolicyExplainCommand
 {
     public static Command Create(PolicyOptions shared, TimeProvider time, Func<ParseResult, IReadOnlyList<LdapDirectoryOptions>> ldap)
     {
-        var user = new Option<string>("--user") { Description = "The account, or robot:NAME (default: anonymous).", HelpName = "NAME", DefaultValueFactory = _ => SignIn.Anonymous };
-        var groups = new Option<string[]>("--group") { Description = "A group of the account: ldap:NAME or a local group; repeatable (default: look up the groups in the configured directories).", HelpName = "GROUP", DefaultValueFactory = _ => [] };
+        var user = new Option<string>(
+            "--user") { Description = "The account, or robot:NAME (default: anonymous).", HelpName = "NAME",
+                DefaultValueFactory = _ => SignIn.Anonymous };
+        var groups = new Option<string[]>(
+            "--group") { Description =
+                "A group of the account: ldap:NAME or a local group; repeatable (default: look up the groups in the configured "
+                + "directories).", HelpName = "GROUP", DefaultValueFactory = _ => [] };
         var ip = new Option<string?>("--ip") { Description = "The address of the request.", HelpName = "ADDRESS" };
         var service = new Option<string?>("--service") { Description = "The service that the token is for." };
-        var signedInBy = new Option<string?>("--signed-in-by") { Description = $"How the caller signed in: {string.Join(", ", SignIn.Kinds)}." };
-        var at = new Option<string?>("--at") { Description = "The time of the request, such as 2027-01-31 or 2027-01-31T18:00Z (default: now)." };
-        var scope = new Argument<string>("SCOPE") { Description = "The requested scope, such as repository:platform/api:pull,push; 'repository:' may be omitted." };
-        var command = new Command("explain", "Explain which rules decide a request. Conditions you do not specify are assumed to match.") { user, groups, ip, service, signedInBy, at, scope };
+        var signedInBy = new Option<string?>(
+            "--signed-in-by") { Description = $"How the caller signed in: {string.Join(", ", SignIn.Kinds)}." };
+        var at = new Option<string?>(
+            "--at") { Description = "The time of the request, such as 2027-01-31 or 2027-01-31T18:00Z (default: now)." };
+        var scope = new Argument<string>(
+            "SCOPE") { Description = "The requested scope, such as repository:platform/api:pull,push; 'repository:' may be omitted." };
+        var command = new Command(
+            "explain",
+            "Explain which rules decide a request. Conditions you do not specify are assumed to match.") { user, groups, ip, service,
+                signedInBy, at, scope };
         command.SetAction(parsed =>
         {
             var now = time.GetUtcNow();
-            if (Read(parsed.GetValue(ip), parsed.GetValue(signedInBy), parsed.GetValue(at), parsed.GetValue(scope)!, ref now, out var address, out var requested) is { } problem)
+            if (Read(
+                parsed.GetValue(ip), parsed.GetValue(signedInBy), parsed.GetValue(at), parsed.GetValue(scope)!, ref now, out var address,
+                out var requested) is { } problem)
             {
                 parsed.InvocationConfiguration.Error.WriteLine($"error: {problem}");
                 return 1;
@@ -34,21 +47,28 @@ internal static class PolicyExplainCommand
 
             if (PolicyCommand.Load(parsed, shared.DirectoryOf(parsed), now) is not { } policy) return 1;
             var account = parsed.GetValue(user)! is SignIn.Anonymous ? "" : parsed.GetValue(user)!;
-            if (Robot.NameIn(account) is { } name && RobotsReader.Problem(new Subject(SubjectKind.Robot, name), policy.Robots) is { } undeclared)
+            if (Robot.NameIn(account) is { } name
+                && RobotsReader.Problem(new Subject(SubjectKind.Robot, name), policy.Robots) is { } undeclared)
             {
                 parsed.InvocationConfiguration.Error.WriteLine($"error: {undeclared}");
                 return 1;
             }
 
-            var way = account.Length == 0 ? SignIn.Anonymous : parsed.GetValue(signedInBy) ?? (Subject.IsRobot(account) ? SignIn.Token : null);
+            var way = account.Length == 0
+                ? SignIn.Anonymous
+                : parsed.GetValue(signedInBy) ?? (Subject.IsRobot(account) ? SignIn.Token : null);
             IReadOnlyList<string> given = parsed.GetValue(groups)!;
-            if (given.FirstOrDefault(g => g.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase) && GroupName.Problem(g[5..]) is not null) is { } unreadable)
+            if (given.FirstOrDefault(
+                g => g.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase) && GroupName.Problem(g[5..]) is not null) is { } unreadable)
             {
                 parsed.InvocationConfiguration.Error.WriteLine($"error: --group: '{unreadable}': {GroupName.Problem(unreadable[5..])}");
                 return 1;
             }
 
-            if (given.Count == 0 && account.Length > 0 && !account.Contains(':') && PolicyGroupsCommand.Named(policy, SubjectKind.Ldap).Any())
+            if (given.Count == 0
+                && account.Length > 0
+                && !account.Contains(':')
+                && PolicyGroupsCommand.Named(policy, SubjectKind.Ldap).Any())
             {
                 (given, var note) = AccountGroups.Find(account, ldap(parsed), time);
                 parsed.InvocationConfiguration.Error.WriteLine($"note: {note}");
@@ -57,7 +77,9 @@ internal static class PolicyExplainCommand
             var caller = new CallerSubjects(account, given, policy.Groups, way is SignIn.Ldap);
             var circumstances = new RequestConditions(address, parsed.GetValue(service), way, now, UnknownIsMet: true);
             var decision = policy.Decide(caller, circumstances, requested!);
-            var nearest = decision.Refused.IsEmpty ? [] : NearMiss.Find(policy, caller, circumstances, requested! with { Actions = decision.Refused });
+            var nearest = decision.Refused.IsEmpty
+                ? []
+                : NearMiss.Find(policy, caller, circumstances, requested! with { Actions = decision.Refused });
             if (parsed.GetValue(shared.Json)) PolicyCommand.WriteJson(parsed, AsJson(decision, given, nearest));
             else Write(parsed.InvocationConfiguration.Output, decision, account, nearest);
             return 0;
@@ -65,12 +87,17 @@ internal static class PolicyExplainCommand
         return command;
     }
 
-    private static string? Read(string? ip, string? signedInBy, string? at, string scope, ref DateTimeOffset now, out IPAddress? address, out Scope? requested)
+    private static string? Read(
+        string? ip, string? signedInBy, string? at, string scope, ref DateTimeOffset now, out IPAddress? address, out Scope? requested)
     {
         address = null;
         requested = null;
         if (ip is not null && !CidrParser.TryParseAddress(ip, out address)) return $"--ip: '{ip}' is no address";
-        if (signedInBy is not null && !SignIn.Kinds.Contains(signedInBy)) return $"--signed-in-by: '{signedInBy}' is no way to sign in{Hosting.Yaml.Suggestion.For(signedInBy, SignIn.Kinds)}";
+        if (signedInBy is not null && !SignIn.Kinds.Contains(signedInBy))
+        {
+            return $"--signed-in-by: '{signedInBy}' is no way to sign in{Hosting.Yaml.Suggestion.For(signedInBy, SignIn.Kinds)}";
+        }
+
         if (at is not null && PolicyDate.Parse(at, null, lastOfDay: false, out now) is { } problem) return $"--at: {problem}";
         return ScopeText.ParseWithActions(scope, out requested);
     }
@@ -87,7 +114,10 @@ internal static class PolicyExplainCommand
 
         output.WriteLine($"refused {decision.Refused}: {decision.Reason}");
         if (nearest.Count > 0) output.WriteLine("nearest rules:");
-        foreach (var near in nearest) output.WriteLine($"  {near.Rule} would allow {near.Rule.Actions}, but {string.Join("; ", near.Lacks)}");
+        foreach (var near in nearest)
+        {
+            output.WriteLine($"  {near.Rule} would allow {near.Rule.Actions}, but {string.Join("; ", near.Lacks)}");
+        }
     }
 
     private static string Conditions(Rule rule) => rule.When.IsEmpty ? "" : $" ({rule.When})";
@@ -104,5 +134,6 @@ internal static class PolicyExplainCommand
         nearest = nearest.Select(n => new { rule = n.Rule.Id, n.Rule.At.File, n.Rule.At.Line, n.Lacks }),
     };
 
-    private static object AsJson(Rule rule) => new { rule = rule.Id, rule.At.File, rule.At.Line, actions = rule.Actions.Words, when = rule.When.ToString() };
+    private static object AsJson(Rule rule) =>
+        new { rule = rule.Id, rule.At.File, rule.At.Line, actions = rule.Actions.Words, when = rule.When.ToString() };
 }

@@ -14,8 +14,14 @@ internal static class PolicyFormatCommand
     {
         var directory = PolicyOptions.DirectoryArgument();
         var check = new Option<bool>("--check") { Description = "Write nothing; exit with status 1 if a file is not formatted." };
-        var command = new Command("fmt", "Format the files: order of keys, indentation, brackets. Keeps meaning and comments, and leaves files with errors alone.") { directory, check };
-        command.SetAction(parsed => Run(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(check), parsed.GetValue(shared.Json), time.GetUtcNow()));
+        var command = new Command(
+            "fmt",
+            "Format the files: order of keys, indentation, brackets. Keeps meaning and comments, and leaves files with errors "
+            + "alone.") { directory, check };
+        command.SetAction(
+            parsed => Run(
+                parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(check), parsed.GetValue(shared.Json),
+                time.GetUtcNow()));
         return command;
     }
 
@@ -36,10 +42,20 @@ internal static class PolicyFormatCommand
         }
 
         var failed = problems.Exists(p => !p.IsWarning);
-        if (json) PolicyCommand.WriteJson(parsed, new { changed, problems = problems.Select(p => new { p.At.File, p.At.Line, p.At.Column, severity = p.IsWarning ? "warning" : "error", p.Message }) });
+        if (json)
+        {
+            PolicyCommand.WriteJson(
+                parsed,
+                new { changed,
+                    problems = problems.Select(
+                        p => new { p.At.File, p.At.Line, p.At.Column, severity = p.IsWarning ? "warning" : "error", p.Message }) });
+        }
         else
         {
-            foreach (var path in changed) parsed.InvocationConfiguration.Output.WriteLine($"{path}: {(check ? "not in canonical form" : "rewritten")}");
+            foreach (var path in changed)
+            {
+                parsed.InvocationConfiguration.Output.WriteLine($"{path}: {(check ? "not in canonical form" : "rewritten")}");
+            }
         }
 
         new ProblemWriter(parsed.InvocationConfiguration.Error).Write(problems);
@@ -56,7 +72,11 @@ internal static class PolicyFormatCommand
 
     private static void Replace(PolicyFile file, byte[] formatted)
     {
-        if (!File.ReadAllBytes(file.Path).AsSpan().SequenceEqual(file.Content.Span)) throw new OperatorException($"{file.Path}: somebody changed it meanwhile; it is left alone");
+        if (!File.ReadAllBytes(file.Path).AsSpan().SequenceEqual(file.Content.Span))
+        {
+            throw new OperatorException($"{file.Path}: somebody changed it meanwhile; it is left alone");
+        }
+
         DurableFile.Replace(file.Path, formatted);
     }
 }

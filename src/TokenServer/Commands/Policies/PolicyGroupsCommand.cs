@@ -20,18 +20,23 @@ internal static class PolicyGroupsCommand
         var named = Named(policy, SubjectKind.Ldap).DistinctBy(n => n.Subject.Key, StringComparer.Ordinal).ToList();
         if (directories.Count == 0 || named.Count == 0) return [];
         LibLdap.Demand();
-        var asked = DirectorySettings.Read(directories).Select(s => new GroupExistence(s, new ProtocolsConnector(s.Options.CaFile), time)).ToList();
+        var asked = DirectorySettings.Read(directories).Select(s => new GroupExistence(s, new ProtocolsConnector(s.Options.CaFile), time))
+            .ToList();
         try
         {
             return [.. named.Select(n => Problem(n.Subject, n.At, asked)).OfType<SourceProblem>()];
         }
         catch (DirectoryUnavailableException e)
         {
-            return [new SourceProblem(named[0].At, $"whether the directories have the groups that rules name cannot be told: {e.Message}", IsWarning: true)];
+            return [
+                new SourceProblem(
+                    named[0].At, $"whether the directories have the groups that rules name cannot be told: {e.Message}", IsWarning: true)];
         }
         catch (SearchRefusedException e)
         {
-            return [new SourceProblem(named[0].At, $"whether the directories have the groups that rules name cannot be told: {e.Message}", IsWarning: true)];
+            return [
+                new SourceProblem(
+                    named[0].At, $"whether the directories have the groups that rules name cannot be told: {e.Message}", IsWarning: true)];
         }
         finally
         {
@@ -43,7 +48,13 @@ internal static class PolicyGroupsCommand
     {
         var answers = asked.ConvertAll(d => (d.DirectoryName, Found: d.Find(subject.Name)));
         var groups = answers.SelectMany(a => a.Found?.Dns.Select(dn => $"{dn} in {a.DirectoryName}") ?? []).ToList();
-        if (groups.Count > 1) return new(at, $"'ldap:{subject.Name}' means every group of that name ({string.Join("; ", groups)}); if only one is meant, write its distinguished name", IsWarning: true);
+        if (groups.Count > 1)
+        {
+            return new(
+                at, $"'ldap:{subject.Name}' means every group of that name ({string.Join("; ", groups)}); if only one is meant, write its "
+                    + $"distinguished name", IsWarning: true);
+        }
+
         if (groups.Count == 1 || answers.Exists(a => a.Found is null)) return null;
         var looked = answers.Select(a => a.Found!.Obstacle is { } obstacle ? $"{a.DirectoryName}: {obstacle}" : a.DirectoryName);
         return new(at, $"no directory has the group 'ldap:{subject.Name}' (asked: {string.Join(", ", looked)})", IsWarning: true);

@@ -12,8 +12,13 @@ internal static class PolicyImportCommand
     {
         var file = new Argument<string>("FILE") { Description = "The configuration of cesanta/docker_auth." };
         var htpasswd = new Option<string?>("--htpasswd") { Description = "Write the users to this new file.", HelpName = "FILE" };
-        var ldap = new Option<string?>("--ldap") { Description = "Write the directory settings (ldap_auth) to this new file, as tokenServer.ldap configuration.", HelpName = "FILE" };
-        var dockerAuth = new Command("docker-auth", "Convert the acl to a policy, with tests that verify it against the acl, the users to an htpasswd file, and the directory to a configuration.") { file, htpasswd, ldap };
+        var ldap = new Option<string?>(
+            "--ldap") { Description = "Write the directory settings (ldap_auth) to this new file, as tokenServer.ldap configuration.",
+                HelpName = "FILE" };
+        var dockerAuth = new Command(
+            "docker-auth",
+            "Convert the acl to a policy, with tests that verify it against the acl, the users to an htpasswd file, and the directory to "
+            + "a configuration.") { file, htpasswd, ldap };
         dockerAuth.SetAction(parsed =>
         {
             var problems = new List<SourceProblem>();
@@ -24,7 +29,11 @@ internal static class PolicyImportCommand
             if (imported is not { } result) return 1;
 
             if (parsed.GetValue(htpasswd) is { } path) WriteNew(path, result.Htpasswd);
-            else if (result.Htpasswd.Count > 0) error.WriteLine($"note: {result.Htpasswd.Count} users were left out; name a file for them with --htpasswd");
+            else if (result.Htpasswd.Count > 0)
+            {
+                error.WriteLine($"note: {result.Htpasswd.Count} users were left out; name a file for them with --htpasswd");
+            }
+
             if (result.Ldap is { } section && parsed.GetValue(ldap) is { } to) WriteNew(to, [section.TrimEnd()]);
             else if (result.Ldap is not null) error.WriteLine("note: the directory was left out; name a file for it with --ldap");
             parsed.InvocationConfiguration.Output.Write(result.Policy);
@@ -37,7 +46,10 @@ internal static class PolicyImportCommand
     {
         try
         {
-            using var stream = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+            using var stream = new FileStream(
+                path,
+                new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
+                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
             using var writer = new StreamWriter(stream);
             foreach (var line in lines) writer.Write(line + "\n");
         }

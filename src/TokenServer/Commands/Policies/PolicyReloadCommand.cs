@@ -14,7 +14,10 @@ internal static partial class PolicyReloadCommand
 
     public static Command Create(Func<ParseResult, TokenServerOptions> bind, TimeProvider time)
     {
-        var command = new Command("reload", "Check the policy files, then make the running token server read them immediately. If they are invalid, the server keeps its policy.");
+        var command = new Command(
+            "reload",
+            "Check the policy files, then make the running token server read them immediately. If they are invalid, the server keeps its "
+            + "policy.");
         command.SetAction(parsed =>
         {
             var options = bind(parsed);
@@ -22,13 +25,22 @@ internal static partial class PolicyReloadCommand
             if (compiled.Policy is not { } policy) throw new PolicyException(compiled.Problems);
 
             var id = RunningServer(options);
-            if (Kill(id, HangUp) != 0) throw new OperatorException($"the token server (process {id}) cannot be asked: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
-            parsed.InvocationConfiguration.Output.WriteLine($"process {id} reads {options.PoliciesDirectory} now: policy {policy.Revision}, {policy.Rules.Count} rules");
+            if (Kill(id, HangUp) != 0)
+            {
+                throw new OperatorException(
+                    $"the token server (process {id}) cannot be asked: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+            }
+
+            parsed.InvocationConfiguration.Output.WriteLine(
+                $"process {id} reads {options.PoliciesDirectory} now: policy {policy.Revision}, {policy.Rules.Count} rules");
         });
         return command;
     }
 
-    /// <summary>The process that serves from this data directory; what its command line says keeps a process that has its number since from being signalled.</summary>
+    /// <summary>
+    /// The process that serves from this data directory; what its command line says keeps a process that has its number since from
+    /// being signalled.
+    /// </summary>
     private static int RunningServer(TokenServerOptions options)
     {
         var file = options.ProcessIdPath;

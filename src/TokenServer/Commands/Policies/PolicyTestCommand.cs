@@ -11,7 +11,9 @@ internal static class PolicyTestCommand
     {
         var directory = PolicyOptions.DirectoryArgument();
         var command = new Command("test", "Run the tests in the files and show each result.") { directory };
-        command.SetAction(parsed => Run(parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), time.GetUtcNow()));
+        command.SetAction(
+            parsed => Run(
+                parsed, parsed.GetValue(directory) ?? shared.DirectoryOf(parsed), parsed.GetValue(shared.Json), time.GetUtcNow()));
         return command;
     }
 
@@ -33,14 +35,20 @@ internal static class PolicyTestCommand
             {
                 passed = compiled.Tests.Count - failures.Count,
                 failed = failures.Count,
-                tests = compiled.Tests.Select(t => new { test = t.ToString(), t.At.File, t.At.Line, passed = !failures.ContainsKey(t.At), reason = failures.GetValueOrDefault(t.At)?.Message }),
+                tests = compiled.Tests.Select(
+                    t =>
+                        new { test = t.ToString(), t.At.File, t.At.Line, passed = !failures.ContainsKey(t.At),
+                            reason = failures.GetValueOrDefault(t.At)?.Message }),
             });
         }
         else
         {
             foreach (var test in compiled.Tests)
             {
-                output.WriteLine(failures.TryGetValue(test.At, out SourceProblem? failure) ? $"FAIL  {failure}" : $"ok    {test.At.File}:{test.At.Line}: {test}");
+                output.WriteLine(
+                    failures.TryGetValue(test.At, out SourceProblem? failure)
+                    ? $"FAIL  {failure}"
+                    : $"ok    {test.At.File}:{test.At.Line}: {test}");
             }
 
             output.WriteLine($"{compiled.Tests.Count - failures.Count} of {compiled.Tests.Count} tests hold");

@@ -16,7 +16,11 @@ internal static class PolicyWhoCanCommand
         var command = new Command("who-can", "List who may do something, under any conditions.") { action, resource };
         command.SetAction(parsed =>
         {
-            if (!ActionSet.TryParseWord(parsed.GetValue(action), out var wanted)) return Fail(parsed, RuleReader.Unknown(parsed.GetValue(action)!, []));
+            if (!ActionSet.TryParseWord(parsed.GetValue(action), out var wanted))
+            {
+                return Fail(parsed, RuleReader.Unknown(parsed.GetValue(action)!, []));
+            }
+
             if (ScopeText.Parse(parsed.GetValue(resource)!, wanted, out var scope) is { } problem) return Fail(parsed, problem);
             if (ScopeText.NameProblem(scope!) is { } illegal) return Fail(parsed, illegal);
             var now = time.GetUtcNow();

@@ -16,17 +16,30 @@ internal static class PolicyWhyCommand
 
     public static Command Create(PolicyOptions shared, Func<ParseResult, string> configured)
     {
-        var id = new Argument<string?>("ID") { Description = "The decision id, as shown by the refused client.", Arity = ArgumentArity.ZeroOrOne };
-        var account = new Option<string?>("--account") { Description = "With --last, the account whose decision to explain, for clients that do not show the id.", HelpName = "NAME" };
-        var last = new Option<bool>("--last") { Description = "Explain the account's latest refusal, or its latest decision if none was refused." };
-        var log = new Option<string?>("--log") { Description = "The audit log (default: the server's). Rotated files next to it are searched too, newest first.", HelpName = "FILE" };
-        var command = new Command("why", "Look up a decision in the audit log, and show who asked for what, what was refused, and why.") { id, account, last, log };
+        var id = new Argument<string?>(
+            "ID") { Description = "The decision id, as shown by the refused client.", Arity = ArgumentArity.ZeroOrOne };
+        var account = new Option<string?>(
+            "--account") { Description = "With --last, the account whose decision to explain, for clients that do not show the id.",
+                HelpName = "NAME" };
+        var last = new Option<bool>(
+            "--last") { Description = "Explain the account's latest refusal, or its latest decision if none was refused." };
+        var log = new Option<string?>(
+            "--log") { Description = "The audit log (default: the server's). Rotated files next to it are searched too, newest first.",
+                HelpName = "FILE" };
+        var command = new Command(
+            "why",
+            "Look up a decision in the audit log, and show who asked for what, what was refused, and why.") { id, account, last, log };
         command.Validators.Add(r =>
         {
-            if (r.GetValue(id) is null != (r.GetValue(account) is not null && r.GetValue(last))) r.AddError("policy why takes either ID or --account NAME --last");
+            if (r.GetValue(id) is null != (r.GetValue(account) is not null && r.GetValue(last)))
+            {
+                r.AddError("policy why takes either ID or --account NAME --last");
+            }
         });
         command.SetAction((parsed, cancellation) => Task.FromResult(
-            Run(parsed, new Wanted(parsed.GetValue(id), parsed.GetValue(account)), parsed.GetValue(log) ?? configured(parsed), parsed.GetValue(shared.Json), cancellation)));
+            Run(
+                parsed, new Wanted(parsed.GetValue(id), parsed.GetValue(account)), parsed.GetValue(log) ?? configured(parsed),
+                parsed.GetValue(shared.Json), cancellation)));
         return command;
     }
 
@@ -63,10 +76,22 @@ internal static class PolicyWhyCommand
         Line("service", entry.Service is null ? "none named" : LogText.Clean(entry.Service));
         Lines("asked", entry.Asked.Count > 0 ? entry.Asked : ["nothing: a sign-in only"]);
         Lines("granted", [.. entry.Granted, .. entry.AllowedBy.Select(rule => $"  by {rule}")]);
-        Lines("refused", [.. entry.Refused.SelectMany(r => new[] { r.Scope, $"  {r.Reason}" }.Concat(r.Rules.Select(rule => $"  by {rule}")))]);
+        Lines(
+            "refused",
+            [.. entry.Refused.SelectMany(r => new[] { r.Scope, $"  {r.Reason}" }.Concat(r.Rules.Select(rule => $"  by {rule}")))]);
         if (entry.Reason is not null) Line("reason", LogText.Clean(entry.Reason));
-        if (entry.Count > 1) Line("count", string.Create(CultureInfo.InvariantCulture, $"the last of {entry.Count} since {entry.Since:yyyy-MM-dd HH:mm:ss} UTC"));
-        if (entry.Omitted > 0) Line("omitted", string.Create(CultureInfo.InvariantCulture, $"{entry.Omitted} texts, to keep the line short"));
+        if (entry.Count > 1)
+        {
+            Line(
+                "count", string.Create(
+                    CultureInfo.InvariantCulture, $"the last of {entry.Count} since {entry.Since:yyyy-MM-dd HH:mm:ss} UTC"));
+        }
+
+        if (entry.Omitted > 0)
+        {
+            Line("omitted", string.Create(CultureInfo.InvariantCulture, $"{entry.Omitted} texts, to keep the line short"));
+        }
+
         if (entry.Policy is not null) Line("policy", LogText.Clean(entry.Policy));
         Line("found in", $"{found.File}:{found.Line}");
 
@@ -81,9 +106,17 @@ internal static class PolicyWhyCommand
     private static string Who(AuditEntry entry)
     {
         var who = new StringBuilder(entry.Account.Length == 0 ? "an anonymous caller" : LogText.Clean(entry.Account));
-        if (entry.Account.Length > 0 && entry.SignedInBy is not null) who.Append(CultureInfo.InvariantCulture, $", signed in by {LogText.Clean(entry.SignedInBy)}");
+        if (entry.Account.Length > 0 && entry.SignedInBy is not null)
+        {
+            who.Append(CultureInfo.InvariantCulture, $", signed in by {LogText.Clean(entry.SignedInBy)}");
+        }
+
         if (entry.SignedInBy is null) who.Append(", not signed in");
-        if (entry.Grant is not null) who.Append(CultureInfo.InvariantCulture, $" '{LogText.Clean(entry.GrantName)}' ({LogText.Clean(entry.Grant)})");
+        if (entry.Grant is not null)
+        {
+            who.Append(CultureInfo.InvariantCulture, $" '{LogText.Clean(entry.GrantName)}' ({LogText.Clean(entry.Grant)})");
+        }
+
         who.Append(CultureInfo.InvariantCulture, $", from {(entry.Address is null ? "an unknown address" : LogText.Clean(entry.Address))}");
         return who.ToString();
     }
@@ -109,8 +142,10 @@ internal static class PolicyWhyCommand
     {
         public AuditFinding? In(AuditReader reader, IReadOnlyList<string> files, CancellationToken cancellation) => Id is not null
             ? reader.Find(files, Id, cancellation)
-            : reader.FindLast(files, Account!, refusedOnly: true, cancellation) ?? reader.FindLast(files, Account!, refusedOnly: false, cancellation);
+            : reader.FindLast(files, Account!, refusedOnly: true, cancellation)
+            ?? reader.FindLast(files, Account!, refusedOnly: false, cancellation);
 
-        public override string ToString() => Id is not null ? $"decision '{LogText.Clean(Id)}'" : $"decision about '{LogText.Clean(Account)}'";
+        public override string ToString() =>
+            Id is not null ? $"decision '{LogText.Clean(Id)}'" : $"decision about '{LogText.Clean(Account)}'";
     }
 }

@@ -88,7 +88,8 @@ internal sealed class HtpasswdContent
         $"the account '{account.Name}' differs only in letter case or spaces from '{first}' and is easily mistaken for it",
         IsWarning: true);
 
-    private static string? Read(ReadOnlySpan<byte> line, int number, Dictionary<string, HtpasswdAccount> known, out HtpasswdAccount? account)
+    private static string? Read(
+        ReadOnlySpan<byte> line, int number, Dictionary<string, HtpasswdAccount> known, out HtpasswdAccount? account)
     {
         account = null;
         string text;

@@ -27,7 +27,9 @@ internal static class HtpasswdEdit
         return [.. file, .. Encoding.UTF8.GetBytes($"{end}{account}:{hash}\n")];
     }
 
-    /// <summary>The file with another hash in the account's line, the first where there are several, since it counts; null when there is none.</summary>
+    /// <summary>
+    /// The file with another hash in the account's line, the first where there are several, since it counts; null when there is none.
+    /// </summary>
     public static byte[]? Replace(ReadOnlySpan<byte> file, string account, string hash) =>
         FirstOf(file, account) is { } line
             ? [.. file[..line.Text.Start.Value], .. Encoding.UTF8.GetBytes($"{account}:{hash}"), .. file[line.Text.End.Value..]]

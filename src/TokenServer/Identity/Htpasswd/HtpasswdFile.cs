@@ -53,7 +53,8 @@ internal sealed class HtpasswdFile
     }
 
     /// <summary>Whether the same file, not another put in its place, holds nothing all of a sudden.</summary>
-    private static bool WasCutInPlace(FileVersion now, Seen last) => now.Length == 0 && last.Bytes is { Length: > 0 } && now.Inode == last.Stamp?.Inode;
+    private static bool WasCutInPlace(FileVersion now, Seen last) =>
+        now.Length == 0 && last.Bytes is { Length: > 0 } && now.Inode == last.Stamp?.Inode;
 
     private Seen Lost(Seen last, string failure, byte[]? bytes, FileVersion? stamp)
     {

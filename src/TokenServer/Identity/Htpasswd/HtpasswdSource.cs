@@ -45,7 +45,8 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
     }
 
     /// <inheritdoc/>
-    public async ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken)
+    public async ValueTask<SignInOutcome> RefuseUnknownAsync(
+        Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken)
     {
         if (!TryContent(out var content, out var outage)) return outage;
         var (came, _) = await threads.VerifyAsync(by, password, content.DecoyFor(user), cancellationToken);
@@ -77,7 +78,9 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
     }
 
     private static SignInOutcome.Refused Alike(string account) =>
-        new($"the name differs only in letter case or spaces from the account '{account}' in htpasswd, and must be written as it stands there");
+        new(
+            $"the name differs only in letter case or spaces from the account '{account}' in htpasswd, and must be written as it stands "
+            + $"there");
 
     private static SignInOutcome.Unavailable Overloaded() => new(Busy, "more sign-ins are waiting than can be checked");
 

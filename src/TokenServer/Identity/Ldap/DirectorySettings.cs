@@ -41,10 +41,14 @@ internal sealed class DirectorySettings
 
     /// <summary>What somebody typed, without the domain in front of it.</summary>
     public string WithoutDomain(string typed) =>
-        Options.Domain is { } domain && typed.Length > domain.Length + 1 && typed[domain.Length] == '\\' && typed.StartsWith(domain, StringComparison.OrdinalIgnoreCase) ? typed[(domain.Length + 1)..] : typed;
+        Options.Domain is { } domain
+        && typed.Length > domain.Length + 1
+        && typed[domain.Length] == '\\'
+        && typed.StartsWith(domain, StringComparison.OrdinalIgnoreCase) ? typed[(domain.Length + 1)..] : typed;
 
     /// <summary>Whether a group lies where bare names count. Elsewhere others may make groups, and name them as they like.</summary>
-    public bool IsInGroupsBase(string dn) => groupsBase is not null && DistinguishedName.TryParse(dn, out var name) && name!.IsWithin(groupsBase);
+    public bool IsInGroupsBase(string dn) =>
+        groupsBase is not null && DistinguishedName.TryParse(dn, out var name) && name!.IsWithin(groupsBase);
 
     /// <summary>Checks the directories of a configuration.</summary>
     /// <exception cref="OperatorException">Something does not fit together; every problem is named.</exception>
@@ -63,8 +67,18 @@ internal sealed class DirectorySettings
             }
 
             problems.AddRange(Problems(options, servers).Select(p => $"{key}.{p}"));
-            if (directories.Take(i).Any(d => d.Name == options.Name)) problems.Add($"{key}.name: another directory is named '{options.Name}' too");
-            if (options.UserDnTemplate is not null && i < directories.Count - 1) problems.Add($"{key}.userDnTemplate: such a directory cannot tell an unknown account from a wrong password, so it must be the last one");
+            if (directories.Take(i).Any(d => d.Name == options.Name))
+            {
+                problems.Add($"{key}.name: another directory is named '{options.Name}' too");
+            }
+
+            if (options.UserDnTemplate is not null && i < directories.Count - 1)
+            {
+                problems.Add(
+                    $"{key}.userDnTemplate: such a directory cannot tell an unknown account from a wrong password, so it must be the last "
+                    + $"one");
+            }
+
             settings.Add(new DirectorySettings(options, servers));
         }
 
@@ -75,32 +89,72 @@ internal sealed class DirectorySettings
     {
         foreach (var server in servers)
         {
-            if (server.Security == ServerSecurity.Plain && !server.IsLoopback && !options.AllowPlaintext) yield return $"servers: {server} would carry passwords readable over the network: use ldaps://, set startTls: true, or allow it with allowPlaintext: true";
+            if (server.Security == ServerSecurity.Plain && !server.IsLoopback && !options.AllowPlaintext)
+            {
+                yield return $"servers: {server} would carry passwords readable over the network: use ldaps://, set startTls: true, or "
+                    + $"allow it with allowPlaintext: true";
+            }
         }
 
-        if (options.StartTls && servers.TrueForAll(s => s.Security == ServerSecurity.Tls)) yield return "startTls: no server is ldap://, so there is nothing to start it on";
-        if (options.StartTls && options.AllowPlaintext) yield return "allowPlaintext: with startTls nothing is ever sent in plain text; remove one of the two";
-        if (options.CaFile is { } file && !File.Exists(file)) yield return $"caFile: the file {file} is missing";
-        if (options.CaFile is not null && servers.TrueForAll(s => s.Security == ServerSecurity.Plain)) yield return "caFile: no server is spoken to by TLS";
+        if (options.StartTls && servers.TrueForAll(s => s.Security == ServerSecurity.Tls))
+        {
+            yield return "startTls: no server is ldap://, so there is nothing to start it on";
+        }
 
-        string[] ways = [.. new[] { options.BindDn is null ? null : "bindDn", options.AnonymousSearch ? "anonymousSearch" : null, options.UserDnTemplate is null ? null : "userDnTemplate" }.OfType<string>()];
+        if (options.StartTls && options.AllowPlaintext)
+        {
+            yield return "allowPlaintext: with startTls nothing is ever sent in plain text; remove one of the two";
+        }
+
+        if (options.CaFile is { } file && !File.Exists(file)) yield return $"caFile: the file {file} is missing";
+        if (options.CaFile is not null && servers.TrueForAll(s => s.Security == ServerSecurity.Plain))
+        {
+            yield return "caFile: no server is spoken to by TLS";
+        }
+
+        string[] ways = [
+            .. new[] { options.BindDn is null ? null : "bindDn", options.AnonymousSearch
+                ? "anonymousSearch"
+                : null, options.UserDnTemplate is null ? null : "userDnTemplate" }.OfType<string>()];
         if (ways.Length == 0) yield return "bindDn: one of bindDn, anonymousSearch and userDnTemplate must say how accounts are found";
         if (ways.Length > 1) yield return $"{ways[1]}: it excludes {ways[0]}";
         if (options.BindDn is not null && options.BindPasswordFile is null) yield return "bindPasswordFile: is required with bindDn";
-        if (options.BindDn is null && options.BindPasswordFile is not null) yield return "bindPasswordFile: has no bindDn that it could be the password of";
+        if (options.BindDn is null && options.BindPasswordFile is not null)
+        {
+            yield return "bindPasswordFile: has no bindDn that it could be the password of";
+        }
+
         if (options.UserDnTemplate is null && options.BaseDn is null) yield return "baseDn: is required, except with userDnTemplate";
         foreach (var problem in GroupProblems(options)) yield return problem;
         if (options.Timeouts.SignIn < options.Timeouts.Connect) yield return "timeouts.signIn: must not be shorter than timeouts.connect";
-        if (options.OutageGrace > TimeSpan.Zero && options.OutageGrace < options.RememberFor) yield return "outageGrace: must be longer than rememberFor, or it would never begin";
+        if (options.OutageGrace > TimeSpan.Zero && options.OutageGrace < options.RememberFor)
+        {
+            yield return "outageGrace: must be longer than rememberFor, or it would never begin";
+        }
     }
 
     private static IEnumerable<string> GroupProblems(LdapDirectoryOptions options)
     {
         var groups = options.Groups;
-        if (groups.Via == "none" && (options.AllowGroups.Count > 0 || options.DenyGroups.Count > 0)) yield return "groups.via: allowGroups and denyGroups need groups";
-        if (groups.Via != "none" && groups.BaseDn is null) yield return $"groups.baseDn: is required with groups.via: a bare group name in a policy means groups below it only, because whoever may create groups elsewhere could give one the same name. Set it to where only administrators create groups, such as ou=groups,dc=example,dc=com{(options.BaseDn is null ? "" : $" ({options.BaseDn} searches as before)")}";
-        if (groups.Via is "none" or "memberOf" && groups.Filter is not null) yield return $"groups.filter: groups are not searched with via: {groups.Via}";
-        foreach (var (key, name) in options.AllowGroups.Select(g => ("allowGroups", g)).Concat(options.DenyGroups.Select(g => ("denyGroups", g))))
+        if (groups.Via == "none" && (options.AllowGroups.Count > 0 || options.DenyGroups.Count > 0))
+        {
+            yield return "groups.via: allowGroups and denyGroups need groups";
+        }
+
+        if (groups.Via != "none" && groups.BaseDn is null)
+        {
+            yield return $"groups.baseDn: is required with groups.via: a bare group name in a policy means groups below it only, because "
+                + $"whoever may create groups elsewhere could give one the same name. Set it to where only administrators create groups, "
+                + $"such as ou=groups,dc=example,dc=com{(options.BaseDn is null ? "" : $" ({options.BaseDn} searches as before)")}";
+        }
+
+        if (groups.Via is "none" or "memberOf" && groups.Filter is not null)
+        {
+            yield return $"groups.filter: groups are not searched with via: {groups.Via}";
+        }
+
+        foreach (var (key, name) in options.AllowGroups.Select(g => ("allowGroups", g))
+            .Concat(options.DenyGroups.Select(g => ("denyGroups", g))))
         {
             if (GroupName.Problem(name) is { } problem) yield return $"{key}: '{name}': {problem}";
         }

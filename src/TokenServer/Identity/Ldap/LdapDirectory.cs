@@ -30,7 +30,8 @@ internal sealed class LdapDirectory
     private readonly ILogger log;
     private readonly HeldAccounts? held;
 
-    public LdapDirectory(DirectorySettings settings, VerifiedCredentials verified, TimeProvider time, ILogger log, HeldAccounts? held = null)
+    public LdapDirectory(
+        DirectorySettings settings, VerifiedCredentials verified, TimeProvider time, ILogger log, HeldAccounts? held = null)
     {
         (this.settings, this.verified, this.time, this.log, this.held) = (settings, verified, time, log, held);
         groups = new GroupReader(settings);
@@ -42,11 +43,20 @@ internal sealed class LdapDirectory
     public SignInOutcome SignIn(DirectorySession session, Deadline deadline, string user, string password)
     {
         if (settings.BindsDirectly) return SignInDirectly(session, deadline, user, password);
-        if (FindOne(session, deadline, accounts.ByTyped(user), user, out var entry) is { } outcome) return outcome is SignInOutcome.Refused ? BindForNobody(outcome) : outcome;
+        if (FindOne(session, deadline, accounts.ByTyped(user), user, out var entry) is { } outcome)
+        {
+            return outcome is SignInOutcome.Refused ? BindForNobody(outcome) : outcome;
+        }
+
         if (Refusal(entry!, session, deadline, out var obstacles) is { } refusal) return BindForNobody(refusal);
 
         var name = accounts.Name(entry!, out var account) is null ? account : user;
-        var checkedPassword = Guarded(user, password, name, entry!.Dn, () => session.Run(deadline, c => Bind(c, entry.Dn, password, entry.Kind == DirectoryKind.ActiveDirectory || entry.Value("userAccountControl") is not null)), refused => BindForNobody(refused), obstacles);
+        var checkedPassword = Guarded(
+            user, password, name, entry!.Dn,
+            () => session.Run(
+                deadline, c => Bind(
+                    c, entry.Dn, password, entry.Kind == DirectoryKind.ActiveDirectory || entry.Value("userAccountControl") is not null)),
+                    refused => BindForNobody(refused), obstacles);
         return checkedPassword ?? Admit(entry, question => session.Run(deadline, c => c.Search(question)));
 
         // Who is refused without a bind waits for one all the same: time does not tell that the account exists.
@@ -64,10 +74,18 @@ internal sealed class LdapDirectory
         if (Refusal(entry!, session, deadline, out var obstacles) is { } refusal) return refusal;
         // Without a bind the entry is all there is to go by.
         if (obstacles is [var obstacle, ..]) return new SignInOutcome.Refused(obstacle.Reason);
-        if (settings.Options.EndGrantsOnPasswordChange && PasswordSet.Of(entry!) is null) return new SignInOutcome.Refused($"cannot tell whether the password was changed (endGrantsOnPasswordChange): none of {string.Join(", ", PasswordSet.Attributes)} can be read");
+        if (settings.Options.EndGrantsOnPasswordChange && PasswordSet.Of(entry!) is null)
+        {
+            return new SignInOutcome.Refused(
+                $"cannot tell whether the password was changed (endGrantsOnPasswordChange): none of "
+                + $"{string.Join(", ", PasswordSet.Attributes)} can be read");
+        }
+
         var hidden = AccountState.Hidden(entry!, Search);
         var found = Admit(entry!, Search);
-        return hidden.Count > 0 && found is SignInOutcome.SignedIn who ? who with { RefreshFor = settings.Options.RefreshWithoutState } : found;
+        return hidden.Count > 0 && found is SignInOutcome.SignedIn who
+            ? who with { RefreshFor = settings.Options.RefreshWithoutState }
+            : found;
 
         SearchAnswer Search(SearchQuestion question) => session.Run(deadline, c => c.Search(question));
     }
@@ -80,7 +98,8 @@ internal sealed class LdapDirectory
 
         // Also an entry whose name cannot be read is one that bears it.
         IReadOnlyList<string> Search(SearchQuestion question) =>
-            [.. session.Run(deadline, c => c.Search(question with { Limit = MaxNames })).Entries.Select(e => accounts.Name(e, out var account) is null ? account : name)];
+            [.. session.Run(deadline, c => c.Search(question with { Limit = MaxNames })).Entries.Select(
+                e => accounts.Name(e, out var account) is null ? account : name)];
     }
 
     /// <summary>Forgets the wrong passwords of an account that were passed on.</summary>
@@ -88,15 +107,19 @@ internal sealed class LdapDirectory
     {
         IEnumerable<string> names = settings.BindsDirectly
             ? [DnTemplate.Name(settings.Options.UserDnTemplate!, settings.WithoutDomain(account))]
-            : ((SearchQuestion[])[accounts.ByAccount(account), accounts.ByTyped(account)]).SelectMany(q => session.Run(deadline, c => c.Search(q)).Entries).Select(e => e.Dn);
+            : ((SearchQuestion[])[accounts.ByAccount(account), accounts.ByTyped(account)]).SelectMany(
+                q => session.Run(deadline, c => c.Search(q)).Entries).Select(e => e.Dn);
         foreach (var dn in names) budget.Clear(DistinguishedName.Key(dn));
     }
 
-    /// <summary>Does for nobody what is done for a wrong password, once the account was looked for. No password is sent but a random one.</summary>
+    /// <summary>
+    /// Does for nobody what is done for a wrong password, once the account was looked for. No password is sent but a random one.
+    /// </summary>
     public SignInOutcome RefuseUnknown(DirectorySession session, Deadline deadline, string user)
     {
         if (settings.BindsDirectly) return Unknown;
-        session.Run(deadline, c => c.Bind($"cn={DistinguishedName.Escape(user)},cn=no-such-account,{settings.Options.BaseDn}", NobodysPassword()));
+        session.Run(
+            deadline, c => c.Bind($"cn={DistinguishedName.Escape(user)},cn=no-such-account,{settings.Options.BaseDn}", NobodysPassword()));
         return Unknown;
     }
 
@@ -105,7 +128,9 @@ internal sealed class LdapDirectory
     {
         if (settings.BindsDirectly)
         {
-            session.Run(deadline, c => c.Bind(DnTemplate.Name(settings.Options.UserDnTemplate!, RandomNumberGenerator.GetHexString(16)), NobodysPassword()));
+            session.Run(
+                deadline, c => c.Bind(
+                    DnTemplate.Name(settings.Options.UserDnTemplate!, RandomNumberGenerator.GetHexString(16)), NobodysPassword()));
             return Unknown;
         }
 
@@ -129,7 +154,8 @@ internal sealed class LdapDirectory
         catch (SearchRefusedException e)
         {
             // Any other refusal is about what the account may read.
-            return answer with { IsForChangeOnly = e.Code == ResultCodes.UnwillingToPerform || e.Message.Contains("restricted to bind", StringComparison.OrdinalIgnoreCase) };
+            return answer with { IsForChangeOnly = e.Code == ResultCodes.UnwillingToPerform
+                || e.Message.Contains("restricted to bind", StringComparison.OrdinalIgnoreCase) };
         }
     }
 
@@ -141,10 +167,20 @@ internal sealed class LdapDirectory
         return session.Run(deadline, c =>
         {
             // The entry can be read, and the groups found, only as the account itself.
-            if (Guarded(user, password, user, dn, () => Bind(c, dn, password, isActiveDirectory: false), BindForNobody, []) is { } outcome) return outcome;
-            if (c.SearchAsAccount(accounts.ByName(dn)).Entries is not [var entry]) return new SignInOutcome.Refused($"{dn} may not read its own entry");
+            if (Guarded(user, password, user, dn, () => Bind(c, dn, password, isActiveDirectory: false), BindForNobody, []) is { } outcome)
+            {
+                return outcome;
+            }
+
+            if (c.SearchAsAccount(accounts.ByName(dn)).Entries is not [var entry])
+            {
+                return new SignInOutcome.Refused($"{dn} may not read its own entry");
+            }
+
             if (accounts.Refusal(dn) is { } question && c.SearchAsAccount(question).Entries.Count > 0) return RefusedByFilter(dn);
-            return AccountState.Read(entry, time.GetUtcNow()) is [{ IsCertain: true } obstacle, ..] ? new SignInOutcome.Refused(obstacle.Reason) : Admit(entry, c.SearchAsAccount);
+            return AccountState.Read(entry, time.GetUtcNow()) is [{ IsCertain: true } obstacle, ..]
+                ? new SignInOutcome.Refused(obstacle.Reason)
+                : Admit(entry, c.SearchAsAccount);
 
             SignInOutcome BindForNobody(SignInOutcome refused)
             {
@@ -154,7 +190,8 @@ internal sealed class LdapDirectory
         });
     }
 
-    private SignInOutcome? FindOne(DirectorySession session, Deadline deadline, SearchQuestion question, string typed, out DirectoryEntry? entry)
+    private SignInOutcome? FindOne(
+        DirectorySession session, Deadline deadline, SearchQuestion question, string typed, out DirectoryEntry? entry)
     {
         entry = null;
         var answer = session.Run(deadline, c => c.Search(question));
@@ -166,27 +203,40 @@ internal sealed class LdapDirectory
         return new SignInOutcome.Refused(problem);
     }
 
-    private SignInOutcome.Refused? Refusal(DirectoryEntry entry, DirectorySession session, Deadline deadline, out IReadOnlyList<AccountObstacle> obstacles)
+    private SignInOutcome.Refused? Refusal(
+        DirectoryEntry entry, DirectorySession session, Deadline deadline, out IReadOnlyList<AccountObstacle> obstacles)
     {
         obstacles = AccountState.Read(entry, time.GetUtcNow());
         if (obstacles is [{ IsCertain: true } obstacle, ..]) return new SignInOutcome.Refused(obstacle.Reason);
-        if (accounts.Refusal(entry.Dn) is { } question && session.Run(deadline, c => c.Search(question)).Entries.Count > 0) return RefusedByFilter(entry.Dn);
+        if (accounts.Refusal(entry.Dn) is { } question && session.Run(deadline, c => c.Search(question)).Entries.Count > 0)
+        {
+            return RefusedByFilter(entry.Dn);
+        }
+
         return null;
     }
 
     private static SignInOutcome.Refused RefusedByFilter(string dn) => new($"{dn} meets one of the filters of refuseWhen");
 
-    /// <summary>Binds within the budget of wrong passwords. A password that was right lately is worth a bind however many others are guessed.</summary>
+    /// <summary>
+    /// Binds within the budget of wrong passwords. A password that was right lately is worth a bind however many others are guessed.
+    /// </summary>
     /// <returns>Null when the password is right.</returns>
-    private SignInOutcome? Guarded(string user, string password, string name, string dn, Func<BindAnswer> bind, Func<SignInOutcome, SignInOutcome> unasked, IReadOnlyList<AccountObstacle> obstacles)
+    private SignInOutcome? Guarded(
+        string user, string password, string name, string dn, Func<BindAnswer> bind, Func<SignInOutcome, SignInOutcome> unasked,
+        IReadOnlyList<AccountObstacle> obstacles)
     {
         var account = DistinguishedName.Key(dn);
         var lockout = settings.Options.Lockout;
         var isTaken = budget.TryTake(account, out var wait, out var isLast);
         if (!isTaken && verified.Find(user, password, out _) is null)
         {
-            var reason = string.Create(CultureInfo.InvariantCulture, $"{lockout.Failures} wrong passwords within {lockout.Within}: the directory is not asked again for {wait.TotalSeconds:0} s, so that it does not lock {dn}");
-            held?.Add(name, wait, $"{lockout.Failures} wrong passwords within {lockout.Within} were passed on to the directory {settings.Name}");
+            var reason = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{lockout.Failures} wrong passwords within {lockout.Within}: the directory is not asked again for "
+                + $"{wait.TotalSeconds:0} s, so that it does not lock {dn}");
+            held?.Add(
+                name, wait, $"{lockout.Failures} wrong passwords within {lockout.Within} were passed on to the directory {settings.Name}");
             return unasked(new SignInOutcome.Refused(reason));
         }
 
@@ -198,7 +248,11 @@ internal sealed class LdapDirectory
         }
 
         verified.Remove(user, password);
-        if (outcome is SignInOutcome.WrongPassword && isTaken && isLast) LdapLog.ShieldUp(log, settings.Name, LogText.Clean(dn), lockout.Failures, lockout.Within);
+        if (outcome is SignInOutcome.WrongPassword && isTaken && isLast)
+        {
+            LdapLog.ShieldUp(log, settings.Name, LogText.Clean(dn), lockout.Failures, lockout.Within);
+        }
+
         return outcome;
 
         SignInOutcome? Ask()
@@ -235,6 +289,9 @@ internal sealed class LdapDirectory
 
         var found = groups.Read(entry, entry.Value(settings.Options.AccountAttribute)!, search);
         if (Admission.ReasonToRefuse(settings, found) is { } bar) return new SignInOutcome.Refused(bar);
-        return new SignInOutcome.SignedIn(account, [.. found.Groups.SelectMany(g => g.Spellings()).Distinct(StringComparer.OrdinalIgnoreCase)], Policies.Subjects.SignIn.Ldap) { RememberFor = settings.Options.RememberFor, IgnoresCase = true, Origin = accounts.Origin(entry) };
+        return new SignInOutcome.SignedIn(
+            account, [.. found.Groups.SelectMany(g => g.Spellings()).Distinct(StringComparer.OrdinalIgnoreCase)],
+            Policies.Subjects.SignIn.Ldap) { RememberFor = settings.Options.RememberFor, IgnoresCase = true,
+                Origin = accounts.Origin(entry) };
     }
 }

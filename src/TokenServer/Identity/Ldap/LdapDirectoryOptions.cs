@@ -40,7 +40,9 @@ internal sealed class LdapDirectoryOptions
     /// <summary>Whether it is searched without an account.</summary>
     public bool AnonymousSearch { get; set; }
 
-    /// <summary>The distinguished name of every account, with <c>{account}</c> in it: accounts bind at once and search as themselves.</summary>
+    /// <summary>
+    /// The distinguished name of every account, with <c>{account}</c> in it: accounts bind at once and search as themselves.
+    /// </summary>
     [DistinguishedName(NeedsAccount = true)]
     public string? UserDnTemplate { get; set; }
 
@@ -56,7 +58,9 @@ internal sealed class LdapDirectoryOptions
     [SearchFilter(NeedsAccount = true)]
     public string UserFilter { get; set; } = "(uid={account})";
 
-    /// <summary>The short name of an Active Directory domain: people may type <c>DOMAIN\name</c>, and the part before the backslash is left out.</summary>
+    /// <summary>
+    /// The short name of an Active Directory domain: people may type <c>DOMAIN\name</c>, and the part before the backslash is left out.
+    /// </summary>
     [RegularExpression(@"[^\\@:/\s]{1,15}", ErrorMessage = "must be the short (NetBIOS) name of a domain, such as CORP")]
     public string? Domain { get; set; }
 
@@ -100,7 +104,10 @@ internal sealed class LdapDirectoryOptions
     [DurationRange("0s", "24h")]
     public TimeSpan OutageGrace { get; set; }
 
-    /// <summary>How long after a sign-in with the password refresh tokens are good where the directory does not show whether the account is disabled or locked.</summary>
+    /// <summary>
+    /// How long after a sign-in with the password refresh tokens are good where the directory does not show whether the account is
+    /// disabled or locked.
+    /// </summary>
     [DurationRange("0s", "365d")]
     public TimeSpan RefreshWithoutState { get; set; } = TimeSpan.FromHours(12);
 
@@ -171,7 +178,10 @@ internal sealed class LdapGroupsOptions
 /// <summary>What keeps guesses here from locking accounts there.</summary>
 internal sealed class LdapLockoutOptions
 {
-    /// <summary>How many wrong passwords of one account are passed on until the time has passed since the last; keep it below the directory's own threshold.</summary>
+    /// <summary>
+    /// How many wrong passwords of one account are passed on until the time has passed since the last; keep it below the directory's
+    /// own threshold.
+    /// </summary>
     [Range(1, 1000)]
     public int Failures { get; set; } = 3;
 

@@ -30,15 +30,21 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
     private readonly TokenMetrics? metrics;
     private long outageSignIns;
 
-    public LdapSource(DirectorySettings settings, IDirectoryConnector connector, TimeProvider time, ILogger<LdapSource> log, TokenMetrics? metrics = null, HeldAccounts? held = null)
+    public LdapSource(
+        DirectorySettings settings, IDirectoryConnector connector, TimeProvider time, ILogger<LdapSource> log, TokenMetrics? metrics = null,
+        HeldAccounts? held = null)
     {
         (this.settings, this.time, this.log, this.metrics) = (settings, time, log, metrics);
         verified = new VerifiedCredentials(time);
-        var kept = settings.Options.OutageGrace > settings.Options.RememberFor ? settings.Options.OutageGrace : settings.Options.RememberFor;
+        var kept = settings.Options.OutageGrace > settings.Options.RememberFor
+            ? settings.Options.OutageGrace
+            : settings.Options.RememberFor;
         found = new TtlMap<string, SignInOutcome.SignedIn>(RememberedAccounts, kept, time);
         directory = new LdapDirectory(settings, verified, time, log, held);
         servers = new ServerGroup(settings, time, log);
-        threads = new BoundedThreads<DirectorySession>($"ldap {settings.Name}", settings.Options.Connections, settings.Options.QueueLength, () => new DirectorySession(settings, servers, connector, time, log));
+        threads = new BoundedThreads<DirectorySession>(
+            $"ldap {settings.Name}", settings.Options.Connections, settings.Options.QueueLength,
+            () => new DirectorySession(settings, servers, connector, time, log));
     }
 
     /// <inheritdoc/>
@@ -94,17 +100,28 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) =>
-        AskAsync(by, (session, deadline) => wasAsked ? directory.RefuseUnknown(session, deadline, user) : directory.PretendToAsk(session, deadline, user), cancellationToken);
+    public ValueTask<SignInOutcome> RefuseUnknownAsync(
+        Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) =>
+        AskAsync(
+            by, (session, deadline) => wasAsked
+            ? directory.RefuseUnknown(session, deadline, user)
+            : directory.PretendToAsk(session, deadline, user), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
     {
         var known = found.Find(account, out var age);
-        if (settings.BindsDirectly) return (age < settings.Options.RememberFor ? known : null) ?? (SignInOutcome)new SignInOutcome.Refused($"{OnlyByPassword}, and that was too long ago");
+        if (settings.BindsDirectly)
+        {
+            return (age < settings.Options.RememberFor ? known : null)
+                ?? (SignInOutcome)new SignInOutcome.Refused($"{OnlyByPassword}, and that was too long ago");
+        }
+
         if (known is not null && age < FoundFor) return known;
 
-        var outcome = await AskAsync(new Requester(ClientNetwork.Unknown, account), (session, deadline) => directory.Find(session, deadline, account), cancellationToken);
+        var outcome = await AskAsync(
+            new Requester(ClientNetwork.Unknown, account), (session, deadline) => directory.Find(session, deadline, account),
+            cancellationToken);
         if (outcome is SignInOutcome.SignedIn who) found.Set(account, who);
         if (outcome is SignInOutcome.Refused or SignInOutcome.UnknownAccount)
         {
@@ -112,14 +129,20 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
             verified.RemoveAll(account);
         }
 
-        return outcome is SignInOutcome.Unavailable && known is not null && age < settings.Options.OutageGrace ? Restricted(known, age) : outcome;
+        return outcome is SignInOutcome.Unavailable && known is not null && age < settings.Options.OutageGrace
+            ? Restricted(known, age)
+            : outcome;
     }
 
     /// <inheritdoc/>
     public async ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken)
     {
         // Such a directory is the last of its chain, so no other one's accounts are ever held against it.
-        if (settings.BindsDirectly) return new NamesFound([], new SignInOutcome.Unavailable(settings.Options.Timeouts.Retry, OnlyByPassword));
+        if (settings.BindsDirectly)
+        {
+            return new NamesFound([], new SignInOutcome.Unavailable(settings.Options.Timeouts.Retry, OnlyByPassword));
+        }
+
         IReadOnlyList<string> names = [];
         var outcome = await AskAsync(
             new Requester(ClientNetwork.Unknown, name),
@@ -148,7 +171,8 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
     /// <inheritdoc/>
     public void Dispose() => threads.Dispose();
 
-    private async ValueTask<SignInOutcome> AskAsync(Requester by, Func<DirectorySession, Deadline, SignInOutcome> ask, CancellationToken cancellationToken)
+    private async ValueTask<SignInOutcome> AskAsync(
+        Requester by, Func<DirectorySession, Deadline, SignInOutcome> ask, CancellationToken cancellationToken)
     {
         using var span = TokenTraces.Source.StartActivity("ask directory");
         span?.SetTag("authindex.directory", DirectoryName);
@@ -158,7 +182,8 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
         return outcome;
     }
 
-    private async ValueTask<SignInOutcome> AskInTurnAsync(Requester by, Func<DirectorySession, Deadline, SignInOutcome> ask, CancellationToken cancellationToken)
+    private async ValueTask<SignInOutcome> AskInTurnAsync(
+        Requester by, Func<DirectorySession, Deadline, SignInOutcome> ask, CancellationToken cancellationToken)
     {
         // Not even the queue is entered for a directory that is known to be away.
         if (servers.Servers.All(s => s.Remaining > TimeSpan.Zero)) return Unavailable(servers.Unavailable(null));
@@ -185,12 +210,19 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
         }
     }
 
-    private SignInOutcome.Unavailable Unavailable(DirectoryUnavailableException outage) => new(outage.RetryAfter, $"directory {settings.Name}: {outage.Message}");
+    private SignInOutcome.Unavailable Unavailable(DirectoryUnavailableException outage) =>
+        new(outage.RetryAfter, $"directory {settings.Name}: {outage.Message}");
 
     /// <summary>In an outage, what the same credentials gave when they were last right, for pulling only.</summary>
     private SignInOutcome.SignedIn? Grace(string user, string password)
     {
-        if (settings.Options.OutageGrace == TimeSpan.Zero || verified.Find(user, password, out var age) is not { } who || age >= settings.Options.OutageGrace) return null;
+        if (settings.Options.OutageGrace == TimeSpan.Zero
+            || verified.Find(user, password, out var age) is not { } who
+            || age >= settings.Options.OutageGrace)
+        {
+            return null;
+        }
+
         return Restricted(who, age);
     }
 
@@ -198,6 +230,7 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
     {
         Interlocked.Increment(ref outageSignIns);
         LdapLog.Grace(log, settings.Name, Hosting.LogText.Clean(who.Account), age);
-        return who with { RememberFor = GraceFor, PullOnly = $"the directory {settings.Name} does not answer; until it does, accounts that signed in lately can only pull" };
+        return who with { RememberFor = GraceFor,
+            PullOnly = $"the directory {settings.Name} does not answer; until it does, accounts that signed in lately can only pull" };
     }
 }

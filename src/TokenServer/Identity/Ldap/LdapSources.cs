@@ -10,12 +10,19 @@ namespace AuthIndex.TokenServer.Identity.Ldap;
 internal sealed class LdapSources : IDisposable
 {
     /// <summary>Makes them; none is asked yet, since a directory that is away must not keep the server from starting.</summary>
-    /// <exception cref="Hosting.OperatorException">The configuration is at fault, or something that only an operator can mend is missing.</exception>
-    public LdapSources(IReadOnlyList<LdapDirectoryOptions> directories, TimeProvider time, ILogger<LdapSource> log, TokenMetrics? metrics = null, HeldAccounts? held = null)
+    /// <exception cref="Hosting.OperatorException">The configuration is at fault, or something that only an operator can mend is
+    /// missing.</exception>
+    public LdapSources(
+        IReadOnlyList<LdapDirectoryOptions> directories, TimeProvider time, ILogger<LdapSource> log, TokenMetrics? metrics = null,
+        HeldAccounts? held = null)
     {
         var settings = DirectorySettings.Read(directories);
         if (settings.Count > 0) LibLdap.Demand();
-        foreach (var file in settings.Select(s => s.Options.BindPasswordFile).OfType<string>()) _ = SecretFile.Read(file, ServiceAccount.Password, ServiceAccount.Remedy);
+        foreach (var file in settings.Select(s => s.Options.BindPasswordFile).OfType<string>())
+        {
+            _ = SecretFile.Read(file, ServiceAccount.Password, ServiceAccount.Remedy);
+        }
+
         All = [.. settings.Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), time, log, metrics, held))];
     }
 

@@ -11,10 +11,12 @@ namespace AuthIndex.TokenServer.Identity.Ldap;
 internal sealed class ServerUrlsAttribute : ValidationAttribute
 {
     /// <inheritdoc/>
-    public override bool IsValid(object? value) => value is List<string> { Count: > 0 } urls && urls.All(u => DirectoryServer.TryParse(u, startTls: false, out _));
+    public override bool IsValid(object? value) =>
+        value is List<string> { Count: > 0 } urls && urls.All(u => DirectoryServer.TryParse(u, startTls: false, out _));
 
     /// <inheritdoc/>
-    public override string FormatErrorMessage(string name) => "must be a list of at least one URL ldaps://host[:port] or ldap://host[:port], without a path";
+    public override string FormatErrorMessage(string name) =>
+        "must be a list of at least one URL ldaps://host[:port] or ldap://host[:port], without a path";
 }
 
 /// <summary>Asks for a distinguished name.</summary>
@@ -26,11 +28,13 @@ internal sealed class DistinguishedNameAttribute : ValidationAttribute
 
     /// <inheritdoc/>
     public override bool IsValid(object? value) =>
-        value is not string text || (DistinguishedName.TryParse(text, out _) && (!NeedsAccount || text.Split(DnTemplate.Account).Length == 2));
+        value is not string text
+        || (DistinguishedName.TryParse(text, out _) && (!NeedsAccount || text.Split(DnTemplate.Account).Length == 2));
 
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) =>
-        $"must be a distinguished name such as {(NeedsAccount ? "uid={account},ou=people,dc=example,dc=com, with {account} in it once" : "ou=people,dc=example,dc=com")}";
+        $"must be a distinguished name such as "
+        + $"{(NeedsAccount ? "uid={account},ou=people,dc=example,dc=com, with {account} in it once" : "ou=people,dc=example,dc=com")}";
 }
 
 /// <summary>Asks for a name to bind with: a distinguished name, or what Active Directory takes in its place.</summary>
@@ -38,10 +42,13 @@ internal sealed class DistinguishedNameAttribute : ValidationAttribute
 internal sealed partial class BindNameAttribute : ValidationAttribute
 {
     /// <inheritdoc/>
-    public override bool IsValid(object? value) => value is not string text || DistinguishedName.TryParse(text, out _) || Other().IsMatch(text);
+    public override bool IsValid(object? value) =>
+        value is not string text || DistinguishedName.TryParse(text, out _) || Other().IsMatch(text);
 
     /// <inheritdoc/>
-    public override string FormatErrorMessage(string name) => @"must be a distinguished name such as cn=authindex,ou=services,dc=example,dc=com, or for Active Directory name@domain or DOMAIN\name";
+    public override string FormatErrorMessage(string name) =>
+        "must be a distinguished name such as cn=authindex,ou=services,dc=example,dc=com, "
+        + @"or for Active Directory name@domain or DOMAIN\name";
 
     [GeneratedRegex(@"^([^@\\=\s]+@[^@\\=\s]+|[^@\\=\s]+\\[^@\\=]+)$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Other();
@@ -64,7 +71,8 @@ internal sealed class SearchFilterAttribute : ValidationAttribute
 
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) =>
-        $"must be a whole search filter in parentheses, such as {(NeedsAccount ? "(&(objectClass=person)(uid={account})), with {account} in it" : "(objectClass=groupOfNames)")}";
+        $"must be a whole search filter in parentheses, such as "
+        + $"{(NeedsAccount ? "(&(objectClass=person)(uid={account})), with {account} in it" : "(objectClass=groupOfNames)")}";
 }
 
 /// <summary>Asks for the name of an attribute.</summary>

@@ -19,7 +19,8 @@ internal static class SharedNames
     /// <param name="directories">The directories.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public static async IAsyncEnumerable<SourceProblem> FindAsync(
-        string path, HtpasswdContent content, IReadOnlyList<LdapSource> directories, [EnumeratorCancellation] CancellationToken cancellationToken)
+        string path, HtpasswdContent content, IReadOnlyList<LdapSource> directories,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var directory in directories.Where(d => !d.BindsDirectly))
         {
@@ -34,11 +35,17 @@ internal static class SharedNames
 
                 if (found.Accounts is [var other, ..])
                 {
-                    yield return Warning($"'{account.Name}' is an account of htpasswd and '{other}' one of {directory.Title}: that of the directory cannot sign in; give one of them another name, and end tokens that were given to the wrong one (tokens revoke --account)");
+                    yield return Warning(
+                        $"'{account.Name}' is an account of htpasswd and '{other}' one of {directory.Title}: that of the directory cannot "
+                        + $"sign in; give one of them another name, and end tokens that were given to the wrong one (tokens revoke "
+                        + $"--account)");
                 }
             }
 
-            if (content.Count > MaxAsked) yield return Warning($"only the first {MaxAsked} of {content.Count} accounts were looked up in {directory.Title}");
+            if (content.Count > MaxAsked)
+            {
+                yield return Warning($"only the first {MaxAsked} of {content.Count} accounts were looked up in {directory.Title}");
+            }
         }
 
         // Of the file, not of a line: lines of this file hold hashes, and problems are shown with their line.

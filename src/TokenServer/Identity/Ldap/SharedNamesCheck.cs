@@ -9,7 +9,8 @@ namespace AuthIndex.TokenServer.Identity.Ldap;
 /// Warns once after the start of accounts that htpasswd and a directory both have. It asks over connections of its own, so that an
 /// outage it meets keeps nobody from signing in.
 /// </summary>
-internal sealed partial class SharedNamesCheck(TokenServerOptions options, HtpasswdFile htpasswd, BackgroundLoops loops, ILogger<SharedNamesCheck> log)
+internal sealed partial class SharedNamesCheck(
+    TokenServerOptions options, HtpasswdFile htpasswd, BackgroundLoops loops, ILogger<SharedNamesCheck> log)
     : BackgroundLoop("sharedNames", loops)
 {
     private bool isDone;
@@ -25,7 +26,10 @@ internal sealed partial class SharedNamesCheck(TokenServerOptions options, Htpas
         try
         {
             using var directories = new LdapSources(options.Ldap, Clock, NullLogger<LdapSource>.Instance);
-            await foreach (var problem in SharedNames.FindAsync(options.HtpasswdPath, content, directories.All, stoppingToken)) LogShared(log, LogText.Clean(problem.ToString()));
+            await foreach (var problem in SharedNames.FindAsync(options.HtpasswdPath, content, directories.All, stoppingToken))
+            {
+                LogShared(log, LogText.Clean(problem.ToString()));
+            }
         }
         catch (Exception e) when (!stoppingToken.IsCancellationRequested)
         {

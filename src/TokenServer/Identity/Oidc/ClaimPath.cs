@@ -14,7 +14,8 @@ internal sealed class ClaimPath
     private ClaimPath(string text)
     {
         Text = text;
-        names = [.. text.Split('/').Select(n => n.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal))];
+        names = [
+            .. text.Split('/').Select(n => n.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal))];
     }
 
     /// <summary>The path as it was written.</summary>

@@ -5,7 +5,10 @@ using AuthIndex.Hosting;
 
 namespace AuthIndex.TokenServer.Identity.Oidc;
 
-/// <summary>What a claim must be: a text or a truth value that one of the patterns matches, <c>*</c> within one segment of a path, <c>**</c> across.</summary>
+/// <summary>
+/// What a claim must be: a text or a truth value that one of the patterns matches, <c>*</c> within one segment of a path, <c>**</c>
+/// across.
+/// </summary>
 internal sealed class ClaimRequirement
 {
     private readonly ClaimPath claim;
@@ -24,7 +27,9 @@ internal sealed class ClaimRequirement
         if (claim.Find(claims) is not { } found) return $"the claim {claim.Text} is missing";
         var text = found.ValueKind switch { JsonValueKind.True => "true", JsonValueKind.False => "false", _ => ClaimPath.TextOf(found) };
         if (text is null) return $"the claim {claim.Text} is no text";
-        return patterns.Exists(p => p.IsMatch(text)) ? null : $"the claim {claim.Text} is '{LogText.Clean(text)}', which is not what is required";
+        return patterns.Exists(p => p.IsMatch(text))
+            ? null
+            : $"the claim {claim.Text} is '{LogText.Clean(text)}', which is not what is required";
     }
 
     private static Regex ToRegex(string pattern)
@@ -45,6 +50,7 @@ internal sealed class ClaimRequirement
         }
 
         // Takes time in proportion to the claim's length, whatever the pattern.
-        return new Regex(regex.Append(@"\z").ToString(), RegexOptions.NonBacktracking | RegexOptions.Singleline | RegexOptions.CultureInvariant);
+        return new Regex(
+            regex.Append(@"\z").ToString(), RegexOptions.NonBacktracking | RegexOptions.Singleline | RegexOptions.CultureInvariant);
     }
 }

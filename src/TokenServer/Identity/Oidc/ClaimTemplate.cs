@@ -30,7 +30,8 @@ internal sealed class ClaimTemplate
     {
         var (pieces, read) = (text.Split('{'), new List<Part>());
         problem = pieces.Length == 1 ? "it has no claim in braces"
-            : NameProblem(pieces[0] + "x") is not null || pieces[0].Contains('}', StringComparison.Ordinal) ? "it begins with what no name can begin with"
+            : NameProblem(pieces[0] + "x") is not null || pieces[0].Contains('}', StringComparison.Ordinal)
+            ? "it begins with what no name can begin with"
             : null;
         for (var i = 1; i < pieces.Length && problem is null; i++)
         {

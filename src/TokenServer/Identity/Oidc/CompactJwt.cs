@@ -13,7 +13,8 @@ internal sealed record CompactJwt(JsonElement Header, JsonElement Claims)
     public const int MaxLength = 16 * 1024;
 
     private static readonly JsonDocumentOptions StrictJson = new() { AllowDuplicateProperties = false, MaxDepth = 16 };
-    private static readonly SearchValues<char> Characters = SearchValues.Create(".ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+    private static readonly SearchValues<char> Characters = SearchValues.Create(
+        ".ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
     /// <summary>
     /// Whether a text has a JWT's form, good or not: three parts of base64url of which the first is a JSON object by its braces. Such a

@@ -57,13 +57,17 @@ internal sealed class IssuerKeys : IDisposable
     /// <summary>What is wrong with the keys, for readiness; null when all is well.</summary>
     public string? Problem =>
         received.IsTooOld ? "its keys were not confirmed for too long and are not trusted any more"
-        : Failure is not null ? Any ? "its keys cannot be had, as the log says; those known before are in force" : "its keys are not known yet, as the log says"
+        : Failure is not null ? Any
+        ? "its keys cannot be had, as the log says; those known before are in force"
+        : "its keys are not known yet, as the log says"
         : !Any ? "it has withdrawn all its keys"
-        : received.CopyProblem is not null ? "its keys cannot be kept on disk, as the log says; after a restart they have to be fetched first"
+        : received.CopyProblem is not null
+        ? "its keys cannot be kept on disk, as the log says; after a restart they have to be fetched first"
         : null;
 
     /// <summary>The key of a name, or null; may ask the issuer when it is new.</summary>
-    public ValueTask<SecurityKey?> FindAsync(string keyId, CancellationToken cancellationToken) => follower.FindAsync(keyId, cancellationToken);
+    public ValueTask<SecurityKey?> FindAsync(string keyId, CancellationToken cancellationToken) =>
+        follower.FindAsync(keyId, cancellationToken);
 
     /// <summary>Reads the keys anew if it is time to.</summary>
     public async Task LookAsync(CancellationToken cancellationToken)
@@ -104,19 +108,29 @@ internal sealed class IssuerKeys : IDisposable
 
         // OpenID Connect Discovery section 4.1: a stroke at the issuer's end is not doubled.
         var discovery = new Uri(options.Issuer!.TrimEnd('/') + "/.well-known/openid-configuration");
-        using var document = JsonDocument.Parse(await GetAsync(discovery, isConfigured: true, cancellationToken), new JsonDocumentOptions { AllowDuplicateProperties = false });
-        if (Member(document, "issuer") != options.Issuer) throw new FormatException($"{discovery} is the document of another issuer"); // section 4.3
-        if (!Uri.TryCreate(Member(document, "jwks_uri"), UriKind.Absolute, out var url) || !KeysUrlAttribute.IsSafe(url)) throw new FormatException($"the jwks_uri in {discovery} is no URL beginning with https://");
-        return await GetAsync(url, url.Host == discovery.Host && url.Port == discovery.Port && url.Scheme == discovery.Scheme, cancellationToken);
+        using var document = JsonDocument.Parse(
+            await GetAsync(discovery, isConfigured: true, cancellationToken), new JsonDocumentOptions { AllowDuplicateProperties = false });
+        // section 4.3
+        if (Member(document, "issuer") != options.Issuer) throw new FormatException($"{discovery} is the document of another issuer");
+        if (!Uri.TryCreate(Member(document, "jwks_uri"), UriKind.Absolute, out var url) || !KeysUrlAttribute.IsSafe(url))
+        {
+            throw new FormatException($"the jwks_uri in {discovery} is no URL beginning with https://");
+        }
+
+        return await GetAsync(
+            url, url.Host == discovery.Host && url.Port == discovery.Port && url.Scheme == discovery.Scheme, cancellationToken);
     }
 
-    /// <summary>Asks for a document, with the bearer token only where the configuration leads: a document must not send it elsewhere.</summary>
+    /// <summary>
+    /// Asks for a document, with the bearer token only where the configuration leads: a document must not send it elsewhere.
+    /// </summary>
     private async Task<byte[]> GetAsync(Uri url, bool isConfigured, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, url);
         if (isConfigured && options.BearerTokenFile is { } token)
         {
-            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(token, cancellationToken)).Trim());
+            request.Headers.Authorization = new AuthenticationHeaderValue(
+                "Bearer", (await File.ReadAllTextAsync(token, cancellationToken)).Trim());
         }
 
         using var response = await http.SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
@@ -125,5 +139,7 @@ internal sealed class IssuerKeys : IDisposable
     }
 
     private static string? Member(JsonDocument document, string name) =>
-        document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty(name, out var member) ? ClaimPath.TextOf(member) : null;
+        document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty(name, out var member)
+        ? ClaimPath.TextOf(member)
+        : null;
 }

@@ -54,7 +54,9 @@ internal sealed class OidcIssuer : IDisposable
         if (await Keys.FindAsync(keyId, cancellationToken) is not { } key)
         {
             return Keys.Failure is { } failure
-                ? new SignInOutcome.Unavailable(KeyFollower.Pause, $"oidc {Name}: the key of the token is not known, and the issuer's keys cannot be had: {LogText.Clean(failure)}")
+                ? new SignInOutcome.Unavailable(
+                    KeyFollower.Pause,
+                    $"oidc {Name}: the key of the token is not known, and the issuer's keys cannot be had: {LogText.Clean(failure)}")
                 : Refuse($"the issuer has no key '{LogText.Clean(keyId)}'");
         }
 
@@ -93,11 +95,17 @@ internal sealed class OidcIssuer : IDisposable
         };
     }
 
-    /// <summary>Null when the header is acceptable. Keys that a token brings along or points to (jwk, x5c, jku, x5u) are never looked at.</summary>
+    /// <summary>
+    /// Null when the header is acceptable. Keys that a token brings along or points to (jwk, x5c, jku, x5u) are never looked at.
+    /// </summary>
     private string? ReadHeader(JsonElement header, out string algorithm, out string keyId)
     {
         (algorithm, keyId) = (Text(header, "alg") ?? "", Text(header, "kid") ?? "");
-        if (!options.Algorithms.Contains(algorithm, StringComparer.Ordinal)) return $"its algorithm is '{LogText.Clean(algorithm)}', not {string.Join(" or ", options.Algorithms)}";
+        if (!options.Algorithms.Contains(algorithm, StringComparer.Ordinal))
+        {
+            return $"its algorithm is '{LogText.Clean(algorithm)}', not {string.Join(" or ", options.Algorithms)}";
+        }
+
         if (header.TryGetProperty("crit", out _) || header.TryGetProperty("zip", out _)) return "its header demands an extension";
         return keyId.Length == 0 ? "it names no key" : null;
     }
@@ -127,9 +135,12 @@ internal sealed class OidcIssuer : IDisposable
     private SignInOutcome.Refused Refuse(string reason) => OidcSource.Refuse($"oidc {Name}: {reason}");
 
     private static ClaimTemplate Template(string text, bool ofGroups) =>
-        ClaimTemplate.TryParse(text, ofGroups, out var template, out var problem) ? template : throw new OperatorException($"tokenServer.oidc: '{text}': {problem}");
+        ClaimTemplate.TryParse(text, ofGroups, out var template, out var problem)
+        ? template
+        : throw new OperatorException($"tokenServer.oidc: '{text}': {problem}");
 
-    private static string? Text(JsonElement header, string member) => header.TryGetProperty(member, out var value) ? ClaimPath.TextOf(value) : null;
+    private static string? Text(JsonElement header, string member) =>
+        header.TryGetProperty(member, out var value) ? ClaimPath.TextOf(value) : null;
 
     private static bool TryTime(JsonElement claims, string name, out DateTimeOffset at)
     {

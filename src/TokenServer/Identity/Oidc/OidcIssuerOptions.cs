@@ -61,7 +61,9 @@ internal sealed class OidcIssuerOptions
     [DurationRange("0s", "5m")]
     public TimeSpan Leeway { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How much longer than the token it stands for a registry's token may last; its own lifetime is the bound in any case.</summary>
+    /// <summary>
+    /// How much longer than the token it stands for a registry's token may last; its own lifetime is the bound in any case.
+    /// </summary>
     [DurationRange("0s", "24h")]
     public TimeSpan Outlive { get; set; }
 }

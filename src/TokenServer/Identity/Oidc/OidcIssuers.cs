@@ -8,7 +8,10 @@ using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Identity.Oidc;
 
-/// <summary>The issuers of the configuration. Their keys are looked after in the background, so that one that is away does not keep the server from starting.</summary>
+/// <summary>
+/// The issuers of the configuration. Their keys are looked after in the background, so that one that is away does not keep the server
+/// from starting.
+/// </summary>
 internal sealed class OidcIssuers : BackgroundLoop
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
@@ -68,16 +71,22 @@ internal sealed class OidcIssuers : BackgroundLoop
         if (all.Count(i => i.Name == issuer.Name) > 1) return "the name stands there more than once";
         if (all.Count(i => i.Issuer == issuer.Issuer) > 1) return $"the issuer {issuer.Issuer} stands there more than once";
         if (issuer.KeysFile is null) return null;
-        return issuer.KeysUrl is not null || issuer.CaFile is not null || issuer.BearerTokenFile is not null ? "with keysFile nobody is asked: leave keysUrl, caFile and bearerTokenFile out" : null;
+        return issuer.KeysUrl is not null || issuer.CaFile is not null || issuer.BearerTokenFile is not null
+            ? "with keysFile nobody is asked: leave keysUrl, caFile and bearerTokenFile out"
+            : null;
     }
 
     // Of a name that now stands for another issuer, the keys of the former must not be believed.
     private static string CopyOf(OidcIssuerOptions issuer, string folder) =>
-        Path.Combine(folder, $"{issuer.Name}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{issuer.Issuer}\n{issuer.KeysUrl}")))[..16]}.json");
+        Path.Combine(
+            folder,
+            $"{issuer.Name}-"
+            + $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{issuer.Issuer}\n{issuer.KeysUrl}")))[..16]}.json");
 
     private static HttpClient Client(OidcIssuerOptions issuer)
     {
-        var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), AllowAutoRedirect = false, UseCookies = false };
+        var handler =
+            new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), AllowAutoRedirect = false, UseCookies = false };
         if (issuer.CaFile is { } file)
         {
             var authorities = new X509Certificate2Collection();

@@ -10,7 +10,8 @@ namespace AuthIndex.TokenServer.Identity.Oidc;
 
 /// <summary>
 /// Accounts out of tokens that other issuers gave to machines, shown in a password's place. Such a token is told by its form
-/// before any source is asked for a password, so that none ever reaches a password's hash or a directory, not even one of an unknown issuer.
+/// before any source is asked for a password, so that none ever reaches a password's hash or a directory, not even one of an unknown
+/// issuer.
 /// </summary>
 internal sealed class OidcSource(OidcIssuers issuers, TimeProvider time) : IIdentitySource
 {
@@ -36,7 +37,8 @@ internal sealed class OidcSource(OidcIssuers issuers, TimeProvider time) : IIden
     /// <param name="cancellationToken">Ends this caller's waiting.</param>
     public async ValueTask<SignInOutcome> RecognizeAsync(string name, string token, CancellationToken cancellationToken)
     {
-        var outcome = await remembered.GetAsync("", token, issuers.Version, (_, text, cancel) => JudgeAsync(text, cancel), cancellationToken);
+        var outcome = await remembered.GetAsync(
+            "", token, issuers.Version, (_, text, cancel) => JudgeAsync(text, cancel), cancellationToken);
         if (outcome is not SignInOutcome.SignedIn who) return outcome;
         if (!IsNameOf(name, who.Account)) return Refuse($"the token is of {who.Account}, and shown with another user name");
         Keep(who);
@@ -67,7 +69,8 @@ internal sealed class OidcSource(OidcIssuers issuers, TimeProvider time) : IIden
     }
 
     /// <inheritdoc/>
-    public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) => new(Owns(name) ? new NamesFound([name]) : NamesFound.None);
+    public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) =>
+        new(Owns(name) ? new NamesFound([name]) : NamesFound.None);
 
     /// <summary>A refusal with its true reason for the logs, and one text for every client.</summary>
     public static SignInOutcome.Refused Refuse(string reason) => new(reason) { Told = Told };
@@ -77,9 +80,18 @@ internal sealed class OidcSource(OidcIssuers issuers, TimeProvider time) : IIden
 
     private async Task<SignInOutcome> JudgeAsync(string text, CancellationToken cancellationToken)
     {
-        if (CompactJwt.Read(text) is not { } token) return Refuse($"oidc: the token is longer than {CompactJwt.MaxLength} characters, or its parts are no JSON objects without duplicate members");
+        if (CompactJwt.Read(text) is not { } token)
+        {
+            return Refuse(
+                $"oidc: the token is longer than {CompactJwt.MaxLength} characters, or its parts are no JSON objects without duplicate "
+                + $"members");
+        }
+
         var iss = token.Claims.TryGetProperty("iss", out var member) ? ClaimPath.TextOf(member) : null;
-        if (issuers.All.FirstOrDefault(i => i.Issuer == iss) is not { } issuer) return Refuse($"oidc: the token is of an issuer that is not configured: '{LogText.Clean(iss)}'");
+        if (issuers.All.FirstOrDefault(i => i.Issuer == iss) is not { } issuer)
+        {
+            return Refuse($"oidc: the token is of an issuer that is not configured: '{LogText.Clean(iss)}'");
+        }
 
         var outcome = await issuer.JudgeAsync(text, token, cancellationToken);
         return outcome is SignInOutcome.SignedIn { Groups.Count: > 0 } who ? who with { SignInId = IdOf(who) } : outcome;

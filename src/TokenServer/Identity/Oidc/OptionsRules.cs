@@ -9,10 +9,15 @@ internal sealed class IssuerUrlAttribute : ValidationAttribute
 {
     /// <inheritdoc/>
     public override bool IsValid(object? value) =>
-        value is not string text || (Uri.TryCreate(text, UriKind.Absolute, out var url) && KeysUrlAttribute.IsSafe(url) && url.Query.Length == 0 && url.Fragment.Length == 0);
+        value is not string text
+        || (Uri.TryCreate(text, UriKind.Absolute, out var url)
+            && KeysUrlAttribute.IsSafe(url)
+            && url.Query.Length == 0
+            && url.Fragment.Length == 0);
 
     /// <inheritdoc/>
-    public override string FormatErrorMessage(string name) => "must be a URL beginning with https:// without query and fragment; http:// only to this machine";
+    public override string FormatErrorMessage(string name) =>
+        "must be a URL beginning with https:// without query and fragment; http:// only to this machine";
 }
 
 /// <summary>Asks for a URL that nobody in between can answer for.</summary>
@@ -26,7 +31,8 @@ internal sealed class KeysUrlAttribute : ValidationAttribute
     public override bool IsValid(object? value) => value is not Uri url || IsSafe(url);
 
     /// <inheritdoc/>
-    public override string FormatErrorMessage(string name) => "must begin with https://; http:// only to this machine, since whoever is in between could put keys of their own in";
+    public override string FormatErrorMessage(string name) =>
+        "must begin with https://; http:// only to this machine, since whoever is in between could put keys of their own in";
 }
 
 /// <summary>Asks for a list that holds something.</summary>
@@ -51,12 +57,15 @@ internal sealed class ClaimTemplateAttribute : ValidationAttribute
     public override bool IsValid(object? value) => Problem(value) is null;
 
     /// <inheritdoc/>
-    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) => IsValid(value) ? ValidationResult.Success : new ValidationResult(Problem(value));
+    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) =>
+        IsValid(value) ? ValidationResult.Success : new ValidationResult(Problem(value));
 
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) => OfGroups
-        ? "must be texts with claims in braces and a character between two of them, such as \"owner:{repository_owner}\", \"environment:{environment?}\" or \"{groups[]}\"; of several, none may begin as another does before its first claim"
-        : "must be a text with claims in braces and a character between two of them, such as \"{repository}\" or \"{kubernetes.io/namespace}:{kubernetes.io/serviceaccount/name}\"";
+        ? "must be texts with claims in braces and a character between two of them, such as \"owner:{repository_owner}\", "
+            + "\"environment:{environment?}\" or \"{groups[]}\"; of several, none may begin as another does before its first claim"
+        : "must be a text with claims in braces and a character between two of them, such as \"{repository}\" or "
+            + "\"{kubernetes.io/namespace}:{kubernetes.io/serviceaccount/name}\"";
 
     private string? Problem(object? value) => value switch
     {
@@ -71,7 +80,8 @@ internal sealed class ClaimTemplateAttribute : ValidationAttribute
     private static string? Clash(List<string> texts)
     {
         var beginnings = texts.Select(t => t[..t.IndexOf('{', StringComparison.Ordinal)]).ToList();
-        return beginnings.Where((b, i) => beginnings.Where((other, j) => i != j && other.StartsWith(b, StringComparison.Ordinal)).Any()).FirstOrDefault() is null ? null : "two begin alike";
+        return beginnings.Where((b, i) => beginnings.Where((other, j) => i != j && other.StartsWith(b, StringComparison.Ordinal)).Any())
+            .FirstOrDefault() is null ? null : "two begin alike";
     }
 }
 
@@ -81,11 +91,13 @@ internal sealed class ClaimPatternsAttribute : ValidationAttribute
 {
     /// <inheritdoc/>
     public override bool IsValid(object? value) =>
-        value is Dictionary<string, List<string>> { Count: > 0 } table && table.All(r => ClaimPath.TryParse(r.Key, out _) && r.Value.Count > 0 && r.Value.TrueForAll(v => v.Length > 0));
+        value is Dictionary<string, List<string>> { Count: > 0 } table
+        && table.All(r => ClaimPath.TryParse(r.Key, out _) && r.Value.Count > 0 && r.Value.TrueForAll(v => v.Length > 0));
 
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) =>
-        "must name at least one claim and what it must be, such as { repository_owner: example }: without, whoever the issuer gives tokens to would be signed in";
+        "must name at least one claim and what it must be, such as { repository_owner: example }: without, whoever the issuer gives "
+        + "tokens to would be signed in";
 }
 
 /// <summary>Asks for signature algorithms.</summary>
@@ -93,7 +105,8 @@ internal sealed class ClaimPatternsAttribute : ValidationAttribute
 internal sealed class AlgorithmsAttribute : ValidationAttribute
 {
     /// <inheritdoc/>
-    public override bool IsValid(object? value) => value is List<string> { Count: > 0 } words && words.All(TokenProfile.Algorithms.Contains);
+    public override bool IsValid(object? value) =>
+        value is List<string> { Count: > 0 } words && words.All(TokenProfile.Algorithms.Contains);
 
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) => $"must be a list of {string.Join(", ", TokenProfile.Algorithms)}";

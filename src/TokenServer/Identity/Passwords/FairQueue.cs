@@ -15,7 +15,9 @@ internal readonly record struct Requester(ClientNetwork Network, string Account)
 /// <param name="capacity">The most that wait.</param>
 internal sealed class FairQueue<T>(int capacity) where T : class
 {
-    private readonly FairGroup<ClientNetwork, FairGroup<string, Backlog>> networks = new(EqualityComparer<ClientNetwork>.Default, () => new FairGroup<string, Backlog>(StringComparer.OrdinalIgnoreCase, () => new Backlog()));
+    private readonly FairGroup<ClientNetwork, FairGroup<string, Backlog>> networks = new(
+        EqualityComparer<ClientNetwork>.Default,
+        () => new FairGroup<string, Backlog>(StringComparer.OrdinalIgnoreCase, () => new Backlog()));
 
     /// <summary>How many wait.</summary>
     public int Count => networks.Count;

@@ -18,14 +18,19 @@ internal static unsafe partial class PasswordHash
     // A cost of 16 takes seconds for every guess; more in a file is a mistake or an attack on the processor.
     private const int MaxCost = 16;
     private const int ScratchSize = 32 * 1024; // sizeof(struct crypt_data)
-    private static readonly SearchValues<char> HashAlphabet = SearchValues.Create("./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+    private static readonly SearchValues<char> HashAlphabet = SearchValues.Create(
+        "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
     /// <summary>Why a line's hash cannot be used; null when it can.</summary>
     public static string? Problem(string hash)
     {
         if (hash.Length == 0) return "there is no hash";
         if (hash.StartsWith("$2", StringComparison.Ordinal)) return BcryptProblem(hash);
-        if (hash.StartsWith("$apr1$", StringComparison.Ordinal)) return "it is Apache's MD5 ($apr1$), which is too weak and which the system cannot check";
+        if (hash.StartsWith("$apr1$", StringComparison.Ordinal))
+        {
+            return "it is Apache's MD5 ($apr1$), which is too weak and which the system cannot check";
+        }
+
         if (hash.StartsWith("{SHA}", StringComparison.OrdinalIgnoreCase)) return "it is unsalted SHA-1 ({SHA}), which is too weak";
         var digest = hash.Split('$') switch
         {
@@ -49,7 +54,10 @@ internal static unsafe partial class PasswordHash
         Span<byte> setting = stackalloc byte[192]; // CRYPT_GENSALT_OUTPUT_SIZE
         fixed (byte* saltAt = salt, settingAt = setting, prefix = "$2y$\0"u8)
         {
-            if (GenerateSalt(prefix, new CULong(Cost), saltAt, salt.Length, settingAt, setting.Length) == 0) throw new CryptographicException("libxcrypt made no bcrypt salt.");
+            if (GenerateSalt(prefix, new CULong(Cost), saltAt, salt.Length, settingAt, setting.Length) == 0)
+            {
+                throw new CryptographicException("libxcrypt made no bcrypt salt.");
+            }
         }
 
         using var scratch = new Scratch();
@@ -64,13 +72,18 @@ internal static unsafe partial class PasswordHash
         if (password.Contains('\0', StringComparison.Ordinal)) return "the password holds a NUL byte";
         var length = Encoding.UTF8.GetByteCount(password);
         return length > MaxBcryptBytes
-            ? $"the password has {length} bytes; bcrypt reads only the first {MaxBcryptBytes}, so a longer one would promise more than it keeps"
+            ? $"the password has {length} bytes; bcrypt reads only the first {MaxBcryptBytes}, so a longer one would promise more than it "
+                + $"keeps"
             : null;
     }
 
     private static string? BcryptProblem(string hash)
     {
-        if (hash.Length != 60 || hash[2] is not ('a' or 'b' or 'y') || hash[3] != '$' || hash[6] != '$' || !IsHashText(hash.AsSpan(7))) return "it is not a whole bcrypt hash ($2y$, two digits of cost, $, 53 characters)";
+        if (hash.Length != 60 || hash[2] is not ('a' or 'b' or 'y') || hash[3] != '$' || hash[6] != '$' || !IsHashText(hash.AsSpan(7)))
+        {
+            return "it is not a whole bcrypt hash ($2y$, two digits of cost, $, 53 characters)";
+        }
+
         return int.TryParse(hash.AsSpan(4, 2), NumberStyles.None, CultureInfo.InvariantCulture, out var cost) && cost is >= 4 and <= MaxCost
             ? null
             : $"its bcrypt cost is not between 4 and {MaxCost}";
@@ -93,10 +106,13 @@ internal static unsafe partial class PasswordHash
         public bool Verify(string password, string hash)
         {
             var made = Hash(password, hash);
-            return made is not null && CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(made), Encoding.ASCII.GetBytes(hash));
+            return made is not null
+                && CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(made), Encoding.ASCII.GetBytes(hash));
         }
 
-        /// <summary>The hash of a password under a setting (or a whole hash, which begins with its setting); null when the setting is none.</summary>
+        /// <summary>
+        /// The hash of a password under a setting (or a whole hash, which begins with its setting); null when the setting is none.
+        /// </summary>
         public string? Hash(string password, string setting)
         {
             ObjectDisposedException.ThrowIf(data is null, this);

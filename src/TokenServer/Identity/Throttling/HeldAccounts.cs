@@ -26,7 +26,13 @@ internal sealed class HeldAccounts(TimeProvider time)
         {
             var now = time.GetUtcNow();
             var until = now + wait;
-            if (held.TryGetValue(account, out var known) && known.Reason == reason && (known.Until - until).Duration() < TimeSpan.FromSeconds(1)) return;
+            if (held.TryGetValue(account, out var known)
+                && known.Reason == reason
+                && (known.Until - until).Duration() < TimeSpan.FromSeconds(1))
+            {
+                return;
+            }
+
             if (held.Count >= MaxAccounts && !held.ContainsKey(account))
             {
                 foreach (var over in held.Values.Where(h => h.Until <= now).ToList()) held.Remove(over.Account);

@@ -22,7 +22,8 @@ internal sealed class KnownPlaces(TimeProvider time)
     private long sweptAt = time.GetTimestamp();
 
     /// <summary>Whether the account signed in from there lately.</summary>
-    public bool Has(Requester who) => accounts.TryGetValue(who.Account, out var places) && places.Exists(p => p.Network == who.Network && !IsOver(p));
+    public bool Has(Requester who) =>
+        accounts.TryGetValue(who.Account, out var places) && places.Exists(p => p.Network == who.Network && !IsOver(p));
 
     /// <summary>The account signed in from there, where it was not known.</summary>
     public void Add(Requester who)

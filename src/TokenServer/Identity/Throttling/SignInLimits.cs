@@ -47,7 +47,8 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     /// <summary>Somebody shows a user name and a password.</summary>
     /// <param name="user">The user name.</param>
     /// <param name="address">Where the request came from; null when unknown.</param>
-    public SignInAttempt Begin(string user, IPAddress? address) => new(this, new Requester(ClientNetwork.Of(address), user.Trim()), IsOneClient(address));
+    public SignInAttempt Begin(string user, IPAddress? address) =>
+        new(this, new Requester(ClientNetwork.Of(address), user.Trim()), IsOneClient(address));
 
     /// <summary>
     /// A token was shown that there is none of. It cannot be guessed, so tokens are always looked at; but whoever shows many different
@@ -65,7 +66,11 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
         lock (gate)
         {
             if (failedTokens.Find(credentials) is not null) return null;
-            if (deadTokens.Wait(network) is var wait && wait > TimeSpan.Zero) return Limited(wait, options.PerAddress, "with tokens from this address");
+            if (deadTokens.Wait(network) is var wait && wait > TimeSpan.Zero)
+            {
+                return Limited(wait, options.PerAddress, "with tokens from this address");
+            }
+
             deadTokens.Take(network);
             failedTokens.Set(credentials, outcome);
             return null;
@@ -119,7 +124,8 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
         private UInt256 Network => network ??= limits.Hash(by with { Account = "" }, Kind.Network);
 
         /// <summary>What stands against looking at the credentials at all; null when nothing does.</summary>
-        /// <param name="mayRecall">Whether they may be compared with what is remembered all the same, and <see cref="Missed"/> be called when that does not help.</param>
+        /// <param name="mayRecall">Whether they may be compared with what is remembered all the same, and <see cref="Missed"/> be
+        /// called when that does not help.</param>
         public SignInOutcome.Limited? Obstacle(out bool mayRecall)
         {
             lock (limits.gate)
@@ -157,7 +163,8 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
             lock (limits.gate)
             {
                 // The same wrong password again is no other guess: a client that was left with an old one harms nobody around it.
-                var isGuess = outcome is not (SignInOutcome.SignedIn or SignInOutcome.Unavailable) && limits.failed.Find(credentials) is null;
+                var isGuess = outcome is not (SignInOutcome.SignedIn or SignInOutcome.Unavailable)
+                    && limits.failed.Find(credentials) is null;
                 if (isGuess)
                 {
                     limits.failed.Set(credentials, outcome);
@@ -194,10 +201,20 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
 
         private SignInOutcome.Limited? Obstacle()
         {
-            if (limits.pairs.Wait(pair) is var ofPair && ofPair > TimeSpan.Zero) return Held(limits.Limited(ofPair, limits.Options.PerAccountAndAddress, "of this account from this address"));
+            if (limits.pairs.Wait(pair) is var ofPair && ofPair > TimeSpan.Zero)
+            {
+                return Held(limits.Limited(ofPair, limits.Options.PerAccountAndAddress, "of this account from this address"));
+            }
+
             if (limits.places.Has(by)) return null;
-            if (isOneClient && limits.networks.Wait(Network) is var ofNetwork && ofNetwork > TimeSpan.Zero) return limits.Limited(ofNetwork, limits.Options.PerAddress, "from this address");
-            return limits.accounts.Wait(Account) is var ofAccount && ofAccount > TimeSpan.Zero ? Held(limits.Limited(ofAccount, limits.Options.PerAccount, "of this account from all addresses")) : null;
+            if (isOneClient && limits.networks.Wait(Network) is var ofNetwork && ofNetwork > TimeSpan.Zero)
+            {
+                return limits.Limited(ofNetwork, limits.Options.PerAddress, "from this address");
+            }
+
+            return limits.accounts.Wait(Account) is var ofAccount && ofAccount > TimeSpan.Zero
+                ? Held(limits.Limited(ofAccount, limits.Options.PerAccount, "of this account from all addresses"))
+                : null;
         }
 
         private SignInOutcome.Limited Held(SignInOutcome.Limited limited)

@@ -16,7 +16,9 @@ namespace AuthIndex.TokenServer.Policies.Comparison;
 /// </summary>
 internal sealed class PolicyComparison
 {
-    /// <summary>The most work for one comparison, in resources looked at; a decision counts as <see cref="DecisionCost"/> of them.</summary>
+    /// <summary>
+    /// The most work for one comparison, in resources looked at; a decision counts as <see cref="DecisionCost"/> of them.
+    /// </summary>
     public const long MaxWork = 10_000_000;
 
     private const int DecisionCost = 20;
@@ -36,7 +38,9 @@ internal sealed class PolicyComparison
         var rules = before.Rules.Concat(after.Rules).ToList();
         patterns = [.. rules.SelectMany(r => r.On).DistinctBy(p => p.ToString()).OrderBy(p => p.LiteralPrefix, StringComparer.Ordinal)];
         byPrefix = patterns.ToLookup(p => p.LiteralPrefix, StringComparer.Ordinal);
-        prefixes = [.. rules.SelectMany(r => r.On).Select(p => p.LiteralPrefix.TrimEnd('/')).Where(p => RepositoryName.TryParse(p, out _)).Prepend(Sample).Distinct(StringComparer.Ordinal).Take(MaxPrefixes)];
+        prefixes = [
+            .. rules.SelectMany(r => r.On).Select(p => p.LiteralPrefix.TrimEnd('/')).Where(p => RepositoryName.TryParse(p, out _))
+                .Prepend(Sample).Distinct(StringComparer.Ordinal).Take(MaxPrefixes)];
         callers = [.. Callers(before, after, rules)];
         this.before = new Side(before, callers);
         this.after = new Side(after, callers);
@@ -48,7 +52,8 @@ internal sealed class PolicyComparison
         var comparison = new PolicyComparison(before, after);
         var removed = comparison.before.RulesNotIn(comparison.after);
         var added = comparison.after.RulesNotIn(comparison.before);
-        var changed = removed.Select(r => (Rule: r, Side: comparison.before)).Concat(added.Select(r => (Rule: r, Side: comparison.after))).ToList();
+        var changed = removed.Select(r => (Rule: r, Side: comparison.before)).Concat(added.Select(r => (Rule: r, Side: comparison.after)))
+            .ToList();
 
         var changes = new List<GrantChange>();
         var (left, sampled) = (MaxWork, 0);
@@ -123,14 +128,18 @@ internal sealed class PolicyComparison
             }
 
             work += DecisionCost + rules.Count;
-            var (had, has) = (before.Policy.Decide(first, circumstances, scope).Granted.Actions, after.Policy.Decide(second, circumstances, scope).Granted.Actions);
+            var (had, has) =
+                (before.Policy.Decide(first, circumstances, scope).Granted.Actions, after.Policy.Decide(
+                    second, circumstances, scope).Granted.Actions);
             if (had != has) found.Add((words, has.Except(had), had.Except(has)));
         }
 
         if (found.Count == 0) return null;
-        var (gained, lost) = found.Aggregate((ActionSet.None, ActionSet.None), (all, f) => (all.Item1.Union(f.Gained), all.Item2.Union(f.Lost)));
+        var (gained, lost) = found.Aggregate(
+            (ActionSet.None, ActionSet.None), (all, f) => (all.Item1.Union(f.Gained), all.Item2.Union(f.Lost)));
         var always = found.Exists(f => f.Words.Length == 0);
-        return new GrantChange(caller.Who, pattern.ToString(), scope.Name, gained, lost, always ? "" : string.Join("; ", found.Select(f => f.Words)));
+        return new GrantChange(
+            caller.Who, pattern.ToString(), scope.Name, gained, lost, always ? "" : string.Join("; ", found.Select(f => f.Words)));
     }
 
     // One thing known at a time; what is not known counts as each rule asks for it.
@@ -144,11 +153,17 @@ internal sealed class PolicyComparison
         foreach (var address in networks.SelectMany(Edges).Distinct()) yield return ($"from {address}", nothing with { Address = address });
 
         var services = when.SelectMany(w => w.Service).Distinct(StringComparer.Ordinal).ToList();
-        foreach (var service in services.Count > 0 ? services.Append("another-service") : []) yield return ($"for the service {service}", nothing with { Service = service });
+        foreach (var service in services.Count > 0 ? services.Append("another-service") : [])
+        {
+            yield return ($"for the service {service}", nothing with { Service = service });
+        }
 
         if (account.Length > 0 && when.Exists(w => w.SignedInBy.Count > 0))
         {
-            foreach (var way in SignIn.Kinds.Where(k => k != SignIn.Anonymous)) yield return ($"signed in by {way}", nothing with { SignedInBy = way });
+            foreach (var way in SignIn.Kinds.Where(k => k != SignIn.Anonymous))
+            {
+                yield return ($"signed in by {way}", nothing with { SignedInBy = way });
+            }
         }
 
         foreach (var time in when.SelectMany(w => new[] { w.From, w.Until }).OfType<DateTimeOffset>().Distinct().Order())
@@ -192,10 +207,15 @@ internal sealed class PolicyComparison
             var acrosses = pattern.LiteralPrefix.Length == 0 ? prefixes.Append($"{Sample}/{Sample}") : [Sample, $"{Sample}/{Sample}"];
             var names =
                 from across in acrosses
-                from account in pattern.NamesAccount && RepositoryName.IsComponent(caller.Account) ? new[] { caller.Account, Sample } : [Sample]
+                from account in pattern.NamesAccount && RepositoryName.IsComponent(caller.Account)
+                ? new[] { caller.Account, Sample }
+                : [Sample]
                 from @group in pattern.NamesGroup ? caller.GroupNames.Where(g => RepositoryName.IsComponent(g)).Append(Sample) : [Sample]
                 select pattern.Instance(Sample, across, account, @group);
-            foreach (var name in names.Distinct(StringComparer.Ordinal)) yield return (pattern, new Scope(pattern.Type, name, ActionSet.All));
+            foreach (var name in names.Distinct(StringComparer.Ordinal))
+            {
+                yield return (pattern, new Scope(pattern.Type, name, ActionSet.All));
+            }
         }
     }
 
@@ -221,7 +241,8 @@ internal sealed class PolicyComparison
                 }
             }
 
-            for (var i = FirstAtOrAfter(beginning); i < patterns.Count && patterns[i].LiteralPrefix.StartsWith(beginning, StringComparison.Ordinal); i++)
+            for (var i = FirstAtOrAfter(beginning); i < patterns.Count
+                && patterns[i].LiteralPrefix.StartsWith(beginning, StringComparison.Ordinal); i++)
             {
                 if (seen.Add(patterns[i])) yield return patterns[i];
             }
@@ -247,12 +268,19 @@ internal sealed class PolicyComparison
         yield return new TriedCaller(1, "everybody else who signed in", Stranger, []);
         var number = 2;
         var named = rules.SelectMany(r => r.To.Concat(r.Except)).DistinctBy(s => s.Key).ToList();
-        var members = named.Where(s => s.Kind == SubjectKind.Group).SelectMany(s => before.Groups.AllMembersOf(s.Name).Concat(after.Groups.AllMembersOf(s.Name)));
+        var members = named.Where(s => s.Kind == SubjectKind.Group)
+            .SelectMany(s => before.Groups.AllMembersOf(s.Name).Concat(after.Groups.AllMembersOf(s.Name)));
         foreach (var subject in named.Concat(members).DistinctBy(s => s.Key))
         {
             if (subject.Kind == SubjectKind.User) yield return new TriedCaller(number++, subject.Name, subject.Name, []);
-            else if (subject.Kind is SubjectKind.Robot or SubjectKind.Certificate or SubjectKind.Spiffe) yield return new TriedCaller(number++, subject.Key, subject.Key, []);
-            else if (subject.Kind == SubjectKind.Ldap) yield return new TriedCaller(number++, $"the members of {subject.Key}", Stranger, [subject.Key]);
+            else if (subject.Kind is SubjectKind.Robot or SubjectKind.Certificate or SubjectKind.Spiffe)
+            {
+                yield return new TriedCaller(number++, subject.Key, subject.Key, []);
+            }
+            else if (subject.Kind == SubjectKind.Ldap)
+            {
+                yield return new TriedCaller(number++, $"the members of {subject.Key}", Stranger, [subject.Key]);
+            }
         }
     }
 
@@ -277,7 +305,8 @@ internal sealed class PolicyComparison
             Policy = policy;
             this.callers = callers;
             subjects = [.. callers.Select(c => new CallerSubjects(c.Account, c.Groups, policy.Groups))];
-            bySubject = callers.SelectMany(c => subjects[c.Number].Keys, (caller, key) => (caller, key)).ToLookup(p => p.key, p => p.caller, StringComparer.Ordinal);
+            bySubject = callers.SelectMany(c => subjects[c.Number].Keys, (caller, key) => (caller, key))
+                .ToLookup(p => p.key, p => p.caller, StringComparer.Ordinal);
             meanings = policy.Rules.Select(Meaning).ToHashSet(StringComparer.Ordinal);
         }
 
@@ -294,7 +323,8 @@ internal sealed class PolicyComparison
             if (rule.To.Contains(Subject.Anyone) || rule.To.Contains(Subject.Authenticated))
             {
                 var spared = rule.Except.SelectMany(s => bySubject[s.Key]);
-                return (callers.Take(2).Concat(spared).Concat(callers).DistinctBy(c => c.Number).Where(c => Subjects(c).IsAmong(rule.To)), callers.Count);
+                return (callers.Take(2).Concat(spared).Concat(callers).DistinctBy(c => c.Number)
+                    .Where(c => Subjects(c).IsAmong(rule.To)), callers.Count);
             }
 
             var named = rule.To.SelectMany(s => bySubject[s.Key]).DistinctBy(c => c.Number).ToList();
@@ -303,9 +333,11 @@ internal sealed class PolicyComparison
 
         // What a rule says, whatever its name; its groups by their members, since those can change without the rule.
         private string Meaning(Rule rule) => string.Join(
-            '|', rule.Effect, rule.Actions, Words(rule.To), Words(rule.Except), string.Join(' ', rule.On.Select(p => p.ToString()).Order(StringComparer.Ordinal)), rule.When);
+            '|', rule.Effect, rule.Actions, Words(rule.To), Words(rule.Except),
+            string.Join(' ', rule.On.Select(p => p.ToString()).Order(StringComparer.Ordinal)), rule.When);
 
-        private string Words(IEnumerable<Subject> of) => string.Join(' ', of.Select(s => s.Kind == SubjectKind.Group ? Members(s) : s.Key).Order(StringComparer.Ordinal));
+        private string Words(IEnumerable<Subject> of) =>
+            string.Join(' ', of.Select(s => s.Kind == SubjectKind.Group ? Members(s) : s.Key).Order(StringComparer.Ordinal));
 
         private string Members(Subject group)
         {

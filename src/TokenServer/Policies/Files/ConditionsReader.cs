@@ -13,7 +13,10 @@ internal static class ConditionsReader
         if (rule["when"] is not { } node) return Conditions.None;
         if (node is not MappingNode { Entries.Count: > 0 } mapping)
         {
-            rule.Complain(node, $"'when' is a mapping of conditions, not {(node is MappingNode ? "an empty one" : node.Kind)}; known here: {string.Join(", ", PolicyKeys.When)}");
+            rule.Complain(
+                node,
+                $"'when' is a mapping of conditions, not {(node is MappingNode ? "an empty one" : node.Kind)}; known here: "
+                + $"{string.Join(", ", PolicyKeys.When)}");
             return Conditions.None;
         }
 
@@ -62,7 +65,8 @@ internal static class ConditionsReader
         if (when.Text("timeZone") is not { } text) return null;
         if (!when.Has("from") && !when.Has("until")) when.Warn(text, "'timeZone' without 'from' or 'until' does nothing");
         if (TimeZoneInfo.TryFindSystemTimeZoneById(text.Value, out var zone)) return zone;
-        when.Complain(text, $"there is no time zone '{text.Value}'{Suggestion.For(text.Value, TimeZoneInfo.GetSystemTimeZones().Select(z => z.Id))}");
+        when.Complain(
+            text, $"there is no time zone '{text.Value}'{Suggestion.For(text.Value, TimeZoneInfo.GetSystemTimeZones().Select(z => z.Id))}");
         return null;
     }
 

@@ -20,8 +20,14 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
         foreach (var (name, value) in document.Entries("groups"))
         {
             if (PlainText.Problem(name) is { } problem) document.Complain(name, problem);
-            else if (name.Value.Length == 0 || name.Value.Any(c => c is ':' or '*' or '{' or '}' or ' ')) document.Complain(name, $"'{name.Value}' is no name for a group: it is empty or holds a colon, a space, * or braces");
-            else if (!places.TryAdd(name.Value, name.At)) document.Complain(name, $"the group '{name.Value}' is defined a second time; the first is at {places[name.Value]}");
+            else if (name.Value.Length == 0 || name.Value.Any(c => c is ':' or '*' or '{' or '}' or ' '))
+            {
+                document.Complain(name, $"'{name.Value}' is no name for a group: it is empty or holds a colon, a space, * or braces");
+            }
+            else if (!places.TryAdd(name.Value, name.At))
+            {
+                document.Complain(name, $"the group '{name.Value}' is defined a second time; the first is at {places[name.Value]}");
+            }
             else members.Add(name.Value, ReadMembers(document, name, value));
         }
     }
@@ -31,7 +37,10 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
     {
         foreach (var (group, at) in references)
         {
-            if (!members.ContainsKey(group.Name)) problems.Add(new SourceProblem(at, $"there is no group '{group.Name}'{Suggestion.For(group.Name, members.Keys)}"));
+            if (!members.ContainsKey(group.Name))
+            {
+                problems.Add(new SourceProblem(at, $"there is no group '{group.Name}'{Suggestion.For(group.Name, members.Keys)}"));
+            }
         }
 
         foreach (var group in GroupsInCircles())
@@ -48,7 +57,9 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
         if (value is ScalarNode { IsNull: true } or SequenceNode { Items.Count: 0 }) return [];
         if (value is not SequenceNode list)
         {
-            document.Complain(value, $"the group '{name.Value}' is a list of members, not {value.Kind}{(value is ScalarNode s ? $"; write [{s.Value}]" : "")}");
+            document.Complain(
+                value,
+                $"the group '{name.Value}' is a list of members, not {value.Kind}{(value is ScalarNode s ? $"; write [{s.Value}]" : "")}");
             return [];
         }
 
@@ -91,8 +102,10 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
     // What remains after taking away, again and again, groups that hold no other group.
     private List<string> GroupsInCircles()
     {
-        var inside = members.ToDictionary(m => m.Key, m => m.Value.Count(s => s.Kind == SubjectKind.Group && members.ContainsKey(s.Name)), StringComparer.Ordinal);
-        var holders = members.SelectMany(m => m.Value.Where(s => s.Kind == SubjectKind.Group).Select(s => (Held: s.Name, Holder: m.Key))).ToLookup(p => p.Held, p => p.Holder, StringComparer.Ordinal);
+        var inside = members.ToDictionary(
+            m => m.Key, m => m.Value.Count(s => s.Kind == SubjectKind.Group && members.ContainsKey(s.Name)), StringComparer.Ordinal);
+        var holders = members.SelectMany(m => m.Value.Where(s => s.Kind == SubjectKind.Group).Select(s => (Held: s.Name, Holder: m.Key)))
+            .ToLookup(p => p.Held, p => p.Holder, StringComparer.Ordinal);
         var free = new Queue<string>(inside.Where(g => g.Value == 0).Select(g => g.Key));
         while (free.TryDequeue(out var group))
         {

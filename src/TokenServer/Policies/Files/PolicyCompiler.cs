@@ -39,7 +39,8 @@ internal static class PolicyCompiler
         var sound = problems.TrueForAll(p => p.IsWarning);
         if (sound) problems.AddRange(tests.Select(t => t.Run(policy)).OfType<SourceProblem>());
 
-        var ordered = problems.OrderBy(p => p.At.File, StringComparer.Ordinal).ThenBy(p => p.At.Line).ThenBy(p => p.At.Column).Distinct().ToList();
+        var ordered = problems.OrderBy(p => p.At.File, StringComparer.Ordinal).ThenBy(p => p.At.Line).ThenBy(p => p.At.Column).Distinct()
+            .ToList();
         return new Compilation(ordered.TrueForAll(p => p.IsWarning) ? policy : null, ordered, sound ? tests : []);
     }
 
@@ -59,13 +60,21 @@ internal static class PolicyCompiler
         if (node is null) return null;
         if (node is not MappingNode mapping)
         {
-            problems.Add(new SourceProblem(node.At, $"a policy file is a mapping with {string.Join(", ", PolicyKeys.Document)}, not {node.Kind}"));
+            problems.Add(
+                new SourceProblem(node.At, $"a policy file is a mapping with {string.Join(", ", PolicyKeys.Document)}, not {node.Kind}"));
             return null;
         }
 
         var document = new YamlFields(mapping, PolicyKeys.Document, problems);
-        if (!document.Has("version") && !document.HasUnknownKey) document.Complain(null, $"the file does not say its version; begin it with 'version: {Version}'");
-        else if (document["version"] is { } version and not ScalarNode { Value: Version }) document.Complain(version, $"this program reads version {Version}, not {version.Kind}");
+        if (!document.Has("version") && !document.HasUnknownKey)
+        {
+            document.Complain(null, $"the file does not say its version; begin it with 'version: {Version}'");
+        }
+        else if (document["version"] is { } version and not ScalarNode { Value: Version })
+        {
+            document.Complain(version, $"this program reads version {Version}, not {version.Kind}");
+        }
+
         return document;
     }
 

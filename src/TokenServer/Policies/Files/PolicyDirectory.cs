@@ -28,7 +28,10 @@ internal sealed class PolicyDirectory(string path, string? only = null)
                 using var stream = Open(name);
                 if (stream.Length > YamlSource.MaxBytes)
                 {
-                    problems.Add(new SourceProblem(new SourcePosition(stream.Name, 0, 0), $"the file has {stream.Length} bytes; at most {YamlSource.MaxBytes} are read"));
+                    problems.Add(
+                        new SourceProblem(
+                            new SourcePosition(stream.Name, 0, 0),
+                            $"the file has {stream.Length} bytes; at most {YamlSource.MaxBytes} are read"));
                     return null;
                 }
 
@@ -45,7 +48,8 @@ internal sealed class PolicyDirectory(string path, string? only = null)
             }
 
             // A second look: had anything moved in between, the files in hand might belong to two states of the policy.
-            var revision = Hash(files.Select(f => (Path.GetFileName(f.Path), (Stream)new MemoryStream(f.Content.ToArray(), writable: false))));
+            var revision = Hash(
+                files.Select(f => (Path.GetFileName(f.Path), (Stream)new MemoryStream(f.Content.ToArray(), writable: false))));
             return revision == Revision() ? (revision, files) : Fail(problems, "it changed while it was read");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -66,7 +70,9 @@ internal sealed class PolicyDirectory(string path, string? only = null)
     {
         try
         {
-            return string.Join(' ', Names().Select(name => FileVersion.Of(Path.Combine(path, name)) is { } s ? $"{s.Inode}:{s.Length}:{s.Modified}" : "-"));
+            return string.Join(
+                ' ', Names()
+                .Select(name => FileVersion.Of(Path.Combine(path, name)) is { } s ? $"{s.Inode}:{s.Length}:{s.Modified}" : "-"));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -117,18 +123,24 @@ internal sealed class PolicyDirectory(string path, string? only = null)
 
     private void WarnOfOtherNames(ICollection<SourceProblem> problems)
     {
-        foreach (var file in Directory.EnumerateFiles(path).Where(f => Path.GetExtension(f) is ".yml" or ".YAML" or ".YML" && Path.GetFileName(f)[0] != '.'))
+        foreach (var file in Directory.EnumerateFiles(path)
+            .Where(f => Path.GetExtension(f) is ".yml" or ".YAML" or ".YML" && Path.GetFileName(f)[0] != '.'))
         {
-            problems.Add(new SourceProblem(new SourcePosition(file, 0, 0), "the file is passed over: only names that end in .yaml are read", IsWarning: true));
+            problems.Add(
+                new SourceProblem(
+                    new SourcePosition(file, 0, 0), "the file is passed over: only names that end in .yaml are read", IsWarning: true));
         }
     }
 
     // Not those that begin with a dot: in a mounted ConfigMap they hold the files that are read.
     private void WarnOfSubfolders(ICollection<SourceProblem> problems)
     {
-        foreach (var folder in Directory.EnumerateDirectories(path).Where(d => Path.GetFileName(d)[0] != '.' && Directory.EnumerateFiles(d, "*.yaml").Any()))
+        foreach (var folder in Directory.EnumerateDirectories(path)
+            .Where(d => Path.GetFileName(d)[0] != '.' && Directory.EnumerateFiles(d, "*.yaml").Any()))
         {
-            problems.Add(new SourceProblem(new SourcePosition(folder, 0, 0), $"the folder is passed over: only files in {path} itself are read", IsWarning: true));
+            problems.Add(
+                new SourceProblem(
+                    new SourcePosition(folder, 0, 0), $"the folder is passed over: only files in {path} itself are read", IsWarning: true));
         }
     }
 

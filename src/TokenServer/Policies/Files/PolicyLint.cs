@@ -27,7 +27,9 @@ internal sealed class PolicyLint
     }
 
     /// <summary>Adds what is found to the problems.</summary>
-    public static void Check(IReadOnlyList<Rule> rules, GroupDirectory groups, IReadOnlyDictionary<string, SourcePosition> groupPlaces, ICollection<SourceProblem> problems)
+    public static void Check(
+        IReadOnlyList<Rule> rules, GroupDirectory groups, IReadOnlyDictionary<string, SourcePosition> groupPlaces,
+        ICollection<SourceProblem> problems)
     {
         var lint = new PolicyLint(groups, problems);
         foreach (var rule in rules) lint.Register(rule);
@@ -39,14 +41,21 @@ internal sealed class PolicyLint
     {
         CheckSubjects(rule);
         if (rule.Effect == Effect.Allow && rule.To.Contains(Subject.Anyone) && rule.Except.Count == 0 && rule.When.IsEmpty
-            && rule.On.FirstOrDefault(p => p is { Glob: "**", Type: Scope.RepositoryType }) is not null && !rule.Actions.Except(ActionSet.Pull).IsEmpty)
+            && rule.On.FirstOrDefault(p => p is { Glob: "**", Type: Scope.RepositoryType }) is not null
+            && !rule.Actions.Except(ActionSet.Pull).IsEmpty)
         {
             Warn(rule, $"rule '{rule.Id}' lets everybody, anonymous callers too, {rule.Actions} every repository");
         }
 
         CheckActions(rule);
-        if (rule.Effect == Effect.Allow && Covering(rule, Effect.Deny) is { } denying) Warn(rule, $"rule '{rule.Id}' never grants anything: {denying} denies all of it");
-        else if (Covering(rule, rule.Effect) is { } same) Warn(rule, $"rule '{rule.Id}' adds nothing: {same} {(rule.Effect == Effect.Allow ? "allows" : "denies")} all of it already");
+        if (rule.Effect == Effect.Allow && Covering(rule, Effect.Deny) is { } denying)
+        {
+            Warn(rule, $"rule '{rule.Id}' never grants anything: {denying} denies all of it");
+        }
+        else if (Covering(rule, rule.Effect) is { } same)
+        {
+            Warn(rule, $"rule '{rule.Id}' adds nothing: {same} {(rule.Effect == Effect.Allow ? "allows" : "denies")} all of it already");
+        }
     }
 
     private void CheckSubjects(Rule rule)
@@ -74,7 +83,9 @@ internal sealed class PolicyLint
             Complain(rule, $"rule '{rule.Id}' can never match: robots sign in by {SignIn.Token} only");
         }
 
-        if (!rule.To.Contains(Subject.Anyone) && !rule.To.Contains(Subject.Authenticated) && rule.To.All(s => s.Kind == SubjectKind.Group && !Subject.IsOfIssuer(s.Name) && groups.AllMembersOf(s.Name).Count == 0))
+        if (!rule.To.Contains(Subject.Anyone)
+            && !rule.To.Contains(Subject.Authenticated)
+            && rule.To.All(s => s.Kind == SubjectKind.Group && !Subject.IsOfIssuer(s.Name) && groups.AllMembersOf(s.Name).Count == 0))
         {
             Warn(rule, $"rule '{rule.Id}' matches nobody as yet: {string.Join(", ", rule.To)} has no members");
         }
@@ -89,9 +100,14 @@ internal sealed class PolicyLint
 
         if (rule.Effect == Effect.Deny || rule.Actions.Covers(ActionSet.Pull)) return;
         var lacking = rule.To.SelectMany(s => rule.On.Select(p => (Subject: s, Pattern: p)))
-            .FirstOrDefault(c => c.Pattern.Type == Scope.RepositoryType && !Parents(c.Subject).Any(s => Covers(c.Pattern).Any(p => pulling.Contains((s.Key, p)))));
+            .FirstOrDefault(
+                c => c.Pattern.Type == Scope.RepositoryType
+                && !Parents(c.Subject).Any(s => Covers(c.Pattern).Any(p => pulling.Contains((s.Key, p)))));
         if (lacking.Subject is null) return;
-        Warn(rule, $"rule '{rule.Id}' lets {lacking.Subject} {rule.Actions} {lacking.Pattern}, and no rule lets {lacking.Subject} pull there: clients pull before they push or delete");
+        Warn(
+            rule,
+            $"rule '{rule.Id}' lets {lacking.Subject} {rule.Actions} {lacking.Pattern}, and no rule lets "
+            + $"{lacking.Subject} pull there: clients pull before they push or delete");
     }
 
     private void CheckUse(IReadOnlyList<Rule> rules, IReadOnlyDictionary<string, SourcePosition> places)
@@ -107,7 +123,11 @@ internal sealed class PolicyLint
 
     private void Register(Rule rule)
     {
-        if (rule.Effect == Effect.Allow && rule.Actions.Covers(ActionSet.Pull)) pulling.UnionWith(rule.To.SelectMany(s => rule.On.Select(p => (s.Key, p.ToString()))));
+        if (rule.Effect == Effect.Allow && rule.Actions.Covers(ActionSet.Pull))
+        {
+            pulling.UnionWith(rule.To.SelectMany(s => rule.On.Select(p => (s.Key, p.ToString()))));
+        }
+
         if (rule.Except.Count > 0 || !rule.When.IsEmpty) return;
         foreach (var subject in rule.To)
         {
@@ -116,7 +136,10 @@ internal sealed class PolicyLint
                 var key = (rule.Effect, subject.Key, pattern.ToString());
                 if (!sweeping.TryGetValue(key, out var list)) sweeping.Add(key, list = []);
                 // One for each set of actions is enough to find a cover, and keeps the lists short.
-                if (!list.Exists(r => r.Actions.Covers(rule.Actions) && r.On.Count >= rule.On.Count && r.To.Count >= rule.To.Count)) list.Add(rule);
+                if (!list.Exists(r => r.Actions.Covers(rule.Actions) && r.On.Count >= rule.On.Count && r.To.Count >= rule.To.Count))
+                {
+                    list.Add(rule);
+                }
             }
         }
     }
@@ -164,7 +187,8 @@ internal sealed class PolicyLint
         var type = pattern.Type == Scope.RepositoryType ? "" : pattern.Type + ":";
         yield return pattern.ToString();
         yield return type + "**";
-        for (var slash = pattern.LiteralPrefix.IndexOf('/', StringComparison.Ordinal); slash >= 0; slash = pattern.LiteralPrefix.IndexOf('/', slash + 1))
+        for (var slash = pattern.LiteralPrefix.IndexOf('/', StringComparison.Ordinal); slash >= 0; slash = pattern.LiteralPrefix.IndexOf(
+            '/', slash + 1))
         {
             yield return $"{type}{pattern.LiteralPrefix[..(slash + 1)]}**";
         }

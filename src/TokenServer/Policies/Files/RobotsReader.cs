@@ -21,11 +21,21 @@ internal sealed class RobotsReader(DateTimeOffset now, ICollection<SourceProblem
         foreach (var (name, value) in document.Entries("robots"))
         {
             if (PlainText.Problem(name) is { } problem) document.Complain(name, problem);
-            else if (!IsName(name.Value)) document.Complain(name, $"'{name.Value}' is no name for a robot: it has 1 to {MaxNameLength} letters, digits, '-', '_' and '.'{(Subject.IsRobot(name.Value) ? $"; did you mean '{Robot.NameIn(name.Value)}'?" : "")}");
-            else if (robots.TryGetValue(name.Value, out var first)) document.Complain(name, $"the robot '{name.Value}' is declared a second time; the first is at {first.At}");
+            else if (!IsName(name.Value))
+            {
+                document.Complain(
+                    name,
+                    $"'{name.Value}' is no name for a robot: it has 1 to {MaxNameLength} letters, digits, '-', '_' and "
+                    + $"'.'{(Subject.IsRobot(name.Value) ? $"; did you mean '{Robot.NameIn(name.Value)}'?" : "")}");
+            }
+            else if (robots.TryGetValue(name.Value, out var first))
+            {
+                document.Complain(name, $"the robot '{name.Value}' is declared a second time; the first is at {first.At}");
+            }
             else if (value is MappingNode mapping) robots.Add(name.Value, Read(name, new YamlFields(mapping, PolicyKeys.Robot, problems)));
             else if (value is ScalarNode { IsNull: true }) robots.Add(name.Value, new Robot(name.Value, "", null, name.At));
-            else document.Complain(value, $"the robot '{name.Value}' is a mapping with {string.Join(", ", PolicyKeys.Robot)}, not {value.Kind}");
+            else document.Complain(
+                value, $"the robot '{name.Value}' is a mapping with {string.Join(", ", PolicyKeys.Robot)}, not {value.Kind}");
         }
     }
 

@@ -18,9 +18,18 @@ internal sealed class RolesReader
         foreach (var (name, value) in document.Entries("roles"))
         {
             if (PlainText.Problem(name) is { } problem) document.Complain(name, problem);
-            else if (name.Value.Length == 0 || name.Value.Any(c => c is ':' or '*' or '{' or '}' or ',' or ' ')) document.Complain(name, $"'{name.Value}' is no name for a role: it is empty or holds a colon, comma, space, * or braces");
-            else if (RuleReader.ActionWords.Contains(name.Value)) document.Complain(name, $"'{name.Value}' is an action; a role needs another name");
-            else if (!places.TryAdd(name.Value, name.At)) document.Complain(name, $"the role '{name.Value}' is defined a second time; the first is at {places[name.Value]}");
+            else if (name.Value.Length == 0 || name.Value.Any(c => c is ':' or '*' or '{' or '}' or ',' or ' '))
+            {
+                document.Complain(name, $"'{name.Value}' is no name for a role: it is empty or holds a colon, comma, space, * or braces");
+            }
+            else if (RuleReader.ActionWords.Contains(name.Value))
+            {
+                document.Complain(name, $"'{name.Value}' is an action; a role needs another name");
+            }
+            else if (!places.TryAdd(name.Value, name.At))
+            {
+                document.Complain(name, $"the role '{name.Value}' is defined a second time; the first is at {places[name.Value]}");
+            }
             else roles.Add(name.Value, ReadActions(name, value, problems));
         }
     }

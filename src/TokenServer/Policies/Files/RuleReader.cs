@@ -7,7 +7,9 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Policies.Files;
 
 /// <summary>Reads rules, given the groups and roles of all files.</summary>
-internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<string, Robot> robots, IReadOnlyDictionary<string, ActionSet> roles, DateTimeOffset now, ICollection<SourceProblem> problems)
+internal sealed class RuleReader(
+    GroupDirectory groups, IReadOnlyDictionary<string, Robot> robots, IReadOnlyDictionary<string, ActionSet> roles, DateTimeOffset now,
+    ICollection<SourceProblem> problems)
 {
     /// <summary>Reads one rule; null when it has no usable id, subject, action or resource. Every such case is a problem.</summary>
     public Rule? Read(SourceNode node)
@@ -25,17 +27,34 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
         var (effect, actions) = ReadEffect(rule);
         var on = ReadPatterns(rule);
         var when = ConditionsReader.Read(rule, now, problems);
-        if (!rule.Has("to") && !rule.HasUnknownKey) rule.Complain(null, "the rule has no 'to': it must say whom it is about; write [anyone] for everybody");
-        if (!rule.Has("on") && !rule.HasUnknownKey) rule.Complain(null, "the rule has no 'on': it must say what it is about; write [\"**\"] for every repository");
+        if (!rule.Has("to") && !rule.HasUnknownKey)
+        {
+            rule.Complain(null, "the rule has no 'to': it must say whom it is about; write [anyone] for everybody");
+        }
 
-        return id is null || to.Count == 0 || actions.IsEmpty || on.Count == 0 ? null : new Rule(id, mapping.At, to, except, effect, actions, on, when);
+        if (!rule.Has("on") && !rule.HasUnknownKey)
+        {
+            rule.Complain(null, "the rule has no 'on': it must say what it is about; write [\"**\"] for every repository");
+        }
+
+        return id is null || to.Count == 0 || actions.IsEmpty || on.Count == 0
+            ? null
+            : new Rule(id, mapping.At, to, except, effect, actions, on, when);
     }
 
     private static string? ReadId(YamlFields rule)
     {
-        if (!rule.Has("id") && !rule.HasUnknownKey) rule.Complain(null, "the rule has no 'id': refusals, logs and explanations name rules by it");
+        if (!rule.Has("id") && !rule.HasUnknownKey)
+        {
+            rule.Complain(null, "the rule has no 'id': refusals, logs and explanations name rules by it");
+        }
+
         if (rule.Text("id") is not { } id) return null;
-        if (id.Value.Length is > 0 and <= 100 && id.Value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/')) return id.Value;
+        if (id.Value.Length is > 0 and <= 100 && id.Value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/'))
+        {
+            return id.Value;
+        }
+
         rule.Complain(id, $"'{id.Value}' is no id: it has 1 to 100 letters, digits, '-', '_', '.' and '/'");
         return null;
     }
@@ -47,7 +66,10 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
         {
             if (Subject.Parse(text.Value, out var subject) is { } problem)
             {
-                rule.Complain(text, groups.Names.Contains(text.Value) ? $"'{text.Value}' is no subject; did you mean 'group:{text.Value}'?" : problem);
+                rule.Complain(
+                    text, groups.Names.Contains(text.Value)
+                    ? $"'{text.Value}' is no subject; did you mean 'group:{text.Value}'?"
+                    : problem);
             }
             else if (subject.Kind == SubjectKind.Group && !groups.Names.Contains(subject.Name) && !Subject.IsOfIssuer(subject.Name))
             {
@@ -69,8 +91,15 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
     private (Effect Effect, ActionSet Actions) ReadEffect(YamlFields rule)
     {
         var effect = rule.Has("deny") ? Effect.Deny : Effect.Allow;
-        if (!rule.Has("allow") && !rule.Has("deny") && !rule.HasUnknownKey) rule.Complain(null, "the rule neither allows nor denies; add 'allow' or 'deny'");
-        if (rule.Has("allow") && rule.Has("deny")) rule.Complain(rule.KeyNode("deny"), "the rule both allows and denies; make two rules of it");
+        if (!rule.Has("allow") && !rule.Has("deny") && !rule.HasUnknownKey)
+        {
+            rule.Complain(null, "the rule neither allows nor denies; add 'allow' or 'deny'");
+        }
+
+        if (rule.Has("allow") && rule.Has("deny"))
+        {
+            rule.Complain(rule.KeyNode("deny"), "the rule both allows and denies; make two rules of it");
+        }
 
         var key = effect == Effect.Deny ? "deny" : "allow";
         if (rule[key] is ScalarNode { IsNull: false } scalar && roles.TryGetValue(scalar.Value, out var role)) return (effect, role);
@@ -83,7 +112,10 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
         var actions = ActionSet.None;
         foreach (var text in texts)
         {
-            if (ActionSet.TryParseWord(text.Value, out var action) || roles.TryGetValue(text.Value, out action)) actions = actions.Union(action);
+            if (ActionSet.TryParseWord(text.Value, out var action) || roles.TryGetValue(text.Value, out action))
+            {
+                actions = actions.Union(action);
+            }
             else fields.Complain(text, Unknown(text.Value, roles.Keys));
         }
 
@@ -97,8 +129,18 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
         {
             if (ResourcePatternReader.Parse(text.Value, out var pattern) is { } problem) rule.Complain(text, problem);
             else found.Add(pattern!);
-            if (HostOf(text.Value) is { } host) rule.Warn(text, $"'{text.Value}' begins like the registry's host, and names of repositories do not: write '{text.Value[(host.Length + 1)..]}', or 'repository:{text.Value}' if such names are meant");
-            if (pattern is { IsAllWildcards: true, Glob: not ("*" or "**") }) rule.Warn(text, $"'{text.Value}' is made of wildcards only; write \"**\" if every repository is meant");
+            if (HostOf(text.Value) is { } host)
+            {
+                rule.Warn(
+                    text,
+                    $"'{text.Value}' begins like the registry's host, and names of repositories do not: write "
+                    + $"'{text.Value[(host.Length + 1)..]}', or 'repository:{text.Value}' if such names are meant");
+            }
+
+            if (pattern is { IsAllWildcards: true, Glob: not ("*" or "**") })
+            {
+                rule.Warn(text, $"'{text.Value}' is made of wildcards only; write \"**\" if every repository is meant");
+            }
         }
 
         return found;
@@ -114,7 +156,12 @@ internal sealed class RuleReader(GroupDirectory groups, IReadOnlyDictionary<stri
     /// <summary>The complaint about a word that is no action.</summary>
     public static string Unknown(string word, IEnumerable<string> roles)
     {
-        if (word.Contains(',')) return $"'{word}': one action for each item of the list, as in [{word.Replace(",", ", ", StringComparison.Ordinal).Replace("  ", " ", StringComparison.Ordinal)}]";
+        if (word.Contains(','))
+        {
+            return $"'{word}': one action for each item of the list, as in "
+                + $"[{word.Replace(",", ", ", StringComparison.Ordinal).Replace("  ", " ", StringComparison.Ordinal)}]";
+        }
+
         var known = roles.ToList();
         var what = known.Count > 0 ? "neither a role nor an action" : "no action";
         return $"'{word}' is {what}{Suggestion.For(word, [.. known, .. ActionWords])}";

@@ -20,7 +20,13 @@ internal sealed class TestReader(GroupDirectory groups, IReadOnlyDictionary<stri
     private PolicyTest? ReadSentence(ScalarNode node)
     {
         var words = node.Value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        if (words.Length < 4 || words[1] is not ("can" or "cannot")) return Complain(node, $"'{node.Value}' is no test; write it like 'alice can pull,push platform/api' or 'anonymous cannot pull platform/api'");
+        if (words.Length < 4 || words[1] is not ("can" or "cannot"))
+        {
+            return Complain(
+                node,
+                $"'{node.Value}' is no test; write it like 'alice can pull,push platform/api' or 'anonymous cannot pull platform/api'");
+        }
+
         return Make(node, words[0], [], RequestConditions.Unknown, words[1] == "can", string.Concat(words[2..^1]).Split(','), [words[^1]]);
     }
 
@@ -45,15 +51,26 @@ internal sealed class TestReader(GroupDirectory groups, IReadOnlyDictionary<stri
             : Make(node, who.Value, given, circumstances, can, [.. actions.Select(a => a.Value)], [.. resources.Select(r => r.Value)]);
     }
 
-    private PolicyTest? Make(SourceNode node, string who, List<string> given, RequestConditions circumstances, bool can, string[] words, string[] resources)
+    private PolicyTest? Make(
+        SourceNode node, string who, List<string> given, RequestConditions circumstances, bool can, string[] words, string[] resources)
     {
-        if (who is "anyone" or "authenticated" || who.StartsWith("group:", StringComparison.Ordinal) || who.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase))
+        if (who is "anyone" or "authenticated"
+            || who.StartsWith("group:", StringComparison.Ordinal)
+            || who.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase))
         {
-            return Complain(node, $"a test is about one caller, not '{who}'; name an account and its groups, as in {{ as: someone, groups: [\"{who}\"], … }}");
+            return Complain(
+                node,
+                $"a test is about one caller, not '{who}'; name an account and its groups, as in {{ as: someone, groups: "
+                + $"[\"{who}\"], … }}");
         }
 
         var account = who == SignIn.Anonymous ? "" : who.StartsWith("user:", StringComparison.Ordinal) ? who[5..] : who;
-        if (account.Length > 0 && (Subject.Parse(Subject.AccountKey(account), out var subject) ?? RobotsReader.Problem(subject, robots)) is { } problem) return Complain(node, problem);
+        if (account.Length > 0
+            && (Subject.Parse(Subject.AccountKey(account), out var subject) ?? RobotsReader.Problem(subject, robots)) is { } problem)
+        {
+            return Complain(node, problem);
+        }
+
         if (account.Length == 0 && given.Count > 0) return Complain(node, "an anonymous caller has no groups");
 
         var actions = ActionSet.None;

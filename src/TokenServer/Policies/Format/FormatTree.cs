@@ -107,7 +107,11 @@ internal sealed class FormatTree
 
     private static void Sort(FormatElement element, IReadOnlyList<string>? keys)
     {
-        if (keys is not null && element.Value is MappingNode) element.Children = [.. element.Children.OrderBy(c => Place(keys, c.Key!.Value))];
+        if (keys is not null && element.Value is MappingNode)
+        {
+            element.Children = [.. element.Children.OrderBy(c => Place(keys, c.Key!.Value))];
+        }
+
         foreach (var child in element.Children)
         {
             Sort(child, (element.Key?.Value, child.Key?.Value) switch

@@ -80,12 +80,19 @@ internal sealed class FormatWriter
 
     private static string Scalar(ScalarNode scalar, bool inFlow)
     {
-        if (!scalar.IsQuoted && !scalar.Value.Contains('\n') && !(inFlow && scalar.Value.AsSpan().ContainsAny(",[]{}"))) return scalar.Value;
+        if (!scalar.IsQuoted && !scalar.Value.Contains('\n') && !(inFlow && scalar.Value.AsSpan().ContainsAny(",[]{}")))
+        {
+            return scalar.Value;
+        }
+
         var quoted = new StringBuilder("\"");
         foreach (var c in scalar.Value)
         {
             if (c is '"' or '\\') quoted.Append('\\').Append(c);
-            else if (char.IsControl(c) || c is '\u2028' or '\u2029' or '\uFEFF') quoted.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
+            else if (char.IsControl(c) || c is '\u2028' or '\u2029' or '\uFEFF')
+            {
+                quoted.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
+            }
             else quoted.Append(c);
         }
 

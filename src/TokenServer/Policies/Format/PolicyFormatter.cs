@@ -19,13 +19,27 @@ internal static class PolicyFormatter
         problem = null;
         var whole = new SourcePosition(file.Path, 0, 0);
         var text = Encoding.UTF8.GetString(file.Content.Span).TrimStart('\uFEFF').Replace("\r\n", "\n", StringComparison.Ordinal);
-        if (text.AsSpan().ContainsAny("\r\u0085\u2028\u2029")) problem = new SourceProblem(whole, "it has line ends that are neither LF nor CRLF");
+        if (text.AsSpan().ContainsAny("\r\u0085\u2028\u2029"))
+        {
+            problem = new SourceProblem(whole, "it has line ends that are neither LF nor CRLF");
+        }
         else if (Read(file.Path, text) is not { } before) problem = new SourceProblem(whole, "it is no sound YAML");
-        else if (before.Layout.Comments.FirstOrDefault(c => c.IsInFlow) is { } inside) problem = new SourceProblem(inside.At, "a comment within brackets or braces has no place in the canonical form; put it above, or write the list with dashes");
+        else if (before.Layout.Comments.FirstOrDefault(c => c.IsInFlow) is { } inside)
+        {
+            problem = new SourceProblem(
+                inside.At,
+                "a comment within brackets or braces has no place in the canonical form; put it above, or write the list with dashes");
+        }
         else
         {
             var formatted = FormatWriter.Write(FormatTree.Make(before.Document, before.Layout, text));
-            if (Read(file.Path, formatted) is { } after && IsSame(before.Document, after.Document) && CommentsOf(before.Layout).SequenceEqual(CommentsOf(after.Layout))) return Encoding.UTF8.GetBytes(formatted);
+            if (Read(file.Path, formatted) is { } after
+                && IsSame(before.Document, after.Document)
+                && CommentsOf(before.Layout).SequenceEqual(CommentsOf(after.Layout)))
+            {
+                return Encoding.UTF8.GetBytes(formatted);
+            }
+
             problem = new SourceProblem(whole, "its canonical form would not mean the same");
         }
 
@@ -42,7 +56,8 @@ internal static class PolicyFormatter
     {
         (ScalarNode a, ScalarNode b) => a.Value == b.Value && a.IsNull == b.IsNull && (b.IsQuoted || !a.IsQuoted),
         (SequenceNode a, SequenceNode b) => a.Items.Count == b.Items.Count && a.Items.Zip(b.Items).All(p => IsSame(p.First, p.Second)),
-        (MappingNode a, MappingNode b) => a.Entries.Count == b.Entries.Count && a.Entries.All(e => b[e.Key.Value] is { } value && IsSame(e.Value, value)),
+        (MappingNode a, MappingNode b) =>
+            a.Entries.Count == b.Entries.Count && a.Entries.All(e => b[e.Key.Value] is { } value && IsSame(e.Value, value)),
         _ => false,
     };
 }

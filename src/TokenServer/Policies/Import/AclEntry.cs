@@ -16,7 +16,9 @@ namespace AuthIndex.TokenServer.Policies.Import;
 /// <param name="Service">The service it matches; null for all.</param>
 /// <param name="Actions">What it gives.</param>
 /// <param name="Comment">Its comment; "" when it has none.</param>
-internal sealed record AclEntry(int Number, int Part, SourcePosition At, AclSubject Who, ResourcePattern On, IPNetwork? Ip, string? Service, ActionSet Actions, string Comment)
+internal sealed record AclEntry(
+    int Number, int Part, SourcePosition At, AclSubject Who, ResourcePattern On, IPNetwork? Ip, string? Service, ActionSet Actions,
+    string Comment)
 {
     /// <summary>Whether nothing but the caller limits it, so that no later entry is reached by whom it matches.</summary>
     public bool IsLastWord => On.Glob == "**" && Ip is null && Service is null;
@@ -29,14 +31,21 @@ internal sealed record AclEntry(int Number, int Part, SourcePosition At, AclSubj
     /// <summary>Whether some request may match both; true when unsure.</summary>
     public bool MayMeet(AclEntry other) =>
         Who.Meets(other.Who) && On.Type == other.On.Type && (Service is null || other.Service is null || Service == other.Service)
-        && (Ip is null || other.Ip is null || Ip.Value.Contains(other.Ip.Value.BaseAddress) || other.Ip.Value.Contains(Ip.Value.BaseAddress))
+        && (Ip is null
+            || other.Ip is null
+            || Ip.Value.Contains(other.Ip.Value.BaseAddress)
+            || other.Ip.Value.Contains(Ip.Value.BaseAddress))
         && NamesMayMeet(On, other.On);
 
-    /// <summary>Whether the entry matches every resource, address and service that the other does, callers aside; false when unsure.</summary>
+    /// <summary>
+    /// Whether the entry matches every resource, address and service that the other does, callers aside; false when unsure.
+    /// </summary>
     public bool SurelyCoversPlaceOf(AclEntry other) =>
         NamesCover(On, other.On) && (Ip is null || Ip == other.Ip) && (Service is null || Service == other.Service);
 
-    /// <summary>The part of this entry in which the other may match too: the narrower of the two in every respect that can be compared.</summary>
+    /// <summary>
+    /// The part of this entry in which the other may match too: the narrower of the two in every respect that can be compared.
+    /// </summary>
     public AclEntry Narrowed(AclEntry other) => this with
     {
         Who = Who.Covers(other.Who) ? other.Who : Who,
@@ -73,7 +82,9 @@ internal sealed record AclEntry(int Number, int Part, SourcePosition At, AclSubj
     private static bool SegmentCovers(string a, string b)
     {
         if (a == b || a == "*") return true;
-        return !a.Contains('{') && a.IndexOf('*', StringComparison.Ordinal) == a.Length - 1 && b.StartsWith(a[..^1], StringComparison.Ordinal);
+        return !a.Contains('{')
+            && a.IndexOf('*', StringComparison.Ordinal) == a.Length - 1
+            && b.StartsWith(a[..^1], StringComparison.Ordinal);
     }
 }
 
@@ -108,14 +119,21 @@ internal sealed record AclSubject(string? Account, bool SignedIn, string? Group 
         if (Account is not null && other.Account is not null) return Account == other.Account;
         if (Account is "") return other.Subject == Subject.Anyone;
         if (other.Account is "") return Subject == Subject.Anyone;
-        return !(Account is not null && other.Except.Contains(Subject.Key)) && !(other.Account is not null && Except.Contains(other.Subject.Key));
+        return !(Account is not null && other.Except.Contains(Subject.Key))
+            && !(other.Account is not null && Except.Contains(other.Subject.Key));
     }
 
     /// <summary>Whether everybody whom the other matches is surely matched.</summary>
     public bool Covers(AclSubject other)
     {
         // One account is no other; whether it is in a group, nobody knows here.
-        if (!Except.All(e => other.Except.Contains(e) || (other.Account is not null && e != other.Subject.Key && !e.StartsWith("ldap:", StringComparison.Ordinal)))) return false;
+        if (!Except.All(
+            e => other.Except.Contains(e)
+            || (other.Account is not null && e != other.Subject.Key && !e.StartsWith("ldap:", StringComparison.Ordinal))))
+        {
+            return false;
+        }
+
         if (Account is not null) return other.Account == Account;
         if (Group is not null) return other.Subject.Key == Subject.Key;
         return !SignedIn || (other.Account is not "" && other.Subject != Subject.Anyone);
@@ -125,8 +143,15 @@ internal sealed record AclSubject(string? Account, bool SignedIn, string? Group 
     public AclSubject Behind(AclSubject decided)
     {
         if (decided.Account is "") return Subject == Subject.Anyone && Account is null ? this with { SignedIn = true } : this;
-        if (decided.Subject == Subject.Authenticated) return Subject == Subject.Anyone && Account is null ? new AclSubject("", SignedIn: false) : this;
-        return Account is "" || (Account is not null && decided.Account is not null) || decided.Subject == Subject.Anyone || Except.Contains(decided.Subject.Key)
+        if (decided.Subject == Subject.Authenticated)
+        {
+            return Subject == Subject.Anyone && Account is null ? new AclSubject("", SignedIn: false) : this;
+        }
+
+        return Account is ""
+            || (Account is not null && decided.Account is not null)
+            || decided.Subject == Subject.Anyone
+            || Except.Contains(decided.Subject.Key)
             ? this
             : this with { Except = [.. Except, decided.Subject.Key] };
     }

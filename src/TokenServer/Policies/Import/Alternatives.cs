@@ -16,14 +16,20 @@ internal sealed partial record Alternatives(IReadOnlyList<string> Texts, bool Is
         if (text is not ['/', .., '/'] || text.Length < 3) return null;
         var match = Whole().Match(text[1..^1]) is { Success: true } whole ? whole : Part().Match(text[1..^1]);
         if (!match.Success) return null;
-        string[] texts = [.. match.Groups["list"].Value.Split('|').Select(t => t.Replace("\\", "", StringComparison.Ordinal)).Distinct(StringComparer.Ordinal)];
+        string[] texts = [
+            .. match.Groups["list"].Value.Split('|').Select(t => t.Replace("\\", "", StringComparison.Ordinal))
+                .Distinct(StringComparer.Ordinal)];
         return new Alternatives(texts, match.Groups["start"].Success);
     }
 
     // One text alone needs no brackets; several need them, since ^a|b$ is something else. A dot must be escaped to be one.
-    [GeneratedRegex(@"^(?<start>\^)(?:\((?:\?:)?(?<list>(?:[\w@/-]|\\[.-])+(?:\|(?:[\w@/-]|\\[.-])+)*)\)|(?<list>(?:[\w@/-]|\\[.-])+))\$$", RegexOptions.ECMAScript, 1000)]
+    [GeneratedRegex(
+        @"^(?<start>\^)(?:\((?:\?:)?(?<list>(?:[\w@/-]|\\[.-])+(?:\|(?:[\w@/-]|\\[.-])+)*)\)|(?<list>(?:[\w@/-]|\\[.-])+))\$$",
+        RegexOptions.ECMAScript, 1000)]
     private static partial Regex Whole();
 
-    [GeneratedRegex(@"^(?:\((?:\?:)?(?<list>(?:[\w@/-]|\\[.-])+(?:\|(?:[\w@/-]|\\[.-])+)*)\)|(?<list>(?:[\w@/-]|\\[.-])+(?:\|(?:[\w@/-]|\\[.-])+)*))$", RegexOptions.ECMAScript, 1000)]
+    [GeneratedRegex(
+        @"^(?:\((?:\?:)?(?<list>(?:[\w@/-]|\\[.-])+(?:\|(?:[\w@/-]|\\[.-])+)*)\)|(?<list>(?:[\w@/-]|\\[.-])+(?:\|(?:[\w@/-]|\\[.-])+)*))$",
+        RegexOptions.ECMAScript, 1000)]
     private static partial Regex Part();
 }

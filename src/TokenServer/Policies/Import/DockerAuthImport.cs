@@ -53,15 +53,22 @@ internal sealed class DockerAuthImport
         var ends = new Dictionary<int, int>();
         foreach (var written in all)
         {
-            var who = reached.Where(e => e.IsLastWord && e.On.Type == written.On.Type).Aggregate(written.Who, (left, e) => left.Behind(e.Who));
+            var who = reached.Where(e => e.IsLastWord && e.On.Type == written.On.Type)
+                .Aggregate(written.Who, (left, e) => left.Behind(e.Who));
             var entry = written with { Who = who };
-            if (reached.Find(e => e.Who.Covers(who) && e.SurelyCoversPlaceOf(entry)) is { } earlier) ends.TryAdd(written.Number, earlier.Number);
+            if (reached.Find(e => e.Who.Covers(who) && e.SurelyCoversPlaceOf(entry)) is { } earlier)
+            {
+                ends.TryAdd(written.Number, earlier.Number);
+            }
             else reached.Add(entry);
         }
 
         foreach (var (number, earlier) in ends.Where(e => !reached.Exists(r => r.Number == e.Key)))
         {
-            problems.Add(new SourceProblem(all.First(e => e.Number == number).At, $"entry {number} is left out: entry {earlier} before it matches all that it does", IsWarning: true));
+            problems.Add(
+                new SourceProblem(
+                    all.First(e => e.Number == number).At,
+                    $"entry {number} is left out: entry {earlier} before it matches all that it does", IsWarning: true));
         }
 
         return reached;
@@ -69,16 +76,23 @@ internal sealed class DockerAuthImport
 
     private string Write()
     {
-        var text = new StringBuilder("# Imported from a docker_auth configuration; its entries are counted from 1.\nversion: 1\n\nrules:\n");
+        var text = new StringBuilder(
+            "# Imported from a docker_auth configuration; its entries are counted from 1.\nversion: 1\n\nrules:\n");
         foreach (var entry in entries)
         {
-            var id = $"entry-{entry.Number}{(entry.Part > 0 ? $"-{entry.Part}" : "")}{(entry.On.Type == Scope.RegistryType ? "-registry" : "")}";
+            var id =
+                $"entry-{entry.Number}{(entry.Part > 0 ? $"-{entry.Part}" : "")}{(entry.On.Type == Scope.RegistryType ? "-registry" : "")}";
             if (!entry.Actions.IsEmpty) WriteRule(text, id, entry, "allow", ExceptOf(entry.Who), entry.Ip is { } ip ? [ip] : []);
             var index = entries.TakeWhile(e => !ReferenceEquals(e, entry)).Count();
-            var denials = entries.Skip(index + 1).Where(entry.MayMeet).Select(later => entry.Narrowed(later) with { Actions = Missing(later.Actions, entry.Actions) })
-                .Where(d => !d.Actions.IsEmpty).GroupBy(d => (d.Who.Account, d.Who.Subject, string.Join(' ', d.Who.Except), d.On.Glob, d.Ip, d.Service))
+            var denials = entries.Skip(index + 1).Where(entry.MayMeet)
+                .Select(later => entry.Narrowed(later) with { Actions = Missing(later.Actions, entry.Actions) })
+                .Where(d => !d.Actions.IsEmpty)
+                .GroupBy(d => (d.Who.Account, d.Who.Subject, string.Join(' ', d.Who.Except), d.On.Glob, d.Ip, d.Service))
                 .Select(same => same.First() with { Actions = same.Aggregate(ActionSet.None, (all, d) => all.Union(d.Actions)) }).ToList();
-            for (var i = 0; i < denials.Count; i++) WriteDenial(text, denials.Count == 1 ? id + "-no-more" : $"{id}-no-more-{i + 1}", denials[i], [.. entries.Take(index)]);
+            for (var i = 0; i < denials.Count; i++)
+            {
+                WriteDenial(text, denials.Count == 1 ? id + "-no-more" : $"{id}-no-more-{i + 1}", denials[i], [.. entries.Take(index)]);
+            }
         }
 
         text.Append("\ntests:\n");
@@ -96,11 +110,22 @@ internal sealed class DockerAuthImport
         foreach (var earlier in before.Where(e => e.MayMeet(denial) && !e.Actions.Intersect(denial.Actions).IsEmpty))
         {
             if (earlier.SurelyCoversPlaceOf(denial) && earlier.Who.Account is not "") except.Add(earlier.Who.Subject.Key);
-            else if (earlier.Ip is { } from && earlier.Who.Covers(denial.Who) && (earlier with { Ip = null }).SurelyCoversPlaceOf(denial)) networks = [.. CidrParser.Without(networks, from)];
-            else problems.Add(new SourceProblem(denial.At, $"entry {denial.Number} gives less than entry {earlier.Number} before it and than an entry after it, on resources they may share; this needs an order, which policies do not have: split the entries so that they do not meet"));
+            else if (earlier.Ip is { } from && earlier.Who.Covers(denial.Who) && (earlier with { Ip = null }).SurelyCoversPlaceOf(denial))
+            {
+                networks = [.. CidrParser.Without(networks, from)];
+            }
+            else problems.Add(
+                new SourceProblem(
+                    denial.At,
+                    $"entry {denial.Number} gives less than entry {earlier.Number} before it and than an entry after it, on resources "
+                    + $"they may share; this needs an order, which policies do not have: split the entries so that they do not meet"));
         }
 
-        if (networks.Count > 0) WriteRule(text, id, denial, "deny", except.Distinct(StringComparer.Ordinal), networks.SequenceEqual(everywhere) ? [] : networks);
+        if (networks.Count > 0)
+        {
+            WriteRule(
+                text, id, denial, "deny", except.Distinct(StringComparer.Ordinal), networks.SequenceEqual(everywhere) ? [] : networks);
+        }
     }
 
     private static ActionSet Missing(ActionSet later, ActionSet own)
@@ -112,10 +137,18 @@ internal sealed class DockerAuthImport
 
     private static IEnumerable<string> ExceptOf(AclSubject who) => who.Account is "" ? [Subject.Authenticated.Key] : who.Except;
 
-    private static void WriteRule(StringBuilder text, string id, AclEntry entry, string effect, IEnumerable<string> except, List<IPNetwork> networks)
+    private static void WriteRule(
+        StringBuilder text, string id, AclEntry entry, string effect, IEnumerable<string> except, List<IPNetwork> networks)
     {
-        foreach (var line in entry.Comment.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)) text.Append(CultureInfo.InvariantCulture, $"  # {line}\n");
-        text.Append(CultureInfo.InvariantCulture, $"  - id: {id}\n    to: [{Quoted(entry.Who.Subject.Key)}]\n    {effect}: [{string.Join(", ", entry.Actions.Words.Select(Quoted))}]\n    on: [{Quoted(entry.On.ToString())}]\n");
+        foreach (var line in entry.Comment.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"  # {line}\n");
+        }
+
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"  - id: {id}\n    to: [{Quoted(entry.Who.Subject.Key)}]\n    {effect}: "
+            + $"[{string.Join(", ", entry.Actions.Words.Select(Quoted))}]\n    on: [{Quoted(entry.On.ToString())}]\n");
         var spared = except.Select(Quoted).ToList();
         if (spared.Count > 0) text.Append(CultureInfo.InvariantCulture, $"    except: [{string.Join(", ", spared)}]\n");
         List<string> when = [];
@@ -126,10 +159,16 @@ internal sealed class DockerAuthImport
 
     private IEnumerable<string> Tests()
     {
-        var accounts = entries.Select(e => e.Who.Account).OfType<string>().Append(Somebody).Append("").Distinct(StringComparer.Ordinal).Select(a => (Account: a, Groups: (string[])[]));
-        var members = entries.Select(e => e.Who.Group).OfType<string>().Distinct(StringComparer.Ordinal).Select(g => (Account: Somebody, Groups: (string[])["ldap:" + g]));
-        IPAddress?[] addresses = entries.Any(e => e.Ip is not null) ? [IPAddress.Parse("192.0.2.1"), .. entries.Where(e => e.Ip is not null).Select(e => e.Ip!.Value.BaseAddress).Distinct()] : [null];
-        string?[] services = entries.Any(e => e.Service is not null) ? ["another-service", .. entries.Select(e => e.Service).OfType<string>().Distinct(StringComparer.Ordinal)] : [null];
+        var accounts = entries.Select(e => e.Who.Account).OfType<string>().Append(Somebody).Append("").Distinct(StringComparer.Ordinal)
+            .Select(a => (Account: a, Groups: (string[])[]));
+        var members = entries.Select(e => e.Who.Group).OfType<string>().Distinct(StringComparer.Ordinal)
+            .Select(g => (Account: Somebody, Groups: (string[])["ldap:" + g]));
+        IPAddress?[] addresses = entries.Any(e => e.Ip is not null)
+            ? [IPAddress.Parse("192.0.2.1"), .. entries.Where(e => e.Ip is not null).Select(e => e.Ip!.Value.BaseAddress).Distinct()]
+            : [null];
+        string?[] services = entries.Any(e => e.Service is not null)
+            ? ["another-service", .. entries.Select(e => e.Service).OfType<string>().Distinct(StringComparer.Ordinal)]
+            : [null];
         var cases =
             from caller in accounts.Concat(members)
             from resource in entries.SelectMany(e => Names(e.On, caller.Account, caller.Groups)).Distinct()
@@ -142,12 +181,15 @@ internal sealed class DockerAuthImport
 
     private static IEnumerable<(string Type, string Name)> Names(ResourcePattern pattern, string account, string[] groups) =>
         from own in pattern.NamesAccount && RepositoryName.IsComponent(account) ? new[] { account, "other" } : ["other"]
-        from @group in pattern.NamesGroup ? groups.Select(g => g["ldap:".Length..].ToLowerInvariant()).Where(g => RepositoryName.IsComponent(g)).Append("other") : ["other"]
+        from @group in pattern.NamesGroup
+        ? groups.Select(g => g["ldap:".Length..].ToLowerInvariant()).Where(g => RepositoryName.IsComponent(g)).Append("other")
+        : ["other"]
         from across in Depths
         select (pattern.Type, pattern.Instance("sample", across, own, @group));
 
     // What the list says, read as docker_auth reads it.
-    private IEnumerable<string> TestsOf(string account, string[] groups, (string Type, string Name) resource, IPAddress? address, string? service)
+    private IEnumerable<string> TestsOf(
+        string account, string[] groups, (string Type, string Name) resource, IPAddress? address, string? service)
     {
         var words = resource.Type == Scope.RegistryType ? ActionSet.All : ActionSet.Pull.Union(ActionSet.Push).Union(ActionSet.Delete);
         var caller = new CallerSubjects(account, groups, new GroupDirectory([]));
@@ -157,11 +199,15 @@ internal sealed class DockerAuthImport
         {
             if (actions.IsEmpty) continue;
             var name = resource.Type == Scope.RepositoryType ? resource.Name : $"{resource.Type}:{resource.Name}";
-            var circumstances = (groups.Length == 0 ? "" : $", groups: [{string.Join(", ", groups.Select(Quoted))}]") + (address is null ? "" : $", from: {Quoted(address.ToString())}") + (service is null ? "" : $", service: {Quoted(service)}");
-            yield return $"{{ as: {Quoted(account.Length == 0 ? SignIn.Anonymous : account)}{circumstances}, {verb}: {Quoted(actions.ToString())}, on: {Quoted(name)} }}";
+            var circumstances = (groups.Length == 0 ? "" : $", groups: [{string.Join(", ", groups.Select(Quoted))}]")
+                + (address is null ? "" : $", from: {Quoted(address.ToString())}")
+                    + (service is null ? "" : $", service: {Quoted(service)}");
+            yield return $"{{ as: {Quoted(account.Length == 0 ? SignIn.Anonymous : account)}{circumstances}, {verb}: "
+                + $"{Quoted(actions.ToString())}, on: {Quoted(name)} }}";
         }
     }
 
     /// <summary>A text in double quotes, as YAML reads it.</summary>
-    public static string Quoted(string text) => $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+    public static string Quoted(string text) =>
+        $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
 }

@@ -93,11 +93,27 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
             }
 
             var user = value as MappingNode;
-            foreach (var (key, _) in user?.Entries.Where(e => e.Key.Value != "password") ?? []) Complain(key, $"'{key.Value}' of the user '{name.Value}' cannot be imported");
+            foreach (var (key, _) in user?.Entries.Where(e => e.Key.Value != "password") ?? [])
+            {
+                Complain(key, $"'{key.Value}' of the user '{name.Value}' cannot be imported");
+            }
+
             users.Add(name.Value);
-            if (name.Value.Contains(':')) Complain(name, $"the user '{name.Value}' has a colon in its name, which an htpasswd file cannot hold");
-            else if (user?["password"] is not ScalarNode { Value: ['$', '2', ..] } hash) Complain(value, $"the user '{name.Value}' has no bcrypt password");
-            else if (hash.Value.Length != BcryptLength) Warn(hash, $"the user '{name.Value}' is left out: a bcrypt hash has {BcryptLength} characters, not {hash.Value.Length}, so no password fits it");
+            if (name.Value.Contains(':'))
+            {
+                Complain(name, $"the user '{name.Value}' has a colon in its name, which an htpasswd file cannot hold");
+            }
+            else if (user?["password"] is not ScalarNode { Value: ['$', '2', ..] } hash)
+            {
+                Complain(value, $"the user '{name.Value}' has no bcrypt password");
+            }
+            else if (hash.Value.Length != BcryptLength)
+            {
+                Warn(
+                    hash,
+                    $"the user '{name.Value}' is left out: a bcrypt hash has {BcryptLength} characters, not "
+                    + $"{hash.Value.Length}, so no password fits it");
+            }
             else Htpasswd.Add($"{name.Value}:{hash.Value}");
         }
     }
@@ -111,7 +127,11 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
             return;
         }
 
-        foreach (var (key, _) in match.Entries.Where(e => !MatchKeys.Contains(e.Key.Value))) Complain(key, $"entry {number} matches by '{key.Value}', which cannot be expressed");
+        foreach (var (key, _) in match.Entries.Where(e => !MatchKeys.Contains(e.Key.Value)))
+        {
+            Complain(key, $"entry {number} matches by '{key.Value}', which cannot be expressed");
+        }
+
         var actions = ReadActions(number, words);
         var whom = match["labels"] is { } labels ? ReadLabels(number, labels, match["account"]) : ReadAccounts(number, match["account"]);
         var ip = ReadNetwork(number, match["ip"]);
@@ -141,8 +161,15 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
         {
             // Some lists say "nothing" by an empty word, which is none that anybody asks for.
             if (word is ScalarNode { Value: "" }) continue;
-            if (word is not ScalarNode scalar || !ActionSet.TryParseWord(scalar.Value, out var action)) Complain(word, $"entry {number}: {word.Kind} is no action that is known here");
-            else if (action.HoldsAll && words.Items.Count > 1) Complain(word, $"entry {number}: '*' beside other actions does not mean every action there; write it alone if that is meant");
+            if (word is not ScalarNode scalar || !ActionSet.TryParseWord(scalar.Value, out var action))
+            {
+                Complain(word, $"entry {number}: {word.Kind} is no action that is known here");
+            }
+            else if (action.HoldsAll && words.Items.Count > 1)
+            {
+                Complain(
+                    word, $"entry {number}: '*' beside other actions does not mean every action there; write it alone if that is meant");
+            }
             else actions = actions.Union(action);
         }
 
@@ -158,8 +185,17 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
         else if (Everybody.Contains(scalar.Value)) return [everybody];
         else if (EverySignedIn.Contains(scalar.Value)) return [new AclSubject(null, SignedIn: true)];
         else if (scalar.Value.Length == 0) return [new AclSubject("", SignedIn: false)];
-        else if (Alternatives.Read(scalar.Value) is { } alternatives) return [.. Named(number, scalar, alternatives).Select(a => new AclSubject(a, SignedIn: true))];
-        else if (IsPattern(scalar.Value) || Subject.Parse("user:" + scalar.Value, out _) is not null) Complain(node, $"entry {number}: the account '{scalar.Value}' is a pattern, which cannot be expressed; name the accounts, or use /.+/ for everybody who signed in");
+        else if (Alternatives.Read(scalar.Value) is { } alternatives)
+        {
+            return [.. Named(number, scalar, alternatives).Select(a => new AclSubject(a, SignedIn: true))];
+        }
+        else if (IsPattern(scalar.Value) || Subject.Parse("user:" + scalar.Value, out _) is not null)
+        {
+            Complain(
+                node,
+                $"entry {number}: the account '{scalar.Value}' is a pattern, which cannot be expressed; name the accounts, or use /.+/ "
+                + $"for everybody who signed in");
+        }
         else return [new AclSubject(scalar.Value, SignedIn: true)];
         return [];
     }
@@ -170,12 +206,18 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
         if (alternatives.IsWhole) return alternatives.Texts;
         if (directory is not null)
         {
-            Complain(at, $"entry {number}: '{at.Value}' matches every account of the directory with one of these in its name, which cannot be expressed; write /^({string.Join('|', alternatives.Texts)})$/ if these accounts are meant");
+            Complain(
+                at, $"entry {number}: '{at.Value}' matches every account of the directory with one of these in its name, which cannot be "
+                    + $"expressed; write /^({string.Join('|', alternatives.Texts)})$/ if these accounts are meant");
             return [];
         }
 
-        var named = alternatives.Texts.Concat(users.Where(u => alternatives.Texts.Any(t => u.Contains(t, StringComparison.Ordinal))).Order(StringComparer.Ordinal)).Distinct(StringComparer.Ordinal).ToList();
-        Warn(at, $"entry {number}: '{at.Value}' matches accounts with one of these in their names; it is imported for {string.Join(", ", named)}, and for no account that is added later");
+        var named = alternatives.Texts.Concat(
+            users.Where(u => alternatives.Texts.Any(t => u.Contains(t, StringComparison.Ordinal))).Order(StringComparer.Ordinal))
+            .Distinct(StringComparer.Ordinal).ToList();
+        Warn(
+            at, $"entry {number}: '{at.Value}' matches accounts with one of these in their names; it is imported for "
+                + $"{string.Join(", ", named)}, and for no account that is added later");
         return named;
     }
 
@@ -184,13 +226,15 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
     {
         if (directory is null || account is not null || node is not MappingNode { Entries: [var (label, value)] })
         {
-            Complain(node, $"entry {number} matches by 'labels', which can be expressed only for one label of ldap_auth and without 'account'");
+            Complain(
+                node, $"entry {number} matches by 'labels', which can be expressed only for one label of ldap_auth and without 'account'");
         }
         else if (!directory.GroupLabels.Contains(label.Value))
         {
             Complain(label, $"entry {number}: the label '{label.Value}' is not a list of groups (memberOf), which cannot be expressed");
         }
-        else if (value is ScalarNode { Value.Length: > 0 } scalar && (Alternatives.Read(scalar.Value) is { IsWhole: true } || !IsPattern(scalar.Value)))
+        else if (value is ScalarNode { Value.Length: > 0 } scalar
+            && (Alternatives.Read(scalar.Value) is { IsWhole: true } || !IsPattern(scalar.Value)))
         {
             return [.. (Alternatives.Read(scalar.Value)?.Texts ?? [scalar.Value]).Select(g => new AclSubject(null, SignedIn: true, g))];
         }
@@ -233,7 +277,10 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
         {
             foreach (var each in types)
             {
-                if (ResourcePatternReader.Parse($"{each}:{name}", out var pattern) is { } problem) Complain(match["name"]!, $"entry {number}: {problem}");
+                if (ResourcePatternReader.Parse($"{each}:{name}", out var pattern) is { } problem)
+                {
+                    Complain(match["name"]!, $"entry {number}: {problem}");
+                }
                 else found.Add(pattern!);
             }
         }
@@ -256,20 +303,38 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
     private string? ReadName(int number, ScalarNode at, string text)
     {
         var name = text.Replace("${account}", "{account}", StringComparison.Ordinal);
-        foreach (var label in directory?.GroupLabels ?? []) name = name.Replace($"${{labels:{label}}}", "{group}", StringComparison.Ordinal);
-        if (name.Length > 2 && name[0] == '/' && name[^1] == '/') Complain(at, $"entry {number}: the name '{text}' is a regular expression, which cannot be expressed");
-        else if (name.Any(c => c is '?' or '[' or ']' or '\\') || name.Contains("${", StringComparison.Ordinal)) Complain(at, $"entry {number}: the name '{text}' cannot be expressed; only * and ${{account}} can");
-        else if (name.Any(char.IsAsciiLetterUpper)) Warn(at, $"entry {number}: the name '{text}' is left out: repositories have lower-case names, so it matches none");
+        foreach (var label in directory?.GroupLabels ?? [])
+        {
+            name = name.Replace($"${{labels:{label}}}", "{group}", StringComparison.Ordinal);
+        }
+
+        if (name.Length > 2 && name[0] == '/' && name[^1] == '/')
+        {
+            Complain(at, $"entry {number}: the name '{text}' is a regular expression, which cannot be expressed");
+        }
+        else if (name.Any(c => c is '?' or '[' or ']' or '\\') || name.Contains("${", StringComparison.Ordinal))
+        {
+            Complain(at, $"entry {number}: the name '{text}' cannot be expressed; only * and ${{account}} can");
+        }
+        else if (name.Any(char.IsAsciiLetterUpper))
+        {
+            Warn(at, $"entry {number}: the name '{text}' is left out: repositories have lower-case names, so it matches none");
+        }
         else
         {
-            if (name.Split('/').Any(s => s.Contains("{account}", StringComparison.Ordinal) && s != "{account}")) Warn(at, $"entry {number}: an account whose name begins or ends with '.', '_' or '-' never matches '{text}' here");
+            if (name.Split('/').Any(s => s.Contains("{account}", StringComparison.Ordinal) && s != "{account}"))
+            {
+                Warn(at, $"entry {number}: an account whose name begins or ends with '.', '_' or '-' never matches '{text}' here");
+            }
+
             return name.Replace("**", "*", StringComparison.Ordinal);
         }
 
         return null;
     }
 
-    private static bool IsPattern(string text) => text.Any(c => c is '*' or '?' or '[' or ']' or '\\' or '$') || (text.Length > 2 && text[0] == '/' && text[^1] == '/');
+    private static bool IsPattern(string text) =>
+        text.Any(c => c is '*' or '?' or '[' or ']' or '\\' or '$') || (text.Length > 2 && text[0] == '/' && text[^1] == '/');
 
     private void Warn(SourceNode at, string message) => problems.Add(new SourceProblem(at.At, message, IsWarning: true));
 

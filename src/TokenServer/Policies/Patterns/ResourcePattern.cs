@@ -63,7 +63,10 @@ internal sealed class ResourcePattern
     /// <summary>Whether <c>{group}</c> stands in it.</summary>
     public bool NamesGroup { get; }
 
-    /// <summary>How many wildcards and placeholders stand in it; at most <see cref="MaxWildcards"/> where it was read by <see cref="ResourcePatternReader"/>.</summary>
+    /// <summary>
+    /// How many wildcards and placeholders stand in it; at most <see cref="MaxWildcards"/> where it was read by
+    /// <see cref="ResourcePatternReader"/>.
+    /// </summary>
     public int Wildcards { get; }
 
     /// <summary>Whether it is made of wildcards only.</summary>
@@ -84,7 +87,10 @@ internal sealed class ResourcePattern
         foreach (var group in caller.GroupNames)
         {
             // The search for the group's name costs little beside the walk, and a caller may be in thousands of groups.
-            if (name.Contains(group, StringComparison.Ordinal) && RepositoryName.IsComponent(group) && Walk(name, caller.Account, group)) return true;
+            if (name.Contains(group, StringComparison.Ordinal) && RepositoryName.IsComponent(group) && Walk(name, caller.Account, group))
+            {
+                return true;
+            }
         }
 
         return false;
@@ -92,7 +98,8 @@ internal sealed class ResourcePattern
 
     /// <summary>Whether every name that the other matches, for whichever caller, is sure to match this one; false when unsure.</summary>
     public bool SurelyCovers(ResourcePattern other) =>
-        Type == other.Type && (Glob == other.Glob || (IsSubtree && other.LiteralPrefix.StartsWith(LiteralPrefix, StringComparison.Ordinal)));
+        Type == other.Type
+        && (Glob == other.Glob || (IsSubtree && other.LiteralPrefix.StartsWith(LiteralPrefix, StringComparison.Ordinal)));
 
     /// <summary>A name that matches, made by writing the given texts for the wildcards and placeholders.</summary>
     public string Instance(string inSegment, string across, string account, string group) =>

@@ -3,7 +3,9 @@ using AuthIndex.TokenContract;
 
 namespace AuthIndex.TokenServer.Policies.Patterns;
 
-/// <summary>Reads patterns as rules write them, and refuses those that could never match or that mean something else than they look like.</summary>
+/// <summary>
+/// Reads patterns as rules write them, and refuses those that could never match or that mean something else than they look like.
+/// </summary>
 internal static class ResourcePatternReader
 {
     private static readonly string[] Types = [Scope.RepositoryType, Scope.RegistryType];
@@ -26,17 +28,32 @@ internal static class ResourcePatternReader
             if (!Types.Contains(type)) return ExplainType(text, type, glob);
         }
 
-        if ((type == Scope.RepositoryType ? CheckRepository(glob, hostMayLead: colon >= 0) : CheckOther(glob)) is { } problem) return $"'{text}': {problem}";
+        if ((type == Scope.RepositoryType ? CheckRepository(glob, hostMayLead: colon >= 0) : CheckOther(glob)) is { } problem)
+        {
+            return $"'{text}': {problem}";
+        }
+
         var compiled = ResourcePattern.Compile(type, glob);
-        if (compiled.Wildcards > ResourcePattern.MaxWildcards) return $"a pattern has at most {ResourcePattern.MaxWildcards} wildcards and placeholders, not {compiled.Wildcards}";
+        if (compiled.Wildcards > ResourcePattern.MaxWildcards)
+        {
+            return $"a pattern has at most {ResourcePattern.MaxWildcards} wildcards and placeholders, not {compiled.Wildcards}";
+        }
+
         pattern = compiled;
         return null;
     }
 
     private static string ExplainType(string text, string type, string glob)
     {
-        if (glob.Contains('/')) return $"'{type}' is no type of resource{Suggestion.For(type, Types)}; for a name with a host and port write 'repository:{text}'";
-        return type.Contains('/') ? $"'{text}': a pattern names repositories, not tags" : $"'{type}' is no type of resource{Suggestion.For(type, Types)}";
+        if (glob.Contains('/'))
+        {
+            return $"'{type}' is no type of resource{Suggestion.For(type, Types)}; for a name with a host and port write "
+                + $"'repository:{text}'";
+        }
+
+        return type.Contains('/')
+            ? $"'{text}': a pattern names repositories, not tags"
+            : $"'{type}' is no type of resource{Suggestion.For(type, Types)}";
     }
 
     private static string? CheckRepository(string glob, bool hostMayLead)
@@ -52,18 +69,28 @@ internal static class ResourcePatternReader
         var path = hostMayLead && slash > 0 ? plain[(slash + 1)..] : plain;
         if (path.Any(char.IsAsciiLetterUpper)) return $"repositories have lower-case names; did you mean '{glob.ToLowerInvariant()}'?";
 
-        var odd = path.FirstOrDefault(c => !char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('.' or '_' or '-' or '/' or '*'));
-        if (odd is '?' or '[' or ']' or '(' or ')' or '|' or '^' or '$' or '+' or '\\') return $"'{odd}' has no meaning in a pattern, which knows * within a segment and ** across segments";
+        var odd = path.FirstOrDefault(
+            c => !char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('.' or '_' or '-' or '/' or '*'));
+        if (odd is '?' or '[' or ']' or '(' or ')' or '|' or '^' or '$' or '+' or '\\')
+        {
+            return $"'{odd}' has no meaning in a pattern, which knows * within a segment and ** across segments";
+        }
+
         if (odd is ',' or ' ') return "one pattern for each item of the list";
         if (odd != default) return $"no repository's name holds '{odd}'";
-        if (!plain.Contains('*') && !Scope.TryParse($"{Scope.RepositoryType}:{plain}:pull", out _, out _)) return "no repository can have this name";
+        if (!plain.Contains('*') && !Scope.TryParse($"{Scope.RepositoryType}:{plain}:pull", out _, out _))
+        {
+            return "no repository can have this name";
+        }
+
         return null;
     }
 
     private static string? CheckOther(string glob)
     {
         if (glob.Length == 0) return "a name or pattern follows the colon";
-        return CheckPlaceholders(glob, out var plain) ?? (plain.Any(c => c is <= ' ' or >= '\x7f' or '"' or '\\') ? "a name holds no spaces, quotes or backslashes" : null);
+        return CheckPlaceholders(glob, out var plain)
+            ?? (plain.Any(c => c is <= ' ' or >= '\x7f' or '"' or '\\') ? "a name holds no spaces, quotes or backslashes" : null);
     }
 
     // Gives the pattern with a letter in every placeholder's place, so that what is around it can be judged.

@@ -7,5 +7,6 @@ namespace AuthIndex.TokenServer.Policies.Subjects;
 internal static class AccountSpelling
 {
     /// <summary>The key of a name.</summary>
-    public static string Key(string name) => string.Join(' ', name.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ToUpperInvariant();
+    public static string Key(string name) =>
+        string.Join(' ', name.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ToUpperInvariant();
 }

@@ -14,7 +14,8 @@ internal sealed class CallerSubjects
     /// <param name="account">The canonical account name; "" for an anonymous caller.</param>
     /// <param name="groups">The groups as the identity gave them.</param>
     /// <param name="directory">The local groups.</param>
-    /// <param name="ignoresCase">Whether the account's source compares names without regard to letter case, as directories do; rules then mean the account in any spelling.</param>
+    /// <param name="ignoresCase">Whether the account's source compares names without regard to letter case, as directories do; rules
+    /// then mean the account in any spelling.</param>
     public CallerSubjects(string account, IReadOnlyList<string> groups, GroupDirectory directory, bool ignoresCase = false)
     {
         Account = account;
@@ -38,7 +39,10 @@ internal sealed class CallerSubjects
     /// <summary>The keys of the subjects that the caller is.</summary>
     public IReadOnlyCollection<string> Keys => keys;
 
-    /// <summary>The names that <c>{group}</c> stands for, each in turn; a directory's in the one spelling of their key, in lower case as repositories are.</summary>
+    /// <summary>
+    /// The names that <c>{group}</c> stands for, each in turn; a directory's in the one spelling of their key, in lower case as
+    /// repositories are.
+    /// </summary>
     public IReadOnlyList<string> GroupNames => groupNames;
 
     /// <summary>Whether the caller is one of the subjects.</summary>

@@ -2,7 +2,10 @@ using AuthIndex.Hosting.Yaml;
 
 namespace AuthIndex.TokenServer.Policies.Subjects;
 
-/// <summary>An account for a machine, declared in the policy files. It has no password: it signs in by the access tokens that administrators make for it.</summary>
+/// <summary>
+/// An account for a machine, declared in the policy files. It has no password: it signs in by the access tokens that administrators
+/// make for it.
+/// </summary>
 /// <param name="Name">Its name; as an account it is <c>robot:NAME</c>.</param>
 /// <param name="Description">What it is for; "" when nobody said.</param>
 /// <param name="Until">The first instant at which it signs in no more; null when it never ends.</param>

@@ -33,7 +33,8 @@ internal enum SubjectKind
 
 /// <summary>One subject of a rule: whom it is about.</summary>
 /// <param name="Kind">The kind.</param>
-/// <param name="Name">The name within the kind; "" for <see cref="SubjectKind.Anyone"/> and <see cref="SubjectKind.Authenticated"/>.</param>
+/// <param name="Name">The name within the kind; "" for <see cref="SubjectKind.Anyone"/> and
+/// <see cref="SubjectKind.Authenticated"/>.</param>
 internal sealed record Subject(SubjectKind Kind, string Name)
 {
     private static readonly (string Prefix, SubjectKind Kind)[] Prefixes =
@@ -59,7 +60,10 @@ internal sealed record Subject(SubjectKind Kind, string Name)
         _ => "robot:" + Name,
     };
 
-    /// <summary>For an account, the text under which it is looked up for callers whose source compares names without regard to letter case; null otherwise.</summary>
+    /// <summary>
+    /// For an account, the text under which it is looked up for callers whose source compares names without regard to letter case; null
+    /// otherwise.
+    /// </summary>
     public string? AnyCaseKey { get; } = Kind == SubjectKind.User ? AnyCaseAccountKey(Name) : null;
 
     /// <summary>The key of a local group.</summary>
@@ -68,7 +72,9 @@ internal sealed record Subject(SubjectKind Kind, string Name)
     /// <summary>The key of a directory's group, the same for every spelling of its name.</summary>
     public static string LdapKey(string name) => "ldap:" + GroupName.Key(name);
 
-    /// <summary>The key of an account: that of a robot or a certificate carries its kind already, and no one can sign in with such a user name.</summary>
+    /// <summary>
+    /// The key of an account: that of a robot or a certificate carries its kind already, and no one can sign in with such a user name.
+    /// </summary>
     public static string AccountKey(string account) => IsRobot(account) || IsCertificate(account) ? account : "user:" + account;
 
     /// <summary>The key of an account whose source compares names without regard to letter case: no subject's <see cref="Key"/>.</summary>
@@ -78,13 +84,19 @@ internal sealed record Subject(SubjectKind Kind, string Name)
     public static bool IsRobot(string account) => account.StartsWith("robot:", StringComparison.Ordinal);
 
     /// <summary>Whether an OIDC issuer cannot have the name, because before a colon it means something else.</summary>
-    public static bool IsReserved(string name) => Prefixes.Any(p => p.Prefix == name + ":") || name is "anyone" or "authenticated" or SignIn.Anonymous;
+    public static bool IsReserved(string name) =>
+        Prefixes.Any(p => p.Prefix == name + ":") || name is "anyone" or "authenticated" or SignIn.Anonymous;
 
     /// <summary>Whether the account or group is of an OIDC issuer, whose name stands before the colon; no other has one.</summary>
-    public static bool IsOfIssuer(string name) => name.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon && colon < name.Length - 1 && name[..colon].All(IsIssuerCharacter) && !IsReserved(name[..colon]);
+    public static bool IsOfIssuer(string name) =>
+        name.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon
+        && colon < name.Length - 1
+        && name[..colon].All(IsIssuerCharacter)
+        && !IsReserved(name[..colon]);
 
     /// <summary>Whether the account is one that a client certificate signs in.</summary>
-    public static bool IsCertificate(string account) => account.StartsWith("cert:", StringComparison.Ordinal) || account.StartsWith("spiffe:", StringComparison.Ordinal);
+    public static bool IsCertificate(string account) =>
+        account.StartsWith("cert:", StringComparison.Ordinal) || account.StartsWith("spiffe:", StringComparison.Ordinal);
 
     /// <summary>Reads a subject as rules write it.</summary>
     /// <returns>Null when the text is a subject; otherwise what is wrong with it.</returns>
@@ -106,17 +118,31 @@ internal sealed record Subject(SubjectKind Kind, string Name)
         }
 
         if (text.Length == 0) return "an empty subject matches nobody; write anyone for everybody";
-        if (text is "*" or "**" or "all" or "everyone" or "everybody") return $"'{text}' is no subject; did you mean 'anyone' (anonymous callers too) or 'authenticated'?";
-        if (text is "anonymous") return "'anonymous' is no subject; write 'anyone', and 'except: [authenticated]' when those who signed in are not meant";
+        if (text is "*" or "**" or "all" or "everyone" or "everybody")
+        {
+            return $"'{text}' is no subject; did you mean 'anyone' (anonymous callers too) or 'authenticated'?";
+        }
+
+        if (text is "anonymous")
+        {
+            return "'anonymous' is no subject; write 'anyone', and 'except: [authenticated]' when those who signed in are not meant";
+        }
 
         var colon = text.IndexOf(':', StringComparison.Ordinal);
         if (colon < 0)
         {
             var near = Suggestion.For(text, ["anyone", "authenticated"]);
-            return $"'{text}' is no subject{(near.Contains("mean", StringComparison.Ordinal) ? near : $"; did you mean 'user:{text}' or 'group:{text}'?")}";
+            if (!near.Contains("mean", StringComparison.Ordinal)) near = $"; did you mean 'user:{text}' or 'group:{text}'?";
+            return $"'{text}' is no subject{near}";
         }
 
-        if (IsOfIssuer(text) && Suggestion.For(text[..(colon + 1)], Prefixes.Select(p => p.Prefix)) is var meant && !meant.Contains("mean", StringComparison.Ordinal)) return $"'{text}' is no subject; an account of an OIDC issuer is written 'user:{text}', a group of it 'group:{text}'";
+        if (IsOfIssuer(text)
+            && Suggestion.For(text[..(colon + 1)], Prefixes.Select(p => p.Prefix)) is var meant
+            && !meant.Contains("mean", StringComparison.Ordinal))
+        {
+            return $"'{text}' is no subject; an account of an OIDC issuer is written 'user:{text}', a group of it 'group:{text}'";
+        }
+
         return $"'{text}' is no subject{Suggestion.For(text[..(colon + 1)], Prefixes.Select(p => p.Prefix))}";
     }
 
@@ -137,9 +163,17 @@ internal sealed record Subject(SubjectKind Kind, string Name)
         if (name.Length == 0) return $"'{subject.Key}' names nobody; a name follows the colon";
         if (name != name.Trim() || name.Any(char.IsControl)) return $"'{subject.Key}' has a space at its end or a control character in it";
         if (subject.Kind == SubjectKind.Ldap && GroupName.Problem(name) is { } problem) return $"'ldap:{name}': {problem}";
-        if (subject.Kind != SubjectKind.Ldap && name.Contains('*')) return $"'{subject.Key}': subjects are names, not patterns; write 'authenticated' for everybody who signed in";
+        if (subject.Kind != SubjectKind.Ldap && name.Contains('*'))
+        {
+            return $"'{subject.Key}': subjects are names, not patterns; write 'authenticated' for everybody who signed in";
+        }
+
         if (subject.Kind == SubjectKind.User && name is SignIn.Anonymous) return "no account is named 'anonymous'; write 'anyone'";
-        if (subject.Kind == SubjectKind.User && name.Contains(':') && !IsOfIssuer(name)) return $"no account has a colon in its name{(IsRobot(name) || IsCertificate(name) ? $"; did you mean '{name}'?" : "")}";
+        if (subject.Kind == SubjectKind.User && name.Contains(':') && !IsOfIssuer(name))
+        {
+            return $"no account has a colon in its name{(IsRobot(name) || IsCertificate(name) ? $"; did you mean '{name}'?" : "")}";
+        }
+
         return null;
     }
 }

@@ -24,7 +24,8 @@ public sealed class BackupTests
         Directory.CreateDirectory(restored);
         var images = Enumerable.Range(0, 6).Select(i => new TestImage(i)).ToList();
 
-        foreach (var fault in ((FaultPoint Point, int Hit)?[])[(FaultPoint.BackupDatabaseCopied, 1), (FaultPoint.BackupBlobCopied, 3), (FaultPoint.BackupBlobsSynced, 1), null])
+        foreach (var fault in ((FaultPoint Point, int Hit)?[])[
+            (FaultPoint.BackupDatabaseCopied, 1), (FaultPoint.BackupBlobCopied, 3), (FaultPoint.BackupBlobsSynced, 1), null])
         {
             await using var server = await RegistryProcess.ServeAsync(data, tokens, fault, "garbageCollection.grace=0s");
             using var http = server.Client(tokens, Scope);
@@ -140,7 +141,9 @@ public sealed class BackupTests
         Assert.Equal(HttpStatusCode.Created, await TestImage.PushBlobAsync(http, Repository, image.Layer));
         Assert.Equal(new BackupReport(2, 1, []), await BackUpAsync(registry, target), SameReport);
         Assert.Equal(new BackupReport(2, 0, []), await BackUpAsync(registry, target), SameReport);
-        Assert.Equal(new RestoreReport(2, []), await RestoreAsync(target, folder["restored"]), (a, b) => a!.Blobs == b!.Blobs && a.Damaged.SequenceEqual(b.Damaged));
+        Assert.Equal(
+            new RestoreReport(2, []), await RestoreAsync(target, folder["restored"]),
+            (a, b) => a!.Blobs == b!.Blobs && a.Damaged.SequenceEqual(b.Damaged));
         Assert.Equal(image.Layer, await File.ReadAllBytesAsync(FileIn(folder["restored"], digest), TestContext.Current.CancellationToken));
     }
 
@@ -228,14 +231,18 @@ public sealed class BackupTests
         Assert.False(Directory.Exists(Path.Combine(data, "inside")));
     }
 
-    private static bool SameReport(BackupReport? one, BackupReport? other) => one!.Blobs == other!.Blobs && one.Copied == other.Copied && one.Missing.SequenceEqual(other.Missing);
+    private static bool SameReport(BackupReport? one, BackupReport? other) =>
+        one!.Blobs == other!.Blobs && one.Copied == other.Copied && one.Missing.SequenceEqual(other.Missing);
 
-    private static Task<BackupReport> BackUpAsync(RegistryHost registry, string target) => registry.Service<RegistryCore.Storage.Backups.Backup>().RunAsync(target, TestContext.Current.CancellationToken);
+    private static Task<BackupReport> BackUpAsync(RegistryHost registry, string target) =>
+        registry.Service<RegistryCore.Storage.Backups.Backup>().RunAsync(target, TestContext.Current.CancellationToken);
 
-    private static Task<RestoreReport> RestoreAsync(string backup, string root) => Restore.RunAsync(backup, root, TimeProvider.System, TestContext.Current.CancellationToken);
+    private static Task<RestoreReport> RestoreAsync(string backup, string root) =>
+        Restore.RunAsync(backup, root, TimeProvider.System, TestContext.Current.CancellationToken);
 
     private static Task<ScrubReport> ScrubAsync(RegistryHost registry) =>
-        registry.Service<Scrubber>().RunAsync(long.MaxValue, withManifests: true, bytesPerSecond: null, TestContext.Current.CancellationToken);
+        registry.Service<Scrubber>()
+        .RunAsync(long.MaxValue, withManifests: true, bytesPerSecond: null, TestContext.Current.CancellationToken);
 
     private static string FileIn(string root, string digest) => Path.Combine(root, "blobs", digest[..6], digest[7..9], digest[7..]);
 

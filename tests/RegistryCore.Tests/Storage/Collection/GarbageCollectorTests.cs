@@ -29,13 +29,16 @@ public sealed class GarbageCollectorTests
         Assert.Equal(0, (await CollectAsync(registry)).Links);
         registry.Clock.Advance(TimeSpan.FromMinutes(61));
         using var later = registry.As(Scope);
-        var planned = await registry.Services.GetRequiredService<GarbageCollector>().RunAsync(isDryRun: true, TestContext.Current.CancellationToken);
+        var planned = await registry.Services.GetRequiredService<GarbageCollector>()
+            .RunAsync(isDryRun: true, TestContext.Current.CancellationToken);
         var done = await CollectAsync(registry);
 
         Assert.Equal(planned, done with { DryRun = true });
         Assert.Equal((2, 2, 2100L), (done.Links, done.Blobs, done.BlobBytes));
         Assert.Equal(2, StoredBlobs.Files(Path.GetDirectoryName(registry.Root)!).Count);
-        Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(later, HttpMethod.Get, $"/v2/{Repository}/blobs/{TestImage.DigestOf(dropped.Layer)}"));
+        Assert.Equal(
+            HttpStatusCode.NotFound,
+            await TestImage.StatusAsync(later, HttpMethod.Get, $"/v2/{Repository}/blobs/{TestImage.DigestOf(dropped.Layer)}"));
         await kept.AssertPullableAsync(later, Repository, "kept");
     }
 
@@ -64,11 +67,24 @@ public sealed class GarbageCollectorTests
         await using var registry = await StartAsync(untagged: null);
         using var http = registry.As(Scope);
         var padding = new string('x', 1_000_000);
-        var manifests = Enumerable.Range(0, 30).Select(i => Encoding.UTF8.GetBytes($$"""{"schemaVersion":2,"mediaType":"{{TestImage.IndexType}}","manifests":[],"annotations":{"n":"{{i}}{{padding}}"} }""")).ToList();
-        foreach (var manifest in manifests) Assert.Equal(HttpStatusCode.Created, await TestImage.PushManifestAsync(http, Repository, TestImage.DigestOf(manifest), manifest, TestImage.IndexType));
+        var manifests = Enumerable.Range(0, 30)
+            .Select(
+                i => Encoding.UTF8.GetBytes(
+                    $$"""{"schemaVersion":2,"mediaType":"{{TestImage.IndexType}}","manifests":[],"annotations":{"n":"{{i}}{{padding}}"} }""")).ToList();
+        foreach (var manifest in manifests)
+        {
+            Assert.Equal(
+                HttpStatusCode.Created,
+                await TestImage.PushManifestAsync(http, Repository, TestImage.DigestOf(manifest), manifest, TestImage.IndexType));
+        }
+
         var database = registry.Services.GetRequiredService<RegistryDatabase>();
         var before = Pages(database);
-        foreach (var manifest in manifests) await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/{TestImage.DigestOf(manifest)}");
+        foreach (var manifest in manifests)
+        {
+            await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/{TestImage.DigestOf(manifest)}");
+        }
+
         Assert.Equal(before, Pages(database));
         await CollectAsync(registry);
         Assert.True(Pages(database) < before / 4, $"{Pages(database)} of {before} pages");
@@ -101,7 +117,9 @@ public sealed class GarbageCollectorTests
         var blob = new TestImage(1).Layer;
         await TestImage.PushBlobAsync(registry.As(Scope), Repository, blob);
         registry.Clock.Advance(TimeSpan.FromMinutes(50));
-        Assert.Equal(HttpStatusCode.OK, await TestImage.StatusAsync(registry.As(Scope), HttpMethod.Head, $"/v2/{Repository}/blobs/{TestImage.DigestOf(blob)}"));
+        Assert.Equal(
+            HttpStatusCode.OK,
+            await TestImage.StatusAsync(registry.As(Scope), HttpMethod.Head, $"/v2/{Repository}/blobs/{TestImage.DigestOf(blob)}"));
         registry.Clock.Advance(TimeSpan.FromMinutes(50));
         Assert.Equal(0, (await CollectAsync(registry)).Links);
 
@@ -133,12 +151,15 @@ public sealed class GarbageCollectorTests
         foreach (var image in (TestImage[])[child, loose, looseChild, signature, looseSignature]) await image.PushAsync(http, Repository);
         var (index, looseIndex) = (TestImage.Index(child.Digest), TestImage.Index(looseChild.Digest, loose.Digest));
         Assert.Equal(HttpStatusCode.Created, await TestImage.PushManifestAsync(http, Repository, "tagged", index, TestImage.IndexType));
-        Assert.Equal(HttpStatusCode.Created, await TestImage.PushManifestAsync(http, Repository, TestImage.DigestOf(looseIndex), looseIndex, TestImage.IndexType));
+        Assert.Equal(
+            HttpStatusCode.Created,
+            await TestImage.PushManifestAsync(http, Repository, TestImage.DigestOf(looseIndex), looseIndex, TestImage.IndexType));
 
         registry.Clock.Advance(TimeSpan.FromDays(6));
         Assert.Equal(0, (await CollectAsync(registry)).Manifests);
         registry.Clock.Advance(TimeSpan.FromDays(2));
-        var planned = await registry.Services.GetRequiredService<GarbageCollector>().RunAsync(isDryRun: true, TestContext.Current.CancellationToken);
+        var planned = await registry.Services.GetRequiredService<GarbageCollector>()
+            .RunAsync(isDryRun: true, TestContext.Current.CancellationToken);
         var done = await CollectAsync(registry);
 
         Assert.Equal(4, done.Manifests);
@@ -148,7 +169,8 @@ public sealed class GarbageCollectorTests
         await signature.AssertPullableAsync(later, Repository);
         foreach (var gone in (string[])[loose.Digest, looseChild.Digest, looseSignature.Digest, TestImage.DigestOf(looseIndex)])
         {
-            Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(later, HttpMethod.Head, $"/v2/{Repository}/manifests/{gone}"));
+            Assert.Equal(
+                HttpStatusCode.NotFound, await TestImage.StatusAsync(later, HttpMethod.Head, $"/v2/{Repository}/manifests/{gone}"));
         }
     }
 
@@ -171,8 +193,14 @@ public sealed class GarbageCollectorTests
     {
         await using var registry = await StartAsync(untagged: null);
         var folder = Path.Combine(registry.Root, "blobs", "sha256", "ab");
-        var (left, fresh, foreign) = (Path.Combine(folder, "ab" + new string('a', 62)), Path.Combine(folder, "ab" + new string('b', 62)), Path.Combine(folder, "notes.txt"));
-        foreach (var file in (string[])[left, fresh, foreign]) await File.WriteAllTextAsync(file, "left", TestContext.Current.CancellationToken);
+        var (left, fresh, foreign) =
+            (Path.Combine(folder, "ab" + new string('a', 62)), Path.Combine(folder, "ab" + new string('b', 62)), Path.Combine(
+                folder, "notes.txt"));
+        foreach (var file in (string[])[left, fresh, foreign])
+        {
+            await File.WriteAllTextAsync(file, "left", TestContext.Current.CancellationToken);
+        }
+
         foreach (var file in (string[])[left, foreign]) File.SetLastWriteTimeUtc(file, registry.Clock.GetUtcNow().UtcDateTime.AddHours(-2));
 
         Assert.Equal((1, 4L), await CollectAsync(registry) is var report ? (report.Leftovers, report.LeftoverBytes) : default);
@@ -193,7 +221,8 @@ public sealed class GarbageCollectorTests
 
         Assert.Equal((0, 250), await CollectAsync(registry) is var report ? (report.Leftovers, report.Unexplained) : default);
         Assert.Equal(252, StoredBlobs.Files(Path.GetDirectoryName(registry.Root)!).Count);
-        var forced = await registry.Service<GarbageCollector>().RunAsync(isDryRun: false, TestContext.Current.CancellationToken, withUnexplained: true);
+        var forced = await registry.Service<GarbageCollector>()
+            .RunAsync(isDryRun: false, TestContext.Current.CancellationToken, withUnexplained: true);
         Assert.Equal((250, 0), (forced.Leftovers, forced.Unexplained));
     }
 
@@ -208,12 +237,18 @@ public sealed class GarbageCollectorTests
         await touches.WriteAsync();
         for (var seed = 2; seed < 12; seed++)
         {
-            Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Head, $"/v2/{Repository}/blobs/{new TestImage(seed).Digest}"));
-            Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Head, $"/v2/{Repository}/manifests/{new TestImage(seed).Digest}"));
+            Assert.Equal(
+                HttpStatusCode.NotFound,
+                await TestImage.StatusAsync(http, HttpMethod.Head, $"/v2/{Repository}/blobs/{new TestImage(seed).Digest}"));
+            Assert.Equal(
+                HttpStatusCode.NotFound,
+                await TestImage.StatusAsync(http, HttpMethod.Head, $"/v2/{Repository}/manifests/{new TestImage(seed).Digest}"));
         }
 
         Assert.Equal(0, touches.Count);
-        Assert.Equal(HttpStatusCode.OK, await TestImage.StatusAsync(http, HttpMethod.Head, $"/v2/{Repository}/blobs/{TestImage.DigestOf(image.Layer)}"));
+        Assert.Equal(
+            HttpStatusCode.OK,
+            await TestImage.StatusAsync(http, HttpMethod.Head, $"/v2/{Repository}/blobs/{TestImage.DigestOf(image.Layer)}"));
         Assert.InRange(touches.Count, 0, 1); // the writer may have come between
     }
 
@@ -221,11 +256,13 @@ public sealed class GarbageCollectorTests
     public async Task The_command_works_beside_a_server_and_without_one()
     {
         using var deep = new TemporaryDirectory();
-        var folder = Directory.CreateDirectory(Path.Combine(deep.Root, new string('d', 120))).FullName; // longer than a socket's address may be
+        // longer than a socket's address may be
+        var folder = Directory.CreateDirectory(Path.Combine(deep.Root, new string('d', 120))).FullName;
         using var tokens = new TokenMaker(TimeProvider.System);
         await using var server = await RegistryProcess.ServeAsync(folder, tokens);
         await new TestImage(1).PushAsync(server.Client(tokens, Scope), Repository, "latest");
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(folder, "registry", "control.sock")));
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(folder, "registry", "control.sock")));
 
         var beside = await RegistryProcess.RunAsync(null, "gc", "--dry-run", "--json", "--data", folder);
         Assert.Equal(0, beside.Status);

@@ -22,7 +22,9 @@ public sealed class ManifestStoreTests(SharedRegistry registry) : IClassFixture<
             for (var i = 1; i <= 400; i++)
             {
                 await MoveAsync(i);
-                Assert.Equal(DeleteOutcome.Deleted, (await store.DeleteAsync(repository, Of(i - 1).Manifest.Digest, default, "alice", evenIfNeeded: false)).Outcome);
+                Assert.Equal(
+                    DeleteOutcome.Deleted,
+                    (await store.DeleteAsync(repository, Of(i - 1).Manifest.Digest, default, "alice", evenIfNeeded: false)).Outcome);
             }
         }, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
         while (!writes.IsCompleted) Assert.NotNull(store.Find(repository, tag));
@@ -34,6 +36,7 @@ public sealed class ManifestStoreTests(SharedRegistry registry) : IClassFixture<
     private static NewManifest Of(int i)
     {
         var bytes = Encoding.UTF8.GetBytes($"{{\"schemaVersion\":2,\"manifests\":[],\"annotations\":{{\"i\":\"{i}\"}}}}");
-        return new NewManifest(new ManifestRecord(Digest.Compute(HashAlgorithmName.SHA256, bytes), MediaTypes.OciIndex, bytes), [], [], null, null, null, []);
+        return new NewManifest(
+            new ManifestRecord(Digest.Compute(HashAlgorithmName.SHA256, bytes), MediaTypes.OciIndex, bytes), [], [], null, null, null, []);
     }
 }

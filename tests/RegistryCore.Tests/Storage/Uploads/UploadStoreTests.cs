@@ -27,10 +27,12 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
         await host.RestartAsync();
 
         var repository = new Repository(host, "some/repo");
-        (await new Repository(host, "some/other").GetAsync($"blobs/uploads/{location.Split('/')[^1]}")).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
+        (await new Repository(host, "some/other").GetAsync($"blobs/uploads/{location.Split('/')[^1]}")).MustBe(
+            HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
         (await repository.As("mallory").GetAsync(location)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
         Assert.Equal("0-123455", (await repository.GetAsync(location)).MustBe(HttpStatusCode.NoContent)["Range"]);
-        (await repository.PatchAsync(location, blob.Bytes[123_456..200_000], ("Content-Range", "123456-199999"))).MustBe(HttpStatusCode.Accepted);
+        (await repository.PatchAsync(location, blob.Bytes[123_456..200_000], ("Content-Range", "123456-199999"))).MustBe(
+            HttpStatusCode.Accepted);
         await host.RestartAsync();
 
         repository = new Repository(host, "some/repo");
@@ -44,7 +46,8 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
     {
         await using var host = await RegistryHost.StartAsync();
         var location = await new Repository(host, "some/repo").StartUploadAsync();
-        await File.WriteAllTextAsync(Path.Combine(host.Root, "uploads", location.Split('/')[^1] + ".json"), "{\"Repos", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(host.Root, "uploads", location.Split('/')[^1] + ".json"), "{\"Repos", TestContext.Current.CancellationToken);
         await host.RestartAsync();
         (await new Repository(host, "some/repo").GetAsync(location)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
     }
@@ -59,18 +62,23 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
         await using (var server = await RegistryProcess.ServeAsync(folder.Root, tokens, (FaultPoint.BlobMoved, 1)))
         {
             using var http = server.Client(tokens, "repository:some/repo:pull,push");
-            using var begun = await http.PostAsync(new Uri("/v2/some/repo/blobs/uploads/", UriKind.Relative), null, TestContext.Current.CancellationToken);
+            using var begun = await http.PostAsync(
+                new Uri("/v2/some/repo/blobs/uploads/", UriKind.Relative), null, TestContext.Current.CancellationToken);
             location = begun.Headers.Location!.OriginalString;
-            using var sent = await http.PatchAsync(new Uri(location, UriKind.Relative), new ByteArrayContent(blob.Bytes), TestContext.Current.CancellationToken);
+            using var sent = await http.PatchAsync(
+                new Uri(location, UriKind.Relative), new ByteArrayContent(blob.Bytes), TestContext.Current.CancellationToken);
             Assert.Equal(HttpStatusCode.Accepted, sent.StatusCode);
-            await Assert.ThrowsAsync<HttpRequestException>(() => http.PutAsync(new Uri($"{location}?digest={blob.Digest}", UriKind.Relative), null, TestContext.Current.CancellationToken));
+            await Assert.ThrowsAsync<HttpRequestException>(
+                () => http.PutAsync(
+                    new Uri($"{location}?digest={blob.Digest}", UriKind.Relative), null, TestContext.Current.CancellationToken));
         }
 
         await using var again = await RegistryProcess.ServeAsync(folder.Root, tokens);
         using var client = again.Client(tokens, "repository:some/repo:pull,push");
         using var status = await client.GetAsync(new Uri(location, UriKind.Relative), TestContext.Current.CancellationToken);
         (await Answer.ReadAsync(status)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
-        using var closing = await client.PutAsync(new Uri($"{location}?digest={blob.Digest}", UriKind.Relative), null, TestContext.Current.CancellationToken);
+        using var closing = await client.PutAsync(
+            new Uri($"{location}?digest={blob.Digest}", UriKind.Relative), null, TestContext.Current.CancellationToken);
         (await Answer.ReadAsync(closing)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
     }
 
@@ -149,7 +157,11 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
     public async Task A_session_that_ended_while_a_request_was_on_its_way_cannot_be_entered()
     {
         var (finished, cancelled) = (Create(), Create());
-        using (finished.TryEnter()) await Uploads.FinishAsync(finished, Digest.Compute(HashAlgorithmName.SHA256, []), TestContext.Current.CancellationToken);
+        using (finished.TryEnter())
+        {
+            await Uploads.FinishAsync(finished, Digest.Compute(HashAlgorithmName.SHA256, []), TestContext.Current.CancellationToken);
+        }
+
         using (cancelled.TryEnter()) Uploads.Remove(cancelled);
         Assert.Null(finished.TryEnter());
         Assert.Null(cancelled.TryEnter());
@@ -170,8 +182,12 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
 
     private static void Age(RegistryHost host, string location, DateTimeOffset time)
     {
-        foreach (var file in Directory.GetFiles(Path.Combine(host.Root, "uploads"), location.Split('/')[^1] + ".*")) File.SetLastWriteTimeUtc(file, time.UtcDateTime);
+        foreach (var file in Directory.GetFiles(Path.Combine(host.Root, "uploads"), location.Split('/')[^1] + ".*"))
+        {
+            File.SetLastWriteTimeUtc(file, time.UtcDateTime);
+        }
     }
 
-    private static RepositoryName Name(string text) => RepositoryName.TryParse(text, out var name) ? name : throw new ArgumentException(text);
+    private static RepositoryName Name(string text) =>
+        RepositoryName.TryParse(text, out var name) ? name : throw new ArgumentException(text);
 }

@@ -11,14 +11,19 @@ public sealed class DecisionReplayTests
           - { id: team, to: [group:platform, "ldap:dev"], allow: [pull, push], on: ["team/**"], when: { ip: [192.0.2.0/24], signedInBy: [htpasswd], service: [registry] } }
         """;
 
-    private const string Frozen = Old + "\n" + """  - { id: freeze, to: [anyone], deny: [push], on: ["team/**"], when: { from: 2026-06-01 } }""";
+    private const string Frozen = Old + "\n"
+        + """  - { id: freeze, to: [anyone], deny: [push], on: ["team/**"], when: { from: 2026-06-01 } }""";
 
     [Fact]
     public void A_decision_that_the_edit_changes_is_counted_with_its_question()
     {
-        var replay = Replay(Old, Frozen, AuditText.Sample, AuditText.Sample with { Decision = "00000001" }, AuditText.Sample with { Asked = ["repository:team/app:pull"] });
+        var replay = Replay(
+            Old, Frozen, AuditText.Sample, AuditText.Sample with { Decision = "00000001" },
+            AuditText.Sample with { Asked = ["repository:team/app:pull"] });
         var change = Assert.Single(replay.Changes);
-        Assert.Equal(("alice", "repository:team/app", "", "push", 2L), (change.Account, change.Resource, change.Gained.ToString(), change.Lost.ToString(), change.Count));
+        Assert.Equal(
+            ("alice", "repository:team/app", "", "push", 2L),
+            (change.Account, change.Resource, change.Gained.ToString(), change.Lost.ToString(), change.Count));
         Assert.Equal((3L, 2L, 0L), (replay.Decisions, replay.Changed, replay.NotKept));
         Assert.Equal(["AM63PJQ2", "00000001"], change.Samples.Select(s => s.Decision));
     }
@@ -33,7 +38,9 @@ public sealed class DecisionReplayTests
     [InlineData("192.0.2.9", "ldap", "registry", false)]
     [InlineData("192.0.2.9", "htpasswd", "other", false)]
     public void A_question_is_asked_with_the_circumstances_of_its_entry(string? address, string signedInBy, string service, bool differs) =>
-        Assert.Equal(differs, Replay(Old, Frozen, AuditText.Sample with { Address = address, SignedInBy = signedInBy, Service = service }).Changed == 1);
+        Assert.Equal(
+            differs, Replay(
+                Old, Frozen, AuditText.Sample with { Address = address, SignedInBy = signedInBy, Service = service }).Changed == 1);
 
     [Fact]
     public void A_directory_group_counts_as_it_was_recorded()
@@ -54,7 +61,10 @@ public sealed class DecisionReplayTests
 
     [Fact]
     public void A_failed_sign_in_asked_no_policy() =>
-        Assert.Equal(0, Replay(Old, Frozen, AuditText.Sample with { Outcome = AuditOutcome.SignInFailed }, AuditText.Sample with { Outcome = AuditOutcome.Unavailable }).Decisions);
+        Assert.Equal(
+            0, Replay(
+                Old, Frozen, AuditText.Sample with { Outcome = AuditOutcome.SignInFailed },
+                AuditText.Sample with { Outcome = AuditOutcome.Unavailable }).Decisions);
 
     [Fact]
     public void What_cannot_be_asked_again_is_said()
@@ -69,8 +79,17 @@ public sealed class DecisionReplayTests
     public void Memory_is_bounded_and_what_is_beyond_is_counted()
     {
         var replay = new DecisionReplay(PolicyText.Rules(Old), PolicyText.Rules(Frozen), PolicyText.Now);
-        for (var i = 0; i < DecisionReplay.MaxChanges + 5; i++) Assert.Null(replay.Add(AuditText.Sample with { Asked = [$"repository:team/a{i}:push"] }));
-        for (var i = 0; i < 10; i++) Assert.Null(replay.Add(AuditText.Sample with { Asked = ["repository:team/a7:push"], Time = AuditText.Sample.Time.AddSeconds(i) }));
+        for (var i = 0; i < DecisionReplay.MaxChanges + 5; i++)
+        {
+            Assert.Null(replay.Add(AuditText.Sample with { Asked = [$"repository:team/a{i}:push"] }));
+        }
+
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.Null(
+                replay.Add(AuditText.Sample with { Asked = ["repository:team/a7:push"], Time = AuditText.Sample.Time.AddSeconds(i) }));
+        }
+
         Assert.Equal((DecisionReplay.MaxChanges, 5L), (replay.Changes.Count, replay.NotKept));
         Assert.Equal(11, replay.Changes[0].Count);
         Assert.Equal([7, 8, 9], replay.Changes[0].Samples.Select(s => (int)(s.Time - AuditText.Sample.Time).TotalSeconds).Order());

@@ -28,8 +28,11 @@ public sealed class DirectoryGroupCommandTests : IAsyncDisposable
         directory.OnSearch = search => search switch
         {
             { BaseDn: GroupsBase, Filter: "(cn=online)" } => [new FakeEntry($"cn=Online,{GroupsBase}", ("cn", ["Online"]))],
-            { BaseDn: GroupsBase, Filter: "(cn=twice)" } => [new FakeEntry($"cn=twice,{GroupsBase}", ("cn", ["twice"])), new FakeEntry($"cn=twice,ou=deep,{GroupsBase}", ("cn", ["twice"]))],
-            { BaseDn: "ou=people,dc=org" } s when s.Filter.Contains("(uid=alice)", StringComparison.Ordinal) => [new FakeEntry("uid=alice,ou=people,dc=org", ("uid", ["alice"]), ("memberOf", [$"cn=online,{GroupsBase}"]))],
+            { BaseDn: GroupsBase, Filter: "(cn=twice)" } =>
+                [new FakeEntry($"cn=twice,{GroupsBase}", ("cn", ["twice"])),
+                    new FakeEntry($"cn=twice,ou=deep,{GroupsBase}", ("cn", ["twice"]))],
+            { BaseDn: "ou=people,dc=org" } s when s.Filter.Contains("(uid=alice)", StringComparison.Ordinal) =>
+                [new FakeEntry("uid=alice,ou=people,dc=org", ("uid", ["alice"]), ("memberOf", [$"cn=online,{GroupsBase}"]))],
             _ => [],
         };
     }
@@ -54,7 +57,9 @@ public sealed class DirectoryGroupCommandTests : IAsyncDisposable
         Write("ldap:online");
         options.Groups = new LdapGroupsOptions();
 
-        Assert.Contains("no directory has the group 'ldap:online' (asked: corp: groups.via is none)", Run("check", folder.Path).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "no directory has the group 'ldap:online' (asked: corp: groups.via is none)", Run("check", folder.Path).Output,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -62,7 +67,9 @@ public sealed class DirectoryGroupCommandTests : IAsyncDisposable
     {
         Write("ldap:twice");
 
-        Assert.Contains($"'ldap:twice' means every group of that name (cn=twice,{GroupsBase} in corp; cn=twice,ou=deep,{GroupsBase} in corp)", Run("check", folder.Path).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"'ldap:twice' means every group of that name (cn=twice,{GroupsBase} in corp; cn=twice,ou=deep,{GroupsBase} in corp)",
+            Run("check", folder.Path).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -71,7 +78,8 @@ public sealed class DirectoryGroupCommandTests : IAsyncDisposable
         Write("ldap:cn=online,ou=elsewhere,dc=org");
         options.Groups.Via = "member";
 
-        Assert.Contains($"(asked: corp: it is not below groups.baseDn, {GroupsBase})", Run("check", folder.Path).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"(asked: corp: it is not below groups.baseDn, {GroupsBase})", Run("check", folder.Path).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -84,7 +92,9 @@ public sealed class DirectoryGroupCommandTests : IAsyncDisposable
         Assert.Equal(0, status);
         Assert.Contains("pull granted to alice", output, StringComparison.Ordinal);
         Assert.Contains("groups of alice in the directory corp: ldap:online", error, StringComparison.Ordinal);
-        Assert.Contains("no directory has the account bob", Run("explain", "--policies", folder.Path, "--user", "bob", "g/app:pull").Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "no directory has the account bob", Run("explain", "--policies", folder.Path, "--user", "bob", "g/app:pull").Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -92,11 +102,15 @@ public sealed class DirectoryGroupCommandTests : IAsyncDisposable
     {
         Write("ldap:online");
         options.Servers = ["ldap://127.0.0.1:1"];
-        Assert.Contains("groups were not looked up: directory corp: ", Run("explain", "--policies", folder.Path, "--user", "alice", "g/app:pull").Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "groups were not looked up: directory corp: ", Run("explain", "--policies", folder.Path, "--user", "alice", "g/app:pull").Error,
+            StringComparison.Ordinal);
 
         options.AnonymousSearch = false;
         options.UserDnTemplate = "uid={account},dc=org";
-        Assert.Contains("can be asked only with the account's password", Run("explain", "--policies", folder.Path, "--user", "alice", "g/app:pull").Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "can be asked only with the account's password",
+            Run("explain", "--policies", folder.Path, "--user", "alice", "g/app:pull").Error, StringComparison.Ordinal);
         Assert.Empty(Run("explain", "--policies", folder.Path, "--user", "alice", "--group", "ldap:x", "g/app:pull").Error);
     }
 
@@ -116,13 +130,15 @@ public sealed class DirectoryGroupCommandTests : IAsyncDisposable
         Assert.Contains(problem, error, StringComparison.Ordinal);
     }
 
-    private void Write(string group) => folder.Write("a.yaml", $"version: 1\nrules:\n  - {{ id: groups, to: [\"{group}\"], allow: [pull], on: [\"g/**\"] }}\n");
+    private void Write(string group) =>
+        folder.Write("a.yaml", $"version: 1\nrules:\n  - {{ id: groups, to: [\"{group}\"], allow: [pull], on: [\"g/**\"] }}\n");
 
     private (int Status, string Output, string Error) Run(params string[] arguments)
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var command = PolicyCommand.Create(_ => "policies", _ => "audit.jsonl", TimeProvider.System, _ => new TokenServerOptions { Ldap = { options } });
+        var command = PolicyCommand.Create(
+            _ => "policies", _ => "audit.jsonl", TimeProvider.System, _ => new TokenServerOptions { Ldap = { options } });
         var status = command.Parse(arguments).Invoke(new InvocationConfiguration { Output = output, Error = error });
         return (status, output.ToString(), error.ToString());
     }

@@ -93,10 +93,16 @@ public sealed class PolicyCommandTests : IDisposable
     public void Check_warns_of_a_service_that_the_configuration_does_not_name()
     {
         folder.Write("a.yaml", "version: 1\nrules: [{ id: a, to: [user:bob], deny: [pull], on: [x], when: { service: [regsitry] } }]");
-        var command = PolicyCommand.Create(_ => folder.Path, _ => "audit.jsonl", TimeProvider.System, _ => new TokenServerOptions { DataDirectory = folder["data"], Services = [new ServiceOptions { Name = "registry" }, new ServiceOptions { Name = "other" }] });
+        var command = PolicyCommand.Create(
+            _ => folder.Path, _ => "audit.jsonl", TimeProvider.System,
+            _ =>
+                new TokenServerOptions { DataDirectory = folder["data"],
+                    Services = [new ServiceOptions { Name = "registry" }, new ServiceOptions { Name = "other" }] });
         using var output = new StringWriter();
         Assert.Equal(0, command.Parse(["check"]).Invoke(new InvocationConfiguration { Output = output }));
-        Assert.Contains("warning: rule 'a': the configuration has no service 'regsitry'; did you mean 'registry'?", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "warning: rule 'a': the configuration has no service 'regsitry'; did you mean 'registry'?", output.ToString(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -119,7 +125,8 @@ public sealed class PolicyCommandTests : IDisposable
     public void Explain_names_the_deciding_rule_with_its_file_and_line()
     {
         folder.Write("a.yaml", Sample);
-        var (status, output, _) = Run("explain", "--policies", folder.Path, "--user", "alice", "--ip", "10.1.2.3", "platform/api:pull,push");
+        var (status, output, _) = Run(
+            "explain", "--policies", folder.Path, "--user", "alice", "--ip", "10.1.2.3", "platform/api:pull,push");
         Assert.Equal(0, status);
         Assert.Equal($"""
             repository:platform/api:pull,push: pull,push granted to alice
@@ -132,7 +139,8 @@ public sealed class PolicyCommandTests : IDisposable
     public void Explain_of_a_refusal_names_the_nearest_rules_and_what_they_lack()
     {
         folder.Write("a.yaml", Sample);
-        var (status, output, _) = Run("explain", "--policies", folder.Path, "--user", "carol", "--ip", "192.0.2.1", "repository:platform/api:pull");
+        var (status, output, _) = Run(
+            "explain", "--policies", folder.Path, "--user", "carol", "--ip", "192.0.2.1", "repository:platform/api:pull");
         Assert.Equal(0, status);
         Assert.Equal($"""
             repository:platform/api:pull: nothing is granted to carol
@@ -208,8 +216,12 @@ public sealed class PolicyCommandTests : IDisposable
               - { id: s, to: [robot:ci], allow: [pull], on: [y] }
               - { id: t, to: [authenticated], deny: [pull], on: [y], when: { signedInBy: [token] } }
             """);
-        Assert.Contains("pull granted to robot:ci", Run("explain", "--policies", folder.Path, "--user", "robot:ci", "x:pull").Output, StringComparison.Ordinal);
-        Assert.Contains("nothing is granted to robot:ci", Run("explain", "--policies", folder.Path, "--user", "robot:ci", "y:pull").Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "pull granted to robot:ci", Run("explain", "--policies", folder.Path, "--user", "robot:ci", "x:pull").Output,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "nothing is granted to robot:ci", Run("explain", "--policies", folder.Path, "--user", "robot:ci", "y:pull").Output,
+            StringComparison.Ordinal);
         var (status, _, error) = Run("explain", "--policies", folder.Path, "--user", "robot:cy", "x:pull");
         Assert.Equal((1, "error: there is no robot 'cy'; did you mean 'ci'?\n"), (status, error));
         var who = Run("who-can", "--policies", folder.Path, "pull", "x").Output;
@@ -223,7 +235,9 @@ public sealed class PolicyCommandTests : IDisposable
     {
         using var edited = new PolicyFolder();
         folder.Write("a.yaml", Sample);
-        edited.Write("a.yaml", Sample.Replace("deny: [push]", "deny: [pull, push]", StringComparison.Ordinal).Replace("[\"public/**\"]", "[\"public/**\", \"free/**\"]", StringComparison.Ordinal));
+        edited.Write(
+            "a.yaml", Sample.Replace("deny: [push]", "deny: [pull, push]", StringComparison.Ordinal)
+            .Replace("[\"public/**\"]", "[\"public/**\", \"free/**\"]", StringComparison.Ordinal));
         var (status, output, _) = Run("diff", folder.Path, edited.Path);
         Assert.Equal(0, status);
         Assert.Contains("- bob: pull on platform/** (tried with platform/sample)", output, StringComparison.Ordinal);
@@ -236,7 +250,9 @@ public sealed class PolicyCommandTests : IDisposable
     {
         using var edited = new PolicyFolder();
         folder.Write("a.yaml", Sample);
-        edited.Write("a.yaml", Sample.Replace("to: [user:bob]", "to: [anyone]", StringComparison.Ordinal).Replace("alice can", "alice cannot", StringComparison.Ordinal));
+        edited.Write(
+            "a.yaml", Sample.Replace("to: [user:bob]", "to: [anyone]", StringComparison.Ordinal)
+            .Replace("alice can", "alice cannot", StringComparison.Ordinal));
         var entry = AuditText.Sample with { Address = "10.1.2.3", Asked = ["repository:platform/api:pull,push"] };
         edited.Write("audit.jsonl", entry.Line() + "\nno entry\n");
         edited.Write("audit.jsonl.1", entry.Line() + "\n" + (entry with { Account = "bob" }).Line() + "\n");
@@ -280,7 +296,8 @@ public sealed class PolicyCommandTests : IDisposable
         Assert.StartsWith("rules:", File.ReadAllText(folder["a.yaml"]), StringComparison.Ordinal);
 
         Assert.Equal((0, $"{folder["a.yaml"]}: rewritten\n", ""), Run("fmt", folder.Path));
-        Assert.Equal("version: 1\nrules:\n  - id: a # all\n    to: [anyone]\n    allow: [pull]\n    on: [x]\n", File.ReadAllText(folder["a.yaml"]));
+        Assert.Equal(
+            "version: 1\nrules:\n  - id: a # all\n    to: [anyone]\n    allow: [pull]\n    on: [x]\n", File.ReadAllText(folder["a.yaml"]));
         Assert.Equal(Sample + "\n", File.ReadAllText(folder["b.yaml"]));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead, File.GetUnixFileMode(folder["a.yaml"]));
 
@@ -303,7 +320,10 @@ public sealed class PolicyCommandTests : IDisposable
     [Fact]
     public void Import_writes_a_sound_policy_and_the_users_for_their_owner_alone()
     {
-        folder.Write("auth.yml", "users: { admin: { password: \"$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC\" } }\nacl: [{ match: { account: admin }, actions: [\"*\"], comment: all }]\n");
+        folder.Write(
+            "auth.yml",
+            "users: { admin: { password: \"$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC\" } }\nacl: [{ match: { account: "
+            + "admin }, actions: [\"*\"], comment: all }]\n");
         var (status, output, _) = Run("import", "docker-auth", folder["auth.yml"], "--htpasswd", folder["htpasswd"]);
         Assert.Equal(0, status);
         Assert.Equal("admin:$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC\n", File.ReadAllText(folder["htpasswd"]));
@@ -315,7 +335,10 @@ public sealed class PolicyCommandTests : IDisposable
     [Fact]
     public void Import_of_what_cannot_be_expressed_writes_nothing()
     {
-        folder.Write("auth.yml", "users: { admin: { password: \"$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC\" } }\nacl: [{ match: { account: /a+/ }, actions: [pull] }]\n");
+        folder.Write(
+            "auth.yml",
+            "users: { admin: { password: \"$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC\" } }\nacl: [{ match: { account: "
+            + "/a+/ }, actions: [pull] }]\n");
         var (status, output, error) = Run("import", "docker-auth", folder["auth.yml"], "--htpasswd", folder["htpasswd"]);
         Assert.Equal(1, status);
         Assert.Empty(output);
@@ -341,7 +364,8 @@ public sealed class PolicyCommandTests : IDisposable
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };
         var root = new RootCommand { policy };
-        var status = root.Parse(["policy", .. arguments]).Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        var status = root.Parse(["policy", .. arguments])
+            .Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
         return (status, output.ToString(), error.ToString());
     }
 }

@@ -45,7 +45,8 @@ public sealed class PolicyWhyCommandTests : IDisposable
     {
         var entry = AuditText.Sample with
         {
-            Outcome = AuditOutcome.SignInFailed, Account = "al\u001b[31mice", SignedInBy = null, Groups = [], Address = null, Asked = [], Granted = [], Refused = [], AllowedBy = [], Policy = null, Reason = "wrong password",
+            Outcome = AuditOutcome.SignInFailed, Account = "al\u001b[31mice", SignedInBy = null, Groups = [], Address = null, Asked = [],
+                Granted = [], Refused = [], AllowedBy = [], Policy = null, Reason = "wrong password",
         };
         folder.Write("other.jsonl", entry.Line() + "\n");
         var (status, output, _) = Run("am63pjq2", "--log", folder["other.jsonl"]);
@@ -77,13 +78,16 @@ public sealed class PolicyWhyCommandTests : IDisposable
         Assert.Equal(1, status);
         Assert.Empty(output);
         Assert.StartsWith($"warning: {folder["audit.jsonl.1"]}:1: the line is passed over", error, StringComparison.Ordinal);
-        Assert.EndsWith($"error: no decision '77777777' in {folder["audit.jsonl"]} and the 1 rotated beside it\n", error, StringComparison.Ordinal);
+        Assert.EndsWith(
+            $"error: no decision '77777777' in {folder["audit.jsonl"]} and the 1 rotated beside it\n", error, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Why_finds_an_accounts_last_refusal_for_those_whose_client_shows_no_id()
     {
-        var (refused, granted) = (AuditText.Sample with { Decision = "REFVSED1", Outcome = AuditOutcome.Refused }, AuditText.Sample with { Decision = "GRANTED1", Outcome = AuditOutcome.Granted });
+        var (refused, granted) =
+            (AuditText.Sample with { Decision = "REFVSED1", Outcome = AuditOutcome.Refused },
+                AuditText.Sample with { Decision = "GRANTED1", Outcome = AuditOutcome.Granted });
         folder.Write("audit.jsonl.1", (AuditText.Sample with { Decision = "REFVSED0", Outcome = AuditOutcome.Refused }).Line() + "\n");
         folder.Write("audit.jsonl", refused.Line() + "\n" + granted.Line() + "\n");
         Assert.StartsWith("decision REFVSED1", Run("--account", refused.Account, "--last").Output, StringComparison.Ordinal);
@@ -107,7 +111,8 @@ public sealed class PolicyWhyCommandTests : IDisposable
     {
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };
-        var status = new RootCommand { policy }.Parse(["policy", "why", .. arguments]).Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        var status = new RootCommand { policy }.Parse(["policy", "why", .. arguments])
+            .Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
         return (status, output.ToString(), error.ToString());
     }
 }

@@ -63,7 +63,9 @@ public sealed class HtpasswdContentTests
         var content = Parse($"alice:{Good}\nbob:{Good}\nAlice:{Good}\n");
         Assert.Equal(3, content.Count);
         var told = Assert.Single(content.Problems);
-        Assert.StartsWith("file:1:1: warning: the account 'alice' differs only in letter case or spaces from 'Alice'", told.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "file:1:1: warning: the account 'alice' differs only in letter case or spaces from 'Alice'", told.ToString(),
+            StringComparison.Ordinal);
         Assert.Equal(["Alice", "alice"], content.Alike("ALICE "));
         Assert.Empty(content.Alike("carol"));
     }

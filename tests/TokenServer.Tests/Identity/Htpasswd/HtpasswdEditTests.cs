@@ -9,7 +9,8 @@ public sealed class HtpasswdEditTests
 {
     // Lines as people leave them: comments, blanks, accounts twice, no hash, odd bytes, both line ends.
     private static readonly Gen<string> Line = Gen.Elements(
-        "# a comment", "", "   ", "alice:$2y$04$one", "alice:two", "bob:x", "alicea:y", "alic:z", "no colon", "#alice:commented out", "ünïcode:h", ":empty", "alice", "\t");
+        "# a comment", "", "   ", "alice:$2y$04$one", "alice:two", "bob:x", "alicea:y", "alic:z", "no colon", "#alice:commented out",
+        "ünïcode:h", ":empty", "alice", "\t");
 
     private static readonly Arbitrary<string> Files = (
         from lines in Gen.ListOf(from line in Line from end in Gen.Elements("\n", "\r\n") select line + end)

@@ -31,7 +31,8 @@ public sealed class HtpasswdSourceTests : IDisposable
         var before = threads.VerifyAsync(Alice with { Account = "bob" }, "x", Slow, CancellationToken.None);
         await Eventually.TrueAsync(() => threads.Verified == 1, TimeSpan.FromSeconds(30), () => "the thread is idle");
         var signIn = source.SignInAsync(Alice, "alice", TokenServerHost.AlicePassword, CancellationToken.None).AsTask();
-        await File.WriteAllTextAsync(path + ".new", newHash is null ? "bob:x\n" : $"alice:{newHash}\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            path + ".new", newHash is null ? "bob:x\n" : $"alice:{newHash}\n", TestContext.Current.CancellationToken);
         File.Move(path + ".new", path, overwrite: true);
         Assert.False(before.IsCompleted, "the thread was too fast for this test");
 

@@ -27,7 +27,8 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
         {
             var f when f.Contains("(sAMAccountName=alice)", StringComparison.OrdinalIgnoreCase) => [Alice("512")],
             var f when f.Contains("(member:1.2.840.113556.1.4.1941:=", StringComparison.Ordinal) =>
-                [new FakeEntry("CN=Developers,OU=Groups,DC=corp,DC=example", ("cn", ["Developers"])), new FakeEntry("CN=Staff,OU=Groups,DC=corp,DC=example", ("cn", ["Staff"]))],
+                [new FakeEntry("CN=Developers,OU=Groups,DC=corp,DC=example", ("cn", ["Developers"])),
+                    new FakeEntry("CN=Staff,OU=Groups,DC=corp,DC=example", ("cn", ["Staff"]))],
             _ => [],
         };
     }
@@ -47,7 +48,9 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
 
         Assert.Equal("Alice", who.Account);
         Assert.Equal("ldap", who.SignedInBy);
-        Assert.Equal(["ldap:Developers", "ldap:CN=Developers,OU=Groups,DC=corp,DC=example", "ldap:Staff", "ldap:CN=Staff,OU=Groups,DC=corp,DC=example"], who.Groups);
+        Assert.Equal(
+            ["ldap:Developers", "ldap:CN=Developers,OU=Groups,DC=corp,DC=example", "ldap:Staff",
+                "ldap:CN=Staff,OU=Groups,DC=corp,DC=example"], who.Groups);
         Assert.Contains(directory.Searches, s => s.Filter == $"(member:1.2.840.113556.1.4.1941:={AliceDn})");
     }
 
@@ -75,7 +78,9 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
     public async Task The_code_in_the_diagnostic_message_is_the_reason(string data, string reason)
     {
         var bind = directory.OnBind;
-        directory.OnBind = (dn, password) => dn == AliceDn ? (49, WrongPassword.Replace("52e", data, StringComparison.Ordinal)) : bind(dn, password);
+        directory.OnBind = (dn, password) => dn == AliceDn
+            ? (49, WrongPassword.Replace("52e", data, StringComparison.Ordinal))
+            : bind(dn, password);
         using var signIn = new LdapSignIn(Options());
 
         var refused = Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", "right"));
@@ -107,7 +112,8 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
         options.Groups.Via = "memberOf";
         using var signIn = new LdapSignIn(options);
 
-        Assert.Contains("more than", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", "right")).Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            "more than", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", "right")).Reason, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -116,8 +122,10 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
         var search = directory.OnSearch;
         directory.OnSearch = s => s switch
         {
-            { BaseDn: AliceDn } when s.Attributes.Contains("tokenGroups") => [new FakeEntry(AliceDn, ("tokenGroups", ["\u0001\u0005\0*", "\u0001\u0006"]))],
-            { Filter: "(|(objectSid=\u0001\u0005\0*)(objectSid=\u0001\u0006))" } => [new FakeEntry("CN=Devs,OU=Groups,DC=corp,DC=example", ("cn", ["Devs"]))],
+            { BaseDn: AliceDn } when s.Attributes.Contains("tokenGroups") =>
+                [new FakeEntry(AliceDn, ("tokenGroups", ["\u0001\u0005\0*", "\u0001\u0006"]))],
+            { Filter: "(|(objectSid=\u0001\u0005\0*)(objectSid=\u0001\u0006))" } =>
+                [new FakeEntry("CN=Devs,OU=Groups,DC=corp,DC=example", ("cn", ["Devs"]))],
             _ => search(s),
         };
         var options = Options();
@@ -186,7 +194,9 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
 
         Assert.Equal(DirectoryHealth.Degraded, signIn.Health);
         Assert.Equal("a search at baseDn is refused: no such object (result 32)", signIn.Problem);
-        Assert.Single(signIn.Log.Lines, l => l.Contains("refused to search DC=corp,DC=example: no such object (result 32)", StringComparison.Ordinal));
+        Assert.Single(
+            signIn.Log.Lines,
+            l => l.Contains("refused to search DC=corp,DC=example: no such object (result 32)", StringComparison.Ordinal));
 
         directory.SearchResult = 0;
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
@@ -204,7 +214,9 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
     public async Task A_refusal_of_a_right_password_is_no_guess(string data)
     {
         var bind = directory.OnBind;
-        directory.OnBind = (dn, password) => dn == AliceDn && password != "right" ? (49, WrongPassword.Replace("52e", data, StringComparison.Ordinal)) : bind(dn, password);
+        directory.OnBind = (dn, password) => dn == AliceDn && password != "right"
+            ? (49, WrongPassword.Replace("52e", data, StringComparison.Ordinal))
+            : bind(dn, password);
         using var signIn = new LdapSignIn(Options());
 
         for (var i = 0; i < 5; i++) Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("alice", $"password {i}"));
@@ -218,7 +230,9 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
     [InlineData(50, "Operations are restricted to bind/unbind/abandon/StartTLS/modify password")]
     public async Task An_account_that_is_let_in_only_to_change_its_password_is_not_let_in_here(int code, string diagnostic)
     {
-        directory.OnSearch = s => s.Filter.Contains("sAMAccountName", StringComparison.Ordinal) ? [new FakeEntry(AliceDn, ("sAMAccountName", ["Alice"]))] : [];
+        directory.OnSearch = s => s.Filter.Contains("sAMAccountName", StringComparison.Ordinal)
+            ? [new FakeEntry(AliceDn, ("sAMAccountName", ["Alice"]))]
+            : [];
         directory.OnSearchDone = s => s.BaseDn == AliceDn ? (code, diagnostic) : null;
         using var signIn = new LdapSignIn(Options());
 
@@ -230,7 +244,9 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
     [Fact]
     public async Task An_account_that_may_not_read_its_own_entry_signs_in()
     {
-        directory.OnSearch = s => s.Filter.Contains("sAMAccountName", StringComparison.Ordinal) ? [new FakeEntry(AliceDn, ("sAMAccountName", ["Alice"]))] : [];
+        directory.OnSearch = s => s.Filter.Contains("sAMAccountName", StringComparison.Ordinal)
+            ? [new FakeEntry(AliceDn, ("sAMAccountName", ["Alice"]))]
+            : [];
         directory.OnSearchDone = s => s.BaseDn == AliceDn ? (50, "no read access") : null;
         using var signIn = new LdapSignIn(Options());
 
@@ -244,7 +260,10 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
         var before = directory.Binds.Count(b => b == AliceDn);
 
-        for (var i = 0; i < 20; i++) Assert.IsNotType<SignInOutcome.SignedIn>(await signIn.AsAsync(i % 2 == 0 ? "alice" : "ALICE", $"guess {i}"));
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.IsNotType<SignInOutcome.SignedIn>(await signIn.AsAsync(i % 2 == 0 ? "alice" : "ALICE", $"guess {i}"));
+        }
 
         Assert.Equal(before + 3, directory.Binds.Count(b => b == AliceDn));
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
@@ -252,7 +271,9 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
         // Also when it is no longer remembered, and has to be checked anew.
         signIn.Clock.Advance(TimeSpan.FromMinutes(10));
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
-        Assert.Contains(signIn.Log.Lines, l => l.StartsWith("Warning", StringComparison.Ordinal) && l.Contains("3 wrong passwords", StringComparison.Ordinal));
+        Assert.Contains(
+            signIn.Log.Lines,
+            l => l.StartsWith("Warning", StringComparison.Ordinal) && l.Contains("3 wrong passwords", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -292,7 +313,8 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
         Assert.Empty(Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right")).Groups);
     }
 
-    private static FakeEntry Alice(string control) => new(AliceDn, ("sAMAccountName", ["Alice"]), ("userAccountControl", [control]), ("pwdLastSet", ["133000000000000000"]));
+    private static FakeEntry Alice(string control) =>
+        new(AliceDn, ("sAMAccountName", ["Alice"]), ("userAccountControl", [control]), ("pwdLastSet", ["133000000000000000"]));
 
     private LdapDirectoryOptions Options()
     {

@@ -59,7 +59,9 @@ public sealed class DirectorySettingsTests
     [InlineData("groups: { via: memberOf, filter: (objectClass=group) }", "groups.filter: groups are not searched")]
     [InlineData("groups: { via: memberOf }", "groups.baseDn: is required with groups.via")]
     [InlineData("groups: { via: member }", "groups.baseDn: is required with groups.via")]
-    [InlineData("denyGroups: [\"cn=Ops, Night,dc=org\"]", "denyGroups: 'cn=Ops, Night,dc=org': it looks like a distinguished name but cannot be read")]
+    [InlineData(
+        "denyGroups: [\"cn=Ops, Night,dc=org\"]",
+        "denyGroups: 'cn=Ops, Night,dc=org': it looks like a distinguished name but cannot be read")]
     [InlineData("outageGrace: 10s", "outageGrace: must be longer than rememberFor")]
     public void What_does_not_fit_together_stops_the_start(string line, string problem)
     {
@@ -75,7 +77,8 @@ public sealed class DirectorySettingsTests
     [InlineData("servers: [ldap://one.example.org]\nallowPlaintext: true")]
     [InlineData("servers: [ldap://127.0.0.1:1389, ldap://localhost]")]
     public void Plain_text_is_for_this_machine_for_StartTLS_or_for_who_asks_for_it(string lines) =>
-        DirectorySettings.Read([Bind(Sound.Split('\n').Where(l => !l.StartsWith("servers", StringComparison.Ordinal)).Concat(lines.Split('\n')), [])]);
+        DirectorySettings.Read(
+            [Bind(Sound.Split('\n').Where(l => !l.StartsWith("servers", StringComparison.Ordinal)).Concat(lines.Split('\n')), [])]);
 
     [Fact]
     public void Two_directories_need_two_names_and_one_that_binds_directly_comes_last()
@@ -100,7 +103,8 @@ public sealed class DirectorySettingsTests
     {
         var yaml = "ldap:\n" + string.Join('\n', lines.Select((l, i) => (i == 0 ? "  - " : "    ") + l));
         var options = new TokenServerOptions();
-        OptionsBinder.Bind(YamlSource.Read("test.yaml", System.Text.Encoding.UTF8.GetBytes(yaml), problems), options, "tokenServer", problems);
+        OptionsBinder.Bind(
+            YamlSource.Read("test.yaml", System.Text.Encoding.UTF8.GetBytes(yaml), problems), options, "tokenServer", problems);
         return options.Ldap.FirstOrDefault() ?? new LdapDirectoryOptions();
     }
 }

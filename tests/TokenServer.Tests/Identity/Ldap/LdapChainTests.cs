@@ -102,8 +102,11 @@ public sealed class LdapChainTests : IAsyncDisposable
     {
         using var folder = new TemporaryDirectory();
         using var threads = new PasswordThreads(1);
-        await File.WriteAllTextAsync(folder["htpasswd"], TokenServerHost.Accounts.Replace("alice:", "local:", StringComparison.Ordinal), TestContext.Current.CancellationToken);
-        var htpasswd = new HtpasswdSource(new HtpasswdFile(folder["htpasswd"], TimeProvider.System, NullLogger<HtpasswdFile>.Instance), threads);
+        await File.WriteAllTextAsync(
+            folder["htpasswd"], TokenServerHost.Accounts.Replace("alice:", "local:", StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
+        var htpasswd = new HtpasswdSource(
+            new HtpasswdFile(folder["htpasswd"], TimeProvider.System, NullLogger<HtpasswdFile>.Instance), threads);
         using var signIn = new LdapSignIn([htpasswd], Options("first", first), Options("second", second));
         var passwords = new ConcurrentQueue<string>();
         foreach (var directory in (FakeDirectory[])[first, second])
@@ -131,7 +134,8 @@ public sealed class LdapChainTests : IAsyncDisposable
     {
         int[] Now() => [(int)threads.Verified, first.Searches.Count, first.Binds.Count, second.Searches.Count, second.Binds.Count];
         var before = Now();
-        Assert.True(await signIn.AsAsync(user, password) is SignInOutcome.WrongPassword or SignInOutcome.UnknownAccount or SignInOutcome.Refused);
+        Assert.True(
+            await signIn.AsAsync(user, password) is SignInOutcome.WrongPassword or SignInOutcome.UnknownAccount or SignInOutcome.Refused);
         return [.. Now().Zip(before, (after, earlier) => after - earlier)];
     }
 
@@ -140,7 +144,11 @@ public sealed class LdapChainTests : IAsyncDisposable
 
     private static FakeDirectory Holding(string name, params string[] accounts) => new()
     {
-        OnSearch = search => accounts.Where(a => search.Filter.Contains($"(uid={a})", StringComparison.Ordinal) || search.BaseDn == $"uid={a},dc={name}").Select(a => new FakeEntry($"uid={a},dc={name}", ("uid", [a]))),
-        OnBind = (dn, password) => dn.EndsWith($",dc={name}", StringComparison.Ordinal) && accounts.Any(a => dn == $"uid={a},dc={name}") && password == $"{name} password" ? (0, "") : (49, ""),
+        OnSearch = search => accounts.Where(
+            a => search.Filter.Contains($"(uid={a})", StringComparison.Ordinal)
+            || search.BaseDn == $"uid={a},dc={name}").Select(a => new FakeEntry($"uid={a},dc={name}", ("uid", [a]))),
+        OnBind = (dn, password) => dn.EndsWith($",dc={name}", StringComparison.Ordinal)
+            && accounts.Any(a => dn == $"uid={a},dc={name}")
+            && password == $"{name} password" ? (0, "") : (49, ""),
     };
 }

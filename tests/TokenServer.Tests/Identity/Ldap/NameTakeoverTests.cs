@@ -22,7 +22,10 @@ public sealed class NameTakeoverTests : IAsyncDisposable
     public NameTakeoverTests()
     {
         // As real directories compare: whatever of these is typed, it is the one account.
-        directory.OnSearch = search => Spellings(uid).Any(s => search.Filter.Contains($"={s})", StringComparison.OrdinalIgnoreCase)) || search.Filter.Contains("=someone@example.com)", StringComparison.Ordinal) ? [new FakeEntry("cn=a,dc=org", ("uid", [uid]))] : [];
+        directory.OnSearch = search => Spellings(uid).Any(s => search.Filter.Contains($"={s})", StringComparison.OrdinalIgnoreCase))
+            || search.Filter.Contains("=someone@example.com)", StringComparison.Ordinal)
+            ? [new FakeEntry("cn=a,dc=org", ("uid", [uid]))]
+            : [];
         directory.OnBind = (dn, password) =>
         {
             passwords.Enqueue(password);
@@ -47,7 +50,10 @@ public sealed class NameTakeoverTests : IAsyncDisposable
 
         var outcome = await signIn.AsAsync(typed, DirectoryPassword);
         if (typed == "admin") Assert.IsType<SignInOutcome.WrongPassword>(outcome);
-        else Assert.Contains("in htpasswd", Assert.IsType<SignInOutcome.Refused>(outcome).Reason.Replace("of htpasswd", "in htpasswd", StringComparison.Ordinal), StringComparison.Ordinal);
+        else Assert.Contains(
+            "in htpasswd",
+            Assert.IsType<SignInOutcome.Refused>(outcome).Reason.Replace("of htpasswd", "in htpasswd", StringComparison.Ordinal),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -83,7 +89,9 @@ public sealed class NameTakeoverTests : IAsyncDisposable
         using var signIn = await AfterHtpasswdAsync();
         Assert.Equal("Carol", Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("carol@example.com", DirectoryPassword)).Account);
 
-        await File.WriteAllTextAsync(folder["htpasswd"], TokenServerHost.Accounts.Replace("alice:", "carol:", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            folder["htpasswd"], TokenServerHost.Accounts.Replace("alice:", "carol:", StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
         Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("carol@example.com", DirectoryPassword));
         Assert.IsType<SignInOutcome.Refused>(await signIn.FindAsync("Carol"));
         Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("carol", TokenServerHost.AlicePassword));
@@ -93,7 +101,10 @@ public sealed class NameTakeoverTests : IAsyncDisposable
     public async Task Of_two_directories_with_one_name_the_first_has_it()
     {
         uid = "Bob";
-        await using var first = new FakeDirectory { OnSearch = search => search.Filter.Contains("(uid=bob)", StringComparison.OrdinalIgnoreCase) ? [new FakeEntry("uid=bob,dc=first", ("uid", ["bob"]))] : [] };
+        await using var first =
+            new FakeDirectory { OnSearch = search => search.Filter.Contains("(uid=bob)", StringComparison.OrdinalIgnoreCase)
+                ? [new FakeEntry("uid=bob,dc=first", ("uid", ["bob"]))]
+                : [] };
         using var signIn = new LdapSignIn(Options("first", first), Options("second", directory));
 
         var refused = Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("bob@example.com", DirectoryPassword));
@@ -111,7 +122,10 @@ public sealed class NameTakeoverTests : IAsyncDisposable
         uid = name;
         using var signIn = await AfterHtpasswdAsync();
 
-        Assert.Contains("uid of cn=a,dc=org: an account name cannot", Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("someone@example.com", DirectoryPassword)).Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            "uid of cn=a,dc=org: an account name cannot",
+            Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("someone@example.com", DirectoryPassword)).Reason,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -119,14 +133,19 @@ public sealed class NameTakeoverTests : IAsyncDisposable
     {
         await using var host = await TokenServerHost.StartAsync(options => options.Ldap.Add(Options("corp", directory)));
 
-        Assert.Contains(host.Log.Lines, l => l.StartsWith("Warning", StringComparison.Ordinal) && l.Contains("'admin' is an account of htpasswd and 'admin' one of ldap:corp", StringComparison.Ordinal));
+        Assert.Contains(
+            host.Log.Lines,
+            l => l.StartsWith("Warning", StringComparison.Ordinal)
+            && l.Contains("'admin' is an account of htpasswd and 'admin' one of ldap:corp", StringComparison.Ordinal));
         Assert.DoesNotContain(host.Log.Lines, l => l.Contains("'alice' is an account of htpasswd", StringComparison.Ordinal));
     }
 
-    private static string[] Spellings(string name) => [name, $" {name}", $"{name} ", $"{name}@example.com", $"{name[0]}\u200B{name[1..]}", $"{(char)(name[0] + 0xFEE0)}{name[1..]}"];
+    private static string[] Spellings(string name) =>
+        [name, $" {name}", $"{name} ", $"{name}@example.com", $"{name[0]}\u200B{name[1..]}", $"{(char)(name[0] + 0xFEE0)}{name[1..]}"];
 
     private static LdapDirectoryOptions Options(string name, FakeDirectory directory) =>
-        new() { Name = name, Servers = [directory.Url], AnonymousSearch = true, BaseDn = "dc=org", UserFilter = "(|(uid={account})(mail={account}))", Connections = 1 };
+        new() { Name = name, Servers = [directory.Url], AnonymousSearch = true, BaseDn = "dc=org",
+            UserFilter = "(|(uid={account})(mail={account}))", Connections = 1 };
 
     private async Task<LdapSignIn> AfterHtpasswdAsync()
     {

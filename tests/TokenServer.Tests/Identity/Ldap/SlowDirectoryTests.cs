@@ -33,7 +33,8 @@ public sealed class SlowDirectoryTests : IDisposable
         using var signIn = new LdapSignIn([Htpasswd("local", "local password")], options);
 
         var waiting = Enumerable.Range(0, 200).Select(i => signIn.AsAsync($"user{i}", "password")).ToList();
-        var local = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => signIn.AsAsync("local", "local password"))).WaitAsync(Patience, TestContext.Current.CancellationToken);
+        var local = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => signIn.AsAsync("local", "local password")))
+            .WaitAsync(Patience, TestContext.Current.CancellationToken);
 
         Assert.All(local, o => Assert.IsType<SignInOutcome.SignedIn>(o));
         Assert.All(waiting, w => Assert.False(w.IsCompleted));
@@ -70,7 +71,8 @@ public sealed class SlowDirectoryTests : IDisposable
 
         for (var i = 0; i <= CircuitBreaker.Tolerated; i++)
         {
-            var outage = Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync($"user{i}", "password").WaitAsync(Patience, TestContext.Current.CancellationToken));
+            var outage = Assert.IsType<SignInOutcome.Unavailable>(
+                await signIn.AsAsync($"user{i}", "password").WaitAsync(Patience, TestContext.Current.CancellationToken));
             Assert.Contains("no answer to connect", outage.Reason, StringComparison.Ordinal);
         }
 
@@ -94,7 +96,11 @@ public sealed class SlowDirectoryTests : IDisposable
         var away = all.FindAll(t => t.IsCompleted);
 
         Assert.InRange(away.Count, 14, 15);
-        foreach (var task in away) Assert.Contains("more sign-ins are waiting", Assert.IsType<SignInOutcome.Unavailable>(await task).Reason, StringComparison.Ordinal);
+        foreach (var task in away)
+        {
+            Assert.Contains(
+                "more sign-ins are waiting", Assert.IsType<SignInOutcome.Unavailable>(await task).Reason, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -105,7 +111,8 @@ public sealed class SlowDirectoryTests : IDisposable
         options.Servers.Add(good.Url);
         using var signIn = new LdapSignIn(options);
 
-        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "password").WaitAsync(Patience, TestContext.Current.CancellationToken));
+        Assert.IsType<SignInOutcome.SignedIn>(
+            await signIn.AsAsync("alice", "password").WaitAsync(Patience, TestContext.Current.CancellationToken));
     }
 
     private LdapDirectoryOptions Options(string scheme) => new()
@@ -114,7 +121,8 @@ public sealed class SlowDirectoryTests : IDisposable
         Servers = [$"{scheme}://127.0.0.1:{silent.Port}"],
         AnonymousSearch = true,
         BaseDn = "dc=org",
-        Timeouts = { Connect = TimeSpan.FromMilliseconds(300), Operation = TimeSpan.FromMilliseconds(300), SignIn = TimeSpan.FromSeconds(2) },
+        Timeouts =
+            { Connect = TimeSpan.FromMilliseconds(300), Operation = TimeSpan.FromMilliseconds(300), SignIn = TimeSpan.FromSeconds(2) },
     };
 
     private HtpasswdSource Htpasswd(string user, string password)

@@ -72,7 +72,9 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
         await host.RestartAsync();
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
-        await Eventually.TrueAsync(async () => (await ReadyAsync(host)).Contains("those known before are in force", StringComparison.Ordinal), TimeSpan.FromSeconds(20), () => "readiness does not tell");
+        await Eventually.TrueAsync(
+            async () => (await ReadyAsync(host)).Contains("those known before are in force", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(20), () => "readiness does not tell");
     }
 
     [Fact]
@@ -80,7 +82,9 @@ public sealed class IssuerKeysTests : IAsyncLifetime
     {
         await using var host = await OidcHost.StartAsync(clock, OidcHost.GitHub(issuer));
         var zero = System.Buffers.Text.Base64Url.EncodeToString(new byte[256]);
-        issuer.Served = new JsonObject { ["keys"] = new JsonArray(new JsonObject { ["kty"] = "RSA", ["kid"] = "bad", ["n"] = zero, ["e"] = "AA" }, issuer.Jwk) }.ToJsonString();
+        issuer.Served =
+            new JsonObject { ["keys"] = new JsonArray(
+                new JsonObject { ["kty"] = "RSA", ["kid"] = "bad", ["n"] = zero, ["e"] = "AA" }, issuer.Jwk) }.ToJsonString();
         Assert.True(await host.RefreshKeysAsync());
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
         Assert.Contains("the signing key bad (its modulus has 0 bits", host.Log.Text, StringComparison.Ordinal);
@@ -222,7 +226,9 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
         issuer.Rotate("key-2");
         await File.WriteAllTextAsync(file, issuer.Jwks, Cancel);
-        await Eventually.TrueAsync(async () => await StatusAsync(host, issuer.Sign(issuer.GitHub())) == HttpStatusCode.OK, TimeSpan.FromSeconds(20), () => "the new key is not known");
+        await Eventually.TrueAsync(
+            async () => await StatusAsync(host, issuer.Sign(issuer.GitHub())) == HttpStatusCode.OK, TimeSpan.FromSeconds(20),
+            () => "the new key is not known");
         Assert.Equal(0, issuer.Asked);
     }
 
@@ -241,7 +247,9 @@ public sealed class IssuerKeysTests : IAsyncLifetime
     {
         var options = OidcHost.GitHub(issuer);
         change(options);
-        Assert.Contains(reason, (await Assert.ThrowsAsync<OperatorException>(() => OidcHost.StartAsync(clock, options))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            reason, (await Assert.ThrowsAsync<OperatorException>(() => OidcHost.StartAsync(clock, options))).Message,
+            StringComparison.Ordinal);
     }
 
     private static async Task<HttpStatusCode> StatusAsync(TokenServerHost host, string token)

@@ -11,7 +11,8 @@ namespace AuthIndex.TokenServer.Tests.Identity.Oidc;
 public sealed class KeylessGuideTests
 {
     private static readonly string[] Examples =
-        [.. File.ReadAllText(Path.Combine(SourceTree.Root, "docs", "keyless-ci.md")).Split("```yaml\n")[1..].Select(part => part[..part.IndexOf("```", StringComparison.Ordinal)])];
+        [.. File.ReadAllText(Path.Combine(SourceTree.Root, "docs", "keyless-ci.md"))
+            .Split("```yaml\n")[1..].Select(part => part[..part.IndexOf("```", StringComparison.Ordinal)])];
 
     [Fact]
     public void Every_configuration_in_the_guide_is_sound()
@@ -24,10 +25,12 @@ public sealed class KeylessGuideTests
             var problems = new List<SourceProblem>();
             var options = new TokenServerOptions();
             File.WriteAllText(folder["authindex.yaml"], configuration);
-            OptionsBinder.Bind(((MappingNode)YamlSource.ReadFile(folder["authindex.yaml"], problems)!).Entries[0].Value, options, "tokenServer", problems);
+            OptionsBinder.Bind(
+                ((MappingNode)YamlSource.ReadFile(folder["authindex.yaml"], problems)!).Entries[0].Value, options, "tokenServer", problems);
             Assert.Empty(problems);
             foreach (var issuer in options.Oidc) issuer.CaFile = null; // that of a cluster
-            using var issuers = new OidcIssuers(options.Oidc, folder["keys"], Loops.Of(TimeProvider.System), NullLogger<OidcIssuers>.Instance);
+            using var issuers = new OidcIssuers(
+                options.Oidc, folder["keys"], Loops.Of(TimeProvider.System), NullLogger<OidcIssuers>.Instance);
             Assert.Single(issuers.All);
         }
     }
@@ -35,7 +38,8 @@ public sealed class KeylessGuideTests
     [Fact]
     public void Every_policy_in_the_guide_is_sound_and_its_tests_hold()
     {
-        var policies = Examples.Where(e => e.StartsWith("version: 1", StringComparison.Ordinal)).Select(e => PolicyText.Compile(e)).ToList();
+        var policies = Examples.Where(e => e.StartsWith("version: 1", StringComparison.Ordinal)).Select(e => PolicyText.Compile(e))
+            .ToList();
         Assert.NotEmpty(policies);
         Assert.All(policies, p => Assert.Empty(p.Problems));
         Assert.All(policies, p => Assert.NotEmpty(p.Tests));

@@ -87,22 +87,29 @@ internal static class OidcHost
     };
 
     /// <summary>Starts a token server that believes these issuers.</summary>
-    public static Task<TokenServerHost> StartAsync(FakeTimeProvider clock, params OidcIssuerOptions[] issuers) => TokenServerHost.StartAsync(o => o.Oidc.AddRange(issuers), Policy, clock);
+    public static Task<TokenServerHost> StartAsync(FakeTimeProvider clock, params OidcIssuerOptions[] issuers) =>
+        TokenServerHost.StartAsync(o => o.Oidc.AddRange(issuers), Policy, clock);
 
     /// <summary>Shows a token as docker does: for the password.</summary>
     public static Task<HttpResponseMessage> ShowAsync(this TokenServerHost host, string token, string user = "oidc", string scope = App) =>
         host.GetAsync($"/token?service=registry&client_id=docker&offline_token=true&scope={scope}", user, token);
 
     /// <summary>Exchanges a token (RFC 8693).</summary>
-    public static Task<HttpResponseMessage> ExchangeAsync(this TokenServerHost host, string token, params (string Name, string Value)[] more) =>
-        host.FormAsync("/token", [("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"), ("subject_token", token), ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"), .. more]);
+    public static Task<HttpResponseMessage> ExchangeAsync(
+        this TokenServerHost host, string token, params (string Name, string Value)[] more) =>
+        host.FormAsync(
+            "/token",
+            [("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"), ("subject_token", token),
+                ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"), .. more]);
 
     /// <summary>Reads the keys of an issuer anew.</summary>
-    public static Task<bool> RefreshKeysAsync(this TokenServerHost host, int issuer = 0) => host.Service<OidcIssuers>().All[issuer].Keys.RefreshAsync(Cancel);
+    public static Task<bool> RefreshKeysAsync(this TokenServerHost host, int issuer = 0) =>
+        host.Service<OidcIssuers>().All[issuer].Keys.RefreshAsync(Cancel);
 
     /// <summary>Waits until the audit log has a text.</summary>
     public static Task AuditedAsync(this TokenServerHost host, string text) => Eventually.TrueAsync(
         () => File.Exists(host.Options.AuditPath) && File.ReadAllText(host.Options.AuditPath).Contains(text, StringComparison.Ordinal),
         TimeSpan.FromSeconds(30),
-        () => $"'{text}' is not in the audit log:\n{(File.Exists(host.Options.AuditPath) ? File.ReadAllText(host.Options.AuditPath) : "")}");
+        () =>
+            $"'{text}' is not in the audit log:\n{(File.Exists(host.Options.AuditPath) ? File.ReadAllText(host.Options.AuditPath) : "")}");
 }

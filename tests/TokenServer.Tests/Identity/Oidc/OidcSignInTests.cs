@@ -28,7 +28,10 @@ public sealed class OidcSignInTests : IAsyncLifetime
         var other = issuer.Sign(issuer.GitHub("example/other"));
         Assert.Equal("ci/app:pull", await host.ShowAsync(other).GrantedAsync());
         Assert.Equal("", await host.ShowAsync(other, scope: "repository:prod/app:push").GrantedAsync());
-        Assert.Equal("prod/app:push", await host.ShowAsync(issuer.Sign(issuer.GitHub("example/other", environment: "production")), scope: "repository:prod/app:push").GrantedAsync());
+        Assert.Equal(
+            "prod/app:push",
+            await host.ShowAsync(issuer.Sign(issuer.GitHub("example/other", environment: "production")), scope: "repository:prod/app:push")
+            .GrantedAsync());
         Assert.Equal("", await host.ShowAsync(other, scope: "repository:people/app:pull").GrantedAsync());
         await host.AuditedAsync("\"github:owner:example\"");
     }
@@ -41,7 +44,8 @@ public sealed class OidcSignInTests : IAsyncLifetime
         Assert.Equal("gitlab:example/tools/app", (await host.ShowAsync(token).ClaimsAsync())["sub"]!.ToString());
         Assert.Equal("built/app:pull,push", await host.ShowAsync(token, scope: "repository:built/app:pull,push").GrantedAsync());
         Assert.Equal("prod/app:push", await host.ShowAsync(token, scope: "repository:prod/app:push").GrantedAsync());
-        Assert.StartsWith("401 ", await host.ShowAsync(issuer.Sign(issuer.GitLab(isProtected: false))).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 ", await host.ShowAsync(issuer.Sign(issuer.GitLab(isProtected: false))).ErrorAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -73,7 +77,9 @@ public sealed class OidcSignInTests : IAsyncLifetime
     public async Task A_user_name_that_says_otherwise_is_refused(string user)
     {
         await using var host = await StartAsync();
-        Assert.StartsWith("401 invalid_client: sign-in failed: the OIDC token is not accepted (decision ", await host.ShowAsync(issuer.Sign(issuer.GitHub()), user).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 invalid_client: sign-in failed: the OIDC token is not accepted (decision ",
+            await host.ShowAsync(issuer.Sign(issuer.GitHub()), user).ErrorAsync(), StringComparison.Ordinal);
         Assert.Equal(0, host.Service<PasswordThreads>().Verified);
     }
 
@@ -116,7 +122,9 @@ public sealed class OidcSignInTests : IAsyncLifetime
         Assert.False((await answer.JsonAsync()).ContainsKey("refresh_token"));
         using var exchanged = await host.ExchangeAsync(token, ("access_type", "offline"));
         Assert.False((await exchanged.JsonAsync()).ContainsKey("refresh_token"));
-        Assert.StartsWith("403 access_denied", await host.AccountAsync(HttpMethod.Post, "", "oidc", token, """{"name":"x"}""").ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "403 access_denied", await host.AccountAsync(HttpMethod.Post, "", "oidc", token, """{"name":"x"}""").ErrorAsync(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -151,14 +159,18 @@ public sealed class OidcSignInTests : IAsyncLifetime
     [InlineData("repository", "\"example/app\\u0000\"", "what the claims make is no name")]
     [InlineData("repository", "\"example/\\ud800\"", "it is not acceptable")]
     [InlineData("environment", "[\"production\"]", "the claim environment is no text")]
-    public async Task A_claim_that_is_not_right_is_refused_with_its_reason_in_the_audit_log_alone(string claim, string? value, string reason)
+    public async Task A_claim_that_is_not_right_is_refused_with_its_reason_in_the_audit_log_alone(
+        string claim, string? value, string reason)
     {
         await using var host = await StartAsync();
         var claims = issuer.GitHub();
         claims.Remove(claim);
         if (value is not null) claims[claim] = "VALUE";
-        var token = issuer.Sign(issuer.Header().ToJsonString(), claims.ToJsonString().Replace("\"VALUE\"", value, StringComparison.Ordinal));
-        Assert.StartsWith("401 invalid_client: sign-in failed: the OIDC token is not accepted (decision ", await host.ShowAsync(token).ErrorAsync(), StringComparison.Ordinal);
+        var token = issuer.Sign(
+            issuer.Header().ToJsonString(), claims.ToJsonString().Replace("\"VALUE\"", value, StringComparison.Ordinal));
+        Assert.StartsWith(
+            "401 invalid_client: sign-in failed: the OIDC token is not accepted (decision ", await host.ShowAsync(token).ErrorAsync(),
+            StringComparison.Ordinal);
         await host.AuditedAsync("\"oidc github: " + reason);
     }
 
@@ -200,7 +212,9 @@ public sealed class OidcSignInTests : IAsyncLifetime
         Assert.StartsWith("401 ", await host.ShowAsync(unsigned).ErrorAsync(), StringComparison.Ordinal);
         var hashed = issuer.Header();
         hashed["alg"] = "HS256";
-        var confused = TokenMaker.Sign(hashed.ToJsonString(), claims.ToJsonString(), input => System.Security.Cryptography.HMACSHA256.HashData(issuer.PublicKeyPem, input));
+        var confused = TokenMaker.Sign(
+            hashed.ToJsonString(), claims.ToJsonString(),
+            input => System.Security.Cryptography.HMACSHA256.HashData(issuer.PublicKeyPem, input));
         Assert.StartsWith("401 ", await host.ShowAsync(confused).ErrorAsync(), StringComparison.Ordinal);
     }
 
@@ -226,16 +240,24 @@ public sealed class OidcSignInTests : IAsyncLifetime
         [
             stranger.Sign(stranger.GitHub()),
             issuer.Sign(issuer.Header().ToJsonString(), """{"iss":"x","iss":"y"}"""),
-            issuer.Sign(issuer.Header().ToJsonString(), good.Replace("{\"iss\"", $"{{\"iss\":\"{issuer.Issuer}\",\"iss\"", StringComparison.Ordinal)),
+            issuer.Sign(
+                issuer.Header().ToJsonString(),
+                good.Replace("{\"iss\"", $"{{\"iss\":\"{issuer.Issuer}\",\"iss\"", StringComparison.Ordinal)),
             issuer.Sign("""{"alg":"RS256","kid":"key-1","kid":"key-1"}""", good),
             issuer.Sign(issuer.Header().ToJsonString(), "no JSON"),
             issuer.Sign(issuer.Header().ToJsonString(), "[]"),
-            issuer.Sign(issuer.Header().ToJsonString(), "{\"a\":" + string.Concat(Enumerable.Repeat("[", 40)) + string.Concat(Enumerable.Repeat("]", 40)) + "}"),
-            issuer.Sign(issuer.Header().ToJsonString(), good.Replace("{\"iss\"", "{\"x\":\"" + new string('x', 16 * 1024) + "\",\"iss\"", StringComparison.Ordinal)),
+            issuer.Sign(
+                issuer.Header().ToJsonString(),
+                "{\"a\":" + string.Concat(Enumerable.Repeat("[", 40)) + string.Concat(Enumerable.Repeat("]", 40)) + "}"),
+            issuer.Sign(
+                issuer.Header().ToJsonString(),
+                good.Replace("{\"iss\"", "{\"x\":\"" + new string('x', 16 * 1024) + "\",\"iss\"", StringComparison.Ordinal)),
         ];
         foreach (var token in tokens)
         {
-            Assert.StartsWith("401 invalid_client: sign-in failed: the OIDC token is not accepted", await host.ShowAsync(token, "alice").ErrorAsync(), StringComparison.Ordinal);
+            Assert.StartsWith(
+                "401 invalid_client: sign-in failed: the OIDC token is not accepted", await host.ShowAsync(token, "alice").ErrorAsync(),
+                StringComparison.Ordinal);
             Assert.StartsWith("401 ", await host.ShowAsync("rest:" + token, "alice").ErrorAsync(), StringComparison.Ordinal);
         }
 
@@ -249,9 +271,13 @@ public sealed class OidcSignInTests : IAsyncLifetime
     {
         await using var host = await TokenServerHost.StartAsync();
         Assert.StartsWith("401 ", await host.ShowAsync(issuer.Sign(issuer.GitHub()), "alice").ErrorAsync(), StringComparison.Ordinal);
-        Assert.StartsWith("401 ", await host.GetAsync("/token?service=registry", issuer.Sign(issuer.GitHub()), "password").ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "401 ", await host.GetAsync("/token?service=registry", issuer.Sign(issuer.GitHub()), "password").ErrorAsync(),
+            StringComparison.Ordinal);
         Assert.Equal(0, host.Service<PasswordThreads>().Verified);
-        Assert.Equal("a token is shown where none is taken", SignInOutcomeOf(await host.Service<PasswordSignIn>().SignInAsync("alice", issuer.Sign(issuer.GitHub()), null, Cancel)));
+        Assert.Equal(
+            "a token is shown where none is taken",
+            SignInOutcomeOf(await host.Service<PasswordSignIn>().SignInAsync("alice", issuer.Sign(issuer.GitHub()), null, Cancel)));
     }
 
     [Theory]
@@ -349,7 +375,8 @@ public sealed class OidcSignInTests : IAsyncLifetime
         return (await answer.EnsureSuccessStatusCode().JsonAsync())["token"]!.ToString();
     }
 
-    private static async Task<bool> IsActiveAsync(TokenServerHost host, string token) => (await AskAsync(host, "/introspect", new FormUrlEncodedContent([new("token", token)])))["active"]!.GetValue<bool>();
+    private static async Task<bool> IsActiveAsync(TokenServerHost host, string token) =>
+        (await AskAsync(host, "/introspect", new FormUrlEncodedContent([new("token", token)])))["active"]!.GetValue<bool>();
 
     private static async Task<string> PullableAsync(TokenServerHost host, string token)
     {

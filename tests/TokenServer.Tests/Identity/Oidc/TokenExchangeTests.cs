@@ -25,11 +25,15 @@ public sealed class TokenExchangeTests : IAsyncLifetime
     {
         await using var host = await OidcHost.StartAsync(clock, OidcHost.GitHub(issuer));
         using var answer = await host.FormAsync(
-            "/token", ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"), ("subject_token", issuer.Sign(issuer.GitHub())), ("subject_token_type", Types + type), ("service", "registry"), ("scope", $"{OidcHost.App},delete"));
+            "/token", ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"), ("subject_token", issuer.Sign(issuer.GitHub())),
+            ("subject_token_type", Types + type), ("service", "registry"), ("scope", $"{OidcHost.App},delete"));
         var body = await answer.JsonAsync();
         Assert.Equal(200, (int)answer.StatusCode);
-        Assert.Equal(["token", "access_token", "issued_token_type", "token_type", "expires_in", "issued_at", "scope"], body.Select(m => m.Key));
-        Assert.Equal((Types + "access_token", "Bearer", OidcHost.App), (body["issued_token_type"]!.ToString(), body["token_type"]!.ToString(), body["scope"]!.ToString()));
+        Assert.Equal(
+            ["token", "access_token", "issued_token_type", "token_type", "expires_in", "issued_at", "scope"], body.Select(m => m.Key));
+        Assert.Equal(
+            (Types + "access_token", "Bearer", OidcHost.App),
+            (body["issued_token_type"]!.ToString(), body["token_type"]!.ToString(), body["scope"]!.ToString()));
         Assert.Equal(300, body["expires_in"]!.GetValue<int>());
     }
 
@@ -48,14 +52,24 @@ public sealed class TokenExchangeTests : IAsyncLifetime
             o =>
             {
                 o.Oidc.Add(OidcHost.GitHub(issuer));
-                o.Services.Add(new ServiceOptions { Name = "registry", Audience = "one.example.com", Url = new Uri("https://one.example.com") });
+                o.Services.Add(
+                    new ServiceOptions { Name = "registry", Audience = "one.example.com", Url = new Uri("https://one.example.com") });
                 o.Services.Add(new ServiceOptions { Name = "two", Url = new Uri("https://two.example.com") });
             },
             OidcHost.Policy,
             clock);
-        (string, string)[] more = [.. query.Split('&', StringSplitOptions.RemoveEmptyEntries).Select(p => (p[..p.IndexOf('=', StringComparison.Ordinal)], p[(p.IndexOf('=', StringComparison.Ordinal) + 1)..]))];
-        if (expected[0] == '4') Assert.StartsWith(expected, await host.ExchangeAsync(issuer.Sign(issuer.GitHub()), more).ErrorAsync(), StringComparison.Ordinal);
-        else Assert.Equal(expected == "one" ? "one.example.com" : "two", (await host.ExchangeAsync(issuer.Sign(issuer.GitHub()), more).ClaimsAsync())["aud"]!.ToString());
+        (string, string)[] more = [
+            .. query.Split('&', StringSplitOptions.RemoveEmptyEntries)
+                .Select(p => (p[..p.IndexOf('=', StringComparison.Ordinal)], p[(p.IndexOf('=', StringComparison.Ordinal) + 1)..]))];
+        if (expected[0] == '4')
+        {
+            Assert.StartsWith(
+                expected, await host.ExchangeAsync(issuer.Sign(issuer.GitHub()), more).ErrorAsync(), StringComparison.Ordinal);
+        }
+        else Assert.Equal(
+            expected == "one"
+            ? "one.example.com"
+            : "two", (await host.ExchangeAsync(issuer.Sign(issuer.GitHub()), more).ClaimsAsync())["aud"]!.ToString());
     }
 
     [Theory]
@@ -79,7 +93,9 @@ public sealed class TokenExchangeTests : IAsyncLifetime
         };
         form.Remove(parameter);
         if (value is not null) form[parameter] = value;
-        Assert.StartsWith("400 invalid_request: " + error, await host.FormAsync("/token", [.. form.Select(f => (f.Key, f.Value))]).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "400 invalid_request: " + error, await host.FormAsync("/token", [.. form.Select(f => (f.Key, f.Value))]).ErrorAsync(),
+            StringComparison.Ordinal);
         Assert.Equal(0, host.Service<PasswordThreads>().Verified);
     }
 
@@ -89,7 +105,9 @@ public sealed class TokenExchangeTests : IAsyncLifetime
         await using var host = await OidcHost.StartAsync(clock, OidcHost.GitHub(issuer));
         var claims = issuer.GitHub();
         claims["aud"] = "another";
-        Assert.StartsWith("400 invalid_request: sign-in failed: the OIDC token is not accepted (decision ", await host.ExchangeAsync(issuer.Sign(claims)).ErrorAsync(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "400 invalid_request: sign-in failed: the OIDC token is not accepted (decision ",
+            await host.ExchangeAsync(issuer.Sign(claims)).ErrorAsync(), StringComparison.Ordinal);
 
         issuer.IsAway = true;
         await host.RefreshKeysAsync();

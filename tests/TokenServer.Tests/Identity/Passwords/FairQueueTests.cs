@@ -10,7 +10,11 @@ public sealed class FairQueueTests
     public void Networks_take_turns_and_within_one_the_accounts_do()
     {
         var queue = new FairQueue<string>(100);
-        foreach (var item in (string[])["1 a first", "1 a second", "1 a third", "1 b first", "2 c first", "2 c second"]) Assert.Null(Add(queue, item));
+        foreach (var item in (string[])["1 a first", "1 a second", "1 a third", "1 b first", "2 c first", "2 c second"])
+        {
+            Assert.Null(Add(queue, item));
+        }
+
         Assert.Equal(["1 a first", "2 c first", "1 b first", "2 c second", "1 a second", "1 a third"], TakeAll(queue));
         Assert.Equal(0, queue.Count);
     }

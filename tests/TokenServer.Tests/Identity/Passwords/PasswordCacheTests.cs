@@ -78,7 +78,8 @@ public sealed class PasswordCacheTests
     {
         var remembered = new PasswordCache(TimeSpan.FromMinutes(5), clock);
         var answer = new TaskCompletionSource<SignInOutcome>();
-        var waiting = Enumerable.Range(0, 20).Select(_ => remembered.GetAsync("alice", "pw", 1, AskAsync, CancellationToken.None).AsTask()).ToList();
+        var waiting = Enumerable.Range(0, 20).Select(_ => remembered.GetAsync("alice", "pw", 1, AskAsync, CancellationToken.None).AsTask())
+            .ToList();
         answer.SetResult(Right);
         Assert.All(await Task.WhenAll(waiting), outcome => Assert.Equal(Right, outcome));
         Assert.Equal(1, asked);
@@ -123,7 +124,9 @@ public sealed class PasswordCacheTests
     {
         var remembered = new PasswordCache(TimeSpan.FromMinutes(5), clock);
         await Assert.ThrowsAsync<InvalidOperationException>(() =>
-            remembered.GetAsync("alice", "pw", 1, (_, _, _) => Task.FromException<SignInOutcome>(new InvalidOperationException()), CancellationToken.None).AsTask());
+            remembered.GetAsync(
+                "alice", "pw", 1, (_, _, _) => Task.FromException<SignInOutcome>(new InvalidOperationException()),
+                CancellationToken.None).AsTask());
         Assert.Equal(Right, await GetAsync(remembered, Right, password: "pw"));
     }
 
@@ -138,6 +141,8 @@ public sealed class PasswordCacheTests
         Assert.Equal(0, asked);
     }
 
-    private async Task<SignInOutcome> GetAsync(PasswordCache remembered, SignInOutcome outcome, long version = 1, string user = "alice", string password = "right") =>
-        await remembered.GetAsync(user, password, version, (_, _, _) => { asked++; return Task.FromResult(outcome); }, CancellationToken.None);
+    private async Task<SignInOutcome> GetAsync(
+        PasswordCache remembered, SignInOutcome outcome, long version = 1, string user = "alice", string password = "right") =>
+        await remembered.GetAsync(
+            user, password, version, (_, _, _) => { asked++; return Task.FromResult(outcome); }, CancellationToken.None);
 }

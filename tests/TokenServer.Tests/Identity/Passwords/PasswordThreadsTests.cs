@@ -23,7 +23,11 @@ public sealed class PasswordThreadsTests
     {
         // Without a thread nothing leaves the queue.
         using var threads = new PasswordThreads(0);
-        for (var i = 0; i < PasswordThreads.QueueLength; i++) Assert.False(threads.VerifyAsync(By, "x", Quick, CancellationToken.None).IsCompleted);
+        for (var i = 0; i < PasswordThreads.QueueLength; i++)
+        {
+            Assert.False(threads.VerifyAsync(By, "x", Quick, CancellationToken.None).IsCompleted);
+        }
+
         var refused = threads.VerifyAsync(By, "x", Quick, CancellationToken.None);
         Assert.True(refused.IsCompleted);
         Assert.False((await refused).Admitted);
@@ -33,7 +37,8 @@ public sealed class PasswordThreadsTests
     public async Task Whoever_has_most_waiting_makes_room_and_is_told_so()
     {
         using var threads = new PasswordThreads(0);
-        var flood = Enumerable.Range(0, PasswordThreads.QueueLength).Select(_ => threads.VerifyAsync(By, "x", Quick, CancellationToken.None)).ToList();
+        var flood = Enumerable.Range(0, PasswordThreads.QueueLength)
+            .Select(_ => threads.VerifyAsync(By, "x", Quick, CancellationToken.None)).ToList();
         Assert.False(threads.VerifyAsync(By with { Account = "bob" }, "x", Quick, CancellationToken.None).IsCompleted);
         Assert.False((await flood[^1].WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken)).Admitted);
         Assert.DoesNotContain(flood.SkipLast(1), f => f.IsCompleted);

@@ -75,5 +75,8 @@ public sealed class FailureRateLimiterTests
         Assert.Equal(TimeSpan.Zero, counts.Wait(default));
     }
 
-    private UInt256 Key() => new(new UInt128((ulong)random.NextInt64(), (ulong)random.NextInt64()), new UInt128((ulong)random.NextInt64(), (ulong)random.NextInt64()));
+    private UInt256 Key() =>
+        new(
+            new UInt128((ulong)random.NextInt64(), (ulong)random.NextInt64()),
+            new UInt128((ulong)random.NextInt64(), (ulong)random.NextInt64()));
 }

@@ -12,7 +12,8 @@ public sealed class SignInLimitsTests
     private static readonly IPAddress Elsewhere = IPAddress.Parse("198.51.100.1");
 
     private readonly FakeTimeProvider clock = new();
-    private readonly SignInLimitsOptions options = new() { PerAccountAndAddress = 3, PerAccount = 6, PerAddress = 8, Within = TimeSpan.FromMinutes(24) };
+    private readonly SignInLimitsOptions options =
+        new() { PerAccountAndAddress = 3, PerAccount = 6, PerAddress = 8, Within = TimeSpan.FromMinutes(24) };
     private readonly Source source = new();
     private TimeSpan remember = TimeSpan.FromMinutes(5);
     private readonly HeldAccounts held;
@@ -22,7 +23,10 @@ public sealed class SignInLimitsTests
     public SignInLimitsTests()
     {
         held = new HeldAccounts(clock);
-        passwords = new(() => new PasswordSignIn(new IdentityChain([source]), new PasswordCache(remember, clock), new SuspendedAccounts(), limits = new SignInLimits(options, clock, held)));
+        passwords = new(
+            () => new PasswordSignIn(
+                new IdentityChain([source]), new PasswordCache(remember, clock), new SuspendedAccounts(),
+                limits = new SignInLimits(options, clock, held)));
     }
 
     [Fact]
@@ -121,7 +125,11 @@ public sealed class SignInLimitsTests
     [InlineData("::1")]
     public async Task On_loopback_the_accounts_are_limited_and_not_the_address(string loopback)
     {
-        for (var i = 0; i < 20; i++) Assert.IsType<SignInOutcome.UnknownAccount>(await SignInAsync($"name{i}", "guess", IPAddress.Parse(loopback)));
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.IsType<SignInOutcome.UnknownAccount>(await SignInAsync($"name{i}", "guess", IPAddress.Parse(loopback)));
+        }
+
         await GuessAsync("alice", IPAddress.Parse(loopback), 3);
         Assert.IsType<SignInOutcome.Limited>(await SignInAsync("alice", "guess", IPAddress.Parse(loopback)));
     }
@@ -192,7 +200,9 @@ public sealed class SignInLimitsTests
         }
 
         source.Gate = null;
-        await Eventually.TrueAsync(async () => await SignInAsync("alice", "right", Here) is SignInOutcome.SignedIn, TimeSpan.FromSeconds(30), () => "the tries did not come back");
+        await Eventually.TrueAsync(
+            async () => await SignInAsync("alice", "right", Here) is SignInOutcome.SignedIn, TimeSpan.FromSeconds(30),
+            () => "the tries did not come back");
 
         // No more of them than were taken.
         await GuessAsync("bob", Here, 3);
@@ -206,13 +216,21 @@ public sealed class SignInLimitsTests
         await GuessAsync("alice", Elsewhere, 3, "other");
         await GuessAsync("bob", Here, 2);
         held.TakeChanged();
-        foreach (var address in (IPAddress[])[Here, Elsewhere]) Assert.IsType<SignInOutcome.Limited>(await SignInAsync("alice", "right", address));
+        foreach (var address in (IPAddress[])[Here, Elsewhere])
+        {
+            Assert.IsType<SignInOutcome.Limited>(await SignInAsync("alice", "right", address));
+        }
+
         var told = Assert.Single(held.TakeChanged()!);
         Assert.Equal(("alice", clock.GetUtcNow() + TimeSpan.FromMinutes(8)), (told.Account, told.Until));
         Assert.Null(held.TakeChanged());
 
         limits.Release("Alice");
-        foreach (var address in (IPAddress[])[Here, Elsewhere]) Assert.IsType<SignInOutcome.SignedIn>(await SignInAsync("alice", "right", address));
+        foreach (var address in (IPAddress[])[Here, Elsewhere])
+        {
+            Assert.IsType<SignInOutcome.SignedIn>(await SignInAsync("alice", "right", address));
+        }
+
         await GuessAsync("bob", Here, 1, "last");
         Assert.IsType<SignInOutcome.Limited>(await SignInAsync("bob", "right", Here));
     }
@@ -234,11 +252,16 @@ public sealed class SignInLimitsTests
         await GuessAsync("alice", Here, 200);
     }
 
-    private async Task<SignInOutcome> SignInAsync(string user, string password, IPAddress address) => await passwords.Value.SignInAsync(user, password, address, CancellationToken.None);
+    private async Task<SignInOutcome> SignInAsync(string user, string password, IPAddress address) =>
+        await passwords.Value.SignInAsync(user, password, address, CancellationToken.None);
 
     private async Task GuessAsync(string user, IPAddress address, int count, string salt = "")
     {
-        for (var i = 0; i < count; i++) Assert.True(await SignInAsync(user, $"wrong {salt} {i}", address) is SignInOutcome.WrongPassword or SignInOutcome.UnknownAccount);
+        for (var i = 0; i < count; i++)
+        {
+            Assert.True(
+                await SignInAsync(user, $"wrong {salt} {i}", address) is SignInOutcome.WrongPassword or SignInOutcome.UnknownAccount);
+        }
     }
 
     /// <summary>Accounts alice and bob, whose password is "right".</summary>
@@ -267,9 +290,12 @@ public sealed class SignInLimitsTests
             return password == Right ? new SignInOutcome.SignedIn(user, [], Name) : new SignInOutcome.WrongPassword();
         }
 
-        public ValueTask<SignInOutcome> RefuseUnknownAsync(Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) => new(new SignInOutcome.UnknownAccount());
+        public ValueTask<SignInOutcome> RefuseUnknownAsync(
+            Requester by, string user, string password, bool wasAsked, CancellationToken cancellationToken) =>
+                new(new SignInOutcome.UnknownAccount());
 
-        public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) => new(new SignInOutcome.UnknownAccount());
+        public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) =>
+            new(new SignInOutcome.UnknownAccount());
 
         public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) => new(NamesFound.None);
     }

@@ -6,7 +6,8 @@ namespace AuthIndex.TokenServer.Tests.Policies.Files;
 
 public sealed class SchemaTests : IDisposable
 {
-    private readonly JsonDocument schema = JsonDocument.Parse(File.ReadAllText(Path.Combine(SourceTree.Root, "policies", "policy.schema.json")));
+    private readonly JsonDocument schema = JsonDocument.Parse(
+        File.ReadAllText(Path.Combine(SourceTree.Root, "policies", "policy.schema.json")));
 
     public void Dispose() => schema.Dispose();
 
@@ -25,7 +26,11 @@ public sealed class SchemaTests : IDisposable
     {
         Assert.Equal(SignIn.Kinds, WordsOf(Definition("when").GetProperty("properties").GetProperty("signedInBy").GetProperty("items")));
         Assert.Equal(SignIn.Kinds, WordsOf(Definition("test").GetProperty("properties").GetProperty("signedInBy")));
-        Assert.Equal(RuleReader.ActionWords, WordsOf(schema.RootElement.GetProperty("properties").GetProperty("roles").GetProperty("additionalProperties").GetProperty("items")));
+        Assert.Equal(
+            RuleReader.ActionWords,
+            WordsOf(
+                schema.RootElement.GetProperty("properties").GetProperty("roles").GetProperty("additionalProperties")
+                .GetProperty("items")));
     }
 
     [Fact]
@@ -37,7 +42,8 @@ public sealed class SchemaTests : IDisposable
 
     private JsonElement Definition(string name) => schema.RootElement.GetProperty("definitions").GetProperty(name);
 
-    private static IEnumerable<string> KeysOf(JsonElement mapping) => mapping.GetProperty("properties").EnumerateObject().Select(p => p.Name);
+    private static IEnumerable<string> KeysOf(JsonElement mapping) =>
+        mapping.GetProperty("properties").EnumerateObject().Select(p => p.Name);
 
     private static IEnumerable<string?> WordsOf(JsonElement list) => list.GetProperty("enum").EnumerateArray().Select(e => e.GetString());
 }

@@ -60,9 +60,15 @@ public sealed class TestReaderTests
     }
 
     [Theory]
-    [InlineData("alice can pull,delete platform/api", "a.yaml:35:5: the test 'alice can pull,delete platform/api' fails: no rule allows alice to delete from platform/api")]
-    [InlineData("anonymous cannot pull library/x", "a.yaml:35:5: the test 'anonymous cannot pull library/x' fails: rule 'public-images' (a.yaml:12) allows pull")]
-    [InlineData("{ as: alice, from: 192.0.2.1, can: pull, on: platform/x }", "a.yaml:35:5: the test 'alice can pull platform/x' fails: no rule allows alice to pull platform/x")]
+    [InlineData(
+        "alice can pull,delete platform/api",
+        "a.yaml:35:5: the test 'alice can pull,delete platform/api' fails: no rule allows alice to delete from platform/api")]
+    [InlineData(
+        "anonymous cannot pull library/x",
+        "a.yaml:35:5: the test 'anonymous cannot pull library/x' fails: rule 'public-images' (a.yaml:12) allows pull")]
+    [InlineData(
+        "{ as: alice, from: 192.0.2.1, can: pull, on: platform/x }",
+        "a.yaml:35:5: the test 'alice can pull platform/x' fails: no rule allows alice to pull platform/x")]
     [InlineData("admin can push prod/x", "a.yaml:35:5: the test 'admin can push prod/x' fails: rule 'release-freeze' denies push")]
     public void A_test_that_fails_keeps_the_policy_from_coming_into_force(string test, string problem)
     {
@@ -74,7 +80,8 @@ public sealed class TestReaderTests
     [Fact]
     public void A_test_that_says_nothing_about_the_date_does_not_turn_false_as_time_goes_by()
     {
-        const string text = "version: 1\nrules: [{ id: a, to: [user:eve], allow: [pull], on: [x], when: { until: 2020-01-01 } }]\ntests: [eve can pull x]";
+        const string text =
+            "version: 1\nrules: [{ id: a, to: [user:eve], allow: [pull], on: [x], when: { until: 2020-01-01 } }]\ntests: [eve can pull x]";
         var compiled = PolicyText.Compile(text);
         Assert.NotNull(compiled.Policy);
         Assert.Equal("a.yaml:2:73: warning: the date has passed: the rule matches no more", Assert.Single(compiled.Problems).ToString());

@@ -20,19 +20,24 @@ public sealed class FormatLawTests
         (1, Gen.Constant("\n\n# two\n#lines\n\n")),
         (1, Gen.Constant("#\n")));
 
-    private static readonly Gen<string> End = Gen.Frequency((4, Gen.Constant("\n")), (1, Gen.Constant(" # trailing\n")), (1, Gen.Constant("   #x: {\n")), (1, Gen.Constant("  \n")));
+    private static readonly Gen<string> End = Gen.Frequency(
+        (4, Gen.Constant("\n")), (1, Gen.Constant(" # trailing\n")), (1, Gen.Constant("   #x: {\n")), (1, Gen.Constant("  \n")));
 
     private static readonly Gen<string> Lists =
-        from subjects in Gen.Elements<string[]>(["to", "anyone"], ["to", "authenticated"], ["to", "user:alice", "'group:g'", "\"ldap:cn=a,dc=b\""], ["to", "robot:ci", "group:g"])
+        from subjects in Gen.Elements<string[]>(
+            ["to", "anyone"], ["to", "authenticated"], ["to", "user:alice", "'group:g'", "\"ldap:cn=a,dc=b\""],
+            ["to", "robot:ci", "group:g"])
         from text in List(subjects)
         select text;
 
     private static readonly Gen<string> Effects =
-        from text in Gen.Elements<string[]>(["allow", "pull"], ["allow", "pull", "push", "delete"], ["deny", "push"], ["allow", "\"*\""], ["deny", "dev"]).SelectMany(List)
+        from text in Gen.Elements<string[]>(
+            ["allow", "pull"], ["allow", "pull", "push", "delete"], ["deny", "push"], ["allow", "\"*\""], ["deny", "dev"]).SelectMany(List)
         select text;
 
     private static readonly Gen<string> Patterns =
-        from text in Gen.Elements<string[]>(["on", "\"**\""], ["on", "a/*", "'b/**'"], ["on", "\"users/{account}/**\"", "registry:catalog"]).SelectMany(List)
+        from text in Gen.Elements<string[]>(["on", "\"**\""], ["on", "a/*", "'b/**'"], ["on", "\"users/{account}/**\"", "registry:catalog"])
+        .SelectMany(List)
         select text;
 
     private static readonly Gen<string> Whens =
@@ -40,7 +45,9 @@ public sealed class FormatLawTests
         from block in Gen.Elements(true, false)
         from end in End
         from gap in Gap
-        select block ? $"    when:{end}      until: 2127-01-31\n{gap}{string.Concat(ip.Split('\n').SkipLast(1).Select(line => $"  {line}\n"))}" : $"    when: {{ until: 2127-01-31,\n       ip: [10.0.0.0/8] }}{end}";
+        select block
+        ? $"    when:{end}      until: 2127-01-31\n{gap}{string.Concat(ip.Split('\n').SkipLast(1).Select(line => $"  {line}\n"))}"
+        : $"    when: {{ until: 2127-01-31,\n       ip: [10.0.0.0/8] }}{end}";
 
     private static readonly Gen<string> Rules =
         from id in End.Select(end => $"    id: ID{end}")
@@ -68,7 +75,9 @@ public sealed class FormatLawTests
             $"groups:{ends[1]}{groups}",
             $"roles:\n{roles}",
             "robots: { ci: { description: builds, expires: 2127-01-31 } }\n",
-            rules.Count == 0 ? "rules: []\n" : $"rules:{ends[2]}{string.Concat(rules.Take(4).Select((rule, i) => rule.Replace("ID", $"r{i}", StringComparison.Ordinal)))}",
+            rules.Count == 0
+                ? "rules: []\n"
+                : $"rules:{ends[2]}{string.Concat(rules.Take(4).Select((rule, i) => rule.Replace("ID", $"r{i}", StringComparison.Ordinal)))}",
         })
         select string.Concat(sections.Select((section, i) => gaps[i] + section)) + gaps[6];
 
@@ -94,7 +103,8 @@ public sealed class FormatLawTests
             from resource in Resources
             from address in Addresses
             let caller = PolicyText.Caller(account, account == "eve" ? ["ldap:a"] : [], address)
-            select before.Granted(caller, resource + ":pull,push,delete,*") == after.Granted(caller, resource + ":pull,push,delete,*")).All(same => same);
+            select before.Granted(caller, resource + ":pull,push,delete,*") == after.Granted(caller, resource + ":pull,push,delete,*")).All(
+                same => same);
     });
 
     [Fact]
@@ -102,7 +112,8 @@ public sealed class FormatLawTests
         Comments(text).SequenceEqual(Comments(Format(text))));
 
     private static IEnumerable<string> Comments(string text) =>
-        text.Split('\n').Where(line => line.Contains('#')).Select(line => line[line.IndexOf('#')..].TrimEnd()).Order(StringComparer.Ordinal);
+        text.Split('\n').Where(line => line.Contains('#')).Select(line => line[line.IndexOf('#')..].TrimEnd())
+        .Order(StringComparer.Ordinal);
 
     private static Gen<string> List(string[] keyAndItems) =>
         from style in Gen.Choose(0, 3)
@@ -124,5 +135,6 @@ public sealed class FormatLawTests
         return formatted is null ? throw new InvalidOperationException($"{problem}\n{text}") : Encoding.UTF8.GetString(formatted);
     }
 
-    private static void Holds(Func<string, bool> law) => Check.One(Config.QuickThrowOnFailure.WithMaxTest(500), Prop.ForAll(Policies.ToArbitrary(), law));
+    private static void Holds(Func<string, bool> law) =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(500), Prop.ForAll(Policies.ToArbitrary(), law));
 }

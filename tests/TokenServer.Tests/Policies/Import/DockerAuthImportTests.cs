@@ -53,7 +53,9 @@ public sealed class DockerAuthImportTests
         Assert.Equal("pull", policy.Granted("", "hello-world:pull,push"));
         Assert.Equal("", policy.Granted("carol", "hello-world:pull"));
         Assert.Equal("*", policy.Granted("carol", "registry:catalog:*"));
-        Assert.Equal(["admin:$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC", "test:$2y$05$WuwBasGDAgr.QCbGIjKJaep4dhxeai9gNZdmBnQXqpKly57oNutya"], htpasswd);
+        Assert.Equal(
+            ["admin:$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC",
+                "test:$2y$05$WuwBasGDAgr.QCbGIjKJaep4dhxeai9gNZdmBnQXqpKly57oNutya"], htpasswd);
         Assert.NotEmpty(policy.Tests);
     }
 
@@ -66,22 +68,48 @@ public sealed class DockerAuthImportTests
     }
 
     [Theory]
-    [InlineData("""acl: [{ match: { account: "/^dev-/" }, actions: [pull] }]""", "f.yaml:1:27: entry 1: the account '/^dev-/' is a pattern, which cannot be expressed; name the accounts, or use /.+/ for everybody who signed in")]
-    [InlineData("""acl: [{ match: { account: "dev-*" }, actions: [pull] }]""", "f.yaml:1:27: entry 1: the account 'dev-*' is a pattern, which cannot be expressed; name the accounts, or use /.+/ for everybody who signed in")]
-    [InlineData("""acl: [{ match: { name: "/team.*/" }, actions: [pull] }]""", "f.yaml:1:24: entry 1: the name '/team.*/' is a regular expression, which cannot be expressed")]
-    [InlineData("""acl: [{ match: { name: "team-?" }, actions: [pull] }]""", "f.yaml:1:24: entry 1: the name 'team-?' cannot be expressed; only * and ${account} can")]
-    [InlineData("""acl: [{ match: { labels: { group: x } }, actions: [pull] }]""", "f.yaml:1:26: entry 1 matches by 'labels', which can be expressed only for one label of ldap_auth and without 'account'")]
+    [InlineData(
+        """acl: [{ match: { account: "/^dev-/" }, actions: [pull] }]""",
+        "f.yaml:1:27: entry 1: the account '/^dev-/' is a pattern, which cannot be expressed; name the accounts, or use /.+/ for "
+        + "everybody who signed in")]
+    [InlineData(
+        """acl: [{ match: { account: "dev-*" }, actions: [pull] }]""",
+        "f.yaml:1:27: entry 1: the account 'dev-*' is a pattern, which cannot be expressed; name the accounts, or use /.+/ for everybody "
+        + "who signed in")]
+    [InlineData(
+        """acl: [{ match: { name: "/team.*/" }, actions: [pull] }]""",
+        "f.yaml:1:24: entry 1: the name '/team.*/' is a regular expression, which cannot be expressed")]
+    [InlineData(
+        """acl: [{ match: { name: "team-?" }, actions: [pull] }]""",
+        "f.yaml:1:24: entry 1: the name 'team-?' cannot be expressed; only * and ${account} can")]
+    [InlineData(
+        """acl: [{ match: { labels: { group: x } }, actions: [pull] }]""",
+        "f.yaml:1:26: entry 1 matches by 'labels', which can be expressed only for one label of ldap_auth and without 'account'")]
     [InlineData("""acl: [{ match: { team: x }, actions: [pull] }]""", "f.yaml:1:18: entry 1 matches by 'team', which cannot be expressed")]
-    [InlineData("""acl: [{ match: { account: x }, actions: [pull, view] }]""", "f.yaml:1:48: entry 1: 'view' is no action that is known here")]
-    [InlineData("""acl: [{ match: { account: x }, actions: [pull, "*"] }]""", "f.yaml:1:48: entry 1: '*' beside other actions does not mean every action there; write it alone if that is meant")]
-    [InlineData("""acl: [{ match: { type: "repo*" }, actions: [pull] }]""", "f.yaml:1:24: entry 1: the type 'repo*' cannot be expressed; it is repository or registry")]
+    [InlineData(
+        """acl: [{ match: { account: x }, actions: [pull, view] }]""", "f.yaml:1:48: entry 1: 'view' is no action that is known here")]
+    [InlineData(
+        """acl: [{ match: { account: x }, actions: [pull, "*"] }]""",
+        "f.yaml:1:48: entry 1: '*' beside other actions does not mean every action there; write it alone if that is meant")]
+    [InlineData(
+        """acl: [{ match: { type: "repo*" }, actions: [pull] }]""",
+        "f.yaml:1:24: entry 1: the type 'repo*' cannot be expressed; it is repository or registry")]
     [InlineData("""acl: [{ actions: [pull] }]""", "f.yaml:1:7: entry 1 has no 'match' or no list of 'actions'")]
     [InlineData("""{ ldap_auth: {}, acl: [] }""", "f.yaml:1:14: 'ldap_auth' cannot be imported: it has no 'addr', 'base' or 'filter'")]
-    [InlineData("""{ google_auth: {}, acl: [] }""", "f.yaml:1:3: 'google_auth' cannot be imported; take it out, and set up its counterpart by hand")]
-    [InlineData("""acl: [{ match: { account: "/a|b$/" }, actions: [pull] }]""", "f.yaml:1:27: entry 1: the account '/a|b$/' is a pattern, which cannot be expressed; name the accounts, or use /.+/ for everybody who signed in")]
-    [InlineData("""acl: [{ match: { account: "/^(a.b)$/" }, actions: [pull] }]""", "f.yaml:1:27: entry 1: the account '/^(a.b)$/' is a pattern, which cannot be expressed; name the accounts, or use /.+/ for everybody who signed in")]
+    [InlineData(
+        """{ google_auth: {}, acl: [] }""",
+        "f.yaml:1:3: 'google_auth' cannot be imported; take it out, and set up its counterpart by hand")]
+    [InlineData(
+        """acl: [{ match: { account: "/a|b$/" }, actions: [pull] }]""",
+        "f.yaml:1:27: entry 1: the account '/a|b$/' is a pattern, which cannot be expressed; name the accounts, or use /.+/ for everybody "
+        + "who signed in")]
+    [InlineData(
+        """acl: [{ match: { account: "/^(a.b)$/" }, actions: [pull] }]""",
+        "f.yaml:1:27: entry 1: the account '/^(a.b)$/' is a pattern, which cannot be expressed; name the accounts, or use /.+/ for "
+        + "everybody who signed in")]
     [InlineData("""{ users: { a: { password: plain } }, acl: [] }""", "f.yaml:1:15: the user 'a' has no bcrypt password")]
-    [InlineData("""acl: [{ match: { account: a, name: "x/*" }, actions: ["*"] }, { match: { name: "*/y" }, actions: [pull] }, { match: {}, actions: [pull, push] }]""", "f.yaml:1:63: entry 2 gives less than entry 1 before it and than an entry after it, on resources they may share; this needs an order, which policies do not have: split the entries so that they do not meet")]
+    [InlineData(
+        """acl: [{ match: { account: a, name: "x/*" }, actions: ["*"] }, { match: { name: "*/y" }, actions: [pull] }, { match: {}, actions: [pull, push] }]""", "f.yaml:1:63: entry 2 gives less than entry 1 before it and than an entry after it, on resources they may share; this needs an order, which policies do not have: split the entries so that they do not meet")]
     public void What_cannot_be_expressed_is_refused_by_name(string text, string problem)
     {
         var problems = new List<SourceProblem>();
@@ -128,9 +156,17 @@ public sealed class DockerAuthImportTests
               - { match: { account: d }, actions: [""] }
               - { match: { account: "/.+/", name: "user-${account}/*" }, actions: [pull] }
             """);
-        foreach (var account in new[] { "a", "b.c" }) Assert.Equal(["pull,push", "pull,push", ""], new[] { "x", "y", "z" }.Select(name => policy.Granted(account, name + ":pull,push")));
+        foreach (var account in new[] { "a", "b.c" })
+        {
+            Assert.Equal(
+                ["pull,push", "pull,push", ""], new[] { "x", "y", "z" }.Select(name => policy.Granted(account, name + ":pull,push")));
+        }
+
         Assert.Equal("", policy.Granted("bxc", "x:pull"));
-        Assert.Equal(["pull", "", "pull", ""], new[] { ("a", "user-a/z"), ("d", "user-d/z"), ("e", "user-e/z"), ("e", "user-a/z") }.Select(c => policy.Granted(c.Item1, c.Item2 + ":pull")));
+        Assert.Equal(
+            ["pull", "", "pull", ""],
+            new[] { ("a", "user-a/z"), ("d", "user-d/z"), ("e", "user-e/z"), ("e", "user-a/z") }.Select(
+                c => policy.Granted(c.Item1, c.Item2 + ":pull")));
     }
 
     [Fact]
@@ -155,7 +191,8 @@ public sealed class DockerAuthImportTests
         Assert.Equal(["admin10:$2y$05$LO.vzwpWC5LZGqThvEfznu8qhb5SGqvBSWY1J3yZ4AxtMRZ3kN5jC"], imported!.Htpasswd);
         Assert.All(problems, p => Assert.True(p.IsWarning));
         var policy = PolicyText.Policy(imported.Policy);
-        Assert.Equal(["push", "push", "push", ""], new[] { "admin1", "admin2", "admin10", "admin3" }.Select(a => policy.Granted(a, "any:push")));
+        Assert.Equal(
+            ["push", "push", "push", ""], new[] { "admin1", "admin2", "admin10", "admin3" }.Select(a => policy.Granted(a, "any:push")));
         string[] said =
         [
             "'server.addr' is left out; its counterpart is tokenServer.listen",
@@ -163,7 +200,8 @@ public sealed class DockerAuthImportTests
             "'token.issuer' is left out; its counterpart is tokenServer.issuer",
             "'token.expiration' is left out; its counterpart is tokenServer.tokenLifetime",
             "the user 'dev' is left out: a bcrypt hash has 60 characters, not 33, so no password fits it",
-            "entry 1: '/admin1|admin2/' matches accounts with one of these in their names; it is imported for admin1, admin2, admin10, and for no account that is added later",
+            "entry 1: '/admin1|admin2/' matches accounts with one of these in their names; it is imported for admin1, admin2, admin10, "
+            + "and for no account that is added later",
             "entry 4: the name 'Proj/*' is left out: repositories have lower-case names, so it matches none",
             "entry 3 is left out: entry 2 before it matches all that it does",
         ];
@@ -193,7 +231,8 @@ public sealed class DockerAuthImportTests
             PolicyText.Now,
             problems);
         Assert.True(imported is not null, string.Join('\n', problems));
-        Assert.Equal("the label 'title' is left out: only memberOf, whose values are groups, has a counterpart", Assert.Single(problems).Message);
+        Assert.Equal(
+            "the label 'title' is left out: only memberOf, whose values are groups, has a counterpart", Assert.Single(problems).Message);
         Assert.Equal(
             """
             # Imported from the ldap_auth of a docker_auth configuration; check it with: ldap doctor
@@ -242,13 +281,15 @@ public sealed class DockerAuthImportTests
 
     private static readonly Gen<string> EntryGen =
         from account in Gen.Elements("", "account: a", "account: b", "account: ''", "account: /.+/", "account: /^(a|b)$/")
-        from name in Gen.Elements("", "name: x", "name: 'x/*'", "name: '*/x'", "name: '*'", "name: '${account}/*'", "name: '/^(a|x)$/'", "name: 'x*/*'")
+        from name in Gen.Elements(
+            "", "name: x", "name: 'x/*'", "name: '*/x'", "name: '*'", "name: '${account}/*'", "name: '/^(a|x)$/'", "name: 'x*/*'")
         from type in Gen.Elements("", "type: repository")
         from actions in Gen.SubListOf("pull", "push", "delete")
         from everything in Gen.Elements(true, false, false)
         from ip in Gen.Elements("", "", "ip: 10.0.0.0/8", "ip: 10.1.0.0/16", "ip: 192.0.2.1")
         from service in Gen.Elements("", "", "", "service: prod")
-        select $"{{ match: {{ {string.Join(", ", new[] { account, name, type, ip, service }.Where(p => p.Length > 0))} }}, actions: [{(everything ? "'*'" : string.Join(", ", actions))}] }}";
+        select $"{{ match: {{ {string.Join(", ", new[] { account, name, type, ip, service }.Where(p => p.Length > 0))} }}, actions: "
+            + $"[{(everything ? "'*'" : string.Join(", ", actions))}] }}";
 
     private static readonly Gen<List<string>> Lists = from list in EntryGen.NonEmptyListOf() select list.Take(5).ToList();
 
@@ -256,7 +297,9 @@ public sealed class DockerAuthImportTests
     {
         var scope = PolicyText.Scope(name + ":pull,push,delete");
         var caller = new CallerSubjects(asking.Account, [], new GroupDirectory([]));
-        var expected = entries.Find(e => e.Matches(caller, scope, asking.Address, asking.Service)) is { } first ? scope.Actions.Intersect(first.Actions) : ActionSet.None;
+        var expected = entries.Find(e => e.Matches(caller, scope, asking.Address, asking.Service)) is { } first
+            ? scope.Actions.Intersect(first.Actions)
+            : ActionSet.None;
         return policy.Decide(asking, scope, PolicyText.Now).Granted.Actions == expected;
     }
 

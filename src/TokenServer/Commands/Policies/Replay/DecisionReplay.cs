@@ -38,7 +38,8 @@ internal sealed class DecisionReplay(Policy before, Policy after, DateTimeOffset
         .. from change in changes
            let question = change.Key
            orderby change.Value.Count descending, question.Account, question.Resource, question.Gained.ToString(), question.Lost.ToString()
-           select new DecisionChange(question.Account, question.Resource, question.Gained, question.Lost, change.Value.Count, change.Value.Samples),
+           select new DecisionChange(
+               question.Account, question.Resource, question.Gained, question.Lost, change.Value.Count, change.Value.Samples),
     ];
 
     /// <summary>Asks again what one entry records. Entries of failed sign-ins are passed over: no policy was asked.</summary>
@@ -112,7 +113,8 @@ internal sealed class DecisionReplay(Policy before, Policy after, DateTimeOffset
 /// <param name="Lost">The actions asked for that only the old policy grants.</param>
 /// <param name="Count">How often it was asked.</param>
 /// <param name="Samples">Some of the decisions, the latest.</param>
-internal sealed record DecisionChange(string Account, string Resource, ActionSet Gained, ActionSet Lost, long Count, IReadOnlyList<DecisionSample> Samples);
+internal sealed record DecisionChange(
+    string Account, string Resource, ActionSet Gained, ActionSet Lost, long Count, IReadOnlyList<DecisionSample> Samples);
 
 /// <summary>A recorded decision that would come out differently.</summary>
 internal sealed record DecisionSample(string Decision, DateTimeOffset Time, string? Address);

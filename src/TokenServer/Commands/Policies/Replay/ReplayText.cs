@@ -29,7 +29,10 @@ internal static class ReplayText
         }
 
         if (changes.Count > MaxShown) output.WriteLine($"… and {changes.Count - MaxShown} more questions");
-        if (replay.NotKept > 0) output.WriteLine($"… and {replay.NotKept} differences beyond the {DecisionReplay.MaxChanges} questions that are kept");
+        if (replay.NotKept > 0)
+        {
+            output.WriteLine($"… and {replay.NotKept} differences beyond the {DecisionReplay.MaxChanges} questions that are kept");
+        }
     }
 
     public static object AsJson(DecisionReplay replay) => new
@@ -38,11 +41,13 @@ internal static class ReplayText
         replay.Decisions,
         replay.Changed,
         replay.NotKept,
-        changes = replay.Changes.Select(c => new { c.Account, c.Resource, gained = c.Gained.Words, lost = c.Lost.Words, c.Count, c.Samples }),
+        changes = replay.Changes.Select(
+            c => new { c.Account, c.Resource, gained = c.Gained.Words, lost = c.Lost.Words, c.Count, c.Samples }),
     };
 
     private static string Text(DecisionSample sample) =>
         $"{LogText.Clean(sample.Decision)} ({Text(sample.Time)}{(sample.Address is null ? "" : $" from {LogText.Clean(sample.Address)}")})";
 
-    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) + " UTC";
+    private static string Text(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) + " UTC";
 }

@@ -11,7 +11,8 @@ internal sealed class AccountReader(DirectorySettings settings, GroupReader grou
     private readonly LdapDirectoryOptions options = settings.Options;
     private readonly string[] attributes =
         [.. new[] { settings.Options.AccountAttribute, settings.Options.DisplayNameAttribute, settings.Options.MailAttribute }
-            .Concat(AccountState.Attributes).Concat(EntryIds.Attributes).Concat(PasswordSet.Attributes).Concat(groups.AccountAttributes).Distinct(StringComparer.OrdinalIgnoreCase)];
+            .Concat(AccountState.Attributes).Concat(EntryIds.Attributes).Concat(PasswordSet.Attributes).Concat(groups.AccountAttributes)
+            .Distinct(StringComparer.OrdinalIgnoreCase)];
 
     /// <summary>The search for what was typed. Two are asked for, so that it is seen when it is not one.</summary>
     public SearchQuestion ByTyped(string user) => Question(DnTemplate.Filter(options.UserFilter, settings.WithoutDomain(user)));
@@ -29,7 +30,10 @@ internal sealed class AccountReader(DirectorySettings settings, GroupReader grou
 
     /// <summary>What tells the account from a later one of the same name.</summary>
     public AccountOrigin Origin(DirectoryEntry entry) =>
-        new($"{Policies.Subjects.SignIn.Ldap}:{settings.Name}", EntryIds.Of(entry), options.EndGrantsOnPasswordChange ? PasswordSet.Of(entry) : null);
+        new(
+            $"{Policies.Subjects.SignIn.Ldap}:{settings.Name}", EntryIds.Of(entry), options.EndGrantsOnPasswordChange
+            ? PasswordSet.Of(entry)
+            : null);
 
     /// <summary>The account's one true name.</summary>
     /// <param name="entry">Its entry.</param>
@@ -41,13 +45,23 @@ internal sealed class AccountReader(DirectorySettings settings, GroupReader grou
         var values = entry.Values(options.AccountAttribute);
         if (values.Count == 0) return $"{entry.Dn} has no {options.AccountAttribute} that can be read (accountAttribute)";
         var name = values.Count == 1 ? values[0] : InOwnName(entry.Dn, values);
-        if (name is null) return $"{entry.Dn} has {values.Count} values of {options.AccountAttribute} (accountAttribute), none of them in its name: it is not clear which is the account";
+        if (name is null)
+        {
+            return $"{entry.Dn} has {values.Count} values of {options.AccountAttribute} (accountAttribute), none of them in its name: it "
+                + $"is not clear which is the account";
+        }
+
         account = options.AccountCase == "lower" ? name.ToLowerInvariant() : name;
         return AccountName.Problem(account) is { } problem ? $"{options.AccountAttribute} of {entry.Dn}: {problem}" : null;
     }
 
     private string? InOwnName(string dn, IReadOnlyList<string> values) =>
-        DistinguishedName.TryParse(dn, out var name) && name!.OwnValue(options.AccountAttribute) is { } own && values.Contains(own, StringComparer.Ordinal) ? own : null;
+        DistinguishedName.TryParse(dn, out var name)
+        && name!.OwnValue(options.AccountAttribute) is { } own
+        && values.Contains(own, StringComparer.Ordinal) ? own : null;
 
-    private SearchQuestion Question(string filter) => new(options.BaseDn!, options.Scope switch { "base" => SearchDepth.Base, "one" => SearchDepth.One, _ => SearchDepth.Sub }, filter, attributes, 1);
+    private SearchQuestion Question(string filter) =>
+        new(
+            options.BaseDn!, options.Scope switch { "base" => SearchDepth.Base, "one" => SearchDepth.One, _ => SearchDepth.Sub }, filter,
+            attributes, 1);
 }

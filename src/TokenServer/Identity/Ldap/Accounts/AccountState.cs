@@ -9,7 +9,9 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Accounts;
 /// <param name="IsCertain">Whether the right password changes nothing; otherwise the bind tells, and this may be why it fails.</param>
 internal sealed record AccountObstacle(string Reason, bool IsCertain);
 
-/// <summary>Reads out of an account's entry whether it may sign in, as Active Directory, OpenLDAP's ppolicy and 389 Directory Server write it.</summary>
+/// <summary>
+/// Reads out of an account's entry whether it may sign in, as Active Directory, OpenLDAP's ppolicy and 389 Directory Server write it.
+/// </summary>
 internal static class AccountState
 {
     private const long AccountDisabled = 0x2;
@@ -54,15 +56,27 @@ internal static class AccountState
 
     private static IEnumerable<AccountObstacle> ActiveDirectory(DirectoryEntry entry, DateTimeOffset now)
     {
-        if (entry.Kind == DirectoryKind.ActiveDirectory && entry.Value(Control) is null) yield return new($"cannot tell whether the account is disabled: {Control} cannot be read; give bindDn the right to read it", true);
+        if (entry.Kind == DirectoryKind.ActiveDirectory && entry.Value(Control) is null)
+        {
+            yield return new(
+                $"cannot tell whether the account is disabled: {Control} cannot be read; give bindDn the right to read it", true);
+        }
+
         var control = Number(entry.Value(Control));
         var computed = Number(entry.Value("msDS-User-Account-Control-Computed"));
         if ((control & AccountDisabled) != 0) yield return new("the account is disabled (userAccountControl holds ACCOUNTDISABLE)", true);
-        if ((computed & LockedOut) != 0) yield return new("the account is locked out (msDS-User-Account-Control-Computed holds LOCKOUT)", true);
+        if ((computed & LockedOut) != 0)
+        {
+            yield return new("the account is locked out (msDS-User-Account-Control-Computed holds LOCKOUT)", true);
+        }
+
         // A password that must be changed is marked as expired too.
         if (entry.Value("pwdLastSet") == "0") yield return new("the password must be changed first (pwdLastSet is 0)", true);
         else if (((control | computed) & PasswordExpired) != 0) yield return new("the password has expired (PASSWORD_EXPIRED)", true);
-        if (FileTime(entry.Value("accountExpires")) is { } end && end <= now) yield return new($"the account expired at {Show(end)} (accountExpires)", true);
+        if (FileTime(entry.Value("accountExpires")) is { } end && end <= now)
+        {
+            yield return new($"the account expired at {Show(end)} (accountExpires)", true);
+        }
     }
 
     // The time of a lock stays in the entry when the lock has run out, until the next bind: only that tells.
@@ -72,7 +86,9 @@ internal static class AccountState
         {
             yield return locked == LockedForEver
                 ? new("the account is locked until an administrator unlocks it (pwdAccountLockedTime)", true)
-                : new($"the account is locked since {(GeneralizedTime(locked) is { } since ? Show(since) : locked)} (pwdAccountLockedTime)", false);
+                : new(
+                    $"the account is locked since {(GeneralizedTime(locked) is { } since ? Show(since) : locked)} (pwdAccountLockedTime)",
+                    false);
         }
 
         if (IsTrue(entry.Value("pwdReset"))) yield return new("the password must be changed first (pwdReset)", true);
@@ -81,20 +97,31 @@ internal static class AccountState
     private static IEnumerable<AccountObstacle> Directory389(DirectoryEntry entry, DateTimeOffset now)
     {
         if (IsTrue(entry.Value("nsAccountLock"))) yield return new("the account is inactivated (nsAccountLock)", true);
-        if (GeneralizedTime(entry.Value("accountUnlockTime")) is { } unlock && unlock > now) yield return new($"the account is locked until {Show(unlock)} (accountUnlockTime)", true);
-        if (GeneralizedTime(entry.Value("passwordExpirationTime")) is { } end && end <= now && end.Year > 1970) yield return new($"the password expired at {Show(end)} (passwordExpirationTime)", false);
+        if (GeneralizedTime(entry.Value("accountUnlockTime")) is { } unlock && unlock > now)
+        {
+            yield return new($"the account is locked until {Show(unlock)} (accountUnlockTime)", true);
+        }
+
+        if (GeneralizedTime(entry.Value("passwordExpirationTime")) is { } end && end <= now && end.Year > 1970)
+        {
+            yield return new($"the password expired at {Show(end)} (passwordExpirationTime)", false);
+        }
     }
 
     private static bool IsTrue(string? value) => string.Equals(value, "TRUE", StringComparison.OrdinalIgnoreCase);
 
-    private static long Number(string? value) => long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : 0;
+    private static long Number(string? value) =>
+        long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : 0;
 
     // 0 and the largest number both mean never.
     private static DateTimeOffset? FileTime(string? value) =>
         Number(value) is > 0 and < 2650467743999999999 and var ticks ? DateTimeOffset.FromFileTime(ticks) : null;
 
     private static DateTimeOffset? GeneralizedTime(string? value) =>
-        DateTimeOffset.TryParseExact(value, ["yyyyMMddHHmmss'Z'", "yyyyMMddHHmm'Z'", "yyyyMMddHHmmss.FFFFFF'Z'"], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time) ? time : null;
+        DateTimeOffset.TryParseExact(
+            value, ["yyyyMMddHHmmss'Z'", "yyyyMMddHHmm'Z'", "yyyyMMddHHmmss.FFFFFF'Z'"], CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time) ? time : null;
 
-    private static string Show(DateTimeOffset time) => time.ToUniversalTime().ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    private static string Show(DateTimeOffset time) =>
+        time.ToUniversalTime().ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

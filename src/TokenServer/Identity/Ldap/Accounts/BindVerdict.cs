@@ -14,7 +14,12 @@ internal static partial class BindVerdict
     /// <param name="retryAfter">When it is worth asking again, where the server cannot tell now.</param>
     public static SignInOutcome Of(BindAnswer answer, IReadOnlyList<AccountObstacle> obstacles, TimeSpan retryAfter)
     {
-        if (answer.IsForChangeOnly) return new SignInOutcome.Refused("the password must be changed first: the directory lets the account bind, but do nothing else");
+        if (answer.IsForChangeOnly)
+        {
+            return new SignInOutcome.Refused(
+                "the password must be changed first: the directory lets the account bind, but do nothing else");
+        }
+
         var said = LogText.Clean(answer.Diagnostic);
         switch (answer.Code)
         {
@@ -24,12 +29,18 @@ internal static partial class BindVerdict
                 return obstacles is [var obstacle, ..] ? new SignInOutcome.Refused(obstacle.Reason) : new SignInOutcome.WrongPassword();
             case ResultCodes.NoSuchObject or ResultCodes.InvalidDnSyntax:
                 return new SignInOutcome.WrongPassword();
-            case ResultCodes.ConstraintViolation or ResultCodes.UnwillingToPerform or ResultCodes.InsufficientAccessRights or ResultCodes.InappropriateAuthentication:
-                return new SignInOutcome.Refused(obstacles is [var known, ..] ? known.Reason : $"the directory does not let the account bind: result {answer.Code} {said}".TrimEnd());
+            case ResultCodes.ConstraintViolation or ResultCodes.UnwillingToPerform or ResultCodes.InsufficientAccessRights
+                or ResultCodes.InappropriateAuthentication:
+                return new SignInOutcome.Refused(
+                    obstacles is [var known, ..]
+                    ? known.Reason
+                    : $"the directory does not let the account bind: result {answer.Code} {said}".TrimEnd());
             case ResultCodes.ConfidentialityRequired or ResultCodes.StrongerAuthRequired:
-                return new SignInOutcome.Unavailable(retryAfter, $"the directory takes passwords only over TLS: result {answer.Code} {said}".TrimEnd());
+                return new SignInOutcome.Unavailable(
+                    retryAfter, $"the directory takes passwords only over TLS: result {answer.Code} {said}".TrimEnd());
             default:
-                return new SignInOutcome.Unavailable(retryAfter, $"the directory could not check the password: result {answer.Code} {said}".TrimEnd());
+                return new SignInOutcome.Unavailable(
+                    retryAfter, $"the directory could not check the password: result {answer.Code} {said}".TrimEnd());
         }
     }
 
@@ -37,7 +48,10 @@ internal static partial class BindVerdict
     /// <param name="answer">The refusal.</param>
     /// <param name="verdict">What it means.</param>
     public static bool IsCounted(BindAnswer answer, SignInOutcome verdict) =>
-        verdict is not SignInOutcome.Unavailable && !answer.IsForChangeOnly && !SaysExpired(answer.Diagnostic) && !IsForRightPassword(ActiveDirectoryCode(answer.Diagnostic));
+        verdict is not SignInOutcome.Unavailable
+        && !answer.IsForChangeOnly
+        && !SaysExpired(answer.Diagnostic)
+        && !IsForRightPassword(ActiveDirectoryCode(answer.Diagnostic));
 
     // 389 Directory Server looks at the age of a password only once it is right.
     private static bool SaysExpired(string diagnostic) => diagnostic.Contains("password expired", StringComparison.OrdinalIgnoreCase);
@@ -65,7 +79,9 @@ internal static partial class BindVerdict
     }
 
     private static int? ActiveDirectoryCode(string diagnostic) =>
-        Data().Match(diagnostic) is { Success: true } match ? int.Parse(match.Groups["code"].ValueSpan, NumberStyles.HexNumber, CultureInfo.InvariantCulture) : null;
+        Data().Match(diagnostic) is { Success: true } match
+        ? int.Parse(match.Groups["code"].ValueSpan, NumberStyles.HexNumber, CultureInfo.InvariantCulture)
+        : null;
 
     [GeneratedRegex(@"\bdata (?<code>[0-9a-f]{3,7})\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Data();

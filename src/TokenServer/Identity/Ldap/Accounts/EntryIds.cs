@@ -17,5 +17,6 @@ internal static class EntryIds
     public static IReadOnlyList<string> Attributes { get; } = [ActiveDirectory, Directory389, Common];
 
     /// <summary>An entry's identifier with the name of its attribute; null when none can be read.</summary>
-    public static string? Of(DirectoryEntry entry) => Attributes.Where(a => entry.Value(a) is not null).Select(a => $"{a}={entry.Value(a)}").FirstOrDefault();
+    public static string? Of(DirectoryEntry entry) =>
+        Attributes.Where(a => entry.Value(a) is not null).Select(a => $"{a}={entry.Value(a)}").FirstOrDefault();
 }

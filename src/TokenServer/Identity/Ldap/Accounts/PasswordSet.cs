@@ -9,5 +9,6 @@ internal static class PasswordSet
     public static IReadOnlyList<string> Attributes { get; } = ["pwdLastSet", "pwdChangedTime", "pwdUpdateTime"];
 
     /// <summary>It, with the name of its attribute; null when it cannot be read.</summary>
-    public static string? Of(DirectoryEntry entry) => Attributes.Where(a => entry.Value(a) is not null).Select(a => $"{a}={entry.Value(a)}").FirstOrDefault();
+    public static string? Of(DirectoryEntry entry) =>
+        Attributes.Where(a => entry.Value(a) is not null).Select(a => $"{a}={entry.Value(a)}").FirstOrDefault();
 }

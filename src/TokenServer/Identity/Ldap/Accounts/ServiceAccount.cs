@@ -124,7 +124,8 @@ internal sealed class ServiceAccount(DirectorySettings settings, TimeProvider ti
     {
         try
         {
-            return Encoding.UTF8.GetString(SecretFile.Read(settings.Options.BindPasswordFile!, Password, Remedy)).TrimEnd('\r', '\n') is { Length: > 0 } password
+            return Encoding.UTF8.GetString(SecretFile.Read(settings.Options.BindPasswordFile!, Password, Remedy))
+                .TrimEnd('\r', '\n') is { Length: > 0 } password
                 ? password
                 : throw new ServiceBindException($"{settings.Options.BindPasswordFile} holds no password", settings.Options.Timeouts.Retry);
         }

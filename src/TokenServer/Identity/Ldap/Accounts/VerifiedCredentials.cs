@@ -17,7 +17,9 @@ internal sealed class VerifiedCredentials
 
     public VerifiedCredentials(TimeProvider time) => verified = new TtlMap<UInt256, SignInOutcome.SignedIn>(Capacity, Day, time);
 
-    /// <summary>What came of the same credentials when they were last right, and how long ago that is; null when that is not known.</summary>
+    /// <summary>
+    /// What came of the same credentials when they were last right, and how long ago that is; null when that is not known.
+    /// </summary>
     public SignInOutcome.SignedIn? Find(string user, string password, out TimeSpan age) => verified.Find(hash.Of(user, password), out age);
 
     /// <summary>The directory found them right just now.</summary>

@@ -22,14 +22,24 @@ internal enum ServerSecurity
 internal sealed record DirectoryServer(string Host, int Port, ServerSecurity Security)
 {
     /// <summary>Whether it is this machine.</summary>
-    public bool IsLoopback => string.Equals(Host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(Host, out var ip) && IPAddress.IsLoopback(ip));
+    public bool IsLoopback =>
+        string.Equals(Host, "localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(Host, out var ip) && IPAddress.IsLoopback(ip));
 
     /// <summary>Reads a URL <c>ldaps://host[:port]</c> or <c>ldap://host[:port]</c>.</summary>
     public static bool TryParse(string url, bool startTls, out DirectoryServer? server)
     {
         server = null;
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("ldap" or "ldaps")) return false;
-        if (uri.Host.Length == 0 || uri.UserInfo.Length > 0 || uri.AbsolutePath is not ("" or "/") || uri.Query.Length > 0 || uri.Fragment.Length > 0) return false;
+        if (uri.Host.Length == 0
+            || uri.UserInfo.Length > 0
+            || uri.AbsolutePath is not ("" or "/")
+            || uri.Query.Length > 0
+            || uri.Fragment.Length > 0)
+        {
+            return false;
+        }
+
         var security = uri.Scheme == "ldaps" ? ServerSecurity.Tls : startTls ? ServerSecurity.StartTls : ServerSecurity.Plain;
         var port = uri.Port > 0 ? uri.Port : security == ServerSecurity.Tls ? 636 : 389;
         server = new DirectoryServer(uri.IdnHost.Trim('[', ']'), port, security);
@@ -37,5 +47,7 @@ internal sealed record DirectoryServer(string Host, int Port, ServerSecurity Sec
     }
 
     /// <inheritdoc/>
-    public override string ToString() => $"{(Security == ServerSecurity.Tls ? "ldaps" : "ldap")}://{(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port}";
+    public override string ToString() =>
+        (Security == ServerSecurity.Tls ? "ldaps://" : "ldap://")
+        + (Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}");
 }

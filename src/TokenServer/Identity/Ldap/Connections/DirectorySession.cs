@@ -7,12 +7,14 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 /// One thread's way to a directory: the first server in order that works, through connections kept open. A server that fails
 /// is passed over for the next, which then serves the whole sign-in; a connection that was cut while it lay idle is opened anew first.
 /// </summary>
-internal sealed class DirectorySession(DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time, ILogger log) : IDisposable
+internal sealed class DirectorySession(
+    DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time, ILogger log) : IDisposable
 {
     // Of the time that is left to a sign-in, a server that has not answered in it yet gets no more where another one could.
     private const int ShareOfFirst = 3;
 
-    private readonly ServerConnections[] connections = [.. servers.Servers.Select(s => new ServerConnections(s.Server, settings, servers, connector, time))];
+    private readonly ServerConnections[] connections = [
+        .. servers.Servers.Select(s => new ServerConnections(s.Server, settings, servers, connector, time))];
     private readonly HashSet<CircuitBreaker> failed = []; // in this sign-in
     private Deadline? current;
     private CircuitBreaker? answered;
@@ -44,7 +46,10 @@ internal sealed class DirectorySession(DirectorySettings settings, ServerGroup s
                 failed.Add(breaker);
                 connections[i].Dispose();
                 // Where another one serves, nobody is to wait for a silent server a second time.
-                if (breaker.Failed(e.Message, e.IsUntrusted, isCertain: e.IsTimeout && HasOther(breaker))) LdapLog.ServerLost(log, settings.Name, e.Message);
+                if (breaker.Failed(e.Message, e.IsUntrusted, isCertain: e.IsTimeout && HasOther(breaker)))
+                {
+                    LdapLog.ServerLost(log, settings.Name, e.Message);
+                }
             }
             catch (ServiceBindException e)
             {
@@ -72,11 +77,15 @@ internal sealed class DirectorySession(DirectorySettings settings, ServerGroup s
     }
 
     /// <summary>The servers in the order in which they are tried: what one has begun it goes on with.</summary>
-    private IEnumerable<int> Order() => Enumerable.Range(0, connections.Length).Where(i => !failed.Contains(servers.Servers[i])).OrderByDescending(i => servers.Servers[i] == answered);
+    private IEnumerable<int> Order() =>
+        Enumerable.Range(0, connections.Length).Where(i => !failed.Contains(servers.Servers[i]))
+        .OrderByDescending(i => servers.Servers[i] == answered);
 
     private bool HasOther(CircuitBreaker breaker) => servers.Servers.Any(s => s != breaker && s.Failure is null && !failed.Contains(s));
 
-    /// <summary>Whether a server is tried now. One that was left alone is looked after in the background while another one serves.</summary>
+    /// <summary>
+    /// Whether a server is tried now. One that was left alone is looked after in the background while another one serves.
+    /// </summary>
     private bool MayTry(CircuitBreaker breaker)
     {
         if (!breaker.TryEnter()) return false;

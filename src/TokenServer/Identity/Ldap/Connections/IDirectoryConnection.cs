@@ -49,10 +49,16 @@ internal sealed record SearchAnswer(IReadOnlyList<DirectoryEntry> Entries, bool 
 /// <param name="Attributes">Its attributes, letter case of the names disregarded.</param>
 internal sealed record DirectoryEntry(string Dn, IReadOnlyDictionary<string, IReadOnlyList<string>> Attributes)
 {
-    /// <summary>Which product it comes from. A server may keep its root entry from strangers, but an identifier that only one product has tells too.</summary>
+    /// <summary>
+    /// Which product it comes from. A server may keep its root entry from strangers, but an identifier that only one product has tells
+    /// too.
+    /// </summary>
     public DirectoryKind Kind
     {
-        get => field != DirectoryKind.Other ? field : Value(EntryIds.ActiveDirectory) is not null ? DirectoryKind.ActiveDirectory : Value(EntryIds.Directory389) is not null ? DirectoryKind.Directory389 : DirectoryKind.Other;
+        get =>
+            field != DirectoryKind.Other ? field : Value(EntryIds.ActiveDirectory) is not null
+            ? DirectoryKind.ActiveDirectory
+            : Value(EntryIds.Directory389) is not null ? DirectoryKind.Directory389 : DirectoryKind.Other;
         init;
     }
 
@@ -98,7 +104,8 @@ internal interface IDirectoryConnector
 }
 
 /// <summary>A server that cannot be reached, did not answer in time or hung up: another may do better.</summary>
-internal sealed class ServerFailureException(string reason, Exception? inner = null, bool isTimeout = false, bool isUntrusted = false) : Exception(reason, inner)
+internal sealed class ServerFailureException(string reason, Exception? inner = null, bool isTimeout = false, bool isUntrusted = false)
+    : Exception(reason, inner)
 {
     /// <summary>Whether its TLS is at fault, so that the same at once would end the same way.</summary>
     public bool IsUntrusted => isUntrusted;

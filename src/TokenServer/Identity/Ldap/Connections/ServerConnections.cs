@@ -6,7 +6,8 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 /// What one thread holds open to one server: a connection that searches as the service's account, and one on which accounts
 /// bind. They are two, because a bind changes whom a connection belongs to.
 /// </summary>
-internal sealed class ServerConnections(DirectoryServer server, DirectorySettings settings, ServerGroup group, IDirectoryConnector connector, TimeProvider time) : IDisposable
+internal sealed class ServerConnections(
+    DirectoryServer server, DirectorySettings settings, ServerGroup group, IDirectoryConnector connector, TimeProvider time) : IDisposable
 {
     private readonly LdapTimeoutsOptions timeouts = settings.Options.Timeouts;
     private IDirectoryConnection? service;
@@ -44,7 +45,9 @@ internal sealed class ServerConnections(DirectoryServer server, DirectorySetting
         catch (SearchRefusedException e) when (e.Code == ResultCodes.UnwillingToPerform && settings.Options.BindDn is { } dn)
         {
             // 389 Directory Server lets an account whose password an administrator has set bind, and then only change it.
-            throw new ServiceBindException($"{server} lets bindDn {dn} bind but not search: {e.Message}; its password must probably be changed first, by the account itself or by turning off passwordMustChange for it", timeouts.Retry, e);
+            throw new ServiceBindException(
+                $"{server} lets bindDn {dn} bind but not search: {e.Message}; its password must probably be changed first, by the account "
+                + $"itself or by turning off passwordMustChange for it", timeouts.Retry, e);
         }
         catch (SearchRefusedException e)
         {
@@ -54,7 +57,8 @@ internal sealed class ServerConnections(DirectoryServer server, DirectorySetting
     }
 
     /// <summary>Binds an account.</summary>
-    public BindAnswer Bind(string dn, string password) => (accounts ??= connector.Connect(server, Within(timeouts.Connect))).Bind(dn, password, Within(timeouts.Operation));
+    public BindAnswer Bind(string dn, string password) =>
+        (accounts ??= connector.Connect(server, Within(timeouts.Connect))).Bind(dn, password, Within(timeouts.Operation));
 
     /// <summary>Searches as the account that was bound last.</summary>
     public SearchAnswer SearchAsAccount(SearchQuestion question) => accounts!.Search(question, Within(timeouts.Operation));

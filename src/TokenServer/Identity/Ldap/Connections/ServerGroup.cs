@@ -41,7 +41,9 @@ internal sealed class ServerGroup
     /// <summary>The account that searches.</summary>
     public ServiceAccount Account { get; }
 
-    /// <summary>What is wrong, in words that anybody may read: no names of servers, accounts or files, which the log has; null when nothing is.</summary>
+    /// <summary>
+    /// What is wrong, in words that anybody may read: no names of servers, accounts or files, which the log has; null when nothing is.
+    /// </summary>
     public string? Problem
     {
         get
@@ -51,7 +53,9 @@ internal sealed class ServerGroup
             [
                 Account.Problem is null ? null : "its servers refuse bindDn, or its password cannot be read",
                 failed.Exists(s => s.IsUntrusted) ? "the TLS of a server cannot be trusted" : null,
-                failed.Exists(s => !s.IsUntrusted) ? failed.Count < servers.Length ? "one of its servers does not answer" : "none of its servers answers" : null,
+                failed.Exists(s => !s.IsUntrusted) ? failed.Count < servers.Length
+                    ? "one of its servers does not answer"
+                    : "none of its servers answers" : null,
                 .. refusals.Select(r => $"a search at {r.Key} is refused: {ResultCodes.Name(r.Value)}"),
             ]);
         }
@@ -86,8 +90,10 @@ internal sealed class ServerGroup
     public DirectoryUnavailableException Unavailable(string? last)
     {
         var wait = servers.Min(s => s.Remaining);
-        return new DirectoryUnavailableException(wait < TimeSpan.FromSeconds(1) ? TimeSpan.FromSeconds(1) : wait, Join(servers.Select(s => s.Failure).Append(last)) ?? "");
+        return new DirectoryUnavailableException(
+            wait < TimeSpan.FromSeconds(1) ? TimeSpan.FromSeconds(1) : wait, Join(servers.Select(s => s.Failure).Append(last)) ?? "");
     }
 
-    private static string? Join(IEnumerable<string?> reasons) => string.Join("; ", reasons.OfType<string>().Distinct(StringComparer.Ordinal)) is { Length: > 0 } all ? all : null;
+    private static string? Join(IEnumerable<string?> reasons) =>
+        string.Join("; ", reasons.OfType<string>().Distinct(StringComparer.Ordinal)) is { Length: > 0 } all ? all : null;
 }

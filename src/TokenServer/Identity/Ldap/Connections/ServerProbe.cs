@@ -7,11 +7,19 @@ internal static class ServerProbe
 {
     private const string RootEntry = "";
 
-    /// <summary>Begins to look. LDAP is spoken synchronously, so it takes a thread of its own for as long as one connection may take.</summary>
-    public static void Begin(CircuitBreaker breaker, DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time, ILogger log) =>
-        new Thread(() => Look(breaker, settings, servers, connector, time, log)) { IsBackground = true, Name = $"ldap {settings.Name} probe" }.Start();
+    /// <summary>
+    /// Begins to look. LDAP is spoken synchronously, so it takes a thread of its own for as long as one connection may take.
+    /// </summary>
+    public static void Begin(
+        CircuitBreaker breaker, DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time,
+        ILogger log) =>
+        new Thread(
+            () => Look(
+                breaker, settings, servers, connector, time, log)) { IsBackground = true, Name = $"ldap {settings.Name} probe" }.Start();
 
-    private static void Look(CircuitBreaker breaker, DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time, ILogger log)
+    private static void Look(
+        CircuitBreaker breaker, DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time,
+        ILogger log)
     {
         using var connections = new ServerConnections(breaker.Server, settings, servers, connector, time);
         try

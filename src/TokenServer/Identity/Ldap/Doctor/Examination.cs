@@ -33,7 +33,8 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
     /// <param name="password">The user's password; null to leave it untried.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The account and its groups, when the examination got so far.</returns>
-    public async Task<SignInOutcome.SignedIn?> RunAsync(DirectoryServer server, string? user, string? password, CancellationToken cancellationToken)
+    public async Task<SignInOutcome.SignedIn?> RunAsync(
+        DirectoryServer server, string? user, string? password, CancellationToken cancellationToken)
     {
         if (!await IsReachableAsync(server, cancellationToken)) return null;
         using var connections = new ServerConnections(server, settings, group, connector, time);
@@ -41,13 +42,22 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
 
         // Searching for what cannot be there binds the service's account and shows that it may search.
         var probe = new SearchQuestion(settings.Options.BaseDn!, SearchDepth.Base, "(objectClass=*)", ["1.1"], 1);
-        if (Try("service bind", () => connections.Search(probe), a => a.Entries.Count == 1 ? $"{settings.Options.BindDn ?? "anonymous"} sees {settings.Options.BaseDn}" : throw new SearchRefusedException(0, $"{settings.Options.BaseDn} cannot be seen")) is null) return null;
+        if (Try(
+            "service bind", () => connections.Search(probe), a => a.Entries.Count == 1
+            ? $"{settings.Options.BindDn ?? "anonymous"} sees {settings.Options.BaseDn}"
+            : throw new SearchRefusedException(0, $"{settings.Options.BaseDn} cannot be seen")) is null)
+        {
+            return null;
+        }
+
         if (!HaveGroups(connections.Search, e => e.LookForAny())) return null;
         new LockoutExamination(settings, connections.Search, tell).Examine();
         return user is null ? null : AsService(connections, user, password);
     }
 
-    private static string Join(IEnumerable<string> texts) => string.Join(", ", texts.Select(t => t.Contains(',', StringComparison.Ordinal) ? $"'{LogText.ForTerminal(t)}'" : LogText.ForTerminal(t)));
+    private static string Join(IEnumerable<string> texts) =>
+        string.Join(
+            ", ", texts.Select(t => t.Contains(',', StringComparison.Ordinal) ? $"'{LogText.ForTerminal(t)}'" : LogText.ForTerminal(t)));
 
     private async Task<bool> IsReachableAsync(DirectoryServer server, CancellationToken cancellationToken)
     {
@@ -66,7 +76,9 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
             Report(step, Verdict.Good, ref start, $"{client.Client.RemoteEndPoint}");
             if (server.Security == ServerSecurity.Plain)
             {
-                tell(new Finding("tls", server.IsLoopback ? Verdict.Good : Verdict.Warning, TimeSpan.Zero, "none: passwords travel readable"));
+                tell(
+                    new Finding(
+                        "tls", server.IsLoopback ? Verdict.Good : Verdict.Warning, TimeSpan.Zero, "none: passwords travel readable"));
                 return true;
             }
 
@@ -75,9 +87,13 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
             TellTls(step, report, ref start);
             return report.Problems.Count == 0;
         }
-        catch (Exception e) when (e is SocketException or IOException or AuthenticationException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is SocketException or IOException or AuthenticationException or OperationCanceledException
+            && !cancellationToken.IsCancellationRequested)
         {
-            Report(step, Verdict.Bad, ref start, e is OperationCanceledException ? $"not within {timeouts.Connect.TotalSeconds:0.###} s" : LogText.ForTerminal(e.Message));
+            Report(
+                step, Verdict.Bad, ref start, e is OperationCanceledException
+                ? $"not within {timeouts.Connect.TotalSeconds:0.###} s"
+                : LogText.ForTerminal(e.Message));
             return false;
         }
     }
@@ -86,7 +102,10 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
     {
         var left = report.Expires - time.GetUtcNow();
         var verdict = report.Problems.Count > 0 ? Verdict.Bad : left < SoonExpired ? Verdict.Warning : Verdict.Good;
-        Report(step, verdict, ref start, $"{report.Protocol}; {LogText.ForTerminal(report.Subject)} by {LogText.ForTerminal(report.Issuer)}; for {Join(report.Names)}; until {report.Expires.ToUniversalTime():yyyy-MM-dd} ({left.Days} days)");
+        Report(
+            step, verdict, ref start,
+            $"{report.Protocol}; {LogText.ForTerminal(report.Subject)} by {LogText.ForTerminal(report.Issuer)}; for "
+            + $"{Join(report.Names)}; until {report.Expires.ToUniversalTime():yyyy-MM-dd} ({left.Days} days)");
         foreach (var problem in report.Problems) tell(new Finding(step, Verdict.Bad, TimeSpan.Zero, LogText.ForTerminal(problem)));
     }
 
@@ -94,52 +113,101 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
     {
         var accounts = new AccountReader(settings, new GroupReader(settings));
         var question = accounts.ByTyped(user);
-        var found = Try("search", () => connections.Search(question), a => a.IsCut ? throw new SearchRefusedException(0, $"several entries match {LogText.ForTerminal(question.Filter)}")
-            : a.Entries is [var one] ? one.Dn : throw new SearchRefusedException(0, $"nothing below {question.BaseDn} matches {LogText.ForTerminal(question.Filter)}"));
+        var found = Try(
+            "search", () => connections.Search(question), a => a.IsCut
+            ? throw new SearchRefusedException(0, $"several entries match {LogText.ForTerminal(question.Filter)}")
+            : a.Entries is [var one]
+            ? one.Dn
+            : throw new SearchRefusedException(0, $"nothing below {question.BaseDn} matches {LogText.ForTerminal(question.Filter)}"));
         if (found?.Entries is not [var entry]) return null;
         var isFine = TellState(entry, connections.Search) && IsNotRefused(accounts.Refusal(entry.Dn), connections.Search);
-        return TellPassword(connections, entry.Dn, password, AccountState.Read(entry, time.GetUtcNow())) && isFine ? TellAccount(entry, accounts, connections.Search) : null;
+        return TellPassword(connections, entry.Dn, password, AccountState.Read(entry, time.GetUtcNow())) && isFine
+            ? TellAccount(entry, accounts, connections.Search)
+            : null;
     }
 
     private SignInOutcome.SignedIn? AsAccount(ServerConnections connections, string user, string? password)
     {
         if (password is null)
         {
-            tell(new Finding("password", Verdict.Warning, TimeSpan.Zero, "accounts bind directly (userDnTemplate): without the password nothing more can be seen"));
+            tell(
+                new Finding(
+                    "password", Verdict.Warning, TimeSpan.Zero,
+                    "accounts bind directly (userDnTemplate): without the password nothing more can be seen"));
             return null;
         }
 
         var accounts = new AccountReader(settings, new GroupReader(settings));
         var dn = DnTemplate.Name(settings.Options.UserDnTemplate!, settings.WithoutDomain(user));
         if (isPasswordTried || !TellPassword(connections, dn, password, [])) return null;
-        var found = Try("search", () => connections.SearchAsAccount(accounts.ByName(dn)), a => a.Entries.Count == 1 ? dn : throw new SearchRefusedException(0, $"{dn} may not read its own entry"));
+        var found = Try(
+            "search", () => connections.SearchAsAccount(accounts.ByName(dn)), a => a.Entries.Count == 1
+            ? dn
+            : throw new SearchRefusedException(0, $"{dn} may not read its own entry"));
         if (found?.Entries is not [var entry]) return null;
-        return TellState(entry, connections.SearchAsAccount) && IsNotRefused(accounts.Refusal(dn), connections.SearchAsAccount) ? TellAccount(entry, accounts, connections.SearchAsAccount) : null;
+        return TellState(entry, connections.SearchAsAccount) && IsNotRefused(accounts.Refusal(dn), connections.SearchAsAccount)
+            ? TellAccount(entry, accounts, connections.SearchAsAccount)
+            : null;
     }
 
     private bool TellState(DirectoryEntry entry, GroupReader.Search search)
     {
         var hidden = AccountState.Hidden(entry, search);
-        if (hidden.Count > 0) tell(new Finding("account state", Verdict.Warning, TimeSpan.Zero, $"cannot read {string.Join(", ", hidden)}, so an account that is disabled or locked may go unnoticed: give {settings.Options.BindDn ?? "whoever searches"} the right to read them; until then refresh tokens are good for {settings.Options.RefreshWithoutState} after a sign-in (refreshWithoutState)"));
-        if (settings.Options.EndGrantsOnPasswordChange && PasswordSet.Of(entry) is null) tell(new Finding("account state", Verdict.Bad, TimeSpan.Zero, $"cannot read any of {string.Join(", ", PasswordSet.Attributes)}, which endGrantsOnPasswordChange needs: no refresh token or access token of the account is good"));
+        if (hidden.Count > 0)
+        {
+            tell(
+                new Finding(
+                    "account state", Verdict.Warning, TimeSpan.Zero,
+                    $"cannot read {string.Join(", ", hidden)}, so an account that is disabled or locked may go unnoticed: give "
+                    + $"{settings.Options.BindDn ?? "whoever searches"} the right to read them; until then refresh tokens are good for "
+                    + $"{settings.Options.RefreshWithoutState} after a sign-in (refreshWithoutState)"));
+        }
+
+        if (settings.Options.EndGrantsOnPasswordChange && PasswordSet.Of(entry) is null)
+        {
+            tell(
+                new Finding(
+                    "account state", Verdict.Bad, TimeSpan.Zero,
+                    $"cannot read any of {string.Join(", ", PasswordSet.Attributes)}, which endGrantsOnPasswordChange needs: no refresh "
+                    + $"token or access token of the account is good"));
+        }
+
         var obstacles = AccountState.Read(entry, time.GetUtcNow());
-        foreach (var obstacle in obstacles) tell(new Finding("account state", obstacle.IsCertain ? Verdict.Bad : Verdict.Warning, TimeSpan.Zero, obstacle.Reason));
+        foreach (var obstacle in obstacles)
+        {
+            tell(new Finding("account state", obstacle.IsCertain ? Verdict.Bad : Verdict.Warning, TimeSpan.Zero, obstacle.Reason));
+        }
+
         var read = AccountState.Attributes.Where(a => entry.Value(a) is not null).Select(a => $"{a}={entry.Value(a)}");
-        if (obstacles.Count == 0) tell(new Finding("account state", Verdict.Good, TimeSpan.Zero, Join(read) is { Length: > 0 } known ? known : "nothing speaks against it"));
+        if (obstacles.Count == 0)
+        {
+            tell(
+                new Finding(
+                    "account state", Verdict.Good, TimeSpan.Zero, Join(read) is { Length: > 0 } known
+                    ? known
+                    : "nothing speaks against it"));
+        }
+
         return !obstacles.Any(o => o.IsCertain);
     }
 
     private bool IsNotRefused(SearchQuestion? question, GroupReader.Search search)
     {
         if (question is null) return true;
-        return Try("refuseWhen", () => search(question), a => a.Entries.Count == 0 ? "meets none of the filters" : throw new SearchRefusedException(0, "meets one of the filters")) is { Entries.Count: 0 };
+        return Try(
+            "refuseWhen", () => search(question), a => a.Entries.Count == 0
+            ? "meets none of the filters"
+            : throw new SearchRefusedException(0, "meets one of the filters")) is { Entries.Count: 0 };
     }
 
     private bool TellPassword(ServerConnections connections, string dn, string? password, IReadOnlyList<AccountObstacle> obstacles)
     {
         if (password is null || isPasswordTried) return true;
         isPasswordTried = true;
-        var answer = Try("password", () => connections.Bind(dn, password), a => a.IsSuccess ? "right" : throw new SearchRefusedException(a.Code, BindVerdict.Of(a, obstacles, TimeSpan.Zero) switch
+        var answer = Try(
+            "password", () => connections.Bind(dn, password), a => a.IsSuccess
+            ? "right"
+            : throw new SearchRefusedException(a.Code, BindVerdict.Of(a, obstacles, TimeSpan.Zero) switch
         {
             SignInOutcome.Refused refused => refused.Reason,
             SignInOutcome.Unavailable outage => outage.Reason,
@@ -180,15 +248,28 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         }
 
         tell(new Finding("admission", Verdict.Good, TimeSpan.Zero, "may sign in"));
-        return new SignInOutcome.SignedIn(account, [.. all.Groups.SelectMany(g => g.Spellings())], Policies.Subjects.SignIn.Ldap) { IgnoresCase = true };
+        return new SignInOutcome.SignedIn(
+            account, [.. all.Groups.SelectMany(g => g.Spellings())], Policies.Subjects.SignIn.Ldap) { IgnoresCase = true };
 
         GroupFindings? Groups(string step, int? depth)
         {
             var reader = new GroupReader(settings, depth);
             var start = time.GetTimestamp();
-            var read = Try(step, () => reader.Read(entry, name, search), f => f.Problem is null ? $"{f.Groups.Count}: {Join(f.Groups.Select(g => g.Name ?? g.Dn).Take(20))}" : throw new SearchRefusedException(0, f.Problem));
+            var read = Try(
+                step, () => reader.Read(entry, name, search), f => f.Problem is null
+                ? $"{f.Groups.Count}: {Join(f.Groups.Select(g => g.Name ?? g.Dn).Take(20))}"
+                : throw new SearchRefusedException(0, f.Problem));
             var took = time.GetElapsedTime(start);
-            if (took > timeouts.SignIn / 2) tell(new Finding(step, Verdict.Warning, took, $"this takes {took.TotalSeconds:0.0} s of the {timeouts.SignIn.TotalSeconds:0.###} s that a whole sign-in has (timeouts.signIn){(settings.Options.Groups.Via is "member" or "inChain" ? "; for Active Directory use groups.via: tokenGroups" : "")}"));
+            if (took > timeouts.SignIn / 2)
+            {
+                tell(
+                    new Finding(
+                        step, Verdict.Warning, took,
+                        $"this takes {took.TotalSeconds:0.0} s of the {timeouts.SignIn.TotalSeconds:0.###} s that a whole sign-in has "
+                        + "(timeouts.signIn)"
+                        + (settings.Options.Groups.Via is "member" or "inChain" ? "; for Active Directory use groups.via: tokenGroups" : "")));
+            }
+
             return read;
         }
     }

@@ -6,7 +6,10 @@ using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;
 
-/// <summary>Looks whether the way in which groups are to be found is the directory's own: a wrong one finds none, which looks like an account without groups.</summary>
+/// <summary>
+/// Looks whether the way in which groups are to be found is the directory's own: a wrong one finds none, which looks like an account
+/// without groups.
+/// </summary>
 /// <param name="settings">The directory.</param>
 /// <param name="search">Searches.</param>
 /// <param name="tell">Takes the findings.</param>
@@ -25,7 +28,8 @@ internal sealed class GroupExamination(DirectorySettings settings, GroupReader.S
         var baseDn = isOfAccounts ? settings.Options.BaseDn! : options.BaseDn!;
         if (Search(baseDn, $"({attribute}=*)", 1) is not []) return;
         Warn(isOfAccounts
-            ? $"no account below {baseDn} has {attribute}: does the directory keep it (memberof overlay or plugin), and may the account that searches read it?"
+            ? $"no account below {baseDn} has {attribute}: does the directory keep it (memberof overlay or plugin), and may the account "
+                + $"that searches read it?"
             : $"no {(options.Filter is null ? "entry" : $"entry that is {options.Filter}")} below {baseDn} has {attribute} (groups.via)");
     }
 
@@ -37,17 +41,24 @@ internal sealed class GroupExamination(DirectorySettings settings, GroupReader.S
         foreach (var (way, value) in ((string, string)[])[("member", dn), ("uniqueMember", dn), ("memberUid", uid)])
         {
             if (way == options.Via || (way == "member" && options.Via == "inChain")) continue;
-            if (Search(options.BaseDn!, $"({way}={value})", 1) is [var group, ..]) Warn($"{options.Via} finds no groups, but {group.Dn} holds the account as {way}: is groups.via: {way} meant?");
+            if (Search(options.BaseDn!, $"({way}={value})", 1) is [var group, ..])
+            {
+                Warn($"{options.Via} finds no groups, but {group.Dn} holds the account as {way}: is groups.via: {way} meant?");
+            }
         }
     }
 
     /// <summary>Looks for further groups with the names of these.</summary>
     public void LookForNamesakes(IReadOnlyList<DirectoryGroup> groups)
     {
-        foreach (var names in groups.Select(g => g.Name).OfType<string>().DistinctBy(GroupName.Key, StringComparer.Ordinal).Chunk(NamesInOneFilter))
+        foreach (var names in groups.Select(g => g.Name).OfType<string>().DistinctBy(GroupName.Key, StringComparer.Ordinal)
+            .Chunk(NamesInOneFilter))
         {
-            var entries = Search(options.BaseDn!, SearchFilter.Any([.. names.Select(n => $"({options.NameAttribute}={SearchFilter.Escape(n)})")]), options.MaxGroups);
-            foreach (var same in entries.Where(e => e.Value(options.NameAttribute) is not null).GroupBy(e => GroupName.Key(e.Value(options.NameAttribute)!), StringComparer.Ordinal).Where(g => g.Count() > 1))
+            var entries = Search(
+                options.BaseDn!, SearchFilter.Any([.. names.Select(n => $"({options.NameAttribute}={SearchFilter.Escape(n)})")]),
+                options.MaxGroups);
+            foreach (var same in entries.Where(e => e.Value(options.NameAttribute) is not null)
+                .GroupBy(e => GroupName.Key(e.Value(options.NameAttribute)!), StringComparer.Ordinal).Where(g => g.Count() > 1))
             {
                 Warn($"'ldap:{same.Key}' means every group of that name: {string.Join("; ", same.Select(e => e.Dn))}");
             }
@@ -57,7 +68,9 @@ internal sealed class GroupExamination(DirectorySettings settings, GroupReader.S
     private IReadOnlyList<DirectoryEntry> Search(string baseDn, string filter, int limit)
     {
         var kind = baseDn == options.BaseDn ? options.Filter : null;
-        return search(new SearchQuestion(baseDn, SearchDepth.Sub, kind is null ? filter : $"(&{kind}{filter})", [options.NameAttribute], limit)).Entries;
+        return search(
+            new SearchQuestion(
+                baseDn, SearchDepth.Sub, kind is null ? filter : $"(&{kind}{filter})", [options.NameAttribute], limit)).Entries;
     }
 
     private void Warn(string text) => tell(new Finding("groups", Verdict.Warning, TimeSpan.Zero, LogText.ForTerminal(text)));

@@ -32,14 +32,16 @@ internal sealed class LockoutPolicies(string baseDn, GroupReader.Search search)
     private string Suffix => Domain() ?? baseDn;
 
     /// <summary>Those that lock accounts.</summary>
-    public IReadOnlyList<LockoutPolicy> Read() => [.. (Find(baseDn, SearchDepth.Base, AnyEntry, "1.1") is [var entry, ..] ? entry.Kind : DirectoryKind.Other) switch
+    public IReadOnlyList<LockoutPolicy> Read() =>
+        [.. (Find(baseDn, SearchDepth.Base, AnyEntry, "1.1") is [var entry, ..] ? entry.Kind : DirectoryKind.Other) switch
     {
         DirectoryKind.Directory389 => Of389(),
         DirectoryKind.PasswordPolicy => OfOpenLdap(),
         _ => OfActiveDirectory(),
     }];
 
-    private static long? Number(string? value) => long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null;
+    private static long? Number(string? value) =>
+        long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null;
 
     // Counted in steps of 100 ns, and written below zero.
     private static TimeSpan Interval(string? value) => TimeSpan.FromTicks(-(Number(value) ?? 0));
@@ -51,7 +53,8 @@ internal sealed class LockoutPolicies(string baseDn, GroupReader.Search search)
         // Nothing is locked at a threshold of 0.
         foreach (var policy in Find(domain, SearchDepth.Base, AnyEntry, threshold, window).Where(e => Number(e.Value(threshold)) > 0))
         {
-            yield return new LockoutPolicy(domain, Number(policy.Value(threshold))!.Value, threshold, Interval(policy.Value(window)), window);
+            yield return new LockoutPolicy(
+                domain, Number(policy.Value(threshold))!.Value, threshold, Interval(policy.Value(window)), window);
         }
 
         foreach (var policy in OfSettingsObjects(domain)) yield return policy;
@@ -63,19 +66,35 @@ internal sealed class LockoutPolicies(string baseDn, GroupReader.Search search)
         var container = $"CN=Password Settings Container,CN=System,{domain}";
         var found = Find(container, SearchDepth.Sub, AnyEntry, "cn", threshold, window);
         // Without the right to read them their container is not shown, or they are shown without attributes.
-        if (found.Count == 0 || found.Any(e => e.Value(threshold) is null && DistinguishedName.Key(e.Dn) != DistinguishedName.Key(container))) hidden.Add($"password settings objects cannot be read, if there are any: keep lockout.failures below the threshold of each ({threshold})");
-        return found.Where(e => Number(e.Value(threshold)) > 0).Select(e => new LockoutPolicy(e.Dn, Number(e.Value(threshold))!.Value, threshold, Interval(e.Value(window)), window));
+        if (found.Count == 0
+            || found.Any(e => e.Value(threshold) is null && DistinguishedName.Key(e.Dn) != DistinguishedName.Key(container)))
+        {
+            hidden.Add(
+                $"password settings objects cannot be read, if there are any: keep lockout.failures below the threshold of each "
+                + $"({threshold})");
+        }
+
+        return found.Where(e => Number(e.Value(threshold)) > 0)
+            .Select(e => new LockoutPolicy(e.Dn, Number(e.Value(threshold))!.Value, threshold, Interval(e.Value(window)), window));
     }
 
     private IEnumerable<LockoutPolicy> Of389()
     {
         const string isOn = "passwordLockout", failures = "passwordMaxFailure", reset = "passwordResetFailureCount";
         var global = Find("cn=config", SearchDepth.Base, AnyEntry, isOn, failures, reset);
-        if (!global.Any(e => e.Value(isOn) is not null)) hidden.Add($"the password policy in cn=config cannot be read: keep lockout.failures below {failures}, and lockout.within no shorter than {reset}");
+        if (!global.Any(e => e.Value(isOn) is not null))
+        {
+            hidden.Add(
+                $"the password policy in cn=config cannot be read: keep lockout.failures below {failures}, and lockout.within no shorter "
+                + $"than {reset}");
+        }
+
         var local = Find(Suffix, SearchDepth.Sub, "(&(objectClass=ldapSubEntry)(objectClass=passwordPolicy))", isOn, failures, reset);
         return global.Concat(local)
             .Where(e => string.Equals(e.Value(isOn), "on", StringComparison.OrdinalIgnoreCase))
-            .Select(e => new LockoutPolicy(e.Dn, Number(e.Value(failures)) ?? 3, failures, TimeSpan.FromSeconds(Number(e.Value(reset)) ?? 600), reset));
+            .Select(
+                e => new LockoutPolicy(
+                    e.Dn, Number(e.Value(failures)) ?? 3, failures, TimeSpan.FromSeconds(Number(e.Value(reset)) ?? 600), reset));
     }
 
     private IEnumerable<LockoutPolicy> OfOpenLdap()
@@ -83,7 +102,11 @@ internal sealed class LockoutPolicies(string baseDn, GroupReader.Search search)
         const string isOn = "pwdLockout", failures = "pwdMaxFailure", interval = "pwdFailureCountInterval";
         return Find(Suffix, SearchDepth.Sub, "(objectClass=pwdPolicy)", isOn, failures, interval)
             .Where(e => string.Equals(e.Value(isOn), "TRUE", StringComparison.OrdinalIgnoreCase) && Number(e.Value(failures)) > 0)
-            .Select(e => new LockoutPolicy(e.Dn, Number(e.Value(failures))!.Value, failures, Number(e.Value(interval)) is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null, interval));
+            .Select(
+                e => new LockoutPolicy(
+                    e.Dn, Number(e.Value(failures))!.Value, failures, Number(e.Value(interval)) is > 0 and var seconds
+                    ? TimeSpan.FromSeconds(seconds)
+                    : null, interval));
     }
 
     private string? Domain()

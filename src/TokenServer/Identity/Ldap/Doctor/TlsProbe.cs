@@ -14,7 +14,9 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;
 /// <param name="Names">The names that it is for.</param>
 /// <param name="Expires">Until when it is good.</param>
 /// <param name="Problems">Why it is not to be trusted; none when it is.</param>
-internal sealed record TlsReport(SslProtocols Protocol, string Subject, string Issuer, IReadOnlyList<string> Names, DateTimeOffset Expires, IReadOnlyList<string> Problems);
+internal sealed record TlsReport(
+    SslProtocols Protocol, string Subject, string Issuer, IReadOnlyList<string> Names, DateTimeOffset Expires,
+    IReadOnlyList<string> Problems);
 
 /// <summary>Looks at a server's certificate apart from the LDAP library, which says only that it was refused.</summary>
 /// <param name="caFile">The certificates that alone may vouch for it; the system's when null.</param>

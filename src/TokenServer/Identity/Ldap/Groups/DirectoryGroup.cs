@@ -12,8 +12,13 @@ internal sealed record DirectoryGroup(string Dn, string? Name)
     /// <summary>Its distinguished name in the one spelling of <see cref="DistinguishedName.Key"/>.</summary>
     public string Key { get; } = DistinguishedName.Key(Dn);
 
-    /// <summary>A name that looks like a distinguished name would let whoever may name groups pass for the members of another one.</summary>
-    public static string? Usable(string? name) => name is null || GroupName.IsDistinguished(name) || PreparedText.Of(name).Length == 0 || name.Any(char.IsControl) ? null : name.Trim();
+    /// <summary>
+    /// A name that looks like a distinguished name would let whoever may name groups pass for the members of another one.
+    /// </summary>
+    public static string? Usable(string? name) =>
+        name is null || GroupName.IsDistinguished(name) || PreparedText.Of(name).Length == 0 || name.Any(char.IsControl)
+        ? null
+        : name.Trim();
 
     /// <summary>What rules can name it by.</summary>
     public IEnumerable<string> Spellings()

@@ -10,13 +10,16 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Groups;
 /// <param name="Obstacle">Why it cannot mean any in this directory, whatever is in it; null when it can.</param>
 internal sealed record GroupExistenceAnswer(IReadOnlyList<string> Dns, string? Obstacle = null);
 
-/// <summary>Whether a directory has a group that rules name, found as a sign-in would: for whoever checks a policy, never for a decision.</summary>
+/// <summary>
+/// Whether a directory has a group that rules name, found as a sign-in would: for whoever checks a policy, never for a decision.
+/// </summary>
 internal sealed class GroupExistence(DirectorySettings settings, IDirectoryConnector connector, TimeProvider time) : IDisposable
 {
     // Two show that a name is ambiguous; some more are of help.
     private const int Wanted = 5;
 
-    private readonly DirectorySession session = new(settings, new ServerGroup(settings, time, NullLogger.Instance), connector, time, NullLogger.Instance);
+    private readonly DirectorySession session = new(
+        settings, new ServerGroup(settings, time, NullLogger.Instance), connector, time, NullLogger.Instance);
     private readonly LdapGroupsOptions options = settings.Options.Groups;
 
     /// <summary>The directory's name.</summary>
@@ -32,7 +35,11 @@ internal sealed class GroupExistence(DirectorySettings settings, IDirectoryConne
         if (!settings.HasGroups) return new GroupExistenceAnswer([], "groups.via is none");
         if (settings.BindsDirectly) return null;
         if (!GroupName.IsDistinguished(name)) return FindNamed(name);
-        if (options.Via != "memberOf" && !settings.IsInGroupsBase(name)) return new GroupExistenceAnswer([], $"it is not below groups.baseDn, {options.BaseDn}");
+        if (options.Via != "memberOf" && !settings.IsInGroupsBase(name))
+        {
+            return new GroupExistenceAnswer([], $"it is not below groups.baseDn, {options.BaseDn}");
+        }
+
         return Search(name, SearchDepth.Base, "(objectClass=*)", e => DistinguishedName.Key(e.Dn) == DistinguishedName.Key(name));
     }
 
@@ -43,15 +50,22 @@ internal sealed class GroupExistence(DirectorySettings settings, IDirectoryConne
     {
         var filter = $"({options.NameAttribute}={SearchFilter.Escape(name)})";
         var found = Search(options.BaseDn!, SearchDepth.Sub, filter, e => IsNamed(e, name));
-        if (found.Dns.Count > 0 || Search(settings.Options.BaseDn!, SearchDepth.Sub, filter, e => IsNamed(e, name)).Dns is not [var elsewhere, ..]) return found;
+        if (found.Dns.Count > 0
+            || Search(settings.Options.BaseDn!, SearchDepth.Sub, filter, e => IsNamed(e, name)).Dns is not [var elsewhere, ..])
+        {
+            return found;
+        }
+
         return new GroupExistenceAnswer([], $"{elsewhere} has that name but is not below groups.baseDn, {options.BaseDn}");
     }
 
-    private bool IsNamed(DirectoryEntry entry, string name) => DirectoryGroup.Usable(entry.Value(options.NameAttribute)) is { } own && GroupName.Key(own) == GroupName.Key(name);
+    private bool IsNamed(DirectoryEntry entry, string name) =>
+        DirectoryGroup.Usable(entry.Value(options.NameAttribute)) is { } own && GroupName.Key(own) == GroupName.Key(name);
 
     private GroupExistenceAnswer Search(string baseDn, SearchDepth depth, string filter, Func<DirectoryEntry, bool> isMeant)
     {
-        var question = new SearchQuestion(baseDn, depth, options.Filter is { } kind ? $"(&{kind}{filter})" : filter, [options.NameAttribute], Wanted);
+        var question = new SearchQuestion(
+            baseDn, depth, options.Filter is { } kind ? $"(&{kind}{filter})" : filter, [options.NameAttribute], Wanted);
         try
         {
             var answer = session.Run(new Deadline(settings.Options.Timeouts.SignIn, time), c => c.Search(question));

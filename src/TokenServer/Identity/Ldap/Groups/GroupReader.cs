@@ -4,7 +4,9 @@ using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Groups;
 
-/// <summary>Finds the groups of an account, and the groups that hold those, level by level; a group is looked at once, so that a circle ends.</summary>
+/// <summary>
+/// Finds the groups of an account, and the groups that hold those, level by level; a group is looked at once, so that a circle ends.
+/// </summary>
 /// <param name="settings">The directory.</param>
 /// <param name="depth">How many levels are followed; as configured when null.</param>
 internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
@@ -112,9 +114,13 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
     {
         try
         {
-            return search(new SearchQuestion(dn, SearchDepth.Base, AnyEntry, [MemberOfAttribute, options.NameAttribute], 1)).Entries is [var group] ? group : null;
+            return search(
+                new SearchQuestion(dn, SearchDepth.Base, AnyEntry, [MemberOfAttribute, options.NameAttribute], 1)).Entries is [var group]
+                ? group
+                : null;
         }
-        catch (SearchRefusedException e) when (e.Code is ResultCodes.NoSuchObject or ResultCodes.InsufficientAccessRights or ResultCodes.Referral)
+        catch (SearchRefusedException e) when (e.Code is ResultCodes.NoSuchObject or ResultCodes.InsufficientAccessRights
+            or ResultCodes.Referral)
         {
             // Membership is written in the account; the group itself may lie where this account may not look.
             return null;
@@ -133,7 +139,10 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
             values.AddRange(entry.Values(part));
             if (part.EndsWith('*')) break;
             var next = new SearchQuestion(entry.Dn, SearchDepth.Base, AnyEntry, [$"{MemberOfAttribute};range={values.Count}-*"], 1);
-            if (values.Count > options.MaxGroups || search(next).Entries is not [var more] || Part(more) is not { } further || more.Values(further).Count == 0)
+            if (values.Count > options.MaxGroups
+                || search(next).Entries is not [var more]
+                || Part(more) is not { } further
+                || more.Values(further).Count == 0)
             {
                 found.Cut();
                 break;
@@ -154,7 +163,9 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
     /// </summary>
     private void SearchByIds(string dn, Found found, Search search)
     {
-        var ids = search(new SearchQuestion(dn, SearchDepth.Base, AnyEntry, [BinaryAttributes.TokenGroups], 1)).Entries is [var entry] ? entry.Values(BinaryAttributes.TokenGroups) : [];
+        var ids = search(new SearchQuestion(dn, SearchDepth.Base, AnyEntry, [BinaryAttributes.TokenGroups], 1)).Entries is [var entry]
+            ? entry.Values(BinaryAttributes.TokenGroups)
+            : [];
         foreach (var some in ids.Chunk(NamesInOneFilter))
         {
             found.Add(Ask(SearchFilter.Any([.. some.Select(id => $"({BinaryAttributes.ObjectSid}={id})")]), options.Filter, search));
@@ -178,7 +189,8 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
 
         public bool Knows(string dn) => keys.Contains(DistinguishedName.Key(dn));
 
-        public void Cut() => Problem = $"the account is in more than {limit} groups (groups.maxGroups), or in more than the directory tells";
+        public void Cut() =>
+            Problem = $"the account is in more than {limit} groups (groups.maxGroups), or in more than the directory tells";
 
         /// <summary>Adds a group; false when there are too many.</summary>
         public bool Add(DirectoryGroup group)

@@ -22,19 +22,25 @@ internal static unsafe partial class LibLdap
     private const int TlsDemand = 2;
     private const int ShutBoth = 2;
 
-    private static readonly FieldInfo Handle = typeof(LdapConnection).GetField("_ldapHandle", BindingFlags.Instance | BindingFlags.NonPublic)
+    private static readonly FieldInfo Handle = typeof(LdapConnection).GetField(
+        "_ldapHandle", BindingFlags.Instance | BindingFlags.NonPublic)
         ?? throw new MissingFieldException(nameof(LdapConnection), "_ldapHandle");
 
     private static readonly nint Library = TryLoad(out var library) ? library : 0;
-    private static readonly delegate* unmanaged<nint, int, void*, int> SetOption = (delegate* unmanaged<nint, int, void*, int>)Export("ldap_set_option");
-    private static readonly delegate* unmanaged<nint, int, void*, int> GetOption = (delegate* unmanaged<nint, int, void*, int>)Export("ldap_get_option");
+    private static readonly delegate* unmanaged<nint, int, void*,
+        int> SetOption = (delegate* unmanaged<nint, int, void*, int>)Export("ldap_set_option");
+    private static readonly delegate* unmanaged<nint, int, void*,
+        int> GetOption = (delegate* unmanaged<nint, int, void*, int>)Export("ldap_get_option");
     private static readonly delegate* unmanaged<nint, void> Free = (delegate* unmanaged<nint, void>)Export("ldap_memfree");
 
     /// <summary>Looks whether the library is there, while somebody who can mend it is looking.</summary>
     /// <exception cref="OperatorException">It is not.</exception>
     public static void Demand()
     {
-        if (Library == 0) throw new OperatorException("sign-in by LDAP needs libldap, which is not installed (Debian: libldap-2.5-0 or libldap2)");
+        if (Library == 0)
+        {
+            throw new OperatorException("sign-in by LDAP needs libldap, which is not installed (Debian: libldap-2.5-0 or libldap2)");
+        }
     }
 
     /// <summary>The handle of a connection; it is the connection's, which closes it.</summary>
@@ -43,7 +49,9 @@ internal static unsafe partial class LibLdap
     /// <summary>Bounds the time in which a connection must be made.</summary>
     public static void BoundConnecting(SafeHandle handle, TimeSpan within)
     {
-        var time = stackalloc nint[2] { (nint)(within.Ticks / TimeSpan.TicksPerSecond), (nint)(within.Ticks % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMicrosecond) };
+        var time =
+            stackalloc nint[2] { (nint)(within.Ticks / TimeSpan.TicksPerSecond),
+                (nint)(within.Ticks % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMicrosecond) };
         Set(handle, OptNetworkTimeout, time);
     }
 
@@ -86,7 +94,9 @@ internal static unsafe partial class LibLdap
     public static bool HangUp(SafeHandle handle)
     {
         var descriptor = -1;
-        return GetOption(handle.DangerousGetHandle(), OptDescriptor, &descriptor) == 0 && descriptor > 2 && ShutDown(descriptor, ShutBoth) == 0;
+        return GetOption(handle.DangerousGetHandle(), OptDescriptor, &descriptor) == 0
+            && descriptor > 2
+            && ShutDown(descriptor, ShutBoth) == 0;
     }
 
     private static void Set(SafeHandle handle, int option, void* value)
@@ -95,7 +105,8 @@ internal static unsafe partial class LibLdap
         if (error != 0) throw new InvalidOperationException($"libldap does not take option 0x{option:x}: {error}.");
     }
 
-    // The names under which the library comes, in the order in which System.DirectoryServices.Protocols looks for it: both must find the same one.
+    // The names under which the library comes, in the order in which System.DirectoryServices.Protocols looks for it: both must find
+    // the same one.
     private static bool TryLoad(out nint library)
     {
         foreach (var name in (ReadOnlySpan<string>)["libldap.so.2", "libldap-2.6.so.0", "libldap-2.5.so.0", "libldap-2.4.so.2"])

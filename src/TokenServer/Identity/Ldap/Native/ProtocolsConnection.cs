@@ -27,7 +27,9 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
         watchdog = new Watchdog(handle);
     }
 
-    /// <summary>Connects and begins TLS. An anonymous look at the root entry opens the connection: StartTLS fails on one that is not open yet.</summary>
+    /// <summary>
+    /// Connects and begins TLS. An anonymous look at the root entry opens the connection: StartTLS fails on one that is not open yet.
+    /// </summary>
     public void Begin(TimeSpan within)
     {
         LibLdap.BoundConnecting(handle, within);
@@ -50,7 +52,11 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
     /// <inheritdoc/>
     public BindAnswer Bind(string dn, string password, TimeSpan within)
     {
-        if (password.Length == 0) throw new ArgumentException("An empty password binds anonymously, which proves nothing.", nameof(password));
+        if (password.Length == 0)
+        {
+            throw new ArgumentException("An empty password binds anonymously, which proves nothing.", nameof(password));
+        }
+
         return Call("bind", within, () =>
         {
             try
@@ -85,7 +91,8 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
         var deadline = Environment.TickCount64 + (long)within.TotalMilliseconds;
         while (true)
         {
-            var (entries, cookie, isCut) = Call("search", TimeSpan.FromMilliseconds(deadline - Environment.TickCount64), () => Send(request));
+            var (entries, cookie, isCut) = Call(
+                "search", TimeSpan.FromMilliseconds(deadline - Environment.TickCount64), () => Send(request));
             foreach (SearchResultEntry entry in entries)
             {
                 if (found.Count == question.Limit) return new SearchAnswer(found, IsCut: true);
@@ -129,7 +136,13 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
         try
         {
             var response = (SearchResponse)connection.SendRequest(request);
-            if (response.ResultCode == ResultCode.Referral) throw new SearchRefusedException(ResultCodes.Referral, $"{server} does not hold {request.DistinguishedName} and refers elsewhere; referrals are not followed");
+            if (response.ResultCode == ResultCode.Referral)
+            {
+                throw new SearchRefusedException(
+                    ResultCodes.Referral,
+                    $"{server} does not hold {request.DistinguishedName} and refers elsewhere; referrals are not followed");
+            }
+
             return (response.Entries, response.Controls.OfType<PageResultResponseControl>().FirstOrDefault()?.Cookie, false);
         }
         catch (DirectoryOperationException e) when (e.Response is SearchResponse { ResultCode: ResultCode.SizeLimitExceeded } response)
@@ -138,12 +151,16 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
         }
         catch (DirectoryOperationException e) when (e.Response is SearchResponse response)
         {
-            throw new SearchRefusedException((int)response.ResultCode, $"{server} refused to search {request.DistinguishedName}: {ResultCodes.Name((int)response.ResultCode)} {response.ErrorMessage}".TrimEnd());
+            throw new SearchRefusedException(
+                (int)response.ResultCode,
+                $"{server} refused to search {request.DistinguishedName}: {ResultCodes.Name((int)response.ResultCode)} "
+                + $"{response.ErrorMessage}".TrimEnd());
         }
         catch (ArgumentException e)
         {
             // The library cannot hold an entry that names an attribute twice, which RFC 4511 section 4.5.2 forbids.
-            throw new SearchRefusedException((int)ResultCode.Other, $"{server} sent an entry below {request.DistinguishedName} that cannot be read: {e.Message}");
+            throw new SearchRefusedException(
+                (int)ResultCode.Other, $"{server} sent an entry below {request.DistinguishedName} that cannot be read: {e.Message}");
         }
     }
 
@@ -156,7 +173,11 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
         }
         catch (Exception e) when (e is LdapException or TlsOperationException or DirectoryOperationException)
         {
-            if (watchdog.HasBitten) throw new ServerFailureException($"{server}: no answer to {what} within {within.TotalSeconds:0.###} s", e, isTimeout: true);
+            if (watchdog.HasBitten)
+            {
+                throw new ServerFailureException($"{server}: no answer to {what} within {within.TotalSeconds:0.###} s", e, isTimeout: true);
+            }
+
             throw new ServerFailureException($"{server}: {what} failed: {Words(e)}", e);
         }
     }

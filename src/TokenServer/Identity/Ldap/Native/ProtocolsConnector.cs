@@ -21,7 +21,11 @@ internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
     /// <inheritdoc/>
     public IDirectoryConnection Connect(DirectoryServer server, TimeSpan within)
     {
-        if (server.Security != ServerSecurity.Plain && !File.Exists(trusted)) throw new ServerFailureException($"{server}: the file of trusted certificates {trusted} is missing");
+        if (server.Security != ServerSecurity.Plain && !File.Exists(trusted))
+        {
+            throw new ServerFailureException($"{server}: the file of trusted certificates {trusted} is missing");
+        }
+
         var connection = Make(server);
         try
         {
@@ -29,7 +33,9 @@ internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
             open.Begin(within);
             return open;
         }
-        catch (ServerFailureException e) when (server.Security != ServerSecurity.Plain && !e.IsTimeout && TlsProblem(server, within) is { } problem)
+        catch (ServerFailureException e) when (server.Security != ServerSecurity.Plain
+            && !e.IsTimeout
+            && TlsProblem(server, within) is { } problem)
         {
             connection.Dispose();
             throw new ServerFailureException($"{server}: TLS failed: {problem}; 'ldap doctor' shows the certificate", e, isUntrusted: true);
@@ -41,7 +47,9 @@ internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
         }
     }
 
-    /// <summary>What is wrong with a server's TLS, which the library says of none; null when nothing is, or the server is not there.</summary>
+    /// <summary>
+    /// What is wrong with a server's TLS, which the library says of none; null when nothing is, or the server is not there.
+    /// </summary>
     private string? TlsProblem(DirectoryServer server, TimeSpan within)
     {
         using var deadline = new CancellationTokenSource(within);
@@ -51,7 +59,9 @@ internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
             // The directory's own threads wait here, as for every call into the library.
             client.ConnectAsync(server.Host, server.Port, deadline.Token).AsTask().GetAwaiter().GetResult();
             var report = new TlsProbe(caFile).LookAsync(client.GetStream(), server, deadline.Token).GetAwaiter().GetResult();
-            return report.Problems.Count == 0 ? null : $"{string.Join("; ", report.Problems)} (certificate of {report.Subject} by {report.Issuer})";
+            return report.Problems.Count == 0
+                ? null
+                : $"{string.Join("; ", report.Problems)} (certificate of {report.Subject} by {report.Issuer})";
         }
         catch (Exception e) when (e is AuthenticationException or IOException)
         {
@@ -67,7 +77,11 @@ internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
     {
         lock (Making)
         {
-            var connection = new LdapConnection(new LdapDirectoryIdentifier(server.Host.Contains(':', StringComparison.Ordinal) ? $"[{server.Host}]" : server.Host, server.Port), null, AuthType.Basic) { AutoBind = false };
+            var connection = new LdapConnection(
+                new LdapDirectoryIdentifier(
+                    server.Host.Contains(':', StringComparison.Ordinal)
+                    ? $"[{server.Host}]"
+                    : server.Host, server.Port), null, AuthType.Basic) { AutoBind = false };
             connection.SessionOptions.ProtocolVersion = 3;
             connection.SessionOptions.ReferralChasing = ReferralChasingOptions.None;
             if (server.Security != ServerSecurity.Plain)

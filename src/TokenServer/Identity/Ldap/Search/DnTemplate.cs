@@ -10,7 +10,8 @@ internal static partial class DnTemplate
     public const string Account = "{account}";
 
     /// <summary>A filter for an account.</summary>
-    public static string Filter(string template, string account) => template.Replace(Account, SearchFilter.Escape(account), StringComparison.Ordinal);
+    public static string Filter(string template, string account) =>
+        template.Replace(Account, SearchFilter.Escape(account), StringComparison.Ordinal);
 
     /// <summary>
     /// A filter that every account meets for which some typed name would meet the template. Only an equality can hold a
@@ -27,7 +28,8 @@ internal static partial class DnTemplate
     });
 
     /// <summary>A distinguished name for an account.</summary>
-    public static string Name(string template, string account) => template.Replace(Account, DistinguishedName.Escape(account), StringComparison.Ordinal);
+    public static string Name(string template, string account) =>
+        template.Replace(Account, DistinguishedName.Escape(account), StringComparison.Ordinal);
 
     [GeneratedRegex(@"\((?<attribute>[A-Za-z0-9.;-]*)(?<comparison>:[^=()]*:=|>=|<=|~=|=)[^()]*\)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Item();

@@ -4,7 +4,10 @@ using System.Net.Sockets;
 
 namespace AuthIndex.TokenServer.Policies.Files.Values;
 
-/// <summary>Reads addresses and networks as people write them, without the forms that mean something else than they look like (octal, missing parts, host bits).</summary>
+/// <summary>
+/// Reads addresses and networks as people write them, without the forms that mean something else than they look like (octal, missing
+/// parts, host bits).
+/// </summary>
 internal static class CidrParser
 {
     public static readonly IPNetwork EveryIPv4 = new(IPAddress.Any, 0);
@@ -38,17 +41,28 @@ internal static class CidrParser
     {
         network = default;
         var slash = text.IndexOf('/', StringComparison.Ordinal);
-        if (!TryParseAddress(slash < 0 ? text : text[..slash], out var address)) return $"'{text}' is no address or network; write it like 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32";
+        if (!TryParseAddress(slash < 0 ? text : text[..slash], out var address))
+        {
+            return $"'{text}' is no address or network; write it like 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32";
+        }
 
         var width = address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
         var bits = width;
-        if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out bits) || bits > width)) return $"'{text}': the number after the slash goes from 0 to {width}";
+        if (slash >= 0
+            && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out bits) || bits > width))
+        {
+            return $"'{text}': the number after the slash goes from 0 to {width}";
+        }
+
         if (address.IsIPv4MappedToIPv6) return $"'{text}': write the IPv4 address {address.MapToIPv4()} itself";
 
         var bytes = address.GetAddressBytes();
         for (var bit = bits; bit < width; bit++) bytes[bit / 8] &= (byte)~(0x80 >> (bit % 8));
         var first = new IPAddress(bytes);
-        if (!first.Equals(address)) return $"'{text}' is not the first address of its network; did you mean '{first}/{bits}', or '{address}' alone?";
+        if (!first.Equals(address))
+        {
+            return $"'{text}' is not the first address of its network; did you mean '{first}/{bits}', or '{address}' alone?";
+        }
 
         network = new IPNetwork(first, bits);
         return null;

@@ -12,9 +12,18 @@ internal static class PlainText
     public static string? Problem(ScalarNode node)
     {
         if (node.IsQuoted) return null;
-        if (node.Value.Contains('\u00a0')) return "the text holds a no-break space (U+00A0), which looks like a space; write a space, or put quotes around it if it is meant";
+        if (node.Value.Contains('\u00a0'))
+        {
+            return "the text holds a no-break space (U+00A0), which looks like a space; write a space, or put quotes around it if it is "
+                + "meant";
+        }
+
         if (node.IsNull) return "a text is due here, and there is none";
-        if (Booleans.Contains(node.Value)) return $"YAML reads {node.Value} as true or false; write \"{node.Value}\" with quotes for the text";
+        if (Booleans.Contains(node.Value))
+        {
+            return $"YAML reads {node.Value} as true or false; write \"{node.Value}\" with quotes for the text";
+        }
+
         return IsNumber(node.Value) ? $"YAML reads {node.Value} as a number; write \"{node.Value}\" with quotes for the text" : null;
     }
 
@@ -23,7 +32,8 @@ internal static class PlainText
         // 0x1f, 0o17, 1_000 and 12:30:00 are numbers to YAML too. A date or an address is not.
         if (!char.IsAsciiDigit(text[0]) && text[0] is not ('+' or '-' or '.')) return false;
         return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out _)
-            || ((text.StartsWith("0x", StringComparison.Ordinal) || text.StartsWith("0o", StringComparison.Ordinal)) && text.Skip(2).All(char.IsAsciiHexDigit))
+            || ((text.StartsWith("0x", StringComparison.Ordinal) || text.StartsWith("0o", StringComparison.Ordinal))
+                && text.Skip(2).All(char.IsAsciiHexDigit))
             || (char.IsAsciiDigit(text[0]) && text.All(c => char.IsAsciiDigit(c) || c is ':' or '_'));
     }
 }

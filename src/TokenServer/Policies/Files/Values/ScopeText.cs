@@ -9,8 +9,13 @@ internal static class ScopeText
     /// <returns>Null when the text names a resource; otherwise what is wrong with it.</returns>
     public static string? Parse(string resource, ActionSet actions, out Scope? scope)
     {
-        var typed = resource.StartsWith(Scope.RepositoryType + ":", StringComparison.Ordinal) || resource.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
-        if (!Scope.TryParse($"{(typed ? "" : Scope.RepositoryType + ":")}{resource}:*", out scope, out var problem)) return $"'{resource}' is no resource: {problem}";
+        var typed = resource.StartsWith(Scope.RepositoryType + ":", StringComparison.Ordinal)
+            || resource.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
+        if (!Scope.TryParse($"{(typed ? "" : Scope.RepositoryType + ":")}{resource}:*", out scope, out var problem))
+        {
+            return $"'{resource}' is no resource: {problem}";
+        }
+
         scope = scope with { Actions = actions };
         return null;
     }
@@ -19,8 +24,13 @@ internal static class ScopeText
     /// <returns>Null when the text is a scope; otherwise what is wrong with it.</returns>
     public static string? ParseWithActions(string text, out Scope? scope)
     {
-        var typed = text.StartsWith(Scope.RepositoryType, StringComparison.Ordinal) || text.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
-        if (!Scope.TryParse(typed ? text : $"{Scope.RepositoryType}:{text}", out scope, out var problem)) return $"'{text}' is no scope: {problem}; write it like repository:platform/api:pull,push";
+        var typed = text.StartsWith(Scope.RepositoryType, StringComparison.Ordinal)
+            || text.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
+        if (!Scope.TryParse(typed ? text : $"{Scope.RepositoryType}:{text}", out scope, out var problem))
+        {
+            return $"'{text}' is no scope: {problem}; write it like repository:platform/api:pull,push";
+        }
+
         // A client's token request may hold words of another registry; whoever asks by hand has misspelt one.
         foreach (var word in text[(text.LastIndexOf(':') + 1)..].Split(','))
         {
@@ -30,10 +40,19 @@ internal static class ScopeText
         return NameProblem(scope);
     }
 
-    /// <summary>Why no repository can have the name; null when one can. A scope's name may begin with a registry's host, which holds a dot or a port.</summary>
+    /// <summary>
+    /// Why no repository can have the name; null when one can. A scope's name may begin with a registry's host, which holds a dot or a
+    /// port.
+    /// </summary>
     public static string? NameProblem(Scope scope)
     {
-        if (scope.Type != Scope.RepositoryType || RepositoryName.TryParse(scope.Name, out _) || scope.Name.Split('/')[0].AsSpan().IndexOfAny('.', ':') >= 0) return null;
+        if (scope.Type != Scope.RepositoryType
+            || RepositoryName.TryParse(scope.Name, out _)
+            || scope.Name.Split('/')[0].AsSpan().IndexOfAny('.', ':') >= 0)
+        {
+            return null;
+        }
+
         return $"'{scope.Name}' is not a legal repository name: small letters and digits, joined by . _ or -, in parts separated by /";
     }
 }

@@ -44,7 +44,9 @@ internal sealed class YamlFields
     /// <summary>The text under a key; null when it is absent or, with a problem, no text.</summary>
     public ScalarNode? Text(string key) => node[key] is { } value ? AsText(value, key) : null;
 
-    /// <summary>The texts of a list. Null when the key is absent; empty, with a problem, when the list is no list of texts or has nothing in it.</summary>
+    /// <summary>
+    /// The texts of a list. Null when the key is absent; empty, with a problem, when the list is no list of texts or has nothing in it.
+    /// </summary>
     /// <param name="key">The key.</param>
     /// <param name="orText">Whether one text alone, with commas in it, stands for a list.</param>
     public IReadOnlyList<ScalarNode>? Texts(string key, bool orText = false)
@@ -63,7 +65,9 @@ internal sealed class YamlFields
             case ScalarNode { IsNull: false } scalar when orText:
                 return [.. scalar.Value.Split(',').Select(part => scalar with { Value = part.Trim() })];
             case ScalarNode { IsNull: false } scalar:
-                Complain(scalar, $"'{key}' is a list; write [{(scalar.Value.AsSpan().ContainsAny("*{") ? $"\"{scalar.Value}\"" : scalar.Value)}]");
+                Complain(
+                    scalar,
+                    $"'{key}' is a list; write [{(scalar.Value.AsSpan().ContainsAny("*{") ? $"\"{scalar.Value}\"" : scalar.Value)}]");
                 return [];
             case var other:
                 Complain(other, $"'{key}' is a list, not {other.Kind}");
@@ -98,7 +102,9 @@ internal sealed class YamlFields
 
         var hint = value switch
         {
-            MappingNode { Entries: [{ Key: { IsQuoted: false } name, Value: ScalarNode { IsNull: false } rest }] } when Subject.Parse($"{name.Value}:{rest.Value}", out _) is null => $"; write \"{name.Value}:{rest.Value}\", without the space",
+            MappingNode { Entries: [{ Key: { IsQuoted: false } name, Value: ScalarNode { IsNull: false } rest }] }
+                when Subject.Parse($"{name.Value}:{rest.Value}", out _) is null =>
+                $"; write \"{name.Value}:{rest.Value}\", without the space",
             MappingNode => "; put quotes around a text that holds '{' or ': '",
             _ => "",
         };

@@ -47,7 +47,8 @@ public sealed class AccountStateTests
     [InlineData("accountUnlockTime", "20260601110000Z")]
     [InlineData("passwordExpirationTime", "19700101000000Z")]
     [InlineData("passwordExpirationTime", "20260701000000Z")]
-    public void An_account_in_order_is_left_alone(string attribute, string value) => Assert.Empty(AccountState.Read(Entry(attribute, value), Now));
+    public void An_account_in_order_is_left_alone(string attribute, string value) =>
+        Assert.Empty(AccountState.Read(Entry(attribute, value), Now));
 
     [Theory]
     [InlineData("532", "the password has expired (data 532)")]
@@ -57,7 +58,9 @@ public sealed class AccountStateTests
     [InlineData("775", "the account is locked out (data 775)")]
     [InlineData("530", "the account may not sign in at this time (data 530)")]
     public void Active_Directory_says_why_in_its_diagnostic_message(string data, string reason) =>
-        Assert.Equal(new SignInOutcome.Refused(reason), Verdict(49, $"80090308: LdapErr: DSID-0C09042A, comment: AcceptSecurityContext error, data {data}, v4563"));
+        Assert.Equal(
+            new SignInOutcome.Refused(reason),
+            Verdict(49, $"80090308: LdapErr: DSID-0C09042A, comment: AcceptSecurityContext error, data {data}, v4563"));
 
     [Theory]
     [InlineData("80090308: LdapErr: DSID-0C09042A, comment: AcceptSecurityContext error, data 52e, v4563")]
@@ -76,9 +79,12 @@ public sealed class AccountStateTests
 
     [Fact]
     public void A_lock_in_the_entry_explains_a_refused_bind() =>
-        Assert.Equal(new SignInOutcome.Refused("locked"), BindVerdict.Of(new BindAnswer(49, ""), [new AccountObstacle("locked", false)], TimeSpan.Zero));
+        Assert.Equal(
+            new SignInOutcome.Refused("locked"),
+            BindVerdict.Of(new BindAnswer(49, ""), [new AccountObstacle("locked", false)], TimeSpan.Zero));
 
-    private static SignInOutcome Verdict(int code, string diagnostic) => BindVerdict.Of(new BindAnswer(code, diagnostic), [], TimeSpan.FromSeconds(10));
+    private static SignInOutcome Verdict(int code, string diagnostic) =>
+        BindVerdict.Of(new BindAnswer(code, diagnostic), [], TimeSpan.FromSeconds(10));
 
     private static DirectoryEntry Entry(string attribute, string value) =>
         new("uid=alice", new Dictionary<string, IReadOnlyList<string>>(StringComparer.OrdinalIgnoreCase) { [attribute] = [value] });

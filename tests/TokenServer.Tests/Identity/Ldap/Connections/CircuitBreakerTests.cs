@@ -7,7 +7,8 @@ public sealed class CircuitBreakerTests
     private readonly FakeTimeProvider clock = new();
     private readonly CircuitBreaker breaker;
 
-    public CircuitBreakerTests() => breaker = new CircuitBreaker(new DirectoryServer("one", 636, ServerSecurity.Tls), TimeSpan.FromSeconds(10), clock);
+    public CircuitBreakerTests() =>
+        breaker = new CircuitBreaker(new DirectoryServer("one", 636, ServerSecurity.Tls), TimeSpan.FromSeconds(10), clock);
 
     [Fact]
     public void A_server_that_failed_several_times_is_left_alone_then_tried_once()

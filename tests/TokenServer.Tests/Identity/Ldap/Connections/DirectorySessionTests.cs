@@ -15,7 +15,9 @@ public sealed class DirectorySessionTests : IDirectoryConnector, IDisposable
 
     public DirectorySessionTests()
     {
-        var settings = DirectorySettings.Read([new LdapDirectoryOptions { Name = "x", Servers = ["ldap://127.0.0.1:1", "ldap://127.0.0.1:2"], AnonymousSearch = true, BaseDn = "dc=org" }])[0];
+        var settings = DirectorySettings.Read(
+            [new LdapDirectoryOptions { Name = "x", Servers = ["ldap://127.0.0.1:1", "ldap://127.0.0.1:2"], AnonymousSearch = true,
+                BaseDn = "dc=org" }])[0];
         session = new DirectorySession(settings, new ServerGroup(settings, clock, NullLogger.Instance), this, clock, NullLogger.Instance);
     }
 

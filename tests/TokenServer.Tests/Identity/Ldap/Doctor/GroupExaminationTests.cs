@@ -42,20 +42,28 @@ public sealed class GroupExaminationTests
 
         Examine("uniqueMember").LookOtherwise(Entry("uid=alice"), "alice");
 
-        Assert.Equal("uniqueMember finds no groups, but cn=devs,ou=groups,dc=org holds the account as member: is groups.via: member meant?", Assert.Single(findings).Text);
+        Assert.Equal(
+            "uniqueMember finds no groups, but cn=devs,ou=groups,dc=org holds the account as member: is groups.via: member meant?",
+            Assert.Single(findings).Text);
     }
 
     [Fact]
     public void Groups_of_one_name_are_named()
     {
-        answers["(&(objectClass=groupOfNames)(|(cn=devs)(cn=ops)))"] = ["cn=devs,ou=groups,dc=org", "cn=ops,ou=groups,dc=org", "cn=Devs,ou=deep,ou=groups,dc=org"];
+        answers["(&(objectClass=groupOfNames)(|(cn=devs)(cn=ops)))"] = [
+            "cn=devs,ou=groups,dc=org", "cn=ops,ou=groups,dc=org", "cn=Devs,ou=deep,ou=groups,dc=org"];
 
-        Examine("member").LookForNamesakes([new DirectoryGroup("cn=devs,ou=groups,dc=org", "devs"), new DirectoryGroup("cn=ops,ou=groups,dc=org", "ops")]);
+        Examine("member")
+            .LookForNamesakes(
+                [new DirectoryGroup("cn=devs,ou=groups,dc=org", "devs"), new DirectoryGroup("cn=ops,ou=groups,dc=org", "ops")]);
 
-        Assert.Equal("'ldap:devs' means every group of that name: cn=devs,ou=groups,dc=org; cn=Devs,ou=deep,ou=groups,dc=org", Assert.Single(findings).Text);
+        Assert.Equal(
+            "'ldap:devs' means every group of that name: cn=devs,ou=groups,dc=org; cn=Devs,ou=deep,ou=groups,dc=org",
+            Assert.Single(findings).Text);
     }
 
-    private static DirectoryEntry Entry(string dn) => new(dn, new Dictionary<string, IReadOnlyList<string>> { ["cn"] = [dn.Split(',')[0][3..]] });
+    private static DirectoryEntry Entry(string dn) =>
+        new(dn, new Dictionary<string, IReadOnlyList<string>> { ["cn"] = [dn.Split(',')[0][3..]] });
 
     private GroupExamination Examine(string via)
     {
@@ -67,6 +75,8 @@ public sealed class GroupExaminationTests
             BaseDn = "ou=people,dc=org",
             Groups = { Via = via, BaseDn = "ou=groups,dc=org", Filter = via == "memberOf" ? null : "(objectClass=groupOfNames)" },
         };
-        return new GroupExamination(DirectorySettings.Read([options])[0], question => new SearchAnswer([.. answers.GetValueOrDefault(question.Filter, []).Select(Entry)], false), findings.Add);
+        return new GroupExamination(
+            DirectorySettings.Read([options])[0],
+            question => new SearchAnswer([.. answers.GetValueOrDefault(question.Filter, []).Select(Entry)], false), findings.Add);
     }
 }

@@ -13,9 +13,15 @@ public sealed class LockoutExaminationTests
     [Theory]
     [InlineData(3, "15m", 5, "15m", "")]
     [InlineData(3, "15m", 0, "30m", "")]
-    [InlineData(5, "30m", 5, "30m", "lockout.failures is 5, and dc=corp,dc=example locks accounts after 5 failures (lockoutThreshold): set it to less")]
-    [InlineData(3, "15m", 5, "30m", "lockout.within is 00:15:00, and dc=corp,dc=example forgets failures only after 00:30:00 (lockOutObservationWindow): set it to no less")]
-    public void Tries_that_reach_the_domains_own_limit_are_warned_of(int failures, string within, int threshold, string window, string warning)
+    [InlineData(
+        5, "30m", 5, "30m",
+        "lockout.failures is 5, and dc=corp,dc=example locks accounts after 5 failures (lockoutThreshold): set it to less")]
+    [InlineData(
+        3, "15m", 5, "30m",
+        "lockout.within is 00:15:00, and dc=corp,dc=example forgets failures only after 00:30:00 (lockOutObservationWindow): set it to no "
+        + "less")]
+    public void Tries_that_reach_the_domains_own_limit_are_warned_of(
+        int failures, string within, int threshold, string window, string warning)
     {
         Examine(failures, Minutes(within), ["lockoutThreshold", $"{threshold}"], ["lockOutObservationWindow", $"{-Minutes(window).Ticks}"]);
 
@@ -24,15 +30,22 @@ public sealed class LockoutExaminationTests
     }
 
     [Theory]
-    [InlineData("4", "1800", "lockout.failures is 5, and cn=default,dc=example locks accounts after 4 failures (pwdMaxFailure)\nlockout.within is 00:15:00, and cn=default,dc=example forgets failures only after 00:30:00 (pwdFailureCountInterval)")]
+    [InlineData(
+        "4", "1800",
+        "lockout.failures is 5, and cn=default,dc=example locks accounts after 4 failures (pwdMaxFailure)\nlockout.within is 00:15:00, "
+        + "and cn=default,dc=example forgets failures only after 00:30:00 (pwdFailureCountInterval)")]
     [InlineData("6", "0", "cn=default,dc=example never forgets failures (pwdFailureCountInterval)")]
     [InlineData("6", "60", "")]
     public void The_policies_of_OpenLDAP_are_read(string failures, string interval, string expected)
     {
-        var options = new LdapDirectoryOptions { Name = "corp", Servers = ["ldap://localhost"], AnonymousSearch = true, BaseDn = "ou=people,dc=example", Lockout = { Failures = 5, Within = Minutes("15m") } };
+        var options =
+            new LdapDirectoryOptions { Name = "corp", Servers = ["ldap://localhost"], AnonymousSearch = true,
+                BaseDn = "ou=people,dc=example", Lockout = { Failures = 5, Within = Minutes("15m") } };
         Examine(options, q => new DirectoryEntry(
             q.BaseDn == "dc=example" ? "cn=default,dc=example" : q.BaseDn,
-            new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal) { ["pwdLockout"] = ["TRUE"], ["pwdMaxFailure"] = [failures], ["pwdFailureCountInterval"] = [interval] }) { Kind = DirectoryKind.PasswordPolicy });
+            new Dictionary<string, IReadOnlyList<string>>(
+                StringComparer.Ordinal) { ["pwdLockout"] = ["TRUE"], ["pwdMaxFailure"] = [failures],
+                    ["pwdFailureCountInterval"] = [interval] }) { Kind = DirectoryKind.PasswordPolicy });
 
         var told = expected.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(told.Length, warnings.Count);
@@ -59,7 +72,10 @@ public sealed class LockoutExaminationTests
             BaseDn = "OU=People,DC=corp,DC=example",
             Lockout = { Failures = failures, Within = within },
         };
-        Examine(options, q => q is { BaseDn: "dc=corp,dc=example", Depth: SearchDepth.Base } ? new DirectoryEntry(q.BaseDn, attributes.ToDictionary(a => a[0], a => (IReadOnlyList<string>)[a[1]])) : null);
+        Examine(
+            options, q => q is { BaseDn: "dc=corp,dc=example", Depth: SearchDepth.Base }
+            ? new DirectoryEntry(q.BaseDn, attributes.ToDictionary(a => a[0], a => (IReadOnlyList<string>)[a[1]]))
+            : null);
     }
 
     private void Examine(LdapDirectoryOptions options, Func<SearchQuestion, DirectoryEntry?> find) => new LockoutExamination(

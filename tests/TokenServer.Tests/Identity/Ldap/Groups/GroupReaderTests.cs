@@ -54,9 +54,12 @@ public sealed class GroupReaderTests
     public void A_group_outside_the_base_of_groups_has_no_bare_name()
     {
         var account = Entry("uid=x", "memberOf", ["cn=developers,ou=groups,dc=org", "cn=developers,ou=somebodys own,dc=org"]);
-        var found = Reader("memberOf", depth: 0, max: 10, "ou=groups,dc=org").Read(account, "x", _ => throw new InvalidOperationException("The names are known."));
+        var found = Reader("memberOf", depth: 0, max: 10, "ou=groups,dc=org")
+            .Read(account, "x", _ => throw new InvalidOperationException("The names are known."));
 
-        Assert.Equal(["ldap:developers", "ldap:cn=developers,ou=groups,dc=org", "ldap:cn=developers,ou=somebodys own,dc=org"], found.Groups.SelectMany(g => g.Spellings()));
+        Assert.Equal(
+            ["ldap:developers", "ldap:cn=developers,ou=groups,dc=org", "ldap:cn=developers,ou=somebodys own,dc=org"],
+            found.Groups.SelectMany(g => g.Spellings()));
     }
 
     [Fact]
@@ -86,14 +89,20 @@ public sealed class GroupReaderTests
     public void Identifiers_of_groups_are_read_from_the_account_and_looked_up()
     {
         var questions = new List<SearchQuestion>();
-        var found = Reader("tokenGroups", depth: 5, max: 100, "ou=groups,dc=org").Read(Entry("uid=x", "sAMAccountName", ["x"]), "x", question =>
+        var found = Reader("tokenGroups", depth: 5, max: 100, "ou=groups,dc=org")
+            .Read(Entry("uid=x", "sAMAccountName", ["x"]), "x", question =>
         {
             questions.Add(question);
-            return new SearchAnswer(question.Depth == SearchDepth.Base ? [Entry("uid=x", "tokenGroups", [@"\01\05", @"\01\06"])] : [Entry("cn=Devs,ou=groups,dc=org", "cn", ["Devs"])], false);
+            return new SearchAnswer(
+                question.Depth == SearchDepth.Base
+                ? [Entry("uid=x", "tokenGroups", [@"\01\05", @"\01\06"])]
+                : [Entry("cn=Devs,ou=groups,dc=org", "cn", ["Devs"])], false);
         });
 
         Assert.Equal(["ldap:Devs", "ldap:cn=Devs,ou=groups,dc=org"], Assert.Single(found.Groups).Spellings());
-        Assert.Equal([("uid=x", "(objectClass=*)"), ("ou=groups,dc=org", @"(|(objectSid=\01\05)(objectSid=\01\06))")], questions.Select(q => (q.BaseDn, q.Filter)));
+        Assert.Equal(
+            [("uid=x", "(objectClass=*)"), ("ou=groups,dc=org", @"(|(objectSid=\01\05)(objectSid=\01\06))")],
+            questions.Select(q => (q.BaseDn, q.Filter)));
     }
 
     private static IEnumerable<string?> Names(GroupFindings found) => found.Groups.Select(g => g.Name);
@@ -105,13 +114,16 @@ public sealed class GroupReaderTests
         return Reader("memberOf", depth, max, "dc=org").Read(Entry("uid=x", "memberOf", direct), "x", question =>
         {
             searches++;
-            return new SearchAnswer(memberOf.TryGetValue(question.BaseDn, out var holders) ? [Entry(question.BaseDn, "memberOf", holders)] : [], false);
+            return new SearchAnswer(
+                memberOf.TryGetValue(question.BaseDn, out var holders) ? [Entry(question.BaseDn, "memberOf", holders)] : [], false);
         });
     }
 
     private static GroupReader Reader(string via, int depth, int max, string groupsBase)
     {
-        var options = new LdapDirectoryOptions { Name = "x", Servers = ["ldap://localhost"], AnonymousSearch = true, BaseDn = "dc=org", Groups = { Via = via, BaseDn = groupsBase, NestedDepth = depth, MaxGroups = max } };
+        var options =
+            new LdapDirectoryOptions { Name = "x", Servers = ["ldap://localhost"], AnonymousSearch = true, BaseDn = "dc=org",
+                Groups = { Via = via, BaseDn = groupsBase, NestedDepth = depth, MaxGroups = max } };
         return new GroupReader(DirectorySettings.Read([options])[0]);
     }
 

@@ -39,5 +39,7 @@ public sealed class SearchFilterTests
 
     [Fact]
     public void What_was_typed_cannot_change_the_filter() =>
-        Assert.Equal(@"(&(objectClass=person)(uid=x\29\28objectClass=\2a))", DnTemplate.Filter("(&(objectClass=person)(uid={account}))", "x)(objectClass=*"));
+        Assert.Equal(
+            @"(&(objectClass=person)(uid=x\29\28objectClass=\2a))",
+            DnTemplate.Filter("(&(objectClass=person)(uid={account}))", "x)(objectClass=*"));
 }
