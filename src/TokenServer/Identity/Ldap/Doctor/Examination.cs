@@ -267,7 +267,9 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
                         step, Verdict.Warning, took,
                         $"this takes {took.TotalSeconds:0.0} s of the {timeouts.SignIn.TotalSeconds:0.###} s that a whole sign-in has "
                         + "(timeouts.signIn)"
-                        + (settings.Options.Groups.Via is "member" or "inChain" ? "; for Active Directory use groups.via: tokenGroups" : "")));
+                        + (settings.Options.Groups.Via is "member" or "inChain"
+                            ? "; for Active Directory use groups.via: tokenGroups"
+                            : "")));
             }
 
             return read;
