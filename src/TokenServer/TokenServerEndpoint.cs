@@ -116,6 +116,8 @@ internal sealed partial class TokenServerEndpoint(TokenServerPath path, AccessCh
         return request;
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} ended in an exception")]
+    [LoggerMessage(
+        EventId = LogEvents.RequestFailed, EventName = nameof(LogEvents.RequestFailed), Level = LogLevel.Error,
+        Message = "{Method} {Path} ended in an exception")]
     private static partial void Broken(ILogger log, string method, string path, Exception exception);
 }

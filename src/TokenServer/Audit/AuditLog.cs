@@ -87,6 +87,8 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
     /// <summary>What waits to be written: one of the two.</summary>
     internal readonly record struct Line(AuditEntry? Entry, AdministrativeAct? Act);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The audit log cannot be rotated and keeps growing: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.AuditRotationFailed, EventName = nameof(LogEvents.AuditRotationFailed), Level = LogLevel.Error,
+        Message = "The audit log cannot be rotated and keeps growing: {Reason}")]
     private partial void LogNotRotated(string reason);
 }

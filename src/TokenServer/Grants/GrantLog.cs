@@ -24,9 +24,13 @@ internal static partial class GrantLog
         Ended(log, grant.KindName, grant.Id, account, by);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The access token {Id} '{Name}' of {Account} was made", SkipEnabledCheck = true)]
+    [LoggerMessage(
+        EventId = LogEvents.AccessTokenCreated, EventName = nameof(LogEvents.AccessTokenCreated), Level = LogLevel.Information,
+        Message = "The access token {Id} '{Name}' of {Account} was created", SkipEnabledCheck = true)]
     private static partial void Made(ILogger log, string id, string name, string account);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The {Kind} {Id} of {Account} was revoked by {By}", SkipEnabledCheck = true)]
+    [LoggerMessage(
+        EventId = LogEvents.TokenRevoked, EventName = nameof(LogEvents.TokenRevoked), Level = LogLevel.Information,
+        Message = "The {Kind} {Id} of {Account} was revoked by {By}", SkipEnabledCheck = true)]
     private static partial void Ended(ILogger log, string kind, string id, string account, string by);
 }

@@ -70,6 +70,8 @@ internal sealed partial class GrantUsageRecorder(
     /// <inheritdoc/>
     protected override Task RoundAsync(CancellationToken stoppingToken) => SweepAsync();
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "When tokens were last used could not be written down before the end")]
+    [LoggerMessage(
+        EventId = LogEvents.TokenUsageLost, EventName = nameof(LogEvents.TokenUsageLost), Level = LogLevel.Error,
+        Message = "Could not save when tokens were last used before stopping")]
     private static partial void LogLost(ILogger log, Exception e);
 }

@@ -3,12 +3,18 @@ namespace AuthIndex.TokenServer.Identity;
 /// <summary>What the log says about accounts: never a password, never a hash.</summary>
 internal static partial class IdentityLog
 {
-    [LoggerMessage(Level = LogLevel.Debug, Message = "{Path}: {Count} accounts")]
+    [LoggerMessage(
+        EventId = LogEvents.HtpasswdRead, EventName = nameof(LogEvents.HtpasswdRead), Level = LogLevel.Debug,
+        Message = "{Path}: {Count} accounts")]
     public static partial void FileRead(ILogger log, string path, int count);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]
+    [LoggerMessage(
+        EventId = LogEvents.HtpasswdLineInvalid, EventName = nameof(LogEvents.HtpasswdLineInvalid), Level = LogLevel.Warning,
+        Message = "{Problem}")]
     public static partial void BadLine(ILogger log, string problem);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "nobody can sign in by htpasswd: {Failure}")]
+    [LoggerMessage(
+        EventId = LogEvents.HtpasswdUnavailable, EventName = nameof(LogEvents.HtpasswdUnavailable), Level = LogLevel.Error,
+        Message = "Sign-in by htpasswd is unavailable: {Failure}")]
     public static partial void FileLost(ILogger log, string failure);
 }

@@ -64,9 +64,13 @@ internal sealed partial class ReportEndpoint(CatalogWriter catalog, CatalogSweep
         return ErrorAnswer.InvalidRequest(reason);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The catalogue of {Service} was made anew, as of its event {Sequence}")]
+    [LoggerMessage(
+        EventId = LogEvents.CatalogRebuilt, EventName = nameof(LogEvents.CatalogRebuilt), Level = LogLevel.Information,
+        Message = "Rebuilt the catalog of {Service}, up to its event {Sequence}")]
     private static partial void LogResync(ILogger log, string service, long sequence);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A report of {Service} is refused: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.ReportRefused, EventName = nameof(LogEvents.ReportRefused), Level = LogLevel.Error,
+        Message = "Refused a report from {Service}: {Reason}")]
     private static partial void LogRefused(ILogger log, string service, string reason);
 }

@@ -81,9 +81,13 @@ internal sealed partial class IntrospectionEndpoint(
         json.WriteEndObject();
     });
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "A token is not good for {Service}: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.TokenInactive, EventName = nameof(LogEvents.TokenInactive), Level = LogLevel.Debug,
+        Message = "A token is not valid for {Service}: {Reason}")]
     private static partial void LogInactive(ILogger log, string service, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Whether a token's account still exists cannot be told {Service}: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.TokenOwnerUnknown, EventName = nameof(LogEvents.TokenOwnerUnknown), Level = LogLevel.Warning,
+        Message = "Cannot tell {Service} whether the token's account still exists: {Reason}")]
     private static partial void LogUnknown(ILogger log, string service, string reason);
 }

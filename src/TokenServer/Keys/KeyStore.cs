@@ -145,13 +145,19 @@ internal sealed partial class KeyStore
     private static List<KeyFile> InOrder(Dictionary<string, Known> keys) =>
         [.. keys.Values.Select(k => k.File).OrderByDescending(f => Path.GetFileName(f.Path), StringComparer.Ordinal)];
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The signing keys have changed: there are {Count} in {Directory}")]
+    [LoggerMessage(
+        EventId = LogEvents.KeysChanged, EventName = nameof(LogEvents.KeysChanged), Level = LogLevel.Information,
+        Message = "The signing keys have changed: {Count} keys in {Directory}")]
     private partial void LogKeys(int count, string directory);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The signing keys known before stay in force: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.KeysUnusable, EventName = nameof(LogEvents.KeysUnusable), Level = LogLevel.Error,
+        Message = "The signing key folder cannot be used, the previous keys stay in force: {Reason}")]
     private partial void LogProblem(string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The signing keys in {Directory} are sound again")]
+    [LoggerMessage(
+        EventId = LogEvents.KeysValidAgain, EventName = nameof(LogEvents.KeysValidAgain), Level = LogLevel.Information,
+        Message = "The signing keys in {Directory} are valid again")]
     private partial void LogHealed(string directory);
 
     /// <param name="Files">The file's state when it was read; null to read it again.</param>

@@ -149,23 +149,31 @@ internal sealed partial class PolicyStore
         foreach (var problem in problems.Where(p => p.IsWarning).Take(20)) LogWarning(problem.ToString());
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Policy {Revision} is in force: {Rules} rules, {Tests} tests, from {Path}")]
+    [LoggerMessage(
+        EventId = LogEvents.PolicyLoaded, EventName = nameof(LogEvents.PolicyLoaded), Level = LogLevel.Information,
+        Message = "Policy {Revision} is in force: {Rules} rules, {Tests} tests, from {Path}")]
     private partial void LogInForce(string revision, int rules, int tests, string path);
 
-    [LoggerMessage(Level = LogLevel.Information,
+    [LoggerMessage(
+        EventId = LogEvents.ShadowPolicyLoaded, EventName = nameof(LogEvents.ShadowPolicyLoaded), Level = LogLevel.Information,
         Message =
             "Candidate policy {Revision} is compared with the policy in force and decides nothing: {Rules} rules, {Tests} tests, from "
             + "{Path}")]
     private partial void LogCandidate(string revision, int rules, int tests, string path);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Policy: {Problem}")]
+    [LoggerMessage(
+        EventId = LogEvents.PolicyWarning, EventName = nameof(LogEvents.PolicyWarning), Level = LogLevel.Warning,
+        Message = "Policy: {Problem}")]
     private partial void LogWarning(string problem);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The policy files in {Path} are not sound; policy {Revision} stays in use: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.PolicyInvalid, EventName = nameof(LogEvents.PolicyInvalid), Level = LogLevel.Error,
+        Message = "The policy files in {Path} are invalid; policy {Revision} stays in use: {Reason}")]
     private partial void LogRefused(string path, string revision, string reason);
 
     [LoggerMessage(
-        Level = LogLevel.Information, Message = "The policy files in {Path} are sound again: policy {Revision}, which stayed in use")]
+        EventId = LogEvents.PolicyValidAgain, EventName = nameof(LogEvents.PolicyValidAgain), Level = LogLevel.Information,
+        Message = "The policy files in {Path} are valid again: policy {Revision}, which stayed in use")]
     private partial void LogHealed(string path, string revision);
 
     /// <param name="Policy">The policy in force.</param>

@@ -56,6 +56,8 @@ internal sealed partial class PolicyWatcher(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "No notifications of policy edits; looking every {Interval} instead: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.PolicyWatchUnavailable, EventName = nameof(LogEvents.PolicyWatchUnavailable), Level = LogLevel.Warning,
+        Message = "Policy edits cannot be watched ({Reason}); checking every {Interval} instead")]
     private partial void LogPollingOnly(TimeSpan interval, string reason);
 }

@@ -59,6 +59,8 @@ internal sealed partial class HoldKeeper(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Failed sign-ins of {Account} forgotten: unlocked by 'accounts unlock'")]
+    [LoggerMessage(
+        EventId = LogEvents.AccountUnlocked, EventName = nameof(LogEvents.AccountUnlocked), Level = LogLevel.Information,
+        Message = "Failed sign-ins of {Account} forgotten: unlocked by 'accounts unlock'")]
     private static partial void LogReleased(ILogger log, string account);
 }

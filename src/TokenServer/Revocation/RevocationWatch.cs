@@ -114,14 +114,17 @@ internal sealed partial class RevocationWatch(
     private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [LoggerMessage(
-        Level = LogLevel.Information, Message = "The account {Account} is suspended by {By}: \"{Reason}\"", SkipEnabledCheck = true)]
+        EventId = LogEvents.AccountSuspended, EventName = nameof(LogEvents.AccountSuspended), Level = LogLevel.Information,
+        Message = "The account {Account} was suspended by {By}: \"{Reason}\"", SkipEnabledCheck = true)]
     private static partial void LogSuspended(ILogger log, string account, string by, string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The account {Account} may sign in again", SkipEnabledCheck = true)]
+    [LoggerMessage(
+        EventId = LogEvents.AccountResumed, EventName = nameof(LogEvents.AccountResumed), Level = LogLevel.Information,
+        Message = "The account {Account} may sign in again", SkipEnabledCheck = true)]
     private static partial void LogResumed(ILogger log, string account);
 
     [LoggerMessage(
-        Level = LogLevel.Warning,
+        EventId = LogEvents.RevocationAhead, EventName = nameof(LogEvents.RevocationAhead), Level = LogLevel.Warning,
         Message = "The tokens of {Account} are revoked up to a time in the future, so new ones are refused until then. "
         + "Check the clock; then 'accounts suspend' and 'accounts resume' end it")]
     private static partial void LogAhead(ILogger log, string account);

@@ -38,9 +38,9 @@ internal sealed partial class ShadowPolicy(PolicyStore? candidate, TokenMetrics 
     }
 
     [LoggerMessage(
-        Level = LogLevel.Information,
+        EventId = LogEvents.ShadowPolicyDiffers, EventName = nameof(LogEvents.ShadowPolicyDiffers), Level = LogLevel.Information,
         Message =
-            "candidate policy {Revision} differs on decision {Id}: {Account} asked \"{Scope}\" and has \"{Granted}\", would have "
+            "Candidate policy {Revision} differs on decision {Id}: {Account} asked \"{Scope}\" and has \"{Granted}\", would have "
             + "\"{Would}\" (rules: {Rules})", SkipEnabledCheck = true)]
     private static partial void Differs(
         ILogger log, string id, string account, string scope, string granted, string would, string revision, string rules);

@@ -48,30 +48,35 @@ internal static partial class TokenLog
         SignInLimited(log, id, typed, address, reason);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "decision {Id}: a sign-in cannot be checked: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.SignInUnavailable, EventName = nameof(LogEvents.SignInUnavailable), Level = LogLevel.Warning,
+        Message = "Decision {Id}: the sign-in could not be checked: {Reason}")]
     public static partial void Unavailable(ILogger log, string id, string reason);
 
     [LoggerMessage(
-        Level = LogLevel.Debug, Message = "decision {Id}: {Account} for {Service} from {Address}: asked \"{Asked}\", granted \"{Granted}\"",
+        EventId = LogEvents.RequestGranted, EventName = nameof(LogEvents.RequestGranted), Level = LogLevel.Debug,
+        Message = "Decision {Id}: {Account} for {Service} from {Address}: asked \"{Asked}\", granted \"{Granted}\"",
         SkipEnabledCheck = true)]
     private static partial void Granted(
         ILogger log, string id, string account, string service, IPAddress? address, string asked, string granted);
 
     [LoggerMessage(
-        Level = LogLevel.Information,
+        EventId = LogEvents.RequestRefused, EventName = nameof(LogEvents.RequestRefused), Level = LogLevel.Information,
         Message =
-            "decision {Id}: {Account} for {Service} from {Address}: asked \"{Asked}\", granted \"{Granted}\", refused because {Reason}",
+            "Decision {Id}: {Account} for {Service} from {Address}: asked \"{Asked}\", granted \"{Granted}\", refused because {Reason}",
             SkipEnabledCheck = true)]
     private static partial void Refused(
         ILogger log, string id, string account, string service, IPAddress? address, string asked, string granted, string reason);
 
     [LoggerMessage(
-        Level = LogLevel.Warning, Message = "decision {Id}: sign-in of \"{User}\" from {Address} answered 429: {Reason}",
+        EventId = LogEvents.SignInLimited, EventName = nameof(LogEvents.SignInLimited), Level = LogLevel.Warning,
+        Message = "Decision {Id}: sign-in of \"{User}\" from {Address} answered 429: {Reason}",
         SkipEnabledCheck = true)]
     private static partial void SignInLimited(ILogger log, string id, string user, IPAddress? address, string reason);
 
     [LoggerMessage(
-        Level = LogLevel.Information, Message = "decision {Id}: sign-in of \"{User}\" from {Address} failed: {Reason}",
+        EventId = LogEvents.SignInFailed, EventName = nameof(LogEvents.SignInFailed), Level = LogLevel.Information,
+        Message = "Decision {Id}: sign-in of \"{User}\" from {Address} failed: {Reason}",
         SkipEnabledCheck = true)]
     private static partial void SignInFailed(ILogger log, string id, string user, IPAddress? address, string reason);
 }

@@ -32,7 +32,7 @@ public sealed class SuspensionTests
         Assert.Equal(WithoutDecision(await wrong.Content.ReadAsStringAsync(None)), WithoutDecision(refused.Body));
         Assert.Contains(
             "the account is suspended since 2030-01-02 03:04:05Z by root: left the company", server.Log.Text, StringComparison.Ordinal);
-        Assert.Contains("The account alice is suspended by root: \"left the company\"", server.Log.Text, StringComparison.Ordinal);
+        Assert.Contains("The account alice was suspended by root: \"left the company\"", server.Log.Text, StringComparison.Ordinal);
         await Eventually.TrueAsync(
             () => File.Exists(server.Options.AuditPath)
             && File.ReadAllText(server.Options.AuditPath).Contains("suspended since", StringComparison.Ordinal), TimeSpan.FromSeconds(30),

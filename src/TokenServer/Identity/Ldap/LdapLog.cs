@@ -5,37 +5,48 @@ namespace AuthIndex.TokenServer.Identity.Ldap;
 /// <summary>What the log says about directories: never a password.</summary>
 internal static partial class LdapLog
 {
-    [LoggerMessage(Level = LogLevel.Error, Message = "directory {Directory}: {Reason}; the server is left alone for a while")]
+    [LoggerMessage(
+        EventId = LogEvents.DirectoryServerDown, EventName = nameof(LogEvents.DirectoryServerDown), Level = LogLevel.Error,
+        Message = "Directory {Directory}: {Reason}; server marked down, will retry")]
     public static partial void ServerLost(ILogger log, string directory, string reason);
 
     [LoggerMessage(
+        EventId = LogEvents.DirectoryServiceAccountRefused, EventName = nameof(LogEvents.DirectoryServiceAccountRefused),
         Level = LogLevel.Error,
         Message =
-            "directory {Directory}: {Reason}; the same password is tried again after minutes, another one as soon as it is in the file")]
+            "Directory {Directory}: {Reason}; retrying the same password in a few minutes, or a new one as soon as the file has it")]
     public static partial void ServiceAccountRefused(ILogger log, string directory, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "directory {Directory}: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.DirectorySearchRefused, EventName = nameof(LogEvents.DirectorySearchRefused), Level = LogLevel.Error,
+        Message = "Directory {Directory}: {Reason}")]
     public static partial void SearchRefused(ILogger log, string directory, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "directory {Directory}: {Server} answers again")]
+    [LoggerMessage(
+        EventId = LogEvents.DirectoryServerUp, EventName = nameof(LogEvents.DirectoryServerUp), Level = LogLevel.Warning,
+        Message = "Directory {Directory}: {Server} answers again")]
     public static partial void ServerBack(ILogger log, string directory, DirectoryServer server);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "directory {Directory}: looking whether {Server} answers again failed")]
+    [LoggerMessage(
+        EventId = LogEvents.DirectoryProbeFailed, EventName = nameof(LogEvents.DirectoryProbeFailed), Level = LogLevel.Error,
+        Message = "Directory {Directory}: could not probe {Server}")]
     public static partial void ProbeFailed(ILogger log, string directory, DirectoryServer server, Exception e);
 
     [LoggerMessage(
-        Level = LogLevel.Warning,
+        EventId = LogEvents.DirectoryLockoutShield, EventName = nameof(LogEvents.DirectoryLockoutShield), Level = LogLevel.Warning,
         Message =
-            "directory {Directory}: {Count} wrong passwords for {Account}; no further one is passed on for {Pause}, those that were right "
+            "Directory {Directory}: {Count} wrong passwords for {Account}; no further one is passed on for {Pause}, those that were right "
             + "lately still work")]
     public static partial void ShieldUp(ILogger log, string directory, string account, int count, TimeSpan pause);
 
     [LoggerMessage(
-        Level = LogLevel.Error,
+        EventId = LogEvents.DirectoryOutageGrace, EventName = nameof(LogEvents.DirectoryOutageGrace), Level = LogLevel.Error,
         Message =
             "OUTAGE: directory {Directory} does not answer; {Account} was let in {Ago} ago and may pull, but neither push nor delete")]
     public static partial void Grace(ILogger log, string directory, string account, TimeSpan ago);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "directory {Directory}: {Account}: {Problem}")]
+    [LoggerMessage(
+        EventId = LogEvents.DirectoryEntryUnusual, EventName = nameof(LogEvents.DirectoryEntryUnusual), Level = LogLevel.Warning,
+        Message = "Directory {Directory}: {Account}: {Problem}")]
     public static partial void Odd(ILogger log, string directory, string account, string problem);
 }

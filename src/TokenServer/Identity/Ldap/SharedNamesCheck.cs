@@ -37,9 +37,13 @@ internal sealed partial class SharedNamesCheck(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]
+    [LoggerMessage(
+        EventId = LogEvents.SharedAccountName, EventName = nameof(LogEvents.SharedAccountName), Level = LogLevel.Warning,
+        Message = "{Problem}")]
     private static partial void LogShared(ILogger log, string problem);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Cannot tell whether htpasswd and the directories have accounts of the same names")]
+    [LoggerMessage(
+        EventId = LogEvents.SharedNamesCheckFailed, EventName = nameof(LogEvents.SharedNamesCheckFailed), Level = LogLevel.Warning,
+        Message = "Cannot tell whether htpasswd and the directories have accounts of the same names")]
     private static partial void LogFailed(ILogger log, Exception e);
 }
