@@ -107,7 +107,7 @@ public sealed class ImportCommandTests
     public async Task Link_and_copy_exclude_each_other()
     {
         var done = await RegistryProcess.RunAsync(null, "import", "distribution", "/nowhere", "--link", "--copy");
-        Assert.Equal(1, done.Status);
+        Assert.Equal(2, done.Status);
         Assert.Contains("mutually exclusive", done.Error + done.Output, StringComparison.Ordinal);
     }
 }

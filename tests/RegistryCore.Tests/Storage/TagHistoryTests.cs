@@ -34,7 +34,8 @@ public sealed class TagHistoryTests
         Assert.Equal(0, (await RunAsync("rollback", Repository, "latest")).Status);
         await second.AssertPullableAsync(http, Repository, "latest");
         await TestImage.StatusAsync(http, HttpMethod.Delete, $"/v2/{Repository}/manifests/{first.Digest}");
-        Assert.Contains("is gone", (await RunAsync("rollback", Repository, "latest", first.Digest)).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "has been deleted", (await RunAsync("rollback", Repository, "latest", first.Digest)).Error, StringComparison.Ordinal);
 
         using var history = JsonDocument.Parse((await RunAsync("history", Repository, "latest", "--json")).Output);
         string?[] expected = [second.Digest, null, second.Digest, first.Digest, second.Digest, first.Digest];
