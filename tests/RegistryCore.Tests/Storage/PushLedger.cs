@@ -97,6 +97,7 @@ internal sealed class PushLedger(string repository, string sibling, int seed)
     {
         var digest = Remember(bytes);
         if (random.Next(3) == 0 && await HasAsync(http, digest)) return digest;
+        if (blobs.Count > 0 && random.Next(8) == 0) await HasAsync(http, blobs.First()); // what is there is touched, as by other clients
         switch (random.Next(4))
         {
             case 0:

@@ -87,7 +87,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
                 new JsonObject { ["kty"] = "RSA", ["kid"] = "bad", ["n"] = zero, ["e"] = "AA" }, issuer.Jwk) }.ToJsonString();
         Assert.True(await host.RefreshKeysAsync());
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
-        Assert.Contains("the signing key bad (its modulus has 0 bits", host.Log.Text, StringComparison.Ordinal);
+        Assert.Contains("The signing key bad (its modulus has 0 bits", host.Log.Text, StringComparison.Ordinal);
         await host.RestartAsync();
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
         Assert.True(await host.RefreshKeysAsync());
