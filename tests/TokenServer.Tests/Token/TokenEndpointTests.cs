@@ -105,7 +105,7 @@ public sealed class TokenEndpointTests
         await using var host = await TokenServerHost.StartAsync();
         using var answer = await host.GetAsync("/token?service=registry&scope=repository:public/a:pull");
         Assert.StartsWith(
-            "Debug ", Assert.Single(host.Log.Lines, l => l.Contains("decision", StringComparison.Ordinal)), StringComparison.Ordinal);
+            "Debug ", Assert.Single(host.Log.Lines, l => l.Contains("Decision ", StringComparison.Ordinal)), StringComparison.Ordinal);
     }
 
     [Theory]
