@@ -4,7 +4,7 @@ namespace AuthIndex.Hosting.Files;
 /// What files hold, followed for as long as a server runs: asked at every use, it costs a stat of each file, and they are read
 /// again only when the stats say so, whether they were written, renamed or reached by another link. Safe for several threads.
 /// </summary>
-/// <typeparam name="T">What is known of the files: their content, or the last good one and why there is no newer.</typeparam>
+/// <typeparam name="T">What is known of the files: their content, or the last good one and why a newer one could not be read.</typeparam>
 public sealed class FollowedFiles<T>
     where T : class
 {

@@ -28,7 +28,7 @@ internal static class RestoreCommand
                 + $"or damaged in it";
             await Console.Out.WriteLineAsync(
                 arguments.GetValue(json)
-                ? JsonSerializer.Serialize(report, StorageCommands.Indented)
+                ? JsonSerializer.Serialize(report, ReadableJson.Options)
                 : string.Join("\n  ", report.Damaged.Prepend(text)));
             return report.Damaged.Count == 0 ? 0 : 1;
         });

@@ -11,11 +11,6 @@ namespace AuthIndex.RegistryCore.Commands;
 /// </summary>
 internal static class StorageCommands
 {
-    /// <summary>How commands write JSON: for people too, and never part of an HTML page.</summary>
-    internal static readonly JsonSerializerOptions Indented = new(
-        JsonSerializerDefaults.Web) { WriteIndented = true,
-            Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     public static IEnumerable<Command> All(CommandLine shared) =>
         [Gc(shared), Scrub(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared), Import(shared)];
 
@@ -113,7 +108,7 @@ internal static class StorageCommands
         {
             var report = await ControlClient.RunAsync(
                 shared.Bind<RegistryOptions>(arguments, "registry"), task(arguments), cancellationToken);
-            await Console.Out.WriteLineAsync(arguments.GetValue(json) ? JsonSerializer.Serialize(report.Result, Indented) : report.Text);
+            await Console.Out.WriteLineAsync(arguments.GetValue(json) ? JsonSerializer.Serialize(report.Result, ReadableJson.Options) : report.Text);
             return report.Succeeded ? 0 : 1;
         });
         return command;

@@ -188,7 +188,7 @@ internal sealed class DistributionStorage
     }
 
     /// <summary>
-    /// What a link file says, which is a digest and nothing else: whatever else stands there is never shown, nor used in a path.
+    /// What a link file says, which is a digest and nothing else: anything else in it is never shown, nor used in a path.
     /// </summary>
     private Digest ReadLink(string path)
     {

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
@@ -36,9 +35,11 @@ internal static class BackupFolder
     private const string StatePrefix = "state-";
     private const UnixFileMode Permissions = (UnixFileMode)0x1ff; // never setuid and its like: no file of the state is a program
 
-    private static readonly JsonSerializerOptions Json = new(
-        JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-            RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private static readonly JsonSerializerOptions Json = new(ReadableJson.Options)
+    {
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+    };
 
     /// <summary>Whether the folder is that of a backup, finished or not.</summary>
     public static bool Is(string root) => File.Exists(Marker(root));

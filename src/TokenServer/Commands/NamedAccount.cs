@@ -112,7 +112,7 @@ internal static class NamedAccount
             null => account,
             SignInOutcome.Unavailable { Reason: var reason } => throw new OperatorException(reason),
             SignInOutcome.Refused { Reason: var reason } =>
-                throw new OperatorException($"{reason}; to mean the account that comes first, write its name as it stands there"),
+                throw new OperatorException($"{reason}; to mean the account that comes first, write its name exactly as it is there"),
             var other => throw new InvalidOperationException($"{other} is not an answer to whether a name is taken."),
         };
 

@@ -40,7 +40,7 @@ internal sealed class CatalogWriter(StateDatabase database)
         if (id != copy.EventId)
         {
             return new ReportOutcome.OutOfStep(
-                $"event {copy.Sequence} is another in the catalogue: the registry was restored or made anew");
+                $"event {copy.Sequence} is a different one in the catalog: the registry was restored or recreated");
         }
 
         foreach (var change in report.Events.Skip((int)(copy.Sequence - report.After.Sequence))) Apply(db, copy.Id, change, service);

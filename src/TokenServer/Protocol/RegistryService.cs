@@ -46,7 +46,7 @@ internal sealed class RegistryService
     {
         if (options.EffectiveServices.GroupBy(s => s.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
         {
-            throw new OperatorException($"tokenServer.services: the name '{twice.Key}' stands there {twice.Count()} times");
+            throw new OperatorException($"tokenServer.services: the name '{twice.Key}' is used {twice.Count()} times");
         }
 
         foreach (var service in options.EffectiveServices) ServerHost.DemandBase(service.Url, $"tokenServer.services, {service.Name}: url");

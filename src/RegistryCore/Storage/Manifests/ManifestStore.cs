@@ -34,7 +34,7 @@ internal sealed class ManifestStore(
     /// <param name="repository">Where.</param>
     /// <param name="manifest">What.</param>
     /// <param name="tags">The tags to move; none for a push by digest alone.</param>
-    /// <param name="precondition">Judged against each tag, or against the digest when there is no tag.</param>
+    /// <param name="precondition">Checked against each tag, or against the digest if there are no tags.</param>
     /// <param name="account">Who pushes.</param>
     public async Task<PutOutcome> PutAsync(
         RepositoryName repository, NewManifest manifest, IReadOnlyList<string> tags, Precondition precondition, string account)

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.Text.Encodings.Web;
 using System.Text.Json;
+using AuthIndex.Hosting;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
 
@@ -9,9 +9,6 @@ namespace AuthIndex.TokenServer.Commands.Policies;
 /// <summary>The verbs of <c>policy</c>: what an administrator asks of policy files before and after an edit.</summary>
 internal static class PolicyCommand
 {
-    private static readonly JsonSerializerOptions JsonStyle = new(
-        JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>Makes the command with all its verbs.</summary>
     /// <param name="directory">The directory of the policy files that the configuration names.</param>
     /// <param name="auditLog">The audit log that the configuration names.</param>
@@ -47,5 +44,5 @@ internal static class PolicyCommand
 
     /// <summary>Writes an answer as JSON.</summary>
     public static void WriteJson(ParseResult command, object answer) =>
-        command.InvocationConfiguration.Output.WriteLine(JsonSerializer.Serialize(answer, JsonStyle));
+        command.InvocationConfiguration.Output.WriteLine(JsonSerializer.Serialize(answer, ReadableJson.Options));
 }

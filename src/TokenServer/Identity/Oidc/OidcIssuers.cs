@@ -68,8 +68,8 @@ internal sealed class OidcIssuers : BackgroundLoop
     private static string? Problem(OidcIssuerOptions issuer, IReadOnlyList<OidcIssuerOptions> all)
     {
         if (Subject.IsReserved(issuer.Name!)) return "the name has another meaning in policies; take another";
-        if (all.Count(i => i.Name == issuer.Name) > 1) return "the name stands there more than once";
-        if (all.Count(i => i.Issuer == issuer.Issuer) > 1) return $"the issuer {issuer.Issuer} stands there more than once";
+        if (all.Count(i => i.Name == issuer.Name) > 1) return "the name is used more than once";
+        if (all.Count(i => i.Issuer == issuer.Issuer) > 1) return $"the issuer {issuer.Issuer} is listed more than once";
         if (issuer.KeysFile is null) return null;
         return issuer.KeysUrl is not null || issuer.CaFile is not null || issuer.BearerTokenFile is not null
             ? "with keysFile nobody is asked: leave keysUrl, caFile and bearerTokenFile out"

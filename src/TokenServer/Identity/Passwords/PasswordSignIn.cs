@@ -66,7 +66,7 @@ internal sealed class PasswordSignIn(IdentityChain sources, PasswordCache cache,
         var known = cache.Find(shown.Key, shown.SourcesVersion);
         if (known is SignInOutcome.SignedIn) return known;
 
-        // It was right before a source changed: that costs one look more, and is no guess.
+        // It was right before a source changed: checking it again costs one more lookup and is not a guess.
         if (known is null && cache.WasRight(shown.Key)) return await CheckOnceAsync(shown, attempt, takesTry: false, cancellationToken);
         if (known is null) attempt.Missed();
         return null;

@@ -5,7 +5,7 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 
 /// <summary>
 /// One thread's way to a directory: the first server in order that works, through connections kept open. A server that fails
-/// is passed over for the next, which then serves the whole sign-in; a connection that was cut while it lay idle is opened anew first.
+/// is passed over for the next, which then serves the whole sign-in; a connection that was cut while idle is reopened first.
 /// </summary>
 internal sealed class DirectorySession(
     DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time, ILogger log) : IDisposable
