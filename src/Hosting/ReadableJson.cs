@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace AuthIndex.Hosting;
 
-/// <summary>How commands and files write JSON that people read too: indented, and not escaped for HTML, which it is never part of.</summary>
+/// <summary>How commands and files write JSON that people read too: indented, and not escaped, since it is never part of HTML.</summary>
 public static class ReadableJson
 {
     /// <summary>The options of the serializer.</summary>

@@ -108,7 +108,8 @@ internal static class StorageCommands
         {
             var report = await ControlClient.RunAsync(
                 shared.Bind<RegistryOptions>(arguments, "registry"), task(arguments), cancellationToken);
-            await Console.Out.WriteLineAsync(arguments.GetValue(json) ? JsonSerializer.Serialize(report.Result, ReadableJson.Options) : report.Text);
+            var output = arguments.GetValue(json) ? JsonSerializer.Serialize(report.Result, ReadableJson.Options) : report.Text;
+            await Console.Out.WriteLineAsync(output);
             return report.Succeeded ? 0 : 1;
         });
         return command;
