@@ -1,5 +1,7 @@
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Ldap.Native;
 
 namespace AuthIndex.Acceptance;
 
@@ -68,6 +70,19 @@ public sealed class Directory389SignInTests(RealDirectories directories)
         Assert.Contains(
             "was deleted", first.Mismatch(Assert.IsType<SignInOutcome.SignedIn>(await signIn.FindAsync("again")).Origin!),
             StringComparison.Ordinal);
+    }
+
+    /// <summary>389 counts an answered search as pending for a moment, in which it refuses StartTLS.</summary>
+    [Fact]
+    public async Task Every_one_of_many_connections_begins_TLS()
+    {
+        var options = await directories.Directory389OptionsAsync();
+        var server = DirectorySettings.Read([options])[0].Servers[0];
+        var connector = new ProtocolsConnector(options.CaFile);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() =>
+        {
+            for (var i = 0; i < 50; i++) connector.Connect(server, TimeSpan.FromSeconds(30)).Dispose();
+        })));
     }
 
     [Fact]

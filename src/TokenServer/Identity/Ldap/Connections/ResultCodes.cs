@@ -4,6 +4,7 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 internal static class ResultCodes
 {
     public const int Success = 0;
+    public const int OperationsError = 1;
     public const int TimeLimitExceeded = 3;
     public const int SizeLimitExceeded = 4;
     public const int StrongerAuthRequired = 8;
@@ -22,6 +23,7 @@ internal static class ResultCodes
     /// <summary>A code in words, as RFC 4511 names it, with its number.</summary>
     public static string Name(int code) => code switch
     {
+        OperationsError => "operations error (result 1)",
         TimeLimitExceeded => "time limit exceeded (result 3)",
         SizeLimitExceeded => "size limit exceeded (result 4)",
         StrongerAuthRequired => "stronger authentication required (result 8)",
