@@ -72,7 +72,7 @@ public sealed class Directory389SignInTests(RealDirectories directories)
             StringComparison.Ordinal);
     }
 
-    /// <summary>389 counts an answered search as pending for a moment, in which it refuses StartTLS.</summary>
+    /// <summary>389 counts an answered request as pending for a moment, in which it refuses StartTLS.</summary>
     [Fact]
     public async Task Every_one_of_many_connections_begins_TLS()
     {

@@ -2,6 +2,7 @@ using System.DirectoryServices.Protocols;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using AuthIndex.Hosting;
+using AuthIndex.TokenServer.Identity.Ldap.Connections;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Native;
 
@@ -16,6 +17,7 @@ internal static unsafe partial class LibLdap
     private const int OptResultCode = 0x0031;
     private const int OptDiagnosticMessage = 0x0032;
     private const int OptNetworkTimeout = 0x5005;
+    private const int OptUri = 0x5006;
     private const int OptTlsCaFile = 0x6002;
     private const int OptTlsCaDirectory = 0x6003;
     private const int OptTlsRequireCertificate = 0x6006;
@@ -45,6 +47,22 @@ internal static unsafe partial class LibLdap
 
     /// <summary>The handle of a connection; it is the connection's, which closes it.</summary>
     public static SafeHandle HandleOf(LdapConnection connection) => (SafeHandle)Handle.GetValue(connection)!;
+
+    /// <summary>
+    /// Says where to connect before the first request, which System.DirectoryServices.Protocols does itself for every request but StartTLS.
+    /// </summary>
+    public static void Address(SafeHandle handle, DirectoryServer server)
+    {
+        var uri = Marshal.StringToCoTaskMemUTF8(server.ToString());
+        try
+        {
+            Set(handle, OptUri, (void*)uri);
+        }
+        finally
+        {
+            Marshal.FreeCoTaskMem(uri);
+        }
+    }
 
     /// <summary>Bounds the time in which a connection must be made.</summary>
     public static void BoundConnecting(SafeHandle handle, TimeSpan within)

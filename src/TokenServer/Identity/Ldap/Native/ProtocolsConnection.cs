@@ -11,9 +11,6 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
 {
     private const int PageSize = 500;
 
-    // How long StartTLS may be refused; the watchdog keeps the whole time for connecting.
-    private static readonly TimeSpan StartTlsWithin = TimeSpan.FromSeconds(1);
-
     // What the library says where it knows nothing.
     private const string UnknownError = "(unknown error code)";
 
@@ -31,13 +28,20 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
     }
 
     /// <summary>
-    /// Connects and begins TLS. An anonymous look at the root entry opens the connection: StartTLS fails on one that is not open yet.
+    /// Connects, begins TLS and looks at the root entry. StartTLS is the first request on its connection: a server refuses it while an
+    /// operation is pending (RFC 4511 section 4.14.1), and 389 Directory Server counts one as pending beyond its answer.
     /// </summary>
     public void Begin(TimeSpan within)
     {
         LibLdap.BoundConnecting(handle, within);
         Call("connect", within, () =>
         {
+            if (server.Security == ServerSecurity.StartTls)
+            {
+                LibLdap.Address(handle, server);
+                connection.SessionOptions.StartTransportLayerSecurity(null);
+            }
+
             try
             {
                 kind = RootEntry.KindOf((SearchResponse)connection.SendRequest(RootEntry.Question));
@@ -47,31 +51,8 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
                 // A server may keep even this from strangers; what counts is that it has answered.
             }
 
-            if (server.Security == ServerSecurity.StartTls) BeginTls();
             return true;
         });
-    }
-
-    /// <summary>
-    /// Sends StartTLS. A server refuses it while an operation is pending (RFC 4511 section 4.14.1), and 389 Directory Server counts the
-    /// search before it as pending for some milliseconds after its answer: then it is sent again, on the same connection.
-    /// </summary>
-    private void BeginTls()
-    {
-        if (!SpinWait.SpinUntil(TryBeginTls, StartTlsWithin)) connection.SessionOptions.StartTransportLayerSecurity(null);
-    }
-
-    private bool TryBeginTls()
-    {
-        try
-        {
-            connection.SessionOptions.StartTransportLayerSecurity(null);
-            return true;
-        }
-        catch (TlsOperationException) when (LibLdap.ResultCode(handle) == ResultCodes.OperationsError)
-        {
-            return false;
-        }
     }
 
     /// <inheritdoc/>
