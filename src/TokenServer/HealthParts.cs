@@ -9,8 +9,6 @@ using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.State;
-using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.TokenServer;
 
@@ -29,7 +27,7 @@ internal static class HealthParts
                 s.GetRequiredService<KeyStore>(), s.GetRequiredService<IReadOnlyList<RegistryService>>()[0].Algorithm,
                 s.GetRequiredService<TimeProvider>().GetUtcNow()));
         services.AddHealthPart(s => Htpasswd(s.GetRequiredService<HtpasswdFile>()));
-        services.AddHealthPart(s => Database(s.GetRequiredService<StateDatabase>()));
+        services.AddHealthPart(s => s.GetRequiredService<IState>().CheckHealth());
         services.AddHealthPart(s => Space(s.GetRequiredService<DataDirectory>(), s.GetRequiredService<SpaceReserve>()));
         services.AddHealthParts(s => s.GetRequiredService<LdapSources>().All.Select(Directory));
         services.AddHealthParts(s => s.GetRequiredService<OidcIssuers>().All.Select(Issuer));
@@ -60,29 +58,6 @@ internal static class HealthParts
     private static HealthPart Htpasswd(HtpasswdFile accounts) => accounts.Current.Content is null
         ? new HealthPart("htpasswd", HealthStatus.Failed, "the file of accounts cannot be read")
         : new HealthPart("htpasswd", HealthStatus.Ok);
-
-    /// <summary>Tokens are issued without it; nothing is gained by sending clients elsewhere.</summary>
-    private static HealthPart Database(StateDatabase database)
-    {
-        if (database.Damage is { } damage)
-        {
-            return new HealthPart(
-                "database", HealthStatus.Degraded,
-                $"{damage}; what could not be read is away: the catalogue, or refresh and access tokens");
-        }
-
-        try
-        {
-            database.Read(db => db.ExecuteScalar<long>("SELECT count(*) FROM sqlite_master"));
-            return new HealthPart("database", HealthStatus.Ok);
-        }
-        catch (SqliteException e)
-        {
-            return new HealthPart(
-                "database", HealthStatus.Degraded,
-                $"it cannot be read (SQLite error {e.SqliteErrorCode}); the catalogue is away, and so are refresh and access tokens");
-        }
-    }
 
     /// <summary>The keys known before serve on for a while; without any, everybody else is served.</summary>
     private static HealthPart Issuer(OidcIssuer issuer) =>

@@ -20,7 +20,6 @@ public sealed partial class ArchitectureTests
         ["TokenServer"] = new()
         {
             ["Protocol"] = [],
-            ["State"] = [],
             ["Metrics"] = [],
             ["Audit"] = ["Metrics"],
             ["Names"] = [],
@@ -30,15 +29,17 @@ public sealed partial class ArchitectureTests
             ["Identity"] = ["Protocol", "Metrics", "Names", "Policies"],
             ["Keys"] = ["Protocol"],
             ["Backup"] = ["Keys"], // only where they lie
-            ["Revocation"] = ["Protocol", "State", "Identity"],
-            ["Grants"] = ["Protocol", "State", "Policies", "Identity", "Revocation"],
+            ["Revocation"] = ["Protocol", "Identity"],
+            ["Grants"] = ["Protocol", "Policies", "Identity", "Revocation"],
             ["Authentication"] = ["Protocol", "Policies", "Identity", "Grants"],
             ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Grants", "Authentication", "Revocation"],
             ["Access"] = ["Protocol", "Policies", "Identity", "Grants", "Authentication", "Token"],
             ["Account"] = ["Protocol", "Audit", "Identity", "Token", "Grants", "Authentication", "Access"],
             ["Introspection"] = ["Protocol", "Identity", "Authentication", "Token"],
             ["Metadata"] = ["Protocol", "Keys", "Account", "Token", "Introspection"], // only where they are found
-            ["Index"] = ["Protocol", "State", "Policies", "Identity", "Grants", "Authentication", "Token", "Access"],
+            ["Index"] = ["Protocol", "Policies", "Identity", "Grants", "Authentication", "Token", "Access"],
+            // the stores, which those folders describe
+            ["State"] = ["Protocol", "Identity", "Revocation", "Grants", "Index"],
             ["Commands"] = [
                 "Protocol", "State", "Metrics", "Audit", "Names", "Policies", "Identity", "Keys", "Backup", "Revocation", "Grants",
                     "Authentication", "Token", "Account", "Index"],

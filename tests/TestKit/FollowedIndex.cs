@@ -6,6 +6,7 @@ using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.State.Sqlite;
 
 namespace AuthIndex.TestKit;
 
@@ -90,7 +91,7 @@ internal sealed class FollowedIndex : IAsyncDisposable
     public async Task SuspendAsync(string account = "alice")
     {
         await using var database = new StateDatabase(Index.Options.DatabaseFile);
-        if (await new Suspensions(database).SuspendAsync(account, "root", "left", Clock.GetUtcNow()) is Suspension existing)
+        if (await new SqliteSuspensionStore(database).SuspendAsync(account, "root", "left", Clock.GetUtcNow()) is Suspension existing)
         {
             throw new InvalidOperationException($"{existing} already");
         }
@@ -100,14 +101,14 @@ internal sealed class FollowedIndex : IAsyncDisposable
     public async Task ResumeAsync(string account = "alice")
     {
         await using var database = new StateDatabase(Index.Options.DatabaseFile);
-        if (await new Suspensions(database).ResumeAsync(account, Clock.GetUtcNow()) == Resumption.NotSuspended)
+        if (await new SqliteSuspensionStore(database).ResumeAsync(account, Clock.GetUtcNow()) == Resumption.NotSuspended)
         {
             throw new InvalidOperationException("not suspended");
         }
     }
 
     /// <summary>How long a revocation is kept.</summary>
-    public static TimeSpan KeptFor => Revocations.LongestLife;
+    public static TimeSpan KeptFor => IRevocationStore.LongestLife;
 
     /// <summary>How many revocations lie in the index's database.</summary>
     public long RevocationCount => Index.Service<StateDatabase>().Read(db =>
@@ -158,7 +159,7 @@ internal sealed class FollowedIndex : IAsyncDisposable
         var now = Clock.GetUtcNow();
         await Index.Service<StateDatabase>().WriteAsync(db =>
         {
-            Revocations.AddInTransaction(db, kind, value, now, issuedBefore);
+            SqliteEndings.Revoke(db, kind, value, now, issuedBefore);
             return 0;
         });
         Index.Service<RevocationWatch>().Wake();

@@ -3,8 +3,8 @@ using System.Text.Json;
 using AuthIndex.Hosting.Files;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Policies;
-using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.State.Sqlite;
 
 namespace AuthIndex.TokenServer.Tests;
 
@@ -57,7 +57,7 @@ public sealed class HealthEndpointTests
         await host.RestartAsync(() => volume.Clear("more"));
         await using (var database = new StateDatabase(host.Options.DatabaseFile))
         {
-            Assert.Null(await new Suspensions(database).SuspendAsync("alice", "root", "", host.Clock.GetUtcNow()));
+            Assert.Null(await new SqliteSuspensionStore(database).SuspendAsync("alice", "root", "", host.Clock.GetUtcNow()));
         }
 
         await Eventually.TrueAsync(

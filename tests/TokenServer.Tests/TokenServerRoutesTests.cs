@@ -145,7 +145,7 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
         await using var own = await TokenServerHost.StartAsync();
         var token = await TokenAsync(own);
         var access = (await own.MakeAsync(new { name = "x" }))["token"]!.ToString();
-        Assert.Null(await own.Service<Suspensions>().SuspendAsync("alice", "admin", "", own.Clock.GetUtcNow()));
+        Assert.Null(await own.Service<ISuspensionStore>().SuspendAsync("alice", "admin", "", own.Clock.GetUtcNow()));
         own.Service<RevocationWatch>().Wake();
         await Eventually.TrueAsync(
             () => own.Service<SuspendedAccounts>().Count == 1, TimeSpan.FromSeconds(30), () => "the suspension was not noticed");

@@ -62,7 +62,7 @@ internal sealed class AccessCheck(
         // No two services share an audience.
         foreach (var service in services)
         {
-            if (!tokens.TryRead(token, service.Audience, now, out var own, out _)) continue;
+            if (await tokens.ReadAsync(token, service.Audience, now) is not ({ } own, _)) continue;
             var result = own.Account.Length == 0
                 ? SignInResult.Anonymous
                 : await authenticator.FindHolderAsync(own.Account, own.Grant, own.SignIn, now, request.Aborted);

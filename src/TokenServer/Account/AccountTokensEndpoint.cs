@@ -14,7 +14,7 @@ namespace AuthIndex.TokenServer.Account;
 /// outlives it or can do more.
 /// </summary>
 internal sealed class AccountTokensEndpoint(
-    GrantStore store,
+    IGrantStore store,
     GrantFactory factory,
     RememberedGrants remembered,
     GrantUsageRecorder recorder,
@@ -42,7 +42,8 @@ internal sealed class AccountTokensEndpoint(
         await recorder.WriteAsync();
         var now = time.GetUtcNow();
         var narrow = caller.Grant is { Narrowing.IsNone: false } grant ? grant.Id : null;
-        var grants = store.List(caller.Who.Account).Where(g => now < limits.EndOf(g) && (narrow is null || g.Id == narrow)).ToList();
+        var all = await store.ListAsync(caller.Who.Account);
+        var grants = all.Where(g => now < limits.EndOf(g) && (narrow is null || g.Id == narrow)).ToList();
         return JsonAnswer.Ok(JsonBytes.Write((grants, limits), static (json, list) =>
         {
             json.WriteStartObject();
@@ -100,7 +101,7 @@ internal sealed class AccountTokensEndpoint(
     {
         if (caller.Grant is not null) return PasswordOnly;
         if (await store.EndAsync(request.Argument, caller.Who.Account) is not { } ended) return ErrorAnswer.TokenUnknown;
-        remembered.Look();
+        await remembered.LookAsync();
         GrantLog.Ended(log, ended, "its owner");
         acts.Revoked(ended, caller.Who.Account, caller.Address);
         return new JsonAnswer(StatusCodes.Status204NoContent, null);

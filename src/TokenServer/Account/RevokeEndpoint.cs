@@ -9,7 +9,7 @@ namespace AuthIndex.TokenServer.Account;
 /// POST /revoke (RFC 7009): whoever holds a refresh token or access token may end it. An unknown one is answered as one that was
 /// ended, so that nobody finds out which there are; clients have no credentials of their own here.
 /// </summary>
-internal sealed class RevokeEndpoint(GrantStore store, RememberedGrants remembered, GrantActs acts, ILogger<RevokeEndpoint> log)
+internal sealed class RevokeEndpoint(IGrantStore store, RememberedGrants remembered, GrantActs acts, ILogger<RevokeEndpoint> log)
 {
     /// <summary>Where tokens are revoked.</summary>
     public const string Path = "/revoke";
@@ -26,7 +26,7 @@ internal sealed class RevokeEndpoint(GrantStore store, RememberedGrants remember
         if (!TryRead(form, out var token, out var problem)) return problem;
         if (TokenSecret.Parse(token) is { } secret && await store.EndAsync(secret.Hash) is { } ended)
         {
-            remembered.Look();
+            await remembered.LookAsync();
             GrantLog.Ended(log, ended, "its holder");
             acts.Revoked(ended, "holder", request.Address);
         }

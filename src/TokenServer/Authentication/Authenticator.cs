@@ -19,7 +19,7 @@ internal sealed class Authenticator(
     AccountFinder accounts,
     SuspendedAccounts suspended,
     SignInLimits limits,
-    GrantStore grants,
+    IGrantStore grants,
     GrantLimits lifetimes,
     GrantUsageRecorder recorder,
     TimeProvider time)
@@ -74,7 +74,7 @@ internal sealed class Authenticator(
             return new SignInResult(owner, null);
         }
 
-        return grants.FindById(grant) is { } found && found.Account == account && now < lifetimes.EndOf(found)
+        return await grants.FindByIdAsync(grant) is { } found && found.Account == account && now < lifetimes.EndOf(found)
             ? new SignInResult(GrantConditions.Owner(found, await LookUpAsync(found.Account, cancellationToken), now), found)
             : new SignInResult(GrantEnded, null);
     }
@@ -94,7 +94,7 @@ internal sealed class Authenticator(
             return new SignInResult(Unknown(Refused("the token is not whole: its checksum is wrong"), token, context), null);
         }
 
-        if (remembered.Find(secret) is not { } grant)
+        if (await remembered.FindAsync(secret) is not { } grant)
         {
             return new SignInResult(Unknown(Refused("the token is not known: it was revoked, or expired"), token, context), null);
         }

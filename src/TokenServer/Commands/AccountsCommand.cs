@@ -5,7 +5,7 @@ using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Revocation;
-using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.State.Sqlite;
 
 namespace AuthIndex.TokenServer.Commands;
 
@@ -26,7 +26,7 @@ internal static class AccountsCommand
     {
         Suspend(line, time),
         Resume(line, time),
-        List(line),
+        List(line, time),
         Unlock(line, time),
     };
 
@@ -51,9 +51,9 @@ internal static class AccountsCommand
                 throw new OperatorException($"--reason: at most {MaxReasonLength} characters, on one line");
             }
 
-            await using var database = Open(options);
+            await using var state = Open(options, time);
             var account = parsed.GetValue(force) ? typed : await NamedAccount.ResolveAsync(options, typed, time, cancellationToken);
-            var existing = await new Suspensions(database).SuspendAsync(account, WhoAmI(), why, time.GetUtcNow());
+            var existing = await state.Suspensions.SuspendAsync(account, WhoAmI(), why, time.GetUtcNow());
             if (existing is not null) throw new OperatorException($"the account is suspended already: {Describe(existing)}");
             return Done($"suspended {account}; registries refuse its tokens from the next moment on");
         });
@@ -67,9 +67,9 @@ internal static class AccountsCommand
         command.SetAction(async (parsed, _) =>
         {
             var typed = parsed.GetValue(name)!;
-            await using var database = Open(OptionsOf(line, parsed));
-            var suspensions = new Suspensions(database);
-            string[] suspended = [.. suspensions.All().Select(s => s.Account)];
+            await using var state = Open(OptionsOf(line, parsed), time);
+            var suspensions = state.Suspensions;
+            string[] suspended = [.. (await suspensions.AllAsync()).Select(s => s.Account)];
             var account = NamedAccount.Among(suspended, typed);
             var resumption = account is null ? Resumption.NotSuspended : await suspensions.ResumeAsync(account, time.GetUtcNow());
             if (resumption == Resumption.NotSuspended)
@@ -84,14 +84,14 @@ internal static class AccountsCommand
         return command;
     }
 
-    private static Command List(CommandLine line)
+    private static Command List(CommandLine line, TimeProvider time)
     {
         var json = new Option<bool>("--json") { Description = "Output JSON." };
         var command = new Command("list", "List suspended accounts.") { json };
         command.SetAction(async (parsed, _) =>
         {
-            await using var database = Open(OptionsOf(line, parsed));
-            var all = new Suspensions(database).All();
+            await using var state = Open(OptionsOf(line, parsed), time);
+            var all = await state.Suspensions.AllAsync();
             if (parsed.GetValue(json))
             {
                 CommandOutput.WriteJson(all, static (writer, all) =>
@@ -129,13 +129,13 @@ internal static class AccountsCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (options, typed) = (OptionsOf(line, parsed), parsed.GetValue(name)!);
-            await using var database = Open(options);
-            var holds = new SignInHolds(database, time);
-            var account = parsed.GetValue(force) || holds.Read().Any(h => AccountSpelling.Key(h.Account) == AccountSpelling.Key(typed))
+            await using var state = Open(options, time);
+            var holds = await state.SignInHolds.ReadAsync();
+            var account = parsed.GetValue(force) || holds.Any(h => AccountSpelling.Key(h.Account) == AccountSpelling.Key(typed))
                 ? typed
                 : await NamedAccount.ResolveAsync(options, typed, time, cancellationToken);
             // Failures are counted under what was typed and, where a directory was asked, under the account.
-            await holds.ReleaseAsync([.. new[] { typed, account }.Distinct(StringComparer.OrdinalIgnoreCase)]);
+            await state.SignInHolds.ReleaseAsync([.. new[] { typed, account }.Distinct(StringComparer.OrdinalIgnoreCase)]);
             return Done($"unlocked {account}: a running server forgets its failed sign-ins within a second");
         });
         return command;
@@ -149,7 +149,7 @@ internal static class AccountsCommand
     /// <summary>
     /// Opens the server's database; it is made where the server has not run yet, but not in a folder that is none of its own.
     /// </summary>
-    private static StateDatabase Open(TokenServerOptions options)
+    private static SqliteState Open(TokenServerOptions options, TimeProvider time)
     {
         if (!FileOwnership.Exists(options.DataDirectory))
         {
@@ -157,8 +157,7 @@ internal static class AccountsCommand
                 $"there is no token server's data in {options.DataDirectory}: name its folder with --data, or run init to make it");
         }
 
-        DataDirectory.Ensure(options.StatePath);
-        return new StateDatabase(options.DatabaseFile);
+        return SqliteState.Open(options, time);
     }
 
     private static string WhoAmI() =>

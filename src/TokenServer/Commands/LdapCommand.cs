@@ -8,8 +8,7 @@ using AuthIndex.TokenServer.Identity.Ldap.Native;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
 using AuthIndex.TokenServer.Policies.Subjects;
-using AuthIndex.TokenServer.Revocation;
-using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.State.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Commands;
@@ -101,9 +100,9 @@ internal static class LdapCommand
         private async Task TellHoldsAsync(string? account)
         {
             if (user is null || !File.Exists(options.DatabaseFile)) return;
-            await using var database = new StateDatabase(options.DatabaseFile);
+            await using var state = SqliteState.Open(options, TimeProvider.System);
             string[] names = [AccountSpelling.Key(user), .. account is null ? Array.Empty<string>() : [AccountSpelling.Key(account)]];
-            foreach (var held in new SignInHolds(database, TimeProvider.System).Read()
+            foreach (var held in (await state.SignInHolds.ReadAsync())
                 .Where(h => names.Contains(AccountSpelling.Key(h.Account))))
             {
                 Tell(

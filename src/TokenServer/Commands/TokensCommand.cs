@@ -6,7 +6,7 @@ using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
-using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.State.Sqlite;
 
 namespace AuthIndex.TokenServer.Commands;
 
@@ -39,11 +39,11 @@ internal static class TokensCommand
         TokenServerOptions options, string account, TokenKind? kind, CancellationToken cancellationToken)
     {
         if (!FileOwnership.Exists(options.DatabaseFile)) return 0;
-        await using var database = new StateDatabase(options.DatabaseFile);
-        return await EndAllAsync(new GrantStore(database, Time), account, kind, cancellationToken);
+        await using var state = Open(options);
+        return await EndAllAsync(state.Grants, account, kind, cancellationToken);
     }
 
-    private static async Task<int> EndAllAsync(GrantStore store, string account, TokenKind? kind, CancellationToken cancellationToken)
+    private static async Task<int> EndAllAsync(IGrantStore store, string account, TokenKind? kind, CancellationToken cancellationToken)
     {
         var ended = await store.EndAllAsync(account, kind);
         await Task.Delay(AccountEnding.OverAt(Time.GetUtcNow()) - Time.GetUtcNow(), cancellationToken);
@@ -84,8 +84,8 @@ internal static class TokensCommand
             if (!request.TryCheck(limits, out var lifetime, out var narrowing, out var problem)) throw new OperatorException(problem);
             var (owner, origin) = await OwnerAsync(options, parsed.GetValue(account)!, cancellationToken);
 
-            await using var database = Open(options);
-            var maker = new GrantFactory(new GrantStore(database, Time), limits, Time);
+            await using var state = Open(options);
+            var maker = new GrantFactory(state.Grants, limits, Time);
             var (grant, secret, refusal) = await maker.MakeAccessAsync(owner, origin, request.Name, lifetime, narrowing);
             if (refusal is not null)
             {
@@ -119,11 +119,11 @@ internal static class TokensCommand
         {
             var options = Bind(line, parsed);
             var limits = GrantLimits.Of(options);
-            await using var database = Open(options);
+            await using var state = Open(options);
             var now = Time.GetUtcNow();
-            var store = new GrantStore(database, Time);
+            var store = state.Grants;
             var owner = parsed.GetValue(account) is { } typed ? await NamedAsync(options, store, typed, cancellationToken) : null;
-            var grants = store.List(owner).Where(g => now < limits.EndOf(g)).ToList();
+            var grants = (await store.ListAsync(owner)).Where(g => now < limits.EndOf(g)).ToList();
             if (parsed.GetValue(json))
             {
                 CommandOutput.WriteJson((grants, limits), static (writer, list) =>
@@ -175,8 +175,8 @@ internal static class TokensCommand
             }
 
             var options = Bind(line, parsed);
-            await using var database = Open(options);
-            var store = new GrantStore(database, Time);
+            await using var state = Open(options);
+            var store = state.Grants;
             var owner = typed is null || parsed.GetValue(force) ? typed : await NamedAsync(options, store, typed, cancellationToken);
             if (owner is not null && (program ?? address) is null)
             {
@@ -233,17 +233,13 @@ internal static class TokensCommand
     private static TokenServerOptions Bind(CommandLine line, ParseResult parsed) =>
         line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 
-    private static StateDatabase Open(TokenServerOptions options)
-    {
-        DataDirectory.Ensure(options.StatePath);
-        return new StateDatabase(options.DatabaseFile);
-    }
+    private static SqliteState Open(TokenServerOptions options) => SqliteState.Open(options, Time);
 
     /// <summary>The true name of an account that has tokens, or that there is: tokens outlive their account.</summary>
     private static async Task<string> NamedAsync(
-        TokenServerOptions options, GrantStore store, string typed, CancellationToken cancellationToken)
+        TokenServerOptions options, IGrantStore store, string typed, CancellationToken cancellationToken)
     {
-        string[] owners = [.. store.List(null).Select(g => g.Account).Distinct(StringComparer.Ordinal)];
+        string[] owners = [.. (await store.ListAsync(null)).Select(g => g.Account).Distinct(StringComparer.Ordinal)];
         return NamedAccount.Among(owners, typed) ?? await NamedAccount.ResolveAsync(options, typed, Time, cancellationToken);
     }
 

@@ -6,7 +6,7 @@ using AuthIndex.TokenServer.Protocol;
 namespace AuthIndex.TokenServer.Grants;
 
 /// <summary>Makes grants. The secret is in what is returned, and nowhere else.</summary>
-internal sealed class GrantFactory(GrantStore store, GrantLimits limits, TimeProvider time)
+internal sealed class GrantFactory(IGrantStore store, GrantLimits limits, TimeProvider time)
 {
     // 60 random bits in letters and digits that nobody mistakes for each other.
     private const string IdAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";

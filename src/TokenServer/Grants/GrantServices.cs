@@ -6,7 +6,6 @@ internal static class GrantServices
     /// <summary>Adds them.</summary>
     public static IServiceCollection AddGrants(this IServiceCollection services, TokenServerOptions options) => services
         .AddSingleton(GrantLimits.Of(options))
-        .AddSingleton<GrantStore>()
         .AddSingleton<RememberedGrants>()
         .AddSingleton<GrantUsageRecorder>()
         .AddHostedService(s => s.GetRequiredService<GrantUsageRecorder>())

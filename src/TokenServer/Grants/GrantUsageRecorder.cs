@@ -10,7 +10,7 @@ namespace AuthIndex.TokenServer.Grants;
 /// crash loses the uses of the last minute.
 /// </summary>
 internal sealed partial class GrantUsageRecorder(
-    GrantStore store, GrantLimits limits, BackgroundLoops loops, ILogger<GrantUsageRecorder> log) : BackgroundLoop("grantUses", loops)
+    IGrantStore store, GrantLimits limits, BackgroundLoops loops, ILogger<GrantUsageRecorder> log) : BackgroundLoop("grantUses", loops)
 {
     private static readonly TimeSpan WriteEvery = TimeSpan.FromMinutes(1);
 

@@ -9,7 +9,7 @@ namespace AuthIndex.TokenServer.Grants;
 /// only for the count of endings at which it was read, so a revocation is seen at once when this server made it, and within
 /// <see cref="LookEvery"/> when a command beside it did.
 /// </summary>
-internal sealed class RememberedGrants(GrantStore store, TimeProvider time)
+internal sealed class RememberedGrants(IGrantStore store, TimeProvider time)
 {
     private const int Capacity = 10_000;
 
@@ -27,25 +27,14 @@ internal sealed class RememberedGrants(GrantStore store, TimeProvider time)
     public long Reads { get; private set; }
 
     /// <summary>The grant of a secret, or null.</summary>
-    public Grant? Find(TokenSecret secret)
+    public async ValueTask<Grant?> FindAsync(TokenSecret secret)
     {
         var key = MemoryMarshal.Read<UInt256>(secret.Hash);
-        lock (gate)
-        {
-            if (endings < 0 || time.GetElapsedTime(lookedAt) >= LookEvery)
-            {
-                lookedAt = time.GetTimestamp();
-                endings = Math.Max(endings, store.Endings());
-            }
-
-            if (entries.TryGetValue(key, out var entry) && entry.Endings == endings && time.GetElapsedTime(entry.Since) < For)
-            {
-                return entry.Grant;
-            }
-        }
+        if (MustLook()) await LookAsync();
+        if (Recall(key) is { } known) return known;
 
         var since = time.GetTimestamp();
-        var (grant, count) = store.Find(secret.Hash);
+        var (grant, count) = await store.FindAsync(secret.Hash);
         lock (gate)
         {
             Reads++;
@@ -58,9 +47,27 @@ internal sealed class RememberedGrants(GrantStore store, TimeProvider time)
     }
 
     /// <summary>This server has ended a grant, and the database has it.</summary>
-    public void Look()
+    public async ValueTask LookAsync()
     {
-        lock (gate) endings = Math.Max(endings, store.Endings());
+        // As old as its question: until the answer is here, nobody goes by what was known before.
+        var asked = time.GetTimestamp();
+        var count = await store.EndingsAsync();
+        lock (gate) (endings, lookedAt) = (Math.Max(endings, count), Math.Max(lookedAt, asked));
+    }
+
+    private bool MustLook()
+    {
+        lock (gate) return endings < 0 || time.GetElapsedTime(lookedAt) >= LookEvery;
+    }
+
+    private Grant? Recall(UInt256 key)
+    {
+        lock (gate)
+        {
+            return entries.TryGetValue(key, out var entry) && entry.Endings == endings && time.GetElapsedTime(entry.Since) < For
+                ? entry.Grant
+                : null;
+        }
     }
 
     private void Remember(UInt256 key, Entry entry)

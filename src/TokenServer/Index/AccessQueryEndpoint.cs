@@ -34,7 +34,8 @@ internal sealed class AccessQueryEndpoint(TokenIntrospection tokens, Authenticat
         }
 
         var now = time.GetUtcNow();
-        if (!tokens.TryRead(question.Token, service.Audience, now, out var own, out var bad)) return ErrorAnswer.InvalidRequest(bad);
+        var (own, bad) = await tokens.ReadAsync(question.Token, service.Audience, now);
+        if (own is null) return ErrorAnswer.InvalidRequest(bad);
 
         var result = own.Account.Length == 0
             ? Nobody

@@ -22,35 +22,35 @@ internal sealed class CatalogEndpoint(PolicyStore policies, CatalogReader catalo
         JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     /// <summary>Answers a search.</summary>
-    public Task<Answer> SearchAsync(RouteRequest request, SubjectCaller caller) => Task.FromResult<Answer>(
+    public async Task<Answer> SearchAsync(RouteRequest request, SubjectCaller caller) =>
         CatalogPage.TryRead(request.Http.Query, out var page, out var problem)
-            ? Search(ViewOf(caller), request.Http.Query["q"].FirstOrDefault() ?? "", page)
-            : problem);
+            ? await SearchAsync(ViewOf(caller), request.Http.Query["q"].FirstOrDefault() ?? "", page)
+            : problem;
 
     /// <summary>Tells where a repository is, or its tags.</summary>
-    public Task<Answer> DescribeAsync(RouteRequest request, SubjectCaller caller) => Task.FromResult<Answer>(
+    public async Task<Answer> DescribeAsync(RouteRequest request, SubjectCaller caller) =>
         CatalogPage.TryRead(request.Http.Query, out var page, out var problem)
-            ? Describe($"/{request.Argument}", ViewOf(caller), page)
-            : problem);
+            ? await DescribeAsync($"/{request.Argument}", ViewOf(caller), page)
+            : problem;
 
     private CatalogView ViewOf(SubjectCaller caller) => new(policies.Current, caller, time.GetUtcNow());
 
-    private Answer Describe(string tail, CatalogView view, CatalogPage page)
+    private async Task<Answer> DescribeAsync(string tail, CatalogView view, CatalogPage page)
     {
         var asksForTags = tail.EndsWith(TagsTail, StringComparison.Ordinal);
         if (NameIn(asksForTags ? tail[..^TagsTail.Length] : tail) is not { } name) return ErrorAnswer.RepositoryUnknown;
         var services = view.ServicesFor(name);
-        if (PlacesOf(name, services) is not { Count: > 0 } places) return ErrorAnswer.RepositoryUnknown;
-        return asksForTags ? Tags(name, services, page) : Places(name, places, view);
+        if (await PlacesOfAsync(name, services) is not { Count: > 0 } places) return ErrorAnswer.RepositoryUnknown;
+        return asksForTags ? await TagsAsync(name, services, page) : Places(name, places, view);
     }
 
     /// <summary>The name in a path. Its slashes may be escaped, and must be in a name that itself ends in <c>/tags</c>.</summary>
     private static RepositoryName? NameIn(string tail) =>
         RepositoryName.TryParse(tail.TrimStart('/').Replace("%2F", "/", StringComparison.OrdinalIgnoreCase), out var name) ? name : null;
 
-    private JsonAnswer Search(CatalogView view, string text, CatalogPage page)
+    private async Task<Answer> SearchAsync(CatalogView view, string text, CatalogPage page)
     {
-        var found = catalog.Search(view, text, page.After, page.Count + 1);
+        var found = await catalog.SearchAsync(view, text, page.After, page.Count + 1);
         return Ok(new { repositories = found.Take(page.Count) }) with
         {
             Link = found.Count > page.Count && page.Count > 0
@@ -73,10 +73,10 @@ internal sealed class CatalogEndpoint(PolicyStore policies, CatalogReader catalo
         }),
     });
 
-    private JsonAnswer Tags(RepositoryName name, IReadOnlyList<string> services, CatalogPage page)
+    private async Task<Answer> TagsAsync(RepositoryName name, IReadOnlyList<string> services, CatalogPage page)
     {
-        var tags = catalog.Tags(name, services, page.After, page.Count + 1).GroupBy(t => t.Name, StringComparer.Ordinal)
-            .Take(page.Count + 1).ToList();
+        var rows = await catalog.TagsAsync(name, services, page.After, page.Count + 1);
+        var tags = rows.GroupBy(t => t.Name, StringComparer.Ordinal).Take(page.Count + 1).ToList();
         return Ok(new
         {
             name = name.Value,
@@ -100,8 +100,8 @@ internal sealed class CatalogEndpoint(PolicyStore policies, CatalogReader catalo
     /// Where the caller may find a repository. One that they may pull nowhere is not looked for: the time of the answer would tell that
     /// it exists.
     /// </summary>
-    private IReadOnlyList<RepositoryPlace> PlacesOf(RepositoryName name, IReadOnlyList<string> services) =>
-        services.Count == 0 ? [] : catalog.Places(name, services);
+    private async ValueTask<IReadOnlyList<RepositoryPlace>> PlacesOfAsync(RepositoryName name, IReadOnlyList<string> services) =>
+        services.Count == 0 ? [] : await catalog.PlacesAsync(name, services);
 
     private static string? Time(long? seconds) =>
         seconds is { } s ? DateTimeOffset.FromUnixTimeSeconds(s).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) : null;

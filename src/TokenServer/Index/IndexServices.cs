@@ -5,7 +5,6 @@ internal static class IndexServices
 {
     /// <summary>Adds it.</summary>
     public static IServiceCollection AddIndex(this IServiceCollection services) => services
-        .AddSingleton<CatalogWriter>()
         .AddSingleton<CatalogReader>()
         .AddSingleton<CatalogSweeper>()
         .AddHostedService(s => s.GetRequiredService<CatalogSweeper>())

@@ -9,7 +9,7 @@ namespace AuthIndex.TokenServer.Index;
 /// Where registries tell what changed: POST <c>/index/v1/events</c>, and POST <c>/index/v1/snapshot</c> for everything anew. 200
 /// when it is in the catalogue, 409 when it does not begin where the catalogue stands. A registry changes its own part only.
 /// </summary>
-internal sealed partial class ReportEndpoint(CatalogWriter catalog, CatalogSweeper sweeper, ILogger<ReportEndpoint> log)
+internal sealed partial class ReportEndpoint(ICatalogStore catalog, CatalogSweeper sweeper, ILogger<ReportEndpoint> log)
 {
     public const string EventsPath = ServerPaths.Events;
     public const string SnapshotPath = ServerPaths.Snapshot;

@@ -10,7 +10,7 @@ namespace AuthIndex.TokenServer.Revocation;
 /// failed sign-ins of those that were released, and writes down those that are held.
 /// </summary>
 internal sealed partial class HoldKeeper(
-    SignInHolds holds, HeldAccounts held, SignInLimits limits, LdapSources directories, BackgroundLoops loops, ILogger<HoldKeeper> log)
+    ISignInHoldStore holds, HeldAccounts held, SignInLimits limits, LdapSources directories, BackgroundLoops loops, ILogger<HoldKeeper> log)
     : BackgroundLoop("signInHolds", loops)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
@@ -18,10 +18,10 @@ internal sealed partial class HoldKeeper(
     private long newest;
 
     /// <summary>Begins. What was released before is over: nobody is held back yet by a server that starts.</summary>
-    public override Task StartAsync(CancellationToken cancellationToken)
+    public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        newest = holds.Newest();
-        return base.StartAsync(cancellationToken);
+        newest = await holds.NewestAsync();
+        await base.StartAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -33,9 +33,9 @@ internal sealed partial class HoldKeeper(
 
     private async Task LookAsync(CancellationToken stoppingToken)
     {
-        if (holds.Newest() is var now && now != newest)
+        if (await holds.NewestAsync() is var now && now != newest)
         {
-            foreach (var account in holds.ReleasedAfter(newest))
+            foreach (var account in await holds.ReleasedAfterAsync(newest))
             {
                 limits.Release(account);
                 held.Remove(account);

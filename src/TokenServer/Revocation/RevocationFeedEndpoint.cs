@@ -11,7 +11,7 @@ namespace AuthIndex.TokenServer.Revocation;
 /// costs a connection and nothing else.
 /// </summary>
 internal sealed class RevocationFeedEndpoint(
-    Revocations revocations, RevocationWatch watch, IHostApplicationLifetime lifetime, TimeProvider time)
+    IRevocationStore revocations, RevocationWatch watch, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     /// <summary>Where it is.</summary>
     public const string Path = ServerPaths.Revocations;
@@ -41,11 +41,11 @@ internal sealed class RevocationFeedEndpoint(
         var isOtherEpoch = query.TryGetValue(RevocationQuery.EpochParameter, out var epoch) && epoch != watch.Epoch;
         if (isOtherEpoch) after = 0;
         var next = watch.Next;
-        var page = revocations.After(after, PageSize);
+        var page = await revocations.AfterAsync(after, PageSize);
         if (page.Sequence == after && !isOtherEpoch && seconds > 0)
         {
             await WaitAsync(next, TimeSpan.FromSeconds(Math.Min(seconds, LongestWait.TotalSeconds)), request.Aborted);
-            page = revocations.After(after, PageSize);
+            page = await revocations.AfterAsync(after, PageSize);
         }
 
         return JsonAnswer.Ok(Body(page));

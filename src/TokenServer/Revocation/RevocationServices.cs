@@ -5,11 +5,8 @@ internal static class RevocationServices
 {
     /// <summary>Adds it.</summary>
     public static IServiceCollection AddRevocation(this IServiceCollection services) => services
-        .AddSingleton<Suspensions>()
-        .AddSingleton<Revocations>()
         .AddSingleton<RevocationWatch>()
         .AddHostedService(s => s.GetRequiredService<RevocationWatch>())
-        .AddSingleton<SignInHolds>()
         .AddHostedService<HoldKeeper>()
         .AddSingleton<RevocationFeedEndpoint>();
 }

@@ -10,7 +10,8 @@ namespace AuthIndex.TokenServer.Revocation;
 /// second, and at once when woken. Clears away what has expired.
 /// </summary>
 internal sealed partial class RevocationWatch(
-    Revocations revocations, Suspensions suspensions, SuspendedAccounts suspended, BackgroundLoops loops, ILogger<RevocationWatch> log)
+    IRevocationStore revocations, ISuspensionStore suspensions, SuspendedAccounts suspended, BackgroundLoops loops,
+    ILogger<RevocationWatch> log)
     : BackgroundLoop("revocationWatch", loops)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
@@ -36,10 +37,10 @@ internal sealed partial class RevocationWatch(
     public void Wake() => woken.Release();
 
     /// <summary>Begins. Who is suspended is known before the server listens.</summary>
-    public override Task StartAsync(CancellationToken cancellationToken)
+    public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        Refresh();
-        return base.StartAsync(cancellationToken);
+        await RefreshAsync();
+        await base.StartAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -55,25 +56,25 @@ internal sealed partial class RevocationWatch(
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        Refresh();
+        await RefreshAsync();
         await SweepAsync();
         await woken.WaitAsync(LookEvery, stoppingToken);
     }
 
-    private void Refresh()
+    private async ValueTask RefreshAsync()
     {
-        if (suspensions.State() is var now && now != state)
+        if (await suspensions.StateAsync() is var now && now != state)
         {
-            var all = suspensions.All();
+            var all = await suspensions.AllAsync();
             suspended.Replace(all);
             Report(all);
             (state, known) = (now, all);
         }
 
-        if (revocations.Newest() is var last && last != newest)
+        if (await revocations.NewestAsync() is var last && last != newest)
         {
-            suspended.NewestEnding = revocations.NewestOfAccounts();
-            TellAhead();
+            suspended.NewestEnding = await revocations.NewestOfAccountsAsync();
+            await TellAheadAsync();
             newest = last;
             Interlocked.Exchange(ref next, NewSource()).SetResult();
         }
@@ -102,9 +103,9 @@ internal sealed partial class RevocationWatch(
         }
     }
 
-    private void TellAhead()
+    private async ValueTask TellAheadAsync()
     {
-        foreach (var revoked in revocations.AccountsAhead())
+        foreach (var revoked in await revocations.AccountsAheadAsync())
         {
             var account = LogText.Clean(revoked);
             LogAhead(log, account);

@@ -1,9 +1,10 @@
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
+using AuthIndex.TokenServer.State.Sqlite;
 
 namespace AuthIndex.TokenServer.State;
 
-/// <summary>The folder and the database of what the server keeps.</summary>
+/// <summary>The folder, the database and the stores of what the server keeps.</summary>
 internal static class StateServices
 {
     /// <summary>Adds them.</summary>
@@ -12,6 +13,13 @@ internal static class StateServices
         services.AddSingleton(_ => DataDirectory.Hold(options.StatePath));
         services.AddSingleton(_ => StateDatabase.ReserveBeside(options.DatabaseFile));
         services.AddPeriodicLoop("spaceReserve", SpaceReserve.TakeEvery, s => s.GetRequiredService<SpaceReserve>().Take);
-        return services.AddSingleton(s => new StateDatabase(options.DatabaseFile, s.GetRequiredService<SpaceReserve>()));
+        return services
+            .AddSingleton(s => new StateDatabase(options.DatabaseFile, s.GetRequiredService<SpaceReserve>()))
+            .AddSingleton<IState>(s => new SqliteState(s.GetRequiredService<StateDatabase>(), s.GetRequiredService<TimeProvider>()))
+            .AddSingleton(s => s.GetRequiredService<IState>().Grants)
+            .AddSingleton(s => s.GetRequiredService<IState>().Revocations)
+            .AddSingleton(s => s.GetRequiredService<IState>().Suspensions)
+            .AddSingleton(s => s.GetRequiredService<IState>().SignInHolds)
+            .AddSingleton(s => s.GetRequiredService<IState>().Catalog);
     }
 }

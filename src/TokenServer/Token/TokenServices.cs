@@ -17,6 +17,7 @@ internal static class TokenServices
         .AddSingleton(s => new UnauthenticatedRate(options.UnauthenticatedPerSecond, s.GetRequiredService<TimeProvider>()))
         .AddSingleton<DecisionReport>()
         .AddSingleton(s => new TokenIssuer(s.GetRequiredService<KeyStore>(), options.Issuer, options.TokenLifetime))
-        .AddSingleton(s => new TokenIntrospection(s.GetRequiredService<KeyStore>(), s.GetRequiredService<Revocations>(), options.Issuer))
+        .AddSingleton(s => new TokenIntrospection(
+            s.GetRequiredService<KeyStore>(), s.GetRequiredService<IRevocationStore>(), options.Issuer))
         .AddSingleton<TokenEndpoint>();
 }

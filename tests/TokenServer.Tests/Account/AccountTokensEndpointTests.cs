@@ -130,7 +130,7 @@ public sealed class AccountTokensEndpointTests
         var refresh = await host.LoginAsync();
         using var none = await host.AccountAsync(HttpMethod.Get, "", "", refresh);
         Assert.Equal(HttpStatusCode.Unauthorized, none.StatusCode);
-        Assert.Equal(2, host.Service<GrantStore>().List(null).Count);
+        Assert.Equal(2, (await host.Service<IGrantStore>().ListAsync(null)).Count);
     }
 
     [Theory]
@@ -178,7 +178,7 @@ public sealed class AccountTokensEndpointTests
         var error = await host.AccountAsync(HttpMethod.Post, "", "alice", TokenServerHost.AlicePassword, body).ErrorAsync();
         Assert.StartsWith("400 invalid_request: ", error, StringComparison.Ordinal);
         Assert.Contains(message, error, StringComparison.Ordinal);
-        Assert.Empty(host.Service<GrantStore>().List(null));
+        Assert.Empty(await host.Service<IGrantStore>().ListAsync(null));
     }
 
     [Fact]

@@ -27,7 +27,7 @@ public sealed class RevokeEndpointTests
             Assert.StartsWith("401 ", await host.GetAsync("/token?service=registry", "", token).ErrorAsync(), StringComparison.Ordinal);
         }
 
-        Assert.Empty(host.Service<GrantStore>().List(null));
+        Assert.Empty(await host.Service<IGrantStore>().ListAsync(null));
     }
 
     [Fact]

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity.Throttling;
-using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.State.Sqlite;
 
 namespace AuthIndex.TokenServer.Tests.Commands;
 
@@ -239,7 +239,7 @@ public sealed class CommandTests : IDisposable
         Directory.CreateDirectory(directory["data/token-server"]);
         await using (var database = new StateDatabase(new TokenServerOptions { DataDirectory = directory["data"] }.DatabaseFile))
         {
-            await new SignInHolds(database, TimeProvider.System).WriteAsync(
+            await new SqliteSignInHoldStore(database, TimeProvider.System).WriteAsync(
                 [new HeldAccount("CAROL", DateTimeOffset.UtcNow.AddMinutes(5), "10 sign-ins have failed")]);
         }
 

@@ -75,12 +75,12 @@ public sealed class TokensCommandTests : IDisposable
         Assert.StartsWith(
             "429 ", await host.GetAsync("/token?service=registry", "alice", TokenServerHost.AlicePassword).ErrorAsync(),
             StringComparison.Ordinal);
-        var holds = host.Service<SignInHolds>();
-        await Eventually.TrueAsync(() => holds.Read() is [{ Account: "alice" }], TimeSpan.FromSeconds(30), () => "nobody was written down");
+        var holds = host.Service<ISignInHoldStore>();
+        await Eventually.TrueAsync(async () => await holds.ReadAsync() is [{ Account: "alice" }], TimeSpan.FromSeconds(30), () => "nobody was written down");
 
         var unlocked = await ChildProcess.RunAsync(Program, ["accounts", "unlock", "ALICE", "--data", host.Options.DataDirectory]);
         Assert.StartsWith("unlocked ", unlocked.Output, StringComparison.Ordinal);
-        Assert.Empty(holds.Read());
+        Assert.Empty(await holds.ReadAsync());
         await Eventually.TrueAsync(
             async () => (await host.GetAsync("/token?service=registry", "alice", TokenServerHost.AlicePassword)).IsSuccessStatusCode,
             TimeSpan.FromSeconds(30), () => "alice is still held back");
@@ -138,17 +138,17 @@ public sealed class TokensCommandTests : IDisposable
         Assert.Equal("changed the password of alice; its 1 refresh tokens ended\n", changed.Output);
         host.Clock.Advance(RememberedGrants.LookEvery);
         Assert.StartsWith("401 invalid_grant: ", await host.RefreshAsync(refresh).ErrorAsync(), StringComparison.Ordinal);
-        Assert.True(IsVoid(host, password));
+        Assert.True(await IsVoidAsync(host, password));
         using (var still = await host.GetAsync("/token?service=registry", "", access)) Assert.Equal(HttpStatusCode.OK, still.StatusCode);
 
         // Whoever signs in after the command has ended gets tokens that are good.
         host.Clock.AdjustTime(DateTimeOffset.UtcNow);
         password = await host.GetAsync("/token?service=registry", "alice", "another").ClaimsAsync();
-        Assert.False(IsVoid(host, password));
+        Assert.False(await IsVoidAsync(host, password));
 
         var removed = await ChildProcess.RunAsync(Program, ["users", "remove", "alice", "--data", host.Options.DataDirectory]);
         Assert.Equal("removed alice and its 1 tokens\n", removed.Output);
-        Assert.True(IsVoid(host, password));
+        Assert.True(await IsVoidAsync(host, password));
         await host.ReplaceAccountsAsync(TokenServerHost.Accounts);
         host.Clock.Advance(RememberedGrants.LookEvery);
         Assert.StartsWith(
@@ -173,10 +173,10 @@ public sealed class TokensCommandTests : IDisposable
         Assert.Equal(1, refused.ExitCode);
         // the directory may have an alice
         Assert.Contains("'tokens revoke --account NAME --force' ends the tokens", refused.Error, StringComparison.Ordinal);
-        Assert.False(IsVoid(host, password));
+        Assert.False(await IsVoidAsync(host, password));
 
         Assert.Equal("removed alice and its 1 tokens\n", (await ChildProcess.RunAsync(Program, remove)).Output);
-        Assert.True(IsVoid(host, password));
+        Assert.True(await IsVoidAsync(host, password));
         Assert.Contains("there is no account 'alice'", (await ChildProcess.RunAsync(Program, remove)).Error, StringComparison.Ordinal);
     }
 
@@ -208,8 +208,8 @@ public sealed class TokensCommandTests : IDisposable
             "--from: 'here' is not an address", (await RunAsync(host, "revoke", "--from", "here")).Error, StringComparison.Ordinal);
     }
 
-    private static bool IsVoid(TokenServerHost host, JsonObject claims) =>
-        host.Service<Revocations>().IsVoid("alice", null, claims["jti"]!.ToString(), claims["iat"]!.GetValue<long>());
+    private static async Task<bool> IsVoidAsync(TokenServerHost host, JsonObject claims) =>
+        await host.Service<IRevocationStore>().IsVoidAsync("alice", null, claims["jti"]!.ToString(), claims["iat"]!.GetValue<long>());
 
     private async Task PrepareAsync()
     {

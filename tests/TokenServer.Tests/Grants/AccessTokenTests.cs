@@ -92,7 +92,7 @@ public sealed class AccessTokenTests
             Assert.False((await answer.JsonAsync()).ContainsKey("refresh_token"));
         }
 
-        Assert.Single(host.Service<GrantStore>().List(null));
+        Assert.Single(await host.Service<IGrantStore>().ListAsync(null));
     }
 
     [Theory]
@@ -219,7 +219,7 @@ public sealed class AccessTokenTests
             "401 invalid_client: sign-in failed: the access token has expired",
             await host.GetAsync("/token?service=registry", "alice", token).ErrorAsync(), StringComparison.Ordinal);
         await host.Service<GrantUsageRecorder>().SweepAsync();
-        Assert.Empty(host.Service<GrantStore>().List(null));
+        Assert.Empty(await host.Service<IGrantStore>().ListAsync(null));
     }
 
     [Fact]

@@ -6,6 +6,7 @@ using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.State.Sqlite;
 
 namespace AuthIndex.TokenServer.Tests.Grants;
 
@@ -44,7 +45,7 @@ public sealed class AccountEndingTests : IAsyncDisposable
         Assert.StartsWith(
             "401 invalid_client: sign-in failed: the account's tokens were revoked while it signed in; sign in again (decision ",
             await OfflineAsync(host).ErrorAsync(), StringComparison.Ordinal);
-        Assert.Empty(host.Service<GrantStore>().List(null));
+        Assert.Empty(await host.Service<IGrantStore>().ListAsync(null));
 
         // Once the server has noticed, the same password signs in again.
         meanwhile = _ => Task.CompletedTask;
@@ -60,13 +61,13 @@ public sealed class AccountEndingTests : IAsyncDisposable
         meanwhile = async server =>
         {
             await using var database = new StateDatabase(server.Options.DatabaseFile);
-            var suspensions = new Suspensions(database);
+            var suspensions = new SqliteSuspensionStore(database);
             Assert.Null(await suspensions.SuspendAsync("carol", "root", "", server.Clock.GetUtcNow()));
             Assert.Equal(Resumption.Resumed, await suspensions.ResumeAsync("carol", server.Clock.GetUtcNow()));
         };
         using var answer = await OfflineAsync(host);
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
-        Assert.Empty(host.Service<GrantStore>().List(null));
+        Assert.Empty(await host.Service<IGrantStore>().ListAsync(null));
     }
 
     [Fact]
@@ -76,7 +77,7 @@ public sealed class AccountEndingTests : IAsyncDisposable
         var who = Assert.IsType<SignInOutcome.SignedIn>(
             await host.Service<PasswordSignIn>().SignInAsync("carol", password, null, CancellationToken.None));
         await using var database = new StateDatabase(host.Options.DatabaseFile);
-        Assert.Null(await new Suspensions(database).SuspendAsync("carol", "root", "", host.Clock.GetUtcNow()));
+        Assert.Null(await new SqliteSuspensionStore(database).SuspendAsync("carol", "root", "", host.Clock.GetUtcNow()));
         var maker = host.Service<GrantFactory>();
         Assert.Null(await maker.GiveRefreshAsync(who with { EndingsSeen = long.MaxValue }, "registry", "docker", null));
         Assert.Equal(
@@ -99,7 +100,7 @@ public sealed class AccountEndingTests : IAsyncDisposable
         };
         var claims = await host.GetAsync("/token?service=registry", "carol", password).ClaimsAsync();
         Assert.Equal(began, claims["iat"]!.GetValue<long>());
-        Assert.True(host.Service<Revocations>().IsVoid("carol", null, claims["jti"]!.ToString(), began));
+        Assert.True(await host.Service<IRevocationStore>().IsVoidAsync("carol", null, claims["jti"]!.ToString(), began));
     }
 
     [Fact]
@@ -132,7 +133,7 @@ public sealed class AccountEndingTests : IAsyncDisposable
         Assert.StartsWith(
             "401 ", await host.AccountAsync(HttpMethod.Post, "", "carol", password, """{"name":"x"}""").ErrorAsync(),
             StringComparison.Ordinal);
-        Assert.Empty(host.Service<GrantStore>().List(null));
+        Assert.Empty(await host.Service<IGrantStore>().ListAsync(null));
     }
 
     private static Task<HttpResponseMessage> OfflineAsync(TokenServerHost server) =>

@@ -7,6 +7,7 @@ using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.State.Sqlite;
 
 namespace AuthIndex.TokenServer.Tests.Grants;
 
@@ -103,13 +104,13 @@ internal static class GrantHost
 
     /// <summary>The grant of a secret, as the database has it.</summary>
     public static Grant Grant(this TokenServerHost host, string secret) =>
-        host.Service<GrantStore>().Find(TokenSecret.Parse(secret)!.Hash).Grant
+        host.Service<IGrantStore>().FindAsync(TokenSecret.Parse(secret)!.Hash).AsTask().Result.Grant
         ?? throw new InvalidOperationException("there is no such grant");
 
     /// <summary>What another process sees and does in the server's database.</summary>
-    public static async Task<T> BesideAsync<T>(this TokenServerHost host, Func<GrantStore, Task<T>> work)
+    public static async Task<T> BesideAsync<T>(this TokenServerHost host, Func<IGrantStore, Task<T>> work)
     {
         await using var database = new StateDatabase(host.Options.DatabaseFile);
-        return await work(new GrantStore(database, host.Clock));
+        return await work(new SqliteGrantStore(database, host.Clock));
     }
 }

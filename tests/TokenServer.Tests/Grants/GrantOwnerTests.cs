@@ -94,7 +94,7 @@ public sealed class GrantOwnerTests : IAsyncDisposable
         host.Clock.Advance(TimeSpan.FromMinutes(1));
         Assert.Equal("x:pull", await GrantedAsync(host, refresh));
         await host.Service<GrantUsageRecorder>().WriteAsync();
-        Assert.Equal("ldap:corp", Assert.Single(host.Service<GrantStore>().List("carol")).Origin?.Source);
+        Assert.Equal("ldap:corp", Assert.Single(await host.Service<IGrantStore>().ListAsync("carol")).Origin?.Source);
 
         attributes[1] = ("entryUUID", ["of the second"]);
         host.Clock.Advance(TimeSpan.FromMinutes(1));

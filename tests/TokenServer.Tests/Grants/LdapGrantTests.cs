@@ -105,7 +105,7 @@ public sealed class LdapGrantTests : IAsyncDisposable
         Assert.False((await answer.JsonAsync()).ContainsKey("refresh_token"));
         using var made = await host.AccountAsync(HttpMethod.Post, "", "carol", Password, """{"name":"x"}""");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, made.StatusCode);
-        Assert.Single(host.Service<GrantStore>().List(null));
+        Assert.Single(await host.Service<IGrantStore>().ListAsync(null));
     }
 
     [Fact]

@@ -45,7 +45,7 @@ public sealed class RefreshTokenTests
         await using var host = await TokenServerHost.StartAsync();
         using var answer = await host.GetAsync("/token?service=registry&offline_token=true&account=alice", user, password);
         Assert.False((await answer.JsonAsync()).ContainsKey("refresh_token"));
-        Assert.Empty(host.Service<GrantStore>().List(null));
+        Assert.Empty(await host.Service<IGrantStore>().ListAsync(null));
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class RefreshTokenTests
         Assert.Equal(token, (await again.JsonAsync())["refresh_token"]!.ToString());
         using var quiet = await host.RefreshAsync(token);
         Assert.False((await quiet.JsonAsync()).ContainsKey("refresh_token"));
-        Assert.Single(host.Service<GrantStore>().List("alice"));
+        Assert.Single(await host.Service<IGrantStore>().ListAsync("alice"));
     }
 
     [Theory]
@@ -158,7 +158,7 @@ public sealed class RefreshTokenTests
             StringComparison.Ordinal);
 
         await host.Service<GrantUsageRecorder>().SweepAsync();
-        Assert.Empty(host.Service<GrantStore>().List(null));
+        Assert.Empty(await host.Service<IGrantStore>().ListAsync(null));
     }
 
     [Fact]
@@ -244,7 +244,7 @@ public sealed class RefreshTokenTests
                 service: "other"));
         var elsewhere = await host.Service<GrantFactory>()
             .GiveRefreshAsync(new SignInOutcome.SignedIn("alice", [], "htpasswd"), "registry", "docker", IPAddress.Parse("192.0.2.9"));
-        host.Clock.Advance(GrantStore.LeftBehindAfter);
+        host.Clock.Advance(IGrantStore.LeftBehindAfter);
         Assert.Equal("", await host.RefreshAsync(used).GrantedAsync()); // and this is not written down yet
         var kept = new[] { used, otherClient, otherRegistry, elsewhere!.Text, await host.LoginAsync() };
 
@@ -253,11 +253,11 @@ public sealed class RefreshTokenTests
             StringComparison.Ordinal);
         Assert.Equal(
             kept.Select(t => host.Grant(t).Id).Order(StringComparer.Ordinal),
-            host.Service<GrantStore>().List(null).Select(g => g.Id).Order(StringComparer.Ordinal));
+            (await host.Service<IGrantStore>().ListAsync(null)).Select(g => g.Id).Order(StringComparer.Ordinal));
 
         // Those given lately stay: jobs on one machine sign in alike at once, and use what they got later.
         _ = await host.LoginAsync();
-        Assert.Equal(kept.Length + 1, host.Service<GrantStore>().List(null).Count);
+        Assert.Equal(kept.Length + 1, (await host.Service<IGrantStore>().ListAsync(null)).Count);
     }
 
     [Fact]

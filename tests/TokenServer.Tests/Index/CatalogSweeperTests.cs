@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.State.Sqlite;
 
 namespace AuthIndex.TokenServer.Tests.Index;
 
@@ -12,7 +13,7 @@ public sealed class CatalogSweeperTests
     {
         using var folder = new TemporaryDirectory();
         await using var database = new StateDatabase(folder["index.db"]);
-        using var sweeper = new CatalogSweeper(new CatalogWriter(database), Loops.Of(TimeProvider.System));
+        using var sweeper = new CatalogSweeper(new SqliteCatalogStore(database), Loops.Of(TimeProvider.System));
         await sweeper.StartAsync(TestContext.Current.CancellationToken);
         using var together = new Barrier(4, _ => database.WriteAsync(_ => 0).GetAwaiter().GetResult()); // after what it was last woken for
         var failures = new ConcurrentQueue<Exception>();

@@ -7,6 +7,7 @@ using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.State.Sqlite;
 using AuthIndex.TokenServer.Token;
 
 namespace AuthIndex.TokenServer.Tests.Introspection;
@@ -80,7 +81,7 @@ public sealed class IntrospectionEndpointTests
         var id = (string)JsonNode.Parse(System.Buffers.Text.Base64Url.DecodeFromChars(token.Split('.')[1]))!["jti"]!;
         await server.Service<StateDatabase>().WriteAsync(db =>
         {
-            Revocations.AddInTransaction(db, RevocationKind.Token, id, server.Clock.GetUtcNow());
+            SqliteEndings.Revoke(db, RevocationKind.Token, id, server.Clock.GetUtcNow());
             return 0;
         });
         return token;

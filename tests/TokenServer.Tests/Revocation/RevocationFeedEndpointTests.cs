@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.State.Sqlite;
 
 namespace AuthIndex.TokenServer.Tests.Revocation;
 
@@ -18,10 +19,10 @@ public sealed class RevocationFeedEndpointTests
         await using var server = await TokenServerHost.StartAsync();
         var now = server.Clock.GetUtcNow();
         await WriteAsync(server, RevocationKind.Account, "alice", now);
-        await WriteAsync(server, RevocationKind.Grant, "grant-1", now + Revocations.LongestLife);
-        await WriteAsync(server, RevocationKind.Token, "id-1", now + Revocations.LongestLife);
+        await WriteAsync(server, RevocationKind.Grant, "grant-1", now + IRevocationStore.LongestLife);
+        await WriteAsync(server, RevocationKind.Token, "id-1", now + IRevocationStore.LongestLife);
 
-        var (at, end) = (now.ToUnixTimeSeconds(), (now + Revocations.LongestLife).ToUnixTimeSeconds());
+        var (at, end) = (now.ToUnixTimeSeconds(), (now + IRevocationStore.LongestLife).ToUnixTimeSeconds());
         var answer = await AskAsync(server, "");
         Assert.Equal(
             $$"""[{"sequence":1,"kind":"account","value":"alice","issuedBefore":{{at}},"expires":{{end}}},{"sequence":2,"kind":"grant","value":"grant-1","issuedBefore":{{end}},"expires":{{end}}},{"sequence":3,"kind":"token","value":"id-1","issuedBefore":{{end}},"expires":{{end}}}]""",
@@ -52,7 +53,7 @@ public sealed class RevocationFeedEndpointTests
         await ExpectWaitingAsync(server, 1);
         await using (var database = new StateDatabase(server.Options.DatabaseFile))
         {
-            await new Suspensions(database).SuspendAsync("alice", "root", "", server.Clock.GetUtcNow());
+            await new SqliteSuspensionStore(database).SuspendAsync("alice", "root", "", server.Clock.GetUtcNow());
         }
 
         var answer = await held;
@@ -78,7 +79,7 @@ public sealed class RevocationFeedEndpointTests
         {
             for (var i = 0; i <= RevocationFeedEndpoint.PageSize; i++)
             {
-                Revocations.AddInTransaction(db, RevocationKind.Token, $"id-{i}", server.Clock.GetUtcNow());
+                SqliteEndings.Revoke(db, RevocationKind.Token, $"id-{i}", server.Clock.GetUtcNow());
             }
 
             return 0;
@@ -112,7 +113,7 @@ public sealed class RevocationFeedEndpointTests
     {
         await using var server = await TokenServerHost.StartAsync();
         await WriteAsync(server, RevocationKind.Token, "id-1", server.Clock.GetUtcNow());
-        server.Clock.Advance(Revocations.LongestLife + TimeSpan.FromSeconds(1));
+        server.Clock.Advance(IRevocationStore.LongestLife + TimeSpan.FromSeconds(1));
         var answer = await AskAsync(server, "");
         Assert.Empty(Numbers(answer));
         Assert.Equal(1, (long)answer["sequence"]!);
@@ -203,7 +204,7 @@ public sealed class RevocationFeedEndpointTests
     private static Task<int> WriteAsync(TokenServerHost server, RevocationKind kind, string value, DateTimeOffset issuedBefore) =>
         server.Service<StateDatabase>().WriteAsync(db =>
     {
-        Revocations.AddInTransaction(db, kind, value, server.Clock.GetUtcNow(), issuedBefore);
+        SqliteEndings.Revoke(db, kind, value, server.Clock.GetUtcNow(), issuedBefore);
         return 0;
     });
 

@@ -11,6 +11,7 @@ using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.State.Sqlite;
 
 namespace AuthIndex.TokenServer.Tests.Revocation;
 
@@ -48,7 +49,7 @@ public sealed class SuspensionTests
         await EventuallyAsync(server, "alice", HttpStatusCode.Unauthorized);
         await using (var database = new StateDatabase(server.Options.DatabaseFile))
         {
-            Assert.Equal(Resumption.Resumed, await new Suspensions(database).ResumeAsync("alice", server.Clock.GetUtcNow()));
+            Assert.Equal(Resumption.Resumed, await new SqliteSuspensionStore(database).ResumeAsync("alice", server.Clock.GetUtcNow()));
         }
 
         await EventuallyAsync(server, "alice", HttpStatusCode.OK);
@@ -113,11 +114,11 @@ public sealed class SuspensionTests
         await using var server = await TokenServerHost.StartAsync();
         var now = server.Clock.GetUtcNow();
         await SuspendAsync(server, "alice");
-        var revocations = server.Service<Revocations>();
-        Assert.True(revocations.IsVoid("alice", null, "id", now.ToUnixTimeSeconds()));
-        Assert.True(revocations.IsVoid("alice", null, "id", (now + Suspensions.NoticedWithin).ToUnixTimeSeconds()));
-        Assert.False(revocations.IsVoid("alice", null, "id", (now + Suspensions.NoticedWithin).ToUnixTimeSeconds() + 1));
-        Assert.False(revocations.IsVoid("bob", null, "id", now.ToUnixTimeSeconds()));
+        var revocations = server.Service<IRevocationStore>();
+        Assert.True(await revocations.IsVoidAsync("alice", null, "id", now.ToUnixTimeSeconds()));
+        Assert.True(await revocations.IsVoidAsync("alice", null, "id", (now + ISuspensionStore.NoticedWithin).ToUnixTimeSeconds()));
+        Assert.False(await revocations.IsVoidAsync("alice", null, "id", (now + ISuspensionStore.NoticedWithin).ToUnixTimeSeconds() + 1));
+        Assert.False(await revocations.IsVoidAsync("bob", null, "id", now.ToUnixTimeSeconds()));
     }
 
     [Fact]
@@ -131,16 +132,16 @@ public sealed class SuspensionTests
             () => server.Log.Text.Contains("The tokens of alice are revoked up to a time in the future", StringComparison.Ordinal),
             TimeSpan.FromSeconds(30), () => server.Log.Text);
         var now = server.Clock.GetUtcNow();
-        var revocations = server.Service<Revocations>();
-        Assert.True(revocations.IsVoid("alice", null, "id", now.ToUnixTimeSeconds() + 1));
+        var revocations = server.Service<IRevocationStore>();
+        Assert.True(await revocations.IsVoidAsync("alice", null, "id", now.ToUnixTimeSeconds() + 1));
 
         await using (var database = new StateDatabase(server.Options.DatabaseFile))
         {
-            Assert.Equal(Resumption.ResumedAgainstTheClock, await new Suspensions(database).ResumeAsync("alice", now));
+            Assert.Equal(Resumption.ResumedAgainstTheClock, await new SqliteSuspensionStore(database).ResumeAsync("alice", now));
         }
 
-        Assert.True(revocations.IsVoid("alice", null, "id", now.ToUnixTimeSeconds()));
-        Assert.False(revocations.IsVoid("alice", null, "id", now.ToUnixTimeSeconds() + 1));
+        Assert.True(await revocations.IsVoidAsync("alice", null, "id", now.ToUnixTimeSeconds()));
+        Assert.False(await revocations.IsVoidAsync("alice", null, "id", now.ToUnixTimeSeconds() + 1));
     }
 
     [Fact]
@@ -150,20 +151,20 @@ public sealed class SuspensionTests
         await using var database = new StateDatabase(folder["index.db"]);
         var clock = new FakeTimeProvider(TokenServerHost.Start);
         var jumping = new HostClock(clock);
-        var revocations = new Revocations(database, jumping);
+        var revocations = new SqliteRevocationStore(database, jumping);
         clock.Advance(TimeSpan.FromHours(2));
         Assert.Equal(0, await revocations.SweepAsync());
-        Assert.Null(await new Suspensions(database).SuspendAsync("alice", "root", "", jumping.GetUtcNow()));
+        Assert.Null(await new SqliteSuspensionStore(database).SuspendAsync("alice", "root", "", jumping.GetUtcNow()));
 
         jumping.Offset = Year;
         Assert.Equal(0, await revocations.SweepAsync());
-        Assert.Single(revocations.After(0, 10).Items);
+        Assert.Single((await revocations.AfterAsync(0, 10)).Items);
         jumping.Offset = TimeSpan.Zero;
         Assert.Equal(0, await revocations.SweepAsync());
-        Assert.Single(revocations.After(0, 10).Items);
+        Assert.Single((await revocations.AfterAsync(0, 10)).Items);
 
         // A clock that has run evenly for a while is believed.
-        clock.Advance(Revocations.LongestLife + Suspensions.NoticedWithin);
+        clock.Advance(IRevocationStore.LongestLife + ISuspensionStore.NoticedWithin);
         Assert.Equal(1, await revocations.SweepAsync());
     }
 
@@ -175,7 +176,7 @@ public sealed class SuspensionTests
         Assert.Equal(HttpStatusCode.OK, await SearchAsync(server, token));
         await server.Service<StateDatabase>().WriteAsync(db =>
         {
-            Revocations.AddInTransaction(db, RevocationKind.Account, "alice", server.Clock.GetUtcNow(), server.Clock.GetUtcNow());
+            SqliteEndings.Revoke(db, RevocationKind.Account, "alice", server.Clock.GetUtcNow(), server.Clock.GetUtcNow());
             return 0;
         });
         Assert.Equal(HttpStatusCode.Unauthorized, await SearchAsync(server, token));
@@ -188,13 +189,13 @@ public sealed class SuspensionTests
             nameof(TokenServerOptions.TokenLifetime))!.GetCustomAttribute<DurationRangeAttribute>()!;
         Assert.True(Duration.TryParse(range.Max, out var longest));
         Assert.Equal(TokenProfile.MaxLifetime, longest);
-        Assert.True(Revocations.LongestLife > longest);
+        Assert.True(IRevocationStore.LongestLife > longest);
     }
 
     private static async Task SuspendAsync(TokenServerHost server, string account)
     {
         await using var database = new StateDatabase(server.Options.DatabaseFile);
-        Assert.Null(await new Suspensions(database).SuspendAsync(account, "root", "left the company", server.Clock.GetUtcNow()));
+        Assert.Null(await new SqliteSuspensionStore(database).SuspendAsync(account, "root", "left the company", server.Clock.GetUtcNow()));
     }
 
     private static async Task<(HttpStatusCode Status, string Body)> SignInAsync(

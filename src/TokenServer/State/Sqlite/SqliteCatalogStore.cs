@@ -1,33 +1,61 @@
+using AuthIndex.TokenContract;
 using AuthIndex.TokenContract.Wire;
-using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.Index;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
-namespace AuthIndex.TokenServer.Index;
+namespace AuthIndex.TokenServer.State.Sqlite;
 
-/// <summary>What became of a report.</summary>
-internal abstract record ReportOutcome
-{
-    /// <summary>It is in the catalogue, or was already.</summary>
-    internal sealed record Taken : ReportOutcome;
-
-    /// <summary>It does not begin where the catalogue stands; nothing was changed, and only a full resync helps.</summary>
-    internal sealed record OutOfStep(string Reason) : ReportOutcome;
-
-    private ReportOutcome()
-    {
-    }
-}
-
-/// <summary>
-/// Takes reports into the catalogue. A copy remembers the number and id of the last event in it, in the commit that brought
-/// it, so that an event counts once however often it comes.
-/// </summary>
-internal sealed class CatalogWriter(StateDatabase database)
+/// <summary>The catalog in SQLite.</summary>
+internal sealed class SqliteCatalogStore(StateDatabase database) : ICatalogStore
 {
     private const int SweptAtOnce = 500;
 
-    /// <summary>Takes events.</summary>
+    /// <inheritdoc/>
+    /// <remarks>
+    /// CROSS JOIN keeps the order of the loops: along the index of names, so that the first page costs no more than it shows.
+    /// </remarks>
+    public ValueTask<IReadOnlyList<(string Name, string Service)>> NamesAsync(
+        string text, string name, string service, string end, int count) => new(database.Read(db => db.Query<(string, string)>(
+        """
+        SELECT r.name, c.service FROM repositories r CROSS JOIN copies c ON c.id = r.copy
+        WHERE r.name >= @name AND r.name < @end AND (r.name > @name OR c.service > @service)
+            AND c.state = 'live' AND (@text = '' OR instr(r.name, @text) > 0)
+        ORDER BY r.name, c.service LIMIT @count
+        """,
+        new { text, name, service, end, count }).AsList()));
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<RepositoryPlace>> PlacesAsync(RepositoryName name, IReadOnlyList<string> services) =>
+        new(database.Read(db => db.Query<RepositoryPlace>(
+        """
+        SELECT c.service AS Service,
+               (SELECT count(*) FROM tags t WHERE t.repository = r.id) AS Tags,
+               (SELECT count(*) FROM manifests m WHERE m.repository = r.id) AS Manifests,
+               (SELECT max(m.pushed_at) FROM manifests m WHERE m.repository = r.id) AS PushedAt,
+               (SELECT max(p.pulled_at) FROM pulls p WHERE p.service = c.service AND p.repository = r.name) AS PulledAt
+        FROM repositories r JOIN copies c ON c.id = r.copy
+        WHERE r.name = @name AND c.state = 'live' AND c.service IN @services ORDER BY c.service
+        """,
+        new { name = name.Value, services }).AsList()));
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<TagPlace>> TagsAsync(RepositoryName name, IReadOnlyList<string> services, string after, int count) =>
+        new(database.Read(db => db.Query<TagPlace>(
+        """
+        SELECT t.name AS Name, c.service AS Service, t.digest AS Digest, m.media_type AS MediaType, m.size AS Size,
+               t.moved_at AS MovedAt, t.moved_by AS MovedBy, p.pulled_at AS PulledAt
+        FROM repositories r
+        JOIN copies c ON c.id = r.copy AND c.state = 'live'
+        JOIN tags t ON t.repository = r.id
+        JOIN manifests m ON m.repository = r.id AND m.digest = t.digest
+        LEFT JOIN pulls p ON p.service = c.service AND p.repository = r.name AND p.digest = t.digest
+        WHERE r.name = @name AND c.service IN @services AND t.name > @after
+        ORDER BY t.name, c.service LIMIT @rows
+        """,
+        new { name = name.Value, services, after, rows = count * services.Count }).AsList()));
+
+    /// <inheritdoc/>
     public Task<ReportOutcome> TakeAsync(string service, EventReport report) => database.WriteAsync<ReportOutcome>(db =>
     {
         if (Live(db, service) is not { } copy) return new ReportOutcome.OutOfStep($"the catalogue does not know the registry {service}");
@@ -55,7 +83,7 @@ internal sealed class CatalogWriter(StateDatabase database)
         return new ReportOutcome.Taken();
     });
 
-    /// <summary>Takes a part of a snapshot; the last one puts it in the place of what was known before.</summary>
+    /// <inheritdoc/>
     public Task<ReportOutcome> TakeAsync(string service, SnapshotReport report) => database.WriteAsync<ReportOutcome>(db =>
     {
         if (report.Page == 0) Begin(db, service, report);
@@ -78,9 +106,7 @@ internal sealed class CatalogWriter(StateDatabase database)
         return new ReportOutcome.Taken();
     });
 
-    /// <summary>
-    /// Clears away a little of what was dropped; false when nothing is left. Little by little, because everyone waits for a write.
-    /// </summary>
+    /// <inheritdoc/>
     public Task<bool> SweepAsync() => database.WriteAsync(db =>
     {
         if (db.QuerySingleOrDefault<long?>("SELECT id FROM copies WHERE state = 'dropped' LIMIT 1") is not { } id) return false;

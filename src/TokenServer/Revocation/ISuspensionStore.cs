@@ -1,0 +1,44 @@
+using AuthIndex.TokenServer.Identity;
+
+namespace AuthIndex.TokenServer.Revocation;
+
+/// <summary>Which accounts are suspended, as the database has it.</summary>
+internal interface ISuspensionStore
+{
+    /// <summary>
+    /// Tokens issued for so long after the suspension are void too: a server that runs beside the command notices it a moment later,
+    /// and a sign-in under way may get its token after that.
+    /// </summary>
+    static readonly TimeSpan NoticedWithin = TimeSpan.FromSeconds(5);
+
+    /// <summary>Suspends an account and voids its tokens, in one commit.</summary>
+    /// <returns>Null; or the suspension that there was already, which stays.</returns>
+    Task<Suspension?> SuspendAsync(string account, string by, string reason, DateTimeOffset now);
+
+    /// <summary>
+    /// Lets an account sign in again. The tokens that were voided stay void, but none that is issued from now on: what was revoked
+    /// by a clock that ran ahead is revoked up to now.
+    /// </summary>
+    /// <param name="account">The account.</param>
+    /// <param name="now">The time.</param>
+    Task<Resumption> ResumeAsync(string account, DateTimeOffset now);
+
+    /// <summary>Every suspension, by name.</summary>
+    ValueTask<IReadOnlyList<Suspension>> AllAsync();
+
+    /// <summary>A value that is another after every change.</summary>
+    ValueTask<(long Last, long Count)> StateAsync();
+}
+
+/// <summary>What came of letting an account sign in again.</summary>
+internal enum Resumption
+{
+    /// <summary>It was not suspended.</summary>
+    NotSuspended,
+
+    /// <summary>It signs in again.</summary>
+    Resumed,
+
+    /// <summary>It signs in again, and it was suspended at a time that is still to come: a clock was wrong.</summary>
+    ResumedAgainstTheClock,
+}

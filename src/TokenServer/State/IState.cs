@@ -1,0 +1,28 @@
+using AuthIndex.Hosting.Health;
+using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Index;
+using AuthIndex.TokenServer.Revocation;
+
+namespace AuthIndex.TokenServer.State;
+
+/// <summary>What the server must know again after a restart: the stores of one database.</summary>
+internal interface IState : IAsyncDisposable
+{
+    /// <summary>Refresh tokens and access tokens.</summary>
+    IGrantStore Grants { get; }
+
+    /// <summary>What registries are told is void.</summary>
+    IRevocationStore Revocations { get; }
+
+    /// <summary>Who may not sign in.</summary>
+    ISuspensionStore Suspensions { get; }
+
+    /// <summary>Who is held back after failed sign-ins.</summary>
+    ISignInHoldStore SignInHolds { get; }
+
+    /// <summary>What registries hold.</summary>
+    ICatalogStore Catalog { get; }
+
+    /// <summary>How the database is, as a part of the server's readiness.</summary>
+    HealthPart CheckHealth();
+}

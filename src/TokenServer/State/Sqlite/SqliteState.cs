@@ -1,0 +1,62 @@
+using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Health;
+using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Index;
+using AuthIndex.TokenServer.Revocation;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AuthIndex.TokenServer.State.Sqlite;
+
+/// <summary>The stores of a SQLite file.</summary>
+internal sealed class SqliteState(StateDatabase database, TimeProvider time) : IState
+{
+    /// <summary>Opens the server's file, made where there is none, beside a server that may be running.</summary>
+    public static SqliteState Open(TokenServerOptions options, TimeProvider time)
+    {
+        DataDirectory.Ensure(options.StatePath);
+        return new SqliteState(new StateDatabase(options.DatabaseFile), time);
+    }
+
+    /// <inheritdoc/>
+    public IGrantStore Grants { get; } = new SqliteGrantStore(database, time);
+
+    /// <inheritdoc/>
+    public IRevocationStore Revocations { get; } = new SqliteRevocationStore(database, time);
+
+    /// <inheritdoc/>
+    public ISuspensionStore Suspensions { get; } = new SqliteSuspensionStore(database);
+
+    /// <inheritdoc/>
+    public ISignInHoldStore SignInHolds { get; } = new SqliteSignInHoldStore(database, time);
+
+    /// <inheritdoc/>
+    public ICatalogStore Catalog { get; } = new SqliteCatalogStore(database);
+
+    /// <inheritdoc/>
+    /// <remarks>Tokens are issued without it; nothing is gained by sending clients elsewhere.</remarks>
+    public HealthPart CheckHealth()
+    {
+        if (database.Damage is { } damage)
+        {
+            return new HealthPart(
+                "database", HealthStatus.Degraded,
+                $"{damage}; what could not be read is away: the catalogue, or refresh and access tokens");
+        }
+
+        try
+        {
+            database.Read(db => db.ExecuteScalar<long>("SELECT count(*) FROM sqlite_master"));
+            return new HealthPart("database", HealthStatus.Ok);
+        }
+        catch (SqliteException e)
+        {
+            return new HealthPart(
+                "database", HealthStatus.Degraded,
+                $"it cannot be read (SQLite error {e.SqliteErrorCode}); the catalogue is away, and so are refresh and access tokens");
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => database.DisposeAsync();
+}
