@@ -11,6 +11,7 @@ using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Metadata;
 using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Portal;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
@@ -74,6 +75,7 @@ internal static class TokenServerApp
         services.AddGrants(options);
         services.AddRevocation();
         services.AddIndex();
+        services.AddPortal(options);
         services.AddRoutes(options);
         services.AddHealthParts();
     }

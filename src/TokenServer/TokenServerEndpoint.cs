@@ -4,6 +4,7 @@ using AuthIndex.Hosting.Telemetry;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Portal;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Token;
 using Microsoft.AspNetCore.Http.Features;
@@ -15,7 +16,8 @@ namespace AuthIndex.TokenServer;
 /// 3 check the caller against the row, 4 run the row's handler, 5 send what it answers. An exception is a bug or a broken machine,
 /// written to the log and answered here, without details.
 /// </summary>
-internal sealed partial class TokenServerEndpoint(TokenServerPath path, AccessCheck access, ILogger<TokenServerEndpoint> log)
+internal sealed partial class TokenServerEndpoint(
+    TokenServerPath path, AccessCheck access, PortalGate gate, ILogger<TokenServerEndpoint> log)
 {
     private static readonly ErrorAnswer NotFound =
         ErrorAnswer.NotFound($"there is nothing here: tokens are at {TokenEndpoint.Path}, keys at {JwksEndpoint.Path}");
@@ -100,9 +102,29 @@ internal sealed partial class TokenServerEndpoint(TokenServerPath path, AccessCh
                 return (await access.SubjectAsync(request)).TryGet(out var caller, out refused)
                     ? await subject.Handler(Admit(request, row), caller)
                     : refused;
+            case RouteAccess.Page page:
+                return await ShowAsync(page.Handler, row, request, await gate.VisitorAsync(request));
+            case RouteAccess.SessionPage page:
+                return await ShowAsync(page.Handler, row, request, await gate.SignedInAsync(request));
+            case RouteAccess.PageForm form:
+                return await TakeAsync(form.Handler, row, request, await gate.VisitorAsync(request));
+            case RouteAccess.SessionForm form:
+                return await TakeAsync(form.Handler, row, request, await gate.SignedInAsync(request));
             default:
                 throw new UnreachableException($"Nobody answers {row.Access.GetType().Name}.");
         }
+    }
+
+    private static async Task<Answer> ShowAsync(
+        Func<RouteRequest, Visitor, Task<Answer>> handler, TokenServerRoute row, RouteRequest request, GateResult<Visitor> who) =>
+        who.TryGet(out var visitor, out var refused) ? await handler(Admit(request, row), visitor) : refused;
+
+    private async Task<Answer> TakeAsync(
+        Func<RouteRequest, Visitor, Form, Task<Answer>> handler, TokenServerRoute row, RouteRequest request, GateResult<Visitor> who)
+    {
+        if (!who.TryGet(out var visitor, out var refused)) return refused;
+        var fields = await gate.FormAsync(Admit(request, row), visitor);
+        return fields.TryGet(out var form, out refused) ? await handler(request, visitor, form) : refused;
     }
 
     /// <summary>Sets the row's limit, now that the caller is known: strangers are kept to the server's own.</summary>

@@ -7,6 +7,7 @@ using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Portal;
 using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer;
@@ -98,6 +99,9 @@ internal sealed class TokenServerOptions : ListenerOptions
     /// <summary>How many access tokens an account may have.</summary>
     [Range(0, 100_000)]
     public int AccessTokensPerAccount { get; set; } = 100;
+
+    /// <summary>The pages for people with a browser.</summary>
+    public PortalOptions Portal { get; set; } = new();
 
     /// <summary>The directories whose accounts may sign in, asked in order after the accounts of the htpasswd file.</summary>
     public List<LdapDirectoryOptions> Ldap { get; set; } = [];

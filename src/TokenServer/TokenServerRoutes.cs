@@ -8,6 +8,7 @@ using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Metadata;
+using AuthIndex.TokenServer.Portal;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Token;
@@ -38,6 +39,18 @@ internal abstract record RouteAccess
 
     /// <summary>Anyone, with no credentials or with right ones: a password, an access token, or a token of ours for a registry.</summary>
     public sealed record Subject(Func<RouteRequest, SubjectCaller, Task<Answer>> Handler) : RouteAccess;
+
+    /// <summary>A page for anyone with a browser, who may have a session.</summary>
+    public sealed record Page(Func<RouteRequest, Visitor, Task<Answer>> Handler) : RouteAccess;
+
+    /// <summary>A page for whoever has a session.</summary>
+    public sealed record SessionPage(Func<RouteRequest, Visitor, Task<Answer>> Handler) : RouteAccess;
+
+    /// <summary>A form that a page of ours made for this browser.</summary>
+    public sealed record PageForm(Func<RouteRequest, Visitor, Form, Task<Answer>> Handler) : RouteAccess;
+
+    /// <summary>A form that a page of ours made for this browser, from whoever has a session.</summary>
+    public sealed record SessionForm(Func<RouteRequest, Visitor, Form, Task<Answer>> Handler) : RouteAccess;
 }
 
 /// <summary>One operation of the server.</summary>
@@ -72,7 +85,10 @@ internal sealed class TokenServerRoutes(
     CatalogEndpoint catalog,
     AccountTokensEndpoint accountTokens,
     HealthEndpoint health,
-    MetricsEndpoint metrics)
+    MetricsEndpoint metrics,
+    PortalOptions portal,
+    SearchPageEndpoint search,
+    SignInPageEndpoint signIn)
 {
     private const int Ordinary = TokenServerApp.MaxBodyBytes;
 
@@ -108,7 +124,16 @@ internal sealed class TokenServerRoutes(
         new(["GET", "HEAD"], HealthEndpoint.LivePath,                 0,                           Shared(HealthEndpoint.LiveAsync)),
         new(["GET", "HEAD"], HealthEndpoint.ReadyPath,                0,                           Shared(health.ReadyAsync)),
         new(["GET"],         MetricsPage.Path,                        0,                           Shared(metrics.HandleAsync)),
-        new(["GET", "HEAD"], FrontPageEndpoint.Path,                  0,                           Shared(Front.HandleAsync)),
+        .. portal.Enabled
+            ? (TokenServerRoute[])
+            [
+        new(["GET", "HEAD"], SearchPageEndpoint.Path,                 0,                           Page(search.ShowAsync)),
+        new(["GET"],         SignInPageEndpoint.Path,                 0,                           Page(signIn.ShowAsync)),
+        new(["POST"],        SignInPageEndpoint.Path,                 Form.MaxBytes,               PageForm(signIn.SignInAsync)),
+        new(["POST"],        SignInPageEndpoint.SignOutPath,          Form.MaxBytes,               SessionForm(signIn.SignOutAsync)),
+        new(["GET", "HEAD"], AssetEndpoint.Path + "/{name}",          0,                           Anyone(AssetEndpoint.AnswerAsync)),
+            ]
+            : [new(["GET", "HEAD"], FrontPageEndpoint.Path,           0,                           Shared(Front.HandleAsync))],
     ];
 
     private static RouteAccess.Anyone Anyone(Func<RouteRequest, Task<Answer>> handler) => new(handler);
@@ -120,4 +145,10 @@ internal sealed class TokenServerRoutes(
     private static RouteAccess.Account Account(Func<RouteRequest, AccountCaller, Task<Answer>> handler) => new(handler);
 
     private static RouteAccess.Subject Subject(Func<RouteRequest, SubjectCaller, Task<Answer>> handler) => new(handler);
+
+    private static RouteAccess.Page Page(Func<RouteRequest, Visitor, Task<Answer>> handler) => new(handler);
+
+    private static RouteAccess.PageForm PageForm(Func<RouteRequest, Visitor, Form, Task<Answer>> handler) => new(handler);
+
+    private static RouteAccess.SessionForm SessionForm(Func<RouteRequest, Visitor, Form, Task<Answer>> handler) => new(handler);
 }

@@ -33,13 +33,17 @@ public sealed partial class ArchitectureTests
             ["Grants"] = ["Protocol", "Policies", "Identity", "Revocation"],
             ["Authentication"] = ["Protocol", "Policies", "Identity", "Grants"],
             ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Grants", "Authentication", "Revocation"],
-            ["Access"] = ["Protocol", "Policies", "Identity", "Grants", "Authentication", "Token"],
+            ["Sessions"] = ["Identity"],
+            ["Access"] = ["Protocol", "Policies", "Identity", "Grants", "Authentication", "Token", "Sessions"],
             ["Account"] = ["Protocol", "Audit", "Identity", "Token", "Grants", "Authentication", "Access"],
             ["Introspection"] = ["Protocol", "Identity", "Authentication", "Token"],
             ["Metadata"] = ["Protocol", "Keys", "Account", "Token", "Introspection"], // only where they are found
             ["Index"] = ["Protocol", "Policies", "Identity", "Grants", "Authentication", "Token", "Access"],
             // the stores, which those folders describe
-            ["State"] = ["Protocol", "Identity", "Revocation", "Grants", "Index"],
+            ["State"] = ["Protocol", "Identity", "Revocation", "Grants", "Index", "Sessions"],
+            ["Portal"] = [
+                "Protocol", "Metrics", "Audit", "Policies", "Identity", "Grants", "Authentication", "Token", "Sessions", "Access",
+                    "Account", "Index"],
             ["Commands"] = [
                 "Protocol", "State", "Metrics", "Audit", "Names", "Policies", "Identity", "Keys", "Backup", "Revocation", "Grants",
                     "Authentication", "Token", "Account", "Index"],

@@ -61,7 +61,7 @@ internal sealed class TokenServerHost : IAsyncDisposable
         Options = options;
         Clock = clock;
         Log = log;
-        Client = new HttpClient { BaseAddress = Address };
+        Client = NewClient();
     }
 
     public TokenServerOptions Options { get; }
@@ -116,7 +116,7 @@ internal sealed class TokenServerHost : IAsyncDisposable
         await app.DisposeAsync();
         between?.Invoke();
         app = await LaunchAsync(Options, Clock, Log);
-        Client = new HttpClient { BaseAddress = Address };
+        Client = NewClient();
     }
 
     /// <summary>The header of a user's credentials.</summary>
@@ -145,6 +145,8 @@ internal sealed class TokenServerHost : IAsyncDisposable
         await app.DisposeAsync();
         directory.Dispose();
     }
+
+    private HttpClient NewClient() => new(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Address };
 
     private static async Task<WebApplication> LaunchAsync(TokenServerOptions options, FakeTimeProvider clock, LogRecorder log)
     {

@@ -4,8 +4,10 @@ using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Portal;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Tests.Grants;
+using AuthIndex.TokenServer.Tests.Portal;
 
 namespace AuthIndex.TokenServer.Tests;
 
@@ -37,6 +39,15 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     /// <summary>Every method of the rows that read a body.</summary>
     public static TheoryData<string, string> RowsWithBody() => Of(r => r.MaxBody > 0);
 
+    /// <summary>Every method of the rows for whoever has a session.</summary>
+    public static TheoryData<string, string> SessionRows() => Of(r => r.Access is RouteAccess.SessionPage or RouteAccess.SessionForm);
+
+    /// <summary>Every method of the rows for forms.</summary>
+    public static TheoryData<string, string> FormRows() => Of(r => r.Access is RouteAccess.PageForm or RouteAccess.SessionForm);
+
+    /// <summary>Every method of the portal's rows.</summary>
+    public static TheoryData<string, string> PortalRows() => Of(IsPortal);
+
     /// <summary>Every row that GET and HEAD are for.</summary>
     public static TheoryData<string> HeadRows() => [.. Table.All.Where(r => r.Methods.Contains("HEAD")).Select(r => r.Path)];
 
@@ -50,9 +61,11 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
             "GET /token", "POST /token", "GET,HEAD /.well-known/jwks.json", "GET,HEAD /.well-known/oauth-authorization-server",
                 "POST /revoke",
             "GET,HEAD /index/v1/repositories", "GET,HEAD /index/v1/repositories/{name}",
-            "GET,HEAD /healthz/live", "GET,HEAD /healthz/ready", "GET /metrics", "GET,HEAD /",
+            "GET,HEAD /healthz/live", "GET,HEAD /healthz/ready", "GET /metrics",
+            "GET,HEAD /", "GET /sign-in", "POST /sign-in", "GET,HEAD /portal/{name}",
         ],
-        Table.All.Where(r => r.Access is not (RouteAccess.Registry or RouteAccess.Account))
+        Table.All.Where(r => r.Access is not (RouteAccess.Registry or RouteAccess.Account or RouteAccess.SessionPage
+            or RouteAccess.SessionForm))
         .Select(r => $"{string.Join(',', r.Methods)} {r.Path}"));
 
     [Fact]
@@ -66,6 +79,7 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     {
         using var answer = await SendAsync(host, method, path, null);
         if (RowOf(method, path).Access is RouteAccess.Registry or RouteAccess.Account) await AssertRefusedAsync(answer, method);
+        else if (RowOf(method, path).Access is RouteAccess.SessionPage or RouteAccess.SessionForm) AssertSentToSignIn(answer);
         else Assert.NotEqual(HttpStatusCode.Unauthorized, answer.StatusCode);
         Assert.NotEmpty(answer.Headers.GetValues("X-Request-Id"));
     }
@@ -177,6 +191,105 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
         }
     }
 
+    [Fact]
+    public async Task A_server_without_the_portal_has_none_of_its_rows()
+    {
+        await using var plain = await TokenServerHost.StartAsync(o => o.Portal.Enabled = false);
+        foreach (var path in Table.All.Where(IsPortal).Select(r => r.Path).Distinct(StringComparer.Ordinal))
+        {
+            using var answer = await SendAsync(plain, "GET", path, null);
+            if (path != "/")
+            {
+                Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+                continue;
+            }
+
+            Assert.Equal("text/plain; charset=utf-8", answer.Content.Headers.ContentType!.ToString());
+            Assert.Contains("docker login", await answer.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(SessionRows))]
+    public async Task Only_a_session_opens_a_row_for_sessions(string method, string path)
+    {
+        var (access, token) = ((await host.MakeAsync(new { name = "x" }))["token"]!.ToString(), await TokenAsync(host));
+        foreach (var other in (AuthenticationHeaderValue[])
+            [
+                TokenServerHost.Basic("alice", TokenServerHost.AlicePassword), TokenServerHost.Basic("alice", access), Registry,
+                    new("Bearer", token),
+            ])
+        {
+            using var answer = await SendAsync(host, method, path, other);
+            AssertSentToSignIn(answer);
+        }
+
+        using var browser = new Browser(host);
+        foreach (var wrong in (string[])["", "x", new string('A', 43), new string('!', 43), access, token])
+        {
+            browser.Cookies[Browser.SessionCookie] = wrong;
+            using var answer = await browser.SendAsync(method, Filled(path));
+            AssertSentToSignIn(answer);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(SessionRows))]
+    public async Task A_session_that_ended_opens_nothing(string method, string path)
+    {
+        await using var own = await TokenServerHost.StartAsync();
+        using var browser = new Browser(own);
+        await browser.SignInAsync();
+        using (var open = await browser.SendAsync(method, Filled(path), browser.FormToken)) AssertNotSentToSignIn(open);
+
+        using var another = new Browser(own);
+        await another.SignInAsync();
+        Assert.Null(await own.Service<ISuspensionStore>().SuspendAsync("alice", "admin", "", own.Clock.GetUtcNow()));
+        foreach (var suspended in (Browser[])[browser, another])
+        {
+            using var answer = await suspended.SendAsync(method, Filled(path), suspended.FormToken);
+            AssertSentToSignIn(answer);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(FormRows))]
+    public async Task A_form_that_no_page_of_ours_made_for_this_browser_is_refused(string method, string path)
+    {
+        using var browser = new Browser(host);
+        await browser.OpenSignInAsync();
+        if (RowOf(method, path).Access is RouteAccess.SessionForm) await browser.SignInAsync();
+        using var another = new Browser(host);
+        await another.OpenSignInAsync();
+        foreach (var token in (string?[])[null, "", "x", another.FormToken, browser.FormToken + "x", browser.FormToken[..^1]])
+        {
+            using var answer = await browser.SendAsync(method, Filled(path), token);
+            Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+            Assert.Contains("The form has expired", await answer.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
+        }
+
+        foreach (var site in (string[])["cross-site", "same-site", "x"])
+        {
+            using var answer = await browser.SendAsync(method, Filled(path), browser.FormToken, site);
+            Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(PortalRows))]
+    public async Task Every_answer_of_the_portal_keeps_browsers_from_framing_sniffing_and_telling(string method, string path)
+    {
+        using var browser = new Browser(host);
+        using var answer = await browser.SendAsync(method, Filled(path));
+        Assert.Equal(
+            "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'",
+            Assert.Single(answer.Headers.GetValues("Content-Security-Policy")));
+        Assert.Equal("nosniff", Assert.Single(answer.Headers.GetValues("X-Content-Type-Options")));
+        Assert.Equal("DENY", Assert.Single(answer.Headers.GetValues("X-Frame-Options")));
+        Assert.Equal("no-referrer", Assert.Single(answer.Headers.GetValues("Referrer-Policy")));
+        Assert.Equal(path.StartsWith("/portal/", StringComparison.Ordinal), !answer.Headers.CacheControl!.NoStore);
+    }
+
     [Theory]
     [MemberData(nameof(Paths))]
     public async Task A_method_that_a_path_has_not_is_answered_with_those_it_has(string path)
@@ -195,12 +308,16 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     public async Task A_body_beyond_the_limit_is_not_read(string method, string path)
     {
         var row = RowOf(method, path);
+        using var browser = new Browser(host);
+        if (row.Access is RouteAccess.SessionForm) await browser.SignInAsync();
         var statuses = new List<HttpStatusCode>();
         foreach (var type in (string[])["application/json", "application/x-www-form-urlencoded"])
         {
             using var content = new ByteArrayContent(
                 new byte[row.MaxBody + 1]) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
-            using var answer = await SendAsync(host, method, path, CredentialsFor(method, path), content);
+            using var answer = row.Access is RouteAccess.SessionForm
+                ? await browser.SendAsync(method, Filled(path), content)
+                : await SendAsync(host, method, path, CredentialsFor(method, path), content);
             statuses.Add(answer.StatusCode);
         }
 
@@ -218,6 +335,10 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
         Assert.Equal(HeadersOf(get), HeadersOf(head));
         Assert.Empty(await head.Content.ReadAsByteArrayAsync(Cancel));
     }
+
+    private static bool IsPortal(TokenServerRoute row) =>
+        row.Access is RouteAccess.Page or RouteAccess.PageForm or RouteAccess.SessionPage or RouteAccess.SessionForm
+        || row.Path.StartsWith(AssetEndpoint.Path + "/", StringComparison.Ordinal);
 
     private static AuthenticationHeaderValue Registry => TokenServerHost.Basic("registry", TokenServerHost.Credential);
 
@@ -251,15 +372,30 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     {
         var constructor = typeof(TokenServerRoutes).GetConstructors().Single();
         return (TokenServerRoutes)constructor.Invoke(
-            [.. constructor.GetParameters().Select(p => RuntimeHelpers.GetUninitializedObject(p.ParameterType))]);
+            [.. constructor.GetParameters().Select(p => p.ParameterType == typeof(PortalOptions)
+                ? new PortalOptions()
+                : RuntimeHelpers.GetUninitializedObject(p.ParameterType))]);
     }
+
+    private static string Filled(string path) => path == AssetEndpoint.Path + "/{name}"
+        ? AssetEndpoint.PathOf("style.css")
+        : path.Replace("{name}", "public/app", StringComparison.Ordinal).Replace("{id}", "x", StringComparison.Ordinal);
+
+    private static void AssertSentToSignIn(HttpResponseMessage answer)
+    {
+        Assert.Equal(HttpStatusCode.SeeOther, answer.StatusCode);
+        Assert.StartsWith("/sign-in", answer.Headers.Location!.ToString(), StringComparison.Ordinal);
+    }
+
+    private static void AssertNotSentToSignIn(HttpResponseMessage answer) =>
+        Assert.False(answer.Headers.Location?.ToString().StartsWith("/sign-in", StringComparison.Ordinal));
 
     private static async Task<HttpResponseMessage> SendAsync(
         TokenServerHost host, string method, string path, AuthenticationHeaderValue? credentials, HttpContent? content = null)
     {
         using var request = new HttpRequestMessage(
             new HttpMethod(method),
-            path.Replace("{name}", "public/app", StringComparison.Ordinal).Replace("{id}", "x", StringComparison.Ordinal))
+            Filled(path))
         {
             Content = content,
             Headers = { Authorization = credentials, ExpectContinue = content is not null },

@@ -70,14 +70,20 @@ internal sealed class Authenticator(
         {
             var owner = oidc.Owns(account)
                 ? suspended.Check(oidc.FindIssued(account, signIn))
-                : await LookUpAsync(account, cancellationToken);
+                : await FindAccountAsync(account, cancellationToken);
             return new SignInResult(owner, null);
         }
 
         return await grants.FindByIdAsync(grant) is { } found && found.Account == account && now < lifetimes.EndOf(found)
-            ? new SignInResult(GrantConditions.Owner(found, await LookUpAsync(found.Account, cancellationToken), now), found)
+            ? new SignInResult(GrantConditions.Owner(found, await FindAccountAsync(found.Account, cancellationToken), now), found)
             : new SignInResult(GrantEnded, null);
     }
+
+    /// <summary>
+    /// What an account may sign in as now. What was found out a moment ago may be older than a suspension, which is judged here.
+    /// </summary>
+    public async ValueTask<SignInOutcome> FindAccountAsync(string account, CancellationToken cancellationToken) =>
+        suspended.Check(await accounts.FindAsync(account, cancellationToken));
 
     private async ValueTask<SignInOutcome> ByOidcTokenAsync(
         string user, string token, SignInContext context, CancellationToken cancellationToken)
@@ -105,16 +111,10 @@ internal sealed class Authenticator(
             return new SignInResult(Refused(problem), grant);
         }
 
-        var outcome = GrantConditions.Owner(grant, await LookUpAsync(grant.Account, cancellationToken), now);
+        var outcome = GrantConditions.Owner(grant, await FindAccountAsync(grant.Account, cancellationToken), now);
         if (outcome is SignInOutcome.SignedIn owner) recorder.Note(grant, owner.Origin, context.Address, now);
         return new SignInResult(outcome, grant);
     }
-
-    /// <summary>
-    /// What an account may sign in as now. What was found out a moment ago may be older than a suspension, which is judged here.
-    /// </summary>
-    private async ValueTask<SignInOutcome> LookUpAsync(string account, CancellationToken cancellationToken) =>
-        suspended.Check(await accounts.FindAsync(account, cancellationToken));
 
     /// <summary>Who shows many different tokens that there are none of is told to go away.</summary>
     private SignInOutcome Unknown(SignInOutcome refused, string token, SignInContext context) =>

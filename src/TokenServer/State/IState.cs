@@ -2,6 +2,7 @@ using AuthIndex.Hosting.Health;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Revocation;
+using AuthIndex.TokenServer.Sessions;
 
 namespace AuthIndex.TokenServer.State;
 
@@ -22,6 +23,9 @@ internal interface IState : IAsyncDisposable
 
     /// <summary>What registries hold.</summary>
     ICatalogStore Catalog { get; }
+
+    /// <summary>Who is signed in to the portal.</summary>
+    ISessionStore Sessions { get; }
 
     /// <summary>How the database is, as a part of the server's readiness.</summary>
     HealthPart CheckHealth();

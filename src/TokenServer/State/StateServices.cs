@@ -20,6 +20,7 @@ internal static class StateServices
             .AddSingleton(s => s.GetRequiredService<IState>().Revocations)
             .AddSingleton(s => s.GetRequiredService<IState>().Suspensions)
             .AddSingleton(s => s.GetRequiredService<IState>().SignInHolds)
-            .AddSingleton(s => s.GetRequiredService<IState>().Catalog);
+            .AddSingleton(s => s.GetRequiredService<IState>().Catalog)
+            .AddSingleton(s => s.GetRequiredService<IState>().Sessions);
     }
 }

@@ -3,6 +3,7 @@ using AuthIndex.Hosting.Health;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Revocation;
+using AuthIndex.TokenServer.Sessions;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
@@ -32,6 +33,9 @@ internal sealed class SqliteState(StateDatabase database, TimeProvider time) : I
 
     /// <inheritdoc/>
     public ICatalogStore Catalog { get; } = new SqliteCatalogStore(database);
+
+    /// <inheritdoc/>
+    public ISessionStore Sessions { get; } = new SqliteSessionStore(database);
 
     /// <inheritdoc/>
     /// <remarks>Tokens are issued without it; nothing is gained by sending clients elsewhere.</remarks>

@@ -1,0 +1,44 @@
+using AuthIndex.TokenServer.Access;
+using AuthIndex.TokenServer.Portal.Pages;
+using AuthIndex.TokenServer.Protocol;
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Web;
+
+namespace AuthIndex.TokenServer.Portal;
+
+/// <summary>
+/// Renders Razor components to whole documents. Nothing is sent before a page is complete, so that an error in it is an error to the
+/// browser too.
+/// </summary>
+internal sealed class PageRenderer(IServiceProvider services, ILoggerFactory loggers, PortalSite site, TimeProvider time)
+{
+    /// <summary>Renders a page.</summary>
+    /// <param name="visitor">Who sees it; null where that is not known.</param>
+    /// <param name="title">Its title.</param>
+    /// <param name="model">What it shows.</param>
+    /// <param name="status">The HTTP status.</param>
+    /// <typeparam name="TPage">The component, which has the parameters <c>Shell</c> and <c>Model</c>.</typeparam>
+    public async Task<PageAnswer> RenderAsync<TPage>(
+        Visitor? visitor, string title, object model, int status = StatusCodes.Status200OK)
+        where TPage : IComponent
+    {
+        var shell = new Shell(
+            site.Link, title, visitor?.SignedIn?.Session.Account, visitor?.SignedIn?.Secret.FormToken ?? "", time.GetUtcNow());
+        await using var renderer = new HtmlRenderer(services, loggers);
+        var html = await renderer.Dispatcher.InvokeAsync(async () =>
+        {
+            var parameters = ParameterView.FromDictionary(
+                new Dictionary<string, object?>(StringComparer.Ordinal) { ["Shell"] = shell, ["Model"] = model });
+            return (await renderer.RenderComponentAsync<TPage>(parameters)).ToHtmlString();
+        });
+        return new PageAnswer(status, html);
+    }
+
+    /// <summary>What went wrong, as a page.</summary>
+    public async Task<Answer> ProblemAsync(Visitor? visitor, int status, string title, string text, TimeSpan? retryAfter = null) =>
+        await RenderAsync<ProblemPage>(visitor, title, new ProblemModel(text), status) with { RetryAfter = retryAfter };
+
+    /// <summary>An error of the server's other endpoints, as a page.</summary>
+    public Task<Answer> ProblemAsync(Visitor? visitor, ErrorAnswer error) =>
+        ProblemAsync(visitor, error.Status, "That did not work", error.Message, error.RetryAfter);
+}

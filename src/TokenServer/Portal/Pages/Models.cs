@@ -1,0 +1,24 @@
+namespace AuthIndex.TokenServer.Portal.Pages;
+
+/// <summary>What went wrong.</summary>
+/// <param name="Text">A sentence.</param>
+public sealed record ProblemModel(string Text);
+
+/// <summary>The form to sign in.</summary>
+/// <param name="Account">What was typed for the account.</param>
+/// <param name="Return">The path to go to afterwards.</param>
+/// <param name="FormToken">The form's token.</param>
+/// <param name="Problem">Why the last try failed; null for none.</param>
+public sealed record SignInModel(string Account, string Return, string FormToken, string? Problem);
+
+/// <summary>A page of repositories.</summary>
+/// <param name="Query">The text that their names hold.</param>
+/// <param name="First">The reference to the first page; null on it.</param>
+/// <param name="Rows">The repositories.</param>
+/// <param name="Next">The reference to the next page; null on the last.</param>
+public sealed record SearchModel(string Query, string? First, IReadOnlyList<FoundRow> Rows, string? Next);
+
+/// <summary>A repository that was found.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Registries">The registries that hold it.</param>
+public sealed record FoundRow(string Name, IReadOnlyList<string> Registries);

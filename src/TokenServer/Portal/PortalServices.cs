@@ -1,0 +1,23 @@
+using AuthIndex.TokenServer.Access;
+using AuthIndex.TokenServer.Sessions;
+
+namespace AuthIndex.TokenServer.Portal;
+
+/// <summary>The pages that people see in a browser.</summary>
+internal static class PortalServices
+{
+    /// <summary>Adds them.</summary>
+    public static IServiceCollection AddPortal(this IServiceCollection services, TokenServerOptions options) => services
+        .AddSingleton(options.Portal)
+        .AddSingleton(new PortalSite(options.PublicUrl))
+        .AddSingleton(new SessionCookies(options.PublicUrl is { } url
+            ? url.Scheme == Uri.UriSchemeHttps
+            : options.Tls.CertificateFile is not null))
+        .AddSessions(new SessionLimits(options.Portal.SessionIdle, options.Portal.SessionLifetime))
+        .AddSingleton<SessionCheck>()
+        .AddSingleton<PageRenderer>()
+        .AddSingleton<PortalGate>()
+        .AddSingleton<SessionActs>()
+        .AddSingleton<SignInPageEndpoint>()
+        .AddSingleton<SearchPageEndpoint>();
+}

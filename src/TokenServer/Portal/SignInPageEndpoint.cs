@@ -1,0 +1,100 @@
+using System.Security.Cryptography;
+using AuthIndex.TokenServer.Access;
+using AuthIndex.TokenServer.Authentication;
+using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Portal.Pages;
+using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Sessions;
+using AuthIndex.TokenServer.Token;
+
+namespace AuthIndex.TokenServer.Portal;
+
+/// <summary>
+/// GET and POST <c>/sign-in</c>, POST <c>/sign-out</c>: account and password pass the same sources, limits, suspensions and audit as at
+/// <c>/token</c>. Every sign-in begins a new session, and ends the one that the browser had.
+/// </summary>
+internal sealed class SignInPageEndpoint(
+    Authenticator authenticator, ISessionStore sessions, SessionCookies cookies, DecisionReport report, SessionActs acts,
+    PageRenderer pages, PortalSite site, TimeProvider time)
+{
+    /// <summary>Where one signs in.</summary>
+    public const string Path = "/sign-in";
+
+    /// <summary>Where one signs out.</summary>
+    public const string SignOutPath = "/sign-out";
+
+    private const string NoService = ""; // an account is one for all registries
+    private const string IdAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+    private const int IdLength = 12;
+
+    // An account whose directory is away may pull, and no more.
+    private static readonly TimeSpan Outage = TimeSpan.FromSeconds(10);
+
+    private static readonly ErrorAnswer PasswordOnly = ErrorAnswer.Forbidden("sign in here with the account's password, not with a token");
+
+    private static readonly ErrorAnswer NoSession = ErrorAnswer.Forbidden(
+        "the account is found with its password only, so no session can stand for it; docker login works");
+
+    /// <summary>Shows the form.</summary>
+    public async Task<Answer> ShowAsync(RouteRequest request, Visitor visitor)
+    {
+        var back = PortalSite.ReturnPath(request.Http.Query["return"].FirstOrDefault());
+        if (visitor.SignedIn is not null) return new RedirectAnswer(site.Link(back));
+        var (secret, isNew) = SessionSecret.TryParse(request.Http.Cookies[cookies.SignInForm], out var known)
+            ? (known, false)
+            : (SessionSecret.New(), true);
+        var page = await pages.RenderAsync<SignInPage>(visitor, "Sign in", new SignInModel("", back, secret.FormToken, null));
+        return page with { Cookie = isNew ? cookies.Set(cookies.SignInForm, secret) : null };
+    }
+
+    /// <summary>Signs in.</summary>
+    public async Task<Answer> SignInAsync(RouteRequest request, Visitor visitor, Form form)
+    {
+        var (account, password, back) = (form["account"], form["password"], PortalSite.ReturnPath(form["return"]));
+
+        // Before anything is looked up: neither a token of ours nor one of an issuer may make itself a session.
+        if (TokenText.IsIn(account) || TokenText.IsIn(password)) return await AgainAsync(visitor, form, PasswordOnly, "");
+        var context = new SignInContext(null, null, request.Address);
+        var result = await authenticator.AuthenticateAsync(new BasicCredentials(account, password), context, request.Aborted);
+        if (result.Outcome is not SignInOutcome.SignedIn who) return await RefusedAsync(result, request, visitor, form);
+        if (result.Grant is not null) return await AgainAsync(visitor, form, PasswordOnly, "");
+        if (who.PullOnly is not null) return await AgainAsync(visitor, form, ErrorAnswer.Unavailable(Outage), account);
+        if (who.Origin is not { } origin || who.IsFoundByPasswordOnly) return await AgainAsync(visitor, form, NoSession, account);
+
+        var now = DateTimeOffset.FromUnixTimeSeconds(time.GetUtcNow().ToUnixTimeSeconds());
+        var session = new Session(
+            RandomNumberGenerator.GetString(IdAlphabet, IdLength), who.Account, origin, now, now, request.Address?.ToString());
+        var secret = SessionSecret.New();
+        if (!await sessions.AddAsync(session, secret.Hash, who.EndingsSeen))
+        {
+            return await RefusedAsync(new SignInResult(SignInOutcome.Overtaken, null), request, visitor, form);
+        }
+
+        if (visitor.SignedIn is { } former) await EndAsync(former, request);
+        acts.Begun(session, who.SignedInBy, request.Address);
+        return new RedirectAnswer(site.Link(back)) { Cookie = cookies.Set(cookies.Session, secret) };
+    }
+
+    /// <summary>Signs out.</summary>
+    public async Task<Answer> SignOutAsync(RouteRequest request, Visitor visitor, Form form)
+    {
+        await EndAsync(visitor.SignedIn!, request);
+        return new RedirectAnswer(site.Link(SearchPageEndpoint.Path)) { Cookie = cookies.Remove(cookies.Session) };
+    }
+
+    private async Task EndAsync(SessionCaller caller, RouteRequest request)
+    {
+        if (await sessions.EndAsync(caller.Session.Id, caller.Session.Account)) acts.Ended(caller.Session, request.Address);
+    }
+
+    private Task<Answer> RefusedAsync(SignInResult result, RouteRequest request, Visitor visitor, Form form) => AgainAsync(
+        visitor, form, report.NotSignedIn(result, form["account"], request.Address, NoService, time.GetUtcNow()), form["account"]);
+
+    /// <summary>The form once more, with what was wrong. Not 401, for which a browser would ask for a password by itself.</summary>
+    private async Task<Answer> AgainAsync(Visitor visitor, Form form, ErrorAnswer error, string account)
+    {
+        var model = new SignInModel(account, PortalSite.ReturnPath(form["return"]), form[Form.TokenField], error.Message);
+        var status = error.Status == StatusCodes.Status401Unauthorized ? StatusCodes.Status403Forbidden : error.Status;
+        return await pages.RenderAsync<SignInPage>(visitor, "Sign in", model, status) with { RetryAfter = error.RetryAfter };
+    }
+}
