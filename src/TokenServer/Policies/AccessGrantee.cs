@@ -3,21 +3,19 @@ using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies;
 
-/// <summary>Somebody whom a rule allows what was asked about.</summary>
+/// <summary>A subject that a rule allows the requested action.</summary>
 /// <param name="Who">The subject as rules name it, or the account that a placeholder or a group leads to.</param>
 /// <param name="AllowedBy">The rule.</param>
-/// <param name="DeniedBy">The rule that takes it away again; null when none does.</param>
+/// <param name="DeniedBy">The deny rule that overrides it; null when there is none.</param>
 internal sealed record AccessGrantee(string Who, Rule AllowedBy, Rule? DeniedBy)
 {
     private const string Everybody = "anyone";
     private const string SignedIn = "authenticated";
 
-    /// <summary>
-    /// An account of whom nothing is known but that they signed in; no path component, so that no placeholder takes it for a name.
-    /// </summary>
+    /// <summary>An account about which only its sign-in is known. It is not a path component, so no placeholder matches it.</summary>
     private const string Stranger = "?";
 
-    /// <summary>Everybody whom rules allow one action on one resource, subject by subject, the members of local groups by name.</summary>
+    /// <summary>Lists who may perform one action on one resource, subject by subject; members of local groups are listed by name.</summary>
     public static IReadOnlyList<AccessGrantee> Find(Policy policy, Scope scope, RequestConditions circumstances)
     {
         var found = new List<AccessGrantee>();

@@ -9,8 +9,8 @@ namespace AuthIndex.TokenServer.Policies;
 /// <param name="Ip">Networks that the request must come from.</param>
 /// <param name="Service">Services that the token must be for.</param>
 /// <param name="SignedInBy">Ways in which the caller must have signed in.</param>
-/// <param name="From">The first instant at which the rule holds.</param>
-/// <param name="Until">The first instant at which the rule holds no more.</param>
+/// <param name="From">The first instant at which the rule applies.</param>
+/// <param name="Until">The first instant at which the rule no longer applies.</param>
 internal sealed record Conditions(
     IReadOnlyList<IPNetwork> Ip,
     IReadOnlyList<string> Service,
@@ -18,14 +18,14 @@ internal sealed record Conditions(
     DateTimeOffset? From,
     DateTimeOffset? Until)
 {
-    /// <summary>No condition.</summary>
+    /// <summary>No condition: the rule always applies.</summary>
     public static Conditions None { get; } = new([], [], [], null, null);
 
-    /// <summary>Whether the rule holds whatever the circumstances are.</summary>
+    /// <summary>Whether the rule applies unconditionally.</summary>
     public bool IsEmpty => Ip.Count == 0 && Service.Count == 0 && SignedInBy.Count == 0 && From is null && Until is null;
 
     /// <summary>
-    /// Whether every condition is met. What is unknown meets a deny rule's condition, so that not knowing never opens a door.
+    /// Whether every condition is met. An unknown value meets a deny rule's condition, so missing information never grants access.
     /// </summary>
     public bool AreMet(RequestConditions c, Effect effect)
     {
@@ -57,12 +57,12 @@ internal sealed record Conditions(
 
         if (!(this with { Ip = [], Service = [], SignedInBy = [], Until = null }).AreMet(c, effect))
         {
-            yield return $"it holds only from {Time(From)}";
+            yield return $"it applies only from {Time(From)}";
         }
 
         if (!(this with { Ip = [], Service = [], SignedInBy = [], From = null }).AreMet(c, effect))
         {
-            yield return $"it held only until {Time(Until)}";
+            yield return $"it applied only until {Time(Until)}";
         }
     }
 

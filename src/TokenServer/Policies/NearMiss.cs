@@ -3,9 +3,9 @@ using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies;
 
-/// <summary>A rule that would have allowed something that is refused, and what it lacks.</summary>
+/// <summary>A rule that would have allowed a refused action, and why it did not apply.</summary>
 /// <param name="Rule">The rule.</param>
-/// <param name="Lacks">What is not as the rule asks, each in words.</param>
+/// <param name="Lacks">The unmet conditions, each as text.</param>
 internal sealed record NearMiss(Rule Rule, IReadOnlyList<string> Lacks)
 {
     private const int MaxFound = 5;
@@ -36,7 +36,7 @@ internal sealed record NearMiss(Rule Rule, IReadOnlyList<string> Lacks)
         List<string> lacks = [];
         if (!isTo) lacks.Add($"the caller is not {string.Join(" or ", rule.To)}");
         if (caller.IsAmong(rule.Except)) lacks.Add($"it excepts {string.Join(", ", rule.Except.Where(s => caller.IsAmong([s])))}");
-        if (!isOn) lacks.Add($"it is about {string.Join(" or ", rule.On)}");
+        if (!isOn) lacks.Add($"it applies to {string.Join(" or ", rule.On)}");
         lacks.AddRange(rule.When.Unmet(circumstances, Effect.Allow));
         return lacks;
     }

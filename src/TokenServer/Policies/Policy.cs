@@ -4,8 +4,8 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Policies;
 
 /// <summary>
-/// A whole policy, checked and indexed; it never changes, so that a request which holds one is judged by one from start to end.
-/// Nothing is allowed that no rule allows. The order of rules and files never matters.
+/// A whole policy, checked and indexed; it is immutable, so that a request is decided by one policy from start to end. Whatever no rule
+/// allows is denied. The order of rules and files never matters.
 /// </summary>
 internal sealed class Policy
 {
@@ -26,7 +26,7 @@ internal sealed class Policy
     /// <summary>The rules, ordered by id.</summary>
     public IReadOnlyList<Rule> Rules { get; }
 
-    /// <summary>The local groups.</summary>
+    /// <summary>The groups that the policy files define.</summary>
     public GroupDirectory Groups { get; }
 
     /// <summary>The robots that the files declare, by name.</summary>
@@ -42,7 +42,7 @@ internal sealed class Policy
             new RequestConditions(caller.Address, caller.Service, caller.SignedInBy, now, UnknownIsMet: false),
             requested);
 
-    /// <summary>Decides for a caller whose subjects are worked out already.</summary>
+    /// <summary>Decides for a caller whose subjects are already known.</summary>
     public Decision Decide(CallerSubjects caller, RequestConditions circumstances, Scope requested)
     {
         List<Rule>? allowedBy = null;

@@ -3,7 +3,7 @@ using AuthIndex.Hosting.Yaml;
 
 namespace AuthIndex.TokenServer.Policies;
 
-/// <summary>There is no sound policy to start with; every error is named in the message, one a line.</summary>
+/// <summary>There is no valid policy to start with; the message lists every error, one per line.</summary>
 internal sealed class PolicyException(IReadOnlyList<SourceProblem> problems)
     : OperatorException(problems)
 {

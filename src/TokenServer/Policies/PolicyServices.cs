@@ -2,13 +2,13 @@ using AuthIndex.Hosting.Background;
 
 namespace AuthIndex.TokenServer.Policies;
 
-/// <summary>The policy in force, and the candidate beside it.</summary>
+/// <summary>Registers the policy in force and the candidate policy.</summary>
 internal static class PolicyServices
 {
-    // Known by a key, so that nobody is given the candidate in place of the policy in force.
+    // Registered under a key, so that nothing gets the candidate in place of the policy in force.
     private const string ShadowKey = "shadow";
 
-    /// <summary>Adds them.</summary>
+    /// <summary>Registers the policy store, the candidate policy and the watcher.</summary>
     public static IServiceCollection AddPolicies(this IServiceCollection services, TokenServerOptions options)
     {
         services.AddSingleton(

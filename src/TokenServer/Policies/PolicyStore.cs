@@ -4,8 +4,8 @@ using AuthIndex.TokenServer.Policies.Files;
 namespace AuthIndex.TokenServer.Policies;
 
 /// <summary>
-/// Holds the policy in force and exchanges it, whole, for a newer one. An edit that is not sound changes nothing: the last sound
-/// policy stays, and the store is degraded until the next sound edit.
+/// Holds the policy in force and exchanges it, whole, for a newer one. An invalid edit changes nothing: the last valid policy stays in
+/// force, and the store is degraded until the next valid edit.
 /// </summary>
 internal sealed partial class PolicyStore
 {
@@ -33,7 +33,7 @@ internal sealed partial class PolicyStore
     /// <summary>Whether the policy is only compared with the one in force, and decides nothing; the log must not say otherwise.</summary>
     public bool IsCandidate { get; }
 
-    /// <summary>The policy that was last found sound. Take it once per request.</summary>
+    /// <summary>The last valid policy. Read it once per request.</summary>
     public Policy Current => state.Policy;
 
     /// <summary>What was found when files were last read: warnings, and errors when the store is degraded.</summary>
@@ -45,11 +45,11 @@ internal sealed partial class PolicyStore
     /// <summary>Why the files on disk are not in force; null when they are.</summary>
     public string? Degraded => state.Degraded;
 
-    /// <summary>How many edits were not sound, or could not be read.</summary>
+    /// <summary>How many edits were invalid or could not be read.</summary>
     public long Refusals => Interlocked.Read(ref refusals);
 
-    /// <summary>Loads a directory.</summary>
-    /// <exception cref="PolicyException">Its files are not a sound policy.</exception>
+    /// <summary>Loads the policy files in a directory and puts them in force.</summary>
+    /// <exception cref="PolicyException">Its files are not a valid policy.</exception>
     public static PolicyStore Open(string path, TimeProvider time, ILogger<PolicyStore> logger, bool isCandidate = false)
     {
         var files = new PolicyDirectory(path);
@@ -72,7 +72,7 @@ internal sealed partial class PolicyStore
         return seen.Revision is null || seen.Revision != state.Tried;
     }
 
-    /// <summary>Reads the files and puts them in force when they are sound. Returns whether the files on disk are now in force.</summary>
+    /// <summary>Reads the files and puts them in force if they are valid. Returns whether the files on disk are now in force.</summary>
     public bool Reload()
     {
         lock (reloading)
@@ -178,7 +178,7 @@ internal sealed partial class PolicyStore
 
     /// <param name="Policy">The policy in force.</param>
     /// <param name="LoadedAt">Since when.</param>
-    /// <param name="Tried">The revision of the files last read, sound or not; null when they could not be read.</param>
+    /// <param name="Tried">The revision of the files last read, valid or not; null when they could not be read.</param>
     /// <param name="Problems">What was found in them.</param>
     /// <param name="Degraded">Why they are not in force.</param>
     private sealed record State(

@@ -4,9 +4,9 @@ using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Policies;
 
-/// <summary>A sentence in a policy file that must be true of the whole policy.</summary>
-/// <param name="At">Where it stands.</param>
-/// <param name="Account">Who is meant; "" for an anonymous caller.</param>
+/// <summary>A test in a policy file: a statement that must hold for the whole policy.</summary>
+/// <param name="At">Where it is defined.</param>
+/// <param name="Account">The account; "" for an anonymous caller.</param>
 /// <param name="Groups">The groups that the identity would give.</param>
 /// <param name="Circumstances">What the test says about the request. What it does not say counts as each rule asks for it, so that a
 /// test neither needs every detail nor turns false as time goes by.</param>
@@ -20,7 +20,7 @@ internal sealed record PolicyTest(
     bool Can,
     IReadOnlyList<Scope> Scopes)
 {
-    /// <summary>What the policy does otherwise than the test says; null when the test holds.</summary>
+    /// <summary>How the policy differs from the test; null when the test passes.</summary>
     public SourceProblem? Run(Policy policy)
     {
         var caller = new CallerSubjects(Account, Groups, policy.Groups, Circumstances.SignedInBy is SignIn.Ldap);

@@ -14,9 +14,9 @@ internal sealed partial class PolicyWatcher(
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// How long the files must stay as they are, in content, size and time, before they are read. The half of a file that has been
-    /// written is often a sound policy without its last rules, so a writer that pauses must be given time; one that pauses for
-    /// longer should write to another file and rename it.
+    /// How long the files must stay as they are, in content, size and time, before they are read. A half-written file is often a valid
+    /// policy without its last rules, so a writer that pauses must be given time; one that pauses for longer should write to another file
+    /// and rename it.
     /// </summary>
     public TimeSpan Settling { get; init; } = TimeSpan.FromSeconds(1);
 

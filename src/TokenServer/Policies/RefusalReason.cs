@@ -2,7 +2,7 @@ using AuthIndex.TokenContract;
 
 namespace AuthIndex.TokenServer.Policies;
 
-/// <summary>The sentence that tells a caller why something is refused.</summary>
+/// <summary>The sentence that explains a refusal to the caller.</summary>
 internal static class RefusalReason
 {
     public static string For(Scope requested, ActionSet refused, string account, ActionSet allowed, IReadOnlyList<Rule> deniedBy)

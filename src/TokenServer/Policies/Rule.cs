@@ -14,9 +14,9 @@ internal enum Effect
 
 /// <summary>One rule: to whom, what, on which resources, when.</summary>
 /// <param name="Id">Its name, unique among all files.</param>
-/// <param name="At">Where it stands.</param>
+/// <param name="At">Where it is defined.</param>
 /// <param name="To">The subjects it is about.</param>
-/// <param name="Except">The subjects it is not about, though they are among <paramref name="To"/>.</param>
+/// <param name="Except">Subjects that are excluded although they are among <paramref name="To"/>.</param>
 /// <param name="Effect">Whether it allows or denies.</param>
 /// <param name="Actions">The actions it allows or denies.</param>
 /// <param name="On">The resources.</param>

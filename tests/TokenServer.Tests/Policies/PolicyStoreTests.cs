@@ -20,7 +20,7 @@ public sealed class PolicyStoreTests : IDisposable
     {
         folder.Write("a.yaml", Broken);
         var exception = Assert.Throws<PolicyException>(Open);
-        Assert.Equal($"{folder["a.yaml"]}:2:46: 'pul' is no action; did you mean 'pull'?", exception.Message);
+        Assert.Equal($"{folder["a.yaml"]}:2:46: 'pul' is not an action; did you mean 'pull'?", exception.Message);
         Assert.Single(exception.Problems);
     }
 
@@ -28,9 +28,9 @@ public sealed class PolicyStoreTests : IDisposable
     public void An_empty_or_missing_directory_is_no_policy()
     {
         Assert.Equal(
-            $"{folder.Path}: there is no *.yaml file in it; a policy needs at least one", Assert.Throws<PolicyException>(Open).Message);
+            $"{folder.Path}: it contains no *.yaml file; a policy needs at least one", Assert.Throws<PolicyException>(Open).Message);
         Assert.StartsWith(
-            "/nonexistent/policies: cannot be read whole: ",
+            "/nonexistent/policies: cannot be read completely: ",
             Assert.Throws<PolicyException>(
                 () => PolicyStore.Open("/nonexistent/policies", TimeProvider.System, NullLogger<PolicyStore>.Instance)).Message,
                 StringComparison.Ordinal);
@@ -62,7 +62,7 @@ public sealed class PolicyStoreTests : IDisposable
         Assert.False(store.HasChanged(out _));
         Assert.False(store.Reload());
         Assert.Same(before, store.Current);
-        Assert.Equal($"{folder["a.yaml"]}:2:46: 'pul' is no action; did you mean 'pull'?", store.Degraded);
+        Assert.Equal($"{folder["a.yaml"]}:2:46: 'pul' is not an action; did you mean 'pull'?", store.Degraded);
         Assert.Single(store.LastProblems);
         Assert.Single(log.At(LogLevel.Error), line => line.Contains(store.Degraded!, StringComparison.Ordinal));
     }

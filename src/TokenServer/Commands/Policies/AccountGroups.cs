@@ -21,7 +21,7 @@ internal static class AccountGroups
     {
         if (directories.Count == 0)
         {
-            return ([], "groups of directories were not looked up: no directory is configured (--config); --group ldap:NAME gives one");
+            return ([], "directory groups were not looked up: no directory is configured (--config); name one with --group ldap:NAME");
         }
 
         LibLdap.Demand();
@@ -31,7 +31,7 @@ internal static class AccountGroups
             {
                 return ([],
                     $"groups were not looked up: the directory {settings.Name} can be asked only with the account's password "
-                    + $"(userDnTemplate); --group ldap:NAME gives one");
+                    + $"(userDnTemplate); name one with --group ldap:NAME");
             }
 
             using var session = new DirectorySession(

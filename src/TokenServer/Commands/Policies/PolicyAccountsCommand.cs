@@ -8,16 +8,16 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace AuthIndex.TokenServer.Commands.Policies;
 
 /// <summary>
-/// For <c>policy check</c>: warns about accounts in rules that do not exist or have another name, about local accounts whose names
-/// differ only in case, and about names that both htpasswd and a directory have. Without an htpasswd file there are no warnings,
-/// because the policy is not being checked on its server.
+/// For <c>policy check</c>: warns about accounts in rules that do not exist or are spelled differently, about local accounts whose names
+/// differ only in case, and about names that both htpasswd and a directory have. Without an htpasswd file there are no warnings, because
+/// the policy is not being checked on its server.
 /// </summary>
 internal static class PolicyAccountsCommand
 {
     /// <summary>How many names each directory is asked for at most.</summary>
     private const int MaxAsked = 500;
 
-    /// <summary>The warnings.</summary>
+    /// <summary>Compares the accounts in the policy with htpasswd and the directories, and returns the warnings.</summary>
     public static async Task<IReadOnlyList<SourceProblem>> CheckAsync(
         Policy policy, TokenServerOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
@@ -57,11 +57,11 @@ internal static class PolicyAccountsCommand
         {
             if (directory.BindsDirectly) return (null, false); // it can be asked for nobody
             var found = await directory.NamesAsync(name, asTyped: true, cancellationToken);
-            if (found.Outage is { } outage) return ($"cannot tell whether the accounts that rules name exist: {outage.Reason}", true);
+            if (found.Outage is { } outage) return ($"cannot check whether the accounts that rules name exist: {outage.Reason}", true);
             if (found.Accounts.Count == 0) continue;
             return found.Accounts.Any(a => AccountSpelling.Key(a) == AccountSpelling.Key(name))
                 ? (null, false)
-                : ($"no account is named '{name}': whoever signs in by it at {directory.Title} is the account "
+                : ($"no account is named '{name}': signing in with it at {directory.Title} gives the account "
                     + $"'{found.Accounts[0]}'; write 'user:{found.Accounts[0]}'", false);
         }
 

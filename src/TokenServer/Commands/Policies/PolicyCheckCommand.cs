@@ -5,7 +5,7 @@ using AuthIndex.TokenServer.Policies.Files;
 
 namespace AuthIndex.TokenServer.Commands.Policies;
 
-/// <summary><c>policy check [DIR]</c>: is everything sound? Status 0 when it is, warnings or not.</summary>
+/// <summary><c>policy check [DIR]</c>: whether the policy is valid. Exit status 0 when it is, warnings or not.</summary>
 internal static class PolicyCheckCommand
 {
     public static Command Create(PolicyOptions shared, TimeProvider time, Func<ParseResult, TokenServerOptions>? server)
@@ -45,7 +45,7 @@ internal static class PolicyCheckCommand
         {
             PolicyCommand.WriteJson(parsed, new
             {
-                sound = compiled.Policy is not null,
+                valid = compiled.Policy is not null,
                 revision = compiled.Policy?.Revision,
                 rules = compiled.Policy?.Rules.Count,
                 tests = compiled.Tests.Count,
@@ -58,9 +58,9 @@ internal static class PolicyCheckCommand
             new ProblemWriter(output).Write(problems);
             var count = $"{Plural(errors, "error")}, {Plural(warnings, "warning")}";
             output.WriteLine(compiled.Policy is { } policy
-                ? $"{directory}: sound ({Plural(policy.Rules.Count, "rule")}, {Plural(compiled.Tests.Count, "test")} passed, "
+                ? $"{directory}: valid ({Plural(policy.Rules.Count, "rule")}, {Plural(compiled.Tests.Count, "test")} passed, "
                     + $"{Plural(warnings, "warning")}), revision {policy.Revision}"
-                : $"{directory}: not sound ({count})");
+                : $"{directory}: invalid ({count})");
         }
 
         return compiled.Policy is null ? 1 : 0;

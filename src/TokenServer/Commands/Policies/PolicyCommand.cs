@@ -34,7 +34,7 @@ internal static class PolicyCommand
         };
     }
 
-    /// <summary>Compiles the directory and tells what is wrong with it on standard error; null when it is no policy.</summary>
+    /// <summary>Compiles the directory and prints its problems to standard error; null when it is not a valid policy.</summary>
     public static Policy? Load(ParseResult command, string directory, DateTimeOffset now)
     {
         var compiled = PolicyCompiler.Compile(new PolicyDirectory(directory), now);

@@ -8,7 +8,7 @@ using AuthIndex.TokenServer.Policies.Files.Values;
 
 namespace AuthIndex.TokenServer.Commands.Policies;
 
-/// <summary><c>policy diff OLD NEW</c>: what an edit gives and takes, by decisions and not by lines.</summary>
+/// <summary><c>policy diff OLD NEW</c>: shows what an edit grants and takes away, by decisions and not by lines.</summary>
 internal static class PolicyDiffCommand
 {
     public static Command Create(PolicyOptions shared, TimeProvider time)
@@ -89,7 +89,7 @@ internal static class PolicyDiffCommand
         {
             if (replay.Add(found.Entry) is { } problem)
             {
-                Warn(new AuditProblem(found.File, found.Line, $"the entry is passed over: {problem}"));
+                Warn(new AuditProblem(found.File, found.Line, $"the entry is skipped: {problem}"));
             }
         }
 

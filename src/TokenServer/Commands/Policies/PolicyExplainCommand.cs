@@ -92,10 +92,10 @@ internal static class PolicyExplainCommand
     {
         address = null;
         requested = null;
-        if (ip is not null && !CidrParser.TryParseAddress(ip, out address)) return $"--ip: '{ip}' is no address";
+        if (ip is not null && !CidrParser.TryParseAddress(ip, out address)) return $"--ip: '{ip}' is not an address";
         if (signedInBy is not null && !SignIn.Kinds.Contains(signedInBy))
         {
-            return $"--signed-in-by: '{signedInBy}' is no way to sign in{Hosting.Yaml.Suggestion.For(signedInBy, SignIn.Kinds)}";
+            return $"--signed-in-by: '{signedInBy}' is not a sign-in method{Hosting.Yaml.Suggestion.For(signedInBy, SignIn.Kinds)}";
         }
 
         if (at is not null && PolicyDate.Parse(at, null, lastOfDay: false, out now) is { } problem) return $"--at: {problem}";

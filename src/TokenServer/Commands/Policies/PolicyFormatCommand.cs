@@ -7,7 +7,7 @@ using AuthIndex.TokenServer.Policies.Format;
 
 namespace AuthIndex.TokenServer.Commands.Policies;
 
-/// <summary><c>policy fmt [DIR]</c>: the files in one form, their meaning and comments kept.</summary>
+/// <summary><c>policy fmt [DIR]</c>: formats the files, keeping meaning and comments.</summary>
 internal static class PolicyFormatCommand
 {
     public static Command Create(PolicyOptions shared, TimeProvider time)
@@ -74,7 +74,7 @@ internal static class PolicyFormatCommand
     {
         if (!File.ReadAllBytes(file.Path).AsSpan().SequenceEqual(file.Content.Span))
         {
-            throw new OperatorException($"{file.Path}: somebody changed it meanwhile; it is left alone");
+            throw new OperatorException($"{file.Path}: it was changed in the meantime and is left as it is");
         }
 
         DurableFile.Replace(file.Path, formatted);

@@ -9,12 +9,12 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Commands.Policies;
 
 /// <summary>
-/// For <c>policy check</c>: warns of <c>ldap:</c> groups that none of the configured directories has, and of names that mean
-/// several groups, as far as the directories can be asked.
+/// For <c>policy check</c>: warns about <c>ldap:</c> groups that no configured directory has and about names that match several groups, as
+/// far as the directories can be queried.
 /// </summary>
 internal static class PolicyGroupsCommand
 {
-    /// <summary>The warnings; one alone when a directory does not answer, since then nothing can be said.</summary>
+    /// <summary>The warnings; a single one when a directory does not answer, because nothing can then be decided.</summary>
     public static IReadOnlyList<SourceProblem> Check(Policy policy, IReadOnlyList<LdapDirectoryOptions> directories, TimeProvider time)
     {
         var named = Named(policy, SubjectKind.Ldap).DistinctBy(n => n.Subject.Key, StringComparer.Ordinal).ToList();
@@ -30,13 +30,13 @@ internal static class PolicyGroupsCommand
         {
             return [
                 new SourceProblem(
-                    named[0].At, $"whether the directories have the groups that rules name cannot be told: {e.Message}", IsWarning: true)];
+                    named[0].At, $"cannot check whether the directories have the groups that rules name: {e.Message}", IsWarning: true)];
         }
         catch (SearchRefusedException e)
         {
             return [
                 new SourceProblem(
-                    named[0].At, $"whether the directories have the groups that rules name cannot be told: {e.Message}", IsWarning: true)];
+                    named[0].At, $"cannot check whether the directories have the groups that rules name: {e.Message}", IsWarning: true)];
         }
         finally
         {
@@ -51,7 +51,7 @@ internal static class PolicyGroupsCommand
         if (groups.Count > 1)
         {
             return new(
-                at, $"'ldap:{subject.Name}' means every group of that name ({string.Join("; ", groups)}); if only one is meant, write its "
+                at, $"'ldap:{subject.Name}' matches every group of that name ({string.Join("; ", groups)}); to match only one, write its "
                     + $"distinguished name", IsWarning: true);
         }
 

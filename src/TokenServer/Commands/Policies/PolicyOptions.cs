@@ -6,7 +6,7 @@ namespace AuthIndex.TokenServer.Commands.Policies;
 /// <param name="configured">The directory that the configuration names.</param>
 internal sealed class PolicyOptions(Func<ParseResult, string> configured)
 {
-    /// <summary><c>--policies DIR</c>.</summary>
+    /// <summary>The option <c>--policies DIR</c>.</summary>
     public Option<string?> Directory { get; } = new("--policies")
     {
         Description = "The directory of the policy files (default: the server's).",
@@ -14,7 +14,7 @@ internal sealed class PolicyOptions(Func<ParseResult, string> configured)
         Recursive = true,
     };
 
-    /// <summary><c>--json</c>.</summary>
+    /// <summary>The option <c>--json</c>, for every verb.</summary>
     public Option<bool> Json { get; } = new("--json") { Description = "Output JSON.", Recursive = true };
 
     /// <summary>The directory that is meant.</summary>

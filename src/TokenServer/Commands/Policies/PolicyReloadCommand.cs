@@ -28,18 +28,18 @@ internal static partial class PolicyReloadCommand
             if (Kill(id, HangUp) != 0)
             {
                 throw new OperatorException(
-                    $"the token server (process {id}) cannot be asked: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+                    $"cannot signal the token server (process {id}): {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
             }
 
             parsed.InvocationConfiguration.Output.WriteLine(
-                $"process {id} reads {options.PoliciesDirectory} now: policy {policy.Revision}, {policy.Rules.Count} rules");
+                $"process {id} now reads {options.PoliciesDirectory}: policy {policy.Revision}, {policy.Rules.Count} rules");
         });
         return command;
     }
 
     /// <summary>
-    /// The process that serves from this data directory; what its command line says keeps a process that has its number since from
-    /// being signalled.
+    /// The process that serves from this data directory; its command line is checked, so that a process that reused its id is not
+    /// signalled.
     /// </summary>
     private static int RunningServer(TokenServerOptions options)
     {
@@ -52,7 +52,7 @@ internal static partial class PolicyReloadCommand
             return id;
         }
 
-        throw new OperatorException($"no token server runs with the data directory {options.DataDirectory} on this machine");
+        throw new OperatorException($"no token server with data directory {options.DataDirectory} is running on this machine");
     }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]

@@ -4,7 +4,7 @@ using AuthIndex.TokenServer.Policies.Files;
 
 namespace AuthIndex.TokenServer.Commands.Policies;
 
-/// <summary><c>policy test [DIR]</c>: which of the tests in the files hold? Status 0 when all do.</summary>
+/// <summary><c>policy test [DIR]</c>: runs the tests in the files. Exit status 0 when all pass.</summary>
 internal static class PolicyTestCommand
 {
     public static Command Create(PolicyOptions shared, TimeProvider time)
@@ -51,7 +51,7 @@ internal static class PolicyTestCommand
                     : $"ok    {test.At.File}:{test.At.Line}: {test}");
             }
 
-            output.WriteLine($"{compiled.Tests.Count - failures.Count} of {compiled.Tests.Count} tests hold");
+            output.WriteLine($"{compiled.Tests.Count - failures.Count} of {compiled.Tests.Count} tests passed");
         }
 
         return failures.Count == 0 ? 0 : 1;

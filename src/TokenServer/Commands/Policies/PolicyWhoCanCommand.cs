@@ -6,7 +6,7 @@ using AuthIndex.TokenServer.Policies.Files.Values;
 
 namespace AuthIndex.TokenServer.Commands.Policies;
 
-/// <summary><c>policy who-can ACTION REPOSITORY</c>: everybody who may do something, and the rule that lets them.</summary>
+/// <summary><c>policy who-can ACTION REPOSITORY</c>: lists who may do something, and the rules that allow it.</summary>
 internal static class PolicyWhoCanCommand
 {
     public static Command Create(PolicyOptions shared, TimeProvider time)

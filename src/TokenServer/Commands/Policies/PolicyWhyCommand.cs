@@ -9,7 +9,7 @@ using AuthIndex.TokenServer.Audit;
 
 namespace AuthIndex.TokenServer.Commands.Policies;
 
-/// <summary><c>policy why ID</c>: what was decided under an id that somebody was shown, from the audit log.</summary>
+/// <summary><c>policy why ID</c>: looks up a decision by its id in the audit log.</summary>
 internal static class PolicyWhyCommand
 {
     private static readonly JsonWriterOptions JsonStyle = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -56,7 +56,8 @@ internal static class PolicyWhyCommand
         var reader = new AuditReader(problem => error.WriteLine($"warning: {LogText.Clean(problem.ToString())}"));
         if (wanted.In(reader, files, cancellation) is not { } found)
         {
-            error.WriteLine($"error: no {wanted} in {log}{(files.Count > 1 ? $" and the {files.Count - 1} rotated beside it" : "")}");
+            var rotated = files.Count switch { 1 => "", 2 => " and its rotated file", _ => $" and its {files.Count - 1} rotated files" };
+            error.WriteLine($"error: no {wanted} in {log}{rotated}");
             return 1;
         }
 

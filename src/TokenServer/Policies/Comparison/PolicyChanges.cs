@@ -1,6 +1,6 @@
 namespace AuthIndex.TokenServer.Policies.Comparison;
 
-/// <summary>What a comparison of two policies found.</summary>
+/// <summary>The result of comparing two policies.</summary>
 /// <param name="Grants">The changes, ordered by caller and pattern.</param>
 /// <param name="Changed">How many rules are in one policy only.</param>
 /// <param name="Sampled">Of how many of them only some cases were tried; what else they change is not among the changes.</param>

@@ -46,7 +46,7 @@ internal sealed class PolicyComparison
         this.after = new Side(after, callers);
     }
 
-    /// <summary>Compares.</summary>
+    /// <summary>Compares the policies; samples the cases beyond <see cref="MaxWork"/>.</summary>
     public static PolicyChanges Compare(Policy before, Policy after)
     {
         var comparison = new PolicyComparison(before, after);

@@ -15,7 +15,7 @@ internal static class ConditionsReader
         {
             rule.Complain(
                 node,
-                $"'when' is a mapping of conditions, not {(node is MappingNode ? "an empty one" : node.Kind)}; known here: "
+                $"'when' must be a mapping of conditions, not {(node is MappingNode ? "an empty one" : node.Kind)}; known here: "
                 + $"{string.Join(", ", PolicyKeys.When)}");
             return Conditions.None;
         }
@@ -25,15 +25,15 @@ internal static class ConditionsReader
         var from = ReadInstant(when, "from", zone, lastOfDay: false);
         var until = ReadInstant(when, "until", zone, lastOfDay: true);
         if (from >= until) when.Complain(when["until"], "the rule ends before it begins, so it can never match");
-        else if (until <= now) when.Warn(when["until"], "the date has passed: the rule matches no more");
+        else if (until <= now) when.Warn(when["until"], "the date has passed: the rule no longer matches");
         return new Conditions(ReadNetworks(when), ReadTexts(when, "service"), ReadSignIns(when), from, until);
     }
 
-    /// <summary>Reads how a caller signed in; a problem when it is no known way.</summary>
+    /// <summary>Reads how a caller signed in; a problem when it is not a known method.</summary>
     public static string? ReadSignIn(YamlFields fields, ScalarNode text)
     {
         if (SignIn.Kinds.Contains(text.Value)) return text.Value;
-        fields.Complain(text, $"'{text.Value}' is no way to sign in{Suggestion.For(text.Value, SignIn.Kinds)}");
+        fields.Complain(text, $"'{text.Value}' is not a sign-in method{Suggestion.For(text.Value, SignIn.Kinds)}");
         return null;
     }
 
@@ -53,7 +53,11 @@ internal static class ConditionsReader
                 continue;
             }
 
-            if (network.PrefixLength == 0) when.Warn(text, $"{text.Value} is every address of its family; leave it out if that is meant");
+            if (network.PrefixLength == 0)
+            {
+                when.Warn(text, $"{text.Value} matches every address of its family; leave it out if that is intended");
+            }
+
             found.Add(network);
         }
 

@@ -11,7 +11,7 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
     private readonly Dictionary<string, IReadOnlyList<Subject>> members = new(StringComparer.Ordinal);
     private readonly List<(Subject Group, SourcePosition At)> references = [];
 
-    /// <summary>Where each group stands.</summary>
+    /// <summary>Where each group is defined.</summary>
     public IReadOnlyDictionary<string, SourcePosition> Places => places;
 
     /// <summary>Reads the groups of one file.</summary>
@@ -22,7 +22,7 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
             if (PlainText.Problem(name) is { } problem) document.Complain(name, problem);
             else if (name.Value.Length == 0 || name.Value.Any(c => c is ':' or '*' or '{' or '}' or ' '))
             {
-                document.Complain(name, $"'{name.Value}' is no name for a group: it is empty or holds a colon, a space, * or braces");
+                document.Complain(name, $"'{name.Value}' is not a valid group name: it is empty or contains a colon, a space, * or braces");
             }
             else if (!places.TryAdd(name.Value, name.At))
             {
@@ -45,7 +45,7 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
 
         foreach (var group in GroupsInCircles())
         {
-            problems.Add(new SourceProblem(places[group], $"the group '{group}' holds itself, through the groups in it"));
+            problems.Add(new SourceProblem(places[group], $"the group '{group}' contains itself through the groups in it"));
             members[group] = [];
         }
 
@@ -59,7 +59,8 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
         {
             document.Complain(
                 value,
-                $"the group '{name.Value}' is a list of members, not {value.Kind}{(value is ScalarNode s ? $"; write [{s.Value}]" : "")}");
+                $"the group '{name.Value}' must be a list of members, not {value.Kind}"
+                + (value is ScalarNode s ? $"; write [{s.Value}]" : ""));
             return [];
         }
 
@@ -67,7 +68,7 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
         foreach (var item in list.Items)
         {
             if (ReadMember(document, item) is not { } member) continue;
-            if (found.Exists(m => m.Key == member.Key)) document.Warn(item, $"'{member.Key}' is twice in the group '{name.Value}'");
+            if (found.Exists(m => m.Key == member.Key)) document.Warn(item, $"'{member.Key}' is listed twice in the group '{name.Value}'");
             found.Add(member);
             if (member.Kind == SubjectKind.Group && !Subject.IsOfIssuer(member.Name)) references.Add((member, item.At));
         }
@@ -79,7 +80,7 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
     {
         if (item is not ScalarNode scalar)
         {
-            document.Complain(item, $"a member is an account or a group, not {item.Kind}");
+            document.Complain(item, $"a member must be an account or a group, not {item.Kind}");
             return null;
         }
 
@@ -90,7 +91,7 @@ internal sealed class GroupsReader(IReadOnlyDictionary<string, Robot> robots, IC
         {
             Subject.Parse(text, out subject);
             problem = subject.Kind is SubjectKind.Anyone or SubjectKind.Authenticated
-                ? $"'{text}' cannot be a member; put it into the rule's 'to'"
+                ? $"'{text}' cannot be a member; put it in the rule's 'to'"
                 : RobotsReader.Problem(subject, robots);
             if (problem is null) return subject;
         }

@@ -61,18 +61,19 @@ internal static class PolicyCompiler
         if (node is not MappingNode mapping)
         {
             problems.Add(
-                new SourceProblem(node.At, $"a policy file is a mapping with {string.Join(", ", PolicyKeys.Document)}, not {node.Kind}"));
+                new SourceProblem(
+                    node.At, $"a policy file must be a mapping with {string.Join(", ", PolicyKeys.Document)}, not {node.Kind}"));
             return null;
         }
 
         var document = new YamlFields(mapping, PolicyKeys.Document, problems);
         if (!document.Has("version") && !document.HasUnknownKey)
         {
-            document.Complain(null, $"the file does not say its version; begin it with 'version: {Version}'");
+            document.Complain(null, $"the file has no version; begin it with 'version: {Version}'");
         }
         else if (document["version"] is { } version and not ScalarNode { Value: Version })
         {
-            document.Complain(version, $"this program reads version {Version}, not {version.Kind}");
+            document.Complain(version, $"only version {Version} is supported, not {version.Kind}");
         }
 
         return document;
@@ -85,7 +86,7 @@ internal static class PolicyCompiler
         foreach (var rule in documents.SelectMany(d => d.Items("rules")).Select(reader.Read).OfType<Rule>())
         {
             if (places.TryAdd(rule.Id, rule.At)) rules.Add(rule);
-            else problems.Add(new SourceProblem(rule.At, $"the id '{rule.Id}' is taken by the rule at {places[rule.Id]}"));
+            else problems.Add(new SourceProblem(rule.At, $"the id '{rule.Id}' is already used by the rule at {places[rule.Id]}"));
         }
 
         return rules;

@@ -7,8 +7,8 @@ using AuthIndex.Hosting.Yaml;
 namespace AuthIndex.TokenServer.Policies.Files;
 
 /// <summary>
-/// The directory of the policy files on disk: its <c>*.yaml</c> files, without those that begin with a dot. Changes are told by
-/// content, because times and sizes do not show every exchange of symbolic links, restored file or quick second edit.
+/// The directory of the policy files on disk: its <c>*.yaml</c> files, without those that begin with a dot. Changes are detected by
+/// content, because times and sizes miss swapped symbolic links, restored files and quick second edits.
 /// </summary>
 /// <param name="path">The directory.</param>
 /// <param name="only">The name of the one file that is read; null for all.</param>
@@ -40,7 +40,7 @@ internal sealed class PolicyDirectory(string path, string? only = null)
                 files.Add(new PolicyFile(Path.Combine(path, name), bytes));
             }
 
-            if (files.Count == 0) return Fail(problems, "there is no *.yaml file in it; a policy needs at least one");
+            if (files.Count == 0) return Fail(problems, "it contains no *.yaml file; a policy needs at least one");
             if (only is null)
             {
                 WarnOfOtherNames(problems);
@@ -50,11 +50,11 @@ internal sealed class PolicyDirectory(string path, string? only = null)
             // A second look: had anything moved in between, the files in hand might belong to two states of the policy.
             var revision = Hash(
                 files.Select(f => (Path.GetFileName(f.Path), (Stream)new MemoryStream(f.Content.ToArray(), writable: false))));
-            return revision == Revision() ? (revision, files) : Fail(problems, "it changed while it was read");
+            return revision == Revision() ? (revision, files) : Fail(problems, "it changed while being read");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return Fail(problems, $"cannot be read whole: {e.Message}");
+            return Fail(problems, $"cannot be read completely: {e.Message}");
         }
     }
 
@@ -128,7 +128,7 @@ internal sealed class PolicyDirectory(string path, string? only = null)
         {
             problems.Add(
                 new SourceProblem(
-                    new SourcePosition(file, 0, 0), "the file is passed over: only names that end in .yaml are read", IsWarning: true));
+                    new SourcePosition(file, 0, 0), "the file is ignored: only files ending in .yaml are read", IsWarning: true));
         }
     }
 
@@ -140,7 +140,7 @@ internal sealed class PolicyDirectory(string path, string? only = null)
         {
             problems.Add(
                 new SourceProblem(
-                    new SourcePosition(folder, 0, 0), $"the folder is passed over: only files in {path} itself are read", IsWarning: true));
+                    new SourcePosition(folder, 0, 0), $"the folder is ignored: only files directly in {path} are read", IsWarning: true));
         }
     }
 

@@ -6,8 +6,8 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Policies.Files;
 
 /// <summary>
-/// Finds rules that are well-formed and still not what anybody means: those that can never match or never matter. It says so only
-/// when it is sure, and takes time in proportion to the number of rules.
+/// Finds well-formed rules that cannot be intended: those that never match or never matter. Reports only certain cases, in time
+/// proportional to the number of rules.
 /// </summary>
 internal sealed class PolicyLint
 {
@@ -44,7 +44,7 @@ internal sealed class PolicyLint
             && rule.On.FirstOrDefault(p => p is { Glob: "**", Type: Scope.RepositoryType }) is not null
             && !rule.Actions.Except(ActionSet.Pull).IsEmpty)
         {
-            Warn(rule, $"rule '{rule.Id}' lets everybody, anonymous callers too, {rule.Actions} every repository");
+            Warn(rule, $"rule '{rule.Id}' lets everyone, including anonymous callers, {rule.Actions} every repository");
         }
 
         CheckActions(rule);
@@ -54,7 +54,7 @@ internal sealed class PolicyLint
         }
         else if (Covering(rule, rule.Effect) is { } same)
         {
-            Warn(rule, $"rule '{rule.Id}' adds nothing: {same} {(rule.Effect == Effect.Allow ? "allows" : "denies")} all of it already");
+            Warn(rule, $"rule '{rule.Id}' adds nothing: {same} already {(rule.Effect == Effect.Allow ? "allows" : "denies")} all of it");
         }
     }
 
@@ -64,18 +64,18 @@ internal sealed class PolicyLint
         {
             if (rule.To.Contains(broad) && rule.To.FirstOrDefault(s => s != broad && s != Subject.Anyone) is { } narrow)
             {
-                Warn(rule, $"rule '{rule.Id}': '{broad}' holds '{narrow}' already");
+                Warn(rule, $"rule '{rule.Id}': '{broad}' already covers '{narrow}'");
             }
         }
 
         if (rule.To.All(s => Parents(s).Any(rule.Except.Contains)))
         {
-            Complain(rule, $"rule '{rule.Id}' can never match: 'except' takes away everybody whom 'to' names");
+            Complain(rule, $"rule '{rule.Id}' can never match: 'except' removes everyone in 'to'");
         }
 
         if (rule.When.SignedInBy is [SignIn.Anonymous] && !rule.To.Contains(Subject.Anyone))
         {
-            Complain(rule, $"rule '{rule.Id}' can never match: it is about callers who signed in, and asks that they did not");
+            Complain(rule, $"rule '{rule.Id}' can never match: it applies to signed-in callers but requires them not to be signed in");
         }
 
         if (rule.When.SignedInBy.Count > 0 && !rule.When.SignedInBy.Contains(SignIn.Token) && rule.To.All(s => s.Kind == SubjectKind.Robot))
@@ -87,7 +87,7 @@ internal sealed class PolicyLint
             && !rule.To.Contains(Subject.Authenticated)
             && rule.To.All(s => s.Kind == SubjectKind.Group && !Subject.IsOfIssuer(s.Name) && groups.AllMembersOf(s.Name).Count == 0))
         {
-            Warn(rule, $"rule '{rule.Id}' matches nobody as yet: {string.Join(", ", rule.To)} has no members");
+            Warn(rule, $"rule '{rule.Id}' matches nobody yet: {string.Join(", ", rule.To)} has no members");
         }
     }
 
@@ -95,7 +95,7 @@ internal sealed class PolicyLint
     {
         if (!rule.Actions.HoldsAll && rule.On.FirstOrDefault(p => p.Type == Scope.RegistryType) is { } registry)
         {
-            Warn(rule, $"rule '{rule.Id}': on {registry} only \"*\" means anything, since clients ask for nothing else there");
+            Warn(rule, $"rule '{rule.Id}': on {registry} only \"*\" has an effect, because clients request nothing else there");
         }
 
         if (rule.Effect == Effect.Deny || rule.Actions.Covers(ActionSet.Pull)) return;
@@ -106,7 +106,7 @@ internal sealed class PolicyLint
         if (lacking.Subject is null) return;
         Warn(
             rule,
-            $"rule '{rule.Id}' lets {lacking.Subject} {rule.Actions} {lacking.Pattern}, and no rule lets "
+            $"rule '{rule.Id}' lets {lacking.Subject} {rule.Actions} {lacking.Pattern}, but no rule lets "
             + $"{lacking.Subject} pull there: clients pull before they push or delete");
     }
 

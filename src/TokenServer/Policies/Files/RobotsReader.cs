@@ -25,7 +25,7 @@ internal sealed class RobotsReader(DateTimeOffset now, ICollection<SourceProblem
             {
                 document.Complain(
                     name,
-                    $"'{name.Value}' is no name for a robot: it has 1 to {MaxNameLength} letters, digits, '-', '_' and "
+                    $"'{name.Value}' is not a valid robot name: use 1 to {MaxNameLength} letters, digits, '-', '_' and "
                     + $"'.'{(Subject.IsRobot(name.Value) ? $"; did you mean '{Robot.NameIn(name.Value)}'?" : "")}");
             }
             else if (robots.TryGetValue(name.Value, out var first))
@@ -35,11 +35,11 @@ internal sealed class RobotsReader(DateTimeOffset now, ICollection<SourceProblem
             else if (value is MappingNode mapping) robots.Add(name.Value, Read(name, new YamlFields(mapping, PolicyKeys.Robot, problems)));
             else if (value is ScalarNode { IsNull: true }) robots.Add(name.Value, new Robot(name.Value, "", null, name.At));
             else document.Complain(
-                value, $"the robot '{name.Value}' is a mapping with {string.Join(", ", PolicyKeys.Robot)}, not {value.Kind}");
+                value, $"the robot '{name.Value}' must be a mapping with {string.Join(", ", PolicyKeys.Robot)}, not {value.Kind}");
         }
     }
 
-    /// <summary>What is wrong with a subject that names a robot; null when it is declared, or the subject is of another kind.</summary>
+    /// <summary>What is wrong with a subject that names a robot; null when it is declared or the subject is of another kind.</summary>
     public static string? Problem(Subject subject, IReadOnlyDictionary<string, Robot> robots)
     {
         if (subject.Kind != SubjectKind.Robot || robots.ContainsKey(subject.Name)) return null;
@@ -55,7 +55,7 @@ internal sealed class RobotsReader(DateTimeOffset now, ICollection<SourceProblem
         var description = robot.Text("description");
         if (description?.Value.Length > MaxDescriptionLength || description?.Value.Any(char.IsControl) == true)
         {
-            robot.Complain(description, $"a description is one line of at most {MaxDescriptionLength} characters");
+            robot.Complain(description, $"a description must be one line of at most {MaxDescriptionLength} characters");
         }
 
         DateTimeOffset? until = null;
@@ -63,7 +63,7 @@ internal sealed class RobotsReader(DateTimeOffset now, ICollection<SourceProblem
         {
             if (PolicyDate.Parse(expires.Value, null, lastOfDay: true, out var instant) is { } problem) robot.Complain(expires, problem);
             else until = instant;
-            if (until <= now) robot.Warn(expires, $"the date has passed: the robot '{name.Value}' signs in no more");
+            if (until <= now) robot.Warn(expires, $"the date has passed: the robot '{name.Value}' can no longer sign in");
         }
 
         return new Robot(name.Value, description?.Value ?? "", until, name.At);

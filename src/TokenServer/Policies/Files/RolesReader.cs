@@ -20,7 +20,8 @@ internal sealed class RolesReader
             if (PlainText.Problem(name) is { } problem) document.Complain(name, problem);
             else if (name.Value.Length == 0 || name.Value.Any(c => c is ':' or '*' or '{' or '}' or ',' or ' '))
             {
-                document.Complain(name, $"'{name.Value}' is no name for a role: it is empty or holds a colon, comma, space, * or braces");
+                document.Complain(
+                    name, $"'{name.Value}' is not a valid role name: it is empty or contains a colon, comma, space, * or braces");
             }
             else if (RuleReader.ActionWords.Contains(name.Value))
             {

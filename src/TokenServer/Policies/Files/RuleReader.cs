@@ -16,7 +16,8 @@ internal sealed class RuleReader(
     {
         if (node is not MappingNode mapping)
         {
-            problems.Add(new SourceProblem(node.At, $"a rule is a mapping with {string.Join(", ", PolicyKeys.Rule)}, not {node.Kind}"));
+            problems.Add(
+                new SourceProblem(node.At, $"a rule must be a mapping with {string.Join(", ", PolicyKeys.Rule)}, not {node.Kind}"));
             return null;
         }
 
@@ -29,12 +30,12 @@ internal sealed class RuleReader(
         var when = ConditionsReader.Read(rule, now, problems);
         if (!rule.Has("to") && !rule.HasUnknownKey)
         {
-            rule.Complain(null, "the rule has no 'to': it must say whom it is about; write [anyone] for everybody");
+            rule.Complain(null, "the rule has no 'to': name its subjects, or write [anyone] for everyone");
         }
 
         if (!rule.Has("on") && !rule.HasUnknownKey)
         {
-            rule.Complain(null, "the rule has no 'on': it must say what it is about; write [\"**\"] for every repository");
+            rule.Complain(null, "the rule has no 'on': name its resources, or write [\"**\"] for every repository");
         }
 
         return id is null || to.Count == 0 || actions.IsEmpty || on.Count == 0
@@ -55,7 +56,7 @@ internal sealed class RuleReader(
             return id.Value;
         }
 
-        rule.Complain(id, $"'{id.Value}' is no id: it has 1 to 100 letters, digits, '-', '_', '.' and '/'");
+        rule.Complain(id, $"'{id.Value}' is not a valid id: use 1 to 100 letters, digits, '-', '_', '.' and '/'");
         return null;
     }
 
@@ -68,7 +69,7 @@ internal sealed class RuleReader(
             {
                 rule.Complain(
                     text, groups.Names.Contains(text.Value)
-                    ? $"'{text.Value}' is no subject; did you mean 'group:{text.Value}'?"
+                    ? $"'{text.Value}' is not a subject; did you mean 'group:{text.Value}'?"
                     : problem);
             }
             else if (subject.Kind == SubjectKind.Group && !groups.Names.Contains(subject.Name) && !Subject.IsOfIssuer(subject.Name))
@@ -98,7 +99,7 @@ internal sealed class RuleReader(
 
         if (rule.Has("allow") && rule.Has("deny"))
         {
-            rule.Complain(rule.KeyNode("deny"), "the rule both allows and denies; make two rules of it");
+            rule.Complain(rule.KeyNode("deny"), "the rule both allows and denies; split it into two rules");
         }
 
         var key = effect == Effect.Deny ? "deny" : "allow";
@@ -133,13 +134,13 @@ internal sealed class RuleReader(
             {
                 rule.Warn(
                     text,
-                    $"'{text.Value}' begins like the registry's host, and names of repositories do not: write "
-                    + $"'{text.Value[(host.Length + 1)..]}', or 'repository:{text.Value}' if such names are meant");
+                    $"'{text.Value}' begins with the registry's host, which repository names do not: write "
+                    + $"'{text.Value[(host.Length + 1)..]}', or 'repository:{text.Value}' if such names are intended");
             }
 
             if (pattern is { IsAllWildcards: true, Glob: not ("*" or "**") })
             {
-                rule.Warn(text, $"'{text.Value}' is made of wildcards only; write \"**\" if every repository is meant");
+                rule.Warn(text, $"'{text.Value}' consists only of wildcards; write \"**\" to match every repository");
             }
         }
 
@@ -153,17 +154,17 @@ internal sealed class RuleReader(
         return first == "localhost" || (first.Contains('.') && !first.AsSpan().ContainsAny("*:{")) ? first : null;
     }
 
-    /// <summary>The complaint about a word that is no action.</summary>
+    /// <summary>The complaint about a word that is not an action.</summary>
     public static string Unknown(string word, IEnumerable<string> roles)
     {
         if (word.Contains(','))
         {
-            return $"'{word}': one action for each item of the list, as in "
+            return $"'{word}': write one action per list item, as in "
                 + $"[{word.Replace(",", ", ", StringComparison.Ordinal).Replace("  ", " ", StringComparison.Ordinal)}]";
         }
 
         var known = roles.ToList();
-        var what = known.Count > 0 ? "neither a role nor an action" : "no action";
+        var what = known.Count > 0 ? "neither a role nor an action" : "not an action";
         return $"'{word}' is {what}{Suggestion.For(word, [.. known, .. ActionWords])}";
     }
 

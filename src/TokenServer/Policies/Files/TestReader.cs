@@ -9,7 +9,7 @@ namespace AuthIndex.TokenServer.Policies.Files;
 /// <summary>Reads the tests of a file, in both forms: a sentence, and a mapping for what a sentence cannot say.</summary>
 internal sealed class TestReader(GroupDirectory groups, IReadOnlyDictionary<string, Robot> robots, ICollection<SourceProblem> problems)
 {
-    /// <summary>Reads one test; null, with a problem, when it is none.</summary>
+    /// <summary>Reads one test; null, with a problem, when it is not a test.</summary>
     public PolicyTest? Read(SourceNode node) => node switch
     {
         ScalarNode { IsNull: false } sentence => ReadSentence(sentence),
@@ -24,7 +24,7 @@ internal sealed class TestReader(GroupDirectory groups, IReadOnlyDictionary<stri
         {
             return Complain(
                 node,
-                $"'{node.Value}' is no test; write it like 'alice can pull,push platform/api' or 'anonymous cannot pull platform/api'");
+                $"'{node.Value}' is not a test; write it like 'alice can pull,push platform/api' or 'anonymous cannot pull platform/api'");
         }
 
         return Make(node, words[0], [], RequestConditions.Unknown, words[1] == "can", string.Concat(words[2..^1]).Split(','), [words[^1]]);
@@ -113,7 +113,7 @@ internal sealed class TestReader(GroupDirectory groups, IReadOnlyDictionary<stri
         if (test.Text("from") is { } from)
         {
             if (CidrParser.TryParseAddress(from.Value, out var address)) found = found with { Address = address };
-            else test.Complain(from, $"'{from.Value}' is no address; 'from' says where the request comes from, as in 192.0.2.9");
+            else test.Complain(from, $"'{from.Value}' is not an address; 'from' says where the request comes from, as in 192.0.2.9");
         }
 
         if (test.Text("signedInBy") is { } way) found = found with { SignedInBy = ConditionsReader.ReadSignIn(test, way) };

@@ -23,9 +23,9 @@ internal sealed class FormatElement(ScalarNode? key, SourceNode value, bool isOp
     /// <summary>The comment at the end of its line.</summary>
     public string? Trailing { get; set; }
 
-    /// <summary>Where it begins.</summary>
+    /// <summary>Where it begins in the file.</summary>
     public SourcePosition Start => (key ?? value).At;
 
-    /// <summary>Whether a comment stands somewhere in it, so that it needs lines of its own.</summary>
+    /// <summary>Whether it contains a comment anywhere, so that it must span several lines.</summary>
     public bool HoldsComment => Children.Exists(c => c.Trailing is not null || c.Above.Exists(line => line.Length > 0) || c.HoldsComment);
 }

@@ -20,7 +20,7 @@ internal sealed class FormatTree
         AddChildren(Document, isDocument: true, inFlow: false);
     }
 
-    /// <summary>The whole file.</summary>
+    /// <summary>The file's top-level element.</summary>
     public FormatElement Document { get; }
 
     /// <summary>The lines at the head of the file that stay there, whichever key comes first.</summary>

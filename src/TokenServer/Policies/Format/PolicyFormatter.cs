@@ -21,14 +21,14 @@ internal static class PolicyFormatter
         var text = Encoding.UTF8.GetString(file.Content.Span).TrimStart('\uFEFF').Replace("\r\n", "\n", StringComparison.Ordinal);
         if (text.AsSpan().ContainsAny("\r\u0085\u2028\u2029"))
         {
-            problem = new SourceProblem(whole, "it has line ends that are neither LF nor CRLF");
+            problem = new SourceProblem(whole, "its line endings are neither LF nor CRLF");
         }
-        else if (Read(file.Path, text) is not { } before) problem = new SourceProblem(whole, "it is no sound YAML");
+        else if (Read(file.Path, text) is not { } before) problem = new SourceProblem(whole, "it is not valid YAML");
         else if (before.Layout.Comments.FirstOrDefault(c => c.IsInFlow) is { } inside)
         {
             problem = new SourceProblem(
                 inside.At,
-                "a comment within brackets or braces has no place in the canonical form; put it above, or write the list with dashes");
+                "a comment within brackets or braces cannot be kept in the canonical form; move it above, or write the list with dashes");
         }
         else
         {
@@ -40,7 +40,7 @@ internal static class PolicyFormatter
                 return Encoding.UTF8.GetBytes(formatted);
             }
 
-            problem = new SourceProblem(whole, "its canonical form would not mean the same");
+            problem = new SourceProblem(whole, "its canonical form would change its meaning");
         }
 
         return null;

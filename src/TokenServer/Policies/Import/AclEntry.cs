@@ -9,8 +9,8 @@ namespace AuthIndex.TokenServer.Policies.Import;
 /// <summary>One entry of a docker_auth <c>acl</c>, for one type of resource: the first entry that matches a request decides it.</summary>
 /// <param name="Number">Its place in the list, from 1.</param>
 /// <param name="Part">Which of several alternatives of the entry this is, from 1; 0 when it has none.</param>
-/// <param name="At">Where it stands.</param>
-/// <param name="Who">Whom it matches.</param>
+/// <param name="At">Where it is defined.</param>
+/// <param name="Who">The subjects it matches.</param>
 /// <param name="On">The resources it matches.</param>
 /// <param name="Ip">The network it matches; null for all.</param>
 /// <param name="Service">The service it matches; null for all.</param>
@@ -88,13 +88,13 @@ internal sealed record AclEntry(
     }
 }
 
-/// <summary>Whom an entry matches.</summary>
+/// <summary>The subjects that an entry matches.</summary>
 /// <param name="Account">One account, "" for anonymous callers; null when it is not about one.</param>
 /// <param name="SignedIn">Whether, with no account, only callers who signed in are matched.</param>
 /// <param name="Group">The directory's group whose members are matched; null when it is not about one.</param>
 internal sealed record AclSubject(string? Account, bool SignedIn, string? Group = null)
 {
-    /// <summary>The keys of those who never reach the entry, because an earlier one decides whatever they ask.</summary>
+    /// <summary>The keys of subjects that never reach the entry, because an earlier one decides all their requests.</summary>
     public IReadOnlyList<string> Except { get; init; } = [];
 
     /// <summary>The subject as policies name it, without the exceptions.</summary>
@@ -139,7 +139,7 @@ internal sealed record AclSubject(string? Account, bool SignedIn, string? Group 
         return !SignedIn || (other.Account is not "" && other.Subject != Subject.Anyone);
     }
 
-    /// <summary>What is left of it behind an entry that is the last word to those whom it matches.</summary>
+    /// <summary>What remains of it after an earlier entry that decides everything for the subjects it matches.</summary>
     public AclSubject Behind(AclSubject decided)
     {
         if (decided.Account is "") return Subject == Subject.Anyone && Account is null ? this with { SignedIn = true } : this;

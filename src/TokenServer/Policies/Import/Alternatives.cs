@@ -2,10 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace AuthIndex.TokenServer.Policies.Import;
 
-/// <summary>
-/// A regular expression that is nothing but a list of texts, as <c>/^(a|b)$/</c>. Every other one is not read: what it means is
-/// left to whoever wrote it.
-/// </summary>
+/// <summary>A regular expression that is nothing but a list of texts, as <c>/^(a|b)$/</c>. No other expression is interpreted.</summary>
 /// <param name="Texts">The texts.</param>
 /// <param name="IsWhole">Whether a match is one of the texts; otherwise it only holds one.</param>
 internal sealed partial record Alternatives(IReadOnlyList<string> Texts, bool IsWhole)

@@ -30,7 +30,7 @@ internal sealed partial record DockerAuthDirectory(string Text, IReadOnlyList<st
         if (security == "starttls") Line("startTls", "true");
         if (security is not ("always" or "starttls"))
         {
-            Warn("tls", "passwords would travel unencrypted; set startTls, or allowPlaintext if that is meant");
+            Warn("tls", "passwords would be sent unencrypted; set startTls, or allowPlaintext if that is intended");
         }
 
         if (Of(ldap, "ca_certificate") is { } authority) Line("caFile", DockerAuthImport.Quoted(authority));

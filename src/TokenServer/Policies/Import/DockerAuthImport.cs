@@ -11,9 +11,9 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Policies.Import;
 
 /// <summary>
-/// Makes a policy of a docker_auth list. There the first entry that matches decides; here order does not matter. So each entry
-/// becomes a rule that allows, and where a later entry would give more, a rule that denies the difference; the tests in the result
-/// are what the list says to its own boundary cases.
+/// Converts a docker_auth list to a policy. In docker_auth the first matching entry decides; here order does not matter. So each entry
+/// becomes a rule that allows, and where a later entry would give more, a rule that denies the difference; the generated tests are the
+/// list's own decisions for its boundary cases.
 /// </summary>
 internal sealed class DockerAuthImport
 {
@@ -68,7 +68,7 @@ internal sealed class DockerAuthImport
             problems.Add(
                 new SourceProblem(
                     all.First(e => e.Number == number).At,
-                    $"entry {number} is left out: entry {earlier} before it matches all that it does", IsWarning: true));
+                    $"entry {number} is left out: entry {earlier} before it matches everything it matches", IsWarning: true));
         }
 
         return reached;
@@ -77,7 +77,7 @@ internal sealed class DockerAuthImport
     private string Write()
     {
         var text = new StringBuilder(
-            "# Imported from a docker_auth configuration; its entries are counted from 1.\nversion: 1\n\nrules:\n");
+            "# Imported from a docker_auth configuration; its entries are numbered from 1.\nversion: 1\n\nrules:\n");
         foreach (var entry in entries)
         {
             var id =
@@ -118,7 +118,7 @@ internal sealed class DockerAuthImport
                 new SourceProblem(
                     denial.At,
                     $"entry {denial.Number} gives less than entry {earlier.Number} before it and than an entry after it, on resources "
-                    + $"they may share; this needs an order, which policies do not have: split the entries so that they do not meet"));
+                    + $"they may share; this needs an order, which policies do not have: split the entries so that they do not overlap"));
         }
 
         if (networks.Count > 0)

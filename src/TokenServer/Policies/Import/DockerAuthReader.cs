@@ -26,8 +26,8 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
         ["server.real_ip_header"] = "tokenServer.trustedProxies, which reads X-Forwarded-For",
         ["token.issuer"] = "tokenServer.issuer",
         ["token.expiration"] = "tokenServer.tokenLifetime",
-        ["token.certificate"] = "tokenServer.keysDirectory, whose keys registries must be given anew",
-        ["token.key"] = "tokenServer.keysDirectory, whose keys registries must be given anew",
+        ["token.certificate"] = "tokenServer.keysDirectory, whose keys must be given to the registries again",
+        ["token.key"] = "tokenServer.keysDirectory, whose keys must be given to the registries again",
     };
 
     // Regular expressions that every reader of one knows by sight, and that mean exactly what a subject means.
@@ -47,12 +47,12 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
     /// <summary>The text of a configuration file with <c>tokenServer.ldap</c>; null when there is no directory.</summary>
     public string? Ldap => directory?.Text;
 
-    /// <summary>Reads the file.</summary>
+    /// <summary>Reads a docker_auth configuration; whatever cannot be expressed is added to the problems.</summary>
     public void Read(SourceNode node)
     {
         if (node is not MappingNode root)
         {
-            Complain(node, $"a docker_auth configuration is a mapping, not {node.Kind}");
+            Complain(node, $"a docker_auth configuration must be a mapping, not {node.Kind}");
             return;
         }
 
@@ -78,7 +78,7 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
         }
         else
         {
-            Complain(root, "there is no list 'acl'");
+            Complain(root, "there is no 'acl' list");
         }
     }
 
@@ -101,7 +101,7 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
             users.Add(name.Value);
             if (name.Value.Contains(':'))
             {
-                Complain(name, $"the user '{name.Value}' has a colon in its name, which an htpasswd file cannot hold");
+                Complain(name, $"the user '{name.Value}' has a colon in its name, which an htpasswd file cannot store");
             }
             else if (user?["password"] is not ScalarNode { Value: ['$', '2', ..] } hash)
             {
@@ -112,7 +112,7 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
                 Warn(
                     hash,
                     $"the user '{name.Value}' is left out: a bcrypt hash has {BcryptLength} characters, not "
-                    + $"{hash.Value.Length}, so no password fits it");
+                    + $"{hash.Value.Length}, so no password matches it");
             }
             else Htpasswd.Add($"{name.Value}:{hash.Value}");
         }
@@ -163,12 +163,13 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
             if (word is ScalarNode { Value: "" }) continue;
             if (word is not ScalarNode scalar || !ActionSet.TryParseWord(scalar.Value, out var action))
             {
-                Complain(word, $"entry {number}: {word.Kind} is no action that is known here");
+                Complain(word, $"entry {number}: {word.Kind} is not a known action");
             }
             else if (action.HoldsAll && words.Items.Count > 1)
             {
                 Complain(
-                    word, $"entry {number}: '*' beside other actions does not mean every action there; write it alone if that is meant");
+                    word, $"entry {number}: '*' alongside other actions does not mean every action in docker_auth; "
+                    + "write it alone if that is intended");
             }
             else actions = actions.Union(action);
         }
@@ -181,7 +182,7 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
         // Without the user "" nobody gets in who did not sign in.
         var everybody = new AclSubject(null, SignedIn: !anonymousMayEnter);
         if (node is null) return [everybody];
-        if (node is not ScalarNode scalar) Complain(node, $"entry {number}: 'account' is a text");
+        if (node is not ScalarNode scalar) Complain(node, $"entry {number}: 'account' must be text");
         else if (Everybody.Contains(scalar.Value)) return [everybody];
         else if (EverySignedIn.Contains(scalar.Value)) return [new AclSubject(null, SignedIn: true)];
         else if (scalar.Value.Length == 0) return [new AclSubject("", SignedIn: false)];
@@ -208,7 +209,7 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
         {
             Complain(
                 at, $"entry {number}: '{at.Value}' matches every account of the directory with one of these in its name, which cannot be "
-                    + $"expressed; write /^({string.Join('|', alternatives.Texts)})$/ if these accounts are meant");
+                    + $"expressed; write /^({string.Join('|', alternatives.Texts)})$/ if these accounts are intended");
             return [];
         }
 
@@ -217,7 +218,7 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
             .Distinct(StringComparer.Ordinal).ToList();
         Warn(
             at, $"entry {number}: '{at.Value}' matches accounts with one of these in their names; it is imported for "
-                + $"{string.Join(", ", named)}, and for no account that is added later");
+                + $"{string.Join(", ", named)}, and not for accounts added later");
         return named;
     }
 
@@ -249,7 +250,7 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
     private IPNetwork? ReadNetwork(int number, SourceNode? node)
     {
         if (node is null) return null;
-        if (node is not ScalarNode scalar) Complain(node, $"entry {number}: 'ip' is a text");
+        if (node is not ScalarNode scalar) Complain(node, $"entry {number}: 'ip' must be text");
         else if (CidrParser.Parse(scalar.Value, out var network) is { } problem) Complain(node, $"entry {number}: {problem}");
         else return network;
         return null;
@@ -269,7 +270,7 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
         if (match["type"] is { } type)
         {
             if (type is ScalarNode scalar && types.Contains(scalar.Value)) types = [scalar.Value];
-            else Complain(type, $"entry {number}: the type {type.Kind} cannot be expressed; it is repository or registry");
+            else Complain(type, $"entry {number}: the type {type.Kind} cannot be expressed; use repository or registry");
         }
 
         var found = new List<ResourcePattern>();
@@ -292,7 +293,7 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
     {
         if (node is not ScalarNode { Value.Length: > 0 } scalar)
         {
-            Complain(node, $"entry {number}: 'name' is a text that is not empty");
+            Complain(node, $"entry {number}: 'name' must be non-empty text");
             return [];
         }
 

@@ -57,15 +57,15 @@ internal sealed class ResourcePattern
     /// <summary>Whether the pattern is exactly everything that begins with <see cref="LiteralPrefix"/>.</summary>
     public bool IsSubtree { get; }
 
-    /// <summary>Whether <c>{account}</c> stands in it.</summary>
+    /// <summary>Whether it contains <c>{account}</c>.</summary>
     public bool NamesAccount { get; }
 
-    /// <summary>Whether <c>{group}</c> stands in it.</summary>
+    /// <summary>Whether it contains <c>{group}</c>.</summary>
     public bool NamesGroup { get; }
 
     /// <summary>
-    /// How many wildcards and placeholders stand in it; at most <see cref="MaxWildcards"/> where it was read by
-    /// <see cref="ResourcePatternReader"/>.
+    /// How many wildcards and placeholders it contains; at most <see cref="MaxWildcards"/> where it was read by <see
+    /// cref="ResourcePatternReader"/>.
     /// </summary>
     public int Wildcards { get; }
 

@@ -3,9 +3,7 @@ using AuthIndex.TokenContract;
 
 namespace AuthIndex.TokenServer.Policies.Patterns;
 
-/// <summary>
-/// Reads patterns as rules write them, and refuses those that could never match or that mean something else than they look like.
-/// </summary>
+/// <summary>Reads patterns as rules write them, and rejects those that could never match or that do not mean what they appear to.</summary>
 internal static class ResourcePatternReader
 {
     private static readonly string[] Types = [Scope.RepositoryType, Scope.RegistryType];
@@ -47,22 +45,22 @@ internal static class ResourcePatternReader
     {
         if (glob.Contains('/'))
         {
-            return $"'{type}' is no type of resource{Suggestion.For(type, Types)}; for a name with a host and port write "
+            return $"'{type}' is not a resource type{Suggestion.For(type, Types)}; for a name with a host and port write "
                 + $"'repository:{text}'";
         }
 
         return type.Contains('/')
             ? $"'{text}': a pattern names repositories, not tags"
-            : $"'{type}' is no type of resource{Suggestion.For(type, Types)}";
+            : $"'{type}' is not a resource type{Suggestion.For(type, Types)}";
     }
 
     private static string? CheckRepository(string glob, bool hostMayLead)
     {
-        if (glob.Length == 0) return "a name or pattern follows the colon";
-        if (glob.Contains("***", StringComparison.Ordinal)) return "three stars mean nothing; * stays within one segment, ** goes across";
-        if (glob[0] == '/') return $"no repository's name begins with '/'; did you mean '{glob.TrimStart('/')}'?";
-        if (glob[^1] == '/') return $"no repository's name ends with '/'; did you mean '{glob.TrimEnd('/')}/**'?";
-        if (glob.Contains("//", StringComparison.Ordinal)) return "no repository's name holds '//'";
+        if (glob.Length == 0) return "a name or pattern must follow the colon";
+        if (glob.Contains("***", StringComparison.Ordinal)) return "*** has no meaning; * stays within one segment, ** goes across";
+        if (glob[0] == '/') return $"repository names do not begin with '/'; did you mean '{glob.TrimStart('/')}'?";
+        if (glob[^1] == '/') return $"repository names do not end with '/'; did you mean '{glob.TrimEnd('/')}/**'?";
+        if (glob.Contains("//", StringComparison.Ordinal)) return "repository names do not contain '//'";
         if (CheckPlaceholders(glob, out var plain) is { } problem) return problem;
 
         var slash = plain.IndexOf('/', StringComparison.Ordinal);
@@ -73,14 +71,14 @@ internal static class ResourcePatternReader
             c => !char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('.' or '_' or '-' or '/' or '*'));
         if (odd is '?' or '[' or ']' or '(' or ')' or '|' or '^' or '$' or '+' or '\\')
         {
-            return $"'{odd}' has no meaning in a pattern, which knows * within a segment and ** across segments";
+            return $"'{odd}' has no meaning in a pattern; use * within a segment and ** across segments";
         }
 
-        if (odd is ',' or ' ') return "one pattern for each item of the list";
-        if (odd != default) return $"no repository's name holds '{odd}'";
+        if (odd is ',' or ' ') return "write one pattern per list item";
+        if (odd != default) return $"repository names do not contain '{odd}'";
         if (!plain.Contains('*') && !Scope.TryParse($"{Scope.RepositoryType}:{plain}:pull", out _, out _))
         {
-            return "no repository can have this name";
+            return "this cannot be a repository name";
         }
 
         return null;
@@ -88,9 +86,9 @@ internal static class ResourcePatternReader
 
     private static string? CheckOther(string glob)
     {
-        if (glob.Length == 0) return "a name or pattern follows the colon";
+        if (glob.Length == 0) return "a name or pattern must follow the colon";
         return CheckPlaceholders(glob, out var plain)
-            ?? (plain.Any(c => c is <= ' ' or >= '\x7f' or '"' or '\\') ? "a name holds no spaces, quotes or backslashes" : null);
+            ?? (plain.Any(c => c is <= ' ' or >= '\x7f' or '"' or '\\') ? "names cannot contain spaces, quotes or backslashes" : null);
     }
 
     // Gives the pattern with a letter in every placeholder's place, so that what is around it can be judged.
@@ -102,6 +100,6 @@ internal static class ResourcePatternReader
         var close = plain.IndexOf('}', open);
         if (close < 0) return "a '{' without its '}'";
         var unknown = plain[open..(close + 1)];
-        return $"{unknown} stands for nothing{Suggestion.For(unknown, Placeholders)}";
+        return $"{unknown} is not a placeholder{Suggestion.For(unknown, Placeholders)}";
     }
 }

@@ -6,7 +6,7 @@ namespace AuthIndex.TokenServer.Policies.Subjects;
 /// </summary>
 internal static class AccountSpelling
 {
-    /// <summary>The key of a name.</summary>
+    /// <summary>The spelling under which a name is compared.</summary>
     public static string Key(string name) =>
         string.Join(' ', name.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ToUpperInvariant();
 }

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace AuthIndex.TokenServer.Policies.Subjects;
 
-/// <summary>Every subject that a caller is, worked out once per decision.</summary>
+/// <summary>Every subject that matches a caller, computed once per decision.</summary>
 internal sealed class CallerSubjects
 {
     // A sign-in keeps one list of groups for as long as it is remembered: reading the names in it is done once, not per decision.

@@ -26,7 +26,7 @@ internal sealed class GroupDirectory
         groups.Add(group);
     }
 
-    /// <summary>The groups' names.</summary>
+    /// <summary>The names of all local groups.</summary>
     public IReadOnlyCollection<string> Names => members.Keys;
 
     /// <summary>The direct members of a group; empty when there is no such group.</summary>

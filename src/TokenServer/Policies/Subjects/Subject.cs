@@ -12,7 +12,7 @@ internal enum SubjectKind
     /// <summary>Every caller who signed in.</summary>
     Authenticated,
 
-    /// <summary>One account.</summary>
+    /// <summary>One account, <c>user:NAME</c>.</summary>
     User,
 
     /// <summary>The members of a group that the policy files define.</summary>
@@ -21,7 +21,7 @@ internal enum SubjectKind
     /// <summary>The members of a directory's group, by name or distinguished name, compared as directories compare them.</summary>
     Ldap,
 
-    /// <summary>One robot account.</summary>
+    /// <summary>One robot account, <c>robot:NAME</c>.</summary>
     Robot,
 
     /// <summary>The holders of client certificates with one common name.</summary>
@@ -31,7 +31,7 @@ internal enum SubjectKind
     Spiffe,
 }
 
-/// <summary>One subject of a rule: whom it is about.</summary>
+/// <summary>One subject of a rule: to whom it applies.</summary>
 /// <param name="Kind">The kind.</param>
 /// <param name="Name">The name within the kind; "" for <see cref="SubjectKind.Anyone"/> and
 /// <see cref="SubjectKind.Authenticated"/>.</param>
@@ -117,15 +117,15 @@ internal sealed record Subject(SubjectKind Kind, string Name)
             return Check(subject);
         }
 
-        if (text.Length == 0) return "an empty subject matches nobody; write anyone for everybody";
+        if (text.Length == 0) return "an empty subject matches nobody; write anyone for everyone";
         if (text is "*" or "**" or "all" or "everyone" or "everybody")
         {
-            return $"'{text}' is no subject; did you mean 'anyone' (anonymous callers too) or 'authenticated'?";
+            return $"'{text}' is not a subject; did you mean 'anyone' (anonymous callers too) or 'authenticated'?";
         }
 
         if (text is "anonymous")
         {
-            return "'anonymous' is no subject; write 'anyone', and 'except: [authenticated]' when those who signed in are not meant";
+            return "'anonymous' is not a subject; write 'anyone', and 'except: [authenticated]' to exclude signed-in callers";
         }
 
         var colon = text.IndexOf(':', StringComparison.Ordinal);
@@ -133,17 +133,17 @@ internal sealed record Subject(SubjectKind Kind, string Name)
         {
             var near = Suggestion.For(text, ["anyone", "authenticated"]);
             if (!near.Contains("mean", StringComparison.Ordinal)) near = $"; did you mean 'user:{text}' or 'group:{text}'?";
-            return $"'{text}' is no subject{near}";
+            return $"'{text}' is not a subject{near}";
         }
 
         if (IsOfIssuer(text)
             && Suggestion.For(text[..(colon + 1)], Prefixes.Select(p => p.Prefix)) is var meant
             && !meant.Contains("mean", StringComparison.Ordinal))
         {
-            return $"'{text}' is no subject; an account of an OIDC issuer is written 'user:{text}', a group of it 'group:{text}'";
+            return $"'{text}' is not a subject; an account of an OIDC issuer is written 'user:{text}', a group of it 'group:{text}'";
         }
 
-        return $"'{text}' is no subject{Suggestion.For(text[..(colon + 1)], Prefixes.Select(p => p.Prefix))}";
+        return $"'{text}' is not a subject{Suggestion.For(text[..(colon + 1)], Prefixes.Select(p => p.Prefix))}";
     }
 
     /// <inheritdoc/>
@@ -160,7 +160,7 @@ internal sealed record Subject(SubjectKind Kind, string Name)
     private static string? Check(Subject subject)
     {
         var name = subject.Name;
-        if (name.Length == 0) return $"'{subject.Key}' names nobody; a name follows the colon";
+        if (name.Length == 0) return $"'{subject.Key}' names nobody; a name must follow the colon";
         if (name != name.Trim() || name.Any(char.IsControl)) return $"'{subject.Key}' has a space at its end or a control character in it";
         if (subject.Kind == SubjectKind.Ldap && GroupName.Problem(name) is { } problem) return $"'ldap:{name}': {problem}";
         if (subject.Kind != SubjectKind.Ldap && name.Contains('*'))

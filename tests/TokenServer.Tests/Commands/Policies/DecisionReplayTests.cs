@@ -70,7 +70,7 @@ public sealed class DecisionReplayTests
     public void What_cannot_be_asked_again_is_said()
     {
         var replay = new DecisionReplay(PolicyText.Rules(Old), PolicyText.Rules(Frozen), PolicyText.Now);
-        Assert.Equal("'nowhere' is no address", replay.Add(AuditText.Sample with { Address = "nowhere" }));
+        Assert.Equal("'nowhere' is not an address", replay.Add(AuditText.Sample with { Address = "nowhere" }));
         Assert.StartsWith("scope 'team/app'", replay.Add(AuditText.Sample with { Asked = ["team/app"] }), StringComparison.Ordinal);
         Assert.Equal(0, replay.Decisions);
     }

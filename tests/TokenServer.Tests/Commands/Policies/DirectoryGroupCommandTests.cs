@@ -68,7 +68,7 @@ public sealed class DirectoryGroupCommandTests : IAsyncDisposable
         Write("ldap:twice");
 
         Assert.Contains(
-            $"'ldap:twice' means every group of that name (cn=twice,{GroupsBase} in corp; cn=twice,ou=deep,{GroupsBase} in corp)",
+            $"'ldap:twice' matches every group of that name (cn=twice,{GroupsBase} in corp; cn=twice,ou=deep,{GroupsBase} in corp)",
             Run("check", folder.Path).Output, StringComparison.Ordinal);
     }
 
@@ -115,10 +115,10 @@ public sealed class DirectoryGroupCommandTests : IAsyncDisposable
     }
 
     [Theory]
-    [InlineData("'pus' is no action; did you mean 'push'?", "explain", "g/app:pus")]
-    [InlineData("'pus' is no action", "explain", "g/app:pull,pus")]
-    [InlineData("'Team/app' is not a legal repository name", "explain", "Team/app:pull")]
-    [InlineData("'Team/app' is not a legal repository name", "who-can", "pull", "Team/app")]
+    [InlineData("'pus' is not an action; did you mean 'push'?", "explain", "g/app:pus")]
+    [InlineData("'pus' is not an action", "explain", "g/app:pull,pus")]
+    [InlineData("'Team/app' is not a valid repository name", "explain", "Team/app:pull")]
+    [InlineData("'Team/app' is not a valid repository name", "who-can", "pull", "Team/app")]
     [InlineData("--group: 'ldap:cn=a,b': it looks like a distinguished name", "explain", "--group", "ldap:cn=a,b", "g/app:pull")]
     public void What_nobody_could_mean_is_refused(string problem, string verb, params string[] arguments)
     {

@@ -47,7 +47,7 @@ public sealed class PolicyCommandTests : IDisposable
         folder.Write("a.yaml", Sample);
         var (status, output, _) = Run("check", folder.Path);
         Assert.Equal(0, status);
-        Assert.Matches(@"^/.*: sound \(4 rules, 2 tests passed, 0 warnings\), revision [0-9a-f]{12}\n$", output);
+        Assert.Matches(@"^/.*: valid \(4 rules, 2 tests passed, 0 warnings\), revision [0-9a-f]{12}\n$", output);
     }
 
     [Fact]
@@ -60,7 +60,7 @@ public sealed class PolicyCommandTests : IDisposable
             {folder["a.yaml"]}:20:5: error: unknown key 'alow'; did you mean 'allow'?
                 20 |     alow: [pull]
                    |     ^
-            {folder.Path}: not sound (1 error, 0 warnings)
+            {folder.Path}: invalid (1 error, 0 warnings)
 
             """, output);
     }
@@ -72,10 +72,10 @@ public sealed class PolicyCommandTests : IDisposable
         var (status, output, _) = Run("check", "--json", "--policies", folder.Path);
         Assert.Equal(1, status);
         using var json = JsonDocument.Parse(output);
-        Assert.False(json.RootElement.GetProperty("sound").GetBoolean());
+        Assert.False(json.RootElement.GetProperty("valid").GetBoolean());
         var problem = json.RootElement.GetProperty("problems")[0];
         Assert.Equal(7, problem.GetProperty("line").GetInt32());
-        Assert.Equal("'puhs' is no action; did you mean 'push'?", problem.GetProperty("message").GetString());
+        Assert.Equal("'puhs' is not an action; did you mean 'push'?", problem.GetProperty("message").GetString());
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class PolicyCommandTests : IDisposable
         folder.Write("b.yaml", "version: 1\nrulez: []");
         var (status, output, _) = Run("check", folder["a.yaml"]);
         Assert.Equal(0, status);
-        Assert.Contains(": sound (4 rules,", output, StringComparison.Ordinal);
+        Assert.Contains(": valid (4 rules,", output, StringComparison.Ordinal);
         Assert.Equal(1, Run("check", folder["b.yaml"]).Status);
     }
 
@@ -116,7 +116,7 @@ public sealed class PolicyCommandTests : IDisposable
             ok    {file}:23: alice can push platform/api
             ok    {file}:24: bob cannot push platform/api
             FAIL  {file}:25:5: the test 'alice can delete platform/api' fails: no rule allows alice to delete from platform/api
-            2 of 3 tests hold
+            2 of 3 tests passed
 
             """, output);
     }
@@ -158,7 +158,7 @@ public sealed class PolicyCommandTests : IDisposable
         var (_, output, _) = Run("explain", "--policies", folder.Path, "--user", "carol", "users/dave/app:push");
         Assert.EndsWith($"""
             nearest rules:
-              rule 'own' ({folder["a.yaml"]}:10) would allow *, but it is about users/{"{account}"}/**
+              rule 'own' ({folder["a.yaml"]}:10) would allow *, but it applies to users/{"{account}"}/**
 
             """, output, StringComparison.Ordinal);
     }
@@ -176,9 +176,9 @@ public sealed class PolicyCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--ip", "10.0.1", "error: --ip: '10.0.1' is no address\n")]
-    [InlineData("--signed-in-by", "ladp", "error: --signed-in-by: 'ladp' is no way to sign in; did you mean 'ldap'?\n")]
-    [InlineData("--at", "soon", "error: --at: 'soon' is no date; write it like 2027-01-31 or 2027-01-31T18:00+01:00\n")]
+    [InlineData("--ip", "10.0.1", "error: --ip: '10.0.1' is not an address\n")]
+    [InlineData("--signed-in-by", "ladp", "error: --signed-in-by: 'ladp' is not a sign-in method; did you mean 'ldap'?\n")]
+    [InlineData("--at", "soon", "error: --at: 'soon' is not a date; write it like 2027-01-31 or 2027-01-31T18:00+01:00\n")]
     public void Explain_refuses_what_it_cannot_read(string option, string value, string message)
     {
         folder.Write("a.yaml", Sample);
@@ -275,7 +275,7 @@ public sealed class PolicyCommandTests : IDisposable
 
     [Theory]
     [InlineData("error: there is no audit log nowhere.jsonl\n", "--decisions", "nowhere.jsonl")]
-    [InlineData("error: --at: 'soon' is no date; write it like 2027-01-31 or 2027-01-31T18:00+01:00\n", "--decisions", "x", "--at", "soon")]
+    [InlineData("error: --at: 'soon' is not a date; write it like 2027-01-31 or 2027-01-31T18:00+01:00\n", "--decisions", "x", "--at", "soon")]
     [InlineData("error: --at is the time for --decisions, which is not given\n", "--at", "2027-01-31")]
     public void Diff_refuses_what_it_cannot_read(string message, params string[] options)
     {

@@ -79,7 +79,7 @@ public sealed class PolicyWhyCommandTests : IDisposable
         Assert.Empty(output);
         Assert.StartsWith($"warning: {folder["audit.jsonl.1"]}:1: the line is passed over", error, StringComparison.Ordinal);
         Assert.EndsWith(
-            $"error: no decision '77777777' in {folder["audit.jsonl"]} and the 1 rotated beside it\n", error, StringComparison.Ordinal);
+            $"error: no decision '77777777' in {folder["audit.jsonl"]} and its rotated file\n", error, StringComparison.Ordinal);
     }
 
     [Fact]

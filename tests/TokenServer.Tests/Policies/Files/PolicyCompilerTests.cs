@@ -20,7 +20,7 @@ public sealed class PolicyCompilerTests
         var over = Assert.Single(PolicyText.Compile("version: 1\nrobots: { ci: { expires: 2026-06-14 } }").Problems);
         Assert.True(over.IsWarning);
         Assert.Equal(
-            "a.yaml:2:26: the date has passed: the robot 'ci' signs in no more",
+            "a.yaml:2:26: the date has passed: the robot 'ci' can no longer sign in",
             over.ToString().Replace("warning: ", "", StringComparison.Ordinal));
     }
 
@@ -37,7 +37,7 @@ public sealed class PolicyCompilerTests
     [Theory]
     [InlineData(
         "rules: [{ id: a, to: [anyone], allow: [pull], on: [x] }]", "rules: [{ id: a, to: [anyone], deny: [push], on: [y] }]",
-        "b.yaml:2:9: the id 'a' is taken by the rule at a.yaml:2:9")]
+        "b.yaml:2:9: the id 'a' is already used by the rule at a.yaml:2:9")]
     [InlineData(
         "groups: { a: [x] }", "groups: { a: [z] }", "b.yaml:2:11: the group 'a' is defined a second time; the first is at a.yaml:2:11")]
     [InlineData(

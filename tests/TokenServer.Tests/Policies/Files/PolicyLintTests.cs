@@ -5,50 +5,50 @@ public sealed class PolicyLintTests
     [Theory]
     [InlineData(
         """[{ id: a, to: [anyone], allow: [pull, push], on: ["**"] }]""",
-        "rule 'a' lets everybody, anonymous callers too, pull,push every repository")]
-    [InlineData("""[{ id: a, to: [anyone, user:bob], allow: [pull], on: [x] }]""", "rule 'a': 'anyone' holds 'user:bob' already")]
+        "rule 'a' lets everyone, including anonymous callers, pull,push every repository")]
+    [InlineData("""[{ id: a, to: [anyone, user:bob], allow: [pull], on: [x] }]""", "rule 'a': 'anyone' already covers 'user:bob'")]
     [InlineData(
-        """[{ id: a, to: [authenticated, user:bob], allow: [pull], on: [x] }]""", "rule 'a': 'authenticated' holds 'user:bob' already")]
-    [InlineData("""[{ id: a, to: [user:bob, user:bob], allow: [pull], on: [x] }]""", "'user:bob' stands twice in 'to'")]
-    [InlineData("""[{ id: a, to: [group:empty], allow: [pull], on: [x] }]""", "rule 'a' matches nobody as yet: group:empty has no members")]
+        """[{ id: a, to: [authenticated, user:bob], allow: [pull], on: [x] }]""", "rule 'a': 'authenticated' already covers 'user:bob'")]
+    [InlineData("""[{ id: a, to: [user:bob, user:bob], allow: [pull], on: [x] }]""", "'user:bob' is repeated in 'to'")]
+    [InlineData("""[{ id: a, to: [group:empty], allow: [pull], on: [x] }]""", "rule 'a' matches nobody yet: group:empty has no members")]
     [InlineData(
         """[{ id: a, to: [user:bob], allow: [pull], on: ["**/*"] }]""",
-        "'**/*' is made of wildcards only; write \"**\" if every repository is meant")]
+        "'**/*' consists only of wildcards; write \"**\" to match every repository")]
     [InlineData(
         """[{ id: a, to: [user:bob], allow: [pull], on: [x], when: { ip: [0.0.0.0/0] } }]""",
-        "0.0.0.0/0 is every address of its family; leave it out if that is meant")]
+        "0.0.0.0/0 matches every address of its family; leave it out if that is intended")]
     [InlineData(
         """[{ id: a, to: [user:bob], allow: [pull], on: [x], when: { timeZone: Europe/Berlin, ip: [10.0.0.1] } }]""",
         "'timeZone' without 'from' or 'until' does nothing")]
     [InlineData(
         """[{ id: a, to: [user:bob], allow: [pull], on: ["a/b/**"] }, { id: z, to: [authenticated], allow: [pull, push], on: ["a/**"] }]""",
-        "rule 'a' adds nothing: rule 'z' (a.yaml:3) allows all of it already")]
+        "rule 'a' adds nothing: rule 'z' (a.yaml:3) already allows all of it")]
     [InlineData(
         """[{ id: a, to: [user:bob], allow: [pull], on: [x] }, { id: b, to: [user:bob], allow: [pull], on: [x] }]""",
-        "rule 'b' adds nothing: rule 'a' (a.yaml:3) allows all of it already")]
+        "rule 'b' adds nothing: rule 'a' (a.yaml:3) already allows all of it")]
     [InlineData(
         """[{ id: a, to: [group:team], allow: [pull], on: ["a/b"] }, { id: z, to: [anyone], deny: ["*"], on: ["a/**"] }]""",
         "rule 'a' never grants anything: rule 'z' (a.yaml:3) denies all of it")]
     [InlineData(
         """[{ id: a, to: [user:alice], deny: [push], on: ["a/b"] }, { id: z, to: [group:team], deny: ["*"], on: ["a/**"] }]""",
-        "rule 'a' adds nothing: rule 'z' (a.yaml:3) denies all of it already")]
+        "rule 'a' adds nothing: rule 'z' (a.yaml:3) already denies all of it")]
     [InlineData(
         """[{ id: a, to: [user:bob], allow: [pull], on: ["registry.example.com/platform/**"] }]""",
-        "'registry.example.com/platform/**' begins like the registry's host, and names of repositories do not: write 'platform/**', or "
-        + "'repository:registry.example.com/platform/**' if such names are meant")]
+        "'registry.example.com/platform/**' begins with the registry's host, which repository names do not: write 'platform/**', or "
+        + "'repository:registry.example.com/platform/**' if such names are intended")]
     [InlineData(
         """[{ id: a, to: [user:bob], allow: [pull], on: ["localhost/x"] }]""",
-        "'localhost/x' begins like the registry's host, and names of repositories do not: write 'x', or 'repository:localhost/x' if such "
-        + "names are meant")]
+        "'localhost/x' begins with the registry's host, which repository names do not: write 'x', or 'repository:localhost/x' if such "
+        + "names are intended")]
     [InlineData(
         """[{ id: a, to: [user:bob], allow: [pull], on: ["registry:catalog"] }]""",
-        "rule 'a': on registry:catalog only \"*\" means anything, since clients ask for nothing else there")]
+        "rule 'a': on registry:catalog only \"*\" has an effect, because clients request nothing else there")]
     [InlineData(
         """[{ id: a, to: [user:bob], allow: [delete], on: ["a/**"] }]""",
-        "rule 'a' lets user:bob delete a/**, and no rule lets user:bob pull there: clients pull before they push or delete")]
+        "rule 'a' lets user:bob delete a/**, but no rule lets user:bob pull there: clients pull before they push or delete")]
     [InlineData(
         """[{ id: a, to: [user:bob], allow: [push], on: ["a/**"] }, { id: b, to: [user:bob], allow: [pull], on: ["a/b/**"] }]""",
-        "rule 'a' lets user:bob push a/**, and no rule lets user:bob pull there: clients pull before they push or delete")]
+        "rule 'a' lets user:bob push a/**, but no rule lets user:bob pull there: clients pull before they push or delete")]
     public void A_rule_that_nobody_can_mean_is_warned_about(string rules, string warning)
     {
         var compiled = PolicyText.Compile("version: 1\ngroups: { empty: [], team: [alice], }\nrules: " + rules);
@@ -87,7 +87,7 @@ public sealed class PolicyLintTests
         directory.Write("a.yaml", "version: 1");
         directory.Write("b.yml", "version: 1");
         var problem = Assert.Single(directory.Compile().Problems);
-        Assert.Equal("the file is passed over: only names that end in .yaml are read", problem.Message);
+        Assert.Equal("the file is ignored: only files ending in .yaml are read", problem.Message);
     }
 
     [Fact]
@@ -100,6 +100,6 @@ public sealed class PolicyLintTests
         directory.Write("..v1/a.yaml", "version: 1");
         var problem = Assert.Single(directory.Compile().Problems);
         Assert.Equal(
-            $"{directory["team"]}: warning: the folder is passed over: only files in {directory.Path} itself are read", problem.ToString());
+            $"{directory["team"]}: warning: the folder is ignored: only files directly in {directory.Path} are read", problem.ToString());
     }
 }

@@ -84,6 +84,6 @@ public sealed class TestReaderTests
             "version: 1\nrules: [{ id: a, to: [user:eve], allow: [pull], on: [x], when: { until: 2020-01-01 } }]\ntests: [eve can pull x]";
         var compiled = PolicyText.Compile(text);
         Assert.NotNull(compiled.Policy);
-        Assert.Equal("a.yaml:2:73: warning: the date has passed: the rule matches no more", Assert.Single(compiled.Problems).ToString());
+        Assert.Equal("a.yaml:2:73: warning: the date has passed: the rule no longer matches", Assert.Single(compiled.Problems).ToString());
     }
 }

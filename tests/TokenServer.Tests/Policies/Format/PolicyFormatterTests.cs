@@ -128,8 +128,8 @@ public sealed class PolicyFormatterTests
     [Theory]
     [InlineData(
         "version: 1\ngroups:\n  a: [x, # inside\n      y]\n",
-        "a.yaml:3:10: a comment within brackets or braces has no place in the canonical form; put it above, or write the list with dashes")]
-    [InlineData("version: 1\rgroups: {}", "a.yaml: it has line ends that are neither LF nor CRLF")]
+        "a.yaml:3:10: a comment within brackets or braces cannot be kept in the canonical form; move it above, or write the list with dashes")]
+    [InlineData("version: 1\rgroups: {}", "a.yaml: its line endings are neither LF nor CRLF")]
     public void What_cannot_be_kept_is_left_alone(string text, string reason)
     {
         Assert.Null(PolicyFormatter.Format(new PolicyFile("a.yaml", Encoding.UTF8.GetBytes(text)), out var problem));

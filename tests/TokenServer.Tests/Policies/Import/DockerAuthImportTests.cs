@@ -87,13 +87,13 @@ public sealed class DockerAuthImportTests
         "f.yaml:1:26: entry 1 matches by 'labels', which can be expressed only for one label of ldap_auth and without 'account'")]
     [InlineData("""acl: [{ match: { team: x }, actions: [pull] }]""", "f.yaml:1:18: entry 1 matches by 'team', which cannot be expressed")]
     [InlineData(
-        """acl: [{ match: { account: x }, actions: [pull, view] }]""", "f.yaml:1:48: entry 1: 'view' is no action that is known here")]
+        """acl: [{ match: { account: x }, actions: [pull, view] }]""", "f.yaml:1:48: entry 1: 'view' is not a known action")]
     [InlineData(
         """acl: [{ match: { account: x }, actions: [pull, "*"] }]""",
-        "f.yaml:1:48: entry 1: '*' beside other actions does not mean every action there; write it alone if that is meant")]
+        "f.yaml:1:48: entry 1: '*' alongside other actions does not mean every action in docker_auth; write it alone if that is intended")]
     [InlineData(
         """acl: [{ match: { type: "repo*" }, actions: [pull] }]""",
-        "f.yaml:1:24: entry 1: the type 'repo*' cannot be expressed; it is repository or registry")]
+        "f.yaml:1:24: entry 1: the type 'repo*' cannot be expressed; use repository or registry")]
     [InlineData("""acl: [{ actions: [pull] }]""", "f.yaml:1:7: entry 1 has no 'match' or no list of 'actions'")]
     [InlineData("""{ ldap_auth: {}, acl: [] }""", "f.yaml:1:14: 'ldap_auth' cannot be imported: it has no 'addr', 'base' or 'filter'")]
     [InlineData(
@@ -109,7 +109,7 @@ public sealed class DockerAuthImportTests
         + "everybody who signed in")]
     [InlineData("""{ users: { a: { password: plain } }, acl: [] }""", "f.yaml:1:15: the user 'a' has no bcrypt password")]
     [InlineData(
-        """acl: [{ match: { account: a, name: "x/*" }, actions: ["*"] }, { match: { name: "*/y" }, actions: [pull] }, { match: {}, actions: [pull, push] }]""", "f.yaml:1:63: entry 2 gives less than entry 1 before it and than an entry after it, on resources they may share; this needs an order, which policies do not have: split the entries so that they do not meet")]
+        """acl: [{ match: { account: a, name: "x/*" }, actions: ["*"] }, { match: { name: "*/y" }, actions: [pull] }, { match: {}, actions: [pull, push] }]""", "f.yaml:1:63: entry 2 gives less than entry 1 before it and than an entry after it, on resources they may share; this needs an order, which policies do not have: split the entries so that they do not overlap")]
     public void What_cannot_be_expressed_is_refused_by_name(string text, string problem)
     {
         var problems = new List<SourceProblem>();
@@ -199,11 +199,11 @@ public sealed class DockerAuthImportTests
             "'server.real_ip_header' is left out; its counterpart is tokenServer.trustedProxies, which reads X-Forwarded-For",
             "'token.issuer' is left out; its counterpart is tokenServer.issuer",
             "'token.expiration' is left out; its counterpart is tokenServer.tokenLifetime",
-            "the user 'dev' is left out: a bcrypt hash has 60 characters, not 33, so no password fits it",
+            "the user 'dev' is left out: a bcrypt hash has 60 characters, not 33, so no password matches it",
             "entry 1: '/admin1|admin2/' matches accounts with one of these in their names; it is imported for admin1, admin2, admin10, "
-            + "and for no account that is added later",
+            + "and not for accounts added later",
             "entry 4: the name 'Proj/*' is left out: repositories have lower-case names, so it matches none",
-            "entry 3 is left out: entry 2 before it matches all that it does",
+            "entry 3 is left out: entry 2 before it matches everything it matches",
         ];
         Assert.Equal(said, problems.Select(p => p.Message));
     }

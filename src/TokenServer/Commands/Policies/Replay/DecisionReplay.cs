@@ -7,12 +7,12 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Commands.Policies.Replay;
 
 /// <summary>
-/// Asks two policies what the audit log says was asked, and keeps what they answer differently: one change for each question,
-/// counted, so that memory grows with the differences and not with the log.
+/// Replays the requests in the audit log against two policies and keeps the differences: one counted change per request, so that memory
+/// grows with the differences and not with the log.
 /// </summary>
-/// <param name="before">The policy as it was.</param>
-/// <param name="after">The policy as it is to be.</param>
-/// <param name="now">The time at which the questions are asked again.</param>
+/// <param name="before">The old policy.</param>
+/// <param name="after">The new policy.</param>
+/// <param name="now">The time as of which the requests are evaluated.</param>
 internal sealed class DecisionReplay(Policy before, Policy after, DateTimeOffset now)
 {
     /// <summary>The most questions kept; further ones are only counted.</summary>
@@ -29,7 +29,7 @@ internal sealed class DecisionReplay(Policy before, Policy after, DateTimeOffset
     /// <summary>How many changes of a single scope belong to none of the questions kept.</summary>
     public long NotKept { get; private set; }
 
-    /// <summary>The time at which the questions are asked again.</summary>
+    /// <summary>The time as of which the requests are evaluated.</summary>
     public DateTimeOffset Now => now;
 
     /// <summary>The changes, the most frequent first.</summary>
@@ -42,14 +42,14 @@ internal sealed class DecisionReplay(Policy before, Policy after, DateTimeOffset
                question.Account, question.Resource, question.Gained, question.Lost, change.Value.Count, change.Value.Samples),
     ];
 
-    /// <summary>Asks again what one entry records. Entries of failed sign-ins are passed over: no policy was asked.</summary>
-    /// <returns>Null; or why the entry cannot be asked again.</returns>
+    /// <summary>Replays one entry. Entries of failed sign-ins are skipped, because they involved no policy.</summary>
+    /// <returns>Null, or why the entry cannot be replayed.</returns>
     public string? Add(AuditEntry entry)
     {
         if (entry.Outcome is AuditOutcome.SignInFailed or AuditOutcome.Unavailable) return null;
         if (entry.SignedInBy is null || entry.Service is null) return "it does not say how the caller signed in, or for which service";
         IPAddress? address = null;
-        if (entry.Address is not null && !IPAddress.TryParse(entry.Address, out address)) return $"'{entry.Address}' is no address";
+        if (entry.Address is not null && !IPAddress.TryParse(entry.Address, out address)) return $"'{entry.Address}' is not an address";
         if (!ScopeSet.TryParse(entry.Asked, out var asked, out var problem)) return problem;
 
         var caller = new Caller(entry.Account, entry.Groups, address, entry.Service, entry.SignedInBy, entry.SignedInBy is SignIn.Ldap);

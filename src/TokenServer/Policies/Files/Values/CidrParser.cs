@@ -4,10 +4,7 @@ using System.Net.Sockets;
 
 namespace AuthIndex.TokenServer.Policies.Files.Values;
 
-/// <summary>
-/// Reads addresses and networks as people write them, without the forms that mean something else than they look like (octal, missing
-/// parts, host bits).
-/// </summary>
+/// <summary>Reads addresses and networks, except in misleading forms (octal, missing parts, host bits).</summary>
 internal static class CidrParser
 {
     public static readonly IPNetwork EveryIPv4 = new(IPAddress.Any, 0);
@@ -43,7 +40,7 @@ internal static class CidrParser
         var slash = text.IndexOf('/', StringComparison.Ordinal);
         if (!TryParseAddress(slash < 0 ? text : text[..slash], out var address))
         {
-            return $"'{text}' is no address or network; write it like 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32";
+            return $"'{text}' is not an address or network; write it like 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32";
         }
 
         var width = address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;

@@ -3,22 +3,22 @@ using AuthIndex.Hosting.Yaml;
 
 namespace AuthIndex.TokenServer.Policies.Files.Values;
 
-/// <summary>Tells texts from what YAML readers take for a boolean or a number when no quotes are around it.</summary>
+/// <summary>Tells text from unquoted values that YAML readers take for a boolean or a number.</summary>
 internal static class PlainText
 {
     private static readonly HashSet<string> Booleans = new(StringComparer.OrdinalIgnoreCase) { "yes", "no", "on", "off", "true", "false" };
 
-    /// <summary>What is wrong with a scalar where a text is due; null when nothing is.</summary>
+    /// <summary>What is wrong with a scalar where text is expected; null when nothing is.</summary>
     public static string? Problem(ScalarNode node)
     {
         if (node.IsQuoted) return null;
         if (node.Value.Contains('\u00a0'))
         {
-            return "the text holds a no-break space (U+00A0), which looks like a space; write a space, or put quotes around it if it is "
+            return "the text contains a no-break space (U+00A0), which looks like a space; write a space, or put quotes around it if it is "
                 + "meant";
         }
 
-        if (node.IsNull) return "a text is due here, and there is none";
+        if (node.IsNull) return "expected text, found nothing";
         if (Booleans.Contains(node.Value))
         {
             return $"YAML reads {node.Value} as true or false; write \"{node.Value}\" with quotes for the text";

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace AuthIndex.TokenServer.Policies.Files.Values;
 
 /// <summary>
-/// Reads dates and times. A date alone is a whole day; a time needs an offset from UTC or a time zone, since a guess would be wrong for
-/// somebody.
+/// Reads dates and times. A date alone is a whole day; a time needs an offset from UTC or a time zone, because any default would be wrong
+/// for some readers.
 /// </summary>
 internal static class PolicyDate
 {
@@ -13,7 +13,7 @@ internal static class PolicyDate
             "yyyy-MM-dd HH:mm:ss zzz"];
     private static readonly string[] WithoutOffset = ["yyyy-MM-ddTHH:mm", "yyyy-MM-ddTHH:mm:ss", "yyyy-MM-dd HH:mm", "yyyy-MM-dd HH:mm:ss"];
 
-    /// <summary>Reads an instant.</summary>
+    /// <summary>Reads a date or a time with its offset or zone.</summary>
     /// <param name="text">The text.</param>
     /// <param name="zone">The time zone of dates and of times without an offset; null when none was given, and dates are then days of
     /// UTC.</param>
@@ -25,7 +25,7 @@ internal static class PolicyDate
         instant = default;
         if (DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var date))
         {
-            if (lastOfDay && date == DateOnly.MaxValue) return $"'{text}' is too far away";
+            if (lastOfDay && date == DateOnly.MaxValue) return $"'{text}' is too far in the future";
             instant = At((lastOfDay ? date.AddDays(1) : date).ToDateTime(TimeOnly.MinValue), zone ?? TimeZoneInfo.Utc);
             return null;
         }
@@ -34,12 +34,12 @@ internal static class PolicyDate
         if (DateTimeOffset.TryParseExact(written, WithOffset, CultureInfo.InvariantCulture, DateTimeStyles.None, out instant)) return null;
         if (!DateTime.TryParseExact(text, WithoutOffset, CultureInfo.InvariantCulture, DateTimeStyles.None, out var local))
         {
-            return $"'{text}' is no date; write it like 2027-01-31 or 2027-01-31T18:00+01:00";
+            return $"'{text}' is not a date; write it like 2027-01-31 or 2027-01-31T18:00+01:00";
         }
 
         if (zone is null)
         {
-            return $"'{text}' does not say in which time zone; add an offset, as in {text}Z, or a 'timeZone' such as Europe/Berlin";
+            return $"'{text}' has no time zone; add an offset, as in {text}Z, or a 'timeZone' such as Europe/Berlin";
         }
 
         instant = At(local, zone);

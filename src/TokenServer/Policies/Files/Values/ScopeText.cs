@@ -13,7 +13,7 @@ internal static class ScopeText
             || resource.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
         if (!Scope.TryParse($"{(typed ? "" : Scope.RepositoryType + ":")}{resource}:*", out scope, out var problem))
         {
-            return $"'{resource}' is no resource: {problem}";
+            return $"'{resource}' is not a resource: {problem}";
         }
 
         scope = scope with { Actions = actions };
@@ -28,7 +28,7 @@ internal static class ScopeText
             || text.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
         if (!Scope.TryParse(typed ? text : $"{Scope.RepositoryType}:{text}", out scope, out var problem))
         {
-            return $"'{text}' is no scope: {problem}; write it like repository:platform/api:pull,push";
+            return $"'{text}' is not a scope: {problem}; write it like repository:platform/api:pull,push";
         }
 
         // A client's token request may hold words of another registry; whoever asks by hand has misspelt one.
@@ -53,6 +53,7 @@ internal static class ScopeText
             return null;
         }
 
-        return $"'{scope.Name}' is not a legal repository name: small letters and digits, joined by . _ or -, in parts separated by /";
+        return $"'{scope.Name}' is not a valid repository name: use lower-case letters and digits, joined by . _ or -, "
+                + "in components separated by /";
     }
 }

@@ -4,8 +4,8 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Policies.Files.Values;
 
 /// <summary>
-/// The values of one mapping, read by key and type. Everything that is not as it should be becomes a problem with its place;
-/// readers then carry on, so that one run names everything that is wrong.
+/// The values of one mapping, read by key and type. Every mistake becomes a problem with its position, and reading continues, so that one
+/// run reports all of them.
 /// </summary>
 internal sealed class YamlFields
 {
@@ -23,7 +23,7 @@ internal sealed class YamlFields
         {
             if (known.Contains(key.Value)) continue;
             HasUnknownKey = true;
-            var unseen = key.Value.Contains('\u00a0') ? "; it holds a no-break space (U+00A0), which looks like a space" : "";
+            var unseen = key.Value.Contains('\u00a0') ? "; it contains a no-break space (U+00A0), which looks like a space" : "";
             Complain(key, $"unknown key '{key.Value}'{Suggestion.For(key.Value, known)}{unseen}");
         }
     }
@@ -41,11 +41,11 @@ internal sealed class YamlFields
 
     public void Warn(SourceNode? at, string message) => problems.Add(new SourceProblem(at?.At ?? node.At, message, IsWarning: true));
 
-    /// <summary>The text under a key; null when it is absent or, with a problem, no text.</summary>
+    /// <summary>The text under a key; null when it is absent or, with a problem, not text.</summary>
     public ScalarNode? Text(string key) => node[key] is { } value ? AsText(value, key) : null;
 
     /// <summary>
-    /// The texts of a list. Null when the key is absent; empty, with a problem, when the list is no list of texts or has nothing in it.
+    /// The texts of a list. Null when the key is absent; empty, with a problem, when it is not a list of texts or is empty.
     /// </summary>
     /// <param name="key">The key.</param>
     /// <param name="orText">Whether one text alone, with commas in it, stands for a list.</param>
@@ -56,7 +56,7 @@ internal sealed class YamlFields
             case null:
                 return null;
             case SequenceNode { Items.Count: 0 } empty:
-                Complain(empty, $"'{key}' is empty and so matches nothing; leave the key out or put something in it");
+                Complain(empty, $"'{key}' is empty and matches nothing; remove the key or add a value");
                 return [];
             case SequenceNode list:
                 var texts = list.Items.Select(item => AsText(item, key)).OfType<ScalarNode>().ToList();
@@ -67,27 +67,27 @@ internal sealed class YamlFields
             case ScalarNode { IsNull: false } scalar:
                 Complain(
                     scalar,
-                    $"'{key}' is a list; write [{(scalar.Value.AsSpan().ContainsAny("*{") ? $"\"{scalar.Value}\"" : scalar.Value)}]");
+                    $"'{key}' must be a list; write [{(scalar.Value.AsSpan().ContainsAny("*{") ? $"\"{scalar.Value}\"" : scalar.Value)}]");
                 return [];
             case var other:
-                Complain(other, $"'{key}' is a list, not {other.Kind}");
+                Complain(other, $"'{key}' must be a list, not {other.Kind}");
                 return [];
         }
     }
 
-    /// <summary>The entries of a mapping; empty when it is absent or, with a problem, no mapping.</summary>
+    /// <summary>The entries of a mapping; empty when it is absent or, with a problem, not a mapping.</summary>
     public IReadOnlyList<KeyValuePair<ScalarNode, SourceNode>> Entries(string key)
     {
         if (node[key] is null or MappingNode or ScalarNode { IsNull: true }) return (node[key] as MappingNode)?.Entries ?? [];
-        Complain(node[key], $"'{key}' is a mapping of names, not {node[key]!.Kind}");
+        Complain(node[key], $"'{key}' must be a mapping of names, not {node[key]!.Kind}");
         return [];
     }
 
-    /// <summary>The items of a list; empty when it is absent or, with a problem, no list.</summary>
+    /// <summary>The items of a list; empty when it is absent or, with a problem, not a list.</summary>
     public IReadOnlyList<SourceNode> Items(string key)
     {
         if (node[key] is null or SequenceNode or ScalarNode { IsNull: true }) return (node[key] as SequenceNode)?.Items ?? [];
-        Complain(node[key], $"'{key}' is a list, not {node[key]!.Kind}");
+        Complain(node[key], $"'{key}' must be a list, not {node[key]!.Kind}");
         return [];
     }
 
@@ -105,10 +105,10 @@ internal sealed class YamlFields
             MappingNode { Entries: [{ Key: { IsQuoted: false } name, Value: ScalarNode { IsNull: false } rest }] }
                 when Subject.Parse($"{name.Value}:{rest.Value}", out _) is null =>
                 $"; write \"{name.Value}:{rest.Value}\", without the space",
-            MappingNode => "; put quotes around a text that holds '{' or ': '",
+            MappingNode => "; quote text that contains '{' or ': '",
             _ => "",
         };
-        Complain(value, $"'{key}' holds texts, not {value.Kind}{hint}");
+        Complain(value, $"'{key}' must contain text, not {value.Kind}{hint}");
         return null;
     }
 
@@ -116,7 +116,7 @@ internal sealed class YamlFields
     {
         foreach (var repeated in texts.GroupBy(t => t.Value, StringComparer.Ordinal).SelectMany(g => g.Skip(1)))
         {
-            Warn(repeated, $"'{repeated.Value}' stands twice in '{key}'");
+            Warn(repeated, $"'{repeated.Value}' is repeated in '{key}'");
         }
     }
 }
