@@ -1,9 +1,8 @@
 namespace AuthIndex.Hosting;
 
 /// <summary>
-/// Tells whether the machine's clock can be believed when something is to be forgotten for good: it may have been set wrong, or be wrong
-/// since the machine started. It is settled when it has run evenly for an hour, as measured by a clock that nobody sets. Safe
-/// for several threads.
+/// Tells whether the machine's clock can be trusted for permanent deletions: it may have been set wrong. It is settled when it has run
+/// evenly for an hour, as measured by the monotonic clock. Thread-safe.
 /// </summary>
 public sealed class ClockWatch(TimeProvider time)
 {
@@ -18,7 +17,7 @@ public sealed class ClockWatch(TimeProvider time)
     private long lookedAt = time.GetTimestamp();
     private DateTimeOffset seen = time.GetUtcNow();
 
-    /// <summary>Whether the clock has run evenly since the hour before now. To be asked at least now and then.</summary>
+    /// <summary>Whether the clock has run evenly since the hour before now. Must be called from time to time.</summary>
     public bool IsSettled
     {
         get

@@ -65,13 +65,13 @@ public sealed class CommandLine
     public T Bind<T>(ParseResult command, string section, params IEnumerable<DerivedUrl> derived) where T : new()
     {
         var problems = new List<SourceProblem>();
-        var settings = command.GetValue(set)!.ToList();
+        var settings = (command.GetValue(set) ?? []).ToList();
         var explicitData = command.GetResult(data) is { Implicit: false };
-        if (explicitData) settings.Insert(0, $"{section}.dataDirectory={command.GetValue(data)!.FullName}");
+        if (explicitData) settings.Insert(0, $"{section}.dataDirectory={command.GetRequiredValue(data).FullName}");
         var tree = ConfigurationTree.Read(ConfigurationFile(command), Environment.GetEnvironmentVariables(), settings, problems);
         var configured = tree;
         tree = ConfigurationTree.WithDefaults(tree, derived.Select(d => Derive(configured, d)).OfType<string>(), problems);
-        tree = ConfigurationTree.WithDefaults(tree, command.GetValue(fallback)!, problems);
+        tree = ConfigurationTree.WithDefaults(tree, command.GetValue(fallback) ?? [], problems);
         foreach (var (key, value) in tree.Entries)
         {
             // As with the keys: only the environment has no case. Of two spellings in a file one would go unread.
@@ -113,9 +113,7 @@ public sealed class CommandLine
     // Longer ones come in parts.
     private const int LongestLine = 32 * 1024;
 
-    /// <summary>
-    /// Runs the command; an <see cref="OperatorException"/> is told in plain lines on standard error, with exit status 1.
-    /// </summary>
+    /// <summary>Runs the command; an <see cref="OperatorException"/> is printed to standard error, with exit status 1.</summary>
     /// <param name="root">The program's commands.</param>
     /// <param name="arguments">What it was given.</param>
     /// <param name="recorder">Writes administrative commands into the audit log; null for none.</param>

@@ -1,6 +1,6 @@
 namespace AuthIndex.Hosting;
 
-/// <summary>Values that are kept for a time, at most so many: the oldest go first. Safe for several threads.</summary>
+/// <summary>A bounded map of values that expire: the oldest are evicted first. Thread-safe.</summary>
 /// <param name="capacity">The most that are kept.</param>
 /// <param name="lifetime">How long each is kept; zero keeps none.</param>
 /// <param name="time">The clock.</param>
@@ -57,13 +57,13 @@ public sealed class TtlMap<TKey, TValue>(int capacity, TimeSpan lifetime, TimePr
         }
     }
 
-    /// <summary>Forgets the value of a key.</summary>
+    /// <summary>Removes the value of a key.</summary>
     public void Remove(TKey key)
     {
         lock (gate) entries.Remove(key);
     }
 
-    /// <summary>Forgets the values of which something is true.</summary>
+    /// <summary>Removes the values that match.</summary>
     public void RemoveWhere(Func<TValue, bool> isMeant)
     {
         lock (gate)
@@ -72,7 +72,7 @@ public sealed class TtlMap<TKey, TValue>(int capacity, TimeSpan lifetime, TimePr
         }
     }
 
-    /// <summary>Forgets everything.</summary>
+    /// <summary>Removes every value.</summary>
     public void Clear()
     {
         lock (gate)

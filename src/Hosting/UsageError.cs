@@ -36,7 +36,7 @@ internal static class UsageError
         parsed.Action is ParseErrorAction || (parsed.Action is not HelpAction && MistakenOption(parsed) is not null);
 
     /// <summary>
-    /// A misspelled option, which the parser takes for an argument; null when there is none. After <c>--</c> everything is an argument.
+    /// A misspelled option, which the parser treats as an argument; null when there is none. After <c>--</c> everything is an argument.
     /// </summary>
     private static string? MistakenOption(ParseResult parsed) =>
         parsed.Tokens.Any(t => t.Type == TokenType.DoubleDash) ? null

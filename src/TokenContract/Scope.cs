@@ -16,7 +16,7 @@ public sealed record Scope(string Type, string Name, ActionSet Actions)
     /// <summary>The type of a repository's scope.</summary>
     public const string RepositoryType = "repository";
 
-    /// <summary>The type of a scope on the registry itself, such as its catalogue.</summary>
+    /// <summary>The type of a scope on the registry itself, such as its catalog.</summary>
     public const string RegistryType = "registry";
 
     /// <summary>The longest scope read, in characters.</summary>

@@ -12,13 +12,13 @@ using AuthIndex.TokenServer.State;
 
 namespace AuthIndex.TokenServer;
 
-/// <summary>The parts of this server's readiness. Only what stops it from issuing tokens to everybody makes it fail.</summary>
+/// <summary>The parts of this server's readiness. It fails only when no tokens can be issued.</summary>
 internal static class HealthParts
 {
     // Below this a database cannot be relied on to find room for its journal.
     private const long LeastFree = 1024 * 1024;
 
-    /// <summary>Registers them.</summary>
+    /// <summary>Registers the parts of readiness.</summary>
     public static void AddHealthParts(this IServiceCollection services)
     {
         services.AddHealthPart(s => Policy(s.GetRequiredService<PolicyStore>()));
@@ -33,37 +33,37 @@ internal static class HealthParts
         services.AddHealthParts(s => s.GetRequiredService<OidcIssuers>().All.Select(Issuer));
     }
 
-    /// <summary>The last good policy serves on.</summary>
+    /// <summary>The last valid policy stays in force.</summary>
     private static HealthPart Policy(PolicyStore policies)
     {
         var details = new JsonObject { ["revision"] = policies.Current.Revision };
         return policies.Degraded is null
             ? new HealthPart("policy", HealthStatus.Ok, Details: details)
             : new HealthPart(
-                "policy", HealthStatus.Degraded, "the files were edited and cannot be used, as the log says; the policy before is in force",
+                "policy", HealthStatus.Degraded, "the edited files are invalid (see the log); the previous policy stays in force",
                 details);
     }
 
-    /// <summary>The keys known before serve on.</summary>
+    /// <summary>The previous keys stay in use.</summary>
     private static HealthPart Keys(KeyStore keys, string algorithm, DateTimeOffset now)
     {
         var details = new JsonObject { ["kid"] = keys.Current.SignerOf(algorithm, now)!.Id };
         return keys.Degraded is null
             ? new HealthPart("keys", HealthStatus.Ok, Details: details)
             : new HealthPart(
-                "keys", HealthStatus.Degraded, "the folder of keys cannot be used, as the log says; the keys known before are in force",
+                "keys", HealthStatus.Degraded, "the key folder cannot be used (see the log); the previous keys stay in force",
                 details);
     }
 
     private static HealthPart Htpasswd(HtpasswdFile accounts) => accounts.Current.Content is null
-        ? new HealthPart("htpasswd", HealthStatus.Failed, "the file of accounts cannot be read")
+        ? new HealthPart("htpasswd", HealthStatus.Failed, "the htpasswd file cannot be read")
         : new HealthPart("htpasswd", HealthStatus.Ok);
 
-    /// <summary>The keys known before serve on for a while; without any, everybody else is served.</summary>
+    /// <summary>The previous keys stay in use for a while; without any, other accounts can still sign in.</summary>
     private static HealthPart Issuer(OidcIssuer issuer) =>
         new($"oidc:{issuer.Name}", issuer.Keys.Problem is null ? HealthStatus.Ok : HealthStatus.Degraded, issuer.Keys.Problem);
 
-    /// <summary>Registry tokens are issued without anything being written.</summary>
+    /// <summary>Registry tokens are issued without writing to disk.</summary>
     private static HealthPart Space(DataDirectory data, SpaceReserve reserve)
     {
         try
@@ -72,15 +72,15 @@ internal static class HealthParts
                 ? new HealthPart("freeSpace", HealthStatus.Ok)
                 : new HealthPart(
                     "freeSpace", HealthStatus.Degraded,
-                    $"{Math.Max(0, free)} bytes are free; refresh and access tokens, the audit log and the catalogue cannot be written");
+                    $"{Math.Max(0, free)} bytes are free; refresh and access tokens, the audit log and the catalog cannot be written");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return new HealthPart("freeSpace", HealthStatus.Failed, "the volume of the data directory does not say how much is free");
+            return new HealthPart("freeSpace", HealthStatus.Failed, "the free space of the data directory's volume is unknown");
         }
     }
 
-    /// <summary>Without its directories the server still serves everybody else.</summary>
+    /// <summary>Without a directory, other accounts can still sign in.</summary>
     private static HealthPart Directory(LdapSource directory)
     {
         var name = $"ldap:{directory.DirectoryName}";

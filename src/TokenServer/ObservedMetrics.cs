@@ -10,10 +10,10 @@ using AuthIndex.TokenServer.Revocation;
 
 namespace AuthIndex.TokenServer;
 
-/// <summary>What the metrics page tells of parts that know it anyway. It is asked for each page, so nothing here looks at a disk.</summary>
+/// <summary>Metrics that are read from other parts for each page; nothing here accesses the disk.</summary>
 internal static class ObservedMetrics
 {
-    /// <summary>Adds them.</summary>
+    /// <summary>Registers the services.</summary>
     public static void ObserveTokenServer(this IServiceProvider services)
     {
         var meter = services.GetRequiredService<Meter>();
@@ -28,18 +28,18 @@ internal static class ObservedMetrics
         meter.CreateObservableGauge(
             "authindex.keys.degraded", () => keys.Degraded is null
             ? 0
-            : 1, description: "1 while the folder of signing keys is not sound and the keys known before stay in force.");
+            : 1, description: "1 while the signing key folder is invalid and the previous keys stay in force.");
         meter.CreateObservableGauge(
             "authindex.oidc.keys.degraded",
             () => issuers.All.Select(i => new Measurement<int>(i.Keys.Problem is null ? 0 : 1, Label("issuer", i.Name))),
-            description: "1 while the issuer's keys cannot be had or kept, or were not confirmed for too long.");
+            description: "1 while the issuer's keys cannot be fetched or saved, or have not been confirmed for too long.");
         meter.CreateObservableCounter("authindex.password.verifications", () => passwords.Verified, description: "Passwords hashed.");
         meter.CreateObservableGauge(
             "authindex.password.remembered", () => remembered.Count,
-            description: "Outcomes of passwords that are remembered, right and wrong ones.");
+            description: "Cached password check outcomes, right and wrong.");
         meter.CreateObservableGauge(
             "authindex.revocation.followers", () => feed.Waiting,
-            description: "Registries that wait at this moment to be told of revocations.");
+            description: "Registries currently waiting for revocations.");
         meter.CreateObservableGauge("authindex.accounts.suspended", () => suspended.Count, description: "Suspended accounts.");
     }
 
@@ -54,9 +54,9 @@ internal static class ObservedMetrics
         meter.CreateObservableGauge(
             "authindex.policy.degraded", () => policies.Degraded is null
             ? 0
-            : 1, description: "1 while the policy files are not sound and the last sound policy stays in force.");
+            : 1, description: "1 while the policy files are invalid and the last valid policy stays in force.");
         meter.CreateObservableCounter(
-            "authindex.policy.reload.errors", () => policies.Refusals, description: "Edits of the policy files that were not sound.");
+            "authindex.policy.reload.errors", () => policies.Refusals, description: "Invalid edits of the policy files.");
     }
 
     private static void ObserveDirectories(Meter meter, LdapSources directories)
@@ -69,16 +69,16 @@ internal static class ObservedMetrics
         meter.CreateObservableGauge(
             "authindex.ldap.servers.failed", () => Each(d => d.FailedServers), description: "Servers of the directory that do not answer.");
         meter.CreateObservableGauge(
-            "authindex.ldap.pool.busy", () => Each(d => d.Busy), description: "Connections to the directory at work.");
+            "authindex.ldap.pool.busy", () => Each(d => d.Busy), description: "Directory connections in use.");
         meter.CreateObservableGauge(
             "authindex.ldap.pool.size", () => Each(d => d.Connections),
-            description: "Connections to the directory that there may be at once.");
+            description: "The most directory connections.");
         meter.CreateObservableGauge(
             "authindex.ldap.pool.waiting", () => Each(d => d.Waiting),
-            description: "Questions that wait for a connection to the directory.");
+            description: "Requests waiting for a directory connection.");
         meter.CreateObservableCounter(
             "authindex.ldap.outage.sign.ins", () => Each(d => d.OutageSignIns),
-            description: "Sign-ins accepted in an outage by credentials that were right lately, for pulling only.");
+            description: "Sign-ins accepted during an outage from recently verified credentials, for pulling only.");
     }
 
     private static KeyValuePair<string, object?> Label(string name, string value) => new(name, value);

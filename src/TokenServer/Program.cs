@@ -7,7 +7,7 @@ using AuthIndex.TokenServer.Commands;
 using AuthIndex.TokenServer.Commands.Policies;
 
 var line = new CommandLine();
-var root = line.Root("AuthIndex token server: who may do what in a registry.");
+var root = line.Root("AuthIndex token server: authentication and authorization for registries.");
 root.Add(ServeCommand.Create(line));
 root.Add(InitCommand.Create(line));
 root.Add(UsersCommand.Create(line));

@@ -22,7 +22,7 @@ namespace AuthIndex.TokenServer;
 /// <summary>The composition root: what the server is made of.</summary>
 internal static class TokenServerApp
 {
-    /// <summary>The program's name.</summary>
+    /// <summary>The server's name in logs, metrics and traces.</summary>
     public const string Name = "TokenServer";
 
     /// <summary>The largest body read.</summary>
@@ -56,7 +56,7 @@ internal static class TokenServerApp
         }
         catch
         {
-            // What was made so far holds threads and the data directory.
+            // What was created so far holds threads and the data directory.
             ((IDisposable)app).Dispose();
             throw;
         }
@@ -80,7 +80,7 @@ internal static class TokenServerApp
         services.AddHealthParts();
     }
 
-    /// <summary>Who may ask for what: the table, its runner, and the handlers that are a feature by themselves.</summary>
+    /// <summary>Registers the route table, its runner and the handlers that are features of their own.</summary>
     private static void AddRoutes(this IServiceCollection services, TokenServerOptions options) => services
         .AddSingleton<Authenticator>()
         .AddSingleton<AccessCheck>()

@@ -12,17 +12,17 @@ using Microsoft.AspNetCore.Http.Features;
 namespace AuthIndex.TokenServer;
 
 /// <summary>
-/// How every request travels: 1 find the rows of its path in <see cref="TokenServerRoutes"/>, 2 among them the one for its method,
-/// 3 check the caller against the row, 4 run the row's handler, 5 send what it answers. An exception is a bug or a broken machine,
-/// written to the log and answered here, without details.
+/// How every request is handled: 1 find the rows of its path in <see cref="TokenServerRoutes"/>, 2 among them the one for its method, 3
+/// check the caller against the row, 4 run the row's handler, 5 send what it answers. An exception is a bug or a broken machine, written to
+/// the log and answered here, without details.
 /// </summary>
 internal sealed partial class TokenServerEndpoint(
     TokenServerPath path, AccessCheck access, PortalGate gate, ILogger<TokenServerEndpoint> log)
 {
     private static readonly ErrorAnswer NotFound =
-        ErrorAnswer.NotFound($"there is nothing here: tokens are at {TokenEndpoint.Path}, keys at {JwksEndpoint.Path}");
+        ErrorAnswer.NotFound($"not found: tokens are at {TokenEndpoint.Path}, keys at {JwksEndpoint.Path}");
 
-    /// <summary>Answers one request.</summary>
+    /// <summary>Finds the row for one request, checks the caller, runs the handler and sends the answer.</summary>
     public async Task HandleAsync(HttpContext context)
     {
         try
@@ -111,7 +111,7 @@ internal sealed partial class TokenServerEndpoint(
             case RouteAccess.SessionForm form:
                 return await TakeAsync(form.Handler, row, request, await gate.SignedInAsync(request));
             default:
-                throw new UnreachableException($"Nobody answers {row.Access.GetType().Name}.");
+                throw new UnreachableException($"Unknown access {row.Access.GetType().Name}.");
         }
     }
 
@@ -140,6 +140,6 @@ internal sealed partial class TokenServerEndpoint(
 
     [LoggerMessage(
         EventId = LogEvents.RequestFailed, EventName = nameof(LogEvents.RequestFailed), Level = LogLevel.Error,
-        Message = "{Method} {Path} ended in an exception")]
+        Message = "{Method} {Path} failed with an exception")]
     private static partial void Broken(ILogger log, string method, string path, Exception exception);
 }

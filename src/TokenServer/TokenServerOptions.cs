@@ -15,7 +15,7 @@ namespace AuthIndex.TokenServer;
 /// <summary>The section <c>tokenServer</c> of the configuration; every key is described in <c>docs/configuration.md</c>.</summary>
 internal sealed class TokenServerOptions : ListenerOptions
 {
-    /// <summary>The section's key.</summary>
+    /// <summary>The key of the section: <c>tokenServer</c>.</summary>
     public const string Section = "tokenServer";
 
     public TokenServerOptions() => Listen = new ListenAddress("127.0.0.1", 5001);
@@ -55,7 +55,7 @@ internal sealed class TokenServerOptions : ListenerOptions
     [FilePath]
     public string? ShadowPoliciesDirectory { get; set; }
 
-    /// <summary>How long a token is good for.</summary>
+    /// <summary>The lifetime of registry tokens.</summary>
     [DurationRange("60s", "24h")]
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(5);
 
@@ -92,7 +92,7 @@ internal sealed class TokenServerOptions : ListenerOptions
     [Range(1, 100_000)]
     public int RefreshTokensPerAccount { get; set; } = 1000;
 
-    /// <summary>How long an access token lasts at most, and when nothing else is said.</summary>
+    /// <summary>The longest and default lifetime of an access token.</summary>
     [DurationRange("1m", "3650d")]
     public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromDays(365);
 

@@ -16,8 +16,8 @@ using AuthIndex.TokenServer.Token;
 namespace AuthIndex.TokenServer;
 
 /// <summary>
-/// Who may ask, and who answers them: a handler is given the caller that its check found, so that none can be without. The family is
-/// closed.
+/// Who may call, and which handler answers: a handler receives the caller that its check authenticated, so that none can skip it. The
+/// hierarchy is closed.
 /// </summary>
 internal abstract record RouteAccess
 {
@@ -34,10 +34,10 @@ internal abstract record RouteAccess
     /// <summary>A registry with its own credential.</summary>
     public sealed record Registry(Func<RouteRequest, RegistryService, Task<Answer>> Handler) : RouteAccess;
 
-    /// <summary>Somebody with the password or an access token of their account.</summary>
+    /// <summary>An account, by its password or an access token.</summary>
     public sealed record Account(Func<RouteRequest, AccountCaller, Task<Answer>> Handler) : RouteAccess;
 
-    /// <summary>Anyone, with no credentials or with right ones: a password, an access token, or a token of ours for a registry.</summary>
+    /// <summary>Anyone, without credentials or with valid ones: a password, an access token, or a registry token of this server.</summary>
     public sealed record Subject(Func<RouteRequest, SubjectCaller, Task<Answer>> Handler) : RouteAccess;
 
     /// <summary>A page for anyone with a browser, who may have a session.</summary>
@@ -55,7 +55,7 @@ internal abstract record RouteAccess
 
 /// <summary>One operation of the server.</summary>
 /// <param name="Methods">The HTTP methods.</param>
-/// <param name="Path">The path; one that ends in a name in braces stands for all that lie below.</param>
+/// <param name="Path">The path; one that ends in a name in braces matches all paths below it.</param>
 /// <param name="MaxBody">The largest body read, in bytes; 0 where none is read.</param>
 /// <param name="Access">Who may ask, and who answers.</param>
 internal sealed record TokenServerRoute(string[] Methods, string Path, int MaxBody, RouteAccess Access)
@@ -65,13 +65,13 @@ internal sealed record TokenServerRoute(string[] Methods, string Path, int MaxBo
     /// <summary>The name that metrics and logs know the route by: the path up to what varies.</summary>
     public string Name { get; } = Path.Split(Variable)[0];
 
-    /// <summary>Whether the path stands for all that lie below <see cref="Name"/>.</summary>
+    /// <summary>Whether the path matches all paths below <see cref="Name"/>.</summary>
     public bool IsBelow { get; } = Path.Contains(Variable, StringComparison.Ordinal);
 }
 
 /// <summary>
-/// THE table of the server: every operation with who may ask for it. <see cref="TokenServerEndpoint"/> runs it; nothing answers a
-/// request but a row of it.
+/// THE table of the server: every operation with who may ask for it. <see cref="TokenServerEndpoint"/> runs it; only its rows answer
+/// requests.
 /// </summary>
 internal sealed class TokenServerRoutes(
     TokenEndpoint token,
@@ -102,7 +102,7 @@ internal sealed class TokenServerRoutes(
 
         """);
 
-    /// <summary>The rows.</summary>
+    /// <summary>All rows of the table.</summary>
     public IReadOnlyList<TokenServerRoute> All { get; } =
     [
         //   methods          path                                    largest body                 who may ask, and who answers

@@ -66,7 +66,7 @@ public sealed class CommandLineTests(RealParts parts)
 
         var nobody = await AuthIndexUp.RunAsync("policy", "reload", "--data", folder.Root);
         Assert.Equal(1, nobody.ExitCode);
-        Assert.Contains("no token server runs", nobody.Error, StringComparison.Ordinal);
+        Assert.Contains("no token server with data directory", nobody.Error, StringComparison.Ordinal);
         Assert.Contains(up.Processes(), p => p.Id == up.ServerProcess("TokenServer"));
     }
 

@@ -123,6 +123,6 @@ public sealed class Directory389SignInTests(RealDirectories directories)
         Assert.Contains(
             "its password must probably be changed first",
             Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("anybody", "wrong")).Reason, StringComparison.Ordinal);
-        Assert.Equal("its servers refuse bindDn, or its password cannot be read", signIn.Problem);
+        Assert.Equal("its servers reject bindDn, or its password cannot be read", signIn.Problem);
     }
 }

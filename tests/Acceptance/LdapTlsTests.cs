@@ -30,7 +30,7 @@ public sealed class LdapTlsTests(SlapdParts parts) : IClassFixture<SlapdParts>
         var outage = Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", "alice's password"));
         Assert.Contains("TLS failed: ", outage.Reason, StringComparison.Ordinal);
         Assert.Contains("(certificate of CN=directory by CN=test directory CA)", outage.Reason, StringComparison.Ordinal);
-        Assert.Equal("the TLS of a server cannot be trusted", signIn.Problem);
+        Assert.Equal("the TLS certificate of a server cannot be trusted", signIn.Problem);
         Assert.Equal(before, slapd.Binds(LdapPeople.Reader));
     }
 
@@ -75,7 +75,7 @@ public sealed class LdapTlsTests(SlapdParts parts) : IClassFixture<SlapdParts>
         Assert.Contains(
             "(certificate of CN=directory by CN=test directory CA); 'ldap doctor' shows the certificate", outage.Reason,
             StringComparison.Ordinal);
-        Assert.Equal("the TLS of a server cannot be trusted", signIn.Problem);
+        Assert.Equal("the TLS certificate of a server cannot be trusted", signIn.Problem);
     }
 
     private async Task<LdapDirectoryOptions> OptionsAsync(bool startTls, string? caFile)

@@ -28,7 +28,7 @@ public sealed class RealDirectoryCommandTests(RealDirectories directories, RealP
         await domain.GrantAsync($"CN=lockout of doctor,{SambaDomain.PasswordSettings}", "(A;;GR;;;{0})");
         var after = await DoctorAsync(configuration, "doctor");
         Assert.Contains(
-            $"lockout.failures is 3, and CN=lockout of doctor,{SambaDomain.PasswordSettings} locks accounts after 2 failures "
+            $"lockout.failures is 3, but CN=lockout of doctor,{SambaDomain.PasswordSettings} locks accounts after 2 failures "
             + $"(msDS-LockoutThreshold)", after.Output, StringComparison.Ordinal);
         Assert.Contains("lockout.within is 00:15:00", after.Output, StringComparison.Ordinal);
     }
@@ -67,7 +67,7 @@ public sealed class RealDirectoryCommandTests(RealDirectories directories, RealP
         Assert.True(doctor.ExitCode == 0, doctor.ToString());
         Assert.Contains("the password policy in cn=config cannot be read", doctor.Output, StringComparison.Ordinal);
         Assert.Contains(
-            $"lockout.failures is 3, and cn=strict,ou=policies,{Directory389.Suffix} locks accounts after 2 failures (passwordMaxFailure)",
+            $"lockout.failures is 3, but cn=strict,ou=policies,{Directory389.Suffix} locks accounts after 2 failures (passwordMaxFailure)",
             doctor.Output, StringComparison.Ordinal);
         Assert.Contains("forgets failures only after 01:00:00 (passwordResetFailureCount)", doctor.Output, StringComparison.Ordinal);
     }

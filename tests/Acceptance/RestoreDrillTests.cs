@@ -11,7 +11,7 @@ public sealed partial class RestoreDrillTests(RealParts parts)
     private static readonly CancellationToken None = CancellationToken.None;
 
     [Fact]
-    public async Task After_the_loss_of_the_data_directory_the_drill_brings_back_accounts_images_keys_and_the_catalogue()
+    public async Task After_the_loss_of_the_data_directory_the_drill_brings_back_accounts_images_keys_and_the_catalog()
     {
         using var folder = new TemporaryDirectory();
         var (data, backup) = (folder["data"], folder["backup"]);

@@ -34,7 +34,7 @@ public sealed class TokensTests(RealParts parts)
         Assert.Equal(id, await docker.ImageIdAsync(image));
 
         await MustAsync("tokens", "revoke", "--account", "carol", "--data", up.Data);
-        await FailsAsync(docker, image, "the token is not known: it was revoked, or expired");
+        await FailsAsync(docker, image, "the token is unknown: it was revoked or has expired");
 
         Assert.Equal(0, (await docker.LoginAsync(up.Host, "carol", Password)).ExitCode);
         await docker.MustAsync("push", image);
@@ -42,7 +42,7 @@ public sealed class TokensTests(RealParts parts)
         await File.WriteAllLinesAsync(
             accounts, (await File.ReadAllLinesAsync(accounts, TestContext.Current.CancellationToken)).Where(
                 l => !l.StartsWith("carol:", StringComparison.Ordinal)), TestContext.Current.CancellationToken);
-        await FailsAsync(docker, image, "the account of the refresh token is gone");
+        await FailsAsync(docker, image, "the account of the refresh token no longer exists");
         await docker.MustAsync("rmi", image);
     }
 
@@ -78,7 +78,7 @@ public sealed class TokensTests(RealParts parts)
         Assert.True(copied.ExitCode == 0, copied.All);
         var elsewhere = await ChildProcess.RunAsync("skopeo", [.. credentials, "inspect", .. there, $"docker://{outside}"]);
         Assert.NotEqual(0, elsewhere.ExitCode);
-        Assert.Contains($"the access token {made["id"]} is not good for it", elsewhere.Error, StringComparison.Ordinal);
+        Assert.Contains($"the access token {made["id"]} does not permit this", elsewhere.Error, StringComparison.Ordinal);
         var push = await ChildProcess.RunAsync(
             "skopeo",
             [.. credentials, "copy", "--dest-tls-verify=false", "--authfile", folder["auth.json"], $"dir:{folder["back"]}",

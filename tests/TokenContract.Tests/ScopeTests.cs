@@ -144,7 +144,7 @@ public sealed class ScopeTests
     }
 
     [Fact]
-    public void The_catalogue_and_a_repository_have_scopes_of_their_own()
+    public void The_catalog_and_a_repository_have_scopes_of_their_own()
     {
         Assert.Equal("registry:catalog:*", Scope.Catalog.ToString());
         Assert.True(RepositoryName.TryParse("a/b", out var name));

@@ -20,7 +20,7 @@ public sealed class TokenServerEndpointTests
         await server.Service<TokenServerEndpoint>().HandleAsync(context);
 
         Assert.True(request.IsAborted);
-        Assert.DoesNotContain("ended in an exception", server.Log.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("failed with an exception", server.Log.Text, StringComparison.Ordinal);
     }
 
     private sealed class CutRequest : IHttpRequestLifetimeFeature, IHttpMaxRequestBodySizeFeature

@@ -30,10 +30,10 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
     private FileVersion? stamp;
     private DateTimeOffset begun;
 
-    /// <summary>Why the file could not be put aside when it was last due; null when it could. Lines are written all the same.</summary>
+    /// <summary>Why the last due rotation failed; null when it succeeded. Lines are written in either case.</summary>
     public string? RotationProblem { get; private set; }
 
-    /// <summary>Appends whole lines.</summary>
+    /// <summary>Appends lines, all of them or none.</summary>
     /// <param name="lines">Whole lines, each with its end.</param>
     /// <exception cref="IOException">
     /// The disk refuses; none of the lines is in the file, unless it refuses to take them back too.
@@ -42,19 +42,24 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
     public void Append(ReadOnlySpan<byte> lines)
     {
         using var alone = FileLock.TakeFolder(folder);
-        Open();
-        if (IsDue(lines.Length)) PutAside();
-        var length = file!.Length;
+        var log = Open();
+        if (IsDue(log, lines.Length))
+        {
+            PutAside();
+            log = Open();
+        }
+
+        var length = log.Length;
         try
         {
-            file.Position = length;
-            if (IsTorn(length)) file.Write("\n"u8);
-            file.Write(lines);
-            file.Flush();
+            log.Position = length;
+            if (IsTorn(log, length)) log.Write("\n"u8);
+            log.Write(lines);
+            log.Flush();
         }
         catch
         {
-            TakeBack(length);
+            TakeBack(log, length);
             throw;
         }
     }
@@ -62,14 +67,14 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
     /// <inheritdoc/>
     public void Dispose() => file?.Dispose();
 
-    /// <summary>Opens the file where it is another than the open one: renamed, removed or exchanged.</summary>
-    private void Open()
+    /// <summary>Opens the file again if it was renamed, removed or replaced.</summary>
+    private FileStream Open()
     {
-        if (file is not null && FileVersion.Of(path) is { } now && now.Inode == stamp!.Value.Inode) return;
+        if (file is not null && FileVersion.Of(path) is { } now && now.Inode == stamp?.Inode) return file;
         file?.Dispose();
         file = null;
         var isNew = !File.Exists(path);
-        file = new FileStream(path, new FileStreamOptions
+        var log = file = new FileStream(path, new FileStreamOptions
         {
             Mode = FileMode.OpenOrCreate,
             Access = FileAccess.ReadWrite,
@@ -79,29 +84,30 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
         });
         if (isNew) FileOwner.FollowFolder(path);
         stamp = FileVersion.Of(path);
-        begun = FirstTime();
+        begun = FirstTime(log);
+        return log;
     }
 
-    private bool IsDue(int more) => file!.Length > 0
-        && ((rotation.MaxSize.Bytes > 0 && file.Length + more > rotation.MaxSize.Bytes) || (
+    private bool IsDue(FileStream log, int more) => log.Length > 0
+        && ((rotation.MaxSize.Bytes > 0 && log.Length + more > rotation.MaxSize.Bytes) || (
             rotation.MaxAge > TimeSpan.Zero && time.GetUtcNow() - begun >= rotation.MaxAge));
 
-    /// <summary>Of a write that a crash cut off, the rest of a line stands at the end: it must not take the next line with it.</summary>
-    private bool IsTorn(long length)
+    /// <summary>Whether the file ends in a partial line, from a write that a crash interrupted.</summary>
+    private static bool IsTorn(FileStream log, long length)
     {
         Span<byte> end = stackalloc byte[1];
-        return length > 0 && RandomAccess.Read(file!.SafeFileHandle, end, length - 1) == 1 && end[0] != '\n';
+        return length > 0 && RandomAccess.Read(log.SafeFileHandle, end, length - 1) == 1 && end[0] != '\n';
     }
 
-    private void TakeBack(long length)
+    private static void TakeBack(FileStream log, long length)
     {
         try
         {
-            file!.SetLength(length);
+            log.SetLength(length);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The failure that led here is the one to tell. What stays is ended by the next append.
+            // The original failure is the one to report. The next append ends a partial line.
         }
     }
 
@@ -127,11 +133,9 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
         {
             RotationProblem = e.Message;
         }
-
-        Open();
     }
 
-    /// <summary>The number of a file that was put aside, also where it was compressed since; 0 for any other.</summary>
+    /// <summary>The number of a rotated file, compressed or not; 0 for any other file.</summary>
     private int NumberOf(string name)
     {
         var begin = Path.GetFileName(path) + ".";
@@ -143,11 +147,11 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
     }
 
     /// <summary>The time of the first line; now, where there is none that says one.</summary>
-    private DateTimeOffset FirstTime()
+    private DateTimeOffset FirstTime(FileStream log)
     {
         const string before = "\"time\":\"";
         Span<byte> head = stackalloc byte[256];
-        var text = Encoding.ASCII.GetString(head[..RandomAccess.Read(file!.SafeFileHandle, head, 0)]);
+        var text = Encoding.ASCII.GetString(head[..RandomAccess.Read(log.SafeFileHandle, head, 0)]);
         var at = text.IndexOf(before, StringComparison.Ordinal) + before.Length;
         return at >= before.Length && text.Length >= at + 24
             && DateTimeOffset.TryParseExact(

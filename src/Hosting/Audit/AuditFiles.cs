@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace AuthIndex.Hosting.Audit;
 
-/// <summary>Finds the files of an audit log: the one written to, and those that a rotation put beside it.</summary>
+/// <summary>Finds the files of an audit log: the current one and its rotated files.</summary>
 public static partial class AuditFiles
 {
     /// <summary>

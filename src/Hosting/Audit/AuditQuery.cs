@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace AuthIndex.Hosting.Audit;
 
-/// <summary>Which lines of an audit log somebody wants to see; what is null asks for nothing.</summary>
+/// <summary>A filter for lines of an audit log; null fields do not filter.</summary>
 public sealed record AuditQuery
 {
     /// <summary>The account that a decision was about, or that a command was given or run by.</summary>
@@ -15,7 +15,7 @@ public sealed record AuditQuery
     /// <summary>The outcome that a line must have; null for any.</summary>
     public string? Outcome { get; init; }
 
-    /// <summary>A decision's id; letter case and letters that look like digits do not count.</summary>
+    /// <summary>A decision's id; letter case and letters that look like digits are ignored.</summary>
     public string? Decision { get; init; }
 
     /// <summary>A command such as <c>users</c> or <c>users remove</c>, or an action asked for such as <c>push</c>.</summary>
@@ -48,12 +48,11 @@ public sealed record AuditQuery
     /// <summary>The texts of a list; none where there is none.</summary>
     public static IEnumerable<string> Texts(JsonElement line, string member) =>
         line.TryGetProperty(member, out var list) && list.ValueKind == JsonValueKind.Array
-            ? list.EnumerateArray().Where(t => t.ValueKind == JsonValueKind.String).Select(t => t.GetString()!)
+            ? list.EnumerateArray().Where(t => t.ValueKind == JsonValueKind.String).Select(t => t.GetString() ?? "")
             : [];
 
     /// <summary>
-    /// An id as it is compared: the alphabet has no I, L, O and U, so that these can be told from 1 and 0 when somebody copies one by
-    /// hand.
+    /// An id as it is compared: the alphabet has no I, L, O and U, so that they can be read as 1 and 0 when copied by hand.
     /// </summary>
     public static string Canonical(string decision) =>
         decision.Trim().ToUpperInvariant().Replace('O', '0').Replace('I', '1').Replace('L', '1');

@@ -20,7 +20,7 @@ public abstract class BackgroundLoop(string name, BackgroundLoops loops) : Backg
     /// <summary>The longest pause before a failed round is repeated; pauses double from one second up to it.</summary>
     protected virtual TimeSpan LongestPause => TimeSpan.FromMinutes(1);
 
-    /// <summary>Whether there is nothing to do, or nothing more; asked before each round.</summary>
+    /// <summary>Whether there is nothing more to do; asked before each round.</summary>
     protected virtual bool IsOver => false;
 
     /// <summary>Waits until the next round is due. A failed round is repeated without it.</summary>

@@ -16,9 +16,9 @@ public static class ConfigurationTree
 
     /// <summary>Reads all sources; problems name the source at fault.</summary>
     /// <param name="file">The YAML file, or null for none.</param>
-    /// <param name="environment">The process environment; names without the prefix are passed over.</param>
+    /// <param name="environment">The process environment; names without the prefix are ignored.</param>
     /// <param name="settings">The <c>key=value</c> pairs of the command line, later ones winning.</param>
-    /// <param name="problems">Takes what is wrong.</param>
+    /// <param name="problems">Receives the problems.</param>
     public static MappingNode Read(string? file, IDictionary environment, IEnumerable<string> settings, ICollection<SourceProblem> problems)
     {
         var root = new MappingNode(new SourcePosition(file ?? "configuration", 0, 0), []);

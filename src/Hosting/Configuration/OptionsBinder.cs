@@ -14,7 +14,7 @@ namespace AuthIndex.Hosting.Configuration;
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class FilePathAttribute : Attribute;
 
-/// <summary>Bounds a duration.</summary>
+/// <summary>Requires a duration within bounds, both inclusive.</summary>
 /// <param name="min">The shortest, as it would be written in the configuration.</param>
 /// <param name="max">The longest, likewise.</param>
 [AttributeUsage(AttributeTargets.Property)]
@@ -48,7 +48,7 @@ public static class OptionsBinder
     /// An options object: public settable properties of the types in <c>docs/configuration.md</c>, lists and options objects.
     /// </param>
     /// <param name="path">The section's key, for messages.</param>
-    /// <param name="problems">Takes what is wrong.</param>
+    /// <param name="problems">Receives the problems.</param>
     public static void Bind(SourceNode? section, object options, string path, ICollection<SourceProblem> problems)
     {
         if (section is MappingNode mapping) BindEntries(mapping, options, path, problems);
@@ -173,7 +173,7 @@ public static class OptionsBinder
             nameof(Parse), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type).Invoke(null, [text]);
     }
 
-    /// <summary>Not with bits beyond its prefix: who writes 10.0.0.9/8 means one address, and would get sixteen million.</summary>
+    /// <summary>Not with bits beyond its prefix: 10.0.0.9/8 is probably meant as one address, but would match sixteen million.</summary>
     private static IPNetwork? ParseNetwork(string text) =>
         IPNetwork.TryParse(text, out var network) && IPAddress.TryParse(text.AsSpan(0, text.LastIndexOf('/')), out var address)
             && address.Equals(network.BaseAddress)

@@ -2,7 +2,7 @@ using System.ComponentModel.DataAnnotations;
 
 namespace AuthIndex.Hosting.Configuration;
 
-/// <summary>Bounds a size from below.</summary>
+/// <summary>Requires a minimum size.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class AtLeastAttribute(string least) : ValidationAttribute
 {
@@ -16,7 +16,7 @@ public sealed class AtLeastAttribute(string least) : ValidationAttribute
     public override string FormatErrorMessage(string name) => $"must be at least {least}";
 }
 
-/// <summary>Bounds a size from above.</summary>
+/// <summary>Requires a maximum size.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class AtMostAttribute(string most) : ValidationAttribute
 {

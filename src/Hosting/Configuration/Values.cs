@@ -61,7 +61,7 @@ public readonly record struct ByteSize(long Bytes) : IParsable<ByteSize>
 /// <summary>Where a server listens: a host (name, IPv4, or IPv6 in brackets) and a port; port 0 lets the system choose.</summary>
 public readonly record struct ListenAddress(string Host, int Port) : IParsable<ListenAddress>
 {
-    /// <summary>Whether the host is the name of this machine to itself, which stands for an IPv4 and an IPv6 address.</summary>
+    /// <summary>Whether the host is <c>localhost</c>, which means an IPv4 and an IPv6 address.</summary>
     public bool IsLocalhost => string.Equals(Host, "localhost", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Whether only this machine can reach the address.</summary>
@@ -75,13 +75,13 @@ public readonly record struct ListenAddress(string Host, int Port) : IParsable<L
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out ListenAddress result)
     {
         result = default;
-        var colon = s?.LastIndexOf(':') ?? -1;
-        if (colon <= 0 || !ushort.TryParse(s.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port))
+        if (s?.LastIndexOf(':') is not (> 0 and var colon)
+            || !ushort.TryParse(s.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port))
         {
             return false;
         }
 
-        var host = s![..colon];
+        var host = s[..colon];
         if (host.StartsWith('[') && host.EndsWith(']')) host = host[1..^1];
         else if (host.Contains(':', StringComparison.Ordinal)) return false;
         if (Uri.CheckHostName(host) == UriHostNameType.Unknown) return false;

@@ -60,7 +60,7 @@ public sealed partial class DataDirectory : IDisposable
     /// <summary>Refuses a backup's folder within the data directory: each backup would save the ones before it.</summary>
     /// <param name="target">The folder, which need not exist.</param>
     /// <param name="data">The data directory.</param>
-    /// <exception cref="OperatorException">It is the data directory or lies in it, by its name or by way of a link.</exception>
+    /// <exception cref="OperatorException">It is the data directory or inside it, directly or through a link.</exception>
     public static void DemandOutside(string target, string data)
     {
         var (real, around) = (RealPath(target, MostLinks), RealPath(data, MostLinks));
@@ -107,6 +107,6 @@ public sealed partial class DataDirectory : IDisposable
         Message = "The folder {Folder} {Ownership}: its owner can replace everything in it")]
     private static partial void LogForeign(ILogger log, string folder, FileOwnership ownership);
 
-    /// <summary>Gives the folder free.</summary>
+    /// <summary>Releases the folder.</summary>
     public void Dispose() => held.Dispose();
 }

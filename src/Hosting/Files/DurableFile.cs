@@ -9,7 +9,7 @@ namespace AuthIndex.Hosting.Files;
 /// </summary>
 public static partial class DurableFile
 {
-    /// <summary>Mode 600: for secrets, and for what is nobody else's business.</summary>
+    /// <summary>Mode 600: for secrets and private data.</summary>
     public const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>Writes a file by way of a neighbour and a rename, keeping the mode of the file it replaces, if there is one.</summary>
@@ -68,9 +68,7 @@ public static partial class DurableFile
             : throw Failure("link", name);
     }
 
-    /// <summary>
-    /// Whether a failure to read says that the bytes themselves are lost; others, as of a volume that is away, say nothing about them.
-    /// </summary>
+    /// <summary>Whether a read failure means that the bytes are lost; others, such as a missing volume, do not.</summary>
     public static bool TellsDamage(IOException e)
     {
         // EIO, EBADMSG, EUCLEAN: how file systems tell of damage

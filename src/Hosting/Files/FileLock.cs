@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace AuthIndex.Hosting.Files;
 
-/// <summary>A file that one process at a time holds; the hold ends with the process in any case. The file itself stays.</summary>
+/// <summary>A lock file that one process at a time holds; the lock ends with the process. The file itself stays.</summary>
 public static partial class FileLock
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace AuthIndex.Hosting.Files;
 
-/// <summary>Whose files are.</summary>
+/// <summary>The ownership of files that this process creates.</summary>
 public static partial class FileOwner
 {
     /// <summary>The number of the account that this process works for.</summary>

@@ -10,7 +10,7 @@ public readonly partial record struct FileOwnership(uint Owner, UnixFileMode Mod
 {
     private const int Denied = 13; // EACCES
 
-    /// <summary>The user id by which this process is judged.</summary>
+    /// <summary>The effective user id of this process.</summary>
     public static uint Self => EffectiveUser();
 
     /// <summary>Of a path, links followed; null when there is nothing or it may not be looked at.</summary>

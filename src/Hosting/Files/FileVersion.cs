@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace AuthIndex.Hosting.Files;
 
 /// <summary>
-/// What tells one state of a file from the next without reading it. The change time is among it because, unlike the
-/// modification time, nobody can set it back.
+/// Distinguishes states of a file without reading it. The change time is among it because, unlike the modification time, nobody can set it
+/// back.
 /// </summary>
 /// <param name="Inode">The file's number; another one after a replacement by rename.</param>
 /// <param name="Length">In bytes.</param>

@@ -1,8 +1,8 @@
 namespace AuthIndex.Hosting.Files;
 
 /// <summary>
-/// What files hold, followed for as long as a server runs: asked at every use, it costs a stat of each file, and they are read
-/// again only when the stats say so, whether they were written, renamed or reached by another link. Safe for several threads.
+/// The content of files, followed while a server runs: each use costs a stat of each file, and they are read again only when the stats
+/// change, whether they were written, renamed or relinked. Thread-safe.
 /// </summary>
 /// <typeparam name="T">What is known of the files: their content, or the last good one and why a newer one could not be read.</typeparam>
 public sealed class FollowedFiles<T>
@@ -22,7 +22,7 @@ public sealed class FollowedFiles<T>
         seen = Read(null);
     }
 
-    /// <summary>Reads the files.</summary>
+    /// <summary>Reads the files; called again whenever one of them has changed.</summary>
     /// <param name="last">What was known of them; null at the first reading.</param>
     /// <param name="isFinal">False to be asked again at the next use, whatever the stats say.</param>
     public delegate T Reader(T? last, out bool isFinal);

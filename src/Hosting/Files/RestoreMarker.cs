@@ -1,15 +1,15 @@
 namespace AuthIndex.Hosting.Files;
 
-/// <summary>The note in a folder that a restore into it is not finished: who began with half a state would make up the rest.</summary>
+/// <summary>The marker of an unfinished restore in a folder: starting with half a state would lose the rest.</summary>
 public static class RestoreMarker
 {
     /// <summary>The name of the marker file.</summary>
     public const string Name = "restoring";
 
-    /// <summary>Whether it lies in a folder.</summary>
+    /// <summary>Whether it is in a folder.</summary>
     public static bool IsIn(string folder) => File.Exists(Path.Combine(folder, Name));
 
-    /// <summary>Puts it there; one that is there already stays.</summary>
+    /// <summary>Creates it unless it exists.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
     public static void Write(string folder) =>
         DurableFile.Create(Path.Combine(folder, Name), "A restore into this folder is not finished; run it again.\n"u8);
@@ -22,7 +22,7 @@ public static class RestoreMarker
         DurableFile.SyncDirectory(folder);
     }
 
-    /// <summary>Refuses to go on with a folder in which it lies.</summary>
+    /// <summary>Refuses a folder that contains it.</summary>
     /// <exception cref="OperatorException">It does.</exception>
     public static void DemandNone(string folder)
     {

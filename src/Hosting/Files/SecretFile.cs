@@ -1,9 +1,9 @@
 namespace AuthIndex.Hosting.Files;
 
 /// <summary>
-/// Reads the files that hold keys and credentials: they must exist, hold something, and be nobody else's to write. Nobody else may
-/// read them either, except where the system that runs the server mounts them so: Kubernetes and Swarm give secrets to root with
-/// mode 440 or 444, inside a container that nobody else is in.
+/// Reads the files that hold keys and credentials: they must exist, not be empty, and not be writable by others. Others may not read them
+/// either, except as mounted by an orchestrator: Kubernetes and Swarm give secrets to root with mode 440 or 444, inside a container that
+/// nobody else is in.
 /// </summary>
 public static class SecretFile
 {

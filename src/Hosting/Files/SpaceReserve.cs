@@ -14,9 +14,7 @@ public sealed class SpaceReserve(string file)
     /// <summary>How much is kept, in bytes: the journal of some hundred deletions.</summary>
     public const int Size = 4 * 1024 * 1024;
 
-    /// <summary>
-    /// How often it is taken, also while nothing is written: where other programs fill the volume, free room does not stay free.
-    /// </summary>
+    /// <summary>How often it is taken again, even while nothing is written: other programs may fill the volume.</summary>
     public static readonly TimeSpan TakeEvery = TimeSpan.FromSeconds(5);
 
     // What stays free beyond it, so that taking it does not stop those who write at the same moment.
@@ -42,7 +40,7 @@ public sealed class SpaceReserve(string file)
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                isTaken = false; // the volume is away or somebody was quicker; the next call tries again
+                isTaken = false; // the volume is missing or the room was taken; the next call tries again
             }
         }
     }

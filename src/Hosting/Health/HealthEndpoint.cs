@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace AuthIndex.Hosting.Health;
 
-/// <summary>For orchestrators and people: whether the process lives, and whether traffic should come here, part by part.</summary>
+/// <summary>Liveness and readiness for orchestrators and people, part by part.</summary>
 public sealed class HealthEndpoint(IEnumerable<HealthSource> sources, GracefulShutdown draining)
 {
     /// <summary>200 as long as the process answers.</summary>
@@ -15,11 +15,11 @@ public sealed class HealthEndpoint(IEnumerable<HealthSource> sources, GracefulSh
 
     private readonly IReadOnlyList<HealthSource> sources = [.. sources];
 
-    /// <summary>Answers at <see cref="LivePath"/>.</summary>
+    /// <summary>Answers 200 at <see cref="LivePath"/> while the process runs.</summary>
     public static Task LiveAsync(HttpContext context) =>
         SendAsync(context, StatusCodes.Status200OK, new JsonObject { ["status"] = Word(HealthStatus.Ok) });
 
-    /// <summary>Answers at <see cref="ReadyPath"/>.</summary>
+    /// <summary>Answers 200 or 503 at <see cref="ReadyPath"/>, with each part's status as JSON.</summary>
     public Task ReadyAsync(HttpContext context)
     {
         var parts = new JsonObject();

@@ -3,20 +3,20 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthIndex.Hosting.Health;
 
-/// <summary>How a part of a server is, from well to worst; the whole is as its worst part.</summary>
+/// <summary>The status of a part, from best to worst; the whole has the status of its worst part.</summary>
 public enum HealthStatus
 {
-    /// <summary>All is well.</summary>
+    /// <summary>The part works.</summary>
     Ok,
 
-    /// <summary>Something is to be mended, and traffic is served meanwhile.</summary>
+    /// <summary>Something needs attention, but traffic is served.</summary>
     Degraded,
 
     /// <summary>Traffic should go elsewhere.</summary>
     Failed,
 }
 
-/// <summary>One part of a server's readiness. Strangers may ask: a reason names no path, host or account.</summary>
+/// <summary>One part of a server's readiness. It is public: a reason names no path, host or account.</summary>
 /// <param name="Name">The part's name.</param>
 /// <param name="Status">How it is.</param>
 /// <param name="Reason">Why it is not well; null when it is.</param>
@@ -27,10 +27,10 @@ public sealed record HealthPart(string Name, HealthStatus Status, string? Reason
 /// <param name="Parts">The parts as they are now.</param>
 public sealed record HealthSource(Func<IEnumerable<HealthPart>> Parts);
 
-/// <summary>Registers parts.</summary>
+/// <summary>Registers the parts of a server's readiness.</summary>
 public static class HealthRegistration
 {
-    /// <summary>Adds one part; parts are told in the order in which they are added.</summary>
+    /// <summary>Adds one part; parts are listed in the order in which they are added.</summary>
     public static void AddHealthPart(this IServiceCollection services, Func<IServiceProvider, HealthPart> part) =>
         services.AddHealthParts(s => [part(s)]);
 

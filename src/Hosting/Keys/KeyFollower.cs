@@ -5,15 +5,15 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthIndex.Hosting.Keys;
 
 /// <summary>
-/// Follows the keys that somebody publishes: reads them when it is told to, one reading at a time, and at a bounded rate when a token
-/// names a key not seen yet. What cannot be read changes nothing: the last good keys stay in force, and the log has the reason.
+/// Follows published keys: reads them on request, one reading at a time, and at a bounded rate when a token names an unknown key. What
+/// cannot be read changes nothing: the last good keys stay in force, and the log has the reason.
 /// </summary>
 public sealed partial class KeyFollower : IDisposable
 {
     /// <summary>How old the keys may become before they are read again.</summary>
     public static readonly TimeSpan RefreshEvery = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long a publisher is left alone after it was asked about a key not seen yet.</summary>
+    /// <summary>The shortest time between two requests about unknown keys.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
 
     private readonly string publisher;
@@ -30,7 +30,7 @@ public sealed partial class KeyFollower : IDisposable
     /// <param name="keys">Where they are put.</param>
     /// <param name="read">Reads the set; must have a time-out.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="log">Told of keys that come, and of what goes wrong.</param>
+    /// <param name="log">Receives new keys and failures.</param>
     public KeyFollower(string publisher, ReceivedKeys keys, Func<CancellationToken, Task<byte[]>> read, TimeProvider time, ILogger log)
     {
         (this.publisher, this.keys, this.read, this.log) = (publisher, keys, read, log);
@@ -75,7 +75,7 @@ public sealed partial class KeyFollower : IDisposable
         return failure is null;
     }
 
-    /// <summary>Takes the keys that an earlier run kept on disk; a damaged copy is replaced by the next answer.</summary>
+    /// <summary>Loads the keys that an earlier run saved; a damaged copy is replaced by the next answer.</summary>
     public void Recall()
     {
         try
@@ -88,10 +88,10 @@ public sealed partial class KeyFollower : IDisposable
         }
     }
 
-    /// <summary>Takes the keys of a file that the configuration names, at the start: then it must be right.</summary>
+    /// <summary>Loads the keys of a configured file at the start, when it must be valid.</summary>
     /// <param name="key">Its key in the configuration.</param>
     /// <param name="file">The file.</param>
-    /// <exception cref="OperatorException">It cannot be read, or is no set of keys.</exception>
+    /// <exception cref="OperatorException">It cannot be read, or is not a JWK set.</exception>
     public void TakeFirst(string key, string file)
     {
         try

@@ -9,12 +9,12 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthIndex.Hosting.Keys;
 
 /// <summary>
-/// Reads a JWK set (RFC 7517 section 5): the P-256 and RSA signing keys in it. Any other key, and one that is malformed, is passed
-/// over, as section 5 asks: it must not take the usable ones with it.
+/// Reads a JWK set (RFC 7517 section 5): the P-256 and RSA signing keys in it. Any other or malformed key is ignored, as section 5
+/// requires.
 /// </summary>
 public static class KeySet
 {
-    /// <summary>The shortest modulus of an RSA key that is believed (RFC 7518 section 3.3).</summary>
+    /// <summary>The shortest accepted modulus of an RSA key, in bits (RFC 7518 section 3.3).</summary>
     public const int MinRsaBits = 2048;
 
     /// <summary>The longest: what OpenSSL can use. Longer ones would also make each signature expensive to check.</summary>
@@ -22,7 +22,7 @@ public static class KeySet
 
     private const int MaxExponentBytes = 8; // OpenSSL's limit for a long modulus
 
-    /// <summary>The keys by <c>kid</c>.</summary>
+    /// <summary>Reads the usable keys of a set, by <c>kid</c>.</summary>
     /// <param name="json">The set, in UTF-8.</param>
     /// <param name="passedOver">The keys that are not usable, each as <c>kid (why)</c>, fit for a log.</param>
     /// <exception cref="FormatException">The text is not a JWK set.</exception>
@@ -38,7 +38,7 @@ public static class KeySet
         }
         catch (InvalidOperationException e)
         {
-            throw new FormatException("not JSON: a text holds half a surrogate pair", e);
+            throw new FormatException("not JSON: a string contains half a surrogate pair", e);
         }
     }
 

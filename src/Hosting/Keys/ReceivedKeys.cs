@@ -4,7 +4,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace AuthIndex.Hosting.Keys;
 
-/// <summary>What came of taking a set of keys.</summary>
+/// <summary>The result of loading a set of keys.</summary>
 /// <param name="IsNew">Whether it is another than before.</param>
 /// <param name="PassedOver">Its keys that are not usable, each with the reason; empty where the set is not new.</param>
 public sealed record TakenKeys(bool IsNew, IReadOnlyList<string> PassedOver);
@@ -34,7 +34,7 @@ public sealed class ReceivedKeys(string? copy, TimeSpan? maxAge, TimeProvider ti
     public bool IsTooOld =>
         maxAge is { } most && keys.Count > 0 && time.GetUtcNow().UtcTicks - Interlocked.Read(ref confirmedAt) > most.Ticks;
 
-    /// <summary>Another number whenever other keys are trusted.</summary>
+    /// <summary>Changes whenever the trusted keys change.</summary>
     public long Generation => (2 * Interlocked.Read(ref generation)) + (IsTooOld ? 1 : 0);
 
     /// <summary>Why the copy is not on disk; null when it is.</summary>
@@ -51,9 +51,7 @@ public sealed class ReceivedKeys(string? copy, TimeSpan? maxAge, TimeProvider ti
         Believe(bytes, written < now ? written : now);
     }
 
-    /// <summary>
-    /// Trusts a set from now on, and only it; an empty one too. Then keeps it on disk, or removes a copy that is not true any more.
-    /// </summary>
+    /// <summary>Trusts a set from now on, and only it; an empty one too. Then keeps it on disk, or removes an outdated copy.</summary>
     /// <param name="set">The set, as it came.</param>
     /// <exception cref="FormatException">It is not a JWK set; nothing has changed.</exception>
     public TakenKeys Take(byte[] set)

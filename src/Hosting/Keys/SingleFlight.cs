@@ -1,8 +1,8 @@
 namespace AuthIndex.Hosting.Keys;
 
 /// <summary>
-/// A question to another server that many requests have at once: one for all that come while it runs, and no other for a while. It
-/// is nobody's own, so that a client that hangs up does not end it; what it asks with must have a time-out.
+/// Shares one request to another server among many callers: one at a time, and no other for a while. It belongs to no caller, so that a
+/// client that disconnects does not end it; it must have a time-out.
 /// </summary>
 /// <param name="ask">Asks; must not throw.</param>
 /// <param name="pause">How long from one question to the next, at least.</param>

@@ -11,7 +11,7 @@ namespace AuthIndex.Hosting.Telemetry;
 /// <param name="Method">The method, fit for a log.</param>
 /// <param name="Status">The status; 0 when the answer was broken off, as when the client hung up.</param>
 /// <param name="Received">Bytes of the request's body.</param>
-/// <param name="Sent">Bytes of the answer's body.</param>
+/// <param name="Sent">Bytes of the response body.</param>
 /// <param name="Duration">How long it took.</param>
 /// <param name="Address">The client's address, behind trusted proxies the one they tell.</param>
 public sealed record AccessLine(
@@ -42,7 +42,7 @@ public sealed partial class AccessLog : QueuedWriter<AccessLine>
         if (IsOn) lost.Add(0);
     }
 
-    /// <summary>Whether there is one.</summary>
+    /// <summary>Whether the access log is on.</summary>
     public bool IsOn { get; }
 
     /// <inheritdoc/>

@@ -96,7 +96,7 @@ internal sealed class MetricFamily
         if (isObserved) series.Clear();
     }
 
-    /// <summary>Takes a measurement.</summary>
+    /// <summary>Records one measurement of the instrument.</summary>
     public void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> labels)
     {
         if (!byLabels.TryGetValue(labels, out var found))
@@ -108,7 +108,7 @@ internal sealed class MetricFamily
         found.Record(value);
     }
 
-    /// <summary>Writes it.</summary>
+    /// <summary>Appends the text form (Prometheus text format 0.0.4).</summary>
     public void Append(StringBuilder page)
     {
         page.Append(head);
@@ -198,7 +198,7 @@ internal sealed class MetricSeries(string labels, double[] bounds, MetricKind ki
     /// <summary>The labels as the page writes them, without braces.</summary>
     public string Labels => labels;
 
-    /// <summary>Takes a measurement.</summary>
+    /// <summary>Records one measurement of the instrument.</summary>
     public void Record(double measured)
     {
         var bucket = 0;
@@ -210,7 +210,7 @@ internal sealed class MetricSeries(string labels, double[] bounds, MetricKind ki
         }
     }
 
-    /// <summary>Writes it.</summary>
+    /// <summary>Appends the text form (Prometheus text format 0.0.4).</summary>
     public void Append(StringBuilder page, string name)
     {
         lock (gate)

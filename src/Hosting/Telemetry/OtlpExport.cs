@@ -17,12 +17,13 @@ internal sealed class OtlpExport : IHostedService, IDisposable
     private readonly TracerProvider traces;
     private readonly MeterProvider metrics;
 
-    /// <summary>Starts the export.</summary>
-    /// <param name="options">Where to.</param>
-    /// <param name="name">The server's name, that of its own sources too.</param>
-    public OtlpExport(TelemetryOptions options, string name)
+    /// <summary>Starts exporting; ends when disposed.</summary>
+    /// <param name="endpoint">The collector's base URL.</param>
+    /// <param name="options">The sampling rate and the interval of metrics.</param>
+    /// <param name="name">The server's name, also the name of its own sources.</param>
+    public OtlpExport(Uri endpoint, TelemetryOptions options, string name)
     {
-        var collector = options.OtlpEndpoint!.AbsoluteUri.TrimEnd('/');
+        var collector = endpoint.AbsoluteUri.TrimEnd('/');
         var resource = ResourceBuilder.CreateEmpty().AddService(
             $"authindex-{name}", serviceVersion: Assembly.GetExecutingAssembly().GetName().Version?.ToString(3),
                 serviceInstanceId: $"{Environment.MachineName}:{Environment.ProcessId}", autoGenerateServiceInstanceId: false);

@@ -4,8 +4,8 @@ using AuthIndex.Hosting.Background;
 namespace AuthIndex.Hosting.Telemetry;
 
 /// <summary>
-/// What requests leave to be written off their path: no request waits for it, and what still waits when the server stops is
-/// written before its end. What cannot be written is kept and tried again, except at the end.
+/// Writes items in the background: no request waits for it, and what is queued when the server stops is written first. Failed writes are
+/// kept and retried, except at the end.
 /// </summary>
 /// <param name="name">The loop's name.</param>
 /// <param name="loops">Where failures are reported.</param>
@@ -21,7 +21,7 @@ public abstract class QueuedWriter<T>(string name, BackgroundLoops loops, int wa
     /// <inheritdoc/>
     protected override bool IsOver => Queue.Completion.IsCompleted;
 
-    /// <summary>Takes one; never waits.</summary>
+    /// <summary>Queues an item; never waits.</summary>
     public void Add(T item)
     {
         if (!queue.Writer.TryWrite(item)) CountLost();

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Primitives;
 namespace AuthIndex.Hosting.Telemetry;
 
 /// <summary>
-/// The name by which a request is found in every log that it passes: the client's own where that is well-formed, otherwise a
-/// fresh one. It proves nothing and opens nothing, so a fresh one need only be another than all others.
+/// The id under which a request is found in every log: the client's own if it is well-formed, otherwise a new one. It grants nothing, so a
+/// new one only needs to be unique.
 /// </summary>
 public static class RequestId
 {

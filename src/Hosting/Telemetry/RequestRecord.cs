@@ -1,12 +1,10 @@
 namespace AuthIndex.Hosting.Telemetry;
 
-/// <summary>
-/// What is told of a request when it is over. The parts that find something out write it down here; nothing of it decides anything.
-/// </summary>
+/// <summary>What is logged about a finished request. Each part adds what it knows; nothing here is used for decisions.</summary>
 /// <param name="id">Its <see cref="RequestId"/>.</param>
 public sealed class RequestRecord(string id)
 {
-    /// <summary>The route of requests that none is for.</summary>
+    /// <summary>The route of requests that match no row.</summary>
     public const string NoRoute = "other";
 
     private static readonly AsyncLocal<RequestRecord?> Ambient = new();

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace AuthIndex.Hosting.Telemetry;
 
-/// <summary>Around every request: gives it its name, and tells the metrics, the trace and the access log of it when it is over.</summary>
+/// <summary>Wraps every request: assigns its id, and reports it to the metrics, the trace and the access log when it is over.</summary>
 public sealed class RequestTelemetry(ListenerOptions options, RequestMetrics metrics, AccessLog accessLog, TimeProvider time)
     : IStartupFilter
 {

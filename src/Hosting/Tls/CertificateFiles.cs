@@ -24,7 +24,7 @@ public sealed partial class CertificateFiles
     /// <param name="certificateFile">The certificate and its intermediate certificates, in PEM.</param>
     /// <param name="keyFile">The key, in PEM.</param>
     /// <param name="clients">The authorities of clients; null when their certificates are not asked for.</param>
-    /// <param name="log">Told of renewals and of what cannot be used.</param>
+    /// <param name="log">Receives renewals and unusable files.</param>
     /// <exception cref="OperatorException">They cannot be used.</exception>
     public CertificateFiles(string certificateFile, string keyFile, ClientCertificateOptions? clients, ILogger<CertificateFiles> log)
     {
@@ -38,7 +38,7 @@ public sealed partial class CertificateFiles
     /// <summary>The certificates in use, read again when their files have changed.</summary>
     public CertificateSet Current => files.Current.Set;
 
-    /// <summary>Why the files, as they are now, are not what is in force; null when they are.</summary>
+    /// <summary>Why the current files are not in use; null when they are.</summary>
     public string? Failure => files.Current.Failure;
 
     /// <summary>The part of readiness. An expired certificate fails it; one in the last tenth of its life is due for renewal.</summary>

@@ -7,7 +7,7 @@ namespace AuthIndex.Hosting.Tls;
 /// <summary>What the files of one TLS configuration hold together, read at one moment.</summary>
 /// <param name="Certificate">The certificate, with its private key.</param>
 /// <param name="Context">The same with its intermediate certificates, as handshakes want it.</param>
-/// <param name="ClientAuthorities">Whose certificates are believed of clients; null where none are asked for.</param>
+/// <param name="ClientAuthorities">The authorities of client certificates; null where none are requested.</param>
 /// <param name="UnknownIssuer">
 /// The issuer where the certificates in the file lead to none that signs itself or that this machine trusts; null where they do. It
 /// may be an intermediate authority, without whose certificate no client believes the server, or a root that clients are to trust.

@@ -10,9 +10,9 @@ namespace AuthIndex.Hosting.Tls;
 
 /// <summary>
 /// How each TLS handshake is made: TLS 1.2 or 1.3 with the certificate that is in force at that moment, and where clients show
-/// certificates, only ones of a configured authority, within their time and made for clients (RFC 5280 section 4.2.1.12). One that
-/// signs in an account must not be an authority's, and with SPIFFE IDs it must be issued by an authority of the ID's own trust
-/// domain (X.509-SVID section 5). A certificate that is not believed ends the handshake, also where none would have been needed.
+/// certificates, only ones of a configured authority, within their time and made for clients (RFC 5280 section 4.2.1.12). One that signs in
+/// an account must not be an authority's, and with SPIFFE IDs it must be issued by an authority of the ID's own trust domain (X.509-SVID
+/// section 5). An untrusted certificate ends the handshake, even where none is required.
 /// </summary>
 internal sealed partial class Handshake(CertificateFiles files, ClientCertificateOptions clients, ILogger<Handshake> log)
 {
@@ -73,7 +73,7 @@ internal sealed partial class Handshake(CertificateFiles files, ClientCertificat
         return false;
     }
 
-    /// <summary>What else is wrong with a certificate whose chain is good; null when nothing is.</summary>
+    /// <summary>What else is wrong with a certificate whose chain is valid; null when nothing is.</summary>
     private string? Problem(CertificateSet current, X509Certificate2 leaf, X509Chain chain)
     {
         if (clients.AccountFrom != ClientCertificateOptions.NoAccount && IsAuthority(leaf))

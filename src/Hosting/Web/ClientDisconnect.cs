@@ -4,15 +4,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace AuthIndex.Hosting.Web;
 
-/// <summary>
-/// Tells a connection that ended in the midst of a request from something broken: there is nobody to answer, and nothing is wrong.
-/// </summary>
+/// <summary>Distinguishes a client disconnecting during a request from a real failure.</summary>
 public static class ClientDisconnect
 {
     // A body that ends before its length. Kestrel does not say so but by this text, and ends RequestAborted on another thread later.
     private const string EarlyEnd = "Unexpected end of request content.";
 
-    /// <summary>Cuts the connection of a request that nobody waits for any more.</summary>
+    /// <summary>Aborts the connection of a request whose client is gone.</summary>
     public static void Abort(HttpContext http)
     {
         RequestRecord.Current?.IsBrokenOff = true;

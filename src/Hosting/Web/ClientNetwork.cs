@@ -4,8 +4,7 @@ using System.Net;
 namespace AuthIndex.Hosting.Web;
 
 /// <summary>
-/// What counts as one client where requests are limited: an IPv4 address, or an IPv6 network of 64 bits, since a client has the whole
-/// of it.
+/// What is treated as one client by rate limits: an IPv4 address, or an IPv6 network of 64 bits, since a client has the whole of it.
 /// </summary>
 /// <param name="Number">The address as a number, IPv4 as it is mapped into IPv6 (RFC 4291 section 2.5.5.2).</param>
 public readonly record struct ClientNetwork(UInt128 Number)

@@ -8,8 +8,8 @@ namespace AuthIndex.Hosting.Web;
 
 /// <summary>
 /// Takes a client's address from <c>X-Forwarded-For</c> where a trusted proxy sends it, read from its end as far as the proxies are
-/// trusted. What a trusted proxy sends and nobody can read leaves the address unknown, and no rule lets in whom it does not know:
-/// the proxy's own address would open what is open to the proxy.
+/// trusted. An unreadable header from a trusted proxy leaves the address unknown, which no rule admits: the proxy's own address would grant
+/// the proxy's rights.
 /// </summary>
 internal sealed partial class ForwardedAddress(ListenerOptions options, TimeProvider time, ILogger<ForwardedAddress> log)
 {
@@ -49,7 +49,7 @@ internal sealed partial class ForwardedAddress(ListenerOptions options, TimeProv
     }
 
     /// <summary>
-    /// Reads an address, which some proxies write with a port; null for what is none, short and octal forms of IPv4 among it.
+    /// Reads an address, which some proxies write with a port; null when it is not one; short and octal IPv4 forms are rejected.
     /// </summary>
     private static IPAddress? Parse(string text)
     {
@@ -82,7 +82,7 @@ internal sealed partial class ForwardedAddress(ListenerOptions options, TimeProv
             + "treated as unknown. Logged at most once an hour")]
     private static partial void LogUnreadable(ILogger log, IPAddress? address, string text);
 
-    /// <summary>Lets one through in an hour, since every client can send the header.</summary>
+    /// <summary>Limits the message to one per hour, because every client can send the header.</summary>
     private sealed class Throttle(TimeProvider time)
     {
         private static readonly TimeSpan Pause = TimeSpan.FromHours(1);

@@ -3,10 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace AuthIndex.Hosting.Web;
 
-/// <summary>
-/// The page at <c>/</c>: tells who types the address into a browser what answers there. It says nothing that a client is not told
-/// anyway.
-/// </summary>
+/// <summary>The page at <c>/</c>: tells people with a browser what answers here, and nothing that clients do not already learn.</summary>
 /// <param name="text">The page, plain text.</param>
 public sealed class FrontPageEndpoint(string text)
 {

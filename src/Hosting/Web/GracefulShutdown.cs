@@ -8,9 +8,9 @@ using Microsoft.Extensions.Logging;
 namespace AuthIndex.Hosting.Web;
 
 /// <summary>
-/// How a server stops. Told to, it is not ready any more at once, but goes on listening until the requests that were in flight
-/// are answered, so that whoever balances load sees the one before meeting the other; what it answers meanwhile ends its
-/// connection. Then it listens no more and ends. What is not done within the time allowed is cut.
+/// How a server stops. It immediately reports not ready, but keeps listening until the requests in flight are answered, so that load
+/// balancers notice before connections fail; answers in this time close their connection. Then it stops listening and ends. Requests that
+/// exceed the time limit are aborted.
 /// </summary>
 public sealed partial class GracefulShutdown(ListenerOptions options, IHostApplicationLifetime lifetime, ILogger<GracefulShutdown> log)
     : IHostedLifecycleService, IStartupFilter, IDisposable
@@ -20,7 +20,7 @@ public sealed partial class GracefulShutdown(ListenerOptions options, IHostAppli
     private volatile bool isDraining;
     private int inFlight = 1; // the server itself, until it is told to stop
 
-    /// <summary>What readiness says of it.</summary>
+    /// <summary>The part of readiness.</summary>
     public IEnumerable<HealthPart> Parts =>
         isDraining ? [new HealthPart("draining", HealthStatus.Failed, "the server was told to stop")] : [];
 
@@ -49,7 +49,7 @@ public sealed partial class GracefulShutdown(ListenerOptions options, IHostAppli
         next(app);
     };
 
-    /// <summary>Waits for the requests in flight; those not done at the limit are cut.</summary>
+    /// <summary>Waits for the requests in flight and aborts those that exceed the limit.</summary>
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         isDraining = true;

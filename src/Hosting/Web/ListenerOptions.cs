@@ -19,15 +19,15 @@ public abstract class ListenerOptions
     /// </summary>
     public Uri? PublicUrl { get; set; }
 
-    /// <summary>Allows plain HTTP on an address that other machines can reach. Passwords and tokens then travel readable.</summary>
+    /// <summary>Allows plain HTTP on an address that other machines can reach. Passwords and tokens are then sent unencrypted.</summary>
     public bool InsecureHttp { get; set; }
 
     /// <summary>The certificate; without one the server speaks plain HTTP.</summary>
     public TlsOptions Tls { get; set; } = new();
 
     /// <summary>
-    /// The proxies whose <c>X-Forwarded-For</c> is believed when the client's address is judged or logged. No other header of
-    /// theirs is: scheme, host and prefix come from <see cref="PublicUrl"/>, which no client can forge.
+    /// The proxies whose <c>X-Forwarded-For</c> is trusted for the client's address. No other header is trusted: scheme, host and prefix
+    /// come from <see cref="PublicUrl"/>, which no client can forge.
     /// </summary>
     public List<IPNetwork> TrustedProxies { get; set; } = [];
 
@@ -53,7 +53,7 @@ public abstract class ListenerOptions
     internal bool TrustsProxy(IPAddress? address) => address is not null && TrustedProxies.Exists(n => n.Contains(address));
 }
 
-/// <summary>A server certificate in PEM files, and whose clients' certificates are believed.</summary>
+/// <summary>A server certificate in PEM files, and the authorities of client certificates.</summary>
 public sealed class TlsOptions
 {
     /// <summary>The certificate, followed by its intermediate certificates.</summary>
@@ -64,28 +64,28 @@ public sealed class TlsOptions
     [FilePath]
     public string? KeyFile { get; set; }
 
-    /// <summary>The certificates that clients show.</summary>
+    /// <summary>Client certificates.</summary>
     public ClientCertificateOptions ClientCertificates { get; set; } = new();
 }
 
-/// <summary>Whether clients show certificates, and what these say.</summary>
+/// <summary>Whether clients send certificates, and how these are used.</summary>
 public sealed class ClientCertificateOptions
 {
-    /// <summary>The word of <see cref="AccountFrom"/> for certificates that sign nobody in.</summary>
+    /// <summary>The value of <see cref="AccountFrom"/> for certificates that do not sign in.</summary>
     public const string NoAccount = "none";
 
-    /// <summary>The word of <see cref="AccountFrom"/> for SPIFFE IDs.</summary>
+    /// <summary>The value of <see cref="AccountFrom"/> for SPIFFE IDs.</summary>
     public const string Spiffe = "spiffe";
 
     /// <summary>
-    /// The authorities whose certificates are believed, in PEM; without it and <see cref="TrustDomains"/> none is asked for.
+    /// The CA certificates of clients, in PEM; without it and <see cref="TrustDomains"/> no client certificate is requested.
     /// </summary>
     [FilePath]
     public string? CaFile { get; set; }
 
     /// <summary>
-    /// With <see cref="Spiffe"/> instead of <see cref="CaFile"/>: the bundle of each trust domain. No authority of one domain vouches
-    /// for an ID of another (SPIFFE Trust Domain and Bundle section 4).
+    /// With <see cref="Spiffe"/> instead of <see cref="CaFile"/>: the bundle of each trust domain. An authority of one domain cannot issue
+    /// IDs of another (SPIFFE Trust Domain and Bundle section 4).
     /// </summary>
     public List<TrustDomainOptions> TrustDomains { get; set; } = [];
 
@@ -93,7 +93,7 @@ public sealed class ClientCertificateOptions
     [AllowedValues("optional", "required")]
     public string Mode { get; set; } = "optional";
 
-    /// <summary>What of the certificate is the account that it signs in, at the token server only: none, commonName or spiffe.</summary>
+    /// <summary>Which part of the certificate is the account, at the token server only: none, commonName or spiffe.</summary>
     [AllowedValues(NoAccount, "commonName", "spiffe")]
     public string AccountFrom { get; set; } = NoAccount;
 

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace AuthIndex.Hosting.Web;
 
-/// <summary>Tells a request whose body cannot be read, which is the client's fault, from something broken.</summary>
+/// <summary>Distinguishes an unreadable request body, the client's fault, from a server failure.</summary>
 public static class MalformedBody
 {
     /// <summary>The status to answer with; null when the exception comes from something else.</summary>

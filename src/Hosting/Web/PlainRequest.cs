@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Connections;
 
 namespace AuthIndex.Hosting.Web;
 
-/// <summary>Answers who speaks plain HTTP at a port of TLS, which would otherwise hang up without a word.</summary>
+/// <summary>Answers plain HTTP on a TLS port, which would otherwise close without an answer.</summary>
 internal static class PlainRequest
 {
     private const string Text = "This port speaks HTTPS: use https:// in place of http://.\n";

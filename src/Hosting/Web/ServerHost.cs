@@ -25,17 +25,17 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace AuthIndex.Hosting.Web;
 
-/// <summary>What both servers do alike around their endpoints: listen, log, start, say that they are ready, stop.</summary>
+/// <summary>The shared host of both servers: listening, logging, start, readiness notification, stop.</summary>
 public static class ServerHost
 {
     // What background work may take once the requests are done.
     private static readonly TimeSpan LastWork = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// A builder with Kestrel on the configured address, logging to standard error, and nothing taken from the environment behind the
-    /// configuration's back.
+    /// A builder with Kestrel on the configured address, logging to standard error, and nothing read from the environment except the
+    /// configuration.
     /// </summary>
-    /// <exception cref="OperatorException">The address would carry passwords in the clear, or the certificate cannot be used.</exception>
+    /// <exception cref="OperatorException">The address would send passwords unencrypted, or the certificate cannot be used.</exception>
     public static WebApplicationBuilder CreateBuilder(ListenerOptions options, string name, Action<KestrelServerOptions> limits)
     {
         Try(options, name);
@@ -64,9 +64,8 @@ public static class ServerHost
     }
 
     /// <summary>Whether the server could listen as it is configured to, so that nothing is made for a start that fails.</summary>
-    /// <exception cref="OperatorException">
-    /// The options contradict one another, the address would carry passwords in the clear, or it cannot be listened on.
-    /// </exception>
+    /// <exception cref="OperatorException">The options conflict, the address would send passwords unencrypted, or it cannot be listened
+    /// on.</exception>
     public static void Try(ListenerOptions options, string name)
     {
         Check(options);
@@ -96,8 +95,8 @@ public static class ServerHost
     }
 
     /// <summary>
-    /// Believes <c>X-Forwarded-For</c> from the configured proxies, and only from them. A certificate that a proxy itself shows is
-    /// taken off the request: it would sign in everybody behind it.
+    /// Trusts <c>X-Forwarded-For</c> only from the configured proxies. A proxy's own certificate is removed from the request: it would sign
+    /// in everybody behind the proxy.
     /// </summary>
     public static void UseTrustedProxies(this IApplicationBuilder app, ListenerOptions options)
     {
@@ -125,9 +124,9 @@ public static class ServerHost
     }
 
     /// <summary>
-    /// Starts, writes the address to <paramref name="readyFile"/>, tells systemd where that asks, and runs until SIGTERM or SIGINT;
-    /// requests in flight finish first
-    /// (<see cref="GracefulShutdown"/>). A second such signal ends the process at once, with the status of one that the signal killed.
+    /// Starts, writes the address to <paramref name="readyFile"/>, notifies systemd if requested, and runs until SIGTERM or SIGINT;
+    /// requests in flight finish first (<see cref="GracefulShutdown"/>). A second such signal ends the process at once, with the status of
+    /// one that the signal killed.
     /// </summary>
     /// <exception cref="OperatorException">
     /// The address cannot be listened on; or a part of the server ended it, which a service manager must see as a failure.
@@ -336,13 +335,13 @@ public static class ServerHost
             s.GetRequiredService<BackgroundLoops>()));
         services.AddHostedService(s => s.GetRequiredService<AccessLog>());
         services.AddSingleton<IStartupFilter>(s => ActivatorUtilities.CreateInstance<RequestTelemetry>(s, options));
-        if (options.Telemetry.OtlpEndpoint is not null) AddExport(services, options.Telemetry, name);
+        if (options.Telemetry.OtlpEndpoint is { } collector) AddExport(services, collector, options.Telemetry, name);
     }
 
     // Apart, so that nothing of it is even loaded where nothing is sent.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void AddExport(IServiceCollection services, TelemetryOptions options, string name) =>
-        services.AddHostedService(_ => new OtlpExport(options, name));
+    private static void AddExport(IServiceCollection services, Uri collector, TelemetryOptions options, string name) =>
+        services.AddHostedService(_ => new OtlpExport(collector, options, name));
 
     private static void AddLogging(ILoggingBuilder logging, ListenerOptions options)
     {

@@ -1,6 +1,6 @@
 namespace AuthIndex.Hosting.Yaml;
 
-/// <summary>A place in a file that a person wrote.</summary>
+/// <summary>A position in a configuration file.</summary>
 /// <param name="File">The file's path as it was given, or what stands for it (<c>environment</c>, <c>command line</c>).</param>
 /// <param name="Line">The line, from 1; 0 where there are no lines.</param>
 /// <param name="Column">The column, from 1; 0 where there are none.</param>
@@ -10,9 +10,9 @@ public readonly record struct SourcePosition(string File, int Line, int Column)
     public override string ToString() => Line == 0 ? File : $"{File}:{Line}:{Column}";
 }
 
-/// <summary>Something that is wrong, or looks wrong, in a file that a person wrote.</summary>
+/// <summary>A problem in a configuration file.</summary>
 /// <param name="At">Where.</param>
-/// <param name="Message">What is wrong, and what would be right; never a secret.</param>
+/// <param name="Message">What is wrong and how to fix it; never a secret.</param>
 /// <param name="IsWarning">Whether the file can be used all the same.</param>
 public sealed record SourceProblem(SourcePosition At, string Message, bool IsWarning = false)
 {
@@ -20,7 +20,7 @@ public sealed record SourceProblem(SourcePosition At, string Message, bool IsWar
     public override string ToString() => IsWarning ? $"{At}: warning: {Message}" : $"{At}: {Message}";
 }
 
-/// <summary>A YAML value together with its place, so that every complaint about it can name the line.</summary>
+/// <summary>A YAML value with its position, so that problems can name the line.</summary>
 public abstract record SourceNode(SourcePosition At)
 {
     /// <summary>What kind of value this is, in words for a message.</summary>
@@ -42,7 +42,7 @@ public sealed record ScalarNode(SourcePosition At, string Value, bool IsQuoted) 
     public override string Kind => IsNull ? "nothing" : $"'{Value}'";
 }
 
-/// <summary>A list.</summary>
+/// <summary>A YAML sequence of values.</summary>
 public sealed record SequenceNode(SourcePosition At, IReadOnlyList<SourceNode> Items) : SourceNode(At)
 {
     /// <inheritdoc/>

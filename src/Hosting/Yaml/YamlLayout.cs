@@ -4,15 +4,12 @@ using YamlDotNet.Core.Tokens;
 namespace AuthIndex.Hosting.Yaml;
 
 /// <summary>A comment in a YAML file.</summary>
-/// <param name="At">Where its <c>#</c> stands.</param>
+/// <param name="At">The position of its <c>#</c>.</param>
 /// <param name="Text">Its text from the <c>#</c> on, without spaces at the end.</param>
-/// <param name="IsInFlow">Whether it stands within brackets or braces.</param>
+/// <param name="IsInFlow">Whether it is within brackets or braces.</param>
 public sealed record YamlComment(SourcePosition At, string Text, bool IsInFlow);
 
-/// <summary>
-/// What <see cref="YamlSource"/> leaves out, because it means nothing: the comments of a file, and which collections are in brackets or
-/// braces.
-/// </summary>
+/// <summary>What <see cref="YamlSource"/> leaves out: the comments of a file, and which collections are in brackets or braces.</summary>
 /// <param name="Comments">The comments, in the file's order.</param>
 /// <param name="FlowStarts">Where lists in brackets and mappings in braces begin.</param>
 public sealed record YamlLayout(IReadOnlyList<YamlComment> Comments, IReadOnlySet<SourcePosition> FlowStarts)

@@ -5,9 +5,9 @@ using YamlDotNet.Core.Events;
 namespace AuthIndex.Hosting.Yaml;
 
 /// <summary>
-/// Reads YAML strictly: one document of mappings, lists and scalars, each with its place. What administrators trip over is an
-/// error with its line: duplicate keys, tabs, anchors and aliases (and so alias bombs), tags, several documents, invalid UTF-8,
-/// files and nestings beyond a bound.
+/// Reads YAML strictly: one document of mappings, lists and scalars, each with its place. Common mistakes are errors with their line:
+/// duplicate keys, tabs, anchors and aliases (and so alias bombs), tags, several documents, invalid UTF-8, files and nestings beyond a
+/// bound.
 /// </summary>
 public static class YamlSource
 {

@@ -46,7 +46,7 @@ internal static class ControlClient
         var isThere = FileOwnership.Exists(database) || File.Exists(DatabaseMark.PathFor(database));
         if (task is not StorageTask.Import && !isThere)
         {
-            throw new OperatorException($"there is no registry in {options.Root}; --data names the data directory");
+            throw new OperatorException($"there is no registry in {options.Root}; name the data directory with --data");
         }
 
         await using var services = new ServiceCollection()

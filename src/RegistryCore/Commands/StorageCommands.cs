@@ -84,7 +84,7 @@ internal static class StorageCommands
             r => new StorageTask.Import(new ImportRequest(
                 r.GetRequiredValue(directory).FullName,
                 r.GetValue(link) ? BlobTransfer.Link : r.GetValue(copy) ? BlobTransfer.Copy : BlobTransfer.Any,
-                r.GetValue(repositories)!,
+                r.GetValue(repositories) ?? [],
                 r.GetValue(dryRun))));
         distribution.Validators.Add(r =>
         {

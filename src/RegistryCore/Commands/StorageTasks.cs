@@ -61,7 +61,7 @@ internal sealed class StorageTasks(
     private async Task<TaskReport> BackUpAsync(StorageTask.Backup task, CancellationToken cancellationToken)
     {
         var report = await backup.RunAsync(task.Directory, cancellationToken);
-        var text = $"the backup {task.Directory} holds {report.Blobs} blobs, {report.Copied} of them new; {report.Missing.Count} are "
+        var text = $"the backup {task.Directory} contains {report.Blobs} blobs, {report.Copied} of them new; {report.Missing.Count} are "
             + "missing from the registry or damaged in it";
         return TaskReport.Of(report.Missing.Count == 0, WithList(text, report.Missing), report);
     }

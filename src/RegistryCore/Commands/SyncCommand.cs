@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.RegistryCore.Commands;
 
-/// <summary><c>sync</c>: makes the index's catalogue of this registry right from nothing.</summary>
+/// <summary><c>sync</c>: makes the index's catalog of this registry right from nothing.</summary>
 internal static class SyncCommand
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);

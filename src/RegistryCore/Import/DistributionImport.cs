@@ -24,7 +24,7 @@ internal sealed class DistributionImport(
     LimitOptions limits,
     TimeProvider clock)
 {
-    /// <summary>The account in whose name imports push, as the history of tags and the catalogue show it.</summary>
+    /// <summary>The account in whose name imports push, as the history of tags and the catalog show it.</summary>
     public const string Account = "imported";
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);

@@ -71,7 +71,7 @@ internal sealed class DistributionStorage
         {
             if (!Reference.IsTag(name))
             {
-                yield return (name, default, new ImportProblem(repository.Value, $"tag {LogText.Clean(name)}", "is no tag"));
+                yield return (name, default, new ImportProblem(repository.Value, $"tag {LogText.Clean(name)}", "is not a tag"));
                 continue;
             }
 
@@ -144,7 +144,7 @@ internal sealed class DistributionStorage
             {
                 yield return RepositoryName.TryParse(path, out var repository)
                     ? (repository, null)
-                    : (default, new ImportProblem(LogText.Clean(path), $"{at}/{LogText.Clean(folder)}", "is no repository name"));
+                    : (default, new ImportProblem(LogText.Clean(path), $"{at}/{LogText.Clean(folder)}", "is not a repository name"));
             }
 
             if (depth >= MaxDepth) continue;
@@ -162,7 +162,7 @@ internal sealed class DistributionStorage
                 var text = $"{algorithm}:{hex}";
                 if (!Digest.TryParse(text, out var digest))
                 {
-                    yield return (default, new ImportProblem(repository.Value, LogText.Clean(text), "is no sha256 or sha512 digest"));
+                    yield return (default, new ImportProblem(repository.Value, LogText.Clean(text), "is not a sha256 or sha512 digest"));
                     continue;
                 }
 
@@ -209,7 +209,7 @@ internal sealed class DistributionStorage
         }
         catch (FileNotFoundException)
         {
-            throw new UnusableException("it went away meanwhile");
+            throw new UnusableException("it disappeared during the import");
         }
     }
 

@@ -89,7 +89,7 @@ internal sealed class IncomingBlobs : IDisposable
         var isLinked = request.Transfer != BlobTransfer.Copy && TryLink(path, here);
         if (isLinked)
         {
-            if (!FileVersion.IsRegularFile(here)) throw new UnusableException("its content was exchanged meanwhile");
+            if (!FileVersion.IsRegularFile(here)) throw new UnusableException("its content was replaced during the import");
             await DemandIntactAsync(here, digest, size, cancellationToken);
             Sync(here);
         }
@@ -126,7 +126,7 @@ internal sealed class IncomingBlobs : IDisposable
         }
         catch (IOException) when (!File.Exists(path))
         {
-            throw new UnusableException("it went away meanwhile");
+            throw new UnusableException("it disappeared during the import");
         }
     }
 

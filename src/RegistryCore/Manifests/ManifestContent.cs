@@ -46,7 +46,7 @@ internal static class ManifestContent
         catch (InvalidOperationException)
         {
             // JSON can write half a surrogate pair, a string cannot hold it.
-            error = OciError.ManifestInvalid("the manifest is not acceptable JSON: a text holds half a surrogate pair");
+            error = OciError.ManifestInvalid("the manifest is not acceptable JSON: a string contains half a surrogate pair");
         }
         catch (InvalidManifestException e)
         {

@@ -28,8 +28,8 @@ internal sealed class RegistryMetrics
         deletions = meter.CreateCounter<long>("authindex.registry.deletions", description: "Manifests, tags and blobs deleted by clients.");
         tokenChecks = meter.CreateCounter<long>(
             "authindex.registry.token.checks",
-            description: "Requests by what became of their token: good, missing, insufficient, invalid, unjudged (what it takes to judge "
-                + "was away) or malformed.");
+            description: "Requests by the result of the token check: good, missing, insufficient, invalid, unjudged (the check was "
+                + "unavailable) or malformed.");
         collections = meter.CreateCounter<long>(
             "authindex.gc.runs", description: "Garbage collections by outcome, dry runs not among them.");
         collected = meter.CreateCounter<long>("authindex.gc.removed", description: "What garbage collections removed, by kind.");

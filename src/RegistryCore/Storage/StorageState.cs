@@ -56,7 +56,7 @@ internal static class StorageState
 
         var blobs = Path.Combine(Path.GetFullPath(root), "blobs");
         throw new OperatorException(
-            $"{blobs} holds blobs, and the database {StorageDirectory.DatabaseIn(root)} that says what they belong to is {state}: "
+            $"{blobs} contains blobs, but the database {StorageDirectory.DatabaseIn(root)} that records their owners is {state}: "
             + $"restore the registry from a backup (authindex restore). To start over with an empty registry, move {blobs} away");
     }
 

@@ -6,7 +6,7 @@ using AuthIndex.TokenServer.Token;
 
 namespace AuthIndex.TokenServer.Access;
 
-/// <summary>The check before every row of the route table: who sent the request, or the answer to whoever it is not for.</summary>
+/// <summary>The access check before every row of the route table: the authenticated caller, or the refusal.</summary>
 internal sealed class AccessCheck(
     IReadOnlyList<RegistryService> services,
     Authenticator authenticator,
@@ -15,7 +15,7 @@ internal sealed class AccessCheck(
     TimeProvider time)
 {
     private const string Bearer = "Bearer ";
-    private const string AllServices = ""; // an account is one for all registries, and a search is over all of them
+    private const string AllServices = ""; // accounts are shared by all registries, and a search covers all of them
 
     /// <summary>A registry proves which one it is by its service name and its own credential, as HTTP Basic.</summary>
     public Result<RegistryService> Registry(RouteRequest request)
@@ -25,10 +25,10 @@ internal sealed class AccessCheck(
             ? null
             : services.FirstOrDefault(s => s.Name == credentials.User && s.Knows(credentials.Password));
         if (registry is not null) return registry;
-        return ErrorAnswer.Unauthorized("only registries may ask here, with their service name and credential");
+        return ErrorAnswer.Unauthorized("only registries may use this endpoint, with their service name and credential");
     }
 
-    /// <summary>Somebody signs in with an account's name and password, or with an access token, as HTTP Basic.</summary>
+    /// <summary>Authenticates an account by name and password or access token, as HTTP Basic.</summary>
     public async ValueTask<Result<AccountCaller>> AccountAsync(RouteRequest request)
     {
         if (!BasicCredentials.TryRead(request.Http.Headers.Authorization, out var credentials, out var malformed)) return malformed;
@@ -40,8 +40,8 @@ internal sealed class AccessCheck(
     }
 
     /// <summary>
-    /// Somebody signs in with a user name and password or access token, or shows a token of ours for any registry, or is anonymous. A
-    /// registry's token says who its holder is, and speaks of that registry only; groups are looked up again, since tokens carry none.
+    /// Authenticates a user name with a password or access token, or a registry token of this server, or an anonymous caller. A registry
+    /// token identifies its holder, for that registry only; groups are looked up again, because tokens carry none.
     /// </summary>
     public async ValueTask<Result<SubjectCaller>> SubjectAsync(RouteRequest request)
     {
@@ -69,7 +69,7 @@ internal sealed class AccessCheck(
             return Subject(result, own.Account, request, [service]);
         }
 
-        return ErrorAnswer.Unauthorized("the token is not one of this server, or has expired");
+        return ErrorAnswer.Unauthorized("the token was not issued by this server, or has expired");
     }
 
     private Result<SubjectCaller> Subject(SignInResult result, string user, RouteRequest request, IReadOnlyList<RegistryService> shown) =>

@@ -9,9 +9,8 @@ using Microsoft.Net.Http.Headers;
 namespace AuthIndex.TokenServer.Account;
 
 /// <summary>
-/// The tokens of whoever is signed in: GET <c>/account/v1/tokens</c> lists them, POST makes an access token, DELETE
-/// <c>…/{id}</c> ends one. With an access token for a password they can be listed only: a token must not make another that
-/// outlives it or can do more.
+/// The signed-in account's tokens: GET <c>/account/v1/tokens</c> lists them, POST makes an access token, DELETE <c>…/{id}</c> ends one.
+/// With an access token as the password they can only be listed: a token must not create one that outlives it or permits more.
 /// </summary>
 internal sealed class AccountTokensEndpoint(
     IGrantStore store,
@@ -24,19 +23,17 @@ internal sealed class AccountTokensEndpoint(
     TimeProvider time,
     ILogger<AccountTokensEndpoint> log)
 {
-    /// <summary>Where it is.</summary>
+    /// <summary>The path of the endpoint.</summary>
     public const string Path = "/account/v1/tokens";
-    private const string NoService = ""; // an account is one for all registries
+    private const string NoService = ""; // accounts are shared by all registries
 
-    // An account whose directory is away may pull, and no more.
+    // An account whose directory is unavailable may only pull.
     private static readonly TimeSpan Outage = TimeSpan.FromSeconds(10);
 
     private static readonly ErrorAnswer PasswordOnly = ErrorAnswer.Forbidden(
-        "tokens are made and ended with the account's password, not with a token");
+        "creating and revoking tokens requires the account's password, not a token");
 
-    /// <summary>
-    /// Lists the account's tokens. A token that was cut down to less than its account may is told of itself, and of no other.
-    /// </summary>
+    /// <summary>Lists the account's tokens. A restricted token sees only itself.</summary>
     public async Task<Answer> ListAsync(RouteRequest request, AccountCaller caller)
     {
         await recorder.WriteAsync();
@@ -59,7 +56,7 @@ internal sealed class AccountTokensEndpoint(
     {
         if (caller.Grant is not null) return PasswordOnly;
 
-        // A form on somebody's web page cannot send this type, so no browser that knows the password is made to call.
+        // A form on another web site cannot send this type, which prevents cross-site requests.
         if (!MediaTypeHeaderValue.TryParse(request.Http.ContentType, out var type)
             || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
         {
@@ -86,7 +83,7 @@ internal sealed class AccountTokensEndpoint(
         if (refusal is not null)
         {
             return ErrorAnswer.LimitReached(
-                $"you have {limits.AccessPerAccount} access tokens, the most that an account may have: end one first");
+                $"you have {limits.AccessPerAccount} access tokens, the most that an account may have: revoke one first");
         }
 
         GrantLog.Made(log, grant);
@@ -112,7 +109,7 @@ internal sealed class AccountTokensEndpoint(
         if (who.PullOnly is not null) return ErrorAnswer.Unavailable(Outage);
         return who.IsFoundByPasswordOnly
             ? ErrorAnswer.Forbidden(
-                "the account is found with its password or OIDC token only, so no token of this server can stand for it")
+                "the account can be looked up only with its password or OIDC token, so it cannot have tokens of this server")
             : null;
     }
 }

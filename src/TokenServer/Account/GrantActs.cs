@@ -14,7 +14,7 @@ internal sealed class GrantActs(AuditLog audit, TimeProvider time)
     public void Created(Grant grant, IPAddress? address) =>
         Record("tokens create", grant.Account, address, ["--account", grant.Account, "--name", grant.Name, grant.Id]);
 
-    /// <summary>A token was revoked.</summary>
+    /// <summary>Records that a token was revoked.</summary>
     /// <param name="grant">The token.</param>
     /// <param name="by">The account that revoked it, or <c>holder</c> for whoever presented the token itself.</param>
     /// <param name="address">The address of the request; null when unknown.</param>

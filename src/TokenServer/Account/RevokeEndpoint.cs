@@ -6,12 +6,12 @@ using Microsoft.AspNetCore.WebUtilities;
 namespace AuthIndex.TokenServer.Account;
 
 /// <summary>
-/// POST /revoke (RFC 7009): whoever holds a refresh token or access token may end it. An unknown one is answered as one that was
-/// ended, so that nobody finds out which there are; clients have no credentials of their own here.
+/// POST /revoke (RFC 7009): the holder of a refresh token or access token may revoke it. An unknown token gets the same answer, so that
+/// none can be probed; clients have no credentials of their own here.
 /// </summary>
 internal sealed class RevokeEndpoint(IGrantStore store, RememberedGrants remembered, GrantActs acts, ILogger<RevokeEndpoint> log)
 {
-    /// <summary>Where tokens are revoked.</summary>
+    /// <summary>The path of the revocation endpoint.</summary>
     public const string Path = "/revoke";
 
     /// <summary>The largest form read: a registry's token may be sent here by mistake.</summary>
@@ -34,7 +34,7 @@ internal sealed class RevokeEndpoint(IGrantStore store, RememberedGrants remembe
         return JsonAnswer.Ok(Done);
     }
 
-    /// <summary>Reads the form; <c>token_type_hint</c> may say what it wants, since tokens tell their kind themselves.</summary>
+    /// <summary>Reads the form; <c>token_type_hint</c> is ignored, because tokens show their own kind.</summary>
     private static bool TryRead(string form, out string token, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         token = "";
@@ -46,7 +46,7 @@ internal sealed class RevokeEndpoint(IGrantStore store, RememberedGrants remembe
             token = parameter.DecodeValue().ToString();
         }
 
-        // What a registry takes: three parts between points (RFC 7515 section 7.1).
+        // A registry token: three parts separated by dots (RFC 7515 section 7.1).
         if (token.Length == 0) problem ??= ErrorAnswer.InvalidRequest("the parameter token is missing");
         else if (token.AsSpan().Count('.') == 2) problem ??= ErrorAnswer.UnsupportedTokenType;
         return problem is null;

@@ -5,9 +5,9 @@ using AuthIndex.Hosting.Audit;
 
 namespace AuthIndex.TokenServer.Audit;
 
-/// <summary>One line of the audit log: a request for a token, what became of it and by which rules.</summary>
+/// <summary>One line of the audit log: a request for a token, its outcome and the rules behind it.</summary>
 /// <param name="Time">When it was decided; kept to the millisecond, in UTC.</param>
-/// <param name="Decision">The id under which a client was told of it.</param>
+/// <param name="Decision">The id shown to the client.</param>
 /// <param name="Outcome">How it ended.</param>
 /// <param name="Account">The account; "" for an anonymous caller, and the name as it was typed where the sign-in failed.</param>
 /// <param name="SignedInBy">How the caller signed in; null where the sign-in failed.</param>
@@ -36,16 +36,16 @@ internal sealed record AuditEntry(
     string? Policy,
     string? Reason)
 {
-    // What is written is all that there is: an entry read again is the entry.
+    // Round-trip: an entry that is read again equals the original.
     public DateTimeOffset Time { get; init => field = WholeMilliseconds(value); } = WholeMilliseconds(Time);
 
     /// <summary>The public id of the token by which the caller signed in; null for a password.</summary>
     public string? Grant { get; init; }
 
-    /// <summary>That token's name.</summary>
+    /// <summary>The name of that token; null for a password.</summary>
     public string? GrantName { get; init; }
 
-    /// <summary>How many decisions the line stands for, the last of which it tells; 1 for most.</summary>
+    /// <summary>How many decisions the line represents, described by the last one; usually 1.</summary>
     public long Count { get; init; } = 1;
 
     /// <summary>When the first of them was decided; null where there is one only.</summary>
@@ -130,7 +130,7 @@ internal sealed record AuditEntry(
         json.WriteEndObject();
     }
 
-    /// <summary>Reads one line. Keys that this version does not know are read past, so that it can read the log of a later one.</summary>
+    /// <summary>Reads one line. Unknown keys are ignored, so that logs of later versions can be read.</summary>
     /// <param name="line">The line, without its end.</param>
     /// <param name="entry">The entry, when the answer is null.</param>
     /// <returns>Null when the line is an entry; otherwise what is wrong with it.</returns>
@@ -140,15 +140,15 @@ internal sealed record AuditEntry(
         try
         {
             using var document = JsonDocument.Parse(line);
-            if (document.RootElement.ValueKind != JsonValueKind.Object) return "it is no JSON object";
+            if (document.RootElement.ValueKind != JsonValueKind.Object) return "it is not a JSON object";
             var fields = new AuditFields(document.RootElement);
             if (!DateTimeOffset.TryParseExact(
                 fields.Text("time"), AuditFile.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
             {
-                return "its 'time' is none";
+                return "its 'time' is not a time";
             }
 
-            if (!AuditOutcomes.TryParse(fields.Text("outcome"), out var outcome)) return "its 'outcome' is none";
+            if (!AuditOutcomes.TryParse(fields.Text("outcome"), out var outcome)) return "its 'outcome' is unknown";
             var read = new AuditEntry(
                 time,
                 fields.Text("decision"),

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace AuthIndex.TokenServer.Audit;
 
-/// <summary>The values of a JSON object by key and type; keeps the first thing that is not as it should be.</summary>
+/// <summary>The values of a JSON object by key and type; keeps the first problem.</summary>
 internal sealed class AuditFields
 {
     private readonly JsonElement json;
@@ -41,7 +41,7 @@ internal sealed class AuditFields
             return [.. array.EnumerateArray().Select(item => TextOf(item, key))];
         }
 
-        Complain($"its '{key}' holds more than texts");
+        Complain($"its '{key}' contains values that are not text");
         return [];
     }
 
@@ -53,14 +53,14 @@ internal sealed class AuditFields
             return array.EnumerateArray().Select(item => new AuditFields(item, this));
         }
 
-        Complain($"its '{key}' holds more than objects");
+        Complain($"its '{key}' contains values that are not objects");
         return [];
     }
 
     private JsonElement? Value(string key, JsonValueKind kind)
     {
         if (!json.TryGetProperty(key, out var value)) Complain($"it has no '{key}'");
-        else if (value.ValueKind != kind) Complain($"its '{key}' is no {kind switch { JsonValueKind.String => "text", _ => "list" }}");
+        else if (value.ValueKind != kind) Complain($"its '{key}' is not {kind switch { JsonValueKind.String => "text", _ => "a list" }}");
         else return value;
         return null;
     }
@@ -69,12 +69,12 @@ internal sealed class AuditFields
     {
         try
         {
-            return value.GetString()!;
+            return value.GetString() ?? "";
         }
         catch (InvalidOperationException)
         {
             // Bytes that are not UTF-8, or half of a surrogate pair.
-            Complain($"its '{key}' is no Unicode text");
+            Complain($"its '{key}' is not Unicode text");
             return "";
         }
     }

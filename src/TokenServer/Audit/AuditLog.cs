@@ -8,9 +8,9 @@ using AuthIndex.TokenServer.Metrics;
 namespace AuthIndex.TokenServer.Audit;
 
 /// <summary>
-/// Appends every decision to the audit log, one JSON object a line, off the request's path. What can be lost is bounded: at a crash
-/// the lines still waiting, at most <see cref="Waiting"/>; at a loss of power also what the system had not yet written; while the
-/// disk refuses, everything beyond the waiting ones, which is counted.
+/// Appends every decision to the audit log, one JSON object a line, off the request's path. What can be lost is bounded: at a crash the
+/// lines still waiting, at most <see cref="Waiting"/>; at a loss of power also what the system had not yet written; while writes fail,
+/// everything beyond the queued lines, which is counted.
 /// </summary>
 internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, BackgroundLoops loops, ILogger<AuditLog> log)
     : QueuedWriter<AuditLog.Line>("auditLog", loops, Waiting)
@@ -21,7 +21,7 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
     /// <summary>The longest line that is written whole, in bytes; a longer one is shortened.</summary>
     public const int MaxLine = 16 * 1024;
 
-    /// <summary>The same for refusals of anonymous callers, which anybody can cause.</summary>
+    /// <summary>The limit for refusals of anonymous callers, which anybody can cause.</summary>
     public const int MaxAnonymousLine = 2 * 1024;
 
     private const int BatchBytes = 256 * 1024;
@@ -30,10 +30,10 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
     private readonly ArrayBufferWriter<byte> line = new();
     private string? rotationProblem;
 
-    /// <summary>Takes a decision.</summary>
+    /// <summary>Queues a decision to be written.</summary>
     public void Add(AuditEntry entry) => Add(new Line(entry, null));
 
-    /// <summary>Takes something that was done to accounts or tokens over HTTP.</summary>
+    /// <summary>Queues an administrative act over HTTP to be written.</summary>
     public void Add(AdministrativeAct act) => Add(new Line(null, act));
 
     /// <inheritdoc/>
@@ -51,7 +51,7 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
             Gather();
         }
 
-        file.Append(batch.WrittenSpan); // the batch stays for the next round where the disk refuses
+        file.Append(batch.WrittenSpan); // the batch is kept for the next round if this fails
         batch.ResetWrittenCount();
         if (file.RotationProblem is { } problem && problem != rotationProblem) LogNotRotated(problem);
         rotationProblem = file.RotationProblem;

@@ -6,9 +6,7 @@ namespace AuthIndex.TokenServer.Audit;
 /// <summary>The section <c>tokenServer.audit</c>.</summary>
 internal sealed class AuditOptions : AuditRotation
 {
-    /// <summary>
-    /// For how long identical grants are gathered into one line that says how many they were; 0 gives each a line of its own.
-    /// </summary>
+    /// <summary>How long identical grants are combined into one line with their count; 0 writes each separately.</summary>
     [DurationRange("0s", "1h")]
     public TimeSpan Gather { get; set; } = TimeSpan.FromMinutes(1);
 }

@@ -12,13 +12,13 @@ internal enum AuditOutcome
     /// <summary>Nothing of what was asked for was granted.</summary>
     Refused,
 
-    /// <summary>The credentials were not right.</summary>
+    /// <summary>The credentials were wrong.</summary>
     SignInFailed,
 
-    /// <summary>Whether the credentials are right could not be found out.</summary>
+    /// <summary>The credentials could not be checked.</summary>
     Unavailable,
 
-    /// <summary>So many sign-ins had failed that the credentials were not looked at.</summary>
+    /// <summary>A rate limit applied, so the credentials were not checked.</summary>
     Limited,
 }
 
@@ -27,10 +27,10 @@ internal static class AuditOutcomes
 {
     private static readonly string[] Words = ["granted", "partly", "refused", "sign-in-failed", "unavailable", "limited"];
 
-    /// <summary>The outcome's word.</summary>
+    /// <summary>The word for an outcome in the log.</summary>
     public static string Word(this AuditOutcome outcome) => Words[(int)outcome];
 
-    /// <summary>Reads a word; false for one that stands for no outcome.</summary>
+    /// <summary>Reads a word; false for an unknown one.</summary>
     public static bool TryParse(string word, out AuditOutcome outcome)
     {
         var found = Array.IndexOf(Words, word);

@@ -13,16 +13,16 @@ internal sealed record AuditProblem(string File, long Line, string Message)
     public override string ToString() => $"{File}:{Line}: {Message}";
 }
 
-/// <summary>An entry and where it stands.</summary>
+/// <summary>An entry and its position.</summary>
 internal sealed record AuditFinding(AuditEntry Entry, string File, long Line);
 
-/// <summary>Reads audit logs, streaming. What cannot be read is told and passed over: one torn line must not hide all others.</summary>
-/// <param name="warn">Told of every line and every rest of a file that cannot be read.</param>
+/// <summary>Reads audit logs, streaming. Unreadable lines are reported and skipped: one torn line must not hide all others.</summary>
+/// <param name="warn">Receives each line or rest of a file that cannot be read.</param>
 internal sealed class AuditReader(Action<AuditProblem> warn)
 {
-    /// <summary>The newest entry of a decision; null when no file holds it.</summary>
+    /// <summary>The newest entry of a decision; null when no file contains it.</summary>
     /// <param name="files">The files, newest first.</param>
-    /// <param name="decision">The id; letter case and the letters that look like digits do not count.</param>
+    /// <param name="decision">The id; letter case and letters that look like digits are ignored.</param>
     /// <param name="cancellation">Stops the search.</param>
     public AuditFinding? Find(IEnumerable<string> files, string decision, CancellationToken cancellation)
     {
@@ -31,10 +31,10 @@ internal sealed class AuditReader(Action<AuditProblem> warn)
             .FirstOrDefault(f => f is not null);
     }
 
-    /// <summary>The newest entry of an account's; null when no file holds one.</summary>
+    /// <summary>The newest entry of an account's; null when no file contains one.</summary>
     /// <param name="files">The files, newest first.</param>
     /// <param name="account">The account.</param>
-    /// <param name="refusedOnly">Whether only what was refused counts, in whole or in part, or could not be signed in.</param>
+    /// <param name="refusedOnly">Whether to consider only full or partial refusals and failed sign-ins.</param>
     /// <param name="cancellation">Stops the search.</param>
     public AuditFinding? FindLast(IEnumerable<string> files, string account, bool refusedOnly, CancellationToken cancellation) =>
         files.Select(
@@ -55,7 +55,7 @@ internal sealed class AuditReader(Action<AuditProblem> warn)
             var problem = line is { } text ? IsBlank(text.Span) || AdministrativeAct.IsOne(text.Span)
                 ? null
                 : AuditEntry.Parse(text, out entry) : $"it is longer than {AuditLines.MaxLength} bytes";
-            if (problem is not null) warn(new AuditProblem(file, number, $"the line is passed over: {problem}"));
+            if (problem is not null) warn(new AuditProblem(file, number, $"the line is skipped: {problem}"));
             else if (entry is not null) yield return new AuditFinding(entry, file, number);
         }
     }
@@ -64,13 +64,13 @@ internal sealed class AuditReader(Action<AuditProblem> warn)
     {
         try
         {
-            // The server goes on writing, and a rotation may rename or remove the file meanwhile.
+            // The server keeps writing, and a rotation may rename or remove the file.
             var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             return file.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(stream, CompressionMode.Decompress) : stream;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            warn(new AuditProblem(file, 1, $"the file is passed over: {e.Message}"));
+            warn(new AuditProblem(file, 1, $"the file is skipped: {e.Message}"));
             return null;
         }
     }
@@ -83,7 +83,7 @@ internal sealed class AuditReader(Action<AuditProblem> warn)
         }
         catch (Exception e) when (e is IOException or InvalidDataException)
         {
-            warn(new AuditProblem(file, number, $"the rest of the file is passed over: {e.Message}"));
+            warn(new AuditProblem(file, number, $"the rest of the file is skipped: {e.Message}"));
             line = null;
             return false;
         }

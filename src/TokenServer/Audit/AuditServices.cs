@@ -3,14 +3,14 @@ using AuthIndex.Hosting.Background;
 
 namespace AuthIndex.TokenServer.Audit;
 
-/// <summary>The audit log and what gathers floods into one line of it.</summary>
+/// <summary>Registers the audit log and the summary that combines repeated entries.</summary>
 internal static class AuditServices
 {
-    /// <summary>Adds them.</summary>
+    /// <summary>Registers the services.</summary>
     public static IServiceCollection AddAudit(this IServiceCollection services, TokenServerOptions options) => services
         .AddSingleton(s => new AuditFile(options.AuditPath, options.Audit, s.GetRequiredService<TimeProvider>()))
         .AddSingleton<AuditLog>()
         .AddHostedService(s => s.GetRequiredService<AuditLog>())
         .AddSingleton(s => new AuditSummary(s.GetRequiredService<AuditLog>(), options.Audit, s.GetRequiredService<BackgroundLoops>()))
-        .AddHostedService(s => s.GetRequiredService<AuditSummary>()); // behind the log, so that it stops before it
+        .AddHostedService(s => s.GetRequiredService<AuditSummary>()); // after the log, so that it stops first
 }

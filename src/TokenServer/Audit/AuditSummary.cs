@@ -32,8 +32,8 @@ internal sealed class AuditSummary(AuditLog audit, AuditOptions options, Backgro
     private DateTimeOffset omittedSince;
     private long omitted;
 
-    /// <summary>Takes an entry.</summary>
-    /// <returns>False for a refusal that has no line of its own.</returns>
+    /// <summary>Writes an entry, or counts it with others.</summary>
+    /// <returns>False for a refusal that is only counted.</returns>
     public bool Add(AuditEntry entry, System.Net.IPAddress? address)
     {
         if (entry.Outcome == AuditOutcome.Granted)
@@ -71,7 +71,7 @@ internal sealed class AuditSummary(AuditLog audit, AuditOptions options, Backgro
         return Task.CompletedTask;
     }
 
-    /// <summary>Whether a grant is counted with one like it that has a line already.</summary>
+    /// <summary>Whether a grant was combined with an identical one that is already written.</summary>
     private bool IsGathered(AuditEntry entry)
     {
         if (options.Gather == TimeSpan.Zero) return false;
@@ -118,7 +118,7 @@ internal sealed class AuditSummary(AuditLog audit, AuditOptions options, Backgro
             if (omitted == 0 || !(all || now - omittedSince >= TimeSpan.FromMinutes(1))) return;
             var reason = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{omitted} requests of anonymous callers were refused that have no line of their own; this is the last of them");
+                $"{omitted} refused anonymous requests were not logged separately; this is the last of them");
             audit.Add(lastOmitted! with { Count = omitted, Since = omittedSince, Reason = reason });
             (omitted, lastOmitted) = (0, null);
         }
@@ -136,7 +136,7 @@ internal sealed class AuditSummary(AuditLog audit, AuditOptions options, Backgro
         public long Count { get; set; }
     }
 
-    /// <summary>What makes two grants the same for somebody who reads the log.</summary>
+    /// <summary>What makes two grants equal for a reader of the log.</summary>
     private readonly record struct GrantKey(
         string Account, string? SignedInBy, string? Grant, string? Address, string? Service, string? Policy, string Groups, string Asked,
         string Granted, string AllowedBy)

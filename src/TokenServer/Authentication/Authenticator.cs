@@ -8,8 +8,8 @@ using AuthIndex.TokenServer.Protocol;
 namespace AuthIndex.TokenServer.Authentication;
 
 /// <summary>
-/// Finds out who somebody is: the one place where a caller becomes an account. In this order counts 1 a client certificate, where
-/// nothing else is shown, 2 a token of an OIDC issuer, 3 a token of ours, 4 a password. Nobody who is suspended leaves it signed in.
+/// Authenticates callers: the one place where a caller becomes an account. In this order: 1 a client certificate, if nothing else is sent,
+/// 2 a token of an OIDC issuer, 3 a token of this server, 4 a password. A suspended account is never signed in.
 /// </summary>
 internal sealed class Authenticator(
     CertificateSource certificates,
@@ -25,11 +25,11 @@ internal sealed class Authenticator(
     TimeProvider time)
 {
     private static readonly SignInOutcome.Refused GrantEnded =
-        new("the grant of the token has ended") { Told = "what the token was issued under has ended" };
+        new("the grant of the token has ended") { Told = "the credential that the token was issued for has ended" };
 
-    /// <summary>Who sends a request.</summary>
-    /// <param name="shown">The user name and password, or token in its place; null when none is shown.</param>
-    /// <param name="context">Where they are shown.</param>
+    /// <summary>Authenticates the sender of a request.</summary>
+    /// <param name="shown">The user name and password, or token in its place; null when none is sent.</param>
+    /// <param name="context">Where they are used.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public async ValueTask<SignInResult> AuthenticateAsync(
         BasicCredentials? shown, SignInContext context, CancellationToken cancellationToken)
@@ -42,7 +42,8 @@ internal sealed class Authenticator(
                 : SignInResult.Anonymous;
         }
 
-        // 2 OIDC token, 3 our own: found by their form, whatever surrounds them, so that none ever reaches a directory or a password's hash
+        // 2 OIDC token, 3 our own: recognized by their form, whatever surrounds them, so that none ever reaches a directory or a password
+        // hash
         if (TokenText.Reveal(shown) is (var user, var token))
         {
             return TokenSecret.LooksLike(token)
@@ -55,8 +56,8 @@ internal sealed class Authenticator(
     }
 
     /// <summary>
-    /// Who stands behind a registry's token that this server issued, now: its account, and where it was issued under a grant, only as
-    /// long as the grant is good.
+    /// The current identity behind a registry token of this server: its account, and if it was issued under a grant, only while the grant
+    /// is valid.
     /// </summary>
     /// <param name="account">The token's account; never "".</param>
     /// <param name="grant">The id of its grant; null for none.</param>
@@ -79,9 +80,7 @@ internal sealed class Authenticator(
             : new SignInResult(GrantEnded, null);
     }
 
-    /// <summary>
-    /// What an account may sign in as now. What was found out a moment ago may be older than a suspension, which is judged here.
-    /// </summary>
+    /// <summary>The current identity of an account. A cached result may be older than a suspension, which is checked here.</summary>
     public async ValueTask<SignInOutcome> FindAccountAsync(string account, CancellationToken cancellationToken) =>
         suspended.Check(await accounts.FindAsync(account, cancellationToken));
 
@@ -97,12 +96,12 @@ internal sealed class Authenticator(
     {
         if (TokenSecret.Parse(token) is not { } secret)
         {
-            return new SignInResult(Unknown(Refused("the token is not whole: its checksum is wrong"), token, context), null);
+            return new SignInResult(Unknown(Refused("the token is incomplete: its checksum is wrong"), token, context), null);
         }
 
         if (await remembered.FindAsync(secret) is not { } grant)
         {
-            return new SignInResult(Unknown(Refused("the token is not known: it was revoked, or expired"), token, context), null);
+            return new SignInResult(Unknown(Refused("the token is unknown: it was revoked or has expired"), token, context), null);
         }
 
         var now = time.GetUtcNow();
@@ -116,7 +115,7 @@ internal sealed class Authenticator(
         return new SignInResult(outcome, grant);
     }
 
-    /// <summary>Who shows many different tokens that there are none of is told to go away.</summary>
+    /// <summary>Refuses an address that sends many different unknown tokens.</summary>
     private SignInOutcome Unknown(SignInOutcome refused, string token, SignInContext context) =>
         limits.UnknownToken(context.Address, token, refused) ?? refused;
 

@@ -5,7 +5,7 @@ using AuthIndex.TokenServer.Identity;
 
 namespace AuthIndex.TokenServer.Authentication;
 
-/// <summary>Where credentials are shown.</summary>
+/// <summary>Where credentials are used.</summary>
 /// <param name="Service">The registry that a token is asked for; null elsewhere.</param>
 /// <param name="Client">The client's <c>client_id</c>; null when it named none.</param>
 /// <param name="Address">Where the request came from; null when unknown.</param>
@@ -15,11 +15,11 @@ internal sealed record SignInContext(string? Service, string? Client, IPAddress?
     public X509Certificate2? Certificate { get; init; }
 }
 
-/// <summary>What came of credentials.</summary>
-/// <param name="Outcome">Who it is, or why that is not known.</param>
-/// <param name="Grant">The token that was shown, where it is a known one; null for a password.</param>
+/// <summary>The result of authentication.</summary>
+/// <param name="Outcome">The identity, or why there is none.</param>
+/// <param name="Grant">The grant whose token was used; null for a password.</param>
 internal sealed record SignInResult(SignInOutcome Outcome, Grant? Grant)
 {
-    /// <summary>Nothing was shown.</summary>
+    /// <summary>The result without credentials: an anonymous caller.</summary>
     public static SignInResult Anonymous { get; } = new(new SignInOutcome.SignedIn("", [], Policies.Subjects.SignIn.Anonymous), null);
 }

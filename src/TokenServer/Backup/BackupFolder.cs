@@ -9,10 +9,10 @@ namespace AuthIndex.TokenServer.Backup;
 /// <param name="Path">Its path in the state: <c>data/…</c>, <c>keys/…</c>, <c>htpasswd</c> or <c>policies/…</c>.</param>
 /// <param name="Size">In bytes.</param>
 /// <param name="Sha256">The digest of its bytes, in lower-case hex.</param>
-/// <param name="Mode">Its mode where it came from, in octal digits.</param>
+/// <param name="Mode">Its original mode, in octal digits.</param>
 internal sealed record BackupFile(string Path, long Size, string Sha256, string Mode);
 
-/// <summary>What a backup holds.</summary>
+/// <summary>The manifest of a backup, <c>backup.json</c>.</summary>
 /// <param name="Format">1.</param>
 /// <param name="State">The folder of the files.</param>
 /// <param name="MadeAt">When it was begun.</param>
@@ -41,10 +41,10 @@ internal static class BackupFolder
         RespectRequiredConstructorParameters = true,
     };
 
-    /// <summary>Whether the folder is that of a backup, finished or not.</summary>
+    /// <summary>Whether the folder is a backup, finished or not.</summary>
     public static bool Is(string root) => File.Exists(Marker(root));
 
-    /// <summary>Says what the folder is.</summary>
+    /// <summary>Writes the marker file that identifies the folder.</summary>
     public static void Mark(string root) =>
         DurableFile.Create(Marker(root), "A backup of an AuthIndex token server, secrets included; restore it with: authindex restore\n"u8);
 
@@ -65,12 +65,12 @@ internal static class BackupFolder
         }
     }
 
-    /// <summary>Makes a state the backup's content, from one moment to the next.</summary>
+    /// <summary>Atomically makes a state the backup's content.</summary>
     public static void Commit(string root, BackupContent content) =>
         DurableFile.Replace(ContentPath(root), JsonSerializer.SerializeToUtf8Bytes(content, Json));
 
-    /// <summary>The state that the backup holds; null before the first one is whole.</summary>
-    /// <exception cref="OperatorException">It cannot be understood.</exception>
+    /// <summary>The state in the backup; null before the first one is complete.</summary>
+    /// <exception cref="OperatorException">It is damaged or of a newer version.</exception>
     public static BackupContent? Read(string root)
     {
         if (!Is(root) || !File.Exists(ContentPath(root))) return null;
@@ -87,16 +87,16 @@ internal static class BackupFolder
         }
         catch (JsonException)
         {
-            // told below
+            // reported below
         }
 
-        throw new OperatorException($"{ContentPath(root)} is damaged, or was written by a newer program");
+        throw new OperatorException($"{ContentPath(root)} is damaged, or was written by a newer version");
     }
 
-    /// <summary>The mode in digits.</summary>
+    /// <summary>A mode as octal digits.</summary>
     public static string Digits(UnixFileMode mode) => Convert.ToString((int)(mode & Permissions), 8);
 
-    /// <summary>The mode that the digits say, without what nobody should have put there.</summary>
+    /// <summary>The mode from octal digits, limited to the permission bits.</summary>
     public static UnixFileMode Mode(BackupFile file) => (UnixFileMode)Convert.ToInt32(file.Mode, 8) & Permissions;
 
     /// <summary>The digest and size of a file, read to its end.</summary>
@@ -106,7 +106,7 @@ internal static class BackupFolder
         return (Convert.ToHexStringLower(SHA256.HashData(file)), file.Position);
     }
 
-    /// <summary>No path that leads elsewhere, no mode that is none: the file may have been edited.</summary>
+    /// <summary>Rejects paths that lead elsewhere and invalid modes: the file may have been edited.</summary>
     private static bool IsSound(BackupFile file) =>
         file.Path.Split('/') is [Data or Keys or Htpasswd or Policies, ..] parts
         && !parts.Any(p => p is "" or "." or "..") && !file.Path.Contains('\0', StringComparison.Ordinal)

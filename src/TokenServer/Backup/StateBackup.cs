@@ -7,26 +7,25 @@ using AuthIndex.TokenServer.Keys;
 namespace AuthIndex.TokenServer.Backup;
 
 /// <summary>
-/// Copies the server's state while it serves: the database as of one moment, then the files, each as it was at one moment. Keys
-/// and accounts are so never older than what the database says of them. The new state takes the place of an older one in one
-/// step; until then the backup holds what it held before.
+/// Copies the server's state while it serves: a consistent copy of the database, then each file. Keys and accounts are therefore never
+/// older than the database. The new state replaces an older one atomically.
 /// </summary>
 internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
 {
     private const int Attempts = 20;
 
-    /// <summary>Makes or renews a backup.</summary>
+    /// <summary>Creates or updates a backup.</summary>
     /// <param name="target">Its folder, a full path.</param>
     /// <param name="withAuditLog">Whether the audit log is copied too.</param>
-    /// <exception cref="OperatorException">There is nothing to copy, or the folder is no place for a backup.</exception>
+    /// <exception cref="OperatorException">There is nothing to copy, or the folder cannot be used for a backup.</exception>
     public BackupContent Run(string target, bool withAuditLog)
     {
         var files = new StateFiles(options);
         if (KeyDirectory.List(options.KeysPath).Count == 0)
         {
             throw new OperatorException(
-                $"there is no token server in {Path.GetFullPath(options.DataDirectory)}: {options.KeysPath} holds no signing key; --data "
-                + $"names the data directory");
+                $"there is no token server in {Path.GetFullPath(options.DataDirectory)}: {options.KeysPath} contains no signing key; "
+                + "name the data directory with --data");
         }
 
         RestoreMarker.DemandNone(options.DataDirectory);
@@ -34,7 +33,7 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
         if (Directory.Exists(target) && !BackupFolder.Is(target) && Directory.EnumerateFileSystemEntries(target).Any())
         {
             throw new OperatorException(
-                $"{target} is not empty and holds no backup of a token server: name a new folder, or that of an earlier backup");
+                $"{target} is not empty and does not contain a token server backup: name a new folder or an earlier backup");
         }
 
         using var held = DataDirectory.Hold(target);
@@ -65,7 +64,7 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
 
     private BackupFile CopyDatabase(string copy, string path)
     {
-        DataDirectory.MakeForOwner(Path.GetDirectoryName(copy)!);
+        DataDirectory.MakeForOwner(ParentFolder.Of(copy));
         Database.CopyFile(options.DatabaseFile, copy);
         File.SetUnixFileMode(copy, DurableFile.OwnerOnly);
         using (var file = File.OpenHandle(copy, FileMode.Open, FileAccess.ReadWrite)) RandomAccess.FlushToDisk(file);
@@ -74,12 +73,12 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
     }
 
     /// <summary>
-    /// Copies a file as it is at one moment; null when it has gone. One that is exchanged meanwhile was copied as it was before,
-    /// one that is written in place is copied again.
+    /// Copies a file consistently; null when it is gone. A file that is replaced during the copy is copied in its old state; one that is
+    /// written in place is copied again.
     /// </summary>
     private static BackupFile? Copy(string file, string copy, string path, bool isGrowing)
     {
-        DataDirectory.MakeForOwner(Path.GetDirectoryName(copy)!);
+        DataDirectory.MakeForOwner(ParentFolder.Of(copy));
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             try
@@ -96,11 +95,11 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
             }
             catch (EndOfStreamException)
             {
-                // cut meanwhile: once more
+                // truncated during the copy: try again
             }
         }
 
-        throw new OperatorException($"{file} is written all the time; it cannot be copied as it is at one moment");
+        throw new OperatorException($"{file} is being written constantly and cannot be copied consistently");
     }
 
     private static (long Length, DateTime Written) State(FileStream file) => (file.Length, File.GetLastWriteTimeUtc(file.SafeFileHandle));
@@ -125,7 +124,7 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
         return (Convert.ToHexStringLower(hash.GetCurrentHash()), length);
     }
 
-    /// <summary>How much of a log there is up to the end of a line.</summary>
+    /// <summary>The length of a log up to its last complete line.</summary>
     private static long WholeLines(FileStream log, long length)
     {
         for (var end = length; end > 0; end--)

@@ -5,12 +5,11 @@ using AuthIndex.Hosting.Sqlite;
 namespace AuthIndex.TokenServer.Backup;
 
 /// <summary>
-/// Where the server's state lies, and what of it a backup takes: all that is there, so that a file that a later version adds is not
-/// forgotten.
+/// Where the server's state is, and what a backup includes: everything found, so that files added by later versions are not forgotten.
 /// </summary>
 internal sealed class StateFiles(TokenServerOptions options)
 {
-    private const int MaxDepth = 16; // links may lead in a circle
+    private const int MaxDepth = 16; // links may form a cycle
 
     private static readonly EnumerationOptions Entries = new() { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false };
 
@@ -20,7 +19,7 @@ internal sealed class StateFiles(TokenServerOptions options)
     public string Database => $"{BackupFolder.Data}/{Path.GetRelativePath(data, options.DatabaseFile)}";
 
     /// <summary>Every file of the state but the database, with its path in the state.</summary>
-    /// <param name="withAuditLog">Whether the audit log counts.</param>
+    /// <param name="withAuditLog">Whether to include the audit log.</param>
     public IEnumerable<(string Path, string File)> All(bool withAuditLog)
     {
         foreach (var file in Below(data, 0))
@@ -48,7 +47,7 @@ internal sealed class StateFiles(TokenServerOptions options)
         Below(Path.GetFullPath(options.PoliciesDirectory), 0)
         .Select(f => ($"{BackupFolder.Policies}/{Path.GetRelativePath(Path.GetFullPath(options.PoliciesDirectory), f)}", f));
 
-    /// <summary>Where a file of the state belongs; null for one that no restore writes.</summary>
+    /// <summary>Where a file of the state belongs; null for one that is never restored.</summary>
     public string? Target(string path)
     {
         var below = path[(path.IndexOf('/', StringComparison.Ordinal) + 1)..];
@@ -64,13 +63,13 @@ internal sealed class StateFiles(TokenServerOptions options)
     /// <summary>Whether the file is a signing key, or belongs to them.</summary>
     public bool IsOfKeys(string path) => Target(path) is { } target && IsWithin(options.KeysPath, target);
 
-    /// <summary>Whether the file is the audit log, or what a rotation made of it.</summary>
+    /// <summary>Whether the file is the audit log, or a rotated one.</summary>
     public bool IsAuditLog(string file) => file.StartsWith(options.AuditPath, StringComparison.Ordinal);
 
-    /// <summary>Whether a path lies in the data directory.</summary>
+    /// <summary>Whether a path is in the data directory.</summary>
     public bool IsInData(string path) => IsWithin(data, path);
 
-    /// <summary>What a running process holds is no state, nor is the registry's part, which has a backup of its own.</summary>
+    /// <summary>Lock files are not state, nor is the registry's part, which has its own backup.</summary>
     private bool IsOfState(string path) =>
         !path.StartsWith("registry/", StringComparison.Ordinal)
         // with its journal and the copies from before an upgrade
@@ -84,7 +83,7 @@ internal sealed class StateFiles(TokenServerOptions options)
 
     private static IEnumerable<string> Below(string folder, int depth)
     {
-        if (depth > MaxDepth) throw new OperatorException($"{folder} lies too deep for a backup: do links lead in a circle?");
+        if (depth > MaxDepth) throw new OperatorException($"{folder} is nested too deeply for a backup: is there a cycle of links?");
         if (!Directory.Exists(folder)) yield break;
         foreach (var entry in Directory.EnumerateFileSystemEntries(folder, "*", Entries).Order(StringComparer.Ordinal))
         {

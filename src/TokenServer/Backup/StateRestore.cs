@@ -4,26 +4,26 @@ using AuthIndex.Hosting.Files;
 namespace AuthIndex.TokenServer.Backup;
 
 /// <summary>
-/// Puts a state back where none is. Every file of the backup is compared with its digest before the first is written, and none
-/// that is there is ever replaced: one that is the same already counts as restored, so that an interrupted restore goes on.
+/// Restores a state where there is none. Every file of the backup is checked against its digest before the first is written, and no
+/// existing file is replaced; identical files are skipped, so that an interrupted restore can continue.
 /// </summary>
 internal sealed class StateRestore(TokenServerOptions options)
 {
-    /// <summary>Restores.</summary>
+    /// <summary>Checks the backup and restores its files.</summary>
     /// <param name="backup">The backup's folder, a full path.</param>
-    /// <param name="withKeys">Whether the signing keys are restored; without them, nothing that they signed counts any more.</param>
-    /// <returns>What the backup held.</returns>
-    /// <exception cref="OperatorException">The backup is damaged, or something else lies where the state belongs; nothing was
+    /// <param name="withKeys">Whether the signing keys are restored; without them, previously issued tokens are invalid.</param>
+    /// <returns>The backup's manifest.</returns>
+    /// <exception cref="OperatorException">The backup is damaged, or other files are where the state belongs; nothing was
     /// written.</exception>
     public BackupContent Run(string backup, bool withKeys)
     {
-        var content = BackupFolder.Read(backup) ?? throw new OperatorException($"{backup} holds no finished backup of a token server");
+        var content = BackupFolder.Read(backup) ?? throw new OperatorException($"{backup} does not contain a finished token server backup");
         var state = Path.Combine(backup, content.State);
         var damaged = content.Files.Where(f => !IsIntact(Path.Combine(state, f.Path), f)).Select(f => Path.Combine(state, f.Path)).ToList();
         if (damaged.Count > 0)
         {
             throw new OperatorException(
-                $"the backup is damaged, nothing was restored; missing or not what was saved: {string.Join(", ", damaged)}");
+                $"the backup is damaged, nothing was restored; missing or changed: {string.Join(", ", damaged)}");
         }
 
         var files = new StateFiles(options);
@@ -40,7 +40,7 @@ internal sealed class StateRestore(TokenServerOptions options)
             Put(Path.Combine(state, file.Path), files.Target(file.Path)!, file);
         }
 
-        foreach (var folder in wanted.Select(f => Path.GetDirectoryName(files.Target(f.Path)!)!).Distinct(StringComparer.Ordinal))
+        foreach (var folder in wanted.Select(f => ParentFolder.Of(files.Target(f.Path)!)).Distinct(StringComparer.Ordinal))
         {
             DurableFile.SyncDirectory(folder);
         }
@@ -56,7 +56,7 @@ internal sealed class StateRestore(TokenServerOptions options)
         {
             if (wanted.Find(w => files.Target(w.Path) == file) is { } same && IsIntact(file, same)) continue;
             throw new OperatorException(
-                $"{file} is there already, and a restore never replaces anything ({path} is not as in the backup): move it away, or name "
+                $"{file} already exists and differs from {path} in the backup; a restore never replaces files: move it away, or use "
                 + $"another --data");
         }
     }
@@ -64,14 +64,15 @@ internal sealed class StateRestore(TokenServerOptions options)
     private static void Put(string source, string target, BackupFile file)
     {
         if (File.Exists(target)) return; // the same, as was seen
-        DataDirectory.MakeForOwner(Path.GetDirectoryName(target)!);
+        DataDirectory.MakeForOwner(ParentFolder.Of(target));
         var neighbour = target + ".tmp";
         File.Delete(neighbour);
         File.Copy(source, neighbour);
         File.SetUnixFileMode(neighbour, DurableFile.OwnerOnly);
         if (!IsIntact(neighbour, file))
         {
-            throw new OperatorException($"{source} was changed meanwhile, or {neighbour} cannot be written rightly: run the restore again");
+            throw new OperatorException(
+            $"{source} changed during the restore, or {neighbour} was not written correctly: run the restore again");
         }
 
         using (var written = File.OpenHandle(neighbour, FileMode.Open, FileAccess.ReadWrite)) RandomAccess.FlushToDisk(written);

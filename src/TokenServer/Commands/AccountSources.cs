@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Commands;
 
-/// <summary>The sources that people sign in from, in order, as a command asks them while a server may be running.</summary>
+/// <summary>The account sources, in order, for a command that may run alongside a server.</summary>
 internal sealed class AccountSources : IDisposable
 {
     private readonly PasswordThreads passwords = new(1);
@@ -21,7 +21,7 @@ internal sealed class AccountSources : IDisposable
             : directories.All;
     }
 
-    /// <summary>All of them. Without an htpasswd file there is no source for it.</summary>
+    /// <summary>All sources, without htpasswd if its file is missing.</summary>
     public IReadOnlyList<IIdentitySource> All { get; }
 
     /// <summary>The directories among them.</summary>

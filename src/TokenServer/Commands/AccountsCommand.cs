@@ -10,16 +10,16 @@ using AuthIndex.TokenServer.State.Sqlite;
 namespace AuthIndex.TokenServer.Commands;
 
 /// <summary>
-/// <c>accounts</c>: suspends accounts, of whatever source, and resumes them. Works on the server's database, whether the server runs
-/// or not: one that runs notices within a second.
+/// <c>accounts</c>: suspends and resumes accounts of any source. Works on the server's database, whether the server is running or not; a
+/// running server notices within a second.
 /// </summary>
 internal static class AccountsCommand
 {
     private const int MaxReasonLength = 500;
 
     private const string WrongClock =
-        "warning: its tokens were revoked up to a time in the future, so the clock was wrong then or is wrong now; "
-        + "they are revoked up to now instead. Check the clocks of this machine and of the registries";
+        "warning: its tokens had been revoked up to a time in the future, so the clock was or is wrong; "
+        + "they are now revoked up to the present. Check the clocks of this machine and of the registries";
 
     public static Command Create(CommandLine line, TimeProvider time) =>
         new("accounts", "Suspend, resume and unlock accounts, local or from a directory.")
@@ -40,10 +40,10 @@ internal static class AccountsCommand
         var command = new Command("suspend", "Lock an account out: refuse its sign-ins and void its tokens.") { name, reason, force };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var (options, typed, why) = (OptionsOf(line, parsed), parsed.GetValue(name)!, parsed.GetValue(reason)!);
+            var (options, typed, why) = (OptionsOf(line, parsed), parsed.GetRequiredValue(name), parsed.GetValue(reason) ?? "");
             if (typed.Length is 0 or > AccountName.MaxLength)
             {
-                throw new OperatorException($"an account name has 1 to {AccountName.MaxLength} characters");
+                throw new OperatorException($"an account name must have 1 to {AccountName.MaxLength} characters");
             }
 
             if (why.Length > MaxReasonLength || why.Any(char.IsControl))
@@ -54,8 +54,8 @@ internal static class AccountsCommand
             await using var state = Open(options, time);
             var account = parsed.GetValue(force) ? typed : await NamedAccount.ResolveAsync(options, typed, time, cancellationToken);
             var existing = await state.Suspensions.SuspendAsync(account, WhoAmI(), why, time.GetUtcNow());
-            if (existing is not null) throw new OperatorException($"the account is suspended already: {Describe(existing)}");
-            return Done($"suspended {account}; registries refuse its tokens from the next moment on");
+            if (existing is not null) throw new OperatorException($"the account is already suspended: {Describe(existing)}");
+            return Done($"suspended {account}; registries will refuse its tokens within a second");
         });
         return command;
     }
@@ -66,7 +66,7 @@ internal static class AccountsCommand
         var command = new Command("resume", "Let a suspended account sign in again. Its old tokens stay void.") { name };
         command.SetAction(async (parsed, _) =>
         {
-            var typed = parsed.GetValue(name)!;
+            var typed = parsed.GetRequiredValue(name);
             await using var state = Open(OptionsOf(line, parsed), time);
             var suspensions = state.Suspensions;
             string[] suspended = [.. (await suspensions.AllAsync()).Select(s => s.Account)];
@@ -128,7 +128,7 @@ internal static class AccountsCommand
             + "stays.") { name, force };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var (options, typed) = (OptionsOf(line, parsed), parsed.GetValue(name)!);
+            var (options, typed) = (OptionsOf(line, parsed), parsed.GetRequiredValue(name));
             await using var state = Open(options, time);
             var holds = await state.SignInHolds.ReadAsync();
             var account = parsed.GetValue(force) || holds.Any(h => AccountSpelling.Key(h.Account) == AccountSpelling.Key(typed))
@@ -136,7 +136,7 @@ internal static class AccountsCommand
                 : await NamedAccount.ResolveAsync(options, typed, time, cancellationToken);
             // Failures are counted under what was typed and, where a directory was asked, under the account.
             await state.SignInHolds.ReleaseAsync([.. new[] { typed, account }.Distinct(StringComparer.OrdinalIgnoreCase)]);
-            return Done($"unlocked {account}: a running server forgets its failed sign-ins within a second");
+            return Done($"unlocked {account}: a running server will forget its failed sign-ins within a second");
         });
         return command;
     }
@@ -146,15 +146,13 @@ internal static class AccountsCommand
     private static TokenServerOptions OptionsOf(CommandLine line, ParseResult parsed) =>
         line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 
-    /// <summary>
-    /// Opens the server's database; it is made where the server has not run yet, but not in a folder that is none of its own.
-    /// </summary>
+    /// <summary>Opens the server's database; it is created if the server has not run yet, but only in a token server's folder.</summary>
     private static SqliteState Open(TokenServerOptions options, TimeProvider time)
     {
         if (!FileOwnership.Exists(options.DataDirectory))
         {
             throw new OperatorException(
-                $"there is no token server's data in {options.DataDirectory}: name its folder with --data, or run init to make it");
+                $"{options.DataDirectory} contains no token server data: name its folder with --data, or run init to create it");
         }
 
         return SqliteState.Open(options, time);

@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.TokenServer.Commands;
 
-/// <summary><c>backup</c> and <c>restore</c>: the server's whole state, beside a running server and into an empty data directory.</summary>
+/// <summary><c>backup</c> and <c>restore</c>: the server's whole state, from a running server and into an empty data directory.</summary>
 internal static class BackupCommand
 {
     public static IEnumerable<Command> All(CommandLine line) => [Backup(line), Restore(line)];
@@ -42,8 +42,8 @@ internal static class BackupCommand
         {
             var content = new StateRestore(options).Run(Target(parsed.GetRequiredValue(directory)), withKeys: !parsed.GetValue(newKeys));
             Console.Error.WriteLine(
-                $"warning: what was revoked, removed or changed after {content.MadeAt:yyyy-MM-dd HH:mm:ss}Z is as it was before; "
-                + $"docs/operations.md says what to do");
+                $"warning: revocations, removals and changes made after {content.MadeAt:yyyy-MM-dd HH:mm:ss}Z are lost; "
+                + $"see docs/operations.md");
             return ($"{Path.GetFullPath(options.DataDirectory)} is restored from", content);
         }));
         return command;
@@ -77,7 +77,7 @@ internal static class BackupCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
         {
-            throw new OperatorException($"not finished, run it again when that is mended: {e.Message}", e);
+            throw new OperatorException($"not finished; fix this and run it again: {e.Message}", e);
         }
     }
 }

@@ -3,7 +3,7 @@ using AuthIndex.Hosting;
 
 namespace AuthIndex.TokenServer.Commands;
 
-/// <summary><c>init</c>: makes what is missing in the data directory.</summary>
+/// <summary><c>init</c>: creates what is missing in the data directory.</summary>
 internal static class InitCommand
 {
     public static Command Create(CommandLine line)
@@ -19,7 +19,7 @@ internal static class InitCommand
             "Create whatever is missing in the data directory: keys, credential, accounts, and with --tls certificates.") { tls, hosts };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var names = parsed.GetValue(hosts)!;
+            var names = parsed.GetValue(hosts) ?? [];
             if (names.Length > 0 && !parsed.GetValue(tls)) throw new OperatorException("--tls-host needs --tls");
             var options = line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
             await new Initialization(options, TimeProvider.System).RunAsync(

@@ -9,8 +9,8 @@ using AuthIndex.TokenServer.Keys;
 namespace AuthIndex.TokenServer.Commands;
 
 /// <summary>
-/// Makes what the servers need and what is not there yet, and only that. Every file comes into being whole, and in an order in
-/// which whatever is there after a crash is either complete or completed by the next run.
+/// Creates what the servers need and what is missing. Files are created atomically, in an order such that the next run completes what a
+/// crash left.
 /// </summary>
 internal sealed class Initialization(TokenServerOptions options, TimeProvider time)
 {
@@ -19,11 +19,11 @@ internal sealed class Initialization(TokenServerOptions options, TimeProvider ti
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <summary>Runs it.</summary>
+    /// <summary>Creates everything that is missing.</summary>
     /// <param name="tlsHosts">The names and addresses for the server certificate; null for no certificates.</param>
-    /// <param name="output">Takes a line for everything made, the administrator's password among them when its account is made.</param>
+    /// <param name="output">Receives a line for each file created, with the administrator's password when that account is created.</param>
     /// <param name="cancellationToken">Ends it between two files.</param>
-    /// <exception cref="OperatorException">Something cannot be made, or what is there cannot be used.</exception>
+    /// <exception cref="OperatorException">Something cannot be created, or an existing file cannot be used.</exception>
     public async Task RunAsync(IEnumerable<string>? tlsHosts, TextWriter output, CancellationToken cancellationToken)
     {
         MakeDirectory(options.DataDirectory);
@@ -39,7 +39,7 @@ internal sealed class Initialization(TokenServerOptions options, TimeProvider ti
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OperatorException($"init could not finish: {e.Message}; run it again when that is mended", e);
+            throw new OperatorException($"init could not finish: {e.Message}; fix this and run it again", e);
         }
     }
 
@@ -58,12 +58,12 @@ internal sealed class Initialization(TokenServerOptions options, TimeProvider ti
             ? demands.Algorithms
             : demands.Algorithms.Except(files.Select(f => KeyDirectory.Read(f).Key.Algorithm), StringComparer.Ordinal))
         {
-            output.WriteLine($"made the signing key {KeyDirectory.Create(options.KeysPath, time, algorithm)}");
+            output.WriteLine($"created the signing key {KeyDirectory.Create(options.KeysPath, time, algorithm)}");
         }
 
         if (demands.Certificates && TokenAuthority.Ensure(options.KeysPath, time))
         {
-            output.WriteLine($"made the certificate bundle {TokenAuthority.BundlePath(options.KeysPath)}");
+            output.WriteLine($"created the certificate bundle {TokenAuthority.BundlePath(options.KeysPath)}");
         }
     }
 
@@ -72,13 +72,13 @@ internal sealed class Initialization(TokenServerOptions options, TimeProvider ti
         var credential = Encoding.ASCII.GetBytes(Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32)) + "\n");
         if (DurableFile.Create(options.CredentialPath, credential))
         {
-            output.WriteLine($"made the registry's credential {options.CredentialPath}");
+            output.WriteLine($"created the registry's credential {options.CredentialPath}");
         }
     }
 
     /// <summary>
-    /// The password file comes first: after a crash in between, the next run makes the account with the password that lies
-    /// there. The other way round there would be an account whose password nobody has.
+    /// The password file comes first: after a crash in between, the next run creates the account with that password. The other order could
+    /// leave an account whose password is unknown.
     /// </summary>
     private void EnsureAdmin(TextWriter output)
     {
@@ -87,31 +87,31 @@ internal sealed class Initialization(TokenServerOptions options, TimeProvider ti
         var fresh = Encoding.ASCII.GetBytes(Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(18)) + "\n");
         DurableFile.Create(options.InitialPasswordPath, fresh);
         var password = Encoding.UTF8.GetString(
-            SecretFile.Read(options.InitialPasswordPath, "the first password", "remove it, and init makes another")).TrimEnd('\r', '\n');
+            SecretFile.Read(options.InitialPasswordPath, "the first password", "remove it and run init again")).TrimEnd('\r', '\n');
         if (PasswordHash.NewPasswordProblem(password) is { } problem)
         {
             throw new OperatorException($"{options.InitialPasswordPath}: {problem}");
         }
 
-        MakeDirectory(Path.GetDirectoryName(options.HtpasswdPath)!);
+        MakeDirectory(ParentFolder.Of(options.HtpasswdPath));
         if (!DurableFile.Create(options.HtpasswdPath, Encoding.UTF8.GetBytes($"{AdminAccount}:{PasswordHash.Make(password)}\n"))) return;
-        output.WriteLine($"made the accounts {options.HtpasswdPath}");
-        output.WriteLine($"user {AdminAccount}, password {password} (kept in {options.InitialPasswordPath})");
+        output.WriteLine($"created the htpasswd file {options.HtpasswdPath}");
+        output.WriteLine($"user {AdminAccount}, password {password} (saved in {options.InitialPasswordPath})");
     }
 
     private void EnsureCertificates(IEnumerable<string> tlsHosts, TextWriter output)
     {
         MakeDirectory(options.CertificatesPath);
         string[] hosts = ["localhost", "127.0.0.1", "::1", Environment.MachineName, .. tlsHosts];
-        foreach (var file in new DevelopmentCertificates(options.CertificatesPath, time).Ensure(hosts)) output.WriteLine($"made {file}");
+        foreach (var file in new DevelopmentCertificates(options.CertificatesPath, time).Ensure(hosts)) output.WriteLine($"created {file}");
     }
 
-    /// <summary>Makes a directory for the owner alone, durably; one that is there keeps its mode.</summary>
+    /// <summary>Creates a directory with mode 700, durably; an existing one keeps its mode.</summary>
     private static void MakeDirectory(string path)
     {
         path = Path.GetFullPath(path);
         if (Directory.Exists(path)) return;
         DataDirectory.Ensure(path);
-        DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
+        DurableFile.SyncDirectory(ParentFolder.Of(path));
     }
 }

@@ -7,7 +7,7 @@ using AuthIndex.TokenServer.Keys;
 
 namespace AuthIndex.TokenServer.Commands;
 
-/// <summary><c>keys</c>: shows the signing keys, exchanges them, and leads to their certificates.</summary>
+/// <summary><c>keys</c>: lists and rotates the signing keys and prints the path of their certificates.</summary>
 internal static class KeysCommand
 {
     public static Command Create(CommandLine line, TimeProvider time)
@@ -77,7 +77,7 @@ internal static class KeysCommand
             var options = bind(parsed);
             if (parsed.GetValue(leaked) && (parsed.GetValue(ahead) ?? parsed.GetValue(algorithm)) is not null)
             {
-                throw new OperatorException("--leaked withdraws every key at once: it goes with neither --ahead nor --algorithm");
+                throw new OperatorException("--leaked replaces all keys immediately and cannot be combined with --ahead or --algorithm");
             }
 
             var rotation = new KeyRotation(options.KeyDemands, time);
@@ -112,14 +112,14 @@ internal static class KeysCommand
         return Duration.TryParse(text, out var time) && time >= KeyRing.LeastAhead && time <= KeyRing.MostAhead
             ? time
             : throw new OperatorException(
-                $"--ahead: '{LogText.Clean(text)}' is no duration between {KeyRing.LeastAhead.TotalMinutes:0}m and 30d: registries learn "
-                + $"of new keys only every few minutes; for a key in wrong hands there is --leaked");
+                $"--ahead: '{LogText.Clean(text)}' is not a duration between {KeyRing.LeastAhead.TotalMinutes:0}m and 30d: registries "
+                + "learn of new keys only every few minutes; use --leaked for a compromised key");
     }
 
     private static string Times(KeyRing ring, KeyFile file, KeyState state, DateTimeOffset now) => state switch
     {
         KeyState.Next when KeyRing.IsMisdated(file, now) =>
-            $"signs only from {Text(file.SignsFrom)}: the clock was wrong when it was made, and 'keys rotate' replaces it",
+            $"signs only from {Text(file.SignsFrom)}: the clock was wrong when it was created; 'keys rotate' replaces it",
         KeyState.Next => $"signs from {Text(file.SignsFrom)}",
         KeyState.Signing => $"since {Text(file.SignsFrom)}",
         KeyState.Retiring => $"published until {Text(ring.PublishedUntil(file))}",

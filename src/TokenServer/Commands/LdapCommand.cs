@@ -13,7 +13,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Commands;
 
-/// <summary><c>ldap</c>: looks after the directories.</summary>
+/// <summary><c>ldap</c>: manages directories.</summary>
 internal static class LdapCommand
 {
     public static Command Create(CommandLine line)
@@ -21,8 +21,8 @@ internal static class LdapCommand
         var directory = new Option<string?>("--directory") { Description = "Check only this directory (default: all)." };
         var user = new Option<string?>(
             "--user") { Description =
-                "Walk through the whole sign-in of this user, by the name as typed. Prompts for the password, or reads it from the first "
-                + "line of standard input." };
+                "Check this user's whole sign-in, with the name as the user types it. Prompts for the password, or reads it from the "
+                + "first line of standard input." };
         var withoutPassword = new Option<bool>("--without-password") { Description = "Do not try the user's password." };
         var doctor = new Command("doctor", "Check a sign-in step by step and show where it fails.") { directory, user, withoutPassword };
         doctor.SetAction(async (parsed, cancellationToken) =>
@@ -47,12 +47,12 @@ internal static class LdapCommand
             : throw new OperatorException($"there is no directory '{name}'{Hosting.Yaml.Suggestion.For(name, all.Select(d => d.Name))}");
     }
 
-    /// <summary>Examines directories and writes what it finds.</summary>
+    /// <summary>Checks directories and prints the findings.</summary>
     private sealed class LdapDoctor(TokenServerOptions options, string? user, string? password)
     {
         private bool isWell = true;
 
-        /// <summary>Runs it; whether nothing is wrong.</summary>
+        /// <summary>Checks each directory; true when there are no problems.</summary>
         public async Task<bool> RunAsync(IReadOnlyList<DirectorySettings> directories, CancellationToken cancellationToken)
         {
             foreach (var directory in directories)
@@ -76,13 +76,13 @@ internal static class LdapCommand
             }
 
             await TellSharedNamesAsync(directories, cancellationToken);
-            Console.Out.WriteLine(isWell ? "all is well" : "something is wrong");
+            Console.Out.WriteLine(isWell ? "no problems found" : "problems found");
             return isWell;
         }
 
         /// <summary>
-        /// Why the server refuses an account although the directory lets it in: an earlier source has one of that name. Null when none
-        /// has.
+        /// Why the server refuses an account although the directory accepts it: an earlier source has an account of that name. Null when
+        /// none has.
         /// </summary>
         private async Task<string?> TakenAsync(string account, DirectorySettings directory, CancellationToken cancellationToken)
         {
@@ -96,7 +96,7 @@ internal static class LdapCommand
             };
         }
 
-        /// <summary>That the running server would not even ask the directory.</summary>
+        /// <summary>Reports when the running server would not ask the directory because of its sign-in limits.</summary>
         private async Task TellHoldsAsync(string? account)
         {
             if (user is null || !File.Exists(options.DatabaseFile)) return;
@@ -108,14 +108,14 @@ internal static class LdapCommand
                 Tell(
                     new Finding(
                         "limits", Verdict.Bad, TimeSpan.Zero,
-                        $"the token server holds {LogText.Clean(held.Account)} back until {held.Until:yyyy-MM-dd HH:mm:ss}Z: "
+                        $"the token server refuses sign-ins of {LogText.Clean(held.Account)} until {held.Until:yyyy-MM-dd HH:mm:ss}Z: "
                         + $"{held.Reason}; 'accounts unlock {LogText.Clean(held.Account)}' releases it"));
             }
         }
 
         private async Task TellSharedNamesAsync(IReadOnlyList<DirectorySettings> directories, CancellationToken cancellationToken)
         {
-            if (!isWell || !File.Exists(options.HtpasswdPath)) return; // what cannot be asked is told already
+            if (!isWell || !File.Exists(options.HtpasswdPath)) return; // already reported
             var local = HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken));
             foreach (var problem in local.LookAlikes) Tell(new Finding("names", Verdict.Warning, TimeSpan.Zero, problem.Message));
             using var sources = new LdapSources(options.Ldap, TimeProvider.System, NullLogger<LdapSource>.Instance);
@@ -138,13 +138,13 @@ internal static class LdapCommand
             var compiled = PolicyCompiler.Compile(new PolicyDirectory(options.PoliciesDirectory), TimeProvider.System.GetUtcNow());
             if (compiled.Policy is not { } policy)
             {
-                Tell(new Finding("policy", Verdict.Bad, TimeSpan.Zero, $"the policy is not sound: {compiled.Errors.First()}"));
+                Tell(new Finding("policy", Verdict.Bad, TimeSpan.Zero, $"the policy is invalid: {compiled.Errors.First()}"));
                 return;
             }
 
             var caller = new CallerSubjects(who.Account, who.Groups, policy.Groups, who.IgnoresCase);
             var rules = policy.Rules.Where(r => caller.IsAmong(r.To) && !caller.IsAmong(r.Except)).ToList();
-            Console.Out.WriteLine(rules.Count == 0 ? " policy: no rule is about this account" : " policy: the rules about this account");
+            Console.Out.WriteLine(rules.Count == 0 ? " policy: no rules for this account" : " policy: rules for this account");
             foreach (var rule in rules)
             {
                 var verb = rule.Effect == Effect.Allow ? "allows" : "denies";

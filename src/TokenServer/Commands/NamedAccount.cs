@@ -11,12 +11,12 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Commands;
 
 /// <summary>
-/// Finds the account that an administrator names: its true name in htpasswd or a directory, from any spelling that signs it in. A
-/// name that nobody has is refused, so that no command seems to have done what it did to nobody.
+/// Finds the account that an administrator names: its true name in htpasswd or a directory, from any spelling that signs it in. An unknown
+/// name is refused, so that no command silently does nothing.
 /// </summary>
 internal static class NamedAccount
 {
-    /// <summary>The option that takes a name as it stands.</summary>
+    /// <summary>The option that uses a name as typed.</summary>
     public static Option<bool> Force() =>
         new(
             "--force") { Description =
@@ -27,13 +27,13 @@ internal static class NamedAccount
     /// <param name="typed">What the administrator typed.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the asking.</param>
-    /// <exception cref="OperatorException">Nobody has the name, several have, or a directory cannot be asked.</exception>
+    /// <exception cref="OperatorException">The name is unknown or ambiguous, or a directory cannot be asked.</exception>
     public static async Task<string> ResolveAsync(
         TokenServerOptions options, string typed, TimeProvider time, CancellationToken cancellationToken)
     {
         if (typed.Length is 0 or > AccountName.MaxLength)
         {
-            throw new OperatorException($"an account name has 1 to {AccountName.MaxLength} characters");
+            throw new OperatorException($"an account name must have 1 to {AccountName.MaxLength} characters");
         }
 
         if (Robot.NameIn(typed) is { } robot)
@@ -46,14 +46,14 @@ internal static class NamedAccount
             if (Subject.IsCertificate(typed) || options.Oidc.Any(i => i.Name == typed[..colon])) return typed;
             throw new OperatorException(
                 $"no OIDC issuer is named '{LogText.Clean(typed[..colon])}'"
-                + $"{Suggestion.For(typed[..colon], options.Oidc.Select(i => i.Name!))}; --force takes the name as it is");
+                + $"{Suggestion.For(typed[..colon], options.Oidc.Select(i => i.Name!))}; --force uses the name as typed");
         }
 
         return await AmongPeopleAsync(options, typed, time, cancellationToken);
     }
 
     /// <summary>Why there is no robot of a name; null when the policy files declare it.</summary>
-    /// <exception cref="PolicyException">The policy files are not sound.</exception>
+    /// <exception cref="PolicyException">The policy files are invalid.</exception>
     public static string? RobotProblem(TokenServerOptions options, string robot, TimeProvider time)
     {
         var compiled = PolicyCompiler.Compile(new PolicyDirectory(options.PoliciesDirectory), time.GetUtcNow());
@@ -61,9 +61,7 @@ internal static class NamedAccount
         return RobotsReader.Problem(new Subject(SubjectKind.Robot, robot), policy.Robots);
     }
 
-    /// <summary>
-    /// The one of some names that is meant: that very one, or the only one in another spelling; null when none or several are.
-    /// </summary>
+    /// <summary>The matching name: the exact one, or the only one in another spelling; null when there is none or more than one.</summary>
     public static string? Among(IReadOnlyCollection<string> names, string typed)
     {
         if (names.Contains(typed, StringComparer.Ordinal)) return typed;
@@ -88,8 +86,8 @@ internal static class NamedAccount
             if (names.Outage is { } outage)
             {
                 throw new OperatorException(
-                    $"cannot tell whether there is an account '{LogText.Clean(typed)}': {outage.Reason}; --force takes the name as it "
-                    + $"stands");
+                    $"cannot check whether there is an account '{LogText.Clean(typed)}': {outage.Reason}; --force uses the name as "
+                    + "typed");
             }
 
             if (names.Accounts is [var only]) return await UnlessTakenAsync(only, directory, sources, cancellationToken);
@@ -98,7 +96,7 @@ internal static class NamedAccount
 
         throw new OperatorException(
             $"there is no account '{LogText.Clean(typed)}'{Suggestion.For(typed, local?.Accounts.Select(a => a.Name) ?? [])}; --force "
-            + $"takes the name as it stands");
+            + $"uses the name as typed");
     }
 
     /// <summary>
@@ -112,7 +110,7 @@ internal static class NamedAccount
             null => account,
             SignInOutcome.Unavailable { Reason: var reason } => throw new OperatorException(reason),
             SignInOutcome.Refused { Reason: var reason } =>
-                throw new OperatorException($"{reason}; to mean the account that comes first, write its name exactly as it is there"),
+                throw new OperatorException($"{reason}; to use the earlier account, write its name exactly as it is there"),
             var other => throw new InvalidOperationException($"{other} is not an answer to whether a name is taken."),
         };
 

@@ -6,18 +6,18 @@ using AuthIndex.TokenServer.Identity.Passwords;
 namespace AuthIndex.TokenServer.Commands;
 
 /// <summary>
-/// Reads a new password: from the terminal, twice and unseen, or the first line of standard input. Never from an argument, which every
-/// process of the machine can read.
+/// Reads a new password: from the terminal, twice and without echo, or from the first line of standard input. Never from an argument, which
+/// other processes can read.
 /// </summary>
 internal static class PasswordInput
 {
-    // A line without end must not fill the memory; any password that is taken is far shorter.
+    // Bounds memory; accepted passwords are far shorter.
     private const int MaxBytes = PasswordSignIn.MaxPasswordBytes;
 
-    // NIST SP 800-63B section 3.1.1.2 asks for at least 8 characters beside another factor, and 15 without.
+    // NIST SP 800-63B section 3.1.1.2 requires at least 8 characters with another factor, and 15 without.
     private const int ShortPassword = 8;
 
-    /// <summary>The password. A short one is taken with a warning: what a password is worth is for the administrator to say.</summary>
+    /// <summary>The password. A short one is accepted with a warning.</summary>
     /// <exception cref="OperatorException">It cannot be used.</exception>
     public static string Read(string account)
     {
@@ -25,14 +25,14 @@ internal static class PasswordInput
         if (TokenText.IsIn(password))
         {
             throw new OperatorException(
-                "the password holds what access tokens, refresh tokens or JWTs look like, and would be taken for one");
+                "the password looks like an access token, refresh token or JWT and would be treated as one");
         }
 
         if (PasswordHash.NewPasswordProblem(password) is { } problem) throw new OperatorException(problem);
         if (password.Length < ShortPassword)
         {
             Console.Error.WriteLine(
-                $"warning: the password has fewer than {ShortPassword} characters and is easily guessed; 15 or more are advised");
+                $"warning: the password has fewer than {ShortPassword} characters and is easy to guess; use 15 or more");
         }
 
         return password;
@@ -45,7 +45,7 @@ internal static class PasswordInput
         var password = Console.IsInputRedirected ? ReadLine(Console.OpenStandardInput()) : ReadUnseen($"Password of {account}: ");
         return password.Length > 0 && !password.Contains('\0', StringComparison.Ordinal)
             ? password
-            : throw new OperatorException("the password is empty or holds a NUL byte");
+            : throw new OperatorException("the password is empty or contains a NUL byte");
     }
 
     /// <summary>The first line of a stream, without its end.</summary>
@@ -73,9 +73,9 @@ internal static class PasswordInput
     private static string ReadTwice(string account)
     {
         var first = ReadUnseen($"New password for {account}: ");
-        return ReadUnseen("The same again: ") == first
+        return ReadUnseen("Repeat the password: ") == first
             ? first
-            : throw new OperatorException("the two passwords are not the same; nothing was changed");
+            : throw new OperatorException("the two passwords differ; nothing was changed");
     }
 
     private static string ReadUnseen(string prompt)

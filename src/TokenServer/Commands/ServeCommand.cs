@@ -8,7 +8,7 @@ using AuthIndex.TokenServer.Policies;
 
 namespace AuthIndex.TokenServer.Commands;
 
-/// <summary><c>serve</c>: runs the server until it is told to stop.</summary>
+/// <summary><c>serve</c>: runs the server until it is stopped.</summary>
 internal static class ServeCommand
 {
     public static Command Create(CommandLine line)

@@ -11,8 +11,8 @@ using AuthIndex.TokenServer.State.Sqlite;
 namespace AuthIndex.TokenServer.Commands;
 
 /// <summary>
-/// <c>tokens</c>: makes, lists and ends the tokens of all accounts, in the database itself: beside a running server, which sees
-/// what is ended within a fraction of a second, and without one.
+/// <c>tokens</c>: creates, lists and revokes tokens of all accounts, directly in the database, whether the server is running or not; a
+/// running server notices a revocation within a fraction of a second.
 /// </summary>
 internal static class TokensCommand
 {
@@ -27,8 +27,8 @@ internal static class TokensCommand
     };
 
     /// <summary>
-    /// Ends what an account was given, because it is removed or got another password, where there is a database. Comes back when
-    /// whoever signs in gets tokens that are good.
+    /// Revokes an account's tokens because it was removed or its password changed, if there is a database. Returns once new sign-ins get
+    /// valid tokens again.
     /// </summary>
     /// <param name="options">The configuration.</param>
     /// <param name="account">The account.</param>
@@ -79,10 +79,10 @@ internal static class TokensCommand
             var options = Bind(line, parsed);
             var limits = GrantLimits.Of(options);
             var request = new AccessTokenRequest(
-                parsed.GetValue(name)!, parsed.GetValue(expires), parsed.GetValue(repositories), parsed.GetValue(actions),
+                parsed.GetRequiredValue(name), parsed.GetValue(expires), parsed.GetValue(repositories), parsed.GetValue(actions),
                 parsed.GetValue(addresses));
             if (!request.TryCheck(limits, out var lifetime, out var narrowing, out var problem)) throw new OperatorException(problem);
-            var (owner, origin) = await OwnerAsync(options, parsed.GetValue(account)!, cancellationToken);
+            var (owner, origin) = await OwnerAsync(options, parsed.GetRequiredValue(account), cancellationToken);
 
             await using var state = Open(options);
             var maker = new GrantFactory(state.Grants, limits, Time);
@@ -102,8 +102,8 @@ internal static class TokensCommand
             }
 
             await Console.Error.WriteLineAsync(
-                $"made the access token {grant.Id} of {LogText.Clean(owner)}, good until "
-                + $"{GrantJson.Time(grant.Expires)}; it is shown this once:");
+                $"created the access token {grant.Id} of {LogText.Clean(owner)}, valid until "
+                + $"{GrantJson.Time(grant.Expires)}; it is shown only once:");
             Console.Out.WriteLine(secret.Text);
             return 0;
         });
@@ -167,7 +167,7 @@ internal static class TokensCommand
             "revoke", "Revoke tokens immediately. Of several ids, revokes all or none.") { ids, account, client, from, force };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var (named, typed) = (parsed.GetValue(ids)!, parsed.GetValue(account));
+            var (named, typed) = (parsed.GetValue(ids) ?? [], parsed.GetValue(account));
             var (program, address) = (parsed.GetValue(client), AddressOf(parsed.GetValue(from)));
             if (named.Length > 0 == (typed ?? program ?? address) is not null)
             {
@@ -203,7 +203,7 @@ internal static class TokensCommand
         return command;
     }
 
-    /// <summary>An address as the database has it.</summary>
+    /// <summary>An address in the form that the database stores.</summary>
     private static string? AddressOf(string? text)
     {
         if (text is null) return null;
@@ -215,7 +215,7 @@ internal static class TokensCommand
     private static string Line(Grant grant, GrantLimits limits)
     {
         var given = grant.Kind == TokenKind.Refresh
-            ? $"  given to {LogText.Clean(grant.Client ?? "an unnamed client")} at {grant.GivenFrom ?? "an unknown address"}"
+            ? $"  issued to {LogText.Clean(grant.Client ?? "an unnamed client")} at {grant.GivenFrom ?? "an unknown address"}"
             : "";
         var used = grant.Used is { } at ? $"used {GrantJson.Time(at)} from {grant.UsedFrom ?? "an unknown address"}" : "never used";
         var narrowing = grant.Narrowing;
@@ -235,7 +235,7 @@ internal static class TokensCommand
 
     private static SqliteState Open(TokenServerOptions options) => SqliteState.Open(options, Time);
 
-    /// <summary>The true name of an account that has tokens, or that there is: tokens outlive their account.</summary>
+    /// <summary>The true name of an account that has tokens or exists: tokens outlive their account.</summary>
     private static async Task<string> NamedAsync(
         TokenServerOptions options, IGrantStore store, string typed, CancellationToken cancellationToken)
     {
@@ -243,7 +243,7 @@ internal static class TokensCommand
         return NamedAccount.Among(owners, typed) ?? await NamedAccount.ResolveAsync(options, typed, Time, cancellationToken);
     }
 
-    /// <summary>The account's one true name, as it signs in; a token of somebody who cannot sign in would never work.</summary>
+    /// <summary>The account's one true name, as it signs in; a token of an account that cannot sign in would never work.</summary>
     private static async Task<(string Account, AccountOrigin? Origin)> OwnerAsync(
         TokenServerOptions options, string account, CancellationToken cancellationToken)
     {
@@ -256,12 +256,12 @@ internal static class TokensCommand
 
         account = await NamedAccount.ResolveAsync(options, account, Time, cancellationToken);
         using var sources = new AccountSources(options, Time);
-        var identities = new IdentityChain(sources.All); // who is suspended may come back
+        var identities = new IdentityChain(sources.All); // a suspended account may be resumed
         return await identities.FindAsync(account, cancellationToken) switch
         {
             SignInOutcome.SignedIn who => (who.Account, who.Origin),
             SignInOutcome.Unavailable { Reason: var reason } =>
-                throw new OperatorException($"whether there is an account '{LogText.Clean(account)}' cannot be told: {reason}"),
+                throw new OperatorException($"cannot check whether there is an account '{LogText.Clean(account)}': {reason}"),
             SignInOutcome.Refused { Reason: var reason } =>
                 throw new OperatorException($"the account '{LogText.Clean(account)}' may not sign in: {reason}"),
             _ => throw new OperatorException($"there is no account '{LogText.Clean(account)}'"),

@@ -11,7 +11,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.TokenServer.Commands;
 
-/// <summary><c>users</c>: edits the accounts of the htpasswd file. A serving process sees the change at the next sign-in.</summary>
+/// <summary><c>users</c>: edits the accounts in the htpasswd file. A running server sees the change at the next sign-in.</summary>
 internal static class UsersCommand
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -34,25 +34,25 @@ internal static class UsersCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = OptionsOf(line, parsed);
-            var (path, account) = (options.HtpasswdPath, parsed.GetValue(name)!);
+            var (path, account) = (options.HtpasswdPath, parsed.GetRequiredValue(name));
             if (AccountName.Problem(account) is { } problem) throw new OperatorException(problem);
-            if (TokenText.IsIn(account)) throw new OperatorException("this account could never sign in: its name looks like a token");
-            var taken = $"the account '{account}' exists already; 'users passwd' changes its password";
+            if (TokenText.IsIn(account)) throw new OperatorException("this account could not sign in: its name looks like a token");
+            var taken = $"the account '{account}' already exists; 'users passwd' changes its password";
             var names = HtpasswdEdit.Names(Read(path));
             if (names.Contains(account, StringComparer.Ordinal)) throw new OperatorException(taken);
             if (names.FirstOrDefault(n => AccountSpelling.Key(n) == AccountSpelling.Key(account)) is { } alike)
             {
                 await Console.Error.WriteLineAsync(
-                    $"warning: '{account}' differs only in letter case or spaces from the account '{alike}' and is easily mistaken for it");
+                    $"warning: '{account}' differs only in letter case or spaces from the account '{alike}' and is easily confused");
             }
 
             if (AccountName.Caution(account) is { } caution) await Console.Error.WriteLineAsync($"warning: {caution}");
             var hash = PasswordHash.Make(PasswordInput.Read(account));
             await ChangeAsync(path, file => HtpasswdEdit.Add(file, account, hash), taken, cancellationToken);
 
-            // A directory's account of that name cannot sign in from now on, and the tokens it was given must not become this one's.
+            // A directory's account of that name can no longer sign in, and its tokens must not become this account's.
             var ended = options.Ldap.Count == 0 ? 0 : await EndAllAsync(options, account, null, "it is added", cancellationToken);
-            return Done($"added {account}{(ended > 0 ? $"; {ended} tokens that were given under this name ended" : "")}");
+            return Done($"added {account}{(ended > 0 ? $"; {ended} tokens issued under this name were revoked" : "")}");
         });
         return command;
     }
@@ -64,7 +64,7 @@ internal static class UsersCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = OptionsOf(line, parsed);
-            var (path, account) = (options.HtpasswdPath, parsed.GetValue(name)!);
+            var (path, account) = (options.HtpasswdPath, parsed.GetRequiredValue(name));
             if (!HtpasswdEdit.Names(Read(path)).Contains(account, StringComparer.Ordinal))
             {
                 throw new OperatorException(NoSuch(path, account));
@@ -72,9 +72,9 @@ internal static class UsersCommand
 
             var hash = PasswordHash.Make(PasswordInput.Read(account));
             await ChangeAsync(path, file => HtpasswdEdit.Replace(file, account, hash), NoSuch(path, account), cancellationToken);
-            // They were given for the old password; access tokens were made apart from it.
+            // They were issued for the old password; access tokens were not.
             var ended = await EndAllAsync(options, account, TokenKind.Refresh, "its password is changed", cancellationToken);
-            return Done($"changed the password of {account}{(ended > 0 ? $"; its {ended} refresh tokens ended" : "")}");
+            return Done($"changed the password of {account}{(ended > 0 ? $"; its {ended} refresh tokens were revoked" : "")}");
         });
         return command;
     }
@@ -86,18 +86,18 @@ internal static class UsersCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = OptionsOf(line, parsed);
-            var (path, account) = (options.HtpasswdPath, parsed.GetValue(name)!);
-            // A name that is not there may be that of an account whose removal failed half-way: its tokens end now. Where there are
-            // directories it may be one of theirs, which keeps them.
+            var (path, account) = (options.HtpasswdPath, parsed.GetRequiredValue(name));
+            // A missing name may belong to an account whose removal failed half-way: its tokens are revoked now. With directories it may be
+            // one of their accounts, which keeps its tokens.
             var isThere = HtpasswdEdit.Names(Read(path)).Contains(account, StringComparer.Ordinal);
             if (isThere) await ChangeAsync(path, file => HtpasswdEdit.Remove(file, account), NoSuch(path, account), cancellationToken);
             else if (AccountName.Problem(account) is not null || options.Ldap.Count > 0)
             {
                 throw new OperatorException(
-                    $"{NoSuch(path, account)}; 'tokens revoke --account NAME --force' ends the tokens of an account that is not there");
+                    $"{NoSuch(path, account)}; 'tokens revoke --account NAME --force' revokes tokens of accounts that no longer exist");
             }
 
-            // Whoever gets the name later must not find them.
+            // A later account of that name must not inherit them.
             var ended = await EndAllAsync(options, account, null, "it is removed", cancellationToken);
             if (!isThere && ended == 0) throw new OperatorException(NoSuch(path, account));
             return Done($"removed {account}{(ended > 0 ? $" and its {ended} tokens" : "")}");
@@ -165,17 +165,16 @@ internal static class UsersCommand
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new OperatorException($"the accounts {path} are missing: run init to make them", e);
+            throw new OperatorException($"the htpasswd file {path} is missing: run init to create it", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OperatorException($"the accounts {path} cannot be read: {e.Message}", e);
+            throw new OperatorException($"the htpasswd file {path} cannot be read: {e.Message}", e);
         }
     }
 
     /// <summary>
-    /// Reads, edits and replaces the file while no other such command does; the password was asked for before, so that nobody waits for
-    /// a person.
+    /// Reads, edits and replaces the file under a lock; the password was read before, so that the lock is not held during input.
     /// </summary>
     private static async Task ChangeAsync(string path, Edit edit, string impossible, CancellationToken cancellationToken)
     {
@@ -188,11 +187,11 @@ internal static class UsersCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OperatorException($"the accounts {path} cannot be written: {e.Message}", e);
+            throw new OperatorException($"the htpasswd file {path} cannot be written: {e.Message}", e);
         }
     }
 
-    /// <summary>Ends what the account was given; when that fails, says how to make up for it.</summary>
+    /// <summary>Revokes the account's tokens; on failure, says how to do it later.</summary>
     private static async Task<int> EndAllAsync(
         TokenServerOptions options, string account, TokenKind? kind, string done, CancellationToken cancellationToken)
     {
@@ -203,7 +202,7 @@ internal static class UsersCommand
         catch (Exception e) when (e is OperatorException or SqliteException)
         {
             throw new OperatorException(
-                $"{account}: {done}, but its tokens could not be ended: {e.Message}; run the command again, or 'tokens revoke --account "
+                $"{account}: {done}, but its tokens could not be revoked: {e.Message}; run the command again, or 'tokens revoke --account "
                 + $"{account} --force'", e);
         }
     }

@@ -5,14 +5,12 @@ using AuthIndex.Hosting.Configuration;
 
 namespace AuthIndex.TokenServer.Grants;
 
-/// <summary>
-/// What somebody wants an access token to be like: the body of a POST to the account's API, or the options of the command.
-/// </summary>
-/// <param name="Name">What to call it.</param>
-/// <param name="Expires">After how long it ends, as <c>30d</c>; null for the longest time there is.</param>
-/// <param name="Repositories">The repositories it is good for, as patterns of policies; null or empty for all.</param>
-/// <param name="Actions">The actions it is good for; null or empty for all.</param>
-/// <param name="Addresses">The networks it is good from; null or empty for all.</param>
+/// <summary>A request for an access token: the body of a POST to the account's API, or the options of the command.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Expires">Its lifetime, such as <c>30d</c>; null for the longest allowed.</param>
+/// <param name="Repositories">The repositories it is valid for, as policy patterns; null or empty for all.</param>
+/// <param name="Actions">The actions it is valid for; null or empty for all.</param>
+/// <param name="Addresses">The networks it may be used from; null or empty for all.</param>
 internal sealed record AccessTokenRequest(
     string Name,
     string? Expires = null,
@@ -32,10 +30,10 @@ internal sealed record AccessTokenRequest(
         RespectRequiredConstructorParameters = true,
     };
 
-    /// <summary>Reads a body.</summary>
+    /// <summary>Reads the JSON body of a request; false when it is malformed.</summary>
     /// <param name="body">The body.</param>
     /// <param name="request">The request, when it is well formed.</param>
-    /// <param name="problem">What is wrong otherwise, fit for the caller's eyes.</param>
+    /// <param name="problem">What is wrong otherwise, for the caller.</param>
     public static bool TryRead(
         ReadOnlySpan<byte> body, [NotNullWhen(true)] out AccessTokenRequest? request, [NotNullWhen(false)] out string? problem)
     {
@@ -48,17 +46,17 @@ internal sealed record AccessTokenRequest(
         {
             request = null;
             problem =
-                $"the body cannot be read{(e.Path is { Length: > 1 } path ? $" at {Hosting.LogText.Clean(path)}" : "")}: it is an object "
-                + $"of name, expires, repositories, actions and addresses";
+                $"the body cannot be read{(e.Path is { Length: > 1 } path ? $" at {Hosting.LogText.Clean(path)}" : "")}: it must be an "
+                + "object with name, expires, repositories, actions and addresses";
         }
 
         return request is not null;
     }
 
-    /// <summary>Checks it.</summary>
-    /// <param name="limits">Say how long it may last.</param>
+    /// <summary>Checks name, lifetime and restrictions; false when one is not allowed.</summary>
+    /// <param name="limits">Bound its lifetime.</param>
     /// <param name="lifetime">How long it lasts, when it can be made.</param>
-    /// <param name="narrowing">What it is good for, when it can be made.</param>
+    /// <param name="narrowing">Its restrictions, when it can be made.</param>
     /// <param name="problem">What is wrong otherwise.</param>
     public bool TryCheck(
         GrantLimits limits,
@@ -71,7 +69,7 @@ internal sealed record AccessTokenRequest(
         problem = Grant.NameProblem(Name);
         if (problem is null && Expires is not null && !Duration.TryParse(Expires, out lifetime))
         {
-            problem = $"'{Hosting.LogText.Clean(Expires)}' is no duration; write it like 30d or 12h";
+            problem = $"'{Hosting.LogText.Clean(Expires)}' is not a duration; write it like 30d or 12h";
         }
 
         problem ??= limits.LifetimeProblem(lifetime);
@@ -79,6 +77,6 @@ internal sealed record AccessTokenRequest(
             && TokenRestriction.TryRead(Texts(Repositories), Texts(Actions), Texts(Addresses), out narrowing, out problem);
     }
 
-    // A list may hold null in JSON, whatever its type says; as a text that names nothing it is refused like any other.
+    // A list may hold null in JSON, whatever its type says; it is treated as an empty text and refused.
     private static IReadOnlyList<string> Texts(IReadOnlyList<string>? texts) => texts is null ? [] : [.. texts.Select(t => t ?? "")];
 }

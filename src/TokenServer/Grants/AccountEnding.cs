@@ -13,8 +13,8 @@ internal static class AccountEnding
     /// </summary>
     public static readonly TimeSpan NoticedWithin = TimeSpan.FromSeconds(1);
 
-    /// <summary>From when on a sign-in gets registry tokens that are good, after the account was ended.</summary>
-    /// <param name="now">When it was ended.</param>
+    /// <summary>The time from which a sign-in gets valid registry tokens again.</summary>
+    /// <param name="now">When the account's tokens were ended.</param>
     public static DateTimeOffset OverAt(DateTimeOffset now) =>
         DateTimeOffset.FromUnixTimeSeconds((now + NoticedWithin).ToUnixTimeSeconds() + 1);
 }

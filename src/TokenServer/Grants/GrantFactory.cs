@@ -5,10 +5,10 @@ using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Grants;
 
-/// <summary>Makes grants. The secret is in what is returned, and nowhere else.</summary>
+/// <summary>Makes grants. The secret is only in the return value.</summary>
 internal sealed class GrantFactory(IGrantStore store, GrantLimits limits, TimeProvider time)
 {
-    // 60 random bits in letters and digits that nobody mistakes for each other.
+    // 60 random bits in unambiguous letters and digits.
     private const string IdAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
     private const int IdLength = 12;
 

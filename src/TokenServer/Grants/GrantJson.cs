@@ -4,7 +4,7 @@ using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Grants;
 
-/// <summary>How grants are told in JSON, by the command line and the account's API alike: times in RFC 3339, UTC.</summary>
+/// <summary>The JSON form of grants, for the command line and the account API: times in RFC 3339, UTC.</summary>
 internal static class GrantJson
 {
     /// <summary>Writes a grant as an object.</summary>
@@ -37,7 +37,7 @@ internal static class GrantJson
         json.WriteEndObject();
     }
 
-    /// <summary>A time as it is told.</summary>
+    /// <summary>A time in RFC 3339, UTC.</summary>
     public static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     private static void WriteTexts(Utf8JsonWriter json, ReadOnlySpan<byte> name, IEnumerable<string> texts)

@@ -4,11 +4,11 @@ namespace AuthIndex.TokenServer.Grants;
 
 /// <summary>How many grants there may be, and how long they last.</summary>
 /// <param name="GivesRefreshTokens">Whether clients that ask for a refresh token get one.</param>
-/// <param name="RefreshIdle">For how long a refresh token may lie unused.</param>
+/// <param name="RefreshIdle">How long a refresh token may be unused.</param>
 /// <param name="RefreshLifetime">How long one lasts at most, however much it is used.</param>
-/// <param name="RefreshPerAccount">How many an account has; beyond, the one that was not used for longest goes.</param>
-/// <param name="AccessLifetime">How long an access token lasts at most, and when nothing else is said.</param>
-/// <param name="AccessPerAccount">How many an account has; beyond, no more is made.</param>
+/// <param name="RefreshPerAccount">The most per account; beyond it the least recently used one ends.</param>
+/// <param name="AccessLifetime">The longest and default lifetime of an access token.</param>
+/// <param name="AccessPerAccount">The most per account; beyond it no more are created.</param>
 internal sealed record GrantLimits(
     bool GivesRefreshTokens, TimeSpan RefreshIdle, TimeSpan RefreshLifetime, int RefreshPerAccount, TimeSpan AccessLifetime,
     int AccessPerAccount)
@@ -16,12 +16,12 @@ internal sealed record GrantLimits(
     /// <summary>The shortest life of an access token.</summary>
     public static readonly TimeSpan MinAccessLifetime = TimeSpan.FromMinutes(1);
 
-    /// <summary>The configured ones.</summary>
+    /// <summary>The limits in the configuration.</summary>
     public static GrantLimits Of(TokenServerOptions options) => new(
         options.RefreshTokens, options.RefreshTokenIdle, options.RefreshTokenLifetime, options.RefreshTokensPerAccount,
         options.AccessTokenLifetime, options.AccessTokensPerAccount);
 
-    /// <summary>From when on a grant is good for nothing: its expiry, or earlier for a refresh token that lies unused.</summary>
+    /// <summary>When a grant ends: at its expiry, or earlier for an unused refresh token.</summary>
     public DateTimeOffset EndOf(Grant grant)
     {
         if (grant.Kind == TokenKind.Access) return grant.Expires;
@@ -31,7 +31,8 @@ internal sealed record GrantLimits(
 
     /// <summary>Why an access token cannot last so long; null when it can.</summary>
     public string? LifetimeProblem(TimeSpan lifetime) => lifetime < MinAccessLifetime || lifetime > AccessLifetime
-        ? $"an access token lasts between {MinAccessLifetime.TotalMinutes:0}m and {Text(AccessLifetime)} (tokenServer.accessTokenLifetime)"
+        ? $"an access token's lifetime must be between {MinAccessLifetime.TotalMinutes:0}m and {Text(AccessLifetime)} "
+            + "(tokenServer.accessTokenLifetime)"
         : null;
 
     private static string Text(TimeSpan time) =>

@@ -2,7 +2,7 @@ using AuthIndex.Hosting;
 
 namespace AuthIndex.TokenServer.Grants;
 
-/// <summary>What the log says of tokens that come and go: never a secret.</summary>
+/// <summary>Log messages about created and revoked tokens: never a secret.</summary>
 internal static partial class GrantLog
 {
     /// <summary>Somebody made an access token.</summary>
@@ -13,10 +13,10 @@ internal static partial class GrantLog
         Made(log, grant.Id, name, account);
     }
 
-    /// <summary>A token was ended.</summary>
+    /// <summary>Logs that a token was revoked.</summary>
     /// <param name="log">The log.</param>
     /// <param name="grant">The token.</param>
-    /// <param name="by">Who ended it, in words.</param>
+    /// <param name="by">Who revoked it.</param>
     public static void Ended(ILogger log, Grant grant, string by)
     {
         if (!log.IsEnabled(LogLevel.Information)) return;

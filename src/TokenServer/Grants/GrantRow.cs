@@ -4,7 +4,7 @@ using AuthIndex.TokenServer.Protocol;
 namespace AuthIndex.TokenServer.Grants;
 
 /// <summary>
-/// A grant as its row in the database has it. Times are Unix seconds; lists are joined by spaces, which none of their entries holds.
+/// A grant as stored in the database. Times are Unix seconds; lists are joined by spaces, which their entries never contain.
 /// </summary>
 internal sealed class GrantRow
 {
@@ -48,7 +48,7 @@ internal sealed class GrantRow
 
     public string? PasswordSet { get; init; }
 
-    /// <summary>The row of a grant.</summary>
+    /// <summary>The row that stores a grant.</summary>
     public static GrantRow Of(Grant grant) => new()
     {
         Id = grant.Id,
@@ -71,8 +71,8 @@ internal sealed class GrantRow
     };
 
     /// <summary>
-    /// The grant of the row. What it is narrowed to must never be passed over: one that this version does not accept, such as a
-    /// pattern with more wildcards than are allowed now, is good for nothing and can still be listed and revoked.
+    /// The grant of the row. Its restrictions must never be ignored: a grant with one that this version does not accept, such as a pattern
+    /// with too many wildcards, permits nothing but can still be listed and revoked.
     /// </summary>
     public Grant Read()
     {

@@ -3,7 +3,7 @@ namespace AuthIndex.TokenServer.Grants;
 /// <summary>Refresh tokens and access tokens.</summary>
 internal static class GrantServices
 {
-    /// <summary>Adds them.</summary>
+    /// <summary>Registers the services.</summary>
     public static IServiceCollection AddGrants(this IServiceCollection services, TokenServerOptions options) => services
         .AddSingleton(GrantLimits.Of(options))
         .AddSingleton<RememberedGrants>()

@@ -6,8 +6,7 @@ using AuthIndex.TokenServer.Identity;
 namespace AuthIndex.TokenServer.Grants;
 
 /// <summary>
-/// Writes down in the background when grants were last used, together and not at each use, and clears away what has expired. A
-/// crash loses the uses of the last minute.
+/// Saves in the background, in batches, when grants were last used, and removes expired ones. A crash loses the uses of the last minute.
 /// </summary>
 internal sealed partial class GrantUsageRecorder(
     IGrantStore store, GrantLimits limits, BackgroundLoops loops, ILogger<GrantUsageRecorder> log) : BackgroundLoop("grantUses", loops)
@@ -17,9 +16,9 @@ internal sealed partial class GrantUsageRecorder(
     private readonly ConcurrentDictionary<string, GrantUse> uses = new(StringComparer.Ordinal);
     private bool hasRun;
 
-    /// <summary>A grant is used.</summary>
+    /// <summary>Notes a use of a grant, to be saved later.</summary>
     /// <param name="grant">The grant.</param>
-    /// <param name="owner">Where its owner comes from now; null when that is of no matter.</param>
+    /// <param name="owner">Where its owner comes from now; null when it does not matter.</param>
     /// <param name="address">From where it is used; null when unknown.</param>
     /// <param name="at">When.</param>
     public void Note(Grant grant, AccountOrigin? owner, IPAddress? address, DateTimeOffset at)
@@ -28,7 +27,7 @@ internal sealed partial class GrantUsageRecorder(
         uses[grant.Id] = new GrantUse(grant.Id, at, address?.ToString(), complete == grant.Origin ? null : complete);
     }
 
-    /// <summary>Writes down what is not yet written; what cannot be written is kept for the next time.</summary>
+    /// <summary>Saves the noted uses; those that cannot be saved are kept for the next time.</summary>
     public async Task WriteAsync()
     {
         var noted = uses.ToArray();
@@ -37,10 +36,10 @@ internal sealed partial class GrantUsageRecorder(
         foreach (var use in noted) uses.TryRemove(use); // not when it was used again meanwhile
     }
 
-    /// <summary>Clears away what has expired.</summary>
+    /// <summary>Removes expired grants.</summary>
     public async Task SweepAsync()
     {
-        await WriteAsync(); // a use that is not written down yet keeps a refresh token alive
+        await WriteAsync(); // a use that is not saved yet keeps a refresh token alive
         while (await store.SweepAsync(Clock.GetUtcNow(), limits.RefreshIdle))
         {
         }

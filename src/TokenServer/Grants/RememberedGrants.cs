@@ -5,9 +5,9 @@ using AuthIndex.TokenServer.Protocol;
 namespace AuthIndex.TokenServer.Grants;
 
 /// <summary>
-/// Remembers grants for a while, so that the dozens of requests of a push do not each read the database. What is remembered holds
-/// only for the count of endings at which it was read, so a revocation is seen at once when this server made it, and within
-/// <see cref="LookEvery"/> when a command beside it did.
+/// Caches grants for a while, so that the many requests of a push do not each read the database. An entry is valid only for the count of
+/// endings at which it was read, so a revocation takes effect immediately when this server made it, and within <see cref="LookEvery"/> when
+/// another process did.
 /// </summary>
 internal sealed class RememberedGrants(IGrantStore store, TimeProvider time)
 {
@@ -46,7 +46,7 @@ internal sealed class RememberedGrants(IGrantStore store, TimeProvider time)
         return grant;
     }
 
-    /// <summary>This server has ended a grant, and the database has it.</summary>
+    /// <summary>This server has ended a grant and committed it.</summary>
     public async ValueTask LookAsync()
     {
         // As old as its question: until the answer is here, nobody goes by what was known before.
@@ -72,7 +72,7 @@ internal sealed class RememberedGrants(IGrantStore store, TimeProvider time)
 
     private void Remember(UInt256 key, Entry entry)
     {
-        // Whoever fills it up costs everybody one read more, and nobody memory.
+        // Filling it up costs one more read each, not memory.
         if (entries.Count >= Capacity) entries.Clear();
         entries[key] = entry;
     }

@@ -10,11 +10,10 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Grants;
 
 /// <summary>
-/// What a token is good for of all that its owner may. Every list that names nothing leaves all. It only ever takes away: the
-/// policy has granted before.
+/// The restrictions of a token on its owner's rights. An empty list does not restrict. It never grants: the policy is applied first.
 /// </summary>
-/// <param name="Repositories">Patterns as in policies, without placeholders; of other resources only those named are left.</param>
-/// <param name="Actions">The actions that are left on repositories; other resources are left with <c>*</c> only.</param>
+/// <param name="Repositories">Patterns as in policies, without placeholders; other resources must be named.</param>
+/// <param name="Actions">The actions allowed on repositories; other resources need <c>*</c>.</param>
 /// <param name="Addresses">The networks that it must be used from.</param>
 internal sealed record TokenRestriction(IReadOnlyList<ResourcePattern> Repositories, ActionSet Actions, IReadOnlyList<IPNetwork> Addresses)
 {
@@ -24,23 +23,23 @@ internal sealed record TokenRestriction(IReadOnlyList<ResourcePattern> Repositor
     /// <summary>The most wildcards in all patterns together: every pattern is tried with every scope of a request.</summary>
     public const int MaxWildcards = 2 * MaxEntries;
 
-    // No placeholder stands in a pattern, so it does not matter who asks.
+    // Patterns have no placeholders here, so the caller does not matter.
     private static readonly CallerSubjects Whoever = new("", [], new GroupDirectory([]));
 
-    /// <summary>Takes nothing away.</summary>
+    /// <summary>No restriction.</summary>
     public static TokenRestriction None { get; } = new([], ActionSet.None, []);
 
-    /// <summary>Takes everything away: no resource has the empty name, which is its only pattern.</summary>
+    /// <summary>Permits nothing: its only pattern is the empty name, which no resource has.</summary>
     public static TokenRestriction Everything { get; } = new([ResourcePattern.Compile(Scope.RepositoryType, "")], ActionSet.None, []);
 
-    /// <summary>Whether it takes nothing away.</summary>
+    /// <summary>Whether it restricts nothing.</summary>
     public bool IsNone => Repositories.Count == 0 && Actions.IsEmpty && Addresses.Count == 0;
 
-    /// <summary>Reads what somebody asks a token to be narrowed to.</summary>
+    /// <summary>Reads the requested restrictions of a token.</summary>
     /// <param name="repositories">The patterns.</param>
     /// <param name="actions">The actions.</param>
     /// <param name="addresses">The networks.</param>
-    /// <param name="narrowing">What it is narrowed to, when all are well formed.</param>
+    /// <param name="narrowing">The restrictions, when all are well formed.</param>
     /// <param name="problem">What is wrong otherwise.</param>
     public static bool TryRead(
         IReadOnlyList<string> repositories,
@@ -50,7 +49,7 @@ internal sealed record TokenRestriction(IReadOnlyList<ResourcePattern> Repositor
         [NotNullWhen(false)] out string? problem)
     {
         var (patterns, allowed, networks) = (new List<ResourcePattern>(), ActionSet.None, new List<IPNetwork>());
-        problem = repositories.Count > MaxEntries ? $"more than {MaxEntries} patterns for repositories"
+        problem = repositories.Count > MaxEntries ? $"more than {MaxEntries} repository patterns"
             : addresses.Count > MaxEntries ? $"more than {MaxEntries} addresses"
             : ReadPatterns(repositories, patterns) ?? ReadActions(actions, ref allowed) ?? ReadNetworks(addresses, networks);
         narrowing = problem is null ? new TokenRestriction(patterns, allowed, networks) : null;
@@ -64,14 +63,14 @@ internal sealed record TokenRestriction(IReadOnlyList<ResourcePattern> Repositor
             if (ResourcePatternReader.Parse(text, out var pattern) is { } problem) return LogText.Clean(problem);
             if (pattern is not { NamesAccount: false, NamesGroup: false })
             {
-                return $"'{LogText.Clean(text)}': a token is one account's and knows no placeholders; write the name";
+                return $"'{LogText.Clean(text)}': tokens do not support placeholders; write the account name";
             }
 
             patterns.Add(pattern);
         }
 
         return patterns.Sum(p => p.Wildcards) > MaxWildcards
-            ? $"more than {MaxWildcards} wildcards in the patterns for repositories"
+            ? $"more than {MaxWildcards} wildcards in the repository patterns"
             : null;
     }
 
@@ -97,7 +96,7 @@ internal sealed record TokenRestriction(IReadOnlyList<ResourcePattern> Repositor
         return null;
     }
 
-    /// <summary>What is left of a scope.</summary>
+    /// <summary>The part of a scope that it permits.</summary>
     public ActionSet Restrict(Scope scope)
     {
         if (Repositories.Count > 0 && !Repositories.Any(p => p.Type == scope.Type && p.Matches(scope.Name, Whoever))) return ActionSet.None;
@@ -106,6 +105,6 @@ internal sealed record TokenRestriction(IReadOnlyList<ResourcePattern> Repositor
         return Actions.HoldsAll ? scope.Actions : ActionSet.None;
     }
 
-    /// <summary>Whether it may be used from an address; an unknown one is none of those named.</summary>
+    /// <summary>Whether it may be used from an address; an unknown address matches no network.</summary>
     public bool Admits(IPAddress? address) => Addresses.Count == 0 || (address is not null && Addresses.Any(n => n.Contains(address)));
 }

@@ -5,8 +5,8 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Identity;
 
 /// <summary>
-/// What is known of an account without its password: people from where they sign in, robots from the policy. People are
-/// remembered for a moment, so that the dozens of requests of a push do not each search a directory.
+/// What is known of an account without its password: people from where they sign in, robots from the policy. People are remembered for a
+/// moment, so that the many requests of one push do not each search a directory.
 /// </summary>
 internal sealed class AccountFinder(
     IdentityChain identities, PasswordCache passwords, SuspendedAccounts suspended, PolicyStore policies, TimeProvider time)

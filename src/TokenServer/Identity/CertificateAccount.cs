@@ -4,21 +4,21 @@ using AuthIndex.Hosting.Tls;
 namespace AuthIndex.TokenServer.Identity;
 
 /// <summary>
-/// Which account a client certificate is: <c>cert:NAME</c> for a common name, or the SPIFFE ID as it stands. Two different names
-/// are two different accounts, and none is that of a person: an account of htpasswd or a directory has no colon in its name.
+/// Which account a client certificate is: <c>cert:NAME</c> for a common name, or the SPIFFE ID unchanged. Two different names are two
+/// different accounts, and none is that of a person: an account of htpasswd or a directory has no colon in its name.
 /// </summary>
 internal static class CertificateAccount
 {
     private const string CommonNameId = "2.5.4.3"; // id-at-commonName, RFC 5280 appendix A.1
 
     /// <summary>The account of the one common name in the subject.</summary>
-    /// <returns>Null when there is none, more than one, or one that is no name for an account.</returns>
+    /// <returns>Null when there is none, more than one, or one that is not a valid account name.</returns>
     public static string? OfCommonName(X509Certificate2 certificate)
     {
         string? found = null;
         foreach (var part in certificate.SubjectName.EnumerateRelativeDistinguishedNames())
         {
-            if (part.HasMultipleElements) return null; // which of them were meant is not for this server to guess
+            if (part.HasMultipleElements) return null; // ambiguous
             if (part.GetSingleElementType().Value != CommonNameId) continue;
             if (found is not null) return null;
             found = part.GetSingleElementValue() ?? "";

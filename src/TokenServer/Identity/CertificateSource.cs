@@ -5,8 +5,8 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Identity;
 
 /// <summary>
-/// Accounts out of client certificates. That a certificate is of a configured authority, the handshake has seen to; groups are
-/// the policy's alone. No password leads here.
+/// Accounts from client certificates. The handshake has verified that a certificate was issued by a configured authority; groups come only
+/// from the policy. No password signs in here.
 /// </summary>
 internal sealed class CertificateSource(ClientCertificateOptions options, TimeProvider time) : IIdentitySource
 {
@@ -18,8 +18,8 @@ internal sealed class CertificateSource(ClientCertificateOptions options, TimePr
     /// <inheritdoc/>
     public long Version => 0;
 
-    /// <summary>Signs in whom the certificate of a connection names.</summary>
-    /// <returns>Null where there is none, or none that is to sign in anybody: the caller is anonymous.</returns>
+    /// <summary>Signs in the account that a connection's certificate names.</summary>
+    /// <returns>Null where there is none, or none configured for sign-in: the caller is anonymous.</returns>
     public SignInOutcome? Recognize(X509Certificate2? certificate)
     {
         if (certificate is null || options.AccountFrom == ClientCertificateOptions.NoAccount) return null;
@@ -32,10 +32,10 @@ internal sealed class CertificateSource(ClientCertificateOptions options, TimePr
 
         return AccountOf(certificate) is { } account
             ? SignedIn(account) with { TokensEnd = new DateTimeOffset(certificate.NotAfter) }
-            : new SignInOutcome.Refused($"the client certificate has no {options.AccountFrom} that is an account");
+            : new SignInOutcome.Refused($"the client certificate has no {options.AccountFrom} that names an account");
     }
 
-    /// <summary>Who has a token of such a name had the certificate when the token was issued.</summary>
+    /// <summary>The holder of such a token had the certificate when the token was issued.</summary>
     public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) =>
         new(options.AccountFrom != ClientCertificateOptions.NoAccount && Subject.IsCertificate(account) ? SignedIn(account) : Unknown);
 

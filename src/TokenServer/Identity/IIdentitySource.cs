@@ -22,13 +22,13 @@ internal interface IIdentitySource
     /// at the ends. Accounts that may not sign in are among them.
     /// </summary>
     /// <param name="name">The name.</param>
-    /// <param name="asTyped">Whether everything counts that somebody may type for the account when signing in, such as a mail address;
-    /// otherwise only its name does.</param>
+    /// <param name="asTyped">Whether to match everything that may be typed to sign in, such as a mail address; otherwise only the account
+    /// name.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken);
 }
 
-/// <summary>Which accounts of a source a name may mean.</summary>
+/// <summary>The accounts of a source that a name may match.</summary>
 /// <param name="Accounts">Their true names, a few at most; none where the source has no such account.</param>
 /// <param name="Outage">Why that cannot be told now; null when it can.</param>
 internal sealed record NamesFound(IReadOnlyList<string> Accounts, SignInOutcome.Unavailable? Outage = null)

@@ -3,9 +3,9 @@ using AuthIndex.TokenServer.Identity.Passwords;
 namespace AuthIndex.TokenServer.Identity;
 
 /// <summary>
-/// The sources in order: an account unknown to one is asked of the next, a wrong password ends the search. An account of one source
-/// never stands for that of an earlier one whose name is the same but for spelling: it is refused, since by their names they would
-/// share rights and tokens. What it finds is not judged yet: that is for whoever asks.
+/// The sources in order: an account unknown to one is asked of the next, a wrong password ends the search. An account never shadows an
+/// earlier source's account whose name differs only in spelling: it is refused, since by their names they would share rights and tokens.
+/// Suspension and other checks are left to the caller.
 /// </summary>
 internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources)
 {
@@ -36,8 +36,8 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources)
         return Unknown;
     }
 
-    /// <summary>Checks a user name and password that are possible.</summary>
-    /// <param name="by">For whom, where a source must wait for its turn.</param>
+    /// <summary>Checks a user name and password that have passed the basic checks.</summary>
+    /// <param name="by">On whose behalf, for queueing.</param>
     /// <param name="user">The user name.</param>
     /// <param name="password">The password.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
@@ -54,7 +54,8 @@ internal sealed class IdentityChain(IReadOnlyList<IIdentitySource> sources)
             break;
         }
 
-        // Every failure takes as long as an account that is unknown to all, so that neither time nor an outage tells which source knows it.
+        // Every failure takes as long as an account that is unknown to all, so that neither timing nor an outage reveals which source knows
+        // it.
         var wasAsked = true;
         foreach (var source in passwords)
         {

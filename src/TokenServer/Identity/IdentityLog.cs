@@ -5,7 +5,7 @@ internal static partial class IdentityLog
 {
     [LoggerMessage(
         EventId = LogEvents.HtpasswdRead, EventName = nameof(LogEvents.HtpasswdRead), Level = LogLevel.Debug,
-        Message = "{Path}: {Count} accounts")]
+        Message = "Read {Count} accounts from {Path}")]
     public static partial void FileRead(ILogger log, string path, int count);
 
     [LoggerMessage(

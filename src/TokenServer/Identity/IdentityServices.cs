@@ -8,10 +8,10 @@ using AuthIndex.TokenServer.Metrics;
 
 namespace AuthIndex.TokenServer.Identity;
 
-/// <summary>Where accounts come from, who of them may sign in, and how often that may fail.</summary>
+/// <summary>Registers the account sources, suspensions and sign-in limits.</summary>
 internal static class IdentityServices
 {
-    /// <summary>Adds the sources in the order in which they are asked, and what stands before and after them.</summary>
+    /// <summary>Adds the sources in the order in which they are asked, with the checks before and after them.</summary>
     public static IServiceCollection AddIdentity(this IServiceCollection services, TokenServerOptions options) => services
         .AddSingleton<SuspendedAccounts>()
         .AddSingleton<HeldAccounts>()

@@ -6,13 +6,12 @@ using System.Text;
 
 namespace AuthIndex.TokenServer.Identity;
 
-/// <summary>A hash of 32 bytes.</summary>
+/// <summary>A keyed hash, 32 bytes, comparable by value.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly record struct UInt256(UInt128 Low, UInt128 High);
 
 /// <summary>
-/// Hashes under a key of its own, which nobody else has and which ends with the process: secrets are remembered by such a hash,
-/// which tells nothing of them.
+/// Hashes with a random key that exists only in this process, so that remembered hashes reveal nothing about the secrets.
 /// </summary>
 internal sealed class KeyedHash
 {

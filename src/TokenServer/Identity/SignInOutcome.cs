@@ -1,6 +1,6 @@
 namespace AuthIndex.TokenServer.Identity;
 
-/// <summary>What came of asking who somebody is. The family is closed.</summary>
+/// <summary>The outcome of a sign-in. The hierarchy is closed.</summary>
 internal abstract record SignInOutcome
 {
     private SignInOutcome()
@@ -8,12 +8,12 @@ internal abstract record SignInOutcome
     }
 
     /// <summary>The account was ended or suspended while the sign-in was under way.</summary>
-    public static Refused Overtaken { get; } = new("the account's tokens were revoked while it signed in")
+    public static Refused Overtaken { get; } = new("the account's tokens were revoked during the sign-in")
     {
-        Told = "the account's tokens were revoked while it signed in; sign in again",
+        Told = "the account's tokens were revoked during the sign-in; sign in again",
     };
 
-    /// <summary>The outcome in a word, for metrics.</summary>
+    /// <summary>The outcome as a metric label.</summary>
     public string Word => this switch
     {
         SignedIn => "signed-in",
@@ -24,7 +24,7 @@ internal abstract record SignInOutcome
         _ => "unavailable",
     };
 
-    /// <summary>They are who they say.</summary>
+    /// <summary>The identity is confirmed.</summary>
     /// <param name="Account">The source's own spelling of the account, not what was typed.</param>
     /// <param name="Groups">The groups that the source knows of; local groups are the policy's.</param>
     /// <param name="SignedInBy">The source's name.</param>
@@ -44,16 +44,18 @@ internal abstract record SignInOutcome
         /// </summary>
         public bool IgnoresCase { get; init; }
 
-        /// <summary>By what the groups are found again for a token issued for this; null where the source can be asked for them.</summary>
+        /// <summary>
+        /// The key under which the groups are found again for a token issued for this; null where the source can be asked.
+        /// </summary>
         public string? SignInId { get; init; }
 
         /// <summary>
-        /// The newest revocation of an account that was known when the credentials were checked
-        /// (<see cref="SuspendedAccounts.NewestEnding"/>): nothing is given for a sign-in that a later one overtook.
+        /// The newest revocation of an account that was known when the credentials were checked (<see
+        /// cref="SuspendedAccounts.NewestEnding"/>): nothing is issued for a sign-in that a later revocation overtook.
         /// </summary>
         public long EndingsSeen { get; init; }
 
-        /// <summary>Where the account comes from; null where nothing is ever given that outlives the sign-in.</summary>
+        /// <summary>Where the account comes from; null where nothing issued outlives the sign-in.</summary>
         public AccountOrigin? Origin { get; init; }
 
         /// <summary>
@@ -62,30 +64,28 @@ internal abstract record SignInOutcome
         /// </summary>
         public TimeSpan? RefreshFor { get; init; }
 
-        /// <summary>
-        /// Whether the source finds the account with its password only, so that nothing can stand for the password later.
-        /// </summary>
+        /// <summary>Whether the source can look up the account only with its password, so that no grant can replace it.</summary>
         public bool IsFoundByPasswordOnly { get; init; }
     }
 
-    /// <summary>No source knows the account, or this one does not: the next is asked.</summary>
+    /// <summary>The account is unknown to this source, so the next one is asked, or to all of them.</summary>
     public sealed record UnknownAccount : SignInOutcome;
 
-    /// <summary>The account exists and the password is not its own: no other source is asked.</summary>
+    /// <summary>The account exists and the password is wrong: no other source is asked.</summary>
     public sealed record WrongPassword : SignInOutcome;
 
     /// <summary>The account may not sign in, or what was typed cannot be a sign-in.</summary>
     /// <param name="Reason">Why; for the log only, since the client could learn from it which accounts exist.</param>
     public sealed record Refused(string Reason) : SignInOutcome
     {
-        /// <summary>What the client may be told; null for no more than that the sign-in failed.</summary>
+        /// <summary>The text for the client; null to say only that the sign-in failed.</summary>
         public string? Told { get; init; }
 
-        /// <summary>A refusal whose reason the client may be told.</summary>
+        /// <summary>A refusal whose reason the client may see.</summary>
         public static Refused AsTold(string reason) => new(reason) { Told = reason };
     }
 
-    /// <summary>It cannot be found out now.</summary>
+    /// <summary>The source cannot answer now.</summary>
     /// <param name="RetryAfter">When it is worth asking again.</param>
     /// <param name="Reason">Why; for the log.</param>
     public sealed record Unavailable(TimeSpan RetryAfter, string Reason) : SignInOutcome;

@@ -3,7 +3,7 @@ using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Identity;
 
-/// <summary>That an account may not sign in until it is resumed.</summary>
+/// <summary>A suspension: the account may not sign in until it is resumed.</summary>
 /// <param name="Account">Its name, in its source's spelling.</param>
 /// <param name="Since">Since when.</param>
 /// <param name="By">Who suspended it.</param>
@@ -11,8 +11,8 @@ namespace AuthIndex.TokenServer.Identity;
 internal sealed record Suspension(string Account, DateTimeOffset Since, string By, string Reason);
 
 /// <summary>
-/// The suspended accounts, at hand for every sign-in. Whoever it was that let somebody in, password, token or memory, passes
-/// <see cref="Check"/>: the authenticator hands out no other outcome.
+/// The suspended accounts, in memory for every sign-in. Every outcome passes <see cref="Check"/>, whether from a password, a token or the
+/// cache.
 /// </summary>
 internal sealed class SuspendedAccounts
 {
@@ -28,10 +28,10 @@ internal sealed class SuspendedAccounts
         set => Interlocked.Exchange(ref newestEnding, Math.Max(value, NewestEnding));
     }
 
-    /// <summary>How many there are.</summary>
+    /// <summary>The number of suspended accounts.</summary>
     public int Count => suspended.Count;
 
-    /// <summary>Takes what holds from now on.</summary>
+    /// <summary>Replaces the list of suspensions.</summary>
     public void Replace(IReadOnlyCollection<Suspension> all)
     {
         suspended = all.ToFrozenDictionary(s => s.Account, StringComparer.Ordinal);
@@ -39,11 +39,11 @@ internal sealed class SuspendedAccounts
             .ToFrozenDictionary(same => same.Key, same => same.First(), StringComparer.Ordinal);
     }
 
-    /// <summary>The outcome, or that the account is suspended. The client is told what it is told of every refused sign-in.</summary>
+    /// <summary>The outcome, or that the account is suspended. The client sees the same text as for every refused sign-in.</summary>
     public SignInOutcome Check(SignInOutcome outcome) =>
         outcome is SignInOutcome.SignedIn who && Find(who) is { } suspension
             ? new SignInOutcome.Refused(
-                $"the account is suspended since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z by "
+                $"the account has been suspended since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z by "
                 + $"{suspension.By}{(suspension.Reason.Length == 0 ? "" : $": {suspension.Reason}")}")
             : outcome;
 

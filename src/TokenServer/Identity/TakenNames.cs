@@ -3,8 +3,7 @@ using AuthIndex.Hosting;
 namespace AuthIndex.TokenServer.Identity;
 
 /// <summary>
-/// Whether an account has the name of another one that a source before its own knows: by their names they would share rights and
-/// tokens, so it is refused.
+/// Checks whether an earlier source has an account of the same name: they would share rights and tokens, so the later one is refused.
 /// </summary>
 internal static class TakenNames
 {
@@ -23,15 +22,15 @@ internal static class TakenNames
             if (found.Outage is { } outage)
             {
                 return outage with { Reason =
-                    $"cannot tell whether '{LogText.Clean(account)}' of {own.Title} is the name of an account of "
-                    + $"{earlier.Title} too: {outage.Reason}" };
+                    $"cannot check whether '{LogText.Clean(account)}' of {own.Title} is also the name of an account of "
+                    + $"{earlier.Title}: {outage.Reason}" };
             }
 
             if (found.Accounts is [var taken, ..])
             {
                 return new SignInOutcome.Refused(
-                    $"'{LogText.Clean(account)}' of {own.Title} has the name of the account '{LogText.Clean(taken)}' of "
-                    + $"{earlier.Title}, which comes first: give one of them another name");
+                    $"'{LogText.Clean(account)}' of {own.Title} has the same name as the account '{LogText.Clean(taken)}' of "
+                    + $"{earlier.Title}, which comes first: rename one of them");
             }
         }
 

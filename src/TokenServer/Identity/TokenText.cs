@@ -5,9 +5,9 @@ using AuthIndex.TokenServer.Protocol;
 namespace AuthIndex.TokenServer.Identity;
 
 /// <summary>
-/// Finds tokens in what is shown for a password, whatever surrounds them: scripts paste them with a line's end, with
-/// <c>Bearer</c>, in quotes, and after the rest of a user name that HTTP cut at its first colon (RFC 7617 section 2). What holds a
-/// token is a secret of somewhere, and must never be sent on as a password.
+/// Finds tokens in what is sent as a password, whatever surrounds them: scripts paste them with a line ending, with <c>Bearer</c>, in
+/// quotes, and after the rest of a user name that HTTP cut at its first colon (RFC 7617 section 2). Anything that contains a token is a
+/// secret and must never be passed on as a password.
 /// </summary>
 internal static partial class TokenText
 {
@@ -19,9 +19,7 @@ internal static partial class TokenText
     // A password may look like the beginning of a header by chance, but not this often.
     private const int MaxStarts = 16;
 
-    /// <summary>
-    /// The user name and the token itself, however the token is disguised; null when none is shown in the password's place.
-    /// </summary>
+    /// <summary>The user name and the token itself, however the token is disguised; null when the password is not a token.</summary>
     public static BasicCredentials? Reveal(BasicCredentials shown)
     {
         if (TokenSecret.LooksLike(shown.Password.TrimStart())) return shown with { Password = shown.Password.Trim() };
@@ -46,7 +44,7 @@ internal static partial class TokenText
     private static Match? OnlySecret(string text) =>
         Secrets().Matches(text) is [var match] && TokenSecret.Parse(match.Value) is not null ? match : null;
 
-    // What stands before the token and ends in a colon is the rest of the user name; anything else, such as a scheme, says nothing.
+    // Text before the token that ends in a colon is the rest of the user name; anything else, such as a scheme, is ignored.
     private static BasicCredentials Named(string user, string before, string token)
     {
         var rest = before.TrimEnd();
@@ -54,7 +52,7 @@ internal static partial class TokenText
         return new BasicCredentials(rest.EndsWith(':') ? $"{user}:{rest[..^1]}" : user, token);
     }
 
-    // Neither kind of token holds white space or quotes.
+    // Neither kind of token contains white space or quotes.
     private static string Bare(string text) =>
         WithoutScheme(string.Concat(text.Where(c => !char.IsWhiteSpace(c) && !char.IsControl(c) && c is not ('"' or '\'' or '<' or '>'))));
 

@@ -11,21 +11,20 @@ using AuthIndex.TokenServer.Token;
 namespace AuthIndex.TokenServer.Index;
 
 /// <summary>
-/// POST /index/v1/pullable: a registry asks which repositories of its catalogue a caller may pull. It shows its own credential
-/// as HTTP Basic and the caller's token and address in the body; groups are looked up anew, since tokens carry none, or are those of
-/// the sign-in that the token was issued for. The address is believed: whoever has the credential is the registry that the caller talks
-/// to. On request the answer also has the beginnings of all names that the caller may pull, so that a registry need not ask about a
-/// catalog that the caller may not see.
+/// POST /index/v1/pullable: a registry asks which repositories of its catalog a caller may pull. It sends its own credential as HTTP Basic
+/// and the caller's token and address in the body. Groups are looked up again, because tokens carry none, or are those of the sign-in that
+/// the token was issued for. The address is trusted, because the credential proves that it comes from the registry. On request the answer
+/// also has the prefixes of all names that the caller may pull, so that the registry can skip the rest of its catalog.
 /// </summary>
 internal sealed class AccessQueryEndpoint(TokenIntrospection tokens, Authenticator authenticator, PolicyStore policies, TimeProvider time)
 {
-    /// <summary>Where registries ask.</summary>
+    /// <summary>The path of the endpoint.</summary>
     public const string Path = ServerPaths.Pullable;
 
     private static readonly SignInResult Nobody = new(new SignInOutcome.UnknownAccount(), null);
     private static readonly Caller Anonymous = new("", [], null, "", SignIn.Anonymous);
 
-    /// <summary>Says which of the repositories in the body the holder of the token in it may pull.</summary>
+    /// <summary>Answers which of the given repositories the token's holder may pull.</summary>
     public async Task<Answer> AnswerAsync(RouteRequest request, RegistryService service)
     {
         if (!PullableRequest.TryRead(await request.ReadBodyAsync(), out var question, out var malformed))
@@ -42,7 +41,7 @@ internal sealed class AccessQueryEndpoint(TokenIntrospection tokens, Authenticat
             : await authenticator.FindHolderAsync(own.Account, own.Grant, own.SignIn, now, request.Aborted);
         if (result.Outcome is SignInOutcome.Unavailable outage) return ErrorAnswer.Unavailable(outage.RetryAfter);
 
-        // Whoever has lost the account or the grant since sees what everybody sees.
+        // A holder whose account or grant has ended sees what everybody sees.
         var caller = result.Outcome is SignInOutcome.SignedIn who
             ? new Caller(who.Account, who.Groups, question.Address, service.Name, who.SignedInBy, who.IgnoresCase)
             : Anonymous with { Address = question.Address, Service = service.Name };

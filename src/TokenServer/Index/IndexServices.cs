@@ -1,9 +1,9 @@
 namespace AuthIndex.TokenServer.Index;
 
-/// <summary>The catalogue of all registries: what they report to it, and what it answers.</summary>
+/// <summary>Registers the catalog of all registries: its reports and its queries.</summary>
 internal static class IndexServices
 {
-    /// <summary>Adds it.</summary>
+    /// <summary>Registers the services.</summary>
     public static IServiceCollection AddIndex(this IServiceCollection services) => services
         .AddSingleton<CatalogReader>()
         .AddSingleton<CatalogSweeper>()

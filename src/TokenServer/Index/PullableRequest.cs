@@ -6,18 +6,16 @@ using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.TokenServer.Index;
 
-/// <summary>What a registry asks: which of these repositories may the caller pull whose token this is.</summary>
+/// <summary>A registry's question: which of these repositories may the token's holder pull.</summary>
 /// <param name="Token">The caller's token.</param>
-/// <param name="Address">Where the registry says the caller's request comes from; null when it does not say.</param>
+/// <param name="Address">The caller's address as reported by the registry; null when not reported.</param>
 /// <param name="Repositories">The repositories.</param>
-/// <param name="WantsPrefixes">
-/// Whether the registry also asks where in its sorted catalogue anything may be that the caller can pull.
-/// </param>
+/// <param name="WantsPrefixes">Whether the registry also asks for the name prefixes that the caller may pull.</param>
 internal sealed record PullableRequest(string Token, IPAddress? Address, IReadOnlyList<RepositoryName> Repositories, bool WantsPrefixes)
 {
     /// <summary>
-    /// Reads the body: an object with <c>token</c>, <c>repositories</c> and, where they are known or wanted, <c>address</c> and
-    /// <c>prefixes</c>; other members are passed over.
+    /// Reads the body: an object with <c>token</c>, <c>repositories</c> and, optionally, <c>address</c> and <c>prefixes</c>; other members
+    /// are ignored.
     /// </summary>
     /// <param name="body">The body.</param>
     /// <param name="request">The request, when it is well formed.</param>
@@ -44,7 +42,7 @@ internal sealed record PullableRequest(string Token, IPAddress? Address, IReadOn
         request = null;
         problem = "the body is not an object";
         if (root.ValueKind != JsonValueKind.Object) return false;
-        problem = "the member token is not a text";
+        problem = "the member token is not a string";
         if (!root.TryGetProperty("token"u8, out var member)
             || member.ValueKind != JsonValueKind.String
             || member.GetString() is not { } token)

@@ -6,8 +6,8 @@ using AuthIndex.TokenServer.Protocol;
 namespace AuthIndex.TokenServer.Index;
 
 /// <summary>
-/// Where registries tell what changed: POST <c>/index/v1/events</c>, and POST <c>/index/v1/snapshot</c> for everything anew. 200
-/// when it is in the catalogue, 409 when it does not begin where the catalogue stands. A registry changes its own part only.
+/// Where registries report changes: POST <c>/index/v1/events</c>, and POST <c>/index/v1/snapshot</c> for a full resync. 200 when applied,
+/// 409 when it does not continue the catalog's position. A registry changes only its own part.
 /// </summary>
 internal sealed partial class ReportEndpoint(ICatalogStore catalog, CatalogSweeper sweeper, ILogger<ReportEndpoint> log)
 {
@@ -19,11 +19,11 @@ internal sealed partial class ReportEndpoint(ICatalogStore catalog, CatalogSweep
 
     private static readonly byte[] Taken = "{}"u8.ToArray();
 
-    /// <summary>Takes what happened since.</summary>
+    /// <summary>Applies events.</summary>
     public Task<Answer> TakeEventsAsync(RouteRequest request, RegistryService service) =>
         TakeAsync(request, service, WireJson.Strict.EventReport, r => r.Problem(), catalog.TakeAsync);
 
-    /// <summary>Takes a part of all that the registry holds.</summary>
+    /// <summary>Applies a page of a full snapshot.</summary>
     public Task<Answer> TakeSnapshotAsync(RouteRequest request, RegistryService service) =>
         TakeAsync(request, service, WireJson.Strict.SnapshotReport, r => r.Problem(), async (name, report) =>
     {
@@ -51,7 +51,7 @@ internal sealed partial class ReportEndpoint(ICatalogStore catalog, CatalogSweep
             return Refuse(service.Name, $"the report cannot be read at {e.Path}");
         }
 
-        if (report is null) return Refuse(service.Name, "there is no report");
+        if (report is null) return Refuse(service.Name, "the body is null");
         if (problem(report) is { } wrong) return Refuse(service.Name, wrong);
         return await take(service.Name, report) is ReportOutcome.OutOfStep { Reason: var reason }
             ? ErrorAnswer.OutOfStep(reason)

@@ -8,24 +8,24 @@ using AuthIndex.TokenServer.Token;
 namespace AuthIndex.TokenServer.Introspection;
 
 /// <summary>
-/// POST <c>/introspect</c> (RFC 7662): a registry asks whether a token for it is good at this moment, which its signature alone
-/// cannot tell: the token may have been revoked, its account suspended or gone.
+/// POST <c>/introspect</c> (RFC 7662): a registry asks whether a token for it is valid now, which its signature alone cannot show: the
+/// token may have been revoked, its account suspended or gone.
 /// </summary>
 internal sealed partial class IntrospectionEndpoint(
     TokenIntrospection tokens, Authenticator authenticator, TimeProvider time, ILogger<IntrospectionEndpoint> log)
 {
-    /// <summary>Where registries ask.</summary>
+    /// <summary>The path of the endpoint.</summary>
     public const string Path = ServerPaths.Introspection;
 
     private static readonly byte[] Inactive = JsonSerializer.SerializeToUtf8Bytes(
         new IntrospectionAnswer(false), WireJson.Answers.IntrospectionAnswer);
 
-    /// <summary>Says whether the token of a form is good for the registry that asks.</summary>
+    /// <summary>Reports whether the form's token is valid for the registry that asks.</summary>
     public async Task<Answer> AnswerAsync(RouteRequest request, RegistryService service)
     {
         if (await TokenOfAsync(request.Http, request.Aborted) is not { } text)
         {
-            return ErrorAnswer.InvalidRequest("the body is a form with one token (RFC 7662 section 2.1)");
+            return ErrorAnswer.InvalidRequest("the body must be a form with one token (RFC 7662 section 2.1)");
         }
 
         var now = time.GetUtcNow();
@@ -42,7 +42,7 @@ internal sealed partial class IntrospectionEndpoint(
             case SignInOutcome.Refused { Reason: var reason }:
                 return Void(service, reason);
             default:
-                return Void(service, "its account is gone");
+                return Void(service, "its account no longer exists");
         }
     }
 

@@ -6,22 +6,20 @@ using AuthIndex.Hosting.Files;
 
 namespace AuthIndex.TokenServer.Keys;
 
-/// <summary>The PEM files of certificate authorities of one's own: P-256 keys of mode 600, and certificates.</summary>
+/// <summary>The PEM files of private certificate authorities: P-256 keys of mode 600, and certificates.</summary>
 internal static class CertificatePem
 {
-    /// <summary>
-    /// How long before now a certificate begins: verifiers whose clock is behind must not refuse what was made a moment ago.
-    /// </summary>
+    /// <summary>How long before now a certificate becomes valid, for verifiers whose clock is behind.</summary>
     public static readonly TimeSpan ClockSkew = TimeSpan.FromHours(1);
 
-    /// <summary>Makes a key file; false when one is there.</summary>
+    /// <summary>Makes a key file; false when it exists.</summary>
     public static bool EnsureKey(string file)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         return DurableFile.Create(file, Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem() + "\n"));
     }
 
-    /// <summary>Reads a key.</summary>
+    /// <summary>Reads a P-256 private key from a PEM file.</summary>
     /// <exception cref="OperatorException">It cannot be used.</exception>
     public static ECDsa LoadKey(string file, string remedy)
     {
@@ -66,7 +64,7 @@ internal static class CertificatePem
         return request.CreateSelfSigned(now - ClockSkew, now.AddYears(years));
     }
 
-    /// <summary>Whether a certificate is of a key.</summary>
+    /// <summary>Whether a certificate belongs to a key.</summary>
     public static bool IsOf(X509Certificate2 certificate, ECDsa key) =>
         certificate.PublicKey.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key.ExportSubjectPublicKeyInfo());
 }

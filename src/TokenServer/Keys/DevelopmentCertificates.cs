@@ -8,22 +8,22 @@ using AuthIndex.Hosting.Files;
 namespace AuthIndex.TokenServer.Keys;
 
 /// <summary>
-/// A certificate authority of one's own and a server certificate from it, for development and closed networks:
-/// <c>ca.key</c>, <c>ca.pem</c>, <c>server.key</c>, <c>server.pem</c>. A key is written before its certificate and stays when the
-/// certificate is renewed, so that at no moment a certificate lies beside a key that is not its own.
+/// A private certificate authority and a server certificate from it, for development and closed networks: <c>ca.key</c>, <c>ca.pem</c>,
+/// <c>server.key</c>, <c>server.pem</c>. A key is written before its certificate and stays when the certificate is renewed, so that a
+/// certificate never exists with a different key.
 /// </summary>
 internal sealed class DevelopmentCertificates(string directory, TimeProvider time)
 {
     private const string AuthorityName = "CN=AuthIndex development CA";
-    private const string KeyRemedy = "remove its certificate too, and init makes both anew";
+    private const string KeyRemedy = "also remove its certificate, and init will create both again";
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1"; // id-kp-serverAuth, RFC 5280 section 4.2.1.12
 
     private static readonly TimeSpan RenewBefore = TimeSpan.FromDays(30);
 
-    /// <summary>Makes and renews what is needed, and nothing else.</summary>
-    /// <param name="hosts">The names and addresses that the server certificate must hold; those that it holds already stay in it.</param>
+    /// <summary>Creates and renews only what is needed.</summary>
+    /// <param name="hosts">The names and addresses that the server certificate must have, in addition to those that it already has.</param>
     /// <returns>The files written.</returns>
-    /// <exception cref="OperatorException">A file that is there cannot be used.</exception>
+    /// <exception cref="OperatorException">An existing file cannot be used.</exception>
     public IReadOnlyList<string> Ensure(IEnumerable<string> hosts)
     {
         var written = new List<string>();
@@ -50,7 +50,7 @@ internal sealed class DevelopmentCertificates(string directory, TimeProvider tim
         if (File.Exists(certificateFile))
         {
             using var current = CertificatePem.LoadCertificate(certificateFile);
-            // One that somebody else issued was put there on purpose, and its renewal is theirs.
+            // A certificate from another issuer was put there deliberately and is not renewed.
             if (current.Issuer != AuthorityName) return;
             var held = NamesIn(current);
             var isLasting = current.NotAfter.ToUniversalTime() - time.GetUtcNow().UtcDateTime >= RenewBefore;

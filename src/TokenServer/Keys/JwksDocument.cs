@@ -6,7 +6,7 @@ namespace AuthIndex.TokenServer.Keys;
 /// <summary>The public keys as a JWK set (RFC 7517 section 5), made once for each set.</summary>
 internal sealed class JwksDocument
 {
-    /// <summary>Writes the keys.</summary>
+    /// <summary>Builds the document and its entity tag.</summary>
     public JwksDocument(IReadOnlyList<SigningKey> keys)
     {
         Keys = keys;
@@ -21,7 +21,7 @@ internal sealed class JwksDocument
         ETag = $"\"{Convert.ToHexStringLower(SHA256.HashData(Body).AsSpan(0, 16))}\"";
     }
 
-    /// <summary>The keys in it.</summary>
+    /// <summary>The key ring that it was made from.</summary>
     public IReadOnlyList<SigningKey> Keys { get; }
 
     /// <summary>The document in UTF-8.</summary>

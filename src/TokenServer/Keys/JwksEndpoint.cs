@@ -10,12 +10,12 @@ namespace AuthIndex.TokenServer.Keys;
 /// </summary>
 internal sealed class JwksEndpoint(KeyStore keys, TimeProvider time)
 {
-    /// <summary>Where the document is found.</summary>
+    /// <summary>The path of the document.</summary>
     public const string Path = ServerPaths.Keys;
 
     private volatile JwksDocument last = new([]);
 
-    /// <summary>The document, or 304 to whoever has it already (RFC 9110 section 13.1.2).</summary>
+    /// <summary>The document, or 304 when the client already has it (RFC 9110 section 13.1.2).</summary>
     public Task<Answer> AnswerAsync(RouteRequest request)
     {
         var document = Current();

@@ -8,19 +8,19 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.TokenServer.Keys;
 
 /// <summary>
-/// The folder of signing keys: PKCS#8 PEM files of mode 600, named <c>yyyyMMddTHHmmssZ-xxxxxxxx.pem</c> after the time from which
-/// they sign and the beginning of their <c>kid</c>. The names are all the state there is, so that any number of servers that read
-/// the folder come to the same end, and the greatest name is the newest key.
+/// The folder of signing keys: PKCS#8 PEM files of mode 600, named <c>yyyyMMddTHHmmssZ-xxxxxxxx.pem</c> after the time from which they sign
+/// and the beginning of their <c>kid</c>. The names are the only state, so that all servers that read the folder agree, and the greatest
+/// name is the newest key.
 /// </summary>
 internal static class KeyDirectory
 {
     private const string Stamp = "yyyyMMdd'T'HHmmss'Z'";
     private const int StampLength = 16;
-    private const string Remedy = "run init to make one";
+    private const string Remedy = "run init to create one";
 
-    /// <summary>Makes a key file; nothing is there but a whole file, and only for the owner.</summary>
+    /// <summary>Makes a key file, atomically and with mode 600.</summary>
     /// <param name="directory">The folder.</param>
-    /// <param name="time">Tells what time it is.</param>
+    /// <param name="time">The clock.</param>
     /// <param name="algorithm">ES256 or RS256.</param>
     /// <param name="ahead">How long it is to be published before it signs.</param>
     /// <returns>The file's path.</returns>
@@ -45,7 +45,7 @@ internal static class KeyDirectory
         ? [.. Directory.EnumerateFiles(directory, "*.pem").OrderByDescending(Path.GetFileName, StringComparer.Ordinal)]
         : [];
 
-    /// <summary>Reads every key, newest first; never none.</summary>
+    /// <summary>Reads every key, newest first; never empty.</summary>
     /// <exception cref="OperatorException">There is none, or one cannot be used.</exception>
     public static IReadOnlyList<KeyFile> Load(string directory)
     {
@@ -53,7 +53,7 @@ internal static class KeyDirectory
         return files.Count > 0 ? files : throw new OperatorException($"there is no signing key in {directory}: {Remedy}");
     }
 
-    /// <summary>Reads one key.</summary>
+    /// <summary>Reads one key file and the start time in its name.</summary>
     /// <exception cref="OperatorException">It cannot be used.</exception>
     public static KeyFile Read(string path)
     {
@@ -64,30 +64,30 @@ internal static class KeyDirectory
                 DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var signsFrom))
         {
             throw new OperatorException(
-                $"the signing key {path} does not say from when it signs: name it like 20300102T030405Z-name.pem, in UTC");
+                $"the signing key {path} has no start time in its name: name it like 20300102T030405Z-name.pem, in UTC");
         }
 
         var pem = Encoding.ASCII.GetString(SecretFile.Read(path, "the signing key", Remedy));
         try
         {
-            // What it is stands inside (RFC 5958); RSA is tried where it is no key of a curve.
+            // The kind is inside (RFC 5958); RSA is tried when it is not an elliptic-curve key.
             using var secret = Import(pem);
             return new KeyFile(path, signsFrom, KeyOf(secret));
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            // Only the library's words about the form: the exception never holds the key.
+            // The library's message describes only the form; it never contains the key.
             throw new OperatorException(
-                $"the signing key {path} is no PKCS#8 PEM file of a P-256 or RSA key of {SigningKey.LeastRsaBits} bits or more: "
+                $"the signing key {path} is not a PKCS#8 PEM file of a P-256 or RSA key of {SigningKey.LeastRsaBits} bits or more: "
                 + $"{e.Message}", e);
         }
     }
 
-    /// <summary>Removes a key for good.</summary>
+    /// <summary>Deletes a key file.</summary>
     public static void Remove(string path)
     {
         File.Delete(path);
-        DurableFile.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        DurableFile.SyncDirectory(ParentFolder.Of(Path.GetFullPath(path)));
     }
 
     private static AsymmetricAlgorithm Import(string pem)

@@ -1,13 +1,13 @@
 namespace AuthIndex.TokenServer.Keys;
 
-/// <summary>One key file.</summary>
-/// <param name="Path">Where it lies.</param>
-/// <param name="SignsFrom">From when it signs, as its name says; until then it is only published.</param>
-/// <param name="Key">What it holds.</param>
+/// <summary>One signing key and its file.</summary>
+/// <param name="Path">Its path.</param>
+/// <param name="SignsFrom">When it starts to sign, from its name; until then it is only published.</param>
+/// <param name="Key">The key.</param>
 internal sealed record KeyFile(string Path, DateTimeOffset SignsFrom, SigningKey Key)
 {
     /// <summary>
-    /// From when this process may sign with it: later than <see cref="SignsFrom"/> where it came too late to be known by then.
+    /// When this process may sign with it: later than <see cref="SignsFrom"/> if it appeared too late to be known by then.
     /// </summary>
     public DateTimeOffset UsableFrom { get; init; } = SignsFrom;
 }

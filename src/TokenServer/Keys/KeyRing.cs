@@ -1,15 +1,15 @@
 namespace AuthIndex.TokenServer.Keys;
 
-/// <summary>Where a key stands in its life.</summary>
+/// <summary>The state of a key.</summary>
 internal enum KeyState
 {
     /// <summary>Published, so that registries know it by the time it signs.</summary>
     Next,
 
-    /// <summary>Signs.</summary>
+    /// <summary>In use: signs tokens and is published.</summary>
     Signing,
 
-    /// <summary>Signs no more; published until the last token that it signed has expired.</summary>
+    /// <summary>No longer signs; published until the last token that it signed has expired.</summary>
     Retiring,
 
     /// <summary>Neither signs nor is published.</summary>
@@ -17,8 +17,8 @@ internal enum KeyState
 }
 
 /// <summary>
-/// The keys at one look into their folder. For each algorithm the newest whose time has come signs; who does and who is published
-/// follows from the files' names and the time alone.
+/// The keys read from their folder at one moment. For each algorithm the newest key whose time has come signs; the files' names and the
+/// time alone determine which keys sign and are published.
 /// </summary>
 internal sealed class KeyRing
 {
@@ -39,9 +39,9 @@ internal sealed class KeyRing
 
     private readonly TimeSpan lifetime;
 
-    /// <summary>Takes the keys.</summary>
+    /// <summary>Creates the ring from the keys of a folder.</summary>
     /// <param name="files">The keys, newest first.</param>
-    /// <param name="lifetime">How long the longest-lived tokens are good for.</param>
+    /// <param name="lifetime">The longest lifetime of tokens.</param>
     public KeyRing(IReadOnlyList<KeyFile> files, TimeSpan lifetime)
     {
         Files = files;
@@ -54,11 +54,11 @@ internal sealed class KeyRing
     /// <summary>The key that signs; null when there is none of the algorithm.</summary>
     public SigningKey? SignerOf(string algorithm, DateTimeOffset now) => SignerFile(algorithm, now)?.Key;
 
-    /// <summary>The keys to publish and to believe, newest first.</summary>
+    /// <summary>The keys to publish and to trust, newest first.</summary>
     public IEnumerable<SigningKey> Published(DateTimeOffset now) =>
         Files.Where(f => StateOf(f, now) != KeyState.Retired).Select(f => f.Key).DistinctBy(k => k.Id, StringComparer.Ordinal);
 
-    /// <summary>Where a key stands.</summary>
+    /// <summary>The state of a key at a time.</summary>
     public KeyState StateOf(KeyFile file, DateTimeOffset now)
     {
         if (file == SignerFile(file.Key.Algorithm, now)) return KeyState.Signing;
@@ -79,10 +79,10 @@ internal sealed class KeyRing
         return until;
     }
 
-    /// <summary>Whether a key signs later than any rotation under a clock that is right can have said.</summary>
+    /// <summary>Whether a key starts to sign later than any rotation with a correct clock could have set.</summary>
     public static bool IsMisdated(KeyFile file, DateTimeOffset now) => file.SignsFrom > now + MostAhead + TimeSpan.FromMinutes(1);
 
-    /// <summary>When it is published no more; null while no newer key is there.</summary>
+    /// <summary>When it is no longer published; null while there is no newer key.</summary>
     public DateTimeOffset? PublishedUntil(KeyFile file) => SignsUntil(file) + lifetime + Margin;
 
     private KeyFile? SignerFile(string algorithm, DateTimeOffset now)
@@ -96,7 +96,7 @@ internal sealed class KeyRing
             oldest = file;
         }
 
-        // Where no key has been published for long enough, better a token that a registry must ask for the key of than none.
+        // If no key has been published long enough, a token whose key registries must fetch is better than none.
         return due ?? oldest;
     }
 }

@@ -2,10 +2,10 @@ using AuthIndex.Hosting.Background;
 
 namespace AuthIndex.TokenServer.Keys;
 
-/// <summary>The signing keys, and where registries find the public ones.</summary>
+/// <summary>Registers the signing keys and their endpoint.</summary>
 internal static class KeyServices
 {
-    /// <summary>Adds them.</summary>
+    /// <summary>Registers the services.</summary>
     public static IServiceCollection AddKeys(this IServiceCollection services, TokenServerOptions options)
     {
         services.AddSingleton(

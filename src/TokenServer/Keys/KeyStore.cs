@@ -3,20 +3,20 @@ using AuthIndex.Hosting.Files;
 
 namespace AuthIndex.TokenServer.Keys;
 
-/// <summary>What the configuration asks of the keys.</summary>
+/// <summary>The configured requirements on the keys.</summary>
 /// <param name="Directory">Their folder.</param>
 /// <param name="Algorithms">The algorithms that tokens are signed with.</param>
 /// <param name="Certificates">Whether tokens carry a certificate.</param>
-/// <param name="Lifetime">How long the longest-lived tokens are good for.</param>
+/// <param name="Lifetime">The longest lifetime of tokens.</param>
 internal sealed record KeyDemands(string Directory, IReadOnlyCollection<string> Algorithms, bool Certificates, TimeSpan Lifetime);
 
 /// <summary>
-/// Holds the keys in force and follows their folder. At the start every file must be sound; later one that is not changes nothing:
-/// the keys known before stay, and the store is degraded until the folder is sound again.
+/// Holds the keys in force and follows their folder. At the start every file must be valid; later an invalid one changes nothing: the
+/// previous keys stay, and the store is degraded until the folder is valid again.
 /// </summary>
 internal sealed partial class KeyStore
 {
-    /// <summary>How often the folder is looked into: what another process makes there is published so soon.</summary>
+    /// <summary>How often the folder is read, and so how soon a key that another process creates is published.</summary>
     public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     private readonly KeyDemands demands;
@@ -39,13 +39,13 @@ internal sealed partial class KeyStore
         if (Missing(current) is { } missing) throw new OperatorException(missing);
     }
 
-    /// <summary>The keys in force. Take them once per request.</summary>
+    /// <summary>The keys in use. Read this once per request.</summary>
     public KeyRing Current => current;
 
-    /// <summary>Why the folder is not followed at the moment; null when it is.</summary>
+    /// <summary>Why the folder's keys are not in use; null when they are.</summary>
     public string? Degraded => degraded;
 
-    /// <summary>Looks into the folder and takes what is new there. Costs no more than a stat of each file when nothing is.</summary>
+    /// <summary>Reads the folder again if it changed; otherwise costs one stat per file.</summary>
     public void Refresh()
     {
         lock (looking)
@@ -108,9 +108,7 @@ internal sealed partial class KeyStore
         return new Known(files, SeenAt: null, file);
     }
 
-    /// <summary>
-    /// Holds a key that is new back until it has been published for long enough; one that was there under another name is not new.
-    /// </summary>
+    /// <summary>Delays signing with a new key until it has been published for long enough; a renamed key is not new.</summary>
     private Known Dated(Known read)
     {
         var id = read.File.Key.Id;
@@ -127,10 +125,10 @@ internal sealed partial class KeyStore
     }
 
     private string? Missing(KeyRing ring) => ring.Files.Count == 0
-        ? $"there is no signing key in {demands.Directory}: run init to make one"
+        ? $"there is no signing key in {demands.Directory}: run init to create one"
         : demands.Algorithms.FirstOrDefault(a => ring.SignerOf(a, time.GetUtcNow()) is null) is { } algorithm
-            ? $"there is no signing key for {algorithm} in {demands.Directory}, and a service needs one: keys rotate --algorithm "
-                + $"{algorithm} makes it"
+            ? $"there is no signing key for {algorithm} in {demands.Directory}, and a service needs one: create it with "
+                + $"keys rotate --algorithm {algorithm}"
             : null;
 
     private void Report(List<string> problems)

@@ -8,7 +8,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace AuthIndex.TokenServer.Keys;
 
-/// <summary>One key: what the JWT library signs and verifies with, its public half as others see it, and its name.</summary>
+/// <summary>One key: for the JWT library, its public half and its id.</summary>
 internal sealed class SigningKey
 {
     /// <summary>The shortest modulus of an RSA key that is used (RFC 7518 section 3.3), in bits.</summary>
@@ -37,8 +37,8 @@ internal sealed class SigningKey
         Algorithm = algorithm;
         Id = id;
 
-        // As a JWK and not as an ECDsa or RSA object: from a JWK the library makes an object for every thread that signs, and one
-        // object is not promised to be safe for several at once.
+        // As a JWK and not as an ECDsa or RSA object: from a JWK the library makes an object for every thread that signs, and one object is
+        // not documented to be thread-safe.
         key.Kid = id;
         Credentials = new SigningCredentials(key, algorithm);
     }
@@ -91,7 +91,7 @@ internal sealed class SigningKey
         return new PublicKey(rsa);
     }
 
-    /// <summary>Has a certificate issued for the key, before it is used.</summary>
+    /// <summary>Sets the certificate issued for the key, before it is used.</summary>
     public void Certify(TokenAuthority authority)
     {
         using var certificate = authority.Issue(this);

@@ -7,15 +7,15 @@ using AuthIndex.Hosting.Files;
 namespace AuthIndex.TokenServer.Keys;
 
 /// <summary>
-/// The certificate authority over the signing keys, for registries that trust a bundle of certificates: its key and the bundle lie
-/// in the folder <c>certificates</c> of the keys. Each server issues the keys' certificates for itself when it reads them, so that
-/// the bundle stays what it is when keys come and go.
+/// The certificate authority over the signing keys, for registries that trust a bundle of certificates: its key and the bundle are in the
+/// folder <c>certificates</c> of the keys. Each server issues the keys' certificates for itself when it reads them, so that the bundle does
+/// not change when keys are rotated.
 /// </summary>
 internal sealed class TokenAuthority
 {
     private const string Name = "CN=AuthIndex token signing CA";
     private const int Years = 20;
-    private const string Remedy = "keys certificates makes it";
+    private const string Remedy = "run keys certificates to create it";
 
     private readonly X509Certificate2 issuer;
     private readonly ECDsa secret;
@@ -28,14 +28,13 @@ internal sealed class TokenAuthority
         this.time = time;
     }
 
-    /// <summary>The bundle that registries are given.</summary>
+    /// <summary>The bundle to give to registries.</summary>
     public static string BundlePath(string keysDirectory) => Path.Combine(Folder(keysDirectory), "rootcertbundle.pem");
 
     /// <summary>
-    /// Makes what is missing; false when all was there. The key comes first, so that no certificate lies beside a key that is not its
-    /// own.
+    /// Creates what is missing; false when nothing was. The key comes first, so that a certificate never exists with a different key.
     /// </summary>
-    /// <exception cref="OperatorException">What is there cannot be used.</exception>
+    /// <exception cref="OperatorException">An existing file cannot be used.</exception>
     public static bool Ensure(string keysDirectory, TimeProvider time)
     {
         var bundle = BundlePath(keysDirectory);
@@ -48,8 +47,8 @@ internal sealed class TokenAuthority
         return DurableFile.Create(bundle, Encoding.ASCII.GetBytes(certificate.ExportCertificatePem() + "\n"), everybodyReads);
     }
 
-    /// <summary>Reads the authority.</summary>
-    /// <exception cref="OperatorException">It is missing, has ended or cannot be used.</exception>
+    /// <summary>Reads the authority's key and certificate.</summary>
+    /// <exception cref="OperatorException">It is missing, has expired or cannot be used.</exception>
     public static TokenAuthority Load(string keysDirectory, TimeProvider time)
     {
         var bundle = BundlePath(keysDirectory);
@@ -69,13 +68,13 @@ internal sealed class TokenAuthority
         if (certificate.NotAfter.ToUniversalTime() <= time.GetUtcNow().UtcDateTime)
         {
             throw new OperatorException(
-                $"the certificate of the token signing CA {bundle} has ended: remove the folder, and {Remedy} anew");
+                $"the certificate of the token signing CA {bundle} has expired: remove the folder and {Remedy} again");
         }
 
         return new TokenAuthority(certificate, key, time);
     }
 
-    /// <summary>Issues a key's certificate, good for as long as the authority's own.</summary>
+    /// <summary>Issues a key's certificate, valid as long as the authority's own.</summary>
     public X509Certificate2 Issue(SigningKey key)
     {
         var request = new CertificateRequest(new X500DistinguishedName($"CN={key.Id}"), key.PublicKey(), HashAlgorithmName.SHA256);

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Formats.Asn1;
 using System.Text;
 
@@ -8,7 +9,7 @@ namespace AuthIndex.TokenServer.Names;
 /// <param name="Value">The value, its escapes resolved.</param>
 internal sealed record NamePart(string Attribute, string Value);
 
-/// <summary>A distinguished name (RFC 4514), read so that two spellings of one name compare as equal.</summary>
+/// <summary>A distinguished name (RFC 4514), parsed so that different spellings compare as equal.</summary>
 internal sealed class DistinguishedName
 {
     private const string Special = "\",+;<>\\=";
@@ -67,10 +68,10 @@ internal sealed class DistinguishedName
     }
 
     /// <summary>
-    /// A spelling by which two names that a directory holds for equal are the same (RFC 4517 section 4.2.15); a text that cannot be
-    /// read is its own.
+    /// A key that is equal for names that a directory considers equal (RFC 4517 section 4.2.15); for unparsable text, the text in lower
+    /// case.
     /// </summary>
-    public static string Key(string text) => TryParse(text, out var name) ? name!.Text : text.ToLowerInvariant();
+    public static string Key(string text) => TryParse(text, out var name) ? name.Text : text.ToLowerInvariant();
 
     /// <summary>The short name of an attribute, in lower case; its OID where it has none.</summary>
     public static string ShortName(string attribute)
@@ -79,15 +80,15 @@ internal sealed class DistinguishedName
         return ShortNames.TryGetValue(attribute, out var known) ? known : attribute.ToLowerInvariant();
     }
 
-    /// <summary>Whether this is the other name or lies below it.</summary>
+    /// <summary>Whether this is the other name or is below it.</summary>
     public bool IsWithin(DistinguishedName other) =>
         keys.Length >= other.keys.Length && keys.AsSpan()[^other.keys.Length..].SequenceEqual(other.keys);
 
     /// <summary>The value of the entry's own name when its attribute is the given one; null when it is another.</summary>
     public string? OwnValue(string attribute) => Parts[0].Attribute == ShortName(attribute) ? Parts[0].Value : null;
 
-    /// <summary>Reads a name.</summary>
-    public static bool TryParse(string text, out DistinguishedName? name)
+    /// <summary>Parses a name (RFC 4514); false when it is malformed.</summary>
+    public static bool TryParse(string text, [NotNullWhen(true)] out DistinguishedName? name)
     {
         name = null;
         var parts = new List<NamePart>();
@@ -198,7 +199,7 @@ internal sealed class DistinguishedName
         }
         catch (Exception e) when (e is FormatException or AsnContentException or ArgumentException)
         {
-            return false; // no hexadecimal, no BER, or no string
+            return false; // not hexadecimal, not BER, or not a string
         }
     }
 }

@@ -48,7 +48,7 @@ internal static class PreparedText
     /// <summary>The prepared text; the same for all texts that are equal, and prepared already when it is prepared again.</summary>
     public static string Of(string text)
     {
-        // Twice, so that letters with one small form and two large ones, or the other way round, meet.
+        // Twice, so that letters with several upper-case or lower-case forms become equal.
         var folded = text.ToUpperInvariant().ToLowerInvariant().Replace("ß", "ss", StringComparison.Ordinal);
         var prepared = new StringBuilder(folded.Length);
         foreach (var c in folded)

@@ -91,5 +91,5 @@ internal sealed record Conditions(
 
     private static string Either<T>(IEnumerable<T> values) => string.Join(" or ", values);
 
-    private static string Time(DateTimeOffset? time) => time!.Value.ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture);
+    private static string Time(DateTimeOffset? time) => string.Create(CultureInfo.InvariantCulture, $"{time:yyyy-MM-dd HH:mm:ss zzz}");
 }

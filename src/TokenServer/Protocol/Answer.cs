@@ -1,8 +1,8 @@
 namespace AuthIndex.TokenServer.Protocol;
 
-/// <summary>What a request is answered with. Endpoints return it; the server's one runner of the route table sends it.</summary>
+/// <summary>The answer to a request. Endpoints return it; the server's one runner of the route table sends it.</summary>
 internal abstract record Answer
 {
-    /// <summary>Sends the answer.</summary>
+    /// <summary>Writes status, headers and body to the response.</summary>
     public abstract Task SendAsync(HttpResponse response);
 }

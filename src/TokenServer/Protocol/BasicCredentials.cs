@@ -12,7 +12,7 @@ internal sealed record BasicCredentials(string User, string Password)
     private const string Scheme = "Basic ";
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Reads the header.</summary>
+    /// <summary>Reads the <c>Authorization</c> header; false when it is malformed.</summary>
     /// <param name="header">The values of <c>Authorization</c>; none at all is an anonymous request.</param>
     /// <param name="credentials">The credentials; null for an anonymous request.</param>
     /// <param name="problem">The answer to give where the header is neither absent nor well formed.</param>
@@ -21,7 +21,7 @@ internal sealed record BasicCredentials(string User, string Password)
         credentials = header is [{ } text] ? Parse(text) : null;
         problem = header.Count > 1 ? ErrorAnswer.InvalidRequest("more than one Authorization header")
             : header.Count == 1 && credentials is null
-            ? ErrorAnswer.Unauthorized("the Authorization header does not hold Basic credentials (RFC 7617)")
+            ? ErrorAnswer.Unauthorized("the Authorization header does not contain Basic credentials (RFC 7617)")
             : null;
         return problem is null;
     }
@@ -45,6 +45,6 @@ internal sealed record BasicCredentials(string User, string Password)
         }
     }
 
-    /// <summary>Never the password, wherever a record is printed.</summary>
+    /// <summary>Hides the password wherever the record is printed.</summary>
     public override string ToString() => $"{User}:***";
 }

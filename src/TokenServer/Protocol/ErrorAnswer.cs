@@ -3,9 +3,9 @@ using System.Globalization;
 namespace AuthIndex.TokenServer.Protocol;
 
 /// <summary>
-/// Everything that goes wrong in front of a client, as a value that knows its status. The body has both forms that clients
-/// read: <c>error</c> and <c>error_description</c> (RFC 6749 section 5.2) and <c>errors[]</c> (OCI distribution-spec, "Error codes"),
-/// whose message docker prints; a 401 has <c>details</c> besides.
+/// An error answer to a client, with its status. The body has both forms that clients read: <c>error</c> and <c>error_description</c> (RFC
+/// 6749 section 5.2) and <c>errors[]</c> (OCI distribution-spec, "Error codes"), whose message docker prints; a 401 also has
+/// <c>details</c>.
 /// </summary>
 internal sealed record ErrorAnswer : Answer
 {
@@ -20,44 +20,44 @@ internal sealed record ErrorAnswer : Answer
         Message = message;
     }
 
-    /// <summary>The HTTP status.</summary>
+    /// <summary>The HTTP status, 400 to 599.</summary>
     public int Status { get; }
 
-    /// <summary>The word of RFC 6749.</summary>
+    /// <summary>The error code of RFC 6749 section 5.2.</summary>
     public string Error { get; }
 
     /// <summary>The code of the distribution-spec; docker's command line prints <c>unknown</c> for any that it does not know.</summary>
     public string Code { get; }
 
-    /// <summary>The sentence for the user.</summary>
+    /// <summary>The message for the user.</summary>
     public string Message { get; }
 
-    /// <summary>After how long it is worth trying again; null to leave that open.</summary>
+    /// <summary>The <c>Retry-After</c>; null for none.</summary>
     public TimeSpan? RetryAfter { get; private init; }
 
-    /// <summary>The methods that would be right; null where the method is not at fault.</summary>
+    /// <summary>The allowed methods; null unless the method is wrong.</summary>
     public string? Allow { get; private init; }
 
-    /// <summary>The account or password is wrong. One text for all causes, so that nobody can find out which accounts exist.</summary>
-    /// <param name="decision">The id under which the logs tell the cause.</param>
+    /// <summary>The account or password is wrong. One text for all causes, so that accounts cannot be enumerated.</summary>
+    /// <param name="decision">The id under which the logs have the cause.</param>
     public static ErrorAnswer SignInFailed(string decision) =>
         Unauthorized($"sign-in failed: no such account or wrong password (decision {decision})");
 
     /// <summary>A bug or a broken machine; the log has the details.</summary>
-    /// <param name="requestId">The request's name in the log.</param>
+    /// <param name="requestId">The request's id in the log.</param>
     public static ErrorAnswer Broken(string requestId) =>
         new(
             StatusCodes.Status500InternalServerError, "server_error", "UNKNOWN",
-            $"the server met an unexpected condition; its log says more under the request id {requestId}");
+            $"internal error; see the server's log for request id {requestId}");
 
-    /// <summary>There is nothing at this path; the message says where there is something.</summary>
+    /// <summary>There is nothing at this path; the message names valid paths.</summary>
     public static ErrorAnswer NotFound(string message) => new(StatusCodes.Status404NotFound, "invalid_request", "UNSUPPORTED", message);
 
-    /// <summary>The catalogue holds no such repository that the caller may see: one text, so that nobody finds out which exist.</summary>
+    /// <summary>The catalog has no such repository that the caller may see: one text, so that names cannot be probed.</summary>
     public static ErrorAnswer RepositoryUnknown { get; } = new(
         StatusCodes.Status404NotFound, "invalid_request", "NAME_UNKNOWN", "there is no such repository, or you may not pull from it");
 
-    /// <summary>The request's body is larger than is read.</summary>
+    /// <summary>The request's body exceeds the limit.</summary>
     public static ErrorAnswer TooLarge { get; } = new(
         StatusCodes.Status413PayloadTooLarge, "invalid_request", "UNSUPPORTED", "the request's body is too large");
 
@@ -68,32 +68,32 @@ internal sealed record ErrorAnswer : Answer
     /// <summary>A scope is wrong; the message says what (RFC 6749 section 5.2).</summary>
     public static ErrorAnswer InvalidScope(string message) => new(StatusCodes.Status400BadRequest, "invalid_scope", "UNSUPPORTED", message);
 
-    /// <summary>The <c>grant_type</c> is none that is known here (RFC 6749 section 5.2).</summary>
+    /// <summary>The <c>grant_type</c> is not supported (RFC 6749 section 5.2).</summary>
     public static ErrorAnswer UnsupportedGrantType { get; } = new(
         StatusCodes.Status400BadRequest, "unsupported_grant_type", "UNSUPPORTED",
-        "the grant_type is neither password, refresh_token nor that of a token exchange (RFC 8693)");
+        "the grant_type must be password, refresh_token or the token exchange grant (RFC 8693)");
 
-    /// <summary>A token of that kind is not revoked here (RFC 7009 section 2.2.1).</summary>
+    /// <summary>A token of that kind cannot be revoked here (RFC 7009 section 2.2.1).</summary>
     public static ErrorAnswer UnsupportedTokenType { get; } =
         new(
             StatusCodes.Status400BadRequest, "unsupported_token_type", "UNSUPPORTED",
-            "a registry's token is not revoked by itself: it ends within minutes, or with the refresh token or access token behind it");
+            "registry tokens cannot be revoked individually; they expire within minutes. Revoke the refresh or access token instead");
 
-    /// <summary>Who asks has shown who they are, and may not do this.</summary>
+    /// <summary>The caller is authenticated but may not do this.</summary>
     public static ErrorAnswer Forbidden(string message) => new(StatusCodes.Status403Forbidden, "access_denied", "DENIED", message);
 
-    /// <summary>The account has as many as it may.</summary>
+    /// <summary>The account has reached a limit.</summary>
     public static ErrorAnswer LimitReached(string message) => new(StatusCodes.Status409Conflict, "limit_reached", "DENIED", message);
 
-    /// <summary>The account has no such token: one text, also for those of others.</summary>
+    /// <summary>The account has no such token; the same text for other accounts' tokens.</summary>
     public static ErrorAnswer TokenUnknown { get; } = new(
-        StatusCodes.Status404NotFound, "invalid_request", "UNSUPPORTED", "you have no token of this id");
+        StatusCodes.Status404NotFound, "invalid_request", "UNSUPPORTED", "you have no token with this id");
 
-    /// <summary>Who asks has not shown who they are.</summary>
+    /// <summary>The caller is not authenticated.</summary>
     public static ErrorAnswer Unauthorized(string message) =>
         new(StatusCodes.Status401Unauthorized, "invalid_client", "UNAUTHORIZED", message);
 
-    /// <summary>A report does not begin where the catalogue stands.</summary>
+    /// <summary>A report does not continue the catalog's position.</summary>
     public static ErrorAnswer OutOfStep(string message) => new(StatusCodes.Status409Conflict, "out_of_step", "UNSUPPORTED", message);
 
     /// <summary>The path is right, the method is not.</summary>
@@ -102,9 +102,7 @@ internal sealed record ErrorAnswer : Answer
             StatusCodes.Status405MethodNotAllowed, "invalid_request", "UNSUPPORTED",
             $"the method is not allowed here; allowed: {allow}") { Allow = allow };
 
-    /// <summary>
-    /// A part that is needed does not answer now. Never told as 401: docker would tell the user that the password is wrong.
-    /// </summary>
+    /// <summary>A required part is unavailable. Never 401: docker would report a wrong password.</summary>
     public static ErrorAnswer Unavailable(TimeSpan retryAfter, string? decision = null) =>
         new(
             StatusCodes.Status503ServiceUnavailable, "temporarily_unavailable", "UNAVAILABLE",
@@ -112,8 +110,8 @@ internal sealed record ErrorAnswer : Answer
                 retryAfter };
 
     /// <summary>
-    /// So many sign-ins have failed that this one was not looked at (RFC 6585 section 4). Docker prints the code in small letters and
-    /// the message.
+    /// Too many sign-ins have failed, so this one was not checked (RFC 6585 section 4). Docker prints the code in lower case and the
+    /// message.
     /// </summary>
     /// <param name="retryAfter">When it is worth trying again.</param>
     public static ErrorAnswer TooManySignIns(TimeSpan retryAfter) =>
@@ -128,11 +126,10 @@ internal sealed record ErrorAnswer : Answer
     public static ErrorAnswer TooManyRequests(TimeSpan retryAfter) =>
         new(
             StatusCodes.Status429TooManyRequests, "temporarily_unavailable", "TOOMANYREQUESTS",
-            "too many requests without signing in from this address; sign in or try again later") { RetryAfter = retryAfter };
+            "too many anonymous requests from this address; sign in or try again later") { RetryAfter = retryAfter };
 
     /// <summary>
-    /// The answer in a place where credentials come in the body: what would be 401 is 400 with <c>invalid_grant</c> there (RFC 6749
-    /// section 5.2).
+    /// The answer where credentials are in the body: 400 with <c>invalid_grant</c> in place of 401 (RFC 6749 section 5.2).
     /// </summary>
     public ErrorAnswer AsInvalidGrant() =>
         Status == StatusCodes.Status401Unauthorized ? new(StatusCodes.Status400BadRequest, "invalid_grant", Code, Message) : this;
@@ -150,7 +147,7 @@ internal sealed record ErrorAnswer : Answer
     public ErrorAnswer AsInvalidSubject() =>
         Status == StatusCodes.Status401Unauthorized ? new(StatusCodes.Status400BadRequest, "invalid_request", Code, Message) : this;
 
-    /// <summary>What a token is to be exchanged for is no registry of this server (RFC 8693 section 2.2.2).</summary>
+    /// <summary>The exchange's target is not a registry of this server (RFC 8693 section 2.2.2).</summary>
     public static ErrorAnswer InvalidTarget(string message) =>
         new(StatusCodes.Status400BadRequest, "invalid_target", "UNSUPPORTED", message);
 
@@ -177,8 +174,8 @@ internal sealed record ErrorAnswer : Answer
         json.WriteEndObject();
         json.WriteEndArray();
 
-        // By this member alone does docker's engine up to version 28 recognise a refused sign-in; without it, it tries plain HTTP and
-        // shows the error of that.
+        // Docker Engine up to version 28 recognizes a refused sign-in only by this member; without it, it falls back to plain HTTP and
+        // shows that error.
         if (answer.Status == StatusCodes.Status401Unauthorized) json.WriteString("details"u8, answer.Message);
         json.WriteEndObject();
     });

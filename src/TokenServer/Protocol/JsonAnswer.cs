@@ -1,20 +1,20 @@
 namespace AuthIndex.TokenServer.Protocol;
 
-/// <summary>A success.</summary>
+/// <summary>A success with a JSON body, or without a body.</summary>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Body">The JSON body; null for a status that has none.</param>
 internal sealed record JsonAnswer(int Status, byte[]? Body) : Answer
 {
-    /// <summary>Who may keep the answer: nobody, where nothing else is said; null leaves that open.</summary>
+    /// <summary>The <c>Cache-Control</c> header, <c>no-store</c> by default; null for none.</summary>
     public string? CacheControl { get; init; } = "no-store";
 
-    /// <summary>The version of what is answered (RFC 9110 section 8.8.3); null for none.</summary>
+    /// <summary>The entity tag (RFC 9110 section 8.8.3); null for none.</summary>
     public string? ETag { get; init; }
 
-    /// <summary>Where the list goes on (RFC 8288); null where it does not.</summary>
+    /// <summary>The <c>Link</c> to the next page (RFC 8288); null on the last page.</summary>
     public string? Link { get; init; }
 
-    /// <summary>200 with a body.</summary>
+    /// <summary>200 with a JSON body.</summary>
     public static JsonAnswer Ok(byte[] body) => new(StatusCodes.Status200OK, body);
 
     /// <inheritdoc/>

@@ -10,7 +10,7 @@ internal static class JsonBytes
     // A body of this size or more is rare; its buffer is not kept.
     private const int KeptBuffer = 64 * 1024;
 
-    // None of it is ever part of a page, where what HTML means something by would have to be escaped.
+    // The output is never embedded in HTML, so HTML characters need no escapes.
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     [ThreadStatic]
@@ -22,7 +22,7 @@ internal static class JsonBytes
     /// <summary>The bytes that <paramref name="write"/> produces.</summary>
     public static byte[] Write<T>(T value, Action<Utf8JsonWriter, T> write)
     {
-        // Taken off the thread while in use, so that a nested call gets its own.
+        // Detached while in use, so that a nested call gets its own.
         var (into, json) = (buffer ?? new ArrayBufferWriter<byte>(1024), writer);
         (buffer, writer) = (null, null);
         into.ResetWrittenCount();

@@ -37,7 +37,7 @@ internal sealed class RegistryService
     /// <summary>Whether its tokens carry the signing key's certificate.</summary>
     public bool SendsCertificate { get; }
 
-    /// <summary>How long its tokens are good for, when that is not what holds for all.</summary>
+    /// <summary>The lifetime of its tokens, when it differs from the default.</summary>
     public TimeSpan? TokenLifetime { get; }
 
     /// <summary>The configured services; without any, one with the default name and the credential that init makes.</summary>
@@ -51,19 +51,19 @@ internal sealed class RegistryService
 
         foreach (var service in options.EffectiveServices) ServerHost.DemandBase(service.Url, $"tokenServer.services, {service.Name}: url");
 
-        // A token says which registry it is for by its audience alone: what the policy allows at one would open the other.
+        // A token names its registry only by the audience: with a shared one, rights at one registry would apply to the other.
         if (options.EffectiveServices.GroupBy(AudienceOf, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } shared)
         {
             var names = string.Join(" and ", shared.Select(s => $"'{s.Name}'"));
             throw new OperatorException(
-                $"tokenServer.services: {names} have the same audience '{shared.Key}', so a token for one would be good for the other; "
+                $"tokenServer.services: {names} have the same audience '{shared.Key}', so a token for one would be valid for the other; "
                 + $"give each its own");
         }
 
         return [.. options.EffectiveServices.Select(Load)];
     }
 
-    /// <summary>Whether this is the registry's own credential; takes the same time for every wrong one.</summary>
+    /// <summary>Whether this is the registry's credential, compared in constant time.</summary>
     public bool Knows(string credential) =>
         credentialHash is not null
         && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(credential)), credentialHash);
@@ -75,10 +75,10 @@ internal sealed class RegistryService
         byte[]? hash = null;
         if (service.CredentialFile is { } file)
         {
-            var credential = Encoding.UTF8.GetString(SecretFile.Read(file, "the registry's credential", "run init to make it")).Trim();
+            var credential = Encoding.UTF8.GetString(SecretFile.Read(file, "the registry's credential", "run init to create it")).Trim();
             if (credential.Length < 16)
             {
-                throw new OperatorException($"the registry's credential {file} has fewer than 16 characters: it would be guessed");
+                throw new OperatorException($"the registry's credential {file} has fewer than 16 characters and could be guessed");
             }
 
             hash = SHA256.HashData(Encoding.UTF8.GetBytes(credential));

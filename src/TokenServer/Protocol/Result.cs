@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace AuthIndex.TokenServer.Protocol;
 
-/// <summary>What was asked for, or the answer to give because there is none: what a <c>Try</c> method is where it must wait.</summary>
+/// <summary>A value, or the error answer: an asynchronous <c>Try</c> method's result.</summary>
 internal readonly record struct Result<T>
     where T : class
 {
@@ -19,7 +19,7 @@ internal readonly record struct Result<T>
 
     public static implicit operator Result<T>(ErrorAnswer error) => new(null, error);
 
-    /// <summary>The one or the other.</summary>
+    /// <summary>Gets the value, or the error answer.</summary>
     public bool TryGet([NotNullWhen(true)] out T? found, [NotNullWhen(false)] out ErrorAnswer? problem)
     {
         found = value;

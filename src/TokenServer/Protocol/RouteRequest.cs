@@ -6,7 +6,7 @@ namespace AuthIndex.TokenServer.Protocol;
 
 /// <summary>A request that has passed the check of its row in the route table.</summary>
 /// <param name="Http">The request.</param>
-/// <param name="Argument">What follows the row's path, decoded; empty where the row is for one path only.</param>
+/// <param name="Argument">The part of the path after the row's path, decoded; empty for a fixed path.</param>
 internal sealed record RouteRequest(HttpRequest Http, string Argument)
 {
     /// <summary>Where the request came from; null when unknown.</summary>
@@ -15,7 +15,7 @@ internal sealed record RouteRequest(HttpRequest Http, string Argument)
     /// <summary>The client certificate of the connection; null when there is none.</summary>
     public X509Certificate2? Certificate => Http.HttpContext.Connection.ClientCertificate;
 
-    /// <summary>Ends when the client hangs up.</summary>
+    /// <summary>Cancelled when the client disconnects.</summary>
     public CancellationToken Aborted => Http.HttpContext.RequestAborted;
 
     /// <summary>Reads the whole body.</summary>

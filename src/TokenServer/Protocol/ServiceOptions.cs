@@ -4,7 +4,7 @@ using AuthIndex.TokenContract;
 
 namespace AuthIndex.TokenServer.Protocol;
 
-/// <summary>One registry.</summary>
+/// <summary>One registry of <c>tokenServer.services</c>.</summary>
 internal sealed class ServiceOptions
 {
     /// <summary>The <see cref="KeyHeader"/> of registries that trust certificates.</summary>
@@ -17,10 +17,10 @@ internal sealed class ServiceOptions
     /// <summary>The <c>aud</c> of its tokens; its name when absent.</summary>
     public string? Audience { get; set; }
 
-    /// <summary>Where clients reach it, told to those who search the catalogue.</summary>
+    /// <summary>Where clients reach it, shown in catalog results.</summary>
     public Uri? Url { get; set; }
 
-    /// <summary>The file with the credential by which it asks the index; without one it may not ask.</summary>
+    /// <summary>The file with its credential for the index; without one it has no access.</summary>
     [FilePath]
     public string? CredentialFile { get; set; }
 
@@ -32,7 +32,7 @@ internal sealed class ServiceOptions
     [AllowedValues("kid", CertificateHeader)]
     public string KeyHeader { get; set; } = "kid";
 
-    /// <summary>How long its tokens are good for; <see cref="TokenServerOptions.TokenLifetime"/> when absent.</summary>
+    /// <summary>The lifetime of its tokens; <see cref="TokenServerOptions.TokenLifetime"/> when absent.</summary>
     [DurationRange("60s", "24h")]
     public TimeSpan? TokenLifetime { get; set; }
 }

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace AuthIndex.TokenServer.Protocol;
 
-/// <summary>The kinds of secret that stand for an account without its password.</summary>
+/// <summary>The kinds of secret that sign in to an account without its password.</summary>
 internal enum TokenKind
 {
     /// <summary>Given to a client in exchange for a password, which it then need not keep.</summary>
@@ -15,10 +15,9 @@ internal enum TokenKind
 }
 
 /// <summary>
-/// The secret text of a refresh token (<c>air_…</c>) or an access token (<c>aix_…</c>): the prefix tells the kind and lets scanners
-/// find what was published by mistake, then come 43 random letters and digits (256 bits) and a checksum, so that a text that was
-/// never one of ours is refused without a look at any store. Servers keep only <see cref="Hash"/>: of so many random bits a fast
-/// hash gives nothing away.
+/// The secret text of a refresh token (<c>air_…</c>) or an access token (<c>aix_…</c>): the prefix shows the kind and lets secret
+/// scanners find leaks; 43 random letters and digits (256 bits) and a checksum follow, so that a text that was never a token is refused
+/// without a lookup. Servers keep only <see cref="Hash"/>: with this many random bits a fast hash is safe.
 /// </summary>
 internal sealed class TokenSecret
 {
@@ -41,26 +40,24 @@ internal sealed class TokenSecret
     /// <summary>The secret itself: shown once, never stored, never logged.</summary>
     public string Text { get; }
 
-    /// <summary>The kind that the prefix tells.</summary>
+    /// <summary>The kind, from the prefix.</summary>
     public TokenKind Kind { get; }
 
     /// <summary>The SHA-256 hash of the whole text, under which it is found.</summary>
     public byte[] Hash { get; }
 
-    /// <summary>Makes a secret.</summary>
+    /// <summary>Makes a new random secret.</summary>
     public static TokenSecret New(TokenKind kind)
     {
         var body = (kind == TokenKind.Access ? AccessPrefix : RefreshPrefix) + RandomNumberGenerator.GetString(Alphabet, RandomLength);
         return new TokenSecret(body + Checksum(body), kind);
     }
 
-    /// <summary>Whether a text begins as these secrets do. Such a text is never taken for a password, whatever follows.</summary>
+    /// <summary>Whether a text begins as these secrets do. Such a text is never treated as a password, whatever follows.</summary>
     public static bool LooksLike(string text) =>
         text.StartsWith(AccessPrefix, StringComparison.Ordinal) || text.StartsWith(RefreshPrefix, StringComparison.Ordinal);
 
-    /// <summary>
-    /// Reads a secret; null when the text is none: of another length or alphabet, or with a checksum that is not its own.
-    /// </summary>
+    /// <summary>Reads a secret; null when its length, alphabet or checksum is wrong.</summary>
     public static TokenSecret? Parse(string text)
     {
         if (text.Length != PrefixLength + RandomLength + ChecksumLength || !LooksLike(text)) return null;
@@ -70,7 +67,7 @@ internal sealed class TokenSecret
             : null;
     }
 
-    /// <summary>Never the secret, wherever one is printed.</summary>
+    /// <summary>Hides the secret wherever it is printed.</summary>
     public override string ToString() => $"{Text[..PrefixLength]}***";
 
     /// <summary>CRC-32 (ISO-HDLC, as in gzip) in six digits of base 62.</summary>

@@ -4,10 +4,10 @@ using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Token;
 
-/// <summary>What the policy leaves of a request.</summary>
-/// <param name="Granted">What goes into the token: requested and allowed, no more.</param>
+/// <summary>The policy's decision on a request.</summary>
+/// <param name="Granted">What goes into the token: the requested scopes that are allowed.</param>
 /// <param name="Refused">What does not, and why.</param>
-/// <param name="DecisionId">The name of this decision in the logs.</param>
+/// <param name="DecisionId">The id of this decision in the logs.</param>
 internal sealed record Authorization(IReadOnlyList<Scope> Granted, IReadOnlyList<Refusal> Refused, string DecisionId)
 {
     /// <summary>What the policy said to each scope, with its rules.</summary>
@@ -25,7 +25,7 @@ internal sealed record Authorization(IReadOnlyList<Scope> Granted, IReadOnlyList
         var id = Token.DecisionId.New();
         foreach (var scope in requested)
         {
-            // Only words that name no action: nothing is asked for that could be granted or refused.
+            // Only unknown actions: there is nothing to grant or refuse.
             if (scope.Actions.IsEmpty) continue;
             var decision = policy.Decide(caller, scope, now);
             decisions.Add(decision);
@@ -37,14 +37,14 @@ internal sealed record Authorization(IReadOnlyList<Scope> Granted, IReadOnlyList
         return new Authorization(granted, refused ?? (IReadOnlyList<Refusal>)[], id) { Decisions = decisions };
     }
 
-    /// <summary>What is left when nothing in a repository may be changed.</summary>
+    /// <summary>The decision restricted to pulling.</summary>
     /// <param name="reason">Why, for the caller.</param>
     public Authorization WithoutChanges(string reason) =>
         Keep(scope => scope.Type == Scope.RepositoryType ? scope.Actions.Intersect(ActionSet.Pull) : scope.Actions, reason);
 
-    /// <summary>What is left when something stands beside the policy.</summary>
-    /// <param name="leaves">What is left of a granted scope.</param>
-    /// <param name="reason">Why the rest is taken away, for the caller.</param>
+    /// <summary>The decision restricted by something other than the policy.</summary>
+    /// <param name="leaves">Returns the remaining part of a granted scope.</param>
+    /// <param name="reason">Why the rest is refused, for the caller.</param>
     public Authorization Keep(Func<Scope, ActionSet> leaves, string reason)
     {
         var granted = new List<Scope>(Granted.Count);

@@ -3,16 +3,16 @@ using System.Security.Cryptography;
 
 namespace AuthIndex.TokenServer.Token;
 
-/// <summary>Short random names by which a refusal that a user sees is found in the log.</summary>
+/// <summary>Short random ids by which a refusal that a user sees can be found in the log.</summary>
 internal static class DecisionId
 {
-    /// <summary>Eight characters: 40 bits, so that among a million decisions two of one name are unlikely in any one day's log.</summary>
+    /// <summary>Eight characters, 40 bits: a collision within a day's log is unlikely even with a million decisions.</summary>
     public const int Length = 8;
 
     // Crockford's base 32: no I, L, O and U, so that it can be read out over the telephone.
     private const string Alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-    /// <summary>A fresh id.</summary>
+    /// <summary>A new random id.</summary>
     public static string New()
     {
         Span<byte> random = stackalloc byte[sizeof(ulong)];

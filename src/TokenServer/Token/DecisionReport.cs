@@ -13,18 +13,16 @@ using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Token;
 
-/// <summary>
-/// Tells of every decision, each under its id: to the log, to the audit log, to the metrics, and to the candidate policy.
-/// </summary>
+/// <summary>Reports every decision under its id to the log, the audit log, the metrics and the candidate policy.</summary>
 internal sealed class DecisionReport(
     AuditSummary audit, TokenMetrics metrics, ShadowPolicy shadow, TimeProvider time, ILogger<DecisionReport> log)
 {
-    /// <summary>How often a sign-in that was not looked at is told of in the logs; the others are counted there.</summary>
+    /// <summary>How often a rate-limited sign-in is logged; the ones in between are counted.</summary>
     public static readonly TimeSpan TellLimitedEvery = TimeSpan.FromSeconds(10);
 
     private readonly LogThrottle limited = new(TellLimitedEvery, time);
 
-    /// <summary>A request of somebody known, or of an anonymous caller, was decided.</summary>
+    /// <summary>Reports a decision for a signed-in or anonymous caller.</summary>
     public void Decided(
         Caller caller, Grant? grant, IReadOnlyList<Scope> asked, Authorization authorisation, Policy policy, DateTimeOffset now)
     {
@@ -55,7 +53,7 @@ internal sealed class DecisionReport(
         if (isTold) TokenLog.Decided(log, caller, grant, asked, authorisation);
     }
 
-    /// <summary>Nobody was signed in: the answer to give, the same for every cause, while the logs keep the true one.</summary>
+    /// <summary>Reports a failed sign-in and returns the answer, the same for every cause; the logs have the real one.</summary>
     /// <param name="result">What came of the credentials.</param>
     /// <param name="typed">The user name as it was typed.</param>
     /// <param name="address">Where the request came from.</param>
@@ -64,8 +62,8 @@ internal sealed class DecisionReport(
     public ErrorAnswer NotSignedIn(SignInResult result, string typed, IPAddress? address, string service, DateTimeOffset now)
     {
         var (outcome, grant) = result;
-        // Some type the token where the name belongs: it must not come into a log.
-        var user = grant?.Account ?? (TokenText.IsIn(typed) ? "a token for a user name" : typed);
+        // Some people type the token in place of the name: it must not be logged.
+        var user = grant?.Account ?? (TokenText.IsIn(typed) ? "a token in place of a user name" : typed);
         if (outcome is SignInOutcome.Limited tooMany) return Limited(tooMany, user, address, service, now);
         var id = DecisionId.New();
         Note(id, null);
@@ -76,7 +74,7 @@ internal sealed class DecisionReport(
             SignInOutcome.WrongPassword => "wrong password",
             SignInOutcome.Refused refused => refused.Reason,
             SignInOutcome.Unavailable unavailable => unavailable.Reason,
-            _ => throw new InvalidOperationException($"{outcome.GetType().Name} is no failure."),
+            _ => throw new InvalidOperationException($"{outcome.GetType().Name} is not a failure."),
         };
         if (outage is null) TokenLog.NotSignedIn(log, id, user, address, reason);
         else TokenLog.Unavailable(log, id, reason);
@@ -98,7 +96,7 @@ internal sealed class DecisionReport(
         if (RequestRecord.Current is { } request) (request.Decision, request.Account) = (decision, account);
     }
 
-    // A flood must fill neither log nor disk: what is told stands for those before it that were not.
+    // A flood must fill neither log nor disk: each entry also counts the suppressed ones before it.
     private ErrorAnswer Limited(SignInOutcome.Limited outcome, string user, IPAddress? address, string service, DateTimeOffset now)
     {
         metrics.SignedIn("none", AuditOutcome.Limited.Word());
@@ -107,8 +105,8 @@ internal sealed class DecisionReport(
             var id = DecisionId.New();
             var reason = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{outcome.Reason}; not looked at for {Math.Ceiling(outcome.RetryAfter.TotalSeconds)} "
-                + $"s{(untold == 0 ? "" : $" ({untold} more sign-ins were not looked at since the last line like this)")}");
+                $"{outcome.Reason}; further sign-ins refused for {Math.Ceiling(outcome.RetryAfter.TotalSeconds)} "
+                + $"s{(untold == 0 ? "" : $" ({untold} more refused sign-ins since the last message like this)")}");
             TokenLog.Limited(log, id, user, address, reason);
             audit.Add(
                 new AuditEntry(now, id, AuditOutcome.Limited, user, null, [], address?.ToString(), service, [], [], [], [], null, reason),

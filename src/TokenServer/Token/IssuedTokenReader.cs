@@ -6,9 +6,9 @@ using AuthIndex.TokenServer.Keys;
 
 namespace AuthIndex.TokenServer.Token;
 
-/// <summary>A token that this server issued, as it comes back: who holds it, and all by which it may have become void.</summary>
+/// <summary>A token that this server issued, with everything needed to check whether it was revoked.</summary>
 /// <param name="Account">The <c>sub</c>: "" for an anonymous caller.</param>
-/// <param name="Grant">The grant by which it was asked for; null when it was a password.</param>
+/// <param name="Grant">The grant by which it was asked for; null for a password.</param>
 /// <param name="Id">The <c>jti</c>.</param>
 /// <param name="SignIn">Its <see cref="TokenProfile.SignIn"/>; null when it has none.</param>
 /// <param name="IssuedAt">The <c>iat</c>, in Unix seconds.</param>
@@ -17,28 +17,28 @@ namespace AuthIndex.TokenServer.Token;
 internal sealed record IssuedTokenReader(
     string Account, string? Grant, string Id, string? SignIn, long IssuedAt, IReadOnlyList<Scope> Granted, JsonElement Claims)
 {
-    private const string Malformed = "the token's claims are not of the form that this server writes";
+    private const string Malformed = "the token's claims do not have the form that this server writes";
 
     private static readonly JsonDocumentOptions StrictJson = new() { AllowDuplicateProperties = false };
 
-    /// <summary>Reads a token of ours for one registry, and of now.</summary>
+    /// <summary>Reads a token that this server issued for one registry and that is valid now.</summary>
     /// <param name="keys">Our keys.</param>
     /// <param name="issuer">Our name.</param>
     /// <param name="token">The token.</param>
     /// <param name="audience">The registry's audience.</param>
     /// <param name="now">The time.</param>
-    /// <param name="own">The token, when it is good. Whether it was revoked is not known yet.</param>
+    /// <param name="own">The token, when it is valid. Revocation is not checked here.</param>
     /// <param name="problem">What is wrong with it otherwise.</param>
     public static bool TryRead(
         KeyStore keys, string issuer, string token, string audience, DateTimeOffset now, [NotNullWhen(true)] out IssuedTokenReader? own,
         [NotNullWhen(false)] out string? problem)
     {
         own = null;
-        problem = "the token is not one of this server";
+        problem = "the token was not issued by this server";
         if (TokenSigner.Open(keys.Current.Published(now), token) is not { } payload) return false;
         try
         {
-            // Others may sign with the key too: what it signed need not be what this server writes.
+            // Others may use the same key, so a signed token need not have this server's form.
             using var json = JsonDocument.Parse(payload, StrictJson);
             return TryRead(json.RootElement.Clone(), issuer, audience, now, out own, out problem);
         }
@@ -56,7 +56,7 @@ internal sealed record IssuedTokenReader(
         own = null;
         problem = Malformed;
         if (claims.ValueKind != JsonValueKind.Object) return false;
-        problem = Text(claims, "iss") != issuer ? "the token is of another issuer" : Text(claims, "aud") != audience
+        problem = Text(claims, "iss") != issuer ? "the token is from another issuer" : Text(claims, "aud") != audience
             ? "the token is for another service"
             : null;
         if (problem is not null) return false;

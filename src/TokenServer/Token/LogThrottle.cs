@@ -1,6 +1,6 @@
 namespace AuthIndex.TokenServer.Token;
 
-/// <summary>Lets one through in each interval and counts the others. Safe for several threads.</summary>
+/// <summary>Lets one event through per interval and counts the others. Thread-safe.</summary>
 /// <param name="every">The interval.</param>
 /// <param name="time">The clock.</param>
 internal sealed class LogThrottle(TimeSpan every, TimeProvider time)

@@ -7,22 +7,22 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Token;
 
 /// <summary>
-/// A candidate policy beside the one in force: it is asked the same questions, and where it would have answered otherwise that
-/// is logged and counted. Nothing of it is enforced.
+/// The candidate policy: it is evaluated for the same requests, and differences from the policy in force are logged and counted. It is not
+/// enforced.
 /// </summary>
 internal sealed partial class ShadowPolicy(PolicyStore? candidate, TokenMetrics metrics, ILogger<ShadowPolicy> log)
 {
-    /// <summary>Asks the candidate, if there is one.</summary>
+    /// <summary>Evaluates the candidate policy, if there is one.</summary>
     /// <param name="caller">Who asks.</param>
     /// <param name="requested">What was asked for.</param>
-    /// <param name="decided">What the policy in force said.</param>
+    /// <param name="decided">The decision of the policy in force.</param>
     /// <param name="now">When.</param>
     public void Compare(Caller caller, IReadOnlyList<Scope> requested, Authorization decided, DateTimeOffset now)
     {
         if (candidate?.Current is not { } policy) return;
         foreach (var scope in requested)
         {
-            // What the policy in force said, not what a token or an outage leaves of it.
+            // The decision of the policy in force, without restrictions by a token or an outage.
             var granted = decided.Decisions.FirstOrDefault(d => d.Requested == scope)?.Granted.Actions ?? ActionSet.None;
             var would = policy.Decide(caller, scope, now);
             if (would.Granted.Actions == granted) continue;
@@ -40,8 +40,8 @@ internal sealed partial class ShadowPolicy(PolicyStore? candidate, TokenMetrics 
     [LoggerMessage(
         EventId = LogEvents.ShadowPolicyDiffers, EventName = nameof(LogEvents.ShadowPolicyDiffers), Level = LogLevel.Information,
         Message =
-            "Candidate policy {Revision} differs on decision {Id}: {Account} asked \"{Scope}\" and has \"{Granted}\", would have "
-            + "\"{Would}\" (rules: {Rules})", SkipEnabledCheck = true)]
+            "Candidate policy {Revision} differs on decision {Id}: {Account} asked \"{Scope}\", was granted \"{Granted}\", would have been "
+            + "granted \"{Would}\" (rules: {Rules})", SkipEnabledCheck = true)]
     private static partial void Differs(
         ILogger log, string id, string account, string scope, string granted, string would, string revision, string rules);
 }

@@ -9,9 +9,9 @@ internal static class TokenAnswer
 {
     /// <summary>The token under both names that clients look for.</summary>
     /// <param name="token">The token.</param>
-    /// <param name="granted">What it grants, where RFC 6749 wants that told; null elsewhere.</param>
+    /// <param name="granted">What it grants, where RFC 6749 requires it in the answer; null elsewhere.</param>
     /// <param name="refreshToken">The refresh token that goes with it; null for none.</param>
-    /// <param name="isExchanged">Whether RFC 8693 section 2.2.1 wants the token's type told.</param>
+    /// <param name="isExchanged">Whether RFC 8693 section 2.2.1 requires the token's type in the answer.</param>
     public static JsonAnswer Of(IssuedToken token, IReadOnlyList<Scope>? granted, string? refreshToken, bool isExchanged) =>
         JsonAnswer.Ok(JsonBytes.Write((token, granted, refreshToken, isExchanged), static (json, answer) =>
         {

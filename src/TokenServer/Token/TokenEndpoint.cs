@@ -12,17 +12,17 @@ using AuthIndex.TokenServer.Protocol;
 namespace AuthIndex.TokenServer.Token;
 
 /// <summary>
-/// GET and POST /token (Docker token specification; RFC 6749, RFC 8693): parse, authenticate, authorise, issue, write. The two differ
-/// in how they are read and in the words of their answers. Whatever goes wrong on the way is an <see cref="ErrorAnswer"/>.
+/// GET and POST /token (Docker token specification; RFC 6749, RFC 8693): parse, authenticate, authorize, issue, write. The two differ in
+/// how they are read and in the error codes of their answers. Whatever goes wrong on the way is an <see cref="ErrorAnswer"/>.
 /// </summary>
 internal sealed class TokenEndpoint(
     IReadOnlyList<RegistryService> services, Authenticator authenticator, PolicyStore policies, TokenIssuer issuer, GrantFactory grants,
     GrantUsageRecorder keeper, GrantLimits limits, DecisionReport report, UnauthenticatedRate rate, TimeProvider time)
 {
-    /// <summary>Where tokens are asked for.</summary>
+    /// <summary>The path of the token endpoint.</summary>
     public const string Path = ServerPaths.Token;
 
-    /// <summary>Answers a query, as Docker's specification has it.</summary>
+    /// <summary>Answers a GET (Docker token specification).</summary>
     public async Task<Answer> AnswerQueryAsync(RouteRequest http)
     {
         // 1 parse
@@ -31,7 +31,7 @@ internal sealed class TokenEndpoint(
         return wrongHeader ?? await AnswerAsync(http, request);
     }
 
-    /// <summary>Answers a form, as RFC 6749 has it.</summary>
+    /// <summary>Answers a POST form (RFC 6749).</summary>
     public async Task<Answer> AnswerFormAsync(RouteRequest http)
     {
         // 1 parse
@@ -45,7 +45,7 @@ internal sealed class TokenEndpoint(
 
     private async Task<Answer> AnswerAsync(RouteRequest http, TokenRequest request)
     {
-        // 2 authenticate. The token is dated by when this began: whatever ends the account meanwhile voids it.
+        // 2 authenticate. The token is dated by the start of this step, so that a revocation in the meantime voids it.
         var began = time.GetUtcNow();
         var address = http.Address;
         var (result, refreshToken) = await AuthenticateAsync(http, request);
@@ -57,14 +57,14 @@ internal sealed class TokenEndpoint(
 
         if (who.SignedInBy == SignIn.Anonymous && rate.Take(address) is { } wait) return ErrorAnswer.TooManyRequests(wait);
 
-        // 3 authorise
+        // 3 authorize
         var authorisation = Authorise(request, who, result.Grant, address);
 
-        // 4 issue. A token ends with the first thing that it was given for.
+        // 4 issue. A token expires with the first of its causes.
         var end = Decision.Earliest([who.TokensEnd, result.Grant?.Expires, authorisation.Until]);
         if (issuer.Issue(request.Service, who.Account, authorisation, began, result.Grant?.Id, end, who.SignInId) is not { } token)
         {
-            return ErrorAnswer.InvalidRequest("so many scopes make a token that clients cannot carry: ask for fewer at once");
+            return ErrorAnswer.InvalidRequest("these scopes would make the token too large for clients: request fewer scopes at once");
         }
 
         // 5 answer
@@ -91,7 +91,7 @@ internal sealed class TokenEndpoint(
         if (who.PullOnly is { } reason) authorisation = authorisation.WithoutChanges(reason);
         if (grant is not null)
         {
-            authorisation = authorisation.Keep(grant.Narrowing.Restrict, $"the access token {grant.Id} is not good for it");
+            authorisation = authorisation.Keep(grant.Narrowing.Restrict, $"the access token {grant.Id} does not permit this");
         }
 
         span?.Dispose();
@@ -108,8 +108,8 @@ internal sealed class TokenEndpoint(
     };
 
     /// <summary>
-    /// Only a password is exchanged: what stands for it already must not make itself live longer, and nobody's is nobody's. A client
-    /// that shows its refresh token keeps it, since many throw a new one away.
+    /// Only a password is exchanged for a refresh token: a grant must not extend its own life, and anonymous callers get none. A client
+    /// that sends its refresh token keeps it, because many discard a new one.
     /// </summary>
     private async Task<(SignInResult Result, string? RefreshToken)> WithRefreshTokenAsync(
         TokenRequest request, SignInResult result, IPAddress? address)
@@ -121,7 +121,7 @@ internal sealed class TokenEndpoint(
             return (result, null);
         }
 
-        await keeper.WriteAsync(); // a token whose use is not written down yet would look unused
+        await keeper.WriteAsync(); // a token whose use is not saved yet would look unused
         return await grants.GiveRefreshAsync(who, request.Service.Name, request.Client, address) is { } secret
             ? (result, secret.Text)
             : (new SignInResult(SignInOutcome.Overtaken, null), null);

@@ -3,10 +3,12 @@ using AuthIndex.TokenServer.Revocation;
 
 namespace AuthIndex.TokenServer.Token;
 
-/// <summary>Says whose token a registry shows, provided it is one of ours, for that registry, of now, and not revoked.</summary>
+/// <summary>
+/// Checks a token that a registry presents: it must be issued by this server for that registry, valid now and not revoked.
+/// </summary>
 internal sealed class TokenIntrospection(KeyStore keys, IRevocationStore revocations, string issuer)
 {
-    /// <summary>Reads a token.</summary>
+    /// <summary>Reads and checks a token; false when it is not valid or was revoked.</summary>
     /// <param name="token">The token.</param>
     /// <param name="audience">The registry's audience.</param>
     /// <param name="now">The time.</param>

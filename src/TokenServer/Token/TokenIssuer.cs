@@ -8,7 +8,7 @@ using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Token;
 
-/// <summary>A token and what its answer says of it.</summary>
+/// <summary>An issued token with the data for its answer.</summary>
 /// <param name="Text">The signed token.</param>
 /// <param name="Lifetime">From issue to expiry; whole seconds.</param>
 /// <param name="IssuedAt">When it was issued; whole seconds.</param>
@@ -24,25 +24,24 @@ internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan default
     public const int MaxLength = 30 * 1024;
 
     /// <summary>
-    /// How far <c>nbf</c> lies before <c>iat</c>: a registry whose clock is behind would refuse a token that is fresh, and docker
-    /// would not try again. Nothing is given away, since no token exists before it is issued. A minute is what distribution
-    /// itself tolerates.
+    /// How far <c>nbf</c> is before <c>iat</c>: a registry whose clock is behind would refuse a new token, and docker would not retry. This
+    /// is safe, because no token exists before it is issued. A minute is what distribution itself tolerates.
     /// </summary>
     public static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(60);
 
-    // The claim only explains; it must not be what makes a token too long.
+    // The claim is only informative and must not make a token too long.
     private const int MaxRefusedCharacters = 2048;
 
-    /// <summary>Issues a token.</summary>
+    /// <summary>Issues a signed token for one registry.</summary>
     /// <param name="service">The registry it is for.</param>
     /// <param name="account">The <c>sub</c>: "" for an anonymous caller.</param>
     /// <param name="authorisation">What it grants.</param>
     /// <param name="now">The time of issue.</param>
-    /// <param name="grant">The public id of the refresh token or access token that it is issued under; null for a password or
-    /// nobody.</param>
+    /// <param name="grant">The public id of the refresh token or access token that it is issued under; null for a password or an anonymous
+    /// caller.</param>
     /// <param name="end">When it must end, however long tokens last otherwise and clients reckon with; null for no such bound.</param>
-    /// <param name="signIn">By what the groups of its sign-in are found again; null where that is not needed.</param>
-    /// <returns>The token; null when so much was asked for that no client could carry it.</returns>
+    /// <param name="signIn">The key under which the groups of its sign-in are found again; null where that is not needed.</param>
+    /// <returns>The token; null when it would be too long for clients.</returns>
     public IssuedToken? Issue(
         RegistryService service,
         string account,

@@ -6,10 +6,10 @@ using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Token;
 
-/// <summary>What the log says about token requests: one line for each decision. Nothing in it is as the client wrote it.</summary>
+/// <summary>What the log says about token requests: one line for each decision. Client input is always cleaned.</summary>
 internal static partial class TokenLog
 {
-    /// <summary>A decision: refusals are worth a line in any log, full grants only when somebody looks for them.</summary>
+    /// <summary>A decision: refusals are logged at a higher level than full grants.</summary>
     public static void Decided(ILogger log, Caller caller, Grant? grant, IReadOnlyList<Scope> asked, Authorization decision)
     {
         var level = decision.Refused.Count == 0 ? LogLevel.Debug : LogLevel.Information;
@@ -40,7 +40,7 @@ internal static partial class TokenLog
         SignInFailed(log, id, typed, address, reason);
     }
 
-    /// <summary>A sign-in that was not looked at.</summary>
+    /// <summary>A sign-in that was refused by a rate limit.</summary>
     public static void Limited(ILogger log, string id, string user, IPAddress? address, string reason)
     {
         if (!log.IsEnabled(LogLevel.Warning)) return;

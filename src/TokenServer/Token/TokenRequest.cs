@@ -8,16 +8,16 @@ using Microsoft.AspNetCore.WebUtilities;
 namespace AuthIndex.TokenServer.Token;
 
 /// <summary>
-/// What a client asks for, in either form: the query of a GET (Docker token specification, "Requesting a token") or the form of a
-/// POST (Docker token specification, "OAuth2"; RFC 6749 sections 4.3 and 6; RFC 8693 section 2.1). <c>account</c> is read past: who
-/// somebody is comes from credentials only.
+/// What a client asks for, in either form: the query of a GET (Docker token specification, "Requesting a token") or the form of a POST
+/// (Docker token specification, "OAuth2"; RFC 6749 sections 4.3 and 6; RFC 8693 section 2.1). <c>account</c> is ignored: the identity comes
+/// only from the credentials.
 /// </summary>
 /// <param name="Service">The registry.</param>
 /// <param name="Scopes">The scopes, each resource once; may be none, as <c>docker login</c> asks.</param>
 /// <param name="Client">The <c>client_id</c>; null when there is none.</param>
 /// <param name="Credentials">Who asks; null for an anonymous request, which only a GET can be.</param>
 /// <param name="WantsRefreshToken">Whether a refresh token is asked for.</param>
-/// <param name="IsForm">Whether it is a form, which is answered in the words of RFC 6749.</param>
+/// <param name="IsForm">Whether it is a form, which is answered with the error codes of RFC 6749.</param>
 internal sealed record TokenRequest(
     RegistryService Service,
     IReadOnlyList<Scope> Scopes,
@@ -34,7 +34,7 @@ internal sealed record TokenRequest(
 
     private const string TokenTypes = "urn:ietf:params:oauth:token-type:";
 
-    /// <summary>The largest form read, in bytes: as many scopes as are read at all.</summary>
+    /// <summary>The largest form read, in bytes: room for the largest number of scopes.</summary>
     public const int MaxFormBytes = 64 * 1024;
 
     private static readonly string[] QuerySingles = ["service", "client_id", "offline_token"];
@@ -43,7 +43,7 @@ internal sealed record TokenRequest(
     private static readonly string[] FormSingles = [
         "grant_type", "service", "client_id", "access_type", "username", "password", "refresh_token", .. ExchangeSingles];
 
-    /// <summary>Whether a form shows a refresh token (RFC 6749 section 6).</summary>
+    /// <summary>Whether a form contains a refresh token (RFC 6749 section 6).</summary>
     public bool IsRefresh { get; private init; }
 
     /// <summary>Whether a token of another issuer is exchanged for one of this server (RFC 8693).</summary>
@@ -52,7 +52,7 @@ internal sealed record TokenRequest(
     /// <summary>Reads the query of a GET.</summary>
     /// <param name="query">The query, with its question mark.</param>
     /// <param name="credentials">The credentials of the header; null for none.</param>
-    /// <param name="services">The registries there are.</param>
+    /// <param name="services">The configured registries.</param>
     /// <param name="request">The request, when it is well formed.</param>
     /// <param name="problem">The answer to give otherwise.</param>
     public static bool TryReadQuery(
@@ -74,8 +74,8 @@ internal sealed record TokenRequest(
 
     /// <summary>Reads the form of a POST.</summary>
     /// <param name="form">The body.</param>
-    /// <param name="header">The credentials of the header, which must not say otherwise than the form; null for none.</param>
-    /// <param name="services">The registries there are.</param>
+    /// <param name="header">The credentials of the header, which must not contradict the form; null for none.</param>
+    /// <param name="services">The configured registries.</param>
     /// <param name="request">The request, when it is well formed.</param>
     /// <param name="problem">The answer to give otherwise.</param>
     public static bool TryReadForm(
@@ -91,7 +91,7 @@ internal sealed record TokenRequest(
         var grantType = found["grant_type"];
         if (header is not null && !IsSame(header, credentials, grantType == "password"))
         {
-            problem = ErrorAnswer.InvalidRequest("the Authorization header and the form hold different credentials");
+            problem = ErrorAnswer.InvalidRequest("the Authorization header and the form contain different credentials");
         }
 
         if (problem is not null) return false;
@@ -124,16 +124,16 @@ internal sealed record TokenRequest(
         {
             case null:
                 problem = ErrorAnswer.InvalidRequest(
-                    "the parameter grant_type is missing: password, refresh_token or that of a token exchange");
+                    "the parameter grant_type is missing: use password, refresh_token or the token exchange grant (RFC 8693)");
                 return false;
             case "password" when found["username"] is { } user && found["password"] is { } password:
                 credentials = new BasicCredentials(user, password);
                 return true;
             case "password":
-                problem = ErrorAnswer.InvalidRequest("the parameters username and password are needed");
+                problem = ErrorAnswer.InvalidRequest("the parameters username and password are required");
                 return false;
             case "refresh_token" when found["refresh_token"] is { } token:
-                // Of the kind that is looked up, or refused by how it begins: it is never taken for a password.
+                // A secret with a known prefix, or refused: it is never treated as a password.
                 credentials = new BasicCredentials("", token);
                 return true;
             case "refresh_token":
@@ -147,7 +147,7 @@ internal sealed record TokenRequest(
         }
     }
 
-    // A refresh token says who it is by itself, so the user name beside it does not matter.
+    // A refresh token identifies its owner, so the user name with it does not matter.
     private static bool IsSame(BasicCredentials header, BasicCredentials form, bool isUserMeant) =>
         header.Password == form.Password && (!isUserMeant || header.User == form.User);
 
@@ -159,20 +159,19 @@ internal sealed record TokenRequest(
             : found["subject_token_type"] is not (TokenTypes + "jwt" or TokenTypes + "id_token")
             ? ErrorAnswer.InvalidRequest($"the subject_token_type must be {TokenTypes}jwt or {TokenTypes}id_token")
             : found["requested_token_type"] is not (null or AccessTokenType)
-            ? ErrorAnswer.InvalidRequest($"the requested_token_type can be {AccessTokenType} only")
+            ? ErrorAnswer.InvalidRequest($"the requested_token_type must be {AccessTokenType}")
             : found["actor_token"] is not null || found["actor_token_type"] is not null
-            ? ErrorAnswer.InvalidRequest("nobody can act for the subject: leave actor_token out")
-            : !CompactJwt.LooksLike(token) ? ErrorAnswer.InvalidRequest("the subject_token is no JWT")
+            ? ErrorAnswer.InvalidRequest("delegation is not supported: remove actor_token")
+            : !CompactJwt.LooksLike(token) ? ErrorAnswer.InvalidRequest("the subject_token is not a JWT")
             : null;
 
-        // Of the form that is told from passwords, so that it is never taken for one.
+        // Of a form that is recognized, so that it is never treated as a password.
         credentials = token is not null && problem is null ? new BasicCredentials("", token) : null;
         return credentials is not null;
     }
 
     /// <summary>
-    /// The registry that an exchange is for: the one of which all that is named is true (RFC 8693 section 2.1, "resource" and
-    /// "audience").
+    /// The registry that an exchange is for: the one that matches every given parameter (RFC 8693 section 2.1, "resource" and "audience").
     /// </summary>
     private static bool TryTarget(
         Parameters found,
@@ -188,7 +187,7 @@ internal sealed record TokenRequest(
             .ToList();
         service = meant is [var only] ? only : null;
         problem = service is null
-            ? ErrorAnswer.InvalidTarget("service, audience and resource do not name one registry that this server issues tokens for")
+            ? ErrorAnswer.InvalidTarget("service, audience and resource do not name one registry of this server")
             : ClientProblem(found);
         return service is not null && problem is null;
     }
@@ -199,15 +198,15 @@ internal sealed record TokenRequest(
         [NotNullWhen(true)] out RegistryService? service,
         [NotNullWhen(false)] out ErrorAnswer? problem)
     {
-        // Some clients send no service where the challenge's is empty or unread; with one registry there is no doubt.
+        // Some clients send no service where the challenge's is empty or unread; with one registry it is unambiguous.
         var name = found["service"];
         service = name is null ? (services.Count == 1 ? services[0] : null) : services.FirstOrDefault(s => s.Name == name);
         problem = ClientProblem(found);
         if (service is null)
         {
             problem ??= ErrorAnswer.InvalidRequest(name is null
-                ? "the parameter service is missing: it names the registry that the token is for"
-                : "the service is not one that this server issues tokens for");
+                ? "the parameter service is missing: name the registry that the token is for"
+                : "this server does not issue tokens for that service");
         }
 
         return service is not null && problem is null;
@@ -218,7 +217,7 @@ internal sealed record TokenRequest(
             ? ErrorAnswer.InvalidRequest($"the client_id has more than {Grant.MaxNameLength} characters")
             : null;
 
-    /// <summary>The parameters of a query or form. One that is empty counts as not there (RFC 6749 section 3.2).</summary>
+    /// <summary>The parameters of a query or form. An empty one is treated as absent (RFC 6749 section 3.2).</summary>
     private sealed class Parameters
     {
         // Far more than ScopeSet.MaxCount scopes of one parameter each need.

@@ -6,10 +6,10 @@ using AuthIndex.TokenServer.Revocation;
 
 namespace AuthIndex.TokenServer.Token;
 
-/// <summary>Deciding, issuing and reading back registries' tokens.</summary>
+/// <summary>Registers the services that decide, issue and read registry tokens.</summary>
 internal static class TokenServices
 {
-    /// <summary>Adds them.</summary>
+    /// <summary>Registers the services.</summary>
     public static IServiceCollection AddTokens(this IServiceCollection services, TokenServerOptions options) => services
         .AddSingleton<TokenMetrics>()
         .AddSingleton(

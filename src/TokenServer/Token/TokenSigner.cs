@@ -7,12 +7,12 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace AuthIndex.TokenServer.Token;
 
-/// <summary>Puts claims into the compact form (RFC 7515 section 7.1), and takes them out of what it made itself.</summary>
+/// <summary>Signs claims in the compact form (RFC 7515 section 7.1) and reads them back.</summary>
 internal static class TokenSigner
 {
     private static readonly JsonWebTokenHandler Handler = new();
 
-    /// <summary>The signed token.</summary>
+    /// <summary>Signs a token (RFC 7515 section 7.1).</summary>
     /// <param name="key">The key that signs.</param>
     /// <param name="payload">The claims: a JSON object in UTF-8.</param>
     /// <param name="withCertificate">Whether the key's certificate goes along (RFC 7515 section 4.1.6).</param>
@@ -25,8 +25,8 @@ internal static class TokenSigner
     }
 
     /// <summary>
-    /// The claims of a token that one of these keys signed; null for any other text. Whose they are, for whom and until when is the
-    /// caller's to judge. A key that the token brings along is never looked at.
+    /// The claims of a token that one of these keys signed; null for any other text. Issuer, audience and times are for the caller to
+    /// check. A key inside the token is ignored.
     /// </summary>
     public static byte[]? Open(IEnumerable<SigningKey> keys, string token)
     {

@@ -31,7 +31,7 @@ public sealed class CatalogEndpointTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_may_see_the_catalogue_sees_every_repository_that_holds_a_manifest()
+    public async Task Who_may_see_the_catalog_sees_every_repository_that_holds_a_manifest()
     {
         var answer = (await ListAsync("registry:catalog:*")).MustBe(HttpStatusCode.OK);
         Assert.Equal(All, Names(answer));
@@ -112,14 +112,14 @@ public sealed class CatalogEndpointTests : IAsyncLifetime
     [InlineData("registry:catalog:pull")]
     [InlineData("registry:other:*")]
     [InlineData("repository:catalog:*")]
-    public async Task Another_scope_than_the_catalogues_does_not_open_it(string scope)
+    public async Task Another_scope_than_the_catalogs_does_not_open_it(string scope)
     {
         Allow("b");
         Assert.Equal(["b"], Names(await ListAsync(scope)));
     }
 
     [Fact]
-    public async Task An_index_that_is_away_is_told_as_such_and_does_not_hide_the_catalogue_from_who_may_see_it()
+    public async Task An_index_that_is_away_is_told_as_such_and_does_not_hide_the_catalog_from_who_may_see_it()
     {
         await index.StopAsync();
         var answer = (await ListAsync("repository:b:pull")).MustBe(HttpStatusCode.ServiceUnavailable, "UNAVAILABLE");
@@ -171,7 +171,7 @@ public sealed class CatalogEndpointTests : IAsyncLifetime
         (await ListAsync("registry:catalog:*", "/v2/_catalog?n=x")).MustBe(HttpStatusCode.BadRequest, "PAGINATION_NUMBER_INVALID");
 
     [Fact]
-    public async Task Without_a_token_the_challenge_asks_for_the_catalogue()
+    public async Task Without_a_token_the_challenge_asks_for_the_catalog()
     {
         using var response = await host.Client.GetAsync("/v2/_catalog", TestContext.Current.CancellationToken);
         Assert.Contains(

@@ -275,13 +275,13 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
         { "rubbish in the link of the manifest", "MANIFEST", "does not contain a sha256 or sha512 digest" },
         { "endless link of the manifest", "MANIFEST", "does not contain a sha256 or sha512 digest" },
         { "link of the manifest is a link", "MANIFEST", "symbolic link" },
-        { "other algorithm", "md5:0123456789abcdef0123456789abcdef", "is no sha256 or sha512 digest" },
+        { "other algorithm", "md5:0123456789abcdef0123456789abcdef", "is not a sha256 or sha512 digest" },
         { "tag of a deleted manifest", "tag bad", "the repository does not contain" },
         { "empty tag", "tag bad", "its link file is empty" },
         { "path in a tag", "tag bad", "does not contain a sha256 or sha512 digest" },
-        { "no tag", "tag -bad", "is no tag" },
+        { "no tag", "tag -bad", "is not a tag" },
         { "repository is a link", "repositories/elsewhere", "symbolic link" },
-        { "no repository name", "repositories/Upper", "is no repository name" },
+        { "no repository name", "repositories/Upper", "is not a repository name" },
     };
 
     [Theory]

@@ -130,7 +130,7 @@ public sealed class IndexFlowTests
     }
 
     [Fact]
-    public async Task An_index_that_lost_its_catalogue_is_told_everything_though_nothing_changes_any_more()
+    public async Task An_index_that_lost_its_catalog_is_told_everything_though_nothing_changes_any_more()
     {
         await using var flow = await IndexedRegistries.StartAsync("registry");
         for (var i = 0; i < 5; i++) await flow.PushAsync("registry", $"{Repository}-{i}", "1.0", $"{i}");

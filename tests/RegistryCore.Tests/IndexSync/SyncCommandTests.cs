@@ -11,7 +11,7 @@ public sealed class SyncCommandTests
     private static readonly CancellationToken None = CancellationToken.None;
 
     [Fact]
-    public async Task The_registry_that_runs_makes_the_catalogue_right_again()
+    public async Task The_registry_that_runs_makes_the_catalog_right_again()
     {
         await using var flow = await IndexedRegistries.StartAsync("registry");
         var digest = await flow.PushAsync("registry", Repository, "a", "one");

@@ -59,7 +59,7 @@ public sealed class StorageStateTests
             var database = Path.Combine(registry.Root, "registry.db");
             File.Move(database, away["right.db"]);
             File.Copy(away["fresh.db"], database);
-            Assert.Contains($"{database} that says what they belong to is empty", Refusal(registry), StringComparison.Ordinal);
+            Assert.Contains($"{database} that records their owners is empty", Refusal(registry), StringComparison.Ordinal);
             File.Move(away["right.db"], database, overwrite: true);
         });
     }
@@ -96,7 +96,7 @@ public sealed class StorageStateTests
     }
 
     [Fact]
-    public async Task A_catalogue_is_not_emptied_by_a_sync_from_a_database_that_is_lost()
+    public async Task A_catalog_is_not_emptied_by_a_sync_from_a_database_that_is_lost()
     {
         await using var registry = await RegistryHost.StartAsync();
         await new TestImage(1).PushAsync(registry.As(Scope), Repository, "latest");

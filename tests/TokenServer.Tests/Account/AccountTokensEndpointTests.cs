@@ -49,7 +49,7 @@ public sealed class AccountTokensEndpointTests
         using var ended = await host.AccountAsync(HttpMethod.Delete, $"/{made["id"]}", "alice", TokenServerHost.AlicePassword);
         Assert.Equal(HttpStatusCode.NoContent, ended.StatusCode);
         Assert.StartsWith(
-            "401 invalid_client: sign-in failed: the token is not known",
+            "401 invalid_client: sign-in failed: the token is unknown",
             await host.GetAsync("/token?service=registry", "", token).ErrorAsync(), StringComparison.Ordinal);
         using var again = await host.AccountAsync(HttpMethod.Delete, $"/{made["id"]}", "alice", TokenServerHost.AlicePassword);
         Assert.Equal(HttpStatusCode.NotFound, again.StatusCode);
@@ -91,10 +91,10 @@ public sealed class AccountTokensEndpointTests
         using var list = await host.AccountAsync(HttpMethod.Get, "", "admin", TokenServerHost.AdminPassword);
         Assert.Equal("""{"tokens":[]}""", (await list.JsonAsync()).ToJsonString());
         Assert.Equal(
-            "404 invalid_request: you have no token of this id",
+            "404 invalid_request: you have no token with this id",
             await host.AccountAsync(HttpMethod.Delete, $"/{made["id"]}", "admin", TokenServerHost.AdminPassword).ErrorAsync());
         Assert.Equal(
-            "404 invalid_request: you have no token of this id",
+            "404 invalid_request: you have no token with this id",
             await host.AccountAsync(HttpMethod.Delete, "/nothing", "admin", TokenServerHost.AdminPassword).ErrorAsync());
         Assert.Equal("", await host.GetAsync("/token?service=registry", "", made["token"]!.ToString()).GrantedAsync());
     }
@@ -164,14 +164,14 @@ public sealed class AccountTokensEndpointTests
     [InlineData("""{"name":"a","repositories":"x"}""", "the body cannot be read at $.repositories")]
     [InlineData("""{"name":"a","repositories":[null]}""", "an empty pattern matches nothing")]
     [InlineData("""{"name":"a","repositories":["Upper/**"]}""", "lower-case")]
-    [InlineData("""{"name":"a","repositories":["users/{account}/**"]}""", "knows no placeholders")]
+    [InlineData("""{"name":"a","repositories":["users/{account}/**"]}""", "do not support placeholders")]
     [InlineData("""{"name":"a","actions":["pul"]}""", "did you mean 'pull'?")]
     [InlineData("""{"name":"a","addresses":["10.0.0.1/8"]}""", "did you mean '10.0.0.0/8'")]
-    [InlineData("""{"name":"a","expires":"soon"}""", "'soon' is no duration")]
+    [InlineData("""{"name":"a","expires":"soon"}""", "'soon' is not a duration")]
     [InlineData("""{"name":"a","expires":"366d"}""", "between 1m and 365d")]
     [InlineData("""{"name":"a","expires":"59s"}""", "between 1m and 365d")]
     [InlineData("""{"name":""}""", "1 to 100 characters")]
-    [InlineData("""{"name":"a\u001b[2J"}""", "no control characters")]
+    [InlineData("""{"name":"a\u001b[2J"}""", "without control characters")]
     public async Task A_request_that_is_not_quite_right_makes_nothing_and_says_why(string body, string message)
     {
         await using var host = await TokenServerHost.StartAsync();

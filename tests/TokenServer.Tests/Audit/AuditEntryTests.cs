@@ -60,21 +60,21 @@ public sealed class AuditEntryTests
 
     [Theory]
     [InlineData("\"account\":\"alice\",", "", "it has no 'account'")]
-    [InlineData("\"alice\"", "7", "its 'account' is no text")]
-    [InlineData("\"alice\"", "\"\\ud800\"", "its 'account' is no Unicode text")]
-    [InlineData("\"partly\"", "\"perhaps\"", "its 'outcome' is none")]
-    [InlineData("10:00:00.123Z", "10 o'clock", "its 'time' is none")]
-    [InlineData("[\"platform\",", "[1,", "its 'groups' holds more than texts")]
-    [InlineData("\"groups\":[\"platform\",\"ldap:dev\"]", "\"groups\":null", "its 'groups' is no list")]
-    [InlineData("\"refused\":[", "\"refused\":[7,", "its 'refused' holds more than objects")]
+    [InlineData("\"alice\"", "7", "its 'account' is not text")]
+    [InlineData("\"alice\"", "\"\\ud800\"", "its 'account' is not Unicode text")]
+    [InlineData("\"partly\"", "\"perhaps\"", "its 'outcome' is unknown")]
+    [InlineData("10:00:00.123Z", "10 o'clock", "its 'time' is not a time")]
+    [InlineData("[\"platform\",", "[1,", "its 'groups' contains values that are not text")]
+    [InlineData("\"groups\":[\"platform\",\"ldap:dev\"]", "\"groups\":null", "its 'groups' is not a list")]
+    [InlineData("\"refused\":[", "\"refused\":[7,", "its 'refused' contains values that are not objects")]
     [InlineData("\"rules\":", "\"rulez\":", "it has no 'rules'")]
     [InlineData(",\"reason\":null", "", "it has no 'reason'")]
     public void What_is_no_entry_is_said_with_the_key_at_fault(string text, string instead, string problem) =>
         Assert.Equal(problem, AuditEntry.Parse(Encoding.UTF8.GetBytes(SampleLine.Replace(text, instead, StringComparison.Ordinal)), out _));
 
     [Theory]
-    [InlineData("[]", "it is no JSON object")]
-    [InlineData("\"text\"", "it is no JSON object")]
+    [InlineData("[]", "it is not a JSON object")]
+    [InlineData("\"text\"", "it is not a JSON object")]
     public void What_is_no_object_is_no_entry(string line, string problem) =>
         Assert.Equal(problem, AuditEntry.Parse(Encoding.UTF8.GetBytes(line), out _));
 

@@ -64,8 +64,8 @@ public sealed class AuditReaderTests : IDisposable
         Write("audit.jsonl", "{\"time\":", "", "  \r", Entry("AM63PJQ2", "alice"), "[]");
         Assert.NotNull(Find("AM63PJQ2"));
         Assert.Equal(2, warnings.Count);
-        Assert.StartsWith($"{Log}:1: the line is passed over: it is not JSON", warnings[0], StringComparison.Ordinal);
-        Assert.Equal($"{Log}:5: the line is passed over: it is no JSON object", warnings[1]);
+        Assert.StartsWith($"{Log}:1: the line is skipped: it is not JSON", warnings[0], StringComparison.Ordinal);
+        Assert.Equal($"{Log}:5: the line is skipped: it is not a JSON object", warnings[1]);
     }
 
     [Fact]

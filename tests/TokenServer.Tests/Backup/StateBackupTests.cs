@@ -295,9 +295,9 @@ public sealed class StateBackupTests : IDisposable
         Assert.Contains(
             "is in the data directory", Refusal(Path.Combine(server.Options.DataDirectory, "backup")), StringComparison.Ordinal);
         await File.WriteAllTextAsync(Path.Combine(folder.Folder("full"), "file"), "", None);
-        Assert.Contains("is not empty and holds no backup", Refusal(folder["full"]), StringComparison.Ordinal);
+        Assert.Contains("is not empty and does not contain a token server backup", Refusal(folder["full"]), StringComparison.Ordinal);
         Assert.Contains(
-            "holds no finished backup",
+            "does not contain a finished token server backup",
             Assert.Throws<OperatorException>(() => new StateRestore(Elsewhere(server.Options)).Run(folder["full"], withKeys: true)).Message,
             StringComparison.Ordinal);
         Assert.Contains(

@@ -26,7 +26,7 @@ public sealed class AuditCommandTests : IDisposable
         Assert.Equal(["users add", "accounts suspend", "accounts suspend"], lines.Select(l => (string?)l["action"]));
         Assert.Equal(["done", "done", "failed"], lines.Select(l => (string?)l["outcome"]));
         Assert.Equal(["alice", "--reason", "left \"the company\", says Zoë"], lines[1]["arguments"]!.AsArray().Select(a => (string?)a));
-        Assert.Contains("suspended already", (string?)lines[2]["reason"], StringComparison.Ordinal);
+        Assert.Contains("already suspended", (string?)lines[2]["reason"], StringComparison.Ordinal);
         Assert.All(lines, l => Assert.Matches($"^[0-9]+:{Environment.UserName}", (string?)l["by"]));
         var text = await File.ReadAllTextAsync(directory["data/token-server/audit.jsonl"], TestContext.Current.CancellationToken);
         Assert.Contains("left \\\"the company\\\", says Zoë", text, StringComparison.Ordinal); // people search it

@@ -46,7 +46,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("pw\n", "exists already", "users", "add", "admin")]
+    [InlineData("pw\n", "already exists", "users", "add", "admin")]
     [InlineData("pw\n", "colon", "users", "add", "a:b")]
     [InlineData("\n", "empty", "users", "add", "bob")]
     [InlineData("a\0b\n", "NUL", "users", "add", "bob")]
@@ -77,7 +77,7 @@ public sealed class CommandTests : IDisposable
         Assert.Single(rotations, r => r.ExitCode == 0);
         Assert.All(
             rotations.Where(r => r.ExitCode != 0),
-            r => Assert.Contains("there is a next key for ES256 already", r.Error, StringComparison.Ordinal));
+            r => Assert.Contains("there is already a next key for ES256", r.Error, StringComparison.Ordinal));
 
         using (var keys = JsonDocument.Parse((await OkAsync("", "keys", "list", "--json")).Output))
         {
@@ -113,7 +113,7 @@ public sealed class CommandTests : IDisposable
                 "tokenServer.services.0.keyHeader=x5c"];
         await OkAsync("", "init");
         var made = (await OkAsync("", ["init", .. services])).Output;
-        Assert.Contains("made the signing key", made, StringComparison.Ordinal);
+        Assert.Contains("created the signing key", made, StringComparison.Ordinal);
         Assert.Contains("rootcertbundle.pem", made, StringComparison.Ordinal);
         Assert.Equal("", (await OkAsync("", ["init", .. services])).Output);
         Assert.Contains("  RS256  signing ", (await OkAsync("", "keys", "list")).Output, StringComparison.Ordinal);
@@ -124,7 +124,7 @@ public sealed class CommandTests : IDisposable
     {
         await OkAsync("", "init");
         var suspended = await OkAsync("", "accounts", "suspend", "admin", "--reason", "left the company");
-        Assert.Equal("suspended admin; registries refuse its tokens from the next moment on\n", suspended.Output);
+        Assert.Equal("suspended admin; registries will refuse its tokens within a second\n", suspended.Output);
         Assert.Empty(suspended.Error);
         var listed = System.Text.Json.Nodes.JsonNode.Parse((await OkAsync("", "accounts", "list", "--json")).Output)![0]!;
         Assert.Equal(("admin", "left the company"), ((string)listed["account"]!, (string)listed["reason"]!));
@@ -132,7 +132,7 @@ public sealed class CommandTests : IDisposable
 
         var twice = await RunAsync("", "accounts", "suspend", "admin");
         Assert.Equal(1, twice.ExitCode);
-        Assert.StartsWith("error: the account is suspended already: admin  since ", twice.Error, StringComparison.Ordinal);
+        Assert.StartsWith("error: the account is already suspended: admin  since ", twice.Error, StringComparison.Ordinal);
         await OkAsync("", "accounts", "resume", "admin");
         Assert.Equal("[]\n", (await OkAsync("", "accounts", "list", "--json")).Output);
     }
@@ -158,7 +158,7 @@ public sealed class CommandTests : IDisposable
         var taken = await RunAsync("", ["accounts", "suspend", "boss@example.org", .. corp]);
         Assert.Equal(1, taken.ExitCode);
         Assert.Contains(
-            "'Admin' of ldap:corp has the name of the account 'admin' of htpasswd, which comes first", taken.Error,
+            "'Admin' of ldap:corp has the same name as the account 'admin' of htpasswd, which comes first", taken.Error,
             StringComparison.Ordinal);
         foreach (var (typed, account) in new[] { ("jgross@example.org", "JGross"), ("ADMIN", "admin") })
         {
@@ -182,7 +182,7 @@ public sealed class CommandTests : IDisposable
 
         await OkAsync("", ["tokens", "create", "--account", "jgross", .. corp]);
         Assert.Contains(
-            "added JGross; 1 tokens that were given under this name ended",
+            "added JGross; 1 tokens issued under this name were revoked",
             (await OkAsync("a good password\n", ["users", "add", "JGross", .. corp])).Output, StringComparison.Ordinal);
         Assert.Contains(
             "looks like a token", (await RunAsync("a good password\n", "users", "add", "aix_foo")).Error, StringComparison.Ordinal);
@@ -195,7 +195,7 @@ public sealed class CommandTests : IDisposable
 
         await people.DisposeAsync();
         Assert.Contains(
-            "cannot tell whether there is an account 'jgross@example.org'",
+            "cannot check whether there is an account 'jgross@example.org'",
             (await RunAsync("", ["accounts", "suspend", "jgross@example.org", .. corp])).Error, StringComparison.Ordinal);
     }
 
@@ -230,7 +230,7 @@ public sealed class CommandTests : IDisposable
         var refused = await RunAsync("", DoctorOf("admin"));
         Assert.Equal(1, refused.ExitCode);
         Assert.Contains(
-            "'Admin' of ldap:corp has the name of the account 'admin' of htpasswd, which comes first", refused.Output,
+            "'Admin' of ldap:corp has the same name as the account 'admin' of htpasswd, which comes first", refused.Output,
             StringComparison.Ordinal);
         var malformed = await RunAsync("", DoctorOf("twice"));
         Assert.Equal(1, malformed.ExitCode);
@@ -247,7 +247,7 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(1, told.ExitCode);
         Assert.Contains("10 sign-ins have failed; 'accounts unlock CAROL' releases it", told.Output, StringComparison.Ordinal);
         await OkAsync("", "accounts", "unlock", "carol");
-        Assert.Contains("all is well", (await OkAsync("", doctor)).Output, StringComparison.Ordinal);
+        Assert.Contains("no problems found", (await OkAsync("", doctor)).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -282,7 +282,7 @@ public sealed class CommandTests : IDisposable
         var told = (await OkAsync("", check)).Output;
 
         Assert.Contains(
-            "no account is named 'jgross@example.org': whoever signs in by it at ldap:corp is the account 'JGross'; write 'user:JGross'",
+            "no account is named 'jgross@example.org': signing in with it at ldap:corp gives the account 'JGross'; write 'user:JGross'",
             told, StringComparison.Ordinal);
         Assert.Contains("there is no account 'frank' (asked: htpasswd, ldap:corp)", told, StringComparison.Ordinal);
         Assert.Contains("no account is named 'Admin': htpasswd has 'admin', and letter case counts there", told, StringComparison.Ordinal);
@@ -323,7 +323,7 @@ public sealed class CommandTests : IDisposable
     {
         var result = await RunAsync("", "accounts", "suspend", "alice");
         Assert.Equal(1, result.ExitCode);
-        Assert.Contains("there is no token server's data", result.Error, StringComparison.Ordinal);
+        Assert.Contains("contains no token server data", result.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(directory["data"]));
     }
 

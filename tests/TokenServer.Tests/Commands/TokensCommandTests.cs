@@ -96,7 +96,7 @@ public sealed class TokensCommandTests : IDisposable
         await PrepareAsync();
         var add = await ChildProcess.RunAsync(Program, ["users", "add", "bob", "--data", directory["data"]], input: "aix_secret\n");
         Assert.Equal(1, add.ExitCode);
-        Assert.Contains("would be taken for one", add.Error, StringComparison.Ordinal);
+        Assert.Contains("would be treated as one", add.Error, StringComparison.Ordinal);
         var token = (await OkAsync(null, "create", "--account", "admin")).Trim();
         Assert.NotNull(TokenSecret.Parse(token));
         var id = JsonNode.Parse(await OkAsync(null, "list", "--json"))![0]!["id"]!.ToString();
@@ -135,7 +135,7 @@ public sealed class TokensCommandTests : IDisposable
 
         var changed = await ChildProcess.RunAsync(
             Program, ["users", "passwd", "alice", "--data", host.Options.DataDirectory], input: "another\n");
-        Assert.Equal("changed the password of alice; its 1 refresh tokens ended\n", changed.Output);
+        Assert.Equal("changed the password of alice; its 1 refresh tokens were revoked\n", changed.Output);
         host.Clock.Advance(RememberedGrants.LookEvery);
         Assert.StartsWith("401 invalid_grant: ", await host.RefreshAsync(refresh).ErrorAsync(), StringComparison.Ordinal);
         Assert.True(await IsVoidAsync(host, password));
@@ -152,7 +152,7 @@ public sealed class TokensCommandTests : IDisposable
         await host.ReplaceAccountsAsync(TokenServerHost.Accounts);
         host.Clock.Advance(RememberedGrants.LookEvery);
         Assert.StartsWith(
-            "401 invalid_client: sign-in failed: the token is not known",
+            "401 invalid_client: sign-in failed: the token is unknown",
             await host.GetAsync("/token?service=registry", "", access).ErrorAsync(), StringComparison.Ordinal);
     }
 
@@ -172,7 +172,7 @@ public sealed class TokensCommandTests : IDisposable
                 "tokenServer.ldap.0.baseDn=dc=org", "--set", "tokenServer.ldap.0.anonymousSearch=true"]);
         Assert.Equal(1, refused.ExitCode);
         // the directory may have an alice
-        Assert.Contains("'tokens revoke --account NAME --force' ends the tokens", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("'tokens revoke --account NAME --force' revokes tokens", refused.Error, StringComparison.Ordinal);
         Assert.False(await IsVoidAsync(host, password));
 
         Assert.Equal("removed alice and its 1 tokens\n", (await ChildProcess.RunAsync(Program, remove)).Output);
@@ -193,7 +193,7 @@ public sealed class TokensCommandTests : IDisposable
             "10.0.0.0/8");
 
         var lines = await OkAsync(host, "list");
-        Assert.Contains("never used  given to docker at 127.0.0.1  docker\n", lines, StringComparison.Ordinal);
+        Assert.Contains("never used  issued to docker at 127.0.0.1  docker\n", lines, StringComparison.Ordinal);
         Assert.Contains("never used  only on users/alice/** for pull from 10.0.0.0/8  ci\n", lines, StringComparison.Ordinal);
         var json = JsonNode.Parse(await OkAsync(host, "list", "--account", "admin", "--json"))![0]!;
         Assert.Equal(("docker", "127.0.0.1"), (json["client"]!.ToString(), json["givenFrom"]!.ToString()));

@@ -123,7 +123,7 @@ public sealed class AccessTokenTests
     [InlineData("**", null, "")]
     [InlineData(null, "pull", "")]
     [InlineData(null, "*", "catalog:*")]
-    public async Task The_catalogue_must_be_named_where_anything_is(string? repository, string? action, string granted)
+    public async Task The_catalog_must_be_named_where_anything_is(string? repository, string? action, string granted)
     {
         await using var host = await TokenServerHost.StartAsync();
         var token =
@@ -144,7 +144,7 @@ public sealed class AccessTokenTests
         var claims = await host.GetAsync("/token?service=registry&scope=repository:a/b:*", "admin", token).ClaimsAsync();
         Assert.Equal("a/b:pull", GrantHost.Access(claims));
         Assert.Contains(
-            $"the access token {host.Grant(token).Id} is not good for it", claims["refused"]!.ToJsonString(), StringComparison.Ordinal);
+            $"the access token {host.Grant(token).Id} does not permit this", claims["refused"]!.ToJsonString(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -194,13 +194,13 @@ public sealed class AccessTokenTests
             "air_" + token[4..], "aix_" + new string('ü', 49), "aix_a password that begins so" })
         {
             Assert.StartsWith(
-                "401 invalid_client: sign-in failed: the token is not whole",
+                "401 invalid_client: sign-in failed: the token is incomplete",
                 await host.GetAsync("/token?service=registry", "alice", wrong).ErrorAsync(), StringComparison.Ordinal);
         }
 
         Assert.Equal(reads, host.Service<RememberedGrants>().Reads);
         Assert.StartsWith(
-            "401 invalid_client: sign-in failed: the token is not known",
+            "401 invalid_client: sign-in failed: the token is unknown",
             await host.GetAsync("/token?service=registry", "alice", TokenSecret.New(TokenKind.Access).Text).ErrorAsync(),
             StringComparison.Ordinal);
         Assert.Equal(reads + 1, host.Service<RememberedGrants>().Reads);
@@ -266,7 +266,7 @@ public sealed class AccessTokenTests
         host.Clock.Advance(TimeSpan.FromDays(3));
         host.Clock.Advance(TimeSpan.FromDays(1));
         Assert.StartsWith(
-            "401 invalid_client: sign-in failed: the account of the access token may not sign in any more",
+            "401 invalid_client: sign-in failed: the account of the access token may no longer sign in",
             await host.GetAsync(Scopes, "", token).ErrorAsync(), StringComparison.Ordinal);
         var declared = WithRobots.Replace(", expires: 2030-01-05", "", StringComparison.Ordinal);
         await File.WriteAllTextAsync(Path.Combine(host.Options.PoliciesDirectory, "policy.yaml"), declared, Cancel);
@@ -276,12 +276,12 @@ public sealed class AccessTokenTests
         await File.WriteAllTextAsync(Path.Combine(host.Options.PoliciesDirectory, "policy.yaml"), TokenServerHost.Policy, Cancel);
         Assert.True(host.Service<PolicyStore>().Reload());
         Assert.StartsWith(
-            "401 invalid_client: sign-in failed: the account of the access token is gone",
+            "401 invalid_client: sign-in failed: the account of the access token no longer exists",
             await host.GetAsync(Scopes, "", token).ErrorAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task The_catalogue_shows_what_the_token_is_narrowed_to_and_takes_no_registrys_token_of_a_grant_that_ended()
+    public async Task The_catalog_shows_what_the_token_is_narrowed_to_and_takes_no_registrys_token_of_a_grant_that_ended()
     {
         await using var host = await TokenServerHost.StartAsync();
         await Reports.MustAsync(

@@ -43,7 +43,7 @@ public sealed class AccountEndingTests : IAsyncDisposable
         host = await StartAsync();
         meanwhile = server => server.BesideAsync(store => store.EndAllAsync("carol"));
         Assert.StartsWith(
-            "401 invalid_client: sign-in failed: the account's tokens were revoked while it signed in; sign in again (decision ",
+            "401 invalid_client: sign-in failed: the account's tokens were revoked during the sign-in; sign in again (decision ",
             await OfflineAsync(host).ErrorAsync(), StringComparison.Ordinal);
         Assert.Empty(await host.Service<IGrantStore>().ListAsync(null));
 

@@ -11,7 +11,7 @@ public sealed class GrantOwnerTests : IAsyncDisposable
 {
     private const string Password = "carol's password";
     private const string Policy = "version: 1\nrules:\n  - { id: all, to: [authenticated], allow: [pull], on: [\"**\"] }\n";
-    private const string NoLonger = "is no longer good; sign in with the password";
+    private const string NoLonger = "is no longer valid; sign in with the password";
 
     private readonly FakeDirectory directory = new();
     private readonly LdapDirectoryOptions options = new()

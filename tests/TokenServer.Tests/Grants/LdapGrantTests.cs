@@ -49,8 +49,8 @@ public sealed class LdapGrantTests : IAsyncDisposable
             Assert.Equal(HttpStatusCode.Unauthorized, get.StatusCode);
             using var form = await host.PasswordAsync(user, secret);
             Assert.Equal(HttpStatusCode.BadRequest, form.StatusCode);
-            using var catalogue = await host.GetAsync("/index/v1/repositories", user, secret);
-            Assert.Equal(HttpStatusCode.Unauthorized, catalogue.StatusCode);
+            using var catalog = await host.GetAsync("/index/v1/repositories", user, secret);
+            Assert.Equal(HttpStatusCode.Unauthorized, catalog.StatusCode);
             using var account = await host.AccountAsync(HttpMethod.Get, "", user, secret);
             Assert.Equal(HttpStatusCode.Unauthorized, account.StatusCode);
         }
@@ -77,7 +77,7 @@ public sealed class LdapGrantTests : IAsyncDisposable
         isThere = false;
         host.Clock.Advance(TimeSpan.FromMinutes(1));
         Assert.StartsWith(
-            "401 invalid_grant: sign-in failed: the account of the refresh token is gone", await host.RefreshAsync(token).ErrorAsync(),
+            "401 invalid_grant: sign-in failed: the account of the refresh token no longer exists", await host.RefreshAsync(token).ErrorAsync(),
             StringComparison.Ordinal);
 
         await directory.DisposeAsync();
@@ -124,7 +124,7 @@ public sealed class LdapGrantTests : IAsyncDisposable
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.False((await answer.JsonAsync()).ContainsKey("refresh_token"));
         Assert.StartsWith(
-            "403 access_denied: the account is found with its password or OIDC token only",
+            "403 access_denied: the account can be looked up only with its password or OIDC token",
             await host.AccountAsync(HttpMethod.Post, "", "carol", Password, """{"name":"x"}""").ErrorAsync(), StringComparison.Ordinal);
     }
 

@@ -97,7 +97,7 @@ public sealed class RefreshTokenTests
         await using var host = await TokenServerHost.StartAsync();
         var token = await host.LoginAsync();
         Assert.StartsWith(
-            "401 invalid_client: sign-in failed: a refresh token is shown without a user name",
+            "401 invalid_client: sign-in failed: a refresh token must be sent without a user name",
             await host.GetAsync("/token?service=registry", "alice", token).ErrorAsync(), StringComparison.Ordinal);
     }
 
@@ -111,8 +111,8 @@ public sealed class RefreshTokenTests
             await host.RefreshAsync(token, "other").ErrorAsync(), StringComparison.Ordinal);
         Assert.StartsWith(
             "401 invalid_client: ", await host.GetAsync("/token?service=other", "", token).ErrorAsync(), StringComparison.Ordinal);
-        using var catalogue = await host.GetAsync("/index/v1/repositories", "", token);
-        Assert.Equal(HttpStatusCode.Unauthorized, catalogue.StatusCode);
+        using var catalog = await host.GetAsync("/index/v1/repositories", "", token);
+        Assert.Equal(HttpStatusCode.Unauthorized, catalog.StatusCode);
         Assert.Equal("", await host.RefreshAsync(token).GrantedAsync());
     }
 
@@ -183,15 +183,15 @@ public sealed class RefreshTokenTests
         var (admin, alice) = (TokenServerHost.Accounts.Split('\n')[0], TokenServerHost.Accounts.Split('\n')[1]);
         await host.ReplaceAccountsAsync(admin + "\n");
         Assert.StartsWith(
-            "401 invalid_grant: sign-in failed: the account of the refresh token is gone", await host.RefreshAsync(token).ErrorAsync(),
+            "401 invalid_grant: sign-in failed: the account of the refresh token no longer exists", await host.RefreshAsync(token).ErrorAsync(),
             StringComparison.Ordinal);
         Assert.StartsWith(
-            "401 invalid_client: sign-in failed: the account of the refresh token is gone",
+            "401 invalid_client: sign-in failed: the account of the refresh token no longer exists",
             await host.GetAsync("/token?service=registry", "", token).ErrorAsync(), StringComparison.Ordinal);
 
         await host.ReplaceAccountsAsync($"{admin}\nalice:{{disabled}}\n");
         Assert.StartsWith(
-            "401 invalid_grant: sign-in failed: the account of the refresh token may not sign in any more",
+            "401 invalid_grant: sign-in failed: the account of the refresh token may no longer sign in",
             await host.RefreshAsync(token).ErrorAsync(), StringComparison.Ordinal);
 
         await host.ReplaceAccountsAsync($"{admin}\n{alice}\n");
@@ -227,7 +227,7 @@ public sealed class RefreshTokenTests
         tokens.Add(await host.LoginAsync(client: "client-3"));
 
         Assert.StartsWith(
-            "401 invalid_grant: sign-in failed: the token is not known",
+            "401 invalid_grant: sign-in failed: the token is unknown",
             await host.RefreshAsync(tokens[1], client: "client-1").ErrorAsync(), StringComparison.Ordinal);
         foreach (var kept in new[] { 0, 2, 3 })
         {
@@ -249,7 +249,7 @@ public sealed class RefreshTokenTests
         var kept = new[] { used, otherClient, otherRegistry, elsewhere!.Text, await host.LoginAsync() };
 
         Assert.StartsWith(
-            "401 invalid_grant: sign-in failed: the token is not known", await host.RefreshAsync(unused).ErrorAsync(),
+            "401 invalid_grant: sign-in failed: the token is unknown", await host.RefreshAsync(unused).ErrorAsync(),
             StringComparison.Ordinal);
         Assert.Equal(
             kept.Select(t => host.Grant(t).Id).Order(StringComparer.Ordinal),

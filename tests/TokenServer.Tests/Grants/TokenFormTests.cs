@@ -61,10 +61,10 @@ public sealed class TokenFormTests
     [InlineData("", "400 invalid_request: the parameter grant_type is missing")]
     [InlineData("grant_type=client_credentials&username=alice&password=alice-password", "400 unsupported_grant_type: ")]
     [InlineData("grant_type=Password&username=alice&password=alice-password", "400 unsupported_grant_type: ")]
-    [InlineData("grant_type=password", "400 invalid_request: the parameters username and password are needed")]
-    [InlineData("grant_type=password&username=alice", "400 invalid_request: the parameters username and password are needed")]
-    [InlineData("grant_type=password&password=alice-password", "400 invalid_request: the parameters username and password are needed")]
-    [InlineData("grant_type=password&username=&password=", "400 invalid_request: the parameters username and password are needed")]
+    [InlineData("grant_type=password", "400 invalid_request: the parameters username and password are required")]
+    [InlineData("grant_type=password&username=alice", "400 invalid_request: the parameters username and password are required")]
+    [InlineData("grant_type=password&password=alice-password", "400 invalid_request: the parameters username and password are required")]
+    [InlineData("grant_type=password&username=&password=", "400 invalid_request: the parameters username and password are required")]
     [InlineData("grant_type=refresh_token", "400 invalid_request: the parameter refresh_token is missing")]
     [InlineData("grant_type=refresh_token&refresh_token=", "400 invalid_request: the parameter refresh_token is missing")]
     [InlineData("grant_type=refresh_token&refresh_token=alice-password", "401 invalid_grant: ")]
@@ -78,7 +78,7 @@ public sealed class TokenFormTests
     [InlineData(
         "grant_type=password&username=robot%3Aci&password=wrong",
         "400 invalid_grant: sign-in failed: no such account or wrong password (decision ")]
-    [InlineData("grant_type=password&username=alice&password=alice-password&service=other", "400 invalid_request: the service is not one")]
+    [InlineData("grant_type=password&username=alice&password=alice-password&service=other", "400 invalid_request: this server does not issue tokens for that service")]
     [InlineData("grant_type=password&username=alice&password=alice-password&scope=nonsense", "400 invalid_scope: scope 'nonsense'")]
     [InlineData(
         "grant_type=password&grant_type=password&username=alice&password=alice-password", "400 invalid_request: more than one grant_type")]

@@ -115,7 +115,7 @@ public sealed class IdentityChainTests
         {
             var told = Assert.IsType<SignInOutcome.Unavailable>(outcome);
             Assert.Equal(outage.RetryAfter, told.RetryAfter);
-            Assert.Equal("cannot tell whether 'alice' of test is the name of an account of test too: down", told.Reason);
+            Assert.Equal("cannot check whether 'alice' of test is also the name of an account of test: down", told.Reason);
         }
     }
 

@@ -7,7 +7,7 @@ using AuthIndex.TestKit;
 
 namespace AuthIndex.TokenServer.Tests.Index;
 
-/// <summary>What people find in the catalogue: what they may pull, page by page, and nothing of the rest.</summary>
+/// <summary>What people find in the catalog: what they may pull, page by page, and nothing of the rest.</summary>
 public sealed class CatalogEndpointTests
 {
     private const string Search = "/index/v1/repositories";

@@ -66,7 +66,7 @@ public sealed class ReportEndpointTests
     }
 
     [Fact]
-    public async Task An_empty_report_tells_whether_the_catalogue_stands_there()
+    public async Task An_empty_report_tells_whether_the_catalog_stands_there()
     {
         await using var server = await TokenServerHost.StartAsync();
         await Reports.BeginAsync(server);

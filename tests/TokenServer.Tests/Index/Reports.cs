@@ -6,7 +6,7 @@ using AuthIndex.TestKit;
 
 namespace AuthIndex.TokenServer.Tests.Index;
 
-/// <summary>A registry in a test's hand: writes reports, sends them, and looks what the catalogue made of them.</summary>
+/// <summary>A registry in a test's hand: writes reports, sends them, and looks what the catalog made of them.</summary>
 internal static class Reports
 {
     public const string EventsPath = "/index/v1/events";

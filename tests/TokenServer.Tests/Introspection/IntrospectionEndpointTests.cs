@@ -120,8 +120,8 @@ public sealed class IntrospectionEndpointTests
 
         using var request = new HttpRequestMessage(HttpMethod.Get, "/index/v1/repositories");
         request.Headers.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Bearer", token);
-        using var catalogue = await server.Client.SendAsync(request, None);
-        Assert.Equal(HttpStatusCode.Unauthorized, catalogue.StatusCode);
+        using var catalog = await server.Client.SendAsync(request, None);
+        Assert.Equal(HttpStatusCode.Unauthorized, catalog.StatusCode);
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class KeyRotationTests : IDisposable
         Assert.Equal(["next", "signing"], States());
         Assert.Contains("2030-01-02T03:14:06Z", output, StringComparison.Ordinal);
         Assert.Contains(
-            "there is a next key for ES256 already", (await Assert.ThrowsAsync<OperatorException>(() => RotateAsync())).Message,
+            "there is already a next key for ES256", (await Assert.ThrowsAsync<OperatorException>(() => RotateAsync())).Message,
             StringComparison.Ordinal);
         Assert.Equal(2, KeyDirectory.List(directory.Root).Count);
         Assert.Contains(old, KeyDirectory.List(directory.Root));
@@ -53,7 +53,7 @@ public sealed class KeyRotationTests : IDisposable
 
         var output = await RotateAsync();
         Assert.Contains(
-            $"the key {wrong.Key.Id} would have signed only from 2039-12-31T03:14:06Z: the clock was wrong when it was made", output,
+            $"the key {wrong.Key.Id} would have started signing only at 2039-12-31T03:14:06Z: the clock was wrong when it was created", output,
             StringComparison.Ordinal);
         Assert.False(File.Exists(wrong.Path));
         Assert.Equal(["next", "signing"], States());
@@ -76,7 +76,7 @@ public sealed class KeyRotationTests : IDisposable
                 return e.Message;
             }
         })));
-        Assert.Single(outcomes, o => o.StartsWith("made", StringComparison.Ordinal));
+        Assert.Single(outcomes, o => o.StartsWith("created", StringComparison.Ordinal));
         Assert.Equal(7, outcomes.Count(o => o.Contains("already", StringComparison.Ordinal)));
         Assert.Equal(2, KeyDirectory.List(directory.Root).Count);
     }

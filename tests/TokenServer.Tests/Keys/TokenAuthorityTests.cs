@@ -70,7 +70,7 @@ public sealed class TokenAuthorityTests : IDisposable
         TokenAuthority.Ensure(directory.Root, clock);
         clock.Advance(TimeSpan.FromDays(366 * 20));
         Assert.Contains(
-            "has ended", Assert.Throws<OperatorException>(() => TokenAuthority.Load(directory.Root, clock)).Message,
+            "has expired", Assert.Throws<OperatorException>(() => TokenAuthority.Load(directory.Root, clock)).Message,
             StringComparison.Ordinal);
         File.Delete(KeyPath);
         CertificatePem.EnsureKey(KeyPath);

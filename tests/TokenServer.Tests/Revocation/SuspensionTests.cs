@@ -32,7 +32,8 @@ public sealed class SuspensionTests
         using var wrong = await server.GetAsync("/token", "alice", "a wrong password");
         Assert.Equal(WithoutDecision(await wrong.Content.ReadAsStringAsync(None)), WithoutDecision(refused.Body));
         Assert.Contains(
-            "the account is suspended since 2030-01-02 03:04:05Z by root: left the company", server.Log.Text, StringComparison.Ordinal);
+            "the account has been suspended since 2030-01-02 03:04:05Z by root: left the company",
+            server.Log.Text, StringComparison.Ordinal);
         Assert.Contains("The account alice was suspended by root: \"left the company\"", server.Log.Text, StringComparison.Ordinal);
         await Eventually.TrueAsync(
             () => File.Exists(server.Options.AuditPath)
@@ -87,7 +88,7 @@ public sealed class SuspensionTests
             suspended,
             new SignInLimits(new SignInLimitsOptions(), new FakeTimeProvider()));
         var outcome = Assert.IsType<SignInOutcome.Refused>(await passwords.SignInAsync("alice", "pw", null, None));
-        Assert.Equal("the account is suspended since 1970-01-01 00:00:00Z by root", outcome.Reason);
+        Assert.Equal("the account has been suspended since 1970-01-01 00:00:00Z by root", outcome.Reason);
 
         suspended.Replace([]);
         Assert.IsType<SignInOutcome.SignedIn>(await passwords.SignInAsync("alice", "pw", null, None));
@@ -169,7 +170,7 @@ public sealed class SuspensionTests
     }
 
     [Fact]
-    public async Task A_suspended_or_revoked_token_searches_no_catalogue()
+    public async Task A_suspended_or_revoked_token_searches_no_catalog()
     {
         await using var server = await TokenServerHost.StartAsync();
         var token = (string)JsonNode.Parse((await SignInAsync(server, "alice")).Body)!["token"]!;

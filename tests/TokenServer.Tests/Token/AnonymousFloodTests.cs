@@ -63,7 +63,7 @@ public sealed class AnonymousFloodTests
             ? throw new FormatException(problem)
             : entry!).ToList();
         Assert.Equal(flood, entries.Sum(e => e.Count)); // each is counted
-        Assert.Contains("have no line of their own", Assert.Single(entries, e => e.Count > 1).Reason, StringComparison.Ordinal);
+        Assert.Contains("were not logged separately", Assert.Single(entries, e => e.Count > 1).Reason, StringComparison.Ordinal);
     }
 
     private static async Task<HttpStatusCode> AskAsync(TokenServerHost server, string from, string? credentials = null)

@@ -24,7 +24,7 @@ public sealed class ShadowPolicyTests
             System.Text.Encoding.UTF8.GetString(
                 System.Buffers.Text.Base64Url.DecodeFromChars(token.RootElement.GetProperty("token").GetString()!.Split('.')[1])),
                 StringComparison.Ordinal);
-        Assert.Contains("has \"pull\", would have \"\"", server.Log.Text, StringComparison.Ordinal);
+        Assert.Contains("was granted \"pull\", would have been granted \"\"", server.Log.Text, StringComparison.Ordinal);
 
         // Where both agree, nothing is said.
         using var agreed = await server.GetAsync("/token?service=registry&scope=repository:team/app:pull");

@@ -68,7 +68,7 @@ public sealed class TokenEndpointCertificateTests : IDisposable
         using var certificate = authority.IssueClient("CN=builder");
         Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(host, certificate)).Status);
         Assert.Contains(
-            host.Log.Lines, l => l.Contains("the client certificate has no spiffe that is an account", StringComparison.Ordinal));
+            host.Log.Lines, l => l.Contains("the client certificate has no spiffe that names an account", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -118,7 +118,7 @@ public sealed class TokenEndpointCertificateTests : IDisposable
     }
 
     [Fact]
-    public async Task A_token_of_a_certificates_account_is_known_to_the_catalogue()
+    public async Task A_token_of_a_certificates_account_is_known_to_the_catalog()
     {
         await using var host = await StartAsync("commonName");
         var chain = host.Service<IdentityChain>();

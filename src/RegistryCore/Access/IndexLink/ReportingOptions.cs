@@ -5,7 +5,7 @@ namespace AuthIndex.RegistryCore.Access.IndexLink;
 /// <summary>The reports to the index.</summary>
 internal sealed class ReportingOptions
 {
-    /// <summary>Whether the index is told what is pushed, deleted and pulled; false where the token server keeps no catalogue.</summary>
+    /// <summary>Whether the index is told what is pushed, deleted and pulled; false where the token server keeps no catalog.</summary>
     public bool Enabled { get; set; } = true;
 
     /// <summary>How often pulls are reported, and the index is asked whether it still knows all, when nothing else happens.</summary>

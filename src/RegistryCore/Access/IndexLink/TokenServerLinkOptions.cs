@@ -8,7 +8,7 @@ namespace AuthIndex.RegistryCore.Access.IndexLink;
 /// <summary>The registry's view of the token server.</summary>
 internal sealed class TokenServerLinkOptions
 {
-    /// <summary>Where the registry itself reaches the token server, for its keys and its catalogue decisions.</summary>
+    /// <summary>Where the registry itself reaches the token server, for its keys and its catalog decisions.</summary>
     public Uri Url { get; set; } = new("http://127.0.0.1:5001");
 
     /// <summary>

@@ -48,5 +48,5 @@ internal sealed class DatabaseCopy : IDisposable
     public void Dispose() => db.Dispose();
 
     private static Digest Parse(string text) =>
-        Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database holds '{text}' for a digest.");
+        Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database has the invalid digest '{text}'.");
 }

@@ -112,5 +112,5 @@ internal static class Garbage
         [.. rows.Select(r => new BlobRecord(ParseOne(r.Digest), r.Size))];
 
     private static Digest ParseOne(string text) =>
-        Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database holds '{text}' for a digest.");
+        Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database has the invalid digest '{text}'.");
 }

@@ -80,7 +80,7 @@ internal sealed partial class GarbageCollector(
             cancellationToken.ThrowIfCancellationRequested();
             var repository = RepositoryName.TryParse(name, out var parsed)
                 ? parsed
-                : throw new InvalidDataException($"The database holds '{name}' for a repository's name.");
+                : throw new InvalidDataException($"The database has the invalid repository name '{name}'.");
             var manifests = database.Read(db => Garbage.Manifests(db, id, age));
             if (!isDryRun) manifests = await RemoveManifestsAsync(id, repository, manifests, age, cancellationToken);
             var links = database.Read(db => Garbage.Links(db, id, age, manifests));

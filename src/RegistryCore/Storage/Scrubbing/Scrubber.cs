@@ -203,7 +203,7 @@ internal sealed partial class Scrubber(
     }
 
     private static Digest Parse(string text) =>
-        Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database holds '{text}' for a digest.");
+        Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database has the invalid digest '{text}'.");
 
     private sealed class BlobRow
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
@@ -27,7 +28,7 @@ internal static class PolicyCheckCommand
         ParseResult parsed, string directory, bool json, TokenServerOptions? server, TimeProvider time, CancellationToken cancellationToken)
     {
         var files = File.Exists(directory)
-            ? new PolicyDirectory(Path.GetDirectoryName(Path.GetFullPath(directory))!, Path.GetFileName(directory))
+            ? new PolicyDirectory(ParentFolder.Of(Path.GetFullPath(directory)), Path.GetFileName(directory))
             : new PolicyDirectory(directory);
         var compiled = PolicyCompiler.Compile(files, time.GetUtcNow());
         var problems = compiled.Problems;

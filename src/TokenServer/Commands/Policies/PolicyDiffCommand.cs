@@ -33,7 +33,7 @@ internal static class PolicyDiffCommand
                 @new, decisions, at };
         command.SetAction((parsed, cancellation) => Task.FromResult(
             Run(
-                parsed, parsed.GetValue(old)!, parsed.GetValue(@new)!, parsed.GetValue(decisions), parsed.GetValue(at),
+                parsed, parsed.GetRequiredValue(old), parsed.GetRequiredValue(@new), parsed.GetValue(decisions), parsed.GetValue(at),
                 parsed.GetValue(shared.Json), time.GetUtcNow(), cancellation)));
         return command;
     }

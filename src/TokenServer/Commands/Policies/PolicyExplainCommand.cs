@@ -38,15 +38,15 @@ internal static class PolicyExplainCommand
         {
             var now = time.GetUtcNow();
             if (Read(
-                parsed.GetValue(ip), parsed.GetValue(signedInBy), parsed.GetValue(at), parsed.GetValue(scope)!, ref now, out var address,
-                out var requested) is { } problem)
+                parsed.GetValue(ip), parsed.GetValue(signedInBy), parsed.GetValue(at), parsed.GetRequiredValue(scope), ref now,
+                out var address, out var requested) is { } problem)
             {
                 parsed.InvocationConfiguration.Error.WriteLine($"error: {problem}");
                 return 1;
             }
 
             if (PolicyCommand.Load(parsed, shared.DirectoryOf(parsed), now) is not { } policy) return 1;
-            var account = parsed.GetValue(user)! is SignIn.Anonymous ? "" : parsed.GetValue(user)!;
+            var account = parsed.GetRequiredValue(user) is SignIn.Anonymous ? "" : parsed.GetRequiredValue(user);
             if (Robot.NameIn(account) is { } name
                 && RobotsReader.Problem(new Subject(SubjectKind.Robot, name), policy.Robots) is { } undeclared)
             {
@@ -57,7 +57,7 @@ internal static class PolicyExplainCommand
             var way = account.Length == 0
                 ? SignIn.Anonymous
                 : parsed.GetValue(signedInBy) ?? (Subject.IsRobot(account) ? SignIn.Token : null);
-            IReadOnlyList<string> given = parsed.GetValue(groups)!;
+            IReadOnlyList<string> given = parsed.GetRequiredValue(groups);
             if (given.FirstOrDefault(
                 g => g.StartsWith("ldap:", StringComparison.OrdinalIgnoreCase) && GroupName.Problem(g[5..]) is not null) is { } unreadable)
             {

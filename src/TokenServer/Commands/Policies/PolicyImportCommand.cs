@@ -22,7 +22,7 @@ internal static class PolicyImportCommand
         dockerAuth.SetAction(parsed =>
         {
             var problems = new List<SourceProblem>();
-            var source = YamlSource.ReadFile(parsed.GetValue(file)!, problems);
+            var source = YamlSource.ReadFile(parsed.GetRequiredValue(file), problems);
             var imported = source is null ? null : DockerAuthImport.Convert(source, time.GetUtcNow(), problems);
             var error = parsed.InvocationConfiguration.Error;
             new ProblemWriter(error).Write(problems);

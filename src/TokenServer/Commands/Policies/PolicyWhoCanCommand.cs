@@ -18,10 +18,10 @@ internal static class PolicyWhoCanCommand
         {
             if (!ActionSet.TryParseWord(parsed.GetValue(action), out var wanted))
             {
-                return Fail(parsed, RuleReader.Unknown(parsed.GetValue(action)!, []));
+                return Fail(parsed, RuleReader.Unknown(parsed.GetRequiredValue(action), []));
             }
 
-            if (ScopeText.Parse(parsed.GetValue(resource)!, wanted, out var scope) is { } problem) return Fail(parsed, problem);
+            if (ScopeText.Parse(parsed.GetRequiredValue(resource), wanted, out var scope) is { } problem) return Fail(parsed, problem);
             if (ScopeText.NameProblem(scope!) is { } illegal) return Fail(parsed, illegal);
             var now = time.GetUtcNow();
             if (PolicyCommand.Load(parsed, shared.DirectoryOf(parsed), now) is not { } policy) return 1;

@@ -13,7 +13,7 @@ namespace AuthIndex.TokenServer.Identity.Htpasswd;
 /// <param name="Line">The number of its line, from 1.</param>
 internal sealed record HtpasswdAccount(string Name, string? Hash, string? Problem, int Line);
 
-/// <summary>An htpasswd file as it was read once: its accounts, and what is wrong with its lines.</summary>
+/// <summary>One reading of an htpasswd file: its accounts and the problems with its lines.</summary>
 internal sealed class HtpasswdContent
 {
     private const string Remedy = "make a bcrypt line with 'users passwd' or 'htpasswd -B'";
@@ -30,7 +30,7 @@ internal sealed class HtpasswdContent
     {
         this.accounts = accounts;
         alike = accounts.Keys.Order(StringComparer.Ordinal).ToLookup(AccountSpelling.Key, StringComparer.Ordinal);
-        hashes = [.. accounts.Values.Where(a => a.Hash is not null).Select(a => a.Hash!).DefaultIfEmpty(NoOnesHash)];
+        hashes = [.. accounts.Values.Select(a => a.Hash).OfType<string>().DefaultIfEmpty(NoOnesHash)];
         Problems = problems;
     }
 
@@ -46,7 +46,7 @@ internal sealed class HtpasswdContent
     /// <summary>Those of the problems that are accounts whose names differ only in letter case or spaces.</summary>
     public IReadOnlyList<SourceProblem> LookAlikes { get; private set; } = [];
 
-    /// <summary>Reads a file's bytes. A bad line concerns only its own account.</summary>
+    /// <summary>Reads a file's bytes. A bad line affects only its own account.</summary>
     public static HtpasswdContent Parse(string path, ReadOnlySpan<byte> bytes)
     {
         var found = new Dictionary<string, HtpasswdAccount>(StringComparer.Ordinal);
@@ -77,15 +77,15 @@ internal sealed class HtpasswdContent
     public IReadOnlyList<string> Alike(string name) => [.. alike[AccountSpelling.Key(name)]];
 
     /// <summary>
-    /// A hash to verify for a name that has none of its own, so that time tells nothing. It is the hash of some account, always
-    /// the same for one name: where accounts have hashes of different cost, unknown names have them in the same proportion.
+    /// A hash to verify for an unknown name, so that timing reveals nothing. It is the hash of some account, always the same for one name:
+    /// where accounts have hashes of different cost, unknown names have them in the same proportion.
     /// </summary>
     public string DecoyFor(string name) =>
         hashes[BitConverter.ToUInt32(HMACSHA256.HashData(decoyKey, Encoding.UTF8.GetBytes(name))) % (uint)hashes.Length];
 
     private static SourceProblem LookAlike(string path, HtpasswdAccount account, string first) => new(
         new SourcePosition(path, account.Line, 1),
-        $"the account '{account.Name}' differs only in letter case or spaces from '{first}' and is easily mistaken for it",
+        $"the account '{account.Name}' differs only in letter case or spaces from '{first}' and is easily confused with it",
         IsWarning: true);
 
     private static string? Read(
@@ -99,19 +99,19 @@ internal sealed class HtpasswdContent
         }
         catch (DecoderFallbackException)
         {
-            return "the line is not UTF-8; it is passed over";
+            return "the line is not UTF-8 and is ignored";
         }
 
         var colon = text.IndexOf(':', StringComparison.Ordinal);
-        if (colon < 0) return $"the line has not the form name:hash; it is passed over; {Remedy}";
+        if (colon < 0) return $"the line does not have the form name:hash and is ignored; {Remedy}";
 
         // No hash holds a space; editors and copies leave them at the end, where nobody sees them.
         var (name, hash) = (text[..colon], text[(colon + 1)..].Trim(' ', '\t'));
-        if (AccountName.Problem(name) is { } unfit) return $"{unfit}; the line is passed over";
-        if (known.ContainsKey(name)) return $"the account '{name}' stands here again; the first line counts, this one is passed over";
+        if (AccountName.Problem(name) is { } unfit) return $"{unfit}; the line is ignored";
+        if (known.ContainsKey(name)) return $"the account '{name}' is repeated; the first line is used, this one is ignored";
 
         var problem = PasswordHash.Problem(hash);
         account = new HtpasswdAccount(name, problem is null ? hash : null, problem, number);
-        return problem is null ? null : $"the account '{name}' cannot sign in, its hash cannot be used: {problem}; {Remedy}";
+        return problem is null ? null : $"the account '{name}' cannot sign in because its hash cannot be used: {problem}; {Remedy}";
     }
 }

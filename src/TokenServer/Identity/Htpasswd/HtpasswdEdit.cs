@@ -28,14 +28,17 @@ internal static class HtpasswdEdit
     }
 
     /// <summary>
-    /// The file with another hash in the account's line, the first where there are several, since it counts; null when there is none.
+    /// The file with another hash in the account's line, the first where there are several, which is the one in use; null when there is
+    /// none.
     /// </summary>
     public static byte[]? Replace(ReadOnlySpan<byte> file, string account, string hash) =>
         FirstOf(file, account) is { } line
             ? [.. file[..line.Text.Start.Value], .. Encoding.UTF8.GetBytes($"{account}:{hash}"), .. file[line.Text.End.Value..]]
             : null;
 
-    /// <summary>The file without the account's lines, all of them, or a second line would come to life; null when there is none.</summary>
+    /// <summary>
+    /// The file without any of the account's lines (removing only the first would activate the next); null when there is none.
+    /// </summary>
     public static byte[]? Remove(ReadOnlySpan<byte> file, string account)
     {
         var name = Encoding.UTF8.GetBytes(account);

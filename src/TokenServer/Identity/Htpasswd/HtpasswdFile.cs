@@ -14,7 +14,7 @@ internal sealed record HtpasswdState(HtpasswdContent? Content, long Version, str
 /// </summary>
 internal sealed class HtpasswdFile
 {
-    // Some editors write in place: the file is gone or empty for a moment. Shutting everybody out for that would be wrong.
+    // Some editors write in place: the file is gone or empty for a moment. Locking everybody out for that would be wrong.
     private static readonly TimeSpan BeingReplaced = TimeSpan.FromSeconds(2);
 
     private readonly string path;
@@ -36,8 +36,8 @@ internal sealed class HtpasswdFile
     private Seen First(out bool isFinal)
     {
         isFinal = true;
-        var stamp = FileVersion.Of(path) ?? throw new OperatorException($"the accounts {path} are missing: run init to make them");
-        var bytes = Read(out var failure) ?? throw new OperatorException($"the accounts {path} cannot be read: {failure}");
+        var stamp = FileVersion.Of(path) ?? throw new OperatorException($"the htpasswd file {path} is missing: run init to create it");
+        var bytes = Read(out var failure) ?? throw new OperatorException($"the htpasswd file {path} cannot be read: {failure}");
         return new Seen(stamp, bytes, Parse(bytes, 1), LostAt: null);
     }
 
@@ -46,13 +46,18 @@ internal sealed class HtpasswdFile
         var stamp = FileVersion.Of(path);
         string? failure = $"the file {path} is missing";
         var bytes = stamp is null ? null : Read(out failure);
-        isFinal = bytes is not null && !WasCutInPlace(stamp!.Value, last);
-        if (!isFinal) return Lost(last, failure ?? $"the file {path} is empty", bytes, stamp);
+        isFinal = false;
+        if (stamp is not { } now || bytes is null || WasCutInPlace(now, last))
+        {
+            return Lost(last, failure ?? $"the file {path} is empty", bytes, stamp);
+        }
+
+        isFinal = true;
         if (last.State.Content is not null && bytes.AsSpan().SequenceEqual(last.Bytes)) return last with { Stamp = stamp, LostAt = null };
-        return new Seen(stamp, bytes, Parse(bytes!, last.State.Version + 1), LostAt: null);
+        return new Seen(stamp, bytes, Parse(bytes, last.State.Version + 1), LostAt: null);
     }
 
-    /// <summary>Whether the same file, not another put in its place, holds nothing all of a sudden.</summary>
+    /// <summary>Whether the same file, not another put in its place, is suddenly empty.</summary>
     private static bool WasCutInPlace(FileVersion now, Seen last) =>
         now.Length == 0 && last.Bytes is { Length: > 0 } && now.Inode == last.Stamp?.Inode;
 

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace AuthIndex.TokenServer.Identity.Htpasswd;
 
-/// <summary>Where one line of an htpasswd file lies in its bytes.</summary>
+/// <summary>The position of one line in an htpasswd file's bytes.</summary>
 /// <param name="Text">The line without its end.</param>
 /// <param name="Whole">The line with its end, <c>LF</c> or <c>CR LF</c>; the last may have none.</param>
 /// <param name="IsNoAccount">Whether it is blank or a comment.</param>
@@ -21,7 +21,7 @@ internal readonly record struct HtpasswdLine(Range Text, Range Whole, bool IsNoA
             var end = length < 0 ? bytes.Length : start + length;
             var next = length < 0 ? end : end + 1;
             if (end > start && bytes[end - 1] == '\r') end--;
-            // Some editors begin a file of UTF-8 with a mark that is no part of the first name.
+            // Some editors begin a UTF-8 file with a byte order mark, which is not part of the first name.
             var first = start == 0 && bytes.StartsWith(ByteOrderMark) ? ByteOrderMark.Length : start;
             var text = bytes[first..end].Trim(" \t"u8);
             lines.Add(new HtpasswdLine(first..end, start..next, text.IsEmpty || text[0] == '#'));

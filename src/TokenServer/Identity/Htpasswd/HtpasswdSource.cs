@@ -4,7 +4,7 @@ using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Identity.Htpasswd;
 
-/// <summary>Accounts out of the htpasswd file.</summary>
+/// <summary>Accounts from the htpasswd file.</summary>
 internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads) : IPasswordSource
 {
     // A full queue of cost-10 hashes is done in about this time.
@@ -30,7 +30,7 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
             {
                 if (content.Alike(user) is not [var other, ..]) return new SignInOutcome.UnknownAccount();
 
-                // A directory may take the name as typed for that account's, and would be sent its owner's password.
+                // A directory might match the typed name to that account, and would be sent its owner's password.
                 var (checkedForNobody, _) = await threads.VerifyAsync(by, password, content.DecoyFor(user), cancellationToken);
                 return checkedForNobody ? Alike(other) : Overloaded();
             }
@@ -38,9 +38,9 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
             (var came, right) = await threads.VerifyAsync(by, password, account.Hash ?? content.DecoyFor(user), cancellationToken);
             if (!came) return Overloaded();
         }
-        while (file.Current.Content?.Find(user) != account); // a hash that was replaced while this waited for its turn counts no more
+        while (file.Current.Content?.Find(user) != account); // a hash replaced while this was queued is no longer valid
 
-        if (account.Hash is null) return new SignInOutcome.Refused("the account's line in htpasswd has no hash that can be used");
+        if (account.Hash is null) return new SignInOutcome.Refused("the account's line in htpasswd has no usable hash");
         return right ? Known(account) : new SignInOutcome.WrongPassword();
     }
 
@@ -60,7 +60,7 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
         return new(content.Find(account) switch
         {
             null => content.Alike(account) is [var other, ..] ? Alike(other) : new SignInOutcome.UnknownAccount(),
-            { Hash: null } => new SignInOutcome.Refused("the account's line in htpasswd has no hash that can be used"),
+            { Hash: null } => new SignInOutcome.Refused("the account's line in htpasswd has no usable hash"),
             { } known => Known(known),
         });
     }
@@ -73,16 +73,16 @@ internal sealed class HtpasswdSource(HtpasswdFile file, PasswordThreads threads)
     {
         var state = file.Current;
         content = state.Content;
-        outage = content is null ? new SignInOutcome.Unavailable(Outage, state.Failure ?? "the accounts cannot be read") : null;
+        outage = content is null ? new SignInOutcome.Unavailable(Outage, state.Failure ?? "the htpasswd file cannot be read") : null;
         return content is not null;
     }
 
     private static SignInOutcome.Refused Alike(string account) =>
         new(
-            $"the name differs only in letter case or spaces from the account '{account}' in htpasswd, and must be written as it stands "
-            + $"there");
+            $"the name differs only in letter case or spaces from the account '{account}' in htpasswd, and must be spelled "
+            + "exactly like it");
 
-    private static SignInOutcome.Unavailable Overloaded() => new(Busy, "more sign-ins are waiting than can be checked");
+    private static SignInOutcome.Unavailable Overloaded() => new(Busy, "too many sign-ins are waiting");
 
     private SignInOutcome.SignedIn Known(HtpasswdAccount account) => new(account.Name, [], Name) { Origin = new AccountOrigin(Name) };
 }

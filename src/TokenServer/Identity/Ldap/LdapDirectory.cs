@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Security.Cryptography;
 using AuthIndex.Hosting;
@@ -11,12 +12,12 @@ using AuthIndex.TokenServer.Names;
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>
-/// Signs accounts of one directory in: find the entry, see whether it may, bind, read the groups. It runs on one of the
-/// directory's threads.
+/// Signs in accounts of one directory: finds the entry, checks its state, binds, reads the groups. It runs on one of the directory's
+/// threads.
 /// </summary>
 internal sealed class LdapDirectory
 {
-    // Enough to see that a name is not clear.
+    // Enough to see that a name is ambiguous.
     private const int MaxNames = 3;
 
     private static readonly SignInOutcome.UnknownAccount Unknown = new();
@@ -39,27 +40,27 @@ internal sealed class LdapDirectory
         budget = new BindAttemptLimiter(settings.Options.Lockout.Failures, settings.Options.Lockout.Within, time);
     }
 
-    /// <summary>Checks a password.</summary>
+    /// <summary>Checks an account's password by a bind.</summary>
     public SignInOutcome SignIn(DirectorySession session, Deadline deadline, string user, string password)
     {
         if (settings.BindsDirectly) return SignInDirectly(session, deadline, user, password);
-        if (FindOne(session, deadline, accounts.ByTyped(user), user, out var entry) is { } outcome)
+        if (!TryFindOne(session, deadline, accounts.ByTyped(user), user, out var entry, out var outcome))
         {
             return outcome is SignInOutcome.Refused ? BindForNobody(outcome) : outcome;
         }
 
-        if (Refusal(entry!, session, deadline, out var obstacles) is { } refusal) return BindForNobody(refusal);
+        if (Refusal(entry, session, deadline, out var obstacles) is { } refusal) return BindForNobody(refusal);
 
-        var name = accounts.Name(entry!, out var account) is null ? account : user;
+        var name = accounts.Name(entry, out var account) is null ? account : user;
         var checkedPassword = Guarded(
-            user, password, name, entry!.Dn,
+            user, password, name, entry.Dn,
             () => session.Run(
                 deadline, c => Bind(
                     c, entry.Dn, password, entry.Kind == DirectoryKind.ActiveDirectory || entry.Value("userAccountControl") is not null)),
                     refused => BindForNobody(refused), obstacles);
         return checkedPassword ?? Admit(entry, question => session.Run(deadline, c => c.Search(question)));
 
-        // Who is refused without a bind waits for one all the same: time does not tell that the account exists.
+        // A refusal without a bind still waits for one, so that timing does not reveal that the account exists.
         SignInOutcome BindForNobody(SignInOutcome refused)
         {
             RefuseUnknown(session, deadline, user);
@@ -70,19 +71,19 @@ internal sealed class LdapDirectory
     /// <summary>What the right password would give.</summary>
     public SignInOutcome Find(DirectorySession session, Deadline deadline, string account)
     {
-        if (FindOne(session, deadline, accounts.ByAccount(account), account, out var entry) is { } outcome) return outcome;
-        if (Refusal(entry!, session, deadline, out var obstacles) is { } refusal) return refusal;
+        if (!TryFindOne(session, deadline, accounts.ByAccount(account), account, out var entry, out var outcome)) return outcome;
+        if (Refusal(entry, session, deadline, out var obstacles) is { } refusal) return refusal;
         // Without a bind the entry is all there is to go by.
         if (obstacles is [var obstacle, ..]) return new SignInOutcome.Refused(obstacle.Reason);
-        if (settings.Options.EndGrantsOnPasswordChange && PasswordSet.Of(entry!) is null)
+        if (settings.Options.EndGrantsOnPasswordChange && PasswordSet.Of(entry) is null)
         {
             return new SignInOutcome.Refused(
                 $"cannot tell whether the password was changed (endGrantsOnPasswordChange): none of "
                 + $"{string.Join(", ", PasswordSet.Attributes)} can be read");
         }
 
-        var hidden = AccountState.Hidden(entry!, Search);
-        var found = Admit(entry!, Search);
+        var hidden = AccountState.Hidden(entry, Search);
+        var found = Admit(entry, Search);
         return hidden.Count > 0 && found is SignInOutcome.SignedIn who
             ? who with { RefreshFor = settings.Options.RefreshWithoutState }
             : found;
@@ -96,7 +97,7 @@ internal sealed class LdapDirectory
         var found = Search(accounts.ByAccount(name));
         return found.Count == 0 && asTyped ? Search(accounts.ByTyped(name)) : found;
 
-        // Also an entry whose name cannot be read is one that bears it.
+        // An entry whose name cannot be read also has it.
         IReadOnlyList<string> Search(SearchQuestion question) =>
             [.. session.Run(deadline, c => c.Search(question with { Limit = MaxNames })).Entries.Select(
                 e => accounts.Name(e, out var account) is null ? account : name)];
@@ -106,15 +107,13 @@ internal sealed class LdapDirectory
     public void Release(DirectorySession session, Deadline deadline, string account)
     {
         IEnumerable<string> names = settings.BindsDirectly
-            ? [DnTemplate.Name(settings.Options.UserDnTemplate!, settings.WithoutDomain(account))]
+            ? [DnTemplate.Name(settings.UserDnTemplate, settings.WithoutDomain(account))]
             : ((SearchQuestion[])[accounts.ByAccount(account), accounts.ByTyped(account)]).SelectMany(
                 q => session.Run(deadline, c => c.Search(q)).Entries).Select(e => e.Dn);
         foreach (var dn in names) budget.Clear(DistinguishedName.Key(dn));
     }
 
-    /// <summary>
-    /// Does for nobody what is done for a wrong password, once the account was looked for. No password is sent but a random one.
-    /// </summary>
+    /// <summary>Does the same work as for a wrong password, after the account was searched. Sends only a random password.</summary>
     public SignInOutcome RefuseUnknown(DirectorySession session, Deadline deadline, string user)
     {
         if (settings.BindsDirectly) return Unknown;
@@ -123,14 +122,14 @@ internal sealed class LdapDirectory
         return Unknown;
     }
 
-    /// <summary>Does all that is done for an account that is unknown, where another source has answered already.</summary>
+    /// <summary>Does the same work as for an unknown account, where another source has already answered.</summary>
     public SignInOutcome PretendToAsk(DirectorySession session, Deadline deadline, string user)
     {
         if (settings.BindsDirectly)
         {
             session.Run(
                 deadline, c => c.Bind(
-                    DnTemplate.Name(settings.Options.UserDnTemplate!, RandomNumberGenerator.GetHexString(16)), NobodysPassword()));
+                    DnTemplate.Name(settings.UserDnTemplate, RandomNumberGenerator.GetHexString(16)), NobodysPassword()));
             return Unknown;
         }
 
@@ -163,7 +162,7 @@ internal sealed class LdapDirectory
 
     private SignInOutcome SignInDirectly(DirectorySession session, Deadline deadline, string user, string password)
     {
-        var dn = DnTemplate.Name(settings.Options.UserDnTemplate!, settings.WithoutDomain(user));
+        var dn = DnTemplate.Name(settings.UserDnTemplate, settings.WithoutDomain(user));
         return session.Run(deadline, c =>
         {
             // The entry can be read, and the groups found, only as the account itself.
@@ -184,23 +183,26 @@ internal sealed class LdapDirectory
 
             SignInOutcome BindForNobody(SignInOutcome refused)
             {
-                c.Bind(DnTemplate.Name(settings.Options.UserDnTemplate!, RandomNumberGenerator.GetHexString(16)), NobodysPassword());
+                c.Bind(DnTemplate.Name(settings.UserDnTemplate, RandomNumberGenerator.GetHexString(16)), NobodysPassword());
                 return refused;
             }
         });
     }
 
-    private SignInOutcome? FindOne(
-        DirectorySession session, Deadline deadline, SearchQuestion question, string typed, out DirectoryEntry? entry)
+    private bool TryFindOne(
+        DirectorySession session, Deadline deadline, SearchQuestion question, string typed, [NotNullWhen(true)] out DirectoryEntry? entry,
+        [NotNullWhen(false)] out SignInOutcome? outcome)
     {
-        entry = null;
         var answer = session.Run(deadline, c => c.Search(question));
-        if (answer.Entries.Count == 0) return Unknown;
-        entry = answer.Entries[0];
-        if (!answer.IsCut) return null;
-        var problem = $"several entries of the directory match what was typed, among them {entry.Dn}";
+        entry = answer.Entries.Count > 0 && !answer.IsCut ? answer.Entries[0] : null;
+        outcome = null;
+        if (entry is not null) return true;
+        outcome = Unknown;
+        if (answer.Entries.Count == 0) return false;
+        var problem = $"several entries of the directory match what was typed, among them {answer.Entries[0].Dn}";
         LdapLog.Odd(log, settings.Name, LogText.Clean(typed), LogText.Clean(problem));
-        return new SignInOutcome.Refused(problem);
+        outcome = new SignInOutcome.Refused(problem);
+        return false;
     }
 
     private SignInOutcome.Refused? Refusal(
@@ -216,7 +218,7 @@ internal sealed class LdapDirectory
         return null;
     }
 
-    private static SignInOutcome.Refused RefusedByFilter(string dn) => new($"{dn} meets one of the filters of refuseWhen");
+    private static SignInOutcome.Refused RefusedByFilter(string dn) => new($"{dn} matches a filter in refuseWhen");
 
     /// <summary>
     /// Binds within the budget of wrong passwords. A password that was right lately is worth a bind however many others are guessed.
@@ -233,7 +235,7 @@ internal sealed class LdapDirectory
         {
             var reason = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{lockout.Failures} wrong passwords within {lockout.Within}: the directory is not asked again for "
+                $"{lockout.Failures} wrong passwords within {lockout.Within}: the directory is not contacted again for "
                 + $"{wait.TotalSeconds:0} s, so that it does not lock {dn}");
             held?.Add(
                 name, wait, $"{lockout.Failures} wrong passwords within {lockout.Within} were passed on to the directory {settings.Name}");

@@ -9,7 +9,7 @@ internal sealed class LdapDirectoryOptions
 {
     /// <summary>The directory's name in logs, readiness and on the command line.</summary>
     [Required]
-    [RegularExpression("[a-z0-9][a-z0-9._-]{0,62}", ErrorMessage = "must be of small letters, digits and . _ -")]
+    [RegularExpression("[a-z0-9][a-z0-9._-]{0,62}", ErrorMessage = "must consist of lower-case letters, digits and . _ -")]
     public string? Name { get; set; }
 
     /// <summary>Its servers, <c>ldaps://host[:port]</c> or <c>ldap://host[:port]</c>; the first that works is used.</summary>
@@ -19,17 +19,19 @@ internal sealed class LdapDirectoryOptions
     /// <summary>Whether <c>ldap://</c> servers are spoken to in plain text only until StartTLS.</summary>
     public bool StartTls { get; set; }
 
-    /// <summary>Allows passwords to travel readable to another machine.</summary>
+    /// <summary>Allows sending passwords unencrypted to another machine.</summary>
     public bool AllowPlaintext { get; set; }
 
-    /// <summary>The certificates, in PEM, that alone may vouch for the servers; the system's when absent.</summary>
+    /// <summary>The CA certificates, in PEM, that the servers must chain to; the system's when absent.</summary>
     [FilePath]
     public string? CaFile { get; set; }
 
     /// <summary>How long it may take.</summary>
     public LdapTimeoutsOptions Timeouts { get; set; } = new();
 
-    /// <summary>Who searches: a distinguished name, or for Active Directory also <c>name@domain</c> or <c>DOMAIN\name</c>.</summary>
+    /// <summary>
+    /// The account that searches: a distinguished name, or for Active Directory also <c>name@domain</c> or <c>DOMAIN\name</c>.
+    /// </summary>
     [BindName]
     public string? BindDn { get; set; }
 
@@ -100,7 +102,7 @@ internal sealed class LdapDirectoryOptions
     [DurationRange("0s", "1h")]
     public TimeSpan RememberFor { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long after a sign-in its credentials still pull while no server answers; 0s is off.</summary>
+    /// <summary>How long after a sign-in its credentials may still pull while no server answers; 0s turns this off.</summary>
     [DurationRange("0s", "24h")]
     public TimeSpan OutageGrace { get; set; }
 
@@ -130,19 +132,19 @@ internal sealed class LdapTimeoutsOptions
     [DurationRange("100ms", "30s")]
     public TimeSpan Connect { get; set; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>For one answer.</summary>
+    /// <summary>For one operation's answer.</summary>
     [DurationRange("100ms", "30s")]
     public TimeSpan Operation { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>For everything together, waiting and further servers included; docker gives up after 15 s.</summary>
+    /// <summary>For a whole sign-in, queueing and further servers included; docker gives up after 15 s.</summary>
     [DurationRange("100ms", "60s")]
     public TimeSpan SignIn { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>For how long a server that failed is left alone.</summary>
+    /// <summary>How long a failed server is not used.</summary>
     [DurationRange("100ms", "10m")]
     public TimeSpan Retry { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>After how long without use a connection is not trusted to be there still.</summary>
+    /// <summary>How long a connection may be idle before it is reopened.</summary>
     [DurationRange("1s", "1h")]
     public TimeSpan Idle { get; set; } = TimeSpan.FromMinutes(1);
 }
@@ -175,7 +177,7 @@ internal sealed class LdapGroupsOptions
     public int MaxGroups { get; set; } = 1000;
 }
 
-/// <summary>What keeps guesses here from locking accounts there.</summary>
+/// <summary>Keeps password guessing here from locking accounts in the directory.</summary>
 internal sealed class LdapLockoutOptions
 {
     /// <summary>

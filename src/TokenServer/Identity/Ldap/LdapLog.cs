@@ -35,14 +35,14 @@ internal static partial class LdapLog
     [LoggerMessage(
         EventId = LogEvents.DirectoryLockoutShield, EventName = nameof(LogEvents.DirectoryLockoutShield), Level = LogLevel.Warning,
         Message =
-            "Directory {Directory}: {Count} wrong passwords for {Account}; no further one is passed on for {Pause}, those that were right "
+            "Directory {Directory}: {Count} wrong passwords for {Account}; no more are sent to it for {Pause}; passwords that were right "
             + "lately still work")]
     public static partial void ShieldUp(ILogger log, string directory, string account, int count, TimeSpan pause);
 
     [LoggerMessage(
         EventId = LogEvents.DirectoryOutageGrace, EventName = nameof(LogEvents.DirectoryOutageGrace), Level = LogLevel.Error,
         Message =
-            "OUTAGE: directory {Directory} does not answer; {Account} was let in {Ago} ago and may pull, but neither push nor delete")]
+            "OUTAGE: directory {Directory} does not answer; {Account} signed in {Ago} ago and may pull, but not push or delete")]
     public static partial void Grace(ILogger log, string directory, string account, TimeSpan ago);
 
     [LoggerMessage(

@@ -8,12 +8,12 @@ using AuthIndex.TokenServer.Metrics;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
-/// <summary>Accounts out of one directory. Everything that waits for the directory does so on the directory's own threads.</summary>
+/// <summary>Accounts from one directory. Everything that waits for the directory runs on the directory's own threads.</summary>
 internal sealed class LdapSource : IPasswordSource, IDisposable
 {
     private const int RememberedAccounts = 10_000;
 
-    // Longer and a token refreshed would not tell of an account that is gone; without, each page of a catalogue costs a search.
+    // A longer time would keep deleted accounts alive on refresh; without it, each page of a catalog would cost a search.
     private static readonly TimeSpan FoundFor = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan BusyFor = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan GraceFor = TimeSpan.FromSeconds(10);
@@ -59,10 +59,10 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
     /// <summary>Whether accounts bind at once, so that the directory can be asked for none without its password.</summary>
     public bool BindsDirectly => settings.BindsDirectly;
 
-    /// <summary>How the directory is.</summary>
+    /// <summary>The state of the directory.</summary>
     public DirectoryHealth Health => servers.Health;
 
-    /// <summary>What is wrong with it, in words that anybody may read; null when nothing is.</summary>
+    /// <summary>What is wrong with it, without internal names; null when nothing is.</summary>
     public string? Problem => servers.Problem;
 
     /// <summary>How many of its servers do not answer.</summary>
@@ -77,13 +77,13 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
     /// <summary>How many questions wait for one.</summary>
     public int Waiting => threads.Waiting;
 
-    /// <summary>How often somebody was let in during an outage by what was known from before it.</summary>
+    /// <summary>How many sign-ins were accepted during an outage from remembered credentials.</summary>
     public long OutageSignIns => Interlocked.Read(ref outageSignIns);
 
     /// <summary>Always the same: what changes in a directory is seen when what is remembered of it has run out.</summary>
     public long Version => 0;
 
-    private string OnlyByPassword => $"the directory {settings.Name} can be asked for an account only with its password (userDnTemplate)";
+    private string OnlyByPassword => $"the directory {settings.Name} can look up an account only with its password (userDnTemplate)";
 
     /// <inheritdoc/>
     public async ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken)
@@ -155,7 +155,7 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
         return outcome is SignInOutcome.Unavailable outage ? new NamesFound([], outage) : new NamesFound(names);
     }
 
-    /// <summary>Forgets the wrong passwords of an account that were passed on: an administrator says that its lock is off.</summary>
+    /// <summary>Forgets the wrong passwords of an account that were passed on: an administrator has unlocked it.</summary>
     /// <param name="account">The account's name, or what is typed for it.</param>
     /// <param name="cancellationToken">Ends the waiting for the directory, which is asked for the entry.</param>
     public async Task ReleaseAsync(string account, CancellationToken cancellationToken) =>
@@ -185,13 +185,13 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
     private async ValueTask<SignInOutcome> AskInTurnAsync(
         Requester by, Func<DirectorySession, Deadline, SignInOutcome> ask, CancellationToken cancellationToken)
     {
-        // Not even the queue is entered for a directory that is known to be away.
+        // A directory known to be down is not even queued for.
         if (servers.Servers.All(s => s.Remaining > TimeSpan.Zero)) return Unavailable(servers.Unavailable(null));
         var deadline = new Deadline(settings.Options.Timeouts.SignIn, time);
         var (came, outcome) = await threads.RunAsync(by, session => Answer(session, deadline, ask), cancellationToken);
         return came
             ? outcome
-            : new SignInOutcome.Unavailable(BusyFor, $"directory {settings.Name}: more sign-ins are waiting than it can be asked for");
+            : new SignInOutcome.Unavailable(BusyFor, $"directory {settings.Name}: too many sign-ins are waiting");
     }
 
     private SignInOutcome Answer(DirectorySession session, Deadline deadline, Func<DirectorySession, Deadline, SignInOutcome> ask)
@@ -213,7 +213,7 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
     private SignInOutcome.Unavailable Unavailable(DirectoryUnavailableException outage) =>
         new(outage.RetryAfter, $"directory {settings.Name}: {outage.Message}");
 
-    /// <summary>In an outage, what the same credentials gave when they were last right, for pulling only.</summary>
+    /// <summary>During an outage, the last good outcome of the same credentials, for pulling only.</summary>
     private SignInOutcome.SignedIn? Grace(string user, string password)
     {
         if (settings.Options.OutageGrace == TimeSpan.Zero
@@ -231,6 +231,6 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
         Interlocked.Increment(ref outageSignIns);
         LdapLog.Grace(log, settings.Name, Hosting.LogText.Clean(who.Account), age);
         return who with { RememberFor = GraceFor,
-            PullOnly = $"the directory {settings.Name} does not answer; until it does, accounts that signed in lately can only pull" };
+            PullOnly = $"the directory {settings.Name} does not answer; until it does, recently signed-in accounts can only pull" };
     }
 }

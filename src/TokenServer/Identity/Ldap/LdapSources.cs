@@ -9,8 +9,10 @@ namespace AuthIndex.TokenServer.Identity.Ldap;
 /// <summary>The directories of the configuration, in order.</summary>
 internal sealed class LdapSources : IDisposable
 {
-    /// <summary>Makes them; none is asked yet, since a directory that is away must not keep the server from starting.</summary>
-    /// <exception cref="Hosting.OperatorException">The configuration is at fault, or something that only an operator can mend is
+    /// <summary>
+    /// Creates the sources without contacting any directory, because one that is down must not keep the server from starting.
+    /// </summary>
+    /// <exception cref="Hosting.OperatorException">The configuration is at fault, or something that only an operator can fix is
     /// missing.</exception>
     public LdapSources(
         IReadOnlyList<LdapDirectoryOptions> directories, TimeProvider time, ILogger<LdapSource> log, TokenMetrics? metrics = null,
@@ -26,7 +28,7 @@ internal sealed class LdapSources : IDisposable
         All = [.. settings.Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), time, log, metrics, held))];
     }
 
-    /// <summary>Each directory.</summary>
+    /// <summary>The sources, one per directory, in the configured order.</summary>
     public IReadOnlyList<LdapSource> All { get; }
 
     /// <inheritdoc/>

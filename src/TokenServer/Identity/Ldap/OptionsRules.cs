@@ -6,7 +6,7 @@ using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
-/// <summary>Asks for URLs of directory servers.</summary>
+/// <summary>Requires URLs of directory servers.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class ServerUrlsAttribute : ValidationAttribute
 {
@@ -19,7 +19,7 @@ internal sealed class ServerUrlsAttribute : ValidationAttribute
         "must be a list of at least one URL ldaps://host[:port] or ldap://host[:port], without a path";
 }
 
-/// <summary>Asks for a distinguished name.</summary>
+/// <summary>Requires a distinguished name.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class DistinguishedNameAttribute : ValidationAttribute
 {
@@ -34,10 +34,10 @@ internal sealed class DistinguishedNameAttribute : ValidationAttribute
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) =>
         $"must be a distinguished name such as "
-        + $"{(NeedsAccount ? "uid={account},ou=people,dc=example,dc=com, with {account} in it once" : "ou=people,dc=example,dc=com")}";
+        + $"{(NeedsAccount ? "uid={account},ou=people,dc=example,dc=com, containing {account} once" : "ou=people,dc=example,dc=com")}";
 }
 
-/// <summary>Asks for a name to bind with: a distinguished name, or what Active Directory takes in its place.</summary>
+/// <summary>Requires a name to bind with: a distinguished name, or what Active Directory takes in its place.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed partial class BindNameAttribute : ValidationAttribute
 {
@@ -48,13 +48,13 @@ internal sealed partial class BindNameAttribute : ValidationAttribute
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) =>
         "must be a distinguished name such as cn=authindex,ou=services,dc=example,dc=com, "
-        + @"or for Active Directory name@domain or DOMAIN\name";
+        + @"or, for Active Directory, name@domain or DOMAIN\name";
 
     [GeneratedRegex(@"^([^@\\=\s]+@[^@\\=\s]+|[^@\\=\s]+\\[^@\\=]+)$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Other();
 }
 
-/// <summary>Asks for search filters.</summary>
+/// <summary>Requires search filters.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class SearchFilterAttribute : ValidationAttribute
 {
@@ -71,11 +71,11 @@ internal sealed class SearchFilterAttribute : ValidationAttribute
 
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) =>
-        $"must be a whole search filter in parentheses, such as "
-        + $"{(NeedsAccount ? "(&(objectClass=person)(uid={account})), with {account} in it" : "(objectClass=groupOfNames)")}";
+        $"must be a complete search filter in parentheses, such as "
+        + $"{(NeedsAccount ? "(&(objectClass=person)(uid={account})), containing {account}" : "(objectClass=groupOfNames)")}";
 }
 
-/// <summary>Asks for the name of an attribute.</summary>
+/// <summary>Requires an attribute name.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed partial class AttributeNameAttribute : ValidationAttribute
 {

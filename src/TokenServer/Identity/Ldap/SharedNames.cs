@@ -5,15 +5,15 @@ using AuthIndex.TokenServer.Identity.Htpasswd;
 namespace AuthIndex.TokenServer.Identity.Ldap;
 
 /// <summary>
-/// Finds accounts of htpasswd whose names a directory has too, for warnings: the directory's account cannot sign in, and whoever
-/// signed in by it before such names were refused may hold tokens of the local account.
+/// Finds htpasswd accounts whose names a directory also has, for warnings: the directory's account cannot sign in, and its owner may still
+/// hold tokens of the local account.
 /// </summary>
 internal static class SharedNames
 {
     /// <summary>How many names each directory is asked for at most.</summary>
     public const int MaxAsked = 500;
 
-    /// <summary>Asks for one name after another. Directories that accounts bind to directly cannot be asked and are passed over.</summary>
+    /// <summary>Asks for one name after another. Directories with direct binds cannot be searched and are skipped.</summary>
     /// <param name="path">The htpasswd file, as warnings name it.</param>
     /// <param name="content">Its accounts.</param>
     /// <param name="directories">The directories.</param>
@@ -36,8 +36,8 @@ internal static class SharedNames
                 if (found.Accounts is [var other, ..])
                 {
                     yield return Warning(
-                        $"'{account.Name}' is an account of htpasswd and '{other}' one of {directory.Title}: that of the directory cannot "
-                        + $"sign in; give one of them another name, and end tokens that were given to the wrong one (tokens revoke "
+                        $"'{account.Name}' is an account of htpasswd and '{other}' one of {directory.Title}: the directory's account "
+                        + $"cannot sign in; rename one of them, and revoke tokens that were issued to the wrong one (tokens revoke "
                         + $"--account)");
                 }
             }

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace AuthIndex.TokenServer.Identity.Oidc;
 
 /// <summary>
-/// Where in a token a claim stands: names separated by <c>/</c>, as in <c>kubernetes.io/namespace</c>; a name's own <c>/</c> is written
+/// The position of a claim in a token: names separated by <c>/</c>, as in <c>kubernetes.io/namespace</c>; a name's own <c>/</c> is written
 /// <c>~1</c> and its <c>~</c> as <c>~0</c> (RFC 6901 section 3, without the first stroke).
 /// </summary>
 internal sealed class ClaimPath
@@ -21,7 +21,7 @@ internal sealed class ClaimPath
     /// <summary>The path as it was written.</summary>
     public string Text { get; }
 
-    /// <summary>Reads a path.</summary>
+    /// <summary>Reads a path; false when a name is empty or an escape is invalid.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out ClaimPath? path)
     {
         var isPath = text.Split('/').All(n => n.Length > 0 && !n.Any(c => char.IsControl(c) || c is '{' or '}' or '?' or '[' or ']'));
@@ -41,7 +41,7 @@ internal sealed class ClaimPath
         return at.ValueKind == JsonValueKind.Null ? null : at;
     }
 
-    /// <summary>A claim's text; null when it is of another type, or no text that a string can hold.</summary>
+    /// <summary>A claim's text; null when it is of another type, or not representable as a string.</summary>
     public static string? TextOf(JsonElement claim)
     {
         try

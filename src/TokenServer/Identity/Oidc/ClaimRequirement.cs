@@ -16,7 +16,7 @@ internal sealed class ClaimRequirement
 
     public ClaimRequirement(string claim, IEnumerable<string> patterns)
     {
-        if (!ClaimPath.TryParse(claim, out var path)) throw new ArgumentException("is no claim", nameof(claim));
+        if (!ClaimPath.TryParse(claim, out var path)) throw new ArgumentException("is not a claim", nameof(claim));
         this.claim = path;
         this.patterns = [.. patterns.Select(ToRegex)];
     }
@@ -26,10 +26,10 @@ internal sealed class ClaimRequirement
     {
         if (claim.Find(claims) is not { } found) return $"the claim {claim.Text} is missing";
         var text = found.ValueKind switch { JsonValueKind.True => "true", JsonValueKind.False => "false", _ => ClaimPath.TextOf(found) };
-        if (text is null) return $"the claim {claim.Text} is no text";
+        if (text is null) return $"the claim {claim.Text} is not text";
         return patterns.Exists(p => p.IsMatch(text))
             ? null
-            : $"the claim {claim.Text} is '{LogText.Clean(text)}', which is not what is required";
+            : $"the claim {claim.Text} is '{LogText.Clean(text)}', which does not match";
     }
 
     private static Regex ToRegex(string pattern)

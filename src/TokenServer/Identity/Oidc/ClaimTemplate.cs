@@ -5,9 +5,9 @@ using System.Text.Json;
 namespace AuthIndex.TokenServer.Identity.Oidc;
 
 /// <summary>
-/// Makes a name out of claims: text with claims in braces. Two different sets of claims never make one name: a claim must not
-/// hold the character that ends it in the template. For groups, <c>{claim?}</c> makes none when the claim is absent, and
-/// <c>{claim[]}</c> one for each text of a list.
+/// Makes a name out of claims: text with claims in braces. Different claims never make the same name: a claim must not contain the
+/// character that follows it in the template. For groups, <c>{claim?}</c> makes none when the claim is absent, and <c>{claim[]}</c> one for
+/// each text of a list.
 /// </summary>
 internal sealed class ClaimTemplate
 {
@@ -20,7 +20,7 @@ internal sealed class ClaimTemplate
         this.parts = parts;
     }
 
-    /// <summary>Reads a template.</summary>
+    /// <summary>Reads a template; false when it is malformed or ambiguous.</summary>
     /// <param name="text">The template.</param>
     /// <param name="ofGroups">Whether claims may be optional, and one a list.</param>
     /// <param name="template">The template, when it is one.</param>
@@ -31,7 +31,7 @@ internal sealed class ClaimTemplate
         var (pieces, read) = (text.Split('{'), new List<Part>());
         problem = pieces.Length == 1 ? "it has no claim in braces"
             : NameProblem(pieces[0] + "x") is not null || pieces[0].Contains('}', StringComparison.Ordinal)
-            ? "it begins with what no name can begin with"
+            ? "it begins with a character that no name can begin with"
             : null;
         for (var i = 1; i < pieces.Length && problem is null; i++)
         {
@@ -49,19 +49,19 @@ internal sealed class ClaimTemplate
     {
         part = null;
         var close = piece.IndexOf('}', StringComparison.Ordinal);
-        problem = "its braces are no pairs";
+        problem = "its braces are not balanced";
         if (close < 0 || piece.LastIndexOf('}') != close) return false;
         var (claim, after) = (piece[..close], piece[(close + 1)..]);
-        problem = "two claims stand side by side, so that nobody could tell where one ends";
+        problem = "two claims are adjacent, so it is unclear where the first one ends";
         if (after.Length == 0 && !isLast) return false;
-        problem = "it holds a control character";
+        problem = "it contains a control character";
         if (after.Any(char.IsControl)) return false;
 
         var isOptional = ofGroups && claim.EndsWith('?');
         if (isOptional) claim = claim[..^1];
         var isList = ofGroups && claim.EndsWith("[]", StringComparison.Ordinal);
         if (isList) claim = claim[..^2];
-        problem = $"'{claim}' is no claim";
+        problem = $"'{claim}' is not a claim";
         if (!ClaimPath.TryParse(claim, out var path)) return false;
         (part, problem) = (new Part(path, after, isOptional, isList), null);
         return true;
@@ -88,7 +88,7 @@ internal sealed class ClaimTemplate
                 if (value.Length == 0) return $"the claim {part.Claim.Text} is empty";
                 if (part.After.Length > 0 && value.Contains(part.After[0], StringComparison.Ordinal))
                 {
-                    return $"the claim {part.Claim.Text} holds '{part.After[0]}', which ends it in the name";
+                    return $"the claim {part.Claim.Text} contains '{part.After[0]}', which ends it in the name";
                 }
             }
 
@@ -107,15 +107,15 @@ internal sealed class ClaimTemplate
         values = [];
         if (!part.IsList)
         {
-            if (ClaimPath.TextOf(claim) is not { } text) return $"the claim {part.Claim.Text} is no text";
+            if (ClaimPath.TextOf(claim) is not { } text) return $"the claim {part.Claim.Text} is not text";
             values.Add(text);
             return null;
         }
 
-        if (claim.ValueKind != JsonValueKind.Array) return $"the claim {part.Claim.Text} is no list";
+        if (claim.ValueKind != JsonValueKind.Array) return $"the claim {part.Claim.Text} is not a list";
         foreach (var item in claim.EnumerateArray())
         {
-            if (ClaimPath.TextOf(item) is not { } text) return $"the claim {part.Claim.Text} is no list of texts";
+            if (ClaimPath.TextOf(item) is not { } text) return $"the claim {part.Claim.Text} is not a list of texts";
             values.Add(text);
         }
 
@@ -123,14 +123,14 @@ internal sealed class ClaimTemplate
     }
 
     /// <summary>
-    /// What stands against a name: the rules of <see cref="AccountName"/>, except that colons are no matter behind the issuer's.
+    /// What is wrong with a name: the rules of <see cref="AccountName"/>, except that colons are allowed after the issuer's.
     /// </summary>
     private static string? NameProblem(string name) =>
-        AccountName.Problem("x" + name.Replace(':', '-')) is { } problem ? $"what the claims make is no name: {problem}" : null;
+        AccountName.Problem("x" + name.Replace(':', '-')) is { } problem ? $"the claims do not make a valid name: {problem}" : null;
 
     /// <param name="Claim">The claim.</param>
     /// <param name="After">The text between it and the next.</param>
-    /// <param name="IsOptional">Whether its absence is no fault.</param>
+    /// <param name="IsOptional">Whether it may be absent.</param>
     /// <param name="IsList">Whether it is a list.</param>
     private sealed record Part(ClaimPath Claim, string After, bool IsOptional, bool IsList);
 }

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace AuthIndex.TokenServer.Identity.Oidc;
 
-/// <summary>A signed JWT in the compact form (RFC 7515 section 3.1), read and not yet believed.</summary>
+/// <summary>A signed JWT in compact form (RFC 7515 section 3.1), parsed but not verified.</summary>
 /// <param name="Header">The header.</param>
 /// <param name="Claims">The claims.</param>
 internal sealed record CompactJwt(JsonElement Header, JsonElement Claims)
@@ -18,7 +18,7 @@ internal sealed record CompactJwt(JsonElement Header, JsonElement Claims)
 
     /// <summary>
     /// Whether a text has a JWT's form, good or not: three parts of base64url of which the first is a JSON object by its braces. Such a
-    /// text is a credential of somewhere, and never taken for a password.
+    /// text is someone's credential, and is never treated as a password.
     /// </summary>
     public static bool LooksLike(ReadOnlySpan<char> text)
     {
@@ -40,7 +40,7 @@ internal sealed record CompactJwt(JsonElement Header, JsonElement Claims)
         }
     }
 
-    /// <summary>Reads one; null when it is too long, or its parts are no JSON objects without duplicate members.</summary>
+    /// <summary>Reads one; null when it is too long, or its parts are not JSON objects without duplicate members.</summary>
     public static CompactJwt? Read(string text)
     {
         if (text.Length > MaxLength || text.Split('.') is not [var header, var claims, _]) return null;

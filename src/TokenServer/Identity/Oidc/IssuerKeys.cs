@@ -33,7 +33,7 @@ internal sealed class IssuerKeys : IDisposable
     /// <param name="http">Asks.</param>
     /// <param name="time">The clock.</param>
     /// <param name="log">Takes what goes wrong.</param>
-    /// <exception cref="OperatorException">The configured file is no set of keys.</exception>
+    /// <exception cref="OperatorException">The configured file is not a JWK set.</exception>
     public IssuerKeys(OidcIssuerOptions options, string copy, HttpClient http, TimeProvider time, ILogger log)
     {
         this.options = options;
@@ -45,10 +45,10 @@ internal sealed class IssuerKeys : IDisposable
         else follower.TakeFirst($"tokenServer.oidc: keysFile of {options.Name}", options.KeysFile);
     }
 
-    /// <summary>Another number whenever other keys are trusted.</summary>
+    /// <summary>Changes whenever the trusted keys change.</summary>
     public long Generation => received.Generation;
 
-    /// <summary>Why the keys could not be had when they were last asked for; null when they could.</summary>
+    /// <summary>Why the last fetch of the keys failed; null when it succeeded.</summary>
     public string? Failure => follower.Failure;
 
     /// <summary>Whether any key is trusted.</summary>
@@ -56,20 +56,20 @@ internal sealed class IssuerKeys : IDisposable
 
     /// <summary>What is wrong with the keys, for readiness; null when all is well.</summary>
     public string? Problem =>
-        received.IsTooOld ? "its keys were not confirmed for too long and are not trusted any more"
+        received.IsTooOld ? "its keys have not been confirmed for too long and are no longer trusted"
         : Failure is not null ? Any
-        ? "its keys cannot be had, as the log says; those known before are in force"
-        : "its keys are not known yet, as the log says"
+        ? "its keys cannot be fetched (see the log); the last known keys are in use"
+        : "its keys are not known yet (see the log)"
         : !Any ? "it has withdrawn all its keys"
         : received.CopyProblem is not null
-        ? "its keys cannot be kept on disk, as the log says; after a restart they have to be fetched first"
+        ? "its keys cannot be saved to disk (see the log); they must be fetched again after a restart"
         : null;
 
     /// <summary>The key of a name, or null; may ask the issuer when it is new.</summary>
     public ValueTask<SecurityKey?> FindAsync(string keyId, CancellationToken cancellationToken) =>
         follower.FindAsync(keyId, cancellationToken);
 
-    /// <summary>Reads the keys anew if it is time to.</summary>
+    /// <summary>Fetches the keys again if it is time to.</summary>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
         if (options.KeysFile is not null)
@@ -85,7 +85,7 @@ internal sealed class IssuerKeys : IDisposable
         await RefreshAsync(cancellationToken);
     }
 
-    /// <summary>Reads the keys anew; on failure the last good ones stay in force. True when they are fresh.</summary>
+    /// <summary>Fetches the keys again; on failure the last good ones stay in use. True when they are fresh.</summary>
     public Task<bool> RefreshAsync(CancellationToken cancellationToken) => follower.RefreshAsync(cancellationToken);
 
     /// <inheritdoc/>
@@ -106,24 +106,22 @@ internal sealed class IssuerKeys : IDisposable
     {
         if (options.KeysUrl is { } configured) return await GetAsync(configured, isConfigured: true, cancellationToken);
 
-        // OpenID Connect Discovery section 4.1: a stroke at the issuer's end is not doubled.
+        // OpenID Connect Discovery section 4.1: a trailing slash of the issuer is not doubled.
         var discovery = new Uri(options.Issuer!.TrimEnd('/') + "/.well-known/openid-configuration");
         using var document = JsonDocument.Parse(
             await GetAsync(discovery, isConfigured: true, cancellationToken), new JsonDocumentOptions { AllowDuplicateProperties = false });
         // section 4.3
-        if (Member(document, "issuer") != options.Issuer) throw new FormatException($"{discovery} is the document of another issuer");
+        if (Member(document, "issuer") != options.Issuer) throw new FormatException($"{discovery} is a different issuer's document");
         if (!Uri.TryCreate(Member(document, "jwks_uri"), UriKind.Absolute, out var url) || !KeysUrlAttribute.IsSafe(url))
         {
-            throw new FormatException($"the jwks_uri in {discovery} is no URL beginning with https://");
+            throw new FormatException($"the jwks_uri in {discovery} is not a URL beginning with https://");
         }
 
         return await GetAsync(
             url, url.Host == discovery.Host && url.Port == discovery.Port && url.Scheme == discovery.Scheme, cancellationToken);
     }
 
-    /// <summary>
-    /// Asks for a document, with the bearer token only where the configuration leads: a document must not send it elsewhere.
-    /// </summary>
+    /// <summary>Fetches a document, with the bearer token only to configured URLs: a document must not send it elsewhere.</summary>
     private async Task<byte[]> GetAsync(Uri url, bool isConfigured, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, url);

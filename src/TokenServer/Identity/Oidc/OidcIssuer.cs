@@ -9,8 +9,8 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthIndex.TokenServer.Identity.Oidc;
 
 /// <summary>
-/// Judges the tokens of one issuer: algorithm, key, signature, issuer, audience, times (RFC 7519, RFC 8725), required claims; and
-/// says which account and groups a good one stands for. Fails closed.
+/// Verifies the tokens of one issuer: algorithm, key, signature, issuer, audience, times (RFC 7519, RFC 8725), required claims; and derives
+/// the account and groups of a valid one. Fails closed.
 /// </summary>
 internal sealed class OidcIssuer : IDisposable
 {
@@ -37,13 +37,13 @@ internal sealed class OidcIssuer : IDisposable
     /// <summary>What its accounts and groups begin with.</summary>
     public string Name => options.Name!;
 
-    /// <summary>Its <c>iss</c>.</summary>
+    /// <summary>The <c>iss</c> of its tokens (RFC 7519 section 4.1.1).</summary>
     public string Issuer => options.Issuer!;
 
-    /// <summary>Its keys.</summary>
+    /// <summary>The keys that its tokens are verified with.</summary>
     public IssuerKeys Keys { get; }
 
-    /// <summary>Judges a token whose <c>iss</c> says that it is of this issuer.</summary>
+    /// <summary>Verifies a token whose <c>iss</c> names this issuer.</summary>
     /// <param name="text">The token.</param>
     /// <param name="token">What can be read in it.</param>
     /// <param name="cancellationToken">Ends the wait for the issuer.</param>
@@ -56,7 +56,7 @@ internal sealed class OidcIssuer : IDisposable
             return Keys.Failure is { } failure
                 ? new SignInOutcome.Unavailable(
                     KeyFollower.Pause,
-                    $"oidc {Name}: the key of the token is not known, and the issuer's keys cannot be had: {LogText.Clean(failure)}")
+                    $"oidc {Name}: the token's key is not known, and the issuer's keys cannot be fetched: {LogText.Clean(failure)}")
                 : Refuse($"the issuer has no key '{LogText.Clean(keyId)}'");
         }
 
@@ -95,9 +95,7 @@ internal sealed class OidcIssuer : IDisposable
         };
     }
 
-    /// <summary>
-    /// Null when the header is acceptable. Keys that a token brings along or points to (jwk, x5c, jku, x5u) are never looked at.
-    /// </summary>
+    /// <summary>Null when the header is acceptable. Keys that a token contains or points to (jwk, x5c, jku, x5u) are ignored.</summary>
     private string? ReadHeader(JsonElement header, out string algorithm, out string keyId)
     {
         (algorithm, keyId) = (Text(header, "alg") ?? "", Text(header, "kid") ?? "");
@@ -106,7 +104,7 @@ internal sealed class OidcIssuer : IDisposable
             return $"its algorithm is '{LogText.Clean(algorithm)}', not {string.Join(" or ", options.Algorithms)}";
         }
 
-        if (header.TryGetProperty("crit", out _) || header.TryGetProperty("zip", out _)) return "its header demands an extension";
+        if (header.TryGetProperty("crit", out _) || header.TryGetProperty("zip", out _)) return "its header requires an extension";
         return keyId.Length == 0 ? "it names no key" : null;
     }
 
@@ -123,13 +121,13 @@ internal sealed class OidcIssuer : IDisposable
     private string? ReadTimes(JsonElement claims, out DateTimeOffset expires)
     {
         var now = time.GetUtcNow();
-        if (!TryTime(claims, "exp", out expires)) return "its exp is missing or no time";
-        if (!TryTime(claims, "iat", out var issued)) return "its iat is missing or no time";
+        if (!TryTime(claims, "exp", out expires)) return "its exp is missing or not a time";
+        if (!TryTime(claims, "iat", out var issued)) return "its iat is missing or not a time";
         var start = issued;
-        if (claims.TryGetProperty("nbf", out _) && !TryTime(claims, "nbf", out start)) return "its nbf is no time";
+        if (claims.TryGetProperty("nbf", out _) && !TryTime(claims, "nbf", out start)) return "its nbf is not a time";
         if (now >= expires + options.Leeway) return $"it expired at {expires:yyyy-MM-dd HH:mm:ss}Z";
         if (now < start - options.Leeway) return $"it is not valid before {start:yyyy-MM-dd HH:mm:ss}Z";
-        return issued > now + options.Leeway || issued > expires ? "its iat lies in the future or after its end" : null;
+        return issued > now + options.Leeway || issued > expires ? "its iat is in the future or after its exp" : null;
     }
 
     private SignInOutcome.Refused Refuse(string reason) => OidcSource.Refuse($"oidc {Name}: {reason}");
@@ -151,7 +149,7 @@ internal sealed class OidcIssuer : IDisposable
     private static string Explain(Exception failure) => failure switch
     {
         SecurityTokenInvalidAudienceException => "it is for another audience",
-        SecurityTokenInvalidIssuerException => "it is of another issuer",
+        SecurityTokenInvalidIssuerException => "it is from another issuer",
         SecurityTokenInvalidSignatureException => "its signature is wrong",
         _ => "it is not acceptable",
     };

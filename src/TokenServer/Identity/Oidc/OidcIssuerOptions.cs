@@ -8,10 +8,10 @@ internal sealed class OidcIssuerOptions
 {
     /// <summary>What its accounts and groups begin with, before a colon.</summary>
     [Required]
-    [RegularExpression("[a-z0-9][a-z0-9._-]{0,62}", ErrorMessage = "must be of small letters, digits and . _ -")]
+    [RegularExpression("[a-z0-9][a-z0-9._-]{0,62}", ErrorMessage = "must consist of lower-case letters, digits and . _ -")]
     public string? Name { get; set; }
 
-    /// <summary>The <c>iss</c> of its tokens, to the letter.</summary>
+    /// <summary>The exact <c>iss</c> of its tokens.</summary>
     [Required]
     [IssuerUrl]
     public string? Issuer { get; set; }
@@ -32,11 +32,11 @@ internal sealed class OidcIssuerOptions
     [DurationRange("10m", "3650d")]
     public TimeSpan KeysMaxAge { get; set; } = TimeSpan.FromDays(1);
 
-    /// <summary>The certificates, in PEM, that alone may vouch for it; the system's when absent.</summary>
+    /// <summary>The CA certificates, in PEM, that it must chain to; the system's when absent.</summary>
     [FilePath]
     public string? CaFile { get; set; }
 
-    /// <summary>The file with the token that it wants to see before it shows its keys; read anew each time.</summary>
+    /// <summary>The file with the bearer token for fetching its keys; read for each request.</summary>
     [FilePath]
     public string? BearerTokenFile { get; set; }
 
@@ -49,7 +49,7 @@ internal sealed class OidcIssuerOptions
     [ClaimTemplate(OfGroups = true)]
     public List<string> Groups { get; set; } = [];
 
-    /// <summary>What claims must be: for each claim the patterns of which one must match.</summary>
+    /// <summary>Required claims: for each, the patterns of which one must match.</summary>
     [ClaimPatterns]
     public Dictionary<string, List<string>> Require { get; set; } = [];
 

@@ -9,7 +9,7 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Identity.Oidc;
 
 /// <summary>
-/// The issuers of the configuration. Their keys are looked after in the background, so that one that is away does not keep the server
+/// The issuers of the configuration. Their keys are refreshed in the background, so that an unreachable issuer does not keep the server
 /// from starting.
 /// </summary>
 internal sealed class OidcIssuers : BackgroundLoop
@@ -21,7 +21,7 @@ internal sealed class OidcIssuers : BackgroundLoop
     /// <param name="folder">Where fetched keys are kept.</param>
     /// <param name="loops">Where a failure of the loop is reported.</param>
     /// <param name="log">Takes what goes wrong with keys.</param>
-    /// <exception cref="OperatorException">The settings do not fit together, or a file that they name cannot be used.</exception>
+    /// <exception cref="OperatorException">The settings conflict, or a file that they name cannot be used.</exception>
     public OidcIssuers(IReadOnlyList<OidcIssuerOptions> issuers, string folder, BackgroundLoops loops, ILogger<OidcIssuers> log)
         : base("oidcKeys", loops)
     {
@@ -34,7 +34,7 @@ internal sealed class OidcIssuers : BackgroundLoop
         All = [.. issuers.Select(i => new OidcIssuer(i, new IssuerKeys(i, CopyOf(i, folder), Client(i), Clock, log), Clock))];
     }
 
-    /// <summary>Each issuer.</summary>
+    /// <summary>The configured issuers.</summary>
     public IReadOnlyList<OidcIssuer> All { get; }
 
     /// <summary>Grows whenever keys of an issuer have changed.</summary>
@@ -67,16 +67,16 @@ internal sealed class OidcIssuers : BackgroundLoop
 
     private static string? Problem(OidcIssuerOptions issuer, IReadOnlyList<OidcIssuerOptions> all)
     {
-        if (Subject.IsReserved(issuer.Name!)) return "the name has another meaning in policies; take another";
+        if (Subject.IsReserved(issuer.Name!)) return "the name has another meaning in policies; choose a different one";
         if (all.Count(i => i.Name == issuer.Name) > 1) return "the name is used more than once";
         if (all.Count(i => i.Issuer == issuer.Issuer) > 1) return $"the issuer {issuer.Issuer} is listed more than once";
         if (issuer.KeysFile is null) return null;
         return issuer.KeysUrl is not null || issuer.CaFile is not null || issuer.BearerTokenFile is not null
-            ? "with keysFile nobody is asked: leave keysUrl, caFile and bearerTokenFile out"
+            ? "with keysFile nothing is fetched: remove keysUrl, caFile and bearerTokenFile"
             : null;
     }
 
-    // Of a name that now stands for another issuer, the keys of the former must not be believed.
+    // If a name now means another issuer, the former issuer's keys must not be trusted.
     private static string CopyOf(OidcIssuerOptions issuer, string folder) =>
         Path.Combine(
             folder,

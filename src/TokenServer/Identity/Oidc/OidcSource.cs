@@ -9,9 +9,8 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Identity.Oidc;
 
 /// <summary>
-/// Accounts out of tokens that other issuers gave to machines, shown in a password's place. Such a token is told by its form
-/// before any source is asked for a password, so that none ever reaches a password's hash or a directory, not even one of an unknown
-/// issuer.
+/// Accounts from other issuers' tokens, sent in place of a password. Such a token is recognized by its form before any password source is
+/// asked, so that none ever reaches a password hash or a directory, even one of an unknown issuer.
 /// </summary>
 internal sealed class OidcSource(OidcIssuers issuers, TimeProvider time) : IIdentitySource
 {
@@ -21,7 +20,7 @@ internal sealed class OidcSource(OidcIssuers issuers, TimeProvider time) : IIden
     // Each outcome holds for as long as its token, at most.
     private readonly PasswordCache remembered = new(TimeSpan.FromHours(1), time);
 
-    // Nobody can be asked about an account's groups without its token; what one said is kept as long as what was issued for it may live.
+    // An account's groups cannot be looked up without its token; they are kept as long as tokens issued for it may live.
     private readonly Dictionary<string, SignInOutcome.SignedIn> signIns = new(StringComparer.Ordinal);
     private readonly Lock gate = new();
 
@@ -31,8 +30,8 @@ internal sealed class OidcSource(OidcIssuers issuers, TimeProvider time) : IIden
     /// <inheritdoc/>
     public long Version => 0;
 
-    /// <summary>Signs in whom a token stands for.</summary>
-    /// <param name="name">What was given for the user name: nothing that says something else than the token.</param>
+    /// <summary>Signs in the account that a token names.</summary>
+    /// <param name="name">The user name sent with it, which must not contradict the token.</param>
     /// <param name="token">The token.</param>
     /// <param name="cancellationToken">Ends this caller's waiting.</param>
     public async ValueTask<SignInOutcome> RecognizeAsync(string name, string token, CancellationToken cancellationToken)
@@ -40,22 +39,21 @@ internal sealed class OidcSource(OidcIssuers issuers, TimeProvider time) : IIden
         var outcome = await remembered.GetAsync(
             "", token, issuers.Version, (_, text, cancel) => JudgeAsync(text, cancel), cancellationToken);
         if (outcome is not SignInOutcome.SignedIn who) return outcome;
-        if (!IsNameOf(name, who.Account)) return Refuse($"the token is of {who.Account}, and shown with another user name");
+        if (!IsNameOf(name, who.Account)) return Refuse($"the token is for {who.Account} but was sent with another user name");
         Keep(who);
         return who;
     }
 
-    /// <summary>Nobody can be asked about an account of an issuer without its token.</summary>
+    /// <summary>An issuer's account cannot be looked up without its token.</summary>
     public ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken) =>
-        new(Owns(account) ? new SignInOutcome.Refused("an account of an OIDC issuer is known by its tokens only") : Unknown);
+        new(Owns(account) ? new SignInOutcome.Refused("an account of an OIDC issuer can sign in only with a token") : Unknown);
 
     /// <summary>Whether an account is one of an issuer that is configured.</summary>
     public bool Owns(string account) => issuers.All.Any(i => account.StartsWith(i.Name + ":", StringComparison.Ordinal));
 
     /// <summary>
-    /// Whom a registry's token stands for that was issued to an account of an issuer: it was let in when the token was issued, and a
-    /// revocation or suspension is all that can end that. Its groups are those of that sign-in, not of a later one; none when they
-    /// are not known any more, as after a restart.
+    /// The identity behind a registry token issued to an issuer's account: it was verified at issue, and only a revocation or suspension
+    /// can end it. Its groups are those of that sign-in, not of a later one; none when they are not known any more, as after a restart.
     /// </summary>
     /// <param name="account">The account.</param>
     /// <param name="signIn">The token's <see cref="TokenProfile.SignIn"/>; null when it has none.</param>
@@ -72,7 +70,7 @@ internal sealed class OidcSource(OidcIssuers issuers, TimeProvider time) : IIden
     public ValueTask<NamesFound> NamesAsync(string name, bool asTyped, CancellationToken cancellationToken) =>
         new(Owns(name) ? new NamesFound([name]) : NamesFound.None);
 
-    /// <summary>A refusal with its true reason for the logs, and one text for every client.</summary>
+    /// <summary>A refusal with its real reason for the log and one fixed text for clients.</summary>
     public static SignInOutcome.Refused Refuse(string reason) => new(reason) { Told = Told };
 
     private static bool IsNameOf(string user, string account) =>
@@ -83,21 +81,21 @@ internal sealed class OidcSource(OidcIssuers issuers, TimeProvider time) : IIden
         if (CompactJwt.Read(text) is not { } token)
         {
             return Refuse(
-                $"oidc: the token is longer than {CompactJwt.MaxLength} characters, or its parts are no JSON objects without duplicate "
+                $"oidc: the token is longer than {CompactJwt.MaxLength} characters, or its parts are not JSON objects without duplicate "
                 + $"members");
         }
 
         var iss = token.Claims.TryGetProperty("iss", out var member) ? ClaimPath.TextOf(member) : null;
         if (issuers.All.FirstOrDefault(i => i.Issuer == iss) is not { } issuer)
         {
-            return Refuse($"oidc: the token is of an issuer that is not configured: '{LogText.Clean(iss)}'");
+            return Refuse($"oidc: the token's issuer is not configured: '{LogText.Clean(iss)}'");
         }
 
         var outcome = await issuer.JudgeAsync(text, token, cancellationToken);
         return outcome is SignInOutcome.SignedIn { Groups.Count: > 0 } who ? who with { SignInId = IdOf(who) } : outcome;
     }
 
-    // By what was said, so that the many jobs of a project with the same groups share one.
+    // Keyed by content, so that a project's many jobs with the same groups share one entry.
     private static string IdOf(SignInOutcome.SignedIn who) =>
         Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', [who.Account, .. who.Groups]))).AsSpan(0, 16));
 

@@ -3,7 +3,7 @@ using AuthIndex.TokenContract;
 
 namespace AuthIndex.TokenServer.Identity.Oidc;
 
-/// <summary>Asks for an issuer: a URL that is safe to take keys from (OpenID Connect Discovery section 3).</summary>
+/// <summary>Requires an issuer: a URL that is safe to fetch keys from (OpenID Connect Discovery section 3).</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class IssuerUrlAttribute : ValidationAttribute
 {
@@ -17,14 +17,14 @@ internal sealed class IssuerUrlAttribute : ValidationAttribute
 
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) =>
-        "must be a URL beginning with https:// without query and fragment; http:// only to this machine";
+        "must be an https:// URL without query or fragment; http:// only for this machine";
 }
 
-/// <summary>Asks for a URL that nobody in between can answer for.</summary>
+/// <summary>Requires a URL whose answers cannot be forged in transit.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class KeysUrlAttribute : ValidationAttribute
 {
-    /// <summary>Whether what comes from the URL can be believed.</summary>
+    /// <summary>Whether answers from the URL can be trusted.</summary>
     public static bool IsSafe(Uri url) => url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback);
 
     /// <inheritdoc/>
@@ -32,10 +32,10 @@ internal sealed class KeysUrlAttribute : ValidationAttribute
 
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) =>
-        "must begin with https://; http:// only to this machine, since whoever is in between could put keys of their own in";
+        "must begin with https://; http:// only for this machine, because keys fetched over it could be forged";
 }
 
-/// <summary>Asks for a list that holds something.</summary>
+/// <summary>Requires a non-empty list.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class AtLeastOneAttribute : ValidationAttribute
 {
@@ -43,14 +43,14 @@ internal sealed class AtLeastOneAttribute : ValidationAttribute
     public override bool IsValid(object? value) => value is List<string> { Count: > 0 } texts && texts.All(t => t.Length > 0);
 
     /// <inheritdoc/>
-    public override string FormatErrorMessage(string name) => "must be a text or a list of texts, of which none is empty";
+    public override string FormatErrorMessage(string name) => "must be a text or a list of texts, none of them empty";
 }
 
-/// <summary>Asks for templates over claims.</summary>
+/// <summary>Requires claim templates.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class ClaimTemplateAttribute : ValidationAttribute
 {
-    /// <summary>Whether they are of groups, which may be optional and come from lists.</summary>
+    /// <summary>Whether they are for groups, which may be optional and come from lists.</summary>
     public bool OfGroups { get; set; }
 
     /// <inheritdoc/>
@@ -63,7 +63,7 @@ internal sealed class ClaimTemplateAttribute : ValidationAttribute
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) => OfGroups
         ? "must be texts with claims in braces and a character between two of them, such as \"owner:{repository_owner}\", "
-            + "\"environment:{environment?}\" or \"{groups[]}\"; of several, none may begin as another does before its first claim"
+            + "\"environment:{environment?}\" or \"{groups[]}\"; no two may begin with the same text before their first claim"
         : "must be a text with claims in braces and a character between two of them, such as \"{repository}\" or "
             + "\"{kubernetes.io/namespace}:{kubernetes.io/serviceaccount/name}\"";
 
@@ -76,16 +76,16 @@ internal sealed class ClaimTemplateAttribute : ValidationAttribute
 
     private string? TemplateProblem(string text) => ClaimTemplate.TryParse(text, OfGroups, out _, out var problem) ? null : problem;
 
-    // What two templates make must not be the same group, whatever the claims hold.
+    // Two templates must never make the same group, whatever the claims contain.
     private static string? Clash(List<string> texts)
     {
         var beginnings = texts.Select(t => t[..t.IndexOf('{', StringComparison.Ordinal)]).ToList();
         return beginnings.Where((b, i) => beginnings.Where((other, j) => i != j && other.StartsWith(b, StringComparison.Ordinal)).Any())
-            .FirstOrDefault() is null ? null : "two begin alike";
+            .FirstOrDefault() is null ? null : "two begin with the same text";
     }
 }
 
-/// <summary>Asks for patterns that claims must match, at least one: an issuer for everybody would sign everybody in.</summary>
+/// <summary>Requires at least one claim pattern: a public issuer would otherwise sign everyone in.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class ClaimPatternsAttribute : ValidationAttribute
 {
@@ -96,11 +96,11 @@ internal sealed class ClaimPatternsAttribute : ValidationAttribute
 
     /// <inheritdoc/>
     public override string FormatErrorMessage(string name) =>
-        "must name at least one claim and what it must be, such as { repository_owner: example }: without, whoever the issuer gives "
-        + "tokens to would be signed in";
+        "must require at least one claim, such as { repository_owner: example }: otherwise everyone the issuer gives "
+        + "tokens to could sign in";
 }
 
-/// <summary>Asks for signature algorithms.</summary>
+/// <summary>Requires supported signature algorithms.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class AlgorithmsAttribute : ValidationAttribute
 {

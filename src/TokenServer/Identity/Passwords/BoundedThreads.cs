@@ -1,14 +1,13 @@
 namespace AuthIndex.TokenServer.Identity.Passwords;
 
-/// <summary>What became of something queued.</summary>
-/// <param name="Admitted">Whether its turn came; false when too many wait, and nothing was done.</param>
-/// <param name="Value">What came of it then.</param>
+/// <summary>The result of queued work.</summary>
+/// <param name="Admitted">Whether it was run; false when the queue was full and nothing was done.</param>
+/// <param name="Value">Its result, if it was run.</param>
 internal readonly record struct QueueResult<T>(bool Admitted, T Value);
 
 /// <summary>
-/// Threads for work that blocks or computes for long, so that it waits for its like and never for the thread pool that serves
-/// everybody else. The queue is fair and bounded (<see cref="FairQueue{T}"/>): who has no room in it is told at once to come back
-/// later.
+/// Threads for work that blocks or computes for long, so that it never occupies the shared thread pool. The queue is fair and bounded (<see
+/// cref="FairQueue{T}"/>): when it is full, callers are refused immediately.
 /// </summary>
 /// <typeparam name="TTool">What each thread works with, made and disposed of on it.</typeparam>
 internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposable
@@ -21,7 +20,7 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
     private int busy;
     private bool isOver;
 
-    /// <summary>Starts the threads.</summary>
+    /// <summary>Starts the threads, which run until <see cref="Dispose"/>.</summary>
     /// <param name="name">Their name, to which a number is added.</param>
     /// <param name="count">How many there are.</param>
     /// <param name="queueLength">How many jobs may wait.</param>
@@ -40,7 +39,7 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
     /// <summary>How many of them are at work.</summary>
     public int Busy => Volatile.Read(ref busy);
 
-    /// <summary>How many jobs wait.</summary>
+    /// <summary>How many jobs are queued.</summary>
     public int Waiting
     {
         get
@@ -49,10 +48,10 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
         }
     }
 
-    /// <summary>Queues something to be done.</summary>
+    /// <summary>Queues a job.</summary>
     /// <param name="by">For whom: each gets a fair share.</param>
-    /// <param name="work">What is to be done.</param>
-    /// <param name="cancellationToken">Takes it out of the queue; what came of it is cancelled then.</param>
+    /// <param name="work">The job.</param>
+    /// <param name="cancellationToken">Removes it from the queue and cancels the result.</param>
     public Task<QueueResult<T>> RunAsync<T>(Requester by, Func<TTool, T> work, CancellationToken cancellationToken)
     {
         var job = new Job<T>(work, cancellationToken);
@@ -96,7 +95,7 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
                 job = queue.Take();
             }
 
-            // There is none for the turn of one that was turned away.
+            // None when the job at this turn was evicted.
             if (job is null) continue;
             Interlocked.Increment(ref busy);
             job.Run(tool); // throws nothing

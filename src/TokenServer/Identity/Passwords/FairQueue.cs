@@ -2,15 +2,14 @@ using AuthIndex.Hosting.Web;
 
 namespace AuthIndex.TokenServer.Identity.Passwords;
 
-/// <summary>For whom something waits.</summary>
+/// <summary>On whose behalf something waits.</summary>
 /// <param name="Network">Where the request came from; <see cref="ClientNetwork.Unknown"/> for the server's own questions.</param>
 /// <param name="Account">The account that it is about, as it was typed.</param>
 internal readonly record struct Requester(ClientNetwork Network, string Account);
 
 /// <summary>
-/// A queue in which nobody waits for another's crowd: networks take turns, and within one network the accounts asked about do. When
-/// it is full, whoever has more waiting than the newcomer loses the youngest of it; a newcomer that has as much itself is turned
-/// away. Not safe for several threads at once.
+/// A fair queue: networks take turns, and accounts within a network take turns. When it is full, the network or account with the most items
+/// loses its newest one; a newcomer that already has as many is rejected. Not thread-safe.
 /// </summary>
 /// <param name="capacity">The most that wait.</param>
 internal sealed class FairQueue<T>(int capacity) where T : class
@@ -19,11 +18,11 @@ internal sealed class FairQueue<T>(int capacity) where T : class
         EqualityComparer<ClientNetwork>.Default,
         () => new FairGroup<string, Backlog>(StringComparer.OrdinalIgnoreCase, () => new Backlog()));
 
-    /// <summary>How many wait.</summary>
+    /// <summary>The number of items in the queue.</summary>
     public int Count => networks.Count;
 
-    /// <summary>Adds an item.</summary>
-    /// <returns>What has no room: null, an item that waited, or the item itself.</returns>
+    /// <summary>Adds an item, which may evict another when the queue is full.</summary>
+    /// <returns>The item that was evicted or rejected; null when there was room.</returns>
     public T? Add(Requester by, T item)
     {
         T? dropped = null;

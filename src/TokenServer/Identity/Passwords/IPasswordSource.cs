@@ -6,8 +6,8 @@ namespace AuthIndex.TokenServer.Identity.Passwords;
 /// </summary>
 internal interface IPasswordSource : IIdentitySource
 {
-    /// <summary>Checks a password. An account that is unknown is told at once; the chain makes up for the time.</summary>
-    /// <param name="by">For whom, where it must wait for its turn.</param>
+    /// <summary>Checks a password. An unknown account is reported immediately; the chain equalizes the timing.</summary>
+    /// <param name="by">On whose behalf, for queueing.</param>
     /// <param name="user">The user name.</param>
     /// <param name="password">The password.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
@@ -17,7 +17,7 @@ internal interface IPasswordSource : IIdentitySource
     /// Takes as long as refusing a wrong password would: unknown account, or unavailable where a wrong password would be. The password
     /// of an account of another source does not leave this process.
     /// </summary>
-    /// <param name="by">For whom, where it must wait for its turn.</param>
+    /// <param name="by">On whose behalf, for queueing.</param>
     /// <param name="user">The user name.</param>
     /// <param name="password">The password.</param>
     /// <param name="wasAsked">Whether this source has been asked and did not know the account, which took its part of the time.</param>

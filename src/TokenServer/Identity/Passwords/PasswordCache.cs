@@ -7,9 +7,9 @@ using AuthIndex.TokenServer.Metrics;
 namespace AuthIndex.TokenServer.Identity.Passwords;
 
 /// <summary>
-/// Remembers for a while what came of a user name and password, so that a push of many requests pays for one verification,
-/// right or wrong. Only a keyed hash is kept, never a password. Requests with the same credentials at the same time share one
-/// verification. When a source changes, everything is forgotten.
+/// Caches the outcome for a user name and password for a while, right or wrong, so that the many requests of a push cost one verification.
+/// Only a keyed hash is kept, never a password. Requests with the same credentials at the same time share one verification. When a source
+/// changes, everything is forgotten.
 /// </summary>
 internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenMetrics? metrics = null)
 {
@@ -23,7 +23,7 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
     private readonly Lock gate = new();
     private readonly Dictionary<Question, Flight> flights = [];
 
-    // Apart, so that guesses cannot push out those who signed in.
+    // Separate, so that guesses cannot evict successful sign-ins.
     private readonly TtlMap<UInt256, SignInOutcome> right = new(Capacity, rightFor, time);
     private readonly TtlMap<UInt256, SignInOutcome> wrong = new(Capacity, WrongFor, time);
 
@@ -31,7 +31,7 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
     private readonly TtlMap<UInt256, SignInOutcome> wereRight = new(Capacity, rightFor, time);
     private long version = -1;
 
-    /// <summary>Asks one question of whoever knows.</summary>
+    /// <summary>Asks the sources.</summary>
     internal delegate Task<SignInOutcome> Ask(string user, string password, CancellationToken cancellationToken);
 
     /// <summary>How many outcomes are remembered, expired ones not yet swept among them.</summary>
@@ -48,7 +48,7 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
 
     /// <summary>The remembered outcome, or null.</summary>
     /// <param name="credentials">The credentials' key.</param>
-    /// <param name="sourcesVersion">The state of the sources; another than last time forgets everything.</param>
+    /// <param name="sourcesVersion">The state of the sources; a change clears the cache.</param>
     public SignInOutcome? Find(UInt256 credentials, long sourcesVersion)
     {
         lock (gate) return Known(credentials, sourcesVersion);
@@ -66,7 +66,7 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
     /// <summary>The remembered outcome, or that of asking.</summary>
     /// <param name="user">The user name.</param>
     /// <param name="password">The password.</param>
-    /// <param name="sourcesVersion">The state of the sources; another than last time forgets everything.</param>
+    /// <param name="sourcesVersion">The state of the sources; a change clears the cache.</param>
     /// <param name="ask">Finds out.</param>
     /// <param name="cancellationToken">Ends this caller's waiting; the asking ends when nobody waits any more.</param>
     public ValueTask<SignInOutcome> GetAsync(
@@ -81,11 +81,11 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
     private static async Task<SignInOutcome> AskAsync(Ask ask, string user, string password, CancellationToken cancellationToken) =>
         await ask(user, password, cancellationToken);
 
-    /// <summary>The remembered outcome; otherwise a place among those who wait for one, whose first is to ask the sources.</summary>
+    /// <summary>The remembered outcome; otherwise a shared verification to wait for, which its first caller must run.</summary>
     /// <param name="credentials">The credentials' key.</param>
-    /// <param name="sourcesVersion">The state of the sources; another than last time forgets everything.</param>
-    /// <param name="attempt">A try is taken from it before anything is asked that nobody is asking already; null takes none.</param>
-    /// <param name="outcome">What is remembered, or the limit that stands against asking.</param>
+    /// <param name="sourcesVersion">The state of the sources; a change clears the cache.</param>
+    /// <param name="attempt">Takes a try before a new verification starts; null takes none.</param>
+    /// <param name="outcome">The remembered outcome, or the limit that forbids asking.</param>
     /// <param name="inquiry">For <see cref="SettleAsync"/> where it is the first, then for <see cref="WaitAsync"/>.</param>
     public bool TryRecall(
         UInt256 credentials,
@@ -121,7 +121,7 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
         return false;
     }
 
-    /// <summary>Hands what the sources say to everybody who waits, and remembers it.</summary>
+    /// <summary>Gives the sources' answer to all waiting callers and caches it.</summary>
     /// <param name="inquiry">The first of those who wait.</param>
     /// <param name="asking">What the sources say.</param>
     public async Task SettleAsync(Inquiry inquiry, Task<SignInOutcome> asking)
@@ -172,7 +172,7 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
         }
     }
 
-    /// <summary>Forgets the sign-ins of an account: its source does not let it in any more.</summary>
+    /// <summary>Forgets the sign-ins of an account: its source no longer accepts it.</summary>
     public void Forget(string account)
     {
         lock (gate)

@@ -28,7 +28,7 @@ internal static unsafe partial class PasswordHash
         if (hash.StartsWith("$2", StringComparison.Ordinal)) return BcryptProblem(hash);
         if (hash.StartsWith("$apr1$", StringComparison.Ordinal))
         {
-            return "it is Apache's MD5 ($apr1$), which is too weak and which the system cannot check";
+            return "it is Apache's MD5 ($apr1$), which is too weak and not supported";
         }
 
         if (hash.StartsWith("{SHA}", StringComparison.OrdinalIgnoreCase)) return "it is unsalted SHA-1 ({SHA}), which is too weak";
@@ -40,8 +40,8 @@ internal static unsafe partial class PasswordHash
             ["", "y", _, _, var d] when d.Length == 43 => d,
             _ => null,
         };
-        if (digest is null) return "it is no hash of a known kind (bcrypt $2y$, yescrypt $y$, SHA-512 $6$, SHA-256 $5$, MD5 $1$)";
-        return IsHashText(digest) ? null : "it holds characters that no hash has";
+        if (digest is null) return "it is not a known kind of hash (bcrypt $2y$, yescrypt $y$, SHA-512 $6$, SHA-256 $5$, MD5 $1$)";
+        return IsHashText(digest) ? null : "it contains characters that a hash cannot contain";
     }
 
     /// <summary>Makes a bcrypt hash (<c>$2y$</c>) with a fresh salt.</summary>
@@ -69,11 +69,10 @@ internal static unsafe partial class PasswordHash
     public static string? NewPasswordProblem(string password)
     {
         if (password.Length == 0) return "the password is empty";
-        if (password.Contains('\0', StringComparison.Ordinal)) return "the password holds a NUL byte";
+        if (password.Contains('\0', StringComparison.Ordinal)) return "the password contains a NUL byte";
         var length = Encoding.UTF8.GetByteCount(password);
         return length > MaxBcryptBytes
-            ? $"the password has {length} bytes; bcrypt reads only the first {MaxBcryptBytes}, so a longer one would promise more than it "
-                + $"keeps"
+            ? $"the password has {length} bytes; bcrypt uses only the first {MaxBcryptBytes}: choose a shorter one"
             : null;
     }
 
@@ -81,7 +80,7 @@ internal static unsafe partial class PasswordHash
     {
         if (hash.Length != 60 || hash[2] is not ('a' or 'b' or 'y') || hash[3] != '$' || hash[6] != '$' || !IsHashText(hash.AsSpan(7)))
         {
-            return "it is not a whole bcrypt hash ($2y$, two digits of cost, $, 53 characters)";
+            return "it is not a complete bcrypt hash ($2y$, two digits of cost, $, 53 characters)";
         }
 
         return int.TryParse(hash.AsSpan(4, 2), NumberStyles.None, CultureInfo.InvariantCulture, out var cost) && cost is >= 4 and <= MaxCost

@@ -17,7 +17,7 @@ internal sealed class PasswordSignIn(IdentityChain sources, PasswordCache cache,
     /// <summary>The longest password looked at, in bytes of UTF-8; beyond it hashing would be an attack on the processor.</summary>
     public const int MaxPasswordBytes = 4096;
 
-    /// <summary>Checks them.</summary>
+    /// <summary>Checks a user name and a password; every failure takes the same time.</summary>
     /// <param name="user">The user name.</param>
     /// <param name="password">The password.</param>
     /// <param name="address">Where the request came from; null when unknown.</param>
@@ -53,13 +53,13 @@ internal sealed class PasswordSignIn(IdentityChain sources, PasswordCache cache,
             return $"the password is longer than {MaxPasswordBytes} bytes";
         }
 
-        if (user.Contains('\0', StringComparison.Ordinal)) return "the user name holds a NUL byte";
-        if (user.Contains(':', StringComparison.Ordinal)) return "the user name holds a colon"; // only robots' names do
-        if (TokenText.IsIn(user) || TokenText.IsIn(password)) return "a token is shown where none is taken";
-        return password.Contains('\0', StringComparison.Ordinal) ? "the password holds a NUL byte" : null;
+        if (user.Contains('\0', StringComparison.Ordinal)) return "the user name contains a NUL byte";
+        if (user.Contains(':', StringComparison.Ordinal)) return "the user name contains a colon"; // only robots' names do
+        if (TokenText.IsIn(user) || TokenText.IsIn(password)) return "a token was sent where none is accepted";
+        return password.Contains('\0', StringComparison.Ordinal) ? "the password contains a NUL byte" : null;
     }
 
-    /// <summary>What is remembered of credentials that may not be tried; null when that does not help.</summary>
+    /// <summary>The cached outcome for credentials that may not be tried; null when there is none.</summary>
     private async ValueTask<SignInOutcome?> RecallAsync(
         Shown shown, SignInLimits.SignInAttempt attempt, CancellationToken cancellationToken)
     {
@@ -99,13 +99,13 @@ internal sealed class PasswordSignIn(IdentityChain sources, PasswordCache cache,
         }
         catch
         {
-            // Nobody was told anything, so nothing was guessed.
+            // No outcome was revealed, so nothing was guessed.
             attempt.GiveBack();
             throw;
         }
     }
 
-    /// <summary>What is shown.</summary>
+    /// <summary>The credentials of one request.</summary>
     /// <param name="Credentials">User name and password.</param>
     /// <param name="Key">Under which they are remembered.</param>
     /// <param name="SourcesVersion">The state of the sources when they were shown.</param>

@@ -16,7 +16,7 @@ internal sealed partial class PasswordThreads : IDisposable
 
     public PasswordThreads(int count) => threads = new BoundedThreads<PasswordHash.Scratch>("passwords", count, QueueLength, Prepare);
 
-    /// <summary>How many verifications were really made.</summary>
+    /// <summary>How many verifications were actually run.</summary>
     public long Verified => Interlocked.Read(ref verified);
 
     /// <summary>Queues a verification.</summary>

@@ -1,10 +1,9 @@
 namespace AuthIndex.TokenServer.Identity.Throttling;
 
 /// <summary>
-/// Counts failures under keyed hashes, in memory of a fixed size. Each key has a number of tries that refill evenly. A key is
-/// counted in two places that it shares with others by chance, and is out of tries only when both are: nobody can clear a count
-/// by bringing more keys, and nobody uses up another's tries but by more failures than this server can check. Not safe for several
-/// threads at once.
+/// Counts failures under keyed hashes, in memory of a fixed size. Each key has a number of tries that refill evenly. A key is counted in
+/// two places that it shares with others by chance, and is out of tries only when both are: adding keys cannot clear a count, and using up
+/// another key's tries takes more failures than this server can check. Not thread-safe.
 /// </summary>
 /// <param name="most">How many tries there are within the time; 0 counts nothing.</param>
 /// <param name="within">After which time all tries are back.</param>
@@ -61,7 +60,7 @@ internal sealed class FailureRateLimiter(int most, TimeSpan within, TimeProvider
 
     private static int Second(UInt256 key) => (int)(key.High % Slots);
 
-    // What lies further ahead than all tries take to come back was written before the clock was turned back: nobody is locked out by it.
+    // A time further ahead than the full refill was written before the clock was turned back, and is ignored.
     private long Full(UInt256 key, long now)
     {
         var full = Math.Min(first[First(key)], second[Second(key)]);

@@ -6,10 +6,7 @@ namespace AuthIndex.TokenServer.Identity.Throttling;
 /// <param name="Reason">Which limit it is.</param>
 internal sealed record HeldAccount(string Account, DateTimeOffset Until, string Reason);
 
-/// <summary>
-/// The accounts that were held back lately, for administrators to see: nothing is decided by it. Of no more than so many at a time.
-/// Safe for several threads.
-/// </summary>
+/// <summary>The recently held accounts, for administrators; not used for decisions. Bounded. Thread-safe.</summary>
 internal sealed class HeldAccounts(TimeProvider time)
 {
     /// <summary>How many are kept; further ones are kept when others are over.</summary>
@@ -61,7 +58,7 @@ internal sealed class HeldAccounts(TimeProvider time)
         }
     }
 
-    /// <summary>They could not be written down: they are taken again.</summary>
+    /// <summary>They could not be saved and are returned again.</summary>
     public void Again()
     {
         lock (gate) isChanged = true;

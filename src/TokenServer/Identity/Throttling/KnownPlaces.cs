@@ -4,8 +4,8 @@ using AuthIndex.TokenServer.Identity.Passwords;
 namespace AuthIndex.TokenServer.Identity.Throttling;
 
 /// <summary>
-/// Where accounts signed in lately, by the names that were typed. Each has a bounded number of places, so that nobody pushes out
-/// those of others. Not safe for several threads at once.
+/// Where accounts signed in lately, by the names that were typed. Each has a bounded number of places, so that one account cannot evict
+/// another's. Not thread-safe.
 /// </summary>
 internal sealed class KnownPlaces(TimeProvider time)
 {

@@ -30,7 +30,7 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     private readonly KnownPlaces places = new(time);
     private readonly TtlMap<UInt256, SignInOutcome> failed = new(MaxFailedCredentials, options.Within, time);
 
-    // Apart from passwords: a script that was left with tokens that ended must not keep people around it from signing in.
+    // Separate from passwords: a script with expired tokens must not keep people at its address from signing in.
     private readonly FailureRateLimiter deadTokens = new(options.PerAddress, options.Within, time);
     private readonly TtlMap<UInt256, SignInOutcome> failedTokens = new(MaxFailedCredentials, options.Within, time);
 
@@ -44,20 +44,20 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     /// <summary>Forgets all failed sign-ins of an account, from wherever they came. An administrator's act, so there are few.</summary>
     public void Release(string account) => releases.AddOrUpdate(account.Trim().ToUpperInvariant(), 1, (_, count) => count + 1);
 
-    /// <summary>Somebody shows a user name and a password.</summary>
+    /// <summary>Starts an attempt with a user name and a password.</summary>
     /// <param name="user">The user name.</param>
     /// <param name="address">Where the request came from; null when unknown.</param>
     public SignInAttempt Begin(string user, IPAddress? address) =>
         new(this, new Requester(ClientNetwork.Of(address), user.Trim()), IsOneClient(address));
 
     /// <summary>
-    /// A token was shown that there is none of. It cannot be guessed, so tokens are always looked at; but whoever shows many different
-    /// ones is told to go away. The same one again is no further one.
+    /// An unknown token was sent. Tokens cannot be guessed, so they are always checked; but an address that sends many different ones is
+    /// refused. Repeating the same one does not count again.
     /// </summary>
     /// <param name="address">Where the request came from; null when unknown.</param>
     /// <param name="token">The token; only a keyed hash of it is kept.</param>
     /// <param name="outcome">What was found of it.</param>
-    /// <returns>Null, or what the address is to be told instead.</returns>
+    /// <returns>Null, or the refusal for the address.</returns>
     public SignInOutcome.Limited? UnknownToken(IPAddress? address, string token, SignInOutcome outcome)
     {
         if (!IsOneClient(address)) return null;
@@ -102,7 +102,7 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
         Network,
     }
 
-    /// <summary>One sign-in and what the limits say to it.</summary>
+    /// <summary>One sign-in attempt and its limits.</summary>
     internal sealed class SignInAttempt(SignInLimits limits, Requester by, bool isOneClient)
     {
         private readonly UInt256 pair = limits.Hash(by, Kind.Pair);
@@ -116,14 +116,14 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
         private bool isOfAccount;
         private bool isOfNetwork;
 
-        /// <summary>Who it is that waits.</summary>
+        /// <summary>On whose behalf it waits.</summary>
         public Requester By => by;
 
         private UInt256 Account => account ??= limits.Hash(by with { Network = default }, Kind.Account);
 
         private UInt256 Network => network ??= limits.Hash(by with { Account = "" }, Kind.Network);
 
-        /// <summary>What stands against looking at the credentials at all; null when nothing does.</summary>
+        /// <summary>The limit that forbids checking the credentials; null when none does.</summary>
         /// <param name="mayRecall">Whether they may be compared with what is remembered all the same, and <see cref="Missed"/> be
         /// called when that does not help.</param>
         public SignInOutcome.Limited? Obstacle(out bool mayRecall)
@@ -142,7 +142,9 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
             lock (limits.gate) limits.compared.Take(pair);
         }
 
-        /// <summary>Takes a try before the credentials are checked: many at once are no way around. Null when there was one.</summary>
+        /// <summary>
+        /// Takes a try before the credentials are checked, so that parallel attempts do not bypass the limit. Null when there was one.
+        /// </summary>
         public SignInOutcome? Take()
         {
             lock (limits.gate)
@@ -162,7 +164,7 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
         {
             lock (limits.gate)
             {
-                // The same wrong password again is no other guess: a client that was left with an old one harms nobody around it.
+                // Repeating the same wrong password is not a new guess: a client with an outdated password harms nobody around it.
                 var isGuess = outcome is not (SignInOutcome.SignedIn or SignInOutcome.Unavailable)
                     && limits.failed.Find(credentials) is null;
                 if (isGuess)
@@ -176,13 +178,13 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
             }
         }
 
-        /// <summary>The credentials were not checked to the end after a try was taken, and nobody was told anything of them.</summary>
+        /// <summary>The check was aborted after a try was taken, and no outcome was revealed.</summary>
         public void GiveBack()
         {
             lock (limits.gate) Return();
         }
 
-        /// <summary>Somebody is signed in.</summary>
+        /// <summary>The sign-in succeeded.</summary>
         public void SignedIn()
         {
             lock (limits.gate)

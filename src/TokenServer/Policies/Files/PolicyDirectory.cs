@@ -114,7 +114,7 @@ internal sealed class PolicyDirectory(string path, string? only = null)
     }
 
     private IEnumerable<string> Names() => only is not null ? [only] :
-        Directory.EnumerateFiles(path).Select(file => Path.GetFileName(file)!)
+        Directory.EnumerateFiles(path).Select(file => Path.GetFileName(file))
             .Where(name => name.EndsWith(".yaml", StringComparison.Ordinal) && name[0] != '.')
             .Order(StringComparer.Ordinal);
 

@@ -164,7 +164,7 @@ internal sealed class DockerAuthImport
         var members = entries.Select(e => e.Who.Group).OfType<string>().Distinct(StringComparer.Ordinal)
             .Select(g => (Account: Somebody, Groups: (string[])["ldap:" + g]));
         IPAddress?[] addresses = entries.Any(e => e.Ip is not null)
-            ? [IPAddress.Parse("192.0.2.1"), .. entries.Where(e => e.Ip is not null).Select(e => e.Ip!.Value.BaseAddress).Distinct()]
+            ? [IPAddress.Parse("192.0.2.1"), .. entries.Select(e => e.Ip).OfType<IPNetwork>().Select(n => n.BaseAddress).Distinct()]
             : [null];
         string?[] services = entries.Any(e => e.Service is not null)
             ? ["another-service", .. entries.Select(e => e.Service).OfType<string>().Distinct(StringComparer.Ordinal)]

@@ -259,7 +259,7 @@ public sealed class PolicyCommandTests : IDisposable
 
         var (status, output, error) = Run("diff", folder.Path, edited.Path, "--decisions", edited.Path, "--at", "2027-02-01");
         Assert.Equal(0, status);
-        Assert.StartsWith($"warning: {edited["audit.jsonl"]}:2: the line is passed over", error, StringComparison.Ordinal);
+        Assert.StartsWith($"warning: {edited["audit.jsonl"]}:2: the line is skipped", error, StringComparison.Ordinal);
         Assert.EndsWith("""
             2 of 3 recorded decisions would differ if asked at 2027-02-01 00:00:00 UTC
             - alice: push on repository:platform/api, asked 2 times

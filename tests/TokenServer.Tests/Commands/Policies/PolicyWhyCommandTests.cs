@@ -77,7 +77,7 @@ public sealed class PolicyWhyCommandTests : IDisposable
         var (status, output, error) = Run("77777777");
         Assert.Equal(1, status);
         Assert.Empty(output);
-        Assert.StartsWith($"warning: {folder["audit.jsonl.1"]}:1: the line is passed over", error, StringComparison.Ordinal);
+        Assert.StartsWith($"warning: {folder["audit.jsonl.1"]}:1: the line is skipped", error, StringComparison.Ordinal);
         Assert.EndsWith(
             $"error: no decision '77777777' in {folder["audit.jsonl"]} and its rotated file\n", error, StringComparison.Ordinal);
     }

@@ -28,12 +28,12 @@ public sealed class HtpasswdContentTests
     [Theory]
     [InlineData("$apr1$saltsalt$OgHglPRsVOFs98x6OTbLE0", "$apr1$")]
     [InlineData("{SHA}LnNEJV8jKtmfFq9Xj5SGUhsNZSU=", "{SHA}")]
-    [InlineData("alice-password", "no hash of a known kind")]
+    [InlineData("alice-password", "not a known kind of hash")]
     [InlineData("", "there is no hash")]
-    [InlineData("$2y$04$short", "not a whole bcrypt hash")]
+    [InlineData("$2y$04$short", "not a complete bcrypt hash")]
     [InlineData("$2y$31$x5kF9136iFfqmFGSjeiZ/uBP8hnHe1krJjamuEJF083tVC.TxvHpq", "cost")]
-    [InlineData("$2y$04$x5kF9136iFfqmFGSjeiZ/uBP8hnHe1krJjamuEJF083tVC.TxvHp!", "not a whole bcrypt hash")]
-    [InlineData("$6$saltsalt$tooshort", "no hash of a known kind")]
+    [InlineData("$2y$04$x5kF9136iFfqmFGSjeiZ/uBP8hnHe1krJjamuEJF083tVC.TxvHp!", "not a complete bcrypt hash")]
+    [InlineData("$6$saltsalt$tooshort", "not a known kind of hash")]
     public void A_hash_that_cannot_be_used_locks_out_only_its_account_and_is_reported_with_line_and_remedy(string hash, string problem)
     {
         var content = Parse($"# people\nalice:{hash}\nbob:{Good}\n");
@@ -95,7 +95,7 @@ public sealed class HtpasswdContentTests
     {
         var content = Parse($"bob:{Good}\nbob:$2y$04$o8HlcdsafXx6FNXcWQ1.1.Vh0Bsc5zNBz.N1ZmIVa0Cu.HE.HOU3e\n");
         Assert.Equal(Good, content.Find("bob")!.Hash);
-        Assert.Contains("the first line counts", Assert.Single(content.Problems).ToString(), StringComparison.Ordinal);
+        Assert.Contains("the first line is used", Assert.Single(content.Problems).ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

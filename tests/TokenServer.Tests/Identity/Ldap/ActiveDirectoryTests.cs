@@ -162,7 +162,7 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
         for (var i = 0; i < 10; i++)
         {
             var outage = Assert.IsType<SignInOutcome.Unavailable>(await signIn.AsAsync("alice", $"password {i}"));
-            Assert.Contains("refuses bindDn CN=reader,DC=corp,DC=example: the password in", outage.Reason, StringComparison.Ordinal);
+            Assert.Contains("rejected bindDn CN=reader,DC=corp,DC=example: the password in", outage.Reason, StringComparison.Ordinal);
             Assert.DoesNotContain("reader's password", outage.Reason, StringComparison.Ordinal);
             signIn.Clock.Advance(TimeSpan.FromSeconds(20));
         }
@@ -171,7 +171,7 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
         Assert.Empty(second.Binds);
         Assert.Single(signIn.Log.Lines);
         Assert.Equal(DirectoryHealth.Unavailable, signIn.Health);
-        Assert.Equal("its servers refuse bindDn, or its password cannot be read", signIn.Problem);
+        Assert.Equal("its servers reject bindDn, or its password cannot be read", signIn.Problem);
 
         // The same password is tried again after minutes, another one as soon as it is in the file.
         signIn.Clock.Advance(TimeSpan.FromMinutes(5));

@@ -27,8 +27,8 @@ public sealed class DirectorySettingsTests
     [InlineData("servers: [http://one]", "tokenServer.ldap[0].servers: must be a list")]
     [InlineData("servers: []", "tokenServer.ldap[0].servers: must be a list")]
     [InlineData("servers: [ldaps://one/dc=org]", "tokenServer.ldap[0].servers: must be a list")]
-    [InlineData("userFilter: uid={account}", "tokenServer.ldap[0].userFilter: must be a whole search filter")]
-    [InlineData("userFilter: (uid=alice)", "with {account} in it")]
+    [InlineData("userFilter: uid={account}", "tokenServer.ldap[0].userFilter: must be a complete search filter")]
+    [InlineData("userFilter: (uid=alice)", "containing {account}")]
     [InlineData("baseDn: people", "tokenServer.ldap[0].baseDn: must be a distinguished name")]
     [InlineData("accountAttribute: \"uid)(\"", "tokenServer.ldap[0].accountAttribute: must be the name of an attribute")]
     [InlineData("scope: deep", "tokenServer.ldap[0].scope: must be one of base, one, sub")]
@@ -36,7 +36,7 @@ public sealed class DirectorySettingsTests
     [InlineData("groups: { nestedDepth: 100 }", "tokenServer.ldap[0].groups.nestedDepth: must be between 0 and 20")]
     [InlineData("bindPassword: secret", "no such key; did you mean 'bindPasswordFile'?")]
     [InlineData("rememberFor: 2h", "tokenServer.ldap[0].rememberFor: must be between 0s and 1h")]
-    [InlineData("name: The Corp", "tokenServer.ldap[0].name: must be of small letters")]
+    [InlineData("name: The Corp", "tokenServer.ldap[0].name: must consist of lower-case letters")]
     public void A_key_at_fault_is_named_with_its_line(string line, string problem)
     {
         var problems = new List<SourceProblem>();
@@ -48,15 +48,15 @@ public sealed class DirectorySettingsTests
     }
 
     [Theory]
-    [InlineData("servers: [ldap://one.example.org]", "would carry passwords readable")]
-    [InlineData("startTls: true", "startTls: no server is ldap://")]
-    [InlineData("anonymousSearch: true", "anonymousSearch: it excludes bindDn")]
-    [InlineData("userDnTemplate: uid={account},dc=org", "userDnTemplate: it excludes bindDn")]
+    [InlineData("servers: [ldap://one.example.org]", "would send passwords unencrypted")]
+    [InlineData("startTls: true", "startTls: needs an ldap:// server")]
+    [InlineData("anonymousSearch: true", "anonymousSearch: cannot be combined with bindDn")]
+    [InlineData("userDnTemplate: uid={account},dc=org", "userDnTemplate: cannot be combined with bindDn")]
     [InlineData("bindPasswordFile:", "bindPasswordFile: is required with bindDn")]
     [InlineData("baseDn:", "baseDn: is required")]
     [InlineData("caFile: /no/such/file", "caFile: the file /no/such/file is missing")]
-    [InlineData("allowGroups: [staff]", "groups.via: allowGroups and denyGroups need groups")]
-    [InlineData("groups: { via: memberOf, filter: (objectClass=group) }", "groups.filter: groups are not searched")]
+    [InlineData("allowGroups: [staff]", "groups.via: allowGroups and denyGroups require groups")]
+    [InlineData("groups: { via: memberOf, filter: (objectClass=group) }", "groups.filter: has no effect")]
     [InlineData("groups: { via: memberOf }", "groups.baseDn: is required with groups.via")]
     [InlineData("groups: { via: member }", "groups.baseDn: is required with groups.via")]
     [InlineData(
@@ -88,7 +88,7 @@ public sealed class DirectorySettingsTests
         DirectorySettings.Read([Bind(Sound.Replace("corp", "first", StringComparison.Ordinal)), direct]);
         var refused = Assert.Throws<OperatorException>(() => DirectorySettings.Read([direct, Bind(Sound)]));
         Assert.Contains("tokenServer.ldap[0].userDnTemplate: such a directory cannot tell", refused.Message, StringComparison.Ordinal);
-        Assert.Contains("tokenServer.ldap[1].name: another directory", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("tokenServer.ldap[1].name: the name", refused.Message, StringComparison.Ordinal);
     }
 
     private static LdapDirectoryOptions Bind(string yaml)

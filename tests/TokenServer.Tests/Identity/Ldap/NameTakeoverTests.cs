@@ -108,7 +108,7 @@ public sealed class NameTakeoverTests : IAsyncDisposable
         using var signIn = new LdapSignIn(Options("first", first), Options("second", directory));
 
         var refused = Assert.IsType<SignInOutcome.Refused>(await signIn.AsAsync("bob@example.com", DirectoryPassword));
-        Assert.Contains("'Bob' of ldap:second has the name of the account 'bob' of ldap:first", refused.Reason, StringComparison.Ordinal);
+        Assert.Contains("'Bob' of ldap:second has the same name as the account 'bob' of ldap:first", refused.Reason, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -99,7 +99,7 @@ public sealed class SlowDirectoryTests : IDisposable
         foreach (var task in away)
         {
             Assert.Contains(
-                "more sign-ins are waiting", Assert.IsType<SignInOutcome.Unavailable>(await task).Reason, StringComparison.Ordinal);
+                "too many sign-ins are waiting", Assert.IsType<SignInOutcome.Unavailable>(await task).Reason, StringComparison.Ordinal);
         }
     }
 

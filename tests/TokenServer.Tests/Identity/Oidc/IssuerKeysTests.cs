@@ -73,7 +73,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         await host.RestartAsync();
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
         await Eventually.TrueAsync(
-            async () => (await ReadyAsync(host)).Contains("those known before are in force", StringComparison.Ordinal),
+            async () => (await ReadyAsync(host)).Contains("the last known keys are in use", StringComparison.Ordinal),
             TimeSpan.FromSeconds(20), () => "readiness does not tell");
     }
 
@@ -119,7 +119,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         Assert.True(await host.RefreshKeysAsync());
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(host, old));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
-        Assert.Contains("its keys cannot be kept on disk", await ReadyAsync(host), StringComparison.Ordinal);
+        Assert.Contains("its keys cannot be saved to disk", await ReadyAsync(host), StringComparison.Ordinal);
 
         Directory.Delete(copy);
         Assert.True(await host.RefreshKeysAsync()); // the same set: kept now
@@ -143,7 +143,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
         clock.Advance(TimeSpan.FromHours(1) + TimeSpan.FromMinutes(10));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
-        Assert.Contains("not confirmed for too long", await ReadyAsync(host), StringComparison.Ordinal);
+        Assert.Contains("not been confirmed for too long", await ReadyAsync(host), StringComparison.Ordinal);
         issuer.IsAway = false;
         Assert.True(await host.RefreshKeysAsync());
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.GitHub())));
@@ -237,7 +237,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
     {
         await RefusedAsync("has another meaning", o => o.Name = "robot");
         await RefusedAsync("has another meaning", o => o.Name = "ldap");
-        await RefusedAsync("leave keysUrl", o => (o.KeysFile, o.KeysUrl) = (folder["x"], new Uri("https://example.com/")));
+        await RefusedAsync("remove keysUrl", o => (o.KeysFile, o.KeysUrl) = (folder["x"], new Uri("https://example.com/")));
         await RefusedAsync("keysFile of github", o => o.KeysFile = folder["missing"]);
         await RefusedAsync("caFile", o => o.CaFile = folder["missing"]);
         await Assert.ThrowsAsync<OperatorException>(() => OidcHost.StartAsync(clock, OidcHost.GitHub(issuer), OidcHost.GitHub(issuer)));

@@ -148,17 +148,17 @@ public sealed class OidcSignInTests : IAsyncLifetime
     [InlineData("nbf", "\"x\"", "")]
     [InlineData("iat", "1893553600", "")]
     [InlineData("iat", null, "its iat is missing")]
-    [InlineData("repository_owner", "\"exampl\"", "the claim repository_owner is 'exampl', which is not what is required")]
+    [InlineData("repository_owner", "\"exampl\"", "the claim repository_owner is 'exampl', which does not match")]
     [InlineData("repository_owner", "\"Example\"", "the claim repository_owner is 'Example'")]
-    [InlineData("repository_owner", "[\"example\"]", "the claim repository_owner is no text")]
+    [InlineData("repository_owner", "[\"example\"]", "the claim repository_owner is not text")]
     [InlineData("repository_owner", null, "the claim repository_owner is missing")]
     [InlineData("ref", "\"refs/heads/feature/x\"", "the claim ref is 'refs/heads/feature/x'")]
     [InlineData("repository", null, "the claim repository is missing")]
-    [InlineData("repository", "7", "the claim repository is no text")]
+    [InlineData("repository", "7", "the claim repository is not text")]
     [InlineData("repository", "\"\"", "the claim repository is empty")]
-    [InlineData("repository", "\"example/app\\u0000\"", "what the claims make is no name")]
+    [InlineData("repository", "\"example/app\\u0000\"", "the claims do not make a valid name")]
     [InlineData("repository", "\"example/\\ud800\"", "it is not acceptable")]
-    [InlineData("environment", "[\"production\"]", "the claim environment is no text")]
+    [InlineData("environment", "[\"production\"]", "the claim environment is not text")]
     public async Task A_claim_that_is_not_right_is_refused_with_its_reason_in_the_audit_log_alone(
         string claim, string? value, string reason)
     {
@@ -261,7 +261,7 @@ public sealed class OidcSignInTests : IAsyncLifetime
             Assert.StartsWith("401 ", await host.ShowAsync("rest:" + token, "alice").ErrorAsync(), StringComparison.Ordinal);
         }
 
-        await host.AuditedAsync($"oidc: the token is of an issuer that is not configured: '{stranger.Issuer}'");
+        await host.AuditedAsync($"oidc: the token's issuer is not configured: '{stranger.Issuer}'");
         Assert.Equal(0, host.Service<PasswordThreads>().Verified);
         Assert.Equal(0, stranger.Asked);
     }
@@ -276,7 +276,7 @@ public sealed class OidcSignInTests : IAsyncLifetime
             StringComparison.Ordinal);
         Assert.Equal(0, host.Service<PasswordThreads>().Verified);
         Assert.Equal(
-            "a token is shown where none is taken",
+            "a token was sent where none is accepted",
             SignInOutcomeOf(await host.Service<PasswordSignIn>().SignInAsync("alice", issuer.Sign(issuer.GitHub()), null, Cancel)));
     }
 
@@ -314,7 +314,7 @@ public sealed class OidcSignInTests : IAsyncLifetime
         }
 
         await host.AuditedAsync("oidc github: it is for another audience");
-        await host.AuditedAsync("a token for a user name");
+        await host.AuditedAsync("a token in place of a user name");
         var everything = host.Log.Text + await File.ReadAllTextAsync(host.Options.AuditPath, Cancel);
         Assert.All(tokens.SelectMany(t => t.Split('.')[1..]), part => Assert.DoesNotContain(part, everything, StringComparison.Ordinal));
     }

@@ -74,12 +74,12 @@ public sealed class TokenExchangeTests : IAsyncLifetime
 
     [Theory]
     [InlineData("subject_token", null, "the parameter subject_token is missing")]
-    [InlineData("subject_token", "alice-password", "the subject_token is no JWT")]
-    [InlineData("subject_token", "a.b.c", "the subject_token is no JWT")]
+    [InlineData("subject_token", "alice-password", "the subject_token is not a JWT")]
+    [InlineData("subject_token", "a.b.c", "the subject_token is not a JWT")]
     [InlineData("subject_token_type", null, "the subject_token_type must be ")]
     [InlineData("subject_token_type", Types + "saml2", "the subject_token_type must be ")]
-    [InlineData("requested_token_type", Types + "refresh_token", "the requested_token_type can be ")]
-    [InlineData("actor_token", "x", "nobody can act for the subject")]
+    [InlineData("requested_token_type", Types + "refresh_token", "the requested_token_type must be ")]
+    [InlineData("actor_token", "x", "delegation is not supported")]
     public async Task What_cannot_be_exchanged_is_told_in_the_words_of_RFC_8693(string parameter, string? value, string error)
     {
         await using var host = await OidcHost.StartAsync(clock, OidcHost.GitHub(issuer));

@@ -33,7 +33,7 @@ public sealed class TestReaderTests
             deny: [push, delete]
             on: ["prod/**"]
             except: [group:release-managers]
-          - id: catalogue
+          - id: catalog
             to: [group:admins]
             allow: ["*"]
             on: ["registry:catalog"]

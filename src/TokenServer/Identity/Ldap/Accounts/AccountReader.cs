@@ -5,7 +5,7 @@ using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Accounts;
 
-/// <summary>Which searches find an account, and what its entry says of its name.</summary>
+/// <summary>The searches that find an account, and the account name in its entry.</summary>
 internal sealed class AccountReader(DirectorySettings settings, GroupReader groups)
 {
     private readonly LdapDirectoryOptions options = settings.Options;
@@ -14,21 +14,21 @@ internal sealed class AccountReader(DirectorySettings settings, GroupReader grou
             .Concat(AccountState.Attributes).Concat(EntryIds.Attributes).Concat(PasswordSet.Attributes).Concat(groups.AccountAttributes)
             .Distinct(StringComparer.OrdinalIgnoreCase)];
 
-    /// <summary>The search for what was typed. Two are asked for, so that it is seen when it is not one.</summary>
+    /// <summary>The search for what was typed. Two results are requested, so that an ambiguous name is noticed.</summary>
     public SearchQuestion ByTyped(string user) => Question(DnTemplate.Filter(options.UserFilter, settings.WithoutDomain(user)));
 
     /// <summary>The search for an account by its true name, among those that could sign in.</summary>
     public SearchQuestion ByAccount(string account) =>
         Question($"(&({options.AccountAttribute}={SearchFilter.Escape(account)}){DnTemplate.AnyAccount(options.UserFilter)})");
 
-    /// <summary>The entry of a name.</summary>
+    /// <summary>The search for the entry with a distinguished name.</summary>
     public SearchQuestion ByName(string dn) => new(dn, SearchDepth.Base, "(objectClass=*)", attributes, 1);
 
     /// <summary>Whether an entry is one that may not sign in, by the configured filters; null when there are none.</summary>
     public SearchQuestion? Refusal(string dn) =>
         options.RefuseWhen.Count == 0 ? null : new SearchQuestion(dn, SearchDepth.Base, SearchFilter.Any(options.RefuseWhen), ["1.1"], 1);
 
-    /// <summary>What tells the account from a later one of the same name.</summary>
+    /// <summary>What distinguishes the account from a later one of the same name.</summary>
     public AccountOrigin Origin(DirectoryEntry entry) =>
         new(
             $"{Policies.Subjects.SignIn.Ldap}:{settings.Name}", EntryIds.Of(entry), options.EndGrantsOnPasswordChange
@@ -47,8 +47,8 @@ internal sealed class AccountReader(DirectorySettings settings, GroupReader grou
         var name = values.Count == 1 ? values[0] : InOwnName(entry.Dn, values);
         if (name is null)
         {
-            return $"{entry.Dn} has {values.Count} values of {options.AccountAttribute} (accountAttribute), none of them in its name: it "
-                + $"is not clear which is the account";
+            return $"{entry.Dn} has {values.Count} values of {options.AccountAttribute} (accountAttribute), none of them in its DN, so "
+                + "the account name is ambiguous";
         }
 
         account = options.AccountCase == "lower" ? name.ToLowerInvariant() : name;
@@ -57,11 +57,11 @@ internal sealed class AccountReader(DirectorySettings settings, GroupReader grou
 
     private string? InOwnName(string dn, IReadOnlyList<string> values) =>
         DistinguishedName.TryParse(dn, out var name)
-        && name!.OwnValue(options.AccountAttribute) is { } own
+        && name.OwnValue(options.AccountAttribute) is { } own
         && values.Contains(own, StringComparer.Ordinal) ? own : null;
 
     private SearchQuestion Question(string filter) =>
         new(
-            options.BaseDn!, options.Scope switch { "base" => SearchDepth.Base, "one" => SearchDepth.One, _ => SearchDepth.Sub }, filter,
+            settings.BaseDn, options.Scope switch { "base" => SearchDepth.Base, "one" => SearchDepth.One, _ => SearchDepth.Sub }, filter,
             attributes, 1);
 }

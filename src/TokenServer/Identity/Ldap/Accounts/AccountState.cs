@@ -4,13 +4,14 @@ using AuthIndex.TokenServer.Identity.Ldap.Groups;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Accounts;
 
-/// <summary>Something that keeps an account out.</summary>
+/// <summary>A reason why an account may not sign in.</summary>
 /// <param name="Reason">What it is, for the log.</param>
-/// <param name="IsCertain">Whether the right password changes nothing; otherwise the bind tells, and this may be why it fails.</param>
+/// <param name="IsCertain">Whether it applies even with the right password; otherwise the bind decides, and this may explain its
+/// failure.</param>
 internal sealed record AccountObstacle(string Reason, bool IsCertain);
 
 /// <summary>
-/// Reads out of an account's entry whether it may sign in, as Active Directory, OpenLDAP's ppolicy and 389 Directory Server write it.
+/// Reads from an account's entry whether it may sign in, as Active Directory, OpenLDAP's ppolicy and 389 Directory Server write it.
 /// </summary>
 internal static class AccountState
 {
@@ -32,13 +33,13 @@ internal static class AccountState
     /// <summary>The attributes that it is written in; most are operational, so they must be asked for by name.</summary>
     public static IReadOnlyList<string> Attributes { get; } = [.. ByKind.Values.SelectMany(a => a).Distinct(StringComparer.Ordinal)];
 
-    /// <summary>What keeps the account out, the most certain first.</summary>
+    /// <summary>The reasons that keep the account from signing in, the most certain first.</summary>
     public static IReadOnlyList<AccountObstacle> Read(DirectoryEntry entry, DateTimeOffset now) =>
         [.. ActiveDirectory(entry, now).Concat(OpenLdap(entry)).Concat(Directory389(entry, now)).OrderByDescending(o => o.IsCertain)];
 
     /// <summary>
-    /// Which of its attributes whoever searches cannot read. Absent, they look as if nothing kept the account out. In Active Directory
-    /// every account has them; elsewhere a filter about one that may not be read is neither true nor false, and neither is its
+    /// The attributes that the searching account cannot read. Missing, they would look like an account in good standing. In Active
+    /// Directory every account has them; elsewhere a filter about one that may not be read is neither true nor false, and neither is its
     /// negation (RFC 4511 section 4.5.1.7).
     /// </summary>
     public static IReadOnlyList<string> Hidden(DirectoryEntry entry, GroupReader.Search search)
@@ -64,10 +65,10 @@ internal static class AccountState
 
         var control = Number(entry.Value(Control));
         var computed = Number(entry.Value("msDS-User-Account-Control-Computed"));
-        if ((control & AccountDisabled) != 0) yield return new("the account is disabled (userAccountControl holds ACCOUNTDISABLE)", true);
+        if ((control & AccountDisabled) != 0) yield return new("the account is disabled (userAccountControl has ACCOUNTDISABLE)", true);
         if ((computed & LockedOut) != 0)
         {
-            yield return new("the account is locked out (msDS-User-Account-Control-Computed holds LOCKOUT)", true);
+            yield return new("the account is locked out (msDS-User-Account-Control-Computed has LOCKOUT)", true);
         }
 
         // A password that must be changed is marked as expired too.
@@ -87,7 +88,8 @@ internal static class AccountState
             yield return locked == LockedForEver
                 ? new("the account is locked until an administrator unlocks it (pwdAccountLockedTime)", true)
                 : new(
-                    $"the account is locked since {(GeneralizedTime(locked) is { } since ? Show(since) : locked)} (pwdAccountLockedTime)",
+                    "the account has been locked since "
+                    + $"{(GeneralizedTime(locked) is { } since ? Show(since) : locked)} (pwdAccountLockedTime)",
                     false);
         }
 

@@ -2,10 +2,10 @@ using AuthIndex.TokenServer.Identity.Ldap.Groups;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Accounts;
 
-/// <summary>Who of those that a directory knows may sign in at all, by their groups.</summary>
+/// <summary>Which of a directory's accounts may sign in at all, by their groups.</summary>
 internal static class Admission
 {
-    /// <summary>Why somebody with these groups may not sign in; null when they may.</summary>
+    /// <summary>Why an account with these groups may not sign in; null when it may.</summary>
     public static string? ReasonToRefuse(DirectorySettings settings, GroupFindings found)
     {
         if (found.Problem is not null) return found.Problem;

@@ -3,10 +3,10 @@ using AuthIndex.Hosting;
 namespace AuthIndex.TokenServer.Identity.Ldap.Accounts;
 
 /// <summary>
-/// Counts the wrong passwords of each account that were passed on to the directory, so that guessing here cannot reach the
-/// number at which the directory locks the account. A try is taken before it is made: many at once are no way around. An
-/// account's tries are forgotten all together, once none was passed on for a while: Active Directory, too, restarts its count
-/// only after a whole window without a failure, so that tries forgotten one by one would add up there.
+/// Counts the wrong passwords of each account that were passed on to the directory, so that guessing here cannot reach the number at which
+/// the directory locks the account. A try is taken before it is made, so that parallel attempts do not bypass the limit. An account's tries
+/// are forgotten all together, once none was passed on for a while: Active Directory, too, restarts its count only after a whole window
+/// without a failure, so that tries forgotten one by one would add up there.
 /// </summary>
 /// <param name="limit">How many may be passed on.</param>
 /// <param name="within">How long after the last one all of them are forgotten.</param>
@@ -20,7 +20,7 @@ internal sealed class BindAttemptLimiter(int limit, TimeSpan within, TimeProvide
     private readonly Lock gate = new();
     private readonly TtlMap<string, Tries> tries = new(Capacity, within, time);
 
-    /// <summary>Takes a try.</summary>
+    /// <summary>Takes one try; false when none is left.</summary>
     /// <param name="account">The account, in a spelling that is always the same.</param>
     /// <param name="wait">How long until there is one again, when there is none.</param>
     /// <param name="isLast">Whether this was the last one for now.</param>

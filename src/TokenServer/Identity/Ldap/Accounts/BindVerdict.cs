@@ -10,14 +10,14 @@ internal static partial class BindVerdict
 {
     /// <summary>Reads a server's refusal.</summary>
     /// <param name="answer">The refusal.</param>
-    /// <param name="obstacles">What the account's entry says against it.</param>
+    /// <param name="obstacles">What in the account's entry keeps it from signing in.</param>
     /// <param name="retryAfter">When it is worth asking again, where the server cannot tell now.</param>
     public static SignInOutcome Of(BindAnswer answer, IReadOnlyList<AccountObstacle> obstacles, TimeSpan retryAfter)
     {
         if (answer.IsForChangeOnly)
         {
             return new SignInOutcome.Refused(
-                "the password must be changed first: the directory lets the account bind, but do nothing else");
+                "the password must be changed first: the directory lets the account bind, but nothing else");
         }
 
         var said = LogText.Clean(answer.Diagnostic);
@@ -37,7 +37,7 @@ internal static partial class BindVerdict
                     : $"the directory does not let the account bind: result {answer.Code} {said}".TrimEnd());
             case ResultCodes.ConfidentialityRequired or ResultCodes.StrongerAuthRequired:
                 return new SignInOutcome.Unavailable(
-                    retryAfter, $"the directory takes passwords only over TLS: result {answer.Code} {said}".TrimEnd());
+                    retryAfter, $"the directory accepts passwords only over TLS: result {answer.Code} {said}".TrimEnd());
             default:
                 return new SignInOutcome.Unavailable(
                     retryAfter, $"the directory could not check the password: result {answer.Code} {said}".TrimEnd());
@@ -73,7 +73,7 @@ internal static partial class BindVerdict
             0x701 => "the account has expired",
             0x773 => "the password must be changed first",
             0x775 => "the account is locked out",
-            _ => "the directory refused for a reason of its own",
+            _ => "the directory refused for another reason",
         };
         return reason is null ? null : $"{reason} (data {code:x})";
     }

@@ -26,10 +26,10 @@ internal sealed class ServiceAccount(DirectorySettings settings, TimeProvider ti
     private byte[]? accepted;
     private Refusal? refusal;
 
-    /// <summary>Why it was not let in when it was last tried; null when it was.</summary>
+    /// <summary>Why its last bind was rejected; null when it succeeded.</summary>
     public string? Problem { get; private set; }
 
-    /// <summary>Looks before a connection is opened whether it would be of any use.</summary>
+    /// <summary>Checks before opening a connection whether a bind is worth trying.</summary>
     /// <exception cref="ServiceBindException">It would not.</exception>
     public void Demand()
     {
@@ -38,7 +38,7 @@ internal sealed class ServiceAccount(DirectorySettings settings, TimeProvider ti
         lock (gate) ThrowIfRefused(hash);
     }
 
-    /// <summary>Notes that it is not let in.</summary>
+    /// <summary>Records that its bind was rejected.</summary>
     /// <returns>Whether that is news.</returns>
     public bool Failed(string reason)
     {
@@ -50,7 +50,7 @@ internal sealed class ServiceAccount(DirectorySettings settings, TimeProvider ti
         }
     }
 
-    /// <summary>Notes that it was let in and could search.</summary>
+    /// <summary>Records that it could bind and search.</summary>
     public void Worked()
     {
         if (Problem is null) return;
@@ -60,7 +60,7 @@ internal sealed class ServiceAccount(DirectorySettings settings, TimeProvider ti
     /// <summary>Binds a connection. A password that was not accepted before is tried by one thread at a time.</summary>
     /// <param name="server">The server, for messages.</param>
     /// <param name="bind">Binds with a name and a password.</param>
-    /// <exception cref="ServiceBindException">The account is not let in.</exception>
+    /// <exception cref="ServiceBindException">The account's bind was rejected.</exception>
     public void Bind(DirectoryServer server, Func<string, string, BindAnswer> bind)
     {
         if (settings.Options.BindDn is not { } dn) return;
@@ -81,13 +81,14 @@ internal sealed class ServiceAccount(DirectorySettings settings, TimeProvider ti
 
     private byte[] Hash(string password) => HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(password));
 
-    private bool IsRefused(byte[] hash) => refusal is { } last && CryptographicOperations.FixedTimeEquals(last.Hash, hash);
+    private Refusal? RefusalOf(byte[] hash) =>
+        refusal is { } last && CryptographicOperations.FixedTimeEquals(last.Hash, hash) ? last : null;
 
     private void ThrowIfRefused(byte[] hash)
     {
-        if (!IsRefused(hash)) return;
-        var left = refusal!.Pause - time.GetElapsedTime(refusal.Since);
-        if (left > TimeSpan.Zero) throw new ServiceBindException(refusal.Reason, left);
+        if (RefusalOf(hash) is not { } last) return;
+        var left = last.Pause - time.GetElapsedTime(last.Since);
+        if (left > TimeSpan.Zero) throw new ServiceBindException(last.Reason, left);
     }
 
     private bool IsAccepted(byte[] hash)
@@ -109,10 +110,10 @@ internal sealed class ServiceAccount(DirectorySettings settings, TimeProvider ti
             var why = BindVerdict.ActiveDirectoryReason(answer.Diagnostic) ?? (answer.Code == ResultCodes.InvalidCredentials
                 ? $"the password in {settings.Options.BindPasswordFile} is wrong, or the account does not exist"
                 : $"{ResultCodes.Name(answer.Code)} {LogText.Clean(answer.Diagnostic)}".TrimEnd());
-            var reason = $"{server} refuses bindDn {dn}: {why}";
+            var reason = $"{server} rejected bindDn {dn}: {why}";
             if (answer.Code != ResultCodes.InvalidCredentials) throw new ServiceBindException(reason, settings.Options.Timeouts.Retry);
 
-            var again = IsRefused(hash) ? refusal!.Pause * 2 : FirstPause;
+            var again = RefusalOf(hash) is { } last ? last.Pause * 2 : FirstPause;
             refusal = new Refusal(hash, reason, time.GetTimestamp(), again < LongestPause ? again : LongestPause);
             accepted = null;
             throw new ServiceBindException(reason, refusal.Pause);
@@ -127,7 +128,7 @@ internal sealed class ServiceAccount(DirectorySettings settings, TimeProvider ti
             return Encoding.UTF8.GetString(SecretFile.Read(settings.Options.BindPasswordFile!, Password, Remedy))
                 .TrimEnd('\r', '\n') is { Length: > 0 } password
                 ? password
-                : throw new ServiceBindException($"{settings.Options.BindPasswordFile} holds no password", settings.Options.Timeouts.Retry);
+                : throw new ServiceBindException($"{settings.Options.BindPasswordFile} is empty", settings.Options.Timeouts.Retry);
         }
         catch (OperatorException e)
         {
@@ -138,10 +139,10 @@ internal sealed class ServiceAccount(DirectorySettings settings, TimeProvider ti
     private sealed record Refusal(byte[] Hash, string Reason, long Since, TimeSpan Pause);
 }
 
-/// <summary>The account that searches is not let in, whichever server is asked.</summary>
+/// <summary>Every server rejects the searching account's bind.</summary>
 /// <param name="reason">Why; never a password.</param>
 /// <param name="retryAfter">When it is tried again, unless its password is changed before.</param>
-/// <param name="inner">What happened, where it was no answer of a server.</param>
+/// <param name="inner">The cause, where it was not a server's answer.</param>
 internal sealed class ServiceBindException(string reason, TimeSpan retryAfter, Exception? inner = null) : Exception(reason, inner)
 {
     /// <summary>When it is tried again, unless its password is changed before.</summary>

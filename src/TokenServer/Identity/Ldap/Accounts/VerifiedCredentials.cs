@@ -3,8 +3,8 @@ using AuthIndex.Hosting;
 namespace AuthIndex.TokenServer.Identity.Ldap.Accounts;
 
 /// <summary>
-/// The credentials that the directory found right lately, as keyed hashes, with what came of them. They are never proof by
-/// themselves: they say which password is worth a bind while others are being guessed, and who may go on pulling in an outage.
+/// Recently verified credentials, as keyed hashes, with their outcomes. They never prove an identity: they decide which password is worth a
+/// bind while others are being guessed, and who may keep pulling during an outage.
 /// </summary>
 internal sealed class VerifiedCredentials
 {
@@ -22,12 +22,12 @@ internal sealed class VerifiedCredentials
     /// </summary>
     public SignInOutcome.SignedIn? Find(string user, string password, out TimeSpan age) => verified.Find(hash.Of(user, password), out age);
 
-    /// <summary>The directory found them right just now.</summary>
+    /// <summary>The directory has just accepted them.</summary>
     public void Add(string user, string password, SignInOutcome.SignedIn outcome) => verified.Set(hash.Of(user, password), outcome);
 
-    /// <summary>The directory does not let them in any more.</summary>
+    /// <summary>The directory no longer accepts them.</summary>
     public void Remove(string user, string password) => verified.Remove(hash.Of(user, password));
 
-    /// <summary>The directory does not let an account in any more, whatever the password.</summary>
+    /// <summary>The directory no longer accepts the account, whatever the password.</summary>
     public void RemoveAll(string account) => verified.RemoveWhere(who => who.Account.Equals(account, StringComparison.OrdinalIgnoreCase));
 }

@@ -1,15 +1,15 @@
 namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 
 /// <summary>
-/// Leaves a server alone for a while once it has failed several times in a row. Then one attempt is let through: its outcome
-/// decides for all.
+/// Stops using a server for a while once it has failed several times in a row. Then one attempt is let through, and its outcome decides for
+/// all.
 /// </summary>
 /// <param name="server">The server.</param>
-/// <param name="pause">How long it is left alone.</param>
+/// <param name="pause">How long it is not used.</param>
 /// <param name="time">The clock.</param>
 internal sealed class CircuitBreaker(DirectoryServer server, TimeSpan pause, TimeProvider time)
 {
-    /// <summary>How many failures in a row are taken for chance.</summary>
+    /// <summary>How many failures in a row are tolerated.</summary>
     public const int Tolerated = 2;
 
     private readonly Lock gate = new();
@@ -20,13 +20,13 @@ internal sealed class CircuitBreaker(DirectoryServer server, TimeSpan pause, Tim
     /// <summary>The server.</summary>
     public DirectoryServer Server => server;
 
-    /// <summary>Why it is left alone; null when it is not.</summary>
+    /// <summary>Why it is not used; null when it is.</summary>
     public string? Failure { get; private set; }
 
-    /// <summary>Whether it is left alone because its TLS is at fault.</summary>
+    /// <summary>Whether it is not used because its TLS failed.</summary>
     public bool IsUntrusted { get; private set; }
 
-    /// <summary>How long it is still left alone.</summary>
+    /// <summary>How much longer it is not used.</summary>
     public TimeSpan Remaining
     {
         get
@@ -40,7 +40,7 @@ internal sealed class CircuitBreaker(DirectoryServer server, TimeSpan pause, Tim
         }
     }
 
-    /// <summary>Whether an attempt may be made now; whoever gets true must tell its outcome.</summary>
+    /// <summary>Whether an attempt may be made now; the caller that gets true must report the outcome.</summary>
     public bool TryEnter()
     {
         lock (gate)
@@ -53,8 +53,8 @@ internal sealed class CircuitBreaker(DirectoryServer server, TimeSpan pause, Tim
         }
     }
 
-    /// <summary>The server answered.</summary>
-    /// <returns>Whether it had been left alone.</returns>
+    /// <summary>Records an answer, which closes the breaker.</summary>
+    /// <returns>Whether it had been out of use.</returns>
     public bool Succeeded()
     {
         lock (gate)
@@ -65,11 +65,11 @@ internal sealed class CircuitBreaker(DirectoryServer server, TimeSpan pause, Tim
         }
     }
 
-    /// <summary>The server did not answer.</summary>
+    /// <summary>Records a failure.</summary>
     /// <param name="reason">Why.</param>
-    /// <param name="isUntrusted">Whether its TLS is at fault.</param>
-    /// <param name="isCertain">Whether trying again at once is of no use.</param>
-    /// <returns>Whether it is left alone from now on, and was not before.</returns>
+    /// <param name="isUntrusted">Whether its TLS failed.</param>
+    /// <param name="isCertain">Whether an immediate retry is pointless.</param>
+    /// <returns>Whether it has just been taken out of use.</returns>
     public bool Failed(string reason, bool isUntrusted = false, bool isCertain = false)
     {
         lock (gate)

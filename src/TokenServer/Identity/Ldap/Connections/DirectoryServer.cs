@@ -1,11 +1,12 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 
-/// <summary>How what travels to a server is kept from others.</summary>
+/// <summary>How the connection to a server is protected.</summary>
 internal enum ServerSecurity
 {
-    /// <summary>Not at all.</summary>
+    /// <summary>Plain text.</summary>
     Plain,
 
     /// <summary>TLS begun by the StartTLS operation before anything secret is sent.</summary>
@@ -18,7 +19,7 @@ internal enum ServerSecurity
 /// <summary>One server of a directory.</summary>
 /// <param name="Host">Its name or address.</param>
 /// <param name="Port">Its port.</param>
-/// <param name="Security">How it is spoken to.</param>
+/// <param name="Security">How the connection is protected.</param>
 internal sealed record DirectoryServer(string Host, int Port, ServerSecurity Security)
 {
     /// <summary>Whether it is this machine.</summary>
@@ -27,7 +28,7 @@ internal sealed record DirectoryServer(string Host, int Port, ServerSecurity Sec
         || (IPAddress.TryParse(Host, out var ip) && IPAddress.IsLoopback(ip));
 
     /// <summary>Reads a URL <c>ldaps://host[:port]</c> or <c>ldap://host[:port]</c>.</summary>
-    public static bool TryParse(string url, bool startTls, out DirectoryServer? server)
+    public static bool TryParse(string url, bool startTls, [NotNullWhen(true)] out DirectoryServer? server)
     {
         server = null;
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("ldap" or "ldaps")) return false;

@@ -4,8 +4,8 @@ using AuthIndex.TokenServer.Identity.Ldap.Accounts;
 namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 
 /// <summary>
-/// One thread's way to a directory: the first server in order that works, through connections kept open. A server that fails
-/// is passed over for the next, which then serves the whole sign-in; a connection that was cut while idle is reopened first.
+/// One thread's access to a directory: the first working server in order, through connections kept open. After a failure the next server is
+/// used, which then serves the whole sign-in; a connection that was cut while idle is reopened first.
 /// </summary>
 internal sealed class DirectorySession(
     DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time, ILogger log) : IDisposable
@@ -19,9 +19,9 @@ internal sealed class DirectorySession(
     private Deadline? current;
     private CircuitBreaker? answered;
 
-    /// <summary>Does something at the first server that answers.</summary>
+    /// <summary>Runs an action on the first server that answers.</summary>
     /// <exception cref="DirectoryUnavailableException">None does.</exception>
-    /// <exception cref="SearchRefusedException">One does, but will not search.</exception>
+    /// <exception cref="SearchRefusedException">A server answers but refuses the search.</exception>
     public T Run<T>(Deadline deadline, Func<ServerConnections, T> work)
     {
         Begin(deadline);
@@ -29,7 +29,7 @@ internal sealed class DirectorySession(
         foreach (var i in Order())
         {
             var breaker = servers.Servers[i];
-            if (deadline.Remaining <= TimeSpan.Zero) throw servers.Unavailable(last ?? "the sign-in had to wait too long");
+            if (deadline.Remaining <= TimeSpan.Zero) throw servers.Unavailable(last ?? "the sign-in waited too long");
             if (!MayTry(breaker))
             {
                 connections[i].Dispose();
@@ -45,7 +45,7 @@ internal sealed class DirectorySession(
                 last = e.Message;
                 failed.Add(breaker);
                 connections[i].Dispose();
-                // Where another one serves, nobody is to wait for a silent server a second time.
+                // While another server works, nobody should wait for a silent one a second time.
                 if (breaker.Failed(e.Message, e.IsUntrusted, isCertain: e.IsTimeout && HasOther(breaker)))
                 {
                     LdapLog.ServerLost(log, settings.Name, e.Message);
@@ -76,16 +76,14 @@ internal sealed class DirectorySession(
         failed.Clear();
     }
 
-    /// <summary>The servers in the order in which they are tried: what one has begun it goes on with.</summary>
+    /// <summary>The servers in the order in which they are tried: a sign-in stays with the server it began with.</summary>
     private IEnumerable<int> Order() =>
         Enumerable.Range(0, connections.Length).Where(i => !failed.Contains(servers.Servers[i]))
         .OrderByDescending(i => servers.Servers[i] == answered);
 
     private bool HasOther(CircuitBreaker breaker) => servers.Servers.Any(s => s != breaker && s.Failure is null && !failed.Contains(s));
 
-    /// <summary>
-    /// Whether a server is tried now. One that was left alone is looked after in the background while another one serves.
-    /// </summary>
+    /// <summary>Whether a server is tried now. A server that is out of use is probed in the background while another one serves.</summary>
     private bool MayTry(CircuitBreaker breaker)
     {
         if (!breaker.TryEnter()) return false;

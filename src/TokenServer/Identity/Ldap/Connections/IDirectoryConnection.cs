@@ -5,20 +5,20 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 /// <summary>How deep a search goes.</summary>
 internal enum SearchDepth
 {
-    /// <summary>The entry itself.</summary>
+    /// <summary>The base entry only (baseObject).</summary>
     Base,
 
-    /// <summary>The entries right below.</summary>
+    /// <summary>The entries directly below it (singleLevel).</summary>
     One,
 
-    /// <summary>The entry and everything below.</summary>
+    /// <summary>The base entry and everything below it (wholeSubtree).</summary>
     Sub,
 }
 
-/// <summary>Which product a server is, by what its root entry says: it tells how the state of accounts is written.</summary>
+/// <summary>Which product a server is, from its root entry: it determines how account states are stored.</summary>
 internal enum DirectoryKind
 {
-    /// <summary>One that says nothing of how it marks accounts.</summary>
+    /// <summary>A server that does not say how it marks accounts.</summary>
     Other,
 
     /// <summary>Active Directory, or Samba as one.</summary>
@@ -31,15 +31,15 @@ internal enum DirectoryKind
     PasswordPolicy,
 }
 
-/// <summary>One search.</summary>
+/// <summary>A search request (RFC 4511 section 4.5.1).</summary>
 /// <param name="BaseDn">Where it begins.</param>
 /// <param name="Depth">How deep it goes.</param>
 /// <param name="Filter">Which entries it finds.</param>
-/// <param name="Attributes">What is wanted of them.</param>
-/// <param name="Limit">How many are wanted at most; what is beyond is cut off and said.</param>
+/// <param name="Attributes">The attributes to return.</param>
+/// <param name="Limit">The most entries to return; a longer result is cut and marked.</param>
 internal sealed record SearchQuestion(string BaseDn, SearchDepth Depth, string Filter, IReadOnlyList<string> Attributes, int Limit);
 
-/// <summary>What a search found.</summary>
+/// <summary>The result of a search.</summary>
 /// <param name="Entries">The entries.</param>
 /// <param name="IsCut">Whether there are more than the limit.</param>
 internal sealed record SearchAnswer(IReadOnlyList<DirectoryEntry> Entries, bool IsCut);
@@ -50,8 +50,7 @@ internal sealed record SearchAnswer(IReadOnlyList<DirectoryEntry> Entries, bool 
 internal sealed record DirectoryEntry(string Dn, IReadOnlyDictionary<string, IReadOnlyList<string>> Attributes)
 {
     /// <summary>
-    /// Which product it comes from. A server may keep its root entry from strangers, but an identifier that only one product has tells
-    /// too.
+    /// Which product it comes from. A server may hide its root entry, but an identifier that only one product has also reveals it.
     /// </summary>
     public DirectoryKind Kind
     {
@@ -72,10 +71,10 @@ internal sealed record DirectoryEntry(string Dn, IReadOnlyDictionary<string, IRe
 /// <summary>A server's answer to a bind.</summary>
 /// <param name="Code">The result code (RFC 4511 appendix A).</param>
 /// <param name="Diagnostic">The diagnostic message, which Active Directory writes its reasons into.</param>
-/// <param name="IsForChangeOnly">Whether the password is right and may be used for nothing but to change it.</param>
+/// <param name="IsForChangeOnly">Whether the password is right but may only be used to change it.</param>
 internal sealed record BindAnswer(int Code, string Diagnostic, bool IsForChangeOnly = false)
 {
-    /// <summary>Whether the password is right and good for everything.</summary>
+    /// <summary>Whether the password is right and gives full access.</summary>
     public bool IsSuccess => Code == ResultCodes.Success && !IsForChangeOnly;
 }
 
@@ -95,28 +94,28 @@ internal interface IDirectoryConnection : IDisposable
     SearchAnswer Search(SearchQuestion question, TimeSpan within);
 }
 
-/// <summary>Opens connections.</summary>
+/// <summary>Opens connections to directory servers.</summary>
 internal interface IDirectoryConnector
 {
     /// <summary>Opens one, with its TLS, not bound to any account.</summary>
-    /// <exception cref="ServerFailureException">The server cannot be reached or is not the one it should be.</exception>
+    /// <exception cref="ServerFailureException">The server cannot be reached or cannot be verified.</exception>
     IDirectoryConnection Connect(DirectoryServer server, TimeSpan within);
 }
 
-/// <summary>A server that cannot be reached, did not answer in time or hung up: another may do better.</summary>
+/// <summary>A server cannot be reached, did not answer in time or disconnected; another one may work.</summary>
 internal sealed class ServerFailureException(string reason, Exception? inner = null, bool isTimeout = false, bool isUntrusted = false)
     : Exception(reason, inner)
 {
-    /// <summary>Whether its TLS is at fault, so that the same at once would end the same way.</summary>
+    /// <summary>Whether its TLS failed, so that an immediate retry would fail too.</summary>
     public bool IsUntrusted => isUntrusted;
 
-    /// <summary>Whether the time ran out, so that the same once more would cost the same once more.</summary>
+    /// <summary>Whether it timed out, so that a retry would cost the same time again.</summary>
     public bool IsTimeout => isTimeout;
 }
 
-/// <summary>A server that answers, but not with what was searched: another would say the same.</summary>
+/// <summary>A server refused the search; another one would too.</summary>
 internal sealed class SearchRefusedException(int code, string reason) : Exception(reason)
 {
-    /// <summary>The result code.</summary>
+    /// <summary>The result code (RFC 4511 appendix A).</summary>
     public int Code => code;
 }

@@ -1,6 +1,6 @@
 namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 
-/// <summary>The result codes that are told apart (RFC 4511 appendix A.2).</summary>
+/// <summary>The result codes that are distinguished (RFC 4511 appendix A.2).</summary>
 internal static class ResultCodes
 {
     public const int Success = 0;

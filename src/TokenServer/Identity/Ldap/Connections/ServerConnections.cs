@@ -3,8 +3,8 @@ using AuthIndex.TokenServer.Identity.Ldap.Accounts;
 namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 
 /// <summary>
-/// What one thread holds open to one server: a connection that searches as the service's account, and one on which accounts
-/// bind. They are two, because a bind changes whom a connection belongs to.
+/// One thread's connections to one server: one that searches as the service's account, and one on which accounts bind. They are separate
+/// because a bind changes the identity of a connection.
 /// </summary>
 internal sealed class ServerConnections(
     DirectoryServer server, DirectorySettings settings, ServerGroup group, IDirectoryConnector connector, TimeProvider time) : IDisposable
@@ -14,24 +14,24 @@ internal sealed class ServerConnections(
     private IDirectoryConnection? accounts;
     private long lastUse = time.GetTimestamp();
 
-    /// <summary>When everything must be over; null while nothing runs.</summary>
+    /// <summary>The deadline; null while nothing runs.</summary>
     public Deadline? Deadline { get; set; }
 
     /// <summary>The server.</summary>
     public DirectoryServer Server => server;
 
-    /// <summary>Whether a connection is open already: it may have been cut meanwhile, which is then no fault of the server's.</summary>
+    /// <summary>Whether a connection is already open; it may have been dropped while idle, which is not a server failure.</summary>
     public bool IsOpen => service is not null || accounts is not null;
 
-    /// <summary>Gives up connections that have not been used for so long that something on the way may have dropped them.</summary>
+    /// <summary>Closes connections that have been idle long enough for a firewall to have dropped them.</summary>
     public void DropIdle()
     {
         if (time.GetElapsedTime(lastUse) > timeouts.Idle) Dispose();
         lastUse = time.GetTimestamp();
     }
 
-    /// <summary>Searches as whoever the configuration lets search.</summary>
-    /// <exception cref="ServiceBindException">It is not let in.</exception>
+    /// <summary>Searches as the configured account, or anonymously.</summary>
+    /// <exception cref="ServiceBindException">Its bind was rejected.</exception>
     public SearchAnswer Search(SearchQuestion question)
     {
         service ??= OpenService();
@@ -56,7 +56,7 @@ internal sealed class ServerConnections(
         }
     }
 
-    /// <summary>Binds an account.</summary>
+    /// <summary>Binds an account with its password, on the connection for binds.</summary>
     public BindAnswer Bind(string dn, string password) =>
         (accounts ??= connector.Connect(server, Within(timeouts.Connect))).Bind(dn, password, Within(timeouts.Operation));
 
@@ -94,13 +94,13 @@ internal sealed class ServerConnections(
     }
 }
 
-/// <summary>The end of the time that a sign-in has, the waiting for its turn included.</summary>
+/// <summary>The deadline of a sign-in, queueing included.</summary>
 /// <param name="within">How long it has from now.</param>
 /// <param name="time">The clock.</param>
 internal sealed class Deadline(TimeSpan within, TimeProvider time)
 {
     private readonly long start = time.GetTimestamp();
 
-    /// <summary>What is left.</summary>
+    /// <summary>The time left; zero or negative when it is over.</summary>
     public TimeSpan Remaining => within - time.GetElapsedTime(start);
 }

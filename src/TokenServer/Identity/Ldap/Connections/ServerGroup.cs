@@ -4,27 +4,27 @@ using AuthIndex.TokenServer.Identity.Ldap.Accounts;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 
-/// <summary>How a directory is.</summary>
+/// <summary>The state of a directory, for readiness.</summary>
 internal enum DirectoryHealth
 {
-    /// <summary>Every server is used and lets itself be searched.</summary>
+    /// <summary>Every server is in use and can be searched.</summary>
     Ok,
 
-    /// <summary>A server is left alone, another one serves; or one refuses a search.</summary>
+    /// <summary>A server is out of use while another one serves, or one refuses a search.</summary>
     Degraded,
 
-    /// <summary>Every server is left alone, or the account that searches is not let in.</summary>
+    /// <summary>Every server is out of use, or the searching account cannot bind.</summary>
     Unavailable,
 }
 
-/// <summary>A directory's servers in their order, with what is known of each; shared by all its threads.</summary>
+/// <summary>A directory's servers in order, with the state of each; shared by all its threads.</summary>
 internal sealed class ServerGroup
 {
     private readonly CircuitBreaker[] servers;
     private readonly DirectorySettings settings;
     private readonly Action<string> tellRefusal;
 
-    // Result codes by the key of the search's base, baseDn or groups.baseDn. Searches of single entries may well find nothing.
+    // Result codes by the key of the search's base, baseDn or groups.baseDn. Searches for single entries often find nothing.
     private readonly ConcurrentDictionary<string, int> refusals = new(StringComparer.Ordinal);
 
     /// <param name="settings">The directory.</param>
@@ -41,9 +41,7 @@ internal sealed class ServerGroup
     /// <summary>The account that searches.</summary>
     public ServiceAccount Account { get; }
 
-    /// <summary>
-    /// What is wrong, in words that anybody may read: no names of servers, accounts or files, which the log has; null when nothing is.
-    /// </summary>
+    /// <summary>What is wrong, without names of servers, accounts or files, which are only in the log; null when nothing is.</summary>
     public string? Problem
     {
         get
@@ -51,8 +49,8 @@ internal sealed class ServerGroup
             var failed = servers.Where(s => s.Failure is not null).ToList();
             return Join(
             [
-                Account.Problem is null ? null : "its servers refuse bindDn, or its password cannot be read",
-                failed.Exists(s => s.IsUntrusted) ? "the TLS of a server cannot be trusted" : null,
+                Account.Problem is null ? null : "its servers reject bindDn, or its password cannot be read",
+                failed.Exists(s => s.IsUntrusted) ? "the TLS certificate of a server cannot be trusted" : null,
                 failed.Exists(s => !s.IsUntrusted) ? failed.Count < servers.Length
                     ? "one of its servers does not answer"
                     : "none of its servers answers" : null,
@@ -61,10 +59,10 @@ internal sealed class ServerGroup
         }
     }
 
-    /// <summary>The servers.</summary>
+    /// <summary>The breakers of the servers, in the configured order.</summary>
     public IReadOnlyList<CircuitBreaker> Servers => servers;
 
-    /// <summary>How the directory is.</summary>
+    /// <summary>The state of the directory.</summary>
     public DirectoryHealth Health
     {
         get
@@ -75,7 +73,7 @@ internal sealed class ServerGroup
         }
     }
 
-    /// <summary>A search was answered, or refused.</summary>
+    /// <summary>Records whether a search was answered or refused.</summary>
     /// <param name="baseDn">Where it began.</param>
     /// <param name="refusal">The refusal; null when it was answered.</param>
     public void Searched(string baseDn, SearchRefusedException? refusal)
@@ -86,7 +84,7 @@ internal sealed class ServerGroup
         else if (refusals.TryAdd(key, refusal.Code)) tellRefusal(refusal.Message);
     }
 
-    /// <summary>That no server answers, with when the next attempt is due and what each one's failure was.</summary>
+    /// <summary>The exception that no server answers, with the time until the next attempt and each server's failure.</summary>
     public DirectoryUnavailableException Unavailable(string? last)
     {
         var wait = servers.Min(s => s.Remaining);

@@ -2,14 +2,12 @@ using AuthIndex.TokenServer.Identity.Ldap.Accounts;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 
-/// <summary>Looks in the background whether a server that was left alone answers again, so that nobody's sign-in waits for it.</summary>
+/// <summary>Checks in the background whether a server that was out of use answers again, so that no sign-in waits for it.</summary>
 internal static class ServerProbe
 {
     private const string RootEntry = "";
 
-    /// <summary>
-    /// Begins to look. LDAP is spoken synchronously, so it takes a thread of its own for as long as one connection may take.
-    /// </summary>
+    /// <summary>Starts a probe. LDAP calls are synchronous, so it uses its own thread.</summary>
     public static void Begin(
         CircuitBreaker breaker, DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time,
         ILogger log) =>
@@ -33,7 +31,7 @@ internal static class ServerProbe
         }
         catch (Exception e) when (e is SearchRefusedException or ServiceBindException)
         {
-            // It answers; what stands against the account that searches, the next sign-in tells.
+            // It answers; a rejected service account is reported by the next sign-in.
         }
         catch (Exception e)
         {

@@ -11,8 +11,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;
 
 /// <summary>
-/// Walks the way of a sign-in step by step and tells each one, for every server of a directory, so that an administrator sees
-/// where it ends. The account's password is tried once, at the first server that works: each try could be counted against it.
+/// Runs a sign-in step by step on every server of a directory and reports each step, so that an administrator sees where it fails. The
+/// account's password is tried once, at the first server that works: each try could be counted against it.
 /// </summary>
 /// <param name="settings">The directory.</param>
 /// <param name="connector">Opens connections.</param>
@@ -40,8 +40,8 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         using var connections = new ServerConnections(server, settings, group, connector, time);
         if (settings.BindsDirectly) return user is null ? null : AsAccount(connections, user, password);
 
-        // Searching for what cannot be there binds the service's account and shows that it may search.
-        var probe = new SearchQuestion(settings.Options.BaseDn!, SearchDepth.Base, "(objectClass=*)", ["1.1"], 1);
+        // This search binds the service's account and shows that it may search.
+        var probe = new SearchQuestion(settings.BaseDn, SearchDepth.Base, "(objectClass=*)", ["1.1"], 1);
         if (Try(
             "service bind", () => connections.Search(probe), a => a.Entries.Count == 1
             ? $"{settings.Options.BindDn ?? "anonymous"} sees {settings.Options.BaseDn}"
@@ -78,7 +78,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
             {
                 tell(
                     new Finding(
-                        "tls", server.IsLoopback ? Verdict.Good : Verdict.Warning, TimeSpan.Zero, "none: passwords travel readable"));
+                        "tls", server.IsLoopback ? Verdict.Good : Verdict.Warning, TimeSpan.Zero, "none: passwords are sent unencrypted"));
                 return true;
             }
 
@@ -133,12 +133,12 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
             tell(
                 new Finding(
                     "password", Verdict.Warning, TimeSpan.Zero,
-                    "accounts bind directly (userDnTemplate): without the password nothing more can be seen"));
+                    "accounts bind directly (userDnTemplate): nothing more can be checked without the password"));
             return null;
         }
 
         var accounts = new AccountReader(settings, new GroupReader(settings));
-        var dn = DnTemplate.Name(settings.Options.UserDnTemplate!, settings.WithoutDomain(user));
+        var dn = DnTemplate.Name(settings.UserDnTemplate, settings.WithoutDomain(user));
         if (isPasswordTried || !TellPassword(connections, dn, password, [])) return null;
         var found = Try(
             "search", () => connections.SearchAsAccount(accounts.ByName(dn)), a => a.Entries.Count == 1
@@ -159,8 +159,8 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
                 new Finding(
                     "account state", Verdict.Warning, TimeSpan.Zero,
                     $"cannot read {string.Join(", ", hidden)}, so an account that is disabled or locked may go unnoticed: give "
-                    + $"{settings.Options.BindDn ?? "whoever searches"} the right to read them; until then refresh tokens are good for "
-                    + $"{settings.Options.RefreshWithoutState} after a sign-in (refreshWithoutState)"));
+                    + $"{settings.Options.BindDn ?? "the searching account"} the right to read them; until then refresh tokens are valid "
+                    + $"for {settings.Options.RefreshWithoutState} after a sign-in (refreshWithoutState)"));
         }
 
         if (settings.Options.EndGrantsOnPasswordChange && PasswordSet.Of(entry) is null)
@@ -169,7 +169,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
                 new Finding(
                     "account state", Verdict.Bad, TimeSpan.Zero,
                     $"cannot read any of {string.Join(", ", PasswordSet.Attributes)}, which endGrantsOnPasswordChange needs: no refresh "
-                    + $"token or access token of the account is good"));
+                    + $"token or access token of the account is accepted"));
         }
 
         var obstacles = AccountState.Read(entry, time.GetUtcNow());
@@ -185,7 +185,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
                 new Finding(
                     "account state", Verdict.Good, TimeSpan.Zero, Join(read) is { Length: > 0 } known
                     ? known
-                    : "nothing speaks against it"));
+                    : "nothing blocks it"));
         }
 
         return !obstacles.Any(o => o.IsCertain);
@@ -196,8 +196,8 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         if (question is null) return true;
         return Try(
             "refuseWhen", () => search(question), a => a.Entries.Count == 0
-            ? "meets none of the filters"
-            : throw new SearchRefusedException(0, "meets one of the filters")) is { Entries.Count: 0 };
+            ? "matches none of the filters"
+            : throw new SearchRefusedException(0, "matches one of the filters")) is { Entries.Count: 0 };
     }
 
     private bool TellPassword(ServerConnections connections, string dn, string? password, IReadOnlyList<AccountObstacle> obstacles)
@@ -265,7 +265,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
                 tell(
                     new Finding(
                         step, Verdict.Warning, took,
-                        $"this takes {took.TotalSeconds:0.0} s of the {timeouts.SignIn.TotalSeconds:0.###} s that a whole sign-in has "
+                        $"this takes {took.TotalSeconds:0.0} s of the {timeouts.SignIn.TotalSeconds:0.###} s allowed for a sign-in "
                         + "(timeouts.signIn)"
                         + (settings.Options.Groups.Via is "member" or "inChain"
                             ? "; for Active Directory use groups.via: tokenGroups"
@@ -276,7 +276,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         }
     }
 
-    /// <summary>Looks at the groups of the directory; false, and told, where they cannot be searched.</summary>
+    /// <summary>Checks the directory's groups; false, and reported, where they cannot be searched.</summary>
     private bool HaveGroups(GroupReader.Search search, Action<GroupExamination> look)
     {
         try
@@ -291,7 +291,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         }
     }
 
-    /// <summary>Does one step and tells how it went.</summary>
+    /// <summary>Runs one step and reports its result.</summary>
     /// <returns>Its result; null when it did not work.</returns>
     private T? Try<T>(string step, Func<T> work, Func<T, string> words) where T : class
     {

@@ -3,13 +3,13 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;
 /// <summary>How one step of an examination went.</summary>
 internal enum Verdict
 {
-    /// <summary>As it should.</summary>
+    /// <summary>It works.</summary>
     Good,
 
-    /// <summary>It works, but not for long, or not as one would think.</summary>
+    /// <summary>It works, but needs attention.</summary>
     Warning,
 
-    /// <summary>It does not work.</summary>
+    /// <summary>It fails, so the sign-in would fail.</summary>
     Bad,
 }
 

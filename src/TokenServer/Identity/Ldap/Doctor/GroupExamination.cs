@@ -7,8 +7,7 @@ using AuthIndex.TokenServer.Names;
 namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;
 
 /// <summary>
-/// Looks whether the way in which groups are to be found is the directory's own: a wrong one finds none, which looks like an account
-/// without groups.
+/// Checks that <c>groups.via</c> matches how the directory stores groups: a wrong setting finds none, as if accounts had no groups.
 /// </summary>
 /// <param name="settings">The directory.</param>
 /// <param name="search">Searches.</param>
@@ -19,13 +18,13 @@ internal sealed class GroupExamination(DirectorySettings settings, GroupReader.S
 
     private readonly LdapGroupsOptions options = settings.Options.Groups;
 
-    /// <summary>Looks whether anything in the directory is tied to groups in the configured way.</summary>
+    /// <summary>Checks whether any entry is tied to groups in the configured way.</summary>
     public void LookForAny()
     {
         if (!settings.HasGroups || options.Via == "tokenGroups") return;
         var isOfAccounts = options.Via == "memberOf";
         var attribute = options.Via == "inChain" ? "member" : options.Via;
-        var baseDn = isOfAccounts ? settings.Options.BaseDn! : options.BaseDn!;
+        var baseDn = isOfAccounts ? settings.BaseDn : settings.GroupsBaseDn;
         if (Search(baseDn, $"({attribute}=*)", 1) is not []) return;
         Warn(isOfAccounts
             ? $"no account below {baseDn} has {attribute}: does the directory keep it (memberof overlay or plugin), and may the account "
@@ -33,7 +32,7 @@ internal sealed class GroupExamination(DirectorySettings settings, GroupReader.S
             : $"no {(options.Filter is null ? "entry" : $"entry that is {options.Filter}")} below {baseDn} has {attribute} (groups.via)");
     }
 
-    /// <summary>Where an account has no groups, looks whether another way would find some.</summary>
+    /// <summary>Where an account has no groups, checks whether another setting would find some.</summary>
     public void LookOtherwise(DirectoryEntry entry, string account)
     {
         var dn = SearchFilter.Escape(entry.Dn);
@@ -41,26 +40,26 @@ internal sealed class GroupExamination(DirectorySettings settings, GroupReader.S
         foreach (var (way, value) in ((string, string)[])[("member", dn), ("uniqueMember", dn), ("memberUid", uid)])
         {
             if (way == options.Via || (way == "member" && options.Via == "inChain")) continue;
-            if (Search(options.BaseDn!, $"({way}={value})", 1) is [var group, ..])
+            if (Search(settings.GroupsBaseDn, $"({way}={value})", 1) is [var group, ..])
             {
-                Warn($"{options.Via} finds no groups, but {group.Dn} holds the account as {way}: is groups.via: {way} meant?");
+                Warn($"{options.Via} finds no groups, but {group.Dn} holds the account as {way}: did you mean groups.via: {way}?");
             }
         }
     }
 
-    /// <summary>Looks for further groups with the names of these.</summary>
+    /// <summary>Looks for other groups with the same names.</summary>
     public void LookForNamesakes(IReadOnlyList<DirectoryGroup> groups)
     {
         foreach (var names in groups.Select(g => g.Name).OfType<string>().DistinctBy(GroupName.Key, StringComparer.Ordinal)
             .Chunk(NamesInOneFilter))
         {
             var entries = Search(
-                options.BaseDn!, SearchFilter.Any([.. names.Select(n => $"({options.NameAttribute}={SearchFilter.Escape(n)})")]),
+                settings.GroupsBaseDn, SearchFilter.Any([.. names.Select(n => $"({options.NameAttribute}={SearchFilter.Escape(n)})")]),
                 options.MaxGroups);
             foreach (var same in entries.Where(e => e.Value(options.NameAttribute) is not null)
                 .GroupBy(e => GroupName.Key(e.Value(options.NameAttribute)!), StringComparer.Ordinal).Where(g => g.Count() > 1))
             {
-                Warn($"'ldap:{same.Key}' means every group of that name: {string.Join("; ", same.Select(e => e.Dn))}");
+                Warn($"'ldap:{same.Key}' matches every group of that name: {string.Join("; ", same.Select(e => e.Dn))}");
             }
         }
     }

@@ -11,10 +11,10 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;
 /// <param name="tell">Takes the findings.</param>
 internal sealed class LockoutExamination(DirectorySettings settings, GroupReader.Search search, Action<Finding> tell)
 {
-    /// <summary>Reads the directory's policies, as far as whoever searches may.</summary>
+    /// <summary>Reads the directory's lockout policies, as far as the searching account may.</summary>
     public void Examine()
     {
-        var policies = new LockoutPolicies(settings.Options.BaseDn!, search);
+        var policies = new LockoutPolicies(settings.BaseDn, search);
         foreach (var policy in policies.Read()) Compare(policy);
         foreach (var hidden in policies.Hidden) tell(new Finding("lockout", Verdict.Good, TimeSpan.Zero, LogText.ForTerminal(hidden)));
     }
@@ -25,22 +25,22 @@ internal sealed class LockoutExamination(DirectorySettings settings, GroupReader
         if (lockout.Failures >= policy.Failures)
         {
             Warn(
-                $"lockout.failures is {lockout.Failures}, and {policy.Name} locks accounts after {policy.Failures} failures "
-                + $"({policy.FailuresAttribute}): set it to less");
+                $"lockout.failures is {lockout.Failures}, but {policy.Name} locks accounts after {policy.Failures} failures "
+                + $"({policy.FailuresAttribute}): lower it");
         }
 
         if (policy.Window is { } window && lockout.Within < window)
         {
             Warn(
-                $"lockout.within is {lockout.Within}, and {policy.Name} forgets failures only after {window} "
-                + $"({policy.WindowAttribute}): set it to no less");
+                $"lockout.within is {lockout.Within}, but {policy.Name} forgets failures only after {window} "
+                + $"({policy.WindowAttribute}): raise it");
         }
 
         if (policy.Window is null)
         {
             Warn(
-                $"{policy.Name} never forgets failures ({policy.WindowAttribute}): whoever guesses slowly enough locks an account there, "
-                + $"whatever lockout says");
+                $"{policy.Name} never forgets failures ({policy.WindowAttribute}): slow guessing can lock an account there "
+                + $"regardless of lockout");
         }
     }
 

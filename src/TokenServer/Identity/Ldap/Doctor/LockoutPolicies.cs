@@ -26,7 +26,7 @@ internal sealed class LockoutPolicies(string baseDn, GroupReader.Search search)
 
     private readonly List<string> hidden = [];
 
-    /// <summary>What could not be read, for people.</summary>
+    /// <summary>Messages about policies that could not be read.</summary>
     public IReadOnlyList<string> Hidden => hidden;
 
     private string Suffix => Domain() ?? baseDn;
@@ -54,7 +54,7 @@ internal sealed class LockoutPolicies(string baseDn, GroupReader.Search search)
         foreach (var policy in Find(domain, SearchDepth.Base, AnyEntry, threshold, window).Where(e => Number(e.Value(threshold)) > 0))
         {
             yield return new LockoutPolicy(
-                domain, Number(policy.Value(threshold))!.Value, threshold, Interval(policy.Value(window)), window);
+                domain, Number(policy.Value(threshold)) ?? 0, threshold, Interval(policy.Value(window)), window);
         }
 
         foreach (var policy in OfSettingsObjects(domain)) yield return policy;
@@ -75,7 +75,7 @@ internal sealed class LockoutPolicies(string baseDn, GroupReader.Search search)
         }
 
         return found.Where(e => Number(e.Value(threshold)) > 0)
-            .Select(e => new LockoutPolicy(e.Dn, Number(e.Value(threshold))!.Value, threshold, Interval(e.Value(window)), window));
+            .Select(e => new LockoutPolicy(e.Dn, Number(e.Value(threshold)) ?? 0, threshold, Interval(e.Value(window)), window));
     }
 
     private IEnumerable<LockoutPolicy> Of389()
@@ -104,7 +104,7 @@ internal sealed class LockoutPolicies(string baseDn, GroupReader.Search search)
             .Where(e => string.Equals(e.Value(isOn), "TRUE", StringComparison.OrdinalIgnoreCase) && Number(e.Value(failures)) > 0)
             .Select(
                 e => new LockoutPolicy(
-                    e.Dn, Number(e.Value(failures))!.Value, failures, Number(e.Value(interval)) is > 0 and var seconds
+                    e.Dn, Number(e.Value(failures)) ?? 0, failures, Number(e.Value(interval)) is > 0 and var seconds
                     ? TimeSpan.FromSeconds(seconds)
                     : null, interval));
     }
@@ -112,7 +112,7 @@ internal sealed class LockoutPolicies(string baseDn, GroupReader.Search search)
     private string? Domain()
     {
         if (!DistinguishedName.TryParse(baseDn, out var name)) return null;
-        var parts = name!.Parts.Where(p => p.Attribute == "dc").Select(p => $"dc={DistinguishedName.Escape(p.Value)}");
+        var parts = name.Parts.Where(p => p.Attribute == "dc").Select(p => $"dc={DistinguishedName.Escape(p.Value)}");
         return string.Join(',', parts) is { Length: > 0 } domain ? domain : null;
     }
 
@@ -124,7 +124,7 @@ internal sealed class LockoutPolicies(string baseDn, GroupReader.Search search)
         }
         catch (SearchRefusedException)
         {
-            return []; // what may not be read is told as hidden, or is not there
+            return []; // unreadable policies are reported as hidden, or do not exist
         }
     }
 }

@@ -7,19 +7,19 @@ using AuthIndex.TokenServer.Identity.Ldap.Connections;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;
 
-/// <summary>What a server shows of itself when TLS begins.</summary>
+/// <summary>What a server presents in the TLS handshake.</summary>
 /// <param name="Protocol">The version of TLS.</param>
 /// <param name="Subject">Whose certificate it is.</param>
 /// <param name="Issuer">Who made it.</param>
 /// <param name="Names">The names that it is for.</param>
-/// <param name="Expires">Until when it is good.</param>
-/// <param name="Problems">Why it is not to be trusted; none when it is.</param>
+/// <param name="Expires">When it expires.</param>
+/// <param name="Problems">Why it is not trusted; empty when it is.</param>
 internal sealed record TlsReport(
     SslProtocols Protocol, string Subject, string Issuer, IReadOnlyList<string> Names, DateTimeOffset Expires,
     IReadOnlyList<string> Problems);
 
-/// <summary>Looks at a server's certificate apart from the LDAP library, which says only that it was refused.</summary>
-/// <param name="caFile">The certificates that alone may vouch for it; the system's when null.</param>
+/// <summary>Reads a server's certificate without the LDAP library, which reports only that it was rejected.</summary>
+/// <param name="caFile">The CA certificates that it must chain to; the system's when null.</param>
 internal sealed class TlsProbe(string? caFile)
 {
     // StartTLS (RFC 4511 section 4.14): an extended request, [APPLICATION 23], with the operation's name in [0].
@@ -73,7 +73,7 @@ internal sealed class TlsProbe(string? caFile)
     {
         if (certificate is null)
         {
-            yield return "the server shows no certificate";
+            yield return "the server presents no certificate";
             yield break;
         }
 

@@ -5,14 +5,12 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Groups;
 
-/// <summary>What a directory has of a group that rules name.</summary>
+/// <summary>Whether a directory has a group that rules name.</summary>
 /// <param name="Dns">The distinguished names of the groups that the name means.</param>
-/// <param name="Obstacle">Why it cannot mean any in this directory, whatever is in it; null when it can.</param>
+/// <param name="Obstacle">Why it cannot match any group of this directory; null when it can.</param>
 internal sealed record GroupExistenceAnswer(IReadOnlyList<string> Dns, string? Obstacle = null);
 
-/// <summary>
-/// Whether a directory has a group that rules name, found as a sign-in would: for whoever checks a policy, never for a decision.
-/// </summary>
+/// <summary>Whether a directory has a group that rules name, found as a sign-in would: for policy checks, never for a decision.</summary>
 internal sealed class GroupExistence(DirectorySettings settings, IDirectoryConnector connector, TimeProvider time) : IDisposable
 {
     // Two show that a name is ambiguous; some more are of help.
@@ -25,7 +23,7 @@ internal sealed class GroupExistence(DirectorySettings settings, IDirectoryConne
     /// <summary>The directory's name.</summary>
     public string DirectoryName => settings.Name;
 
-    /// <summary>Asks.</summary>
+    /// <summary>Looks the group up in the directory.</summary>
     /// <param name="name">The group's name or distinguished name, without <c>ldap:</c>.</param>
     /// <returns>What is there; null where the directory answers only to accounts (<c>userDnTemplate</c>).</returns>
     /// <exception cref="DirectoryUnavailableException">No server answers.</exception>
@@ -49,9 +47,9 @@ internal sealed class GroupExistence(DirectorySettings settings, IDirectoryConne
     private GroupExistenceAnswer FindNamed(string name)
     {
         var filter = $"({options.NameAttribute}={SearchFilter.Escape(name)})";
-        var found = Search(options.BaseDn!, SearchDepth.Sub, filter, e => IsNamed(e, name));
+        var found = Search(settings.GroupsBaseDn, SearchDepth.Sub, filter, e => IsNamed(e, name));
         if (found.Dns.Count > 0
-            || Search(settings.Options.BaseDn!, SearchDepth.Sub, filter, e => IsNamed(e, name)).Dns is not [var elsewhere, ..])
+            || Search(settings.BaseDn, SearchDepth.Sub, filter, e => IsNamed(e, name)).Dns is not [var elsewhere, ..])
         {
             return found;
         }

@@ -5,7 +5,7 @@ using AuthIndex.TokenServer.Names;
 namespace AuthIndex.TokenServer.Identity.Ldap.Groups;
 
 /// <summary>
-/// Finds the groups of an account, and the groups that hold those, level by level; a group is looked at once, so that a circle ends.
+/// Finds the groups of an account, and the groups that hold those, level by level; each group is visited once, so that cycles end.
 /// </summary>
 /// <param name="settings">The directory.</param>
 /// <param name="depth">How many levels are followed; as configured when null.</param>
@@ -19,7 +19,7 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
     private readonly LdapGroupsOptions options = settings.Options.Groups;
     private readonly int maxDepth = depth ?? settings.Options.Groups.NestedDepth;
 
-    /// <summary>Searches.</summary>
+    /// <summary>Runs one search on the directory's current connection.</summary>
     internal delegate SearchAnswer Search(SearchQuestion question);
 
     /// <summary>What must be read of an account's entry.</summary>
@@ -106,7 +106,7 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
     private (SearchAnswer Answer, IEnumerable<DirectoryGroup> Groups) Ask(string membership, string? filter, Search search)
     {
         var whole = filter is null ? membership : $"(&{filter}{membership})";
-        var answer = search(new SearchQuestion(options.BaseDn!, SearchDepth.Sub, whole, [options.NameAttribute], options.MaxGroups));
+        var answer = search(new SearchQuestion(settings.GroupsBaseDn, SearchDepth.Sub, whole, [options.NameAttribute], options.MaxGroups));
         return (answer, answer.Entries.Select(e => Group(e.Dn, e.Value(options.NameAttribute))));
     }
 
@@ -122,7 +122,7 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
         catch (SearchRefusedException e) when (e.Code is ResultCodes.NoSuchObject or ResultCodes.InsufficientAccessRights
             or ResultCodes.Referral)
         {
-            // Membership is written in the account; the group itself may lie where this account may not look.
+            // Membership is written in the account; the group itself may be where this account may not search.
             return null;
         }
     }
@@ -158,8 +158,8 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
     }
 
     /// <summary>
-    /// Asks Active Directory for the identifiers of all groups, nested ones and the primary group included, which it works out
-    /// itself for a base search of the account's entry, then for the groups that bear them.
+    /// Asks Active Directory for the identifiers of all groups, nested ones and the primary group included, which it works out itself for a
+    /// base search of the account's entry, then for the groups that have them.
     /// </summary>
     private void SearchByIds(string dn, Found found, Search search)
     {
@@ -175,7 +175,7 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
 
     private DirectoryGroup Group(string dn, string? name) => new(dn, settings.IsInGroupsBase(dn) ? DirectoryGroup.Usable(name) : null);
 
-    private string? NameIn(string dn) => DistinguishedName.TryParse(dn, out var name) ? name!.OwnValue(options.NameAttribute) : null;
+    private string? NameIn(string dn) => DistinguishedName.TryParse(dn, out var name) ? name.OwnValue(options.NameAttribute) : null;
 
     /// <summary>What was found so far, up to the bound.</summary>
     private sealed class Found(int limit)
@@ -190,7 +190,7 @@ internal sealed class GroupReader(DirectorySettings settings, int? depth = null)
         public bool Knows(string dn) => keys.Contains(DistinguishedName.Key(dn));
 
         public void Cut() =>
-            Problem = $"the account is in more than {limit} groups (groups.maxGroups), or in more than the directory tells";
+            Problem = $"the account is in more than {limit} groups (groups.maxGroups), or in more than the directory reports";
 
         /// <summary>Adds a group; false when there are too many.</summary>
         public bool Add(DirectoryGroup group)

@@ -35,7 +35,7 @@ internal static unsafe partial class LibLdap
         int> GetOption = (delegate* unmanaged<nint, int, void*, int>)Export("ldap_get_option");
     private static readonly delegate* unmanaged<nint, void> Free = (delegate* unmanaged<nint, void>)Export("ldap_memfree");
 
-    /// <summary>Looks whether the library is there, while somebody who can mend it is looking.</summary>
+    /// <summary>Checks at startup that the library is installed.</summary>
     /// <exception cref="OperatorException">It is not.</exception>
     public static void Demand()
     {
@@ -49,7 +49,8 @@ internal static unsafe partial class LibLdap
     public static SafeHandle HandleOf(LdapConnection connection) => (SafeHandle)Handle.GetValue(connection)!;
 
     /// <summary>
-    /// Says where to connect before the first request, which System.DirectoryServices.Protocols does itself for every request but StartTLS.
+    /// Sets the server address before the first request, which System.DirectoryServices.Protocols does itself for every request but
+    /// StartTLS.
     /// </summary>
     public static void Address(SafeHandle handle, DirectoryServer server)
     {
@@ -107,7 +108,7 @@ internal static unsafe partial class LibLdap
         return diagnostic;
     }
 
-    /// <summary>Ends the conversation from this side, so that whoever waits on it for the server is told that it is over.</summary>
+    /// <summary>Shuts the connection down from this side, which ends a call waiting on it.</summary>
     /// <returns>Whether there was one.</returns>
     public static bool HangUp(SafeHandle handle)
     {

@@ -11,7 +11,7 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
 {
     private const int PageSize = 500;
 
-    // What the library says where it knows nothing.
+    // The library's text for an unknown error.
     private const string UnknownError = "(unknown error code)";
 
     private readonly DirectoryServer server;
@@ -146,7 +146,7 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
             {
                 throw new SearchRefusedException(
                     ResultCodes.Referral,
-                    $"{server} does not hold {request.DistinguishedName} and refers elsewhere; referrals are not followed");
+                    $"{server} does not have {request.DistinguishedName} and returned a referral; referrals are not followed");
             }
 
             return (response.Entries, response.Controls.OfType<PageResultResponseControl>().FirstOrDefault()?.Cookie, false);
@@ -172,7 +172,7 @@ internal sealed class ProtocolsConnection : IDirectoryConnection
 
     private T Call<T>(string what, TimeSpan within, Func<T> call)
     {
-        if (within <= TimeSpan.Zero) throw new ServerFailureException($"{server}: no time was left to {what}", isTimeout: true);
+        if (within <= TimeSpan.Zero) throw new ServerFailureException($"{server}: no time left for {what}", isTimeout: true);
         try
         {
             return watchdog.Watch(within, call);

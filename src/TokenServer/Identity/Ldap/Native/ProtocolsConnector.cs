@@ -7,7 +7,7 @@ using AuthIndex.TokenServer.Identity.Ldap.Doctor;
 namespace AuthIndex.TokenServer.Identity.Ldap.Native;
 
 /// <summary>Opens connections with System.DirectoryServices.Protocols.</summary>
-/// <param name="caFile">The certificates that alone may vouch for a server; the system's when null.</param>
+/// <param name="caFile">The CA certificates that servers must chain to; the system's when null.</param>
 internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
 {
     private static readonly string[] SystemCertificates =
@@ -23,7 +23,7 @@ internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
     {
         if (server.Security != ServerSecurity.Plain && !File.Exists(trusted))
         {
-            throw new ServerFailureException($"{server}: the file of trusted certificates {trusted} is missing");
+            throw new ServerFailureException($"{server}: the CA file {trusted} is missing");
         }
 
         var connection = Make(server);
@@ -48,7 +48,7 @@ internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
     }
 
     /// <summary>
-    /// What is wrong with a server's TLS, which the library says of none; null when nothing is, or the server is not there.
+    /// What is wrong with a server's TLS, which the library does not report; null when nothing is, or the server cannot be reached.
     /// </summary>
     private string? TlsProblem(DirectoryServer server, TimeSpan within)
     {

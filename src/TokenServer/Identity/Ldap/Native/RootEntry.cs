@@ -3,7 +3,7 @@ using AuthIndex.TokenServer.Identity.Ldap.Connections;
 
 namespace AuthIndex.TokenServer.Identity.Ldap.Native;
 
-/// <summary>What a server's root entry says of which product it is (RFC 4512 section 5.1, RFC 3045, MS-ADTS section 3.1.1.3.2).</summary>
+/// <summary>Determines the product from a server's root entry (RFC 4512 section 5.1, RFC 3045, MS-ADTS section 3.1.1.3.2).</summary>
 internal static class RootEntry
 {
     private const string Capabilities = "supportedCapabilities";
@@ -12,7 +12,7 @@ internal static class RootEntry
     private const string PasswordPolicy = "1.3.6.1.4.1.42.2.27.8.5.1";
     private const string Vendor = "vendorName";
 
-    /// <summary>The search for it.</summary>
+    /// <summary>The search for the root entry.</summary>
     public static SearchRequest Question => new("", "(objectClass=*)", SearchScope.Base, Vendor, Capabilities, Controls);
 
     /// <summary>Which product answered.</summary>

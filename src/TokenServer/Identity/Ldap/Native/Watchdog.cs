@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace AuthIndex.TokenServer.Identity.Ldap.Native;
 
 /// <summary>
-/// Ends a call into libldap that takes too long. The library's own time-outs do not reach everywhere (a TLS handshake waits for
-/// ever), so when the time is over the connection is hung up under it, and the call returns.
+/// Ends a call into libldap that takes too long. The library's own time-outs do not reach everywhere (a TLS handshake waits for ever), so
+/// on timeout the connection is shut down and the call returns.
 /// </summary>
 internal sealed class Watchdog : IDisposable
 {
@@ -22,10 +22,10 @@ internal sealed class Watchdog : IDisposable
         timer = new Timer(_ => Bite(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Whether it has hung up.</summary>
+    /// <summary>Whether it shut the connection down.</summary>
     public bool HasBitten { get; private set; }
 
-    /// <summary>Runs a call.</summary>
+    /// <summary>Runs a call; on timeout the connection is shut down, so that the call fails.</summary>
     public T Watch<T>(TimeSpan within, Func<T> call)
     {
         lock (gate) isWatching = true;

@@ -4,7 +4,7 @@ using AuthIndex.TokenServer.Identity.Ldap.Accounts;
 namespace AuthIndex.TokenServer.Identity.Ldap.Search;
 
 /// <summary>
-/// The attributes whose values are bytes and no text. They are read as search filters write them: <c>\01\05…</c> (RFC 4515 section 3).
+/// The attributes whose values are bytes, not text. They are read as search filters write them: <c>\01\05…</c> (RFC 4515 section 3).
 /// </summary>
 internal static class BinaryAttributes
 {

@@ -6,7 +6,7 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Search;
 /// <summary>Puts what was typed into the filters and names of the configuration, each kind with its own escaping.</summary>
 internal static partial class DnTemplate
 {
-    /// <summary>What stands for the account.</summary>
+    /// <summary>The placeholder for the account.</summary>
     public const string Account = "{account}";
 
     /// <summary>A filter for an account.</summary>

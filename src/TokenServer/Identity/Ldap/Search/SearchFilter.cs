@@ -24,7 +24,7 @@ internal static class SearchFilter
     /// <summary>A filter that any entry meets which meets one of these.</summary>
     public static string Any(IReadOnlyCollection<string> filters) => filters.Count == 1 ? filters.First() : $"(|{string.Concat(filters)})";
 
-    /// <summary>Whether a text is one whole filter. Servers differ in what they make of broken ones, so none is sent.</summary>
+    /// <summary>Whether a text is one whole filter. Servers handle malformed filters differently, so none is sent.</summary>
     public static bool IsWellFormed(string text)
     {
         var at = 0;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -26,9 +27,9 @@ internal static class CidrParser
     }
 
     /// <summary>Reads an address; false also for shortened, octal and hexadecimal IPv4.</summary>
-    public static bool TryParseAddress(string text, out IPAddress address)
+    public static bool TryParseAddress(string text, [NotNullWhen(true)] out IPAddress? address)
     {
-        if (!IPAddress.TryParse(text, out address!)) return false;
+        if (!IPAddress.TryParse(text, out address)) return false;
         return address.AddressFamily == AddressFamily.InterNetwork ? address.ToString() == text : !text.AsSpan().ContainsAny("%[]");
     }
 

@@ -43,7 +43,7 @@ public sealed class GroupExaminationTests
         Examine("uniqueMember").LookOtherwise(Entry("uid=alice"), "alice");
 
         Assert.Equal(
-            "uniqueMember finds no groups, but cn=devs,ou=groups,dc=org holds the account as member: is groups.via: member meant?",
+            "uniqueMember finds no groups, but cn=devs,ou=groups,dc=org holds the account as member: did you mean groups.via: member?",
             Assert.Single(findings).Text);
     }
 
@@ -58,7 +58,7 @@ public sealed class GroupExaminationTests
                 [new DirectoryGroup("cn=devs,ou=groups,dc=org", "devs"), new DirectoryGroup("cn=ops,ou=groups,dc=org", "ops")]);
 
         Assert.Equal(
-            "'ldap:devs' means every group of that name: cn=devs,ou=groups,dc=org; cn=Devs,ou=deep,ou=groups,dc=org",
+            "'ldap:devs' matches every group of that name: cn=devs,ou=groups,dc=org; cn=Devs,ou=deep,ou=groups,dc=org",
             Assert.Single(findings).Text);
     }
 

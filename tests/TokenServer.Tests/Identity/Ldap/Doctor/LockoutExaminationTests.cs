@@ -15,11 +15,10 @@ public sealed class LockoutExaminationTests
     [InlineData(3, "15m", 0, "30m", "")]
     [InlineData(
         5, "30m", 5, "30m",
-        "lockout.failures is 5, and dc=corp,dc=example locks accounts after 5 failures (lockoutThreshold): set it to less")]
+        "lockout.failures is 5, but dc=corp,dc=example locks accounts after 5 failures (lockoutThreshold): lower it")]
     [InlineData(
         3, "15m", 5, "30m",
-        "lockout.within is 00:15:00, and dc=corp,dc=example forgets failures only after 00:30:00 (lockOutObservationWindow): set it to no "
-        + "less")]
+        "lockout.within is 00:15:00, but dc=corp,dc=example forgets failures only after 00:30:00 (lockOutObservationWindow): raise it")]
     public void Tries_that_reach_the_domains_own_limit_are_warned_of(
         int failures, string within, int threshold, string window, string warning)
     {
@@ -32,8 +31,8 @@ public sealed class LockoutExaminationTests
     [Theory]
     [InlineData(
         "4", "1800",
-        "lockout.failures is 5, and cn=default,dc=example locks accounts after 4 failures (pwdMaxFailure)\nlockout.within is 00:15:00, "
-        + "and cn=default,dc=example forgets failures only after 00:30:00 (pwdFailureCountInterval)")]
+        "lockout.failures is 5, but cn=default,dc=example locks accounts after 4 failures (pwdMaxFailure)\nlockout.within is 00:15:00, "
+        + "but cn=default,dc=example forgets failures only after 00:30:00 (pwdFailureCountInterval)")]
     [InlineData("6", "0", "cn=default,dc=example never forgets failures (pwdFailureCountInterval)")]
     [InlineData("6", "60", "")]
     public void The_policies_of_OpenLDAP_are_read(string failures, string interval, string expected)
