@@ -23,15 +23,25 @@ internal sealed class RememberedGrants(IGrantStore store, TimeProvider time)
     private long endings = -1;
     private long lookedAt;
 
+    private bool IsStale => endings < 0 || time.GetElapsedTime(lookedAt) >= LookEvery;
+
     /// <summary>How many grants were read from the database.</summary>
     public long Reads { get; private set; }
 
     /// <summary>The grant of a secret, or null.</summary>
-    public async ValueTask<Grant?> FindAsync(TokenSecret secret)
+    public ValueTask<Grant?> FindAsync(TokenSecret secret)
     {
         var key = MemoryMarshal.Read<UInt256>(secret.Hash);
-        if (MustLook()) await LookAsync();
-        if (Recall(key) is { } known) return known;
+        return Recall(key) is { } known ? new(known) : FindAnewAsync(secret, key);
+    }
+
+    private async ValueTask<Grant?> FindAnewAsync(TokenSecret secret, UInt256 key)
+    {
+        if (MustLook())
+        {
+            await LookAsync();
+            if (Recall(key) is { } known) return known;
+        }
 
         var since = time.GetTimestamp();
         var (grant, count) = await store.FindAsync(secret.Hash);
@@ -57,14 +67,15 @@ internal sealed class RememberedGrants(IGrantStore store, TimeProvider time)
 
     private bool MustLook()
     {
-        lock (gate) return endings < 0 || time.GetElapsedTime(lookedAt) >= LookEvery;
+        lock (gate) return IsStale;
     }
 
     private Grant? Recall(UInt256 key)
     {
         lock (gate)
         {
-            return entries.TryGetValue(key, out var entry) && entry.Endings == endings && time.GetElapsedTime(entry.Since) < For
+            return !IsStale && entries.TryGetValue(key, out var entry) && entry.Endings == endings
+                && time.GetElapsedTime(entry.Since) < For
                 ? entry.Grant
                 : null;
         }

@@ -274,6 +274,20 @@ public sealed class RefreshTokenTests
     }
 
     [Fact]
+    public async Task A_token_that_is_remembered_costs_no_memory()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        var secret = TokenSecret.Parse(await host.LoginAsync())!;
+        var remembered = host.Service<RememberedGrants>();
+        for (var i = 0; i < 2; i++) Assert.Equal("alice", (await remembered.FindAsync(secret))?.Account);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++) await remembered.FindAsync(secret);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(1, remembered.Reads);
+    }
+
+    [Fact]
     public async Task A_revocation_beside_the_server_is_seen_within_a_second()
     {
         await using var host = await TokenServerHost.StartAsync();
