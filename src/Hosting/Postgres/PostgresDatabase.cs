@@ -1,0 +1,193 @@
+using System.Data;
+using System.Reflection;
+using Dapper;
+using Npgsql;
+
+namespace AuthIndex.Hosting.Postgres;
+
+/// <summary>
+/// A PostgreSQL database that several processes use at once, with a bounded number of connections and a time limit on every statement.
+/// Keeps nothing in a session, so a pooler in transaction mode may lie between. What goes wrong by the database's state comes out as
+/// <see cref="DatabaseUnavailableException"/>, and the next call tries anew.
+/// </summary>
+public sealed class PostgresDatabase : IAsyncDisposable
+{
+    // Sent with the first statement of each transaction: a process that hangs in the middle must not keep the others waiting.
+    private static readonly string Limits =
+        $"SET LOCAL statement_timeout={(int)ConnectionText.StatementTimeout.TotalMilliseconds};"
+        + $"SET LOCAL idle_in_transaction_session_timeout={(int)ConnectionText.StatementTimeout.TotalMilliseconds}";
+
+    private readonly NpgsqlDataSource source;
+    private volatile string? problem;
+
+    private PostgresDatabase(NpgsqlDataSource source) => this.source = source;
+
+    /// <summary>Why the database did not answer when it was last asked; null when it did. Names no host and no account.</summary>
+    public string? Problem => problem;
+
+    /// <summary>Names a database; nothing is asked of it yet.</summary>
+    /// <param name="connection">Npgsql's connection string or a postgres:// URL.</param>
+    /// <param name="program">The name under which the database lists the connections.</param>
+    /// <exception cref="OperatorException">It is neither.</exception>
+    public static PostgresDatabase Create(string connection, string program)
+    {
+        var builder = ConnectionText.Read(connection, program);
+        return new PostgresDatabase(new NpgsqlDataSourceBuilder(builder.ConnectionString).Build());
+    }
+
+    /// <summary>
+    /// Brings the schema to the newest version: the embedded resources whose names hold <paramref name="folder"/> and end in
+    /// <c>.NNNN_name.sql</c>, each once, in order, all in one transaction. One process at a time does it; a database of the newest
+    /// schema is not written to.
+    /// </summary>
+    /// <param name="scripts">The assembly with the scripts.</param>
+    /// <param name="folder">What is in the names of the scripts, such as <c>.Postgres.Schema.</c>.</param>
+    /// <exception cref="OperatorException">The database is of a newer version than this program knows.</exception>
+    /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
+    public async Task MigrateAsync(Assembly scripts, string folder)
+    {
+        var names = scripts.GetManifestResourceNames().Where(n => n.Contains(folder, StringComparison.Ordinal))
+            .ToDictionary(n => int.Parse(n.AsSpan(n.IndexOf(folder, StringComparison.Ordinal) + folder.Length, 4)), n => n);
+        var newest = names.Keys.Max();
+        if (await ReadAsync(VersionAsync) is var found && found == newest) return;
+        if (found > newest) throw Newer(found, newest);
+        await WriteAsync(
+            async db =>
+            {
+                await db.ExecuteAsync("SET LOCAL statement_timeout=0; SET LOCAL idle_in_transaction_session_timeout=0");
+                var current = await VersionAsync(db); // another process may have been first
+                if (current > newest) throw Newer(current, newest);
+                if (current == 0) await db.ExecuteAsync("CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL)");
+                foreach (var version in names.Keys.Where(v => v > current).Order())
+                {
+                    using var script = new StreamReader(scripts.GetManifestResourceStream(names[version])!);
+                    await db.ExecuteAsync(new CommandDefinition(await script.ReadToEndAsync(), commandTimeout: 0));
+                }
+
+                await db.ExecuteAsync(
+                    "DELETE FROM schema_version; INSERT INTO schema_version (version) VALUES (@newest)", new { newest });
+                return 0;
+            },
+            PostgresLock.Migration);
+    }
+
+    /// <summary>
+    /// Runs queries, each of which sees what is committed when it begins. Where the connection turns out to be broken they are run once
+    /// more on another.
+    /// </summary>
+    /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
+    public async ValueTask<T> ReadAsync<T>(Func<NpgsqlConnection, Task<T>> query)
+    {
+        try
+        {
+            return await AnsweredAsync(OnceMoreAsync(async () =>
+            {
+                await using var connection = await source.OpenConnectionAsync();
+                return await query(connection);
+            }));
+        }
+        catch (Exception e) when (DatabaseUnavailableException.Is(e))
+        {
+            throw Unavailable(e);
+        }
+    }
+
+    /// <summary>
+    /// Runs <paramref name="work"/> in a transaction and returns once it is committed. Work that throws is rolled back, and the exception
+    /// comes out here.
+    /// </summary>
+    /// <param name="work">The work; it does nothing but SQL.</param>
+    /// <param name="alone">What nobody else may do meanwhile, in any process; null for nothing.</param>
+    /// <param name="isShared">Whether others that share it may run meanwhile, but none that wants it alone.</param>
+    /// <exception cref="DatabaseUnavailableException">
+    /// The database does not answer. Whether the work was committed is not known when the connection broke in the commit.
+    /// </exception>
+    public async Task<T> WriteAsync<T>(Func<NpgsqlConnection, Task<T>> work, long? alone = null, bool isShared = false)
+    {
+        try
+        {
+            var (connection, transaction) = await OnceMoreAsync(() => BeginAsync(alone, isShared)); // nothing is done yet
+            await using (connection)
+            await using (transaction)
+            {
+                var result = await work(connection);
+                await transaction.CommitAsync();
+                problem = null;
+                return result;
+            }
+        }
+        catch (Exception e) when (DatabaseUnavailableException.Is(e))
+        {
+            throw Unavailable(e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => source.DisposeAsync();
+
+    private async Task<(NpgsqlConnection Connection, NpgsqlTransaction Transaction)> BeginAsync(long? alone, bool isShared)
+    {
+        var connection = await source.OpenConnectionAsync();
+        try
+        {
+            var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted);
+            var taking = alone is null ? "" : $";SELECT pg_advisory_xact_lock{(isShared ? "_shared" : "")}({alone})";
+            await connection.ExecuteAsync(Limits + taking);
+            return (connection, transaction);
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task<T> OnceMoreAsync<T>(Func<Task<T>> ask)
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (Exception e) when (DatabaseUnavailableException.IsBroken(e))
+        {
+            source.Clear(); // they lay in the pool while the server was restarted
+            return await ask();
+        }
+    }
+
+    private async Task<T> AnsweredAsync<T>(Task<T> asking)
+    {
+        var answer = await asking;
+        problem = null;
+        return answer;
+    }
+
+    private DatabaseUnavailableException Unavailable(Exception e)
+    {
+        problem = e is PostgresException { SqlState: var state }
+            ? $"it refuses what it is asked (SQLSTATE {state})"
+            : "it cannot be reached, or does not answer in time";
+        return new DatabaseUnavailableException($"the database is not available: {e.Message}", e);
+    }
+
+    // Asked of the catalog's rows: by its name a connection may remember that there was no such table, also after a wait for a lock.
+    private static async Task<int> VersionAsync(NpgsqlConnection db) =>
+        await db.ExecuteScalarAsync<bool>(
+            "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE tablename = 'schema_version' AND schemaname = ANY(current_schemas(false)))")
+            ? await db.ExecuteScalarAsync<int>("SELECT coalesce(max(version), 0) FROM schema_version")
+            : 0;
+
+    private static OperatorException Newer(int found, int newest) => new(
+        $"the database has schema version {found}; this program knows versions up to {newest}: run the newer program, "
+        + "or restore a backup made by this one");
+}
+
+/// <summary>What at most one transaction does at a time, in all processes of a database: keys of advisory locks.</summary>
+public static class PostgresLock
+{
+    /// <summary>Changing the schema.</summary>
+    public const long Migration = 0x4175_7468_0001;
+
+    /// <summary>Ending what accounts were given: revocations are numbered in the order of their commits.</summary>
+    public const long Revocation = 0x4175_7468_0002;
+}

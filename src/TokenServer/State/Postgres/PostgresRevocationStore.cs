@@ -1,0 +1,69 @@
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Postgres;
+using AuthIndex.TokenContract.Wire;
+using AuthIndex.TokenServer.Revocation;
+using Dapper;
+
+namespace AuthIndex.TokenServer.State.Postgres;
+
+/// <summary>The list of revocations in PostgreSQL, numbered in the order of commits as <see cref="PostgresEndings"/> tells.</summary>
+internal sealed class PostgresRevocationStore(PostgresDatabase database, TimeProvider time) : IRevocationStore
+{
+    private readonly ClockWatch clock = new(time);
+
+    /// <inheritdoc/>
+    public ValueTask<long> NewestAsync() =>
+        database.ReadAsync(static db => db.ExecuteScalarAsync<long>("SELECT last FROM revocation_count"));
+
+    /// <inheritdoc/>
+    public ValueTask<long> NewestOfAccountsAsync() => database.ReadAsync(static db =>
+        db.ExecuteScalarAsync<long>("SELECT coalesce(max(sequence), 0) FROM revocations WHERE kind = 'account'"));
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>> AccountsAheadAsync() => database.ReadAsync<IReadOnlyList<string>>(async db =>
+        (await db.QueryAsync<string>(
+            "SELECT DISTINCT value FROM revocations WHERE kind = 'account' AND issued_before > @ahead ORDER BY value",
+            new { ahead = PostgresEndings.Ahead(time.GetUtcNow()) })).AsList());
+
+    /// <inheritdoc/>
+    public ValueTask<RevocationPage> AfterAsync(long sequence, int count) => database.ReadAsync(async db =>
+    {
+        // Asked before the rows: what is committed in between is in the rows, and not skipped by the number.
+        var newest = await db.ExecuteScalarAsync<long>("SELECT last FROM revocation_count");
+        var rows = (await db.QueryAsync<RevocationEntry>(
+            """
+            SELECT sequence AS Sequence, kind AS Kind, value AS Value, issued_before AS IssuedBefore, expires AS Expires
+            FROM revocations WHERE sequence > @sequence AND expires > @forgotten ORDER BY sequence LIMIT @count
+            """,
+            new { sequence, forgotten = Forgotten ?? 0, count = count + 1 })).AsList();
+        if (rows.Count <= count) return new RevocationPage(Math.Max(newest, rows is [.., var last] ? last.Sequence : 0), rows, More: false);
+        rows.RemoveAt(count);
+        return new RevocationPage(rows[^1].Sequence, rows, More: true);
+    });
+
+    /// <inheritdoc/>
+    public ValueTask<bool> IsVoidAsync(string account, string? grant, string id, long issuedAt) => database.ReadAsync(db =>
+        db.ExecuteScalarAsync<bool>(
+            """
+            SELECT EXISTS (SELECT 1 FROM revocations WHERE kind = 'account' AND value = @account AND issued_before >= @issuedAt)
+                OR EXISTS (SELECT 1 FROM revocations WHERE kind = 'grant' AND value = @grant AND issued_before >= @issuedAt)
+                OR EXISTS (SELECT 1 FROM revocations WHERE kind = 'token' AND value = @id AND issued_before >= @issuedAt)
+            """,
+            new { account, grant, id, issuedAt }));
+
+    /// <inheritdoc/>
+    public async Task<int> SweepAsync()
+    {
+        if (Forgotten is not { } now) return 0;
+        var isAny = await database.ReadAsync(db => db.ExecuteScalarAsync<bool>(
+            "SELECT EXISTS (SELECT 1 FROM revocations WHERE expires <= @now)", new { now }));
+        return isAny
+            ? await database.WriteAsync(db => db.ExecuteAsync("DELETE FROM revocations WHERE expires <= @now", new { now }))
+            : 0;
+    }
+
+    /// <summary>
+    /// The time up to which expired revocations may be forgotten, in Unix seconds; null while the clock cannot be believed.
+    /// </summary>
+    private long? Forgotten => clock.IsSettled ? time.GetUtcNow().ToUnixTimeSeconds() : null;
+}

@@ -1,0 +1,80 @@
+using AuthIndex.Hosting.Health;
+using AuthIndex.Hosting.Postgres;
+using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Index;
+using AuthIndex.TokenServer.Revocation;
+using AuthIndex.TokenServer.Sessions;
+
+namespace AuthIndex.TokenServer.State.Postgres;
+
+/// <summary>The stores of a PostgreSQL database, which any number of servers and commands use at once.</summary>
+internal sealed class PostgresState : IState
+{
+    /// <summary>
+    /// How long a server may go without having looked for endings and suspensions: beyond, it signs in nobody until it has.
+    /// </summary>
+    public static readonly TimeSpan LongestUnnoticed = TimeSpan.FromSeconds(2);
+
+    /// <summary>The most by which a server's clock may differ from the database's.</summary>
+    public static readonly TimeSpan ClocksDiffer = TimeSpan.FromSeconds(1);
+
+    private readonly PostgresDatabase database;
+
+    private PostgresState(PostgresDatabase database, TimeProvider time)
+    {
+        this.database = database;
+        Grants = new PostgresGrantStore(database, time);
+        Revocations = new PostgresRevocationStore(database, time);
+        Suspensions = new PostgresSuspensionStore(database);
+        SignInHolds = new PostgresSignInHoldStore(database, time);
+        Catalog = new PostgresCatalogStore(database);
+        Sessions = new PostgresSessionStore(database);
+    }
+
+    /// <summary>Opens a database and brings it to the newest schema.</summary>
+    /// <param name="connection">Npgsql's connection string or a postgres:// URL.</param>
+    /// <param name="time">The clock.</param>
+    /// <exception cref="Hosting.OperatorException">The connection string is none, or the database of a newer version.</exception>
+    /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
+    public static async Task<PostgresState> OpenAsync(string connection, TimeProvider time)
+    {
+        var state = new PostgresState(PostgresDatabase.Create(connection, "authindex token server"), time);
+        try
+        {
+            await state.database.MigrateAsync(typeof(PostgresState).Assembly, ".State.Postgres.Schema.");
+            return state;
+        }
+        catch
+        {
+            await state.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public IGrantStore Grants { get; }
+
+    /// <inheritdoc/>
+    public IRevocationStore Revocations { get; }
+
+    /// <inheritdoc/>
+    public ISuspensionStore Suspensions { get; }
+
+    /// <inheritdoc/>
+    public ISignInHoldStore SignInHolds { get; }
+
+    /// <inheritdoc/>
+    public ICatalogStore Catalog { get; }
+
+    /// <inheritdoc/>
+    public ISessionStore Sessions { get; }
+
+    /// <inheritdoc/>
+    /// <remarks>Told by what is asked of it all the time, so that a probe waits for nothing.</remarks>
+    public HealthPart CheckHealth() => database.Problem is { } problem
+        ? new HealthPart("database", HealthStatus.Failed, problem)
+        : new HealthPart("database", HealthStatus.Ok);
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => database.DisposeAsync();
+}

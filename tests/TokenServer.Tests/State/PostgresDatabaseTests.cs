@@ -1,0 +1,190 @@
+using System.Diagnostics;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Postgres;
+using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Revocation;
+using AuthIndex.TokenServer.State.Postgres;
+using Dapper;
+
+namespace AuthIndex.TokenServer.Tests.State;
+
+/// <summary>What is PostgreSQL's alone: commits out of order, schemas, a database that goes away.</summary>
+public sealed class PostgresDatabaseTests(SharedPostgres postgres)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    [Fact]
+    public async Task No_follower_of_revocations_skips_one_whose_transaction_commits_late()
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        await using var state = await PostgresState.OpenAsync(connection, TimeProvider.System);
+        await using var slow = PostgresDatabase.Create(connection, "test");
+        var (isIn, goOn) = (NewSource(), NewSource());
+        var late = slow.WriteAsync(
+            async db =>
+            {
+                var now = TimeProvider.System.GetUtcNow();
+                await PostgresEndings.RevokeAsync(db, RevocationKind.Account, "late", now, now);
+                isIn.SetResult();
+                await goOn.Task;
+                return 0;
+            },
+            PostgresLock.Revocation);
+        await isIn.Task;
+        var other = state.Grants.EndAllAsync("other");
+
+        // The other one waits for it in the database: nobody can be told of the second before the first.
+        await Eventually.TrueAsync(
+            async () => await slow.ReadAsync(db => db.ExecuteScalarAsync<bool>(
+                """
+                SELECT EXISTS (
+                    SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database
+                    WHERE locktype = 'advisory' AND NOT granted AND d.datname = current_database())
+                """)),
+            Patience, () => "nobody waits");
+        var page = await state.Revocations.AfterAsync(0, 10);
+        Assert.Equal((0, 0), (page.Sequence, page.Items.Count));
+        goOn.SetResult();
+        await late;
+        await other;
+        Assert.Equal(
+            ["late", "other"], (await state.Revocations.AfterAsync(page.Sequence, 10)).Items.Select(i => i.Value));
+    }
+
+    [Fact]
+    public async Task A_schema_of_a_newer_version_is_refused()
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        await using (await PostgresState.OpenAsync(connection, TimeProvider.System))
+        {
+        }
+
+        await using (var database = PostgresDatabase.Create(connection, "test"))
+        {
+            await database.WriteAsync(db => db.ExecuteAsync("UPDATE schema_version SET version = version + 1"));
+        }
+
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => PostgresState.OpenAsync(connection, TimeProvider.System));
+        Assert.Contains("run the newer program", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Several_processes_that_start_at_once_make_one_schema()
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        var states = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => PostgresState.OpenAsync(connection, TimeProvider.System)));
+        foreach (var state in states)
+        {
+            Assert.Equal(0, await state.Revocations.NewestAsync());
+            await state.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task A_connection_that_breaks_before_the_commit_is_never_a_success()
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        await using var database = PostgresDatabase.Create(connection, "test");
+        await database.WriteAsync(db => db.ExecuteAsync("CREATE TABLE notes (text text)"));
+        await Assert.ThrowsAsync<DatabaseUnavailableException>(() => database.WriteAsync(async db =>
+        {
+            var process = await db.ExecuteScalarAsync<int>("INSERT INTO notes VALUES ('lost') RETURNING pg_backend_pid()");
+            await database.ReadAsync(other => other.ExecuteScalarAsync<bool>("SELECT pg_terminate_backend(@process)", new { process }));
+            return 0;
+        }));
+        Assert.NotNull(database.Problem);
+        Assert.Equal(0, await database.ReadAsync(db => db.ExecuteScalarAsync<long>("SELECT count(*) FROM notes")));
+        Assert.Null(database.Problem);
+    }
+
+    [Fact]
+    public async Task A_transaction_that_hangs_is_ended_by_the_database_so_that_others_go_on()
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        await using var state = await PostgresState.OpenAsync(connection, TimeProvider.System);
+        await using var hung = PostgresDatabase.Create(connection, "test");
+        var (isIn, never) = (NewSource(), NewSource());
+        var hanging = hung.WriteAsync(
+            async _ =>
+            {
+                isIn.SetResult();
+                await never.Task;
+                return 0;
+            },
+            PostgresLock.Revocation);
+        await isIn.Task;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    return await state.Grants.EndAllAsync("alice") == 0;
+                }
+                catch (DatabaseUnavailableException)
+                {
+                    return false; // it waited for as long as a statement may
+                }
+            },
+            Patience, () => "the lock is held for ever");
+        never.SetResult();
+        await Assert.ThrowsAsync<DatabaseUnavailableException>(() => hanging);
+    }
+
+    [Fact]
+    public async Task A_statement_that_takes_too_long_is_given_up()
+    {
+        await using var database = PostgresDatabase.Create(await (await postgres.ServerAsync()).CreateDatabaseAsync(), "test");
+        var time = Stopwatch.StartNew();
+        await Assert.ThrowsAsync<DatabaseUnavailableException>(
+            async () => await database.ReadAsync(db => db.ExecuteAsync("SELECT pg_sleep(60)")));
+        Assert.InRange(time.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
+    public async Task A_database_that_comes_back_is_used_again_without_a_restart()
+    {
+        SharedPostgres.Require(PostgresServer.Obstacle());
+        await using var server = await PostgresServer.StartAsync();
+        await using var state = await PostgresState.OpenAsync(await server.CreateDatabaseAsync(), TimeProvider.System);
+        await state.Grants.EndAllAsync("alice");
+
+        // Restarted between two requests: the connections in the pool are dead, and nobody notices.
+        await server.StopAsync();
+        await server.StartAgainAsync();
+        Assert.Equal(1, await state.Revocations.NewestAsync());
+        await server.StopAsync();
+        await server.StartAgainAsync();
+        await state.Grants.EndAllAsync("bob");
+
+        await server.StopAsync();
+        await Assert.ThrowsAsync<DatabaseUnavailableException>(async () => await state.Revocations.NewestAsync());
+        await Assert.ThrowsAsync<DatabaseUnavailableException>(() => state.Grants.EndAllAsync("carol"));
+        Assert.Equal(Hosting.Health.HealthStatus.Failed, state.CheckHealth().Status);
+        await server.StartAgainAsync();
+        Assert.Equal(2, await state.Revocations.NewestAsync());
+        Assert.Equal(Hosting.Health.HealthStatus.Ok, state.CheckHealth().Status);
+    }
+
+    [Theory]
+    [InlineData("postgres://index:p%40ss@db.example.com:5433/index?sslmode=verify-full", "index", "p@ss", "db.example.com:5433")]
+    [InlineData("postgresql://db1:5432,db2:5432/index?target_session_attrs=read-write", null, null, "db1:5432,db2:5432")]
+    [InlineData("Host=db.example.com;Username=index;Password=p@ss\n", "index", "p@ss", "db.example.com")]
+    public void A_database_is_named_by_a_URL_or_by_a_connection_string(string text, string? user, string? password, string host)
+    {
+        var read = ConnectionText.Read(text, "test");
+        Assert.Equal((user, password, host), (read.Username, read.Password, read.Host));
+        Assert.Equal((ConnectionText.DefaultConnections, 0, 5), (read.MaxPoolSize, read.MaxAutoPrepare, read.CommandTimeout));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("secret")]
+    [InlineData("mysql://secret@db/index")]
+    [InlineData("postgres://user:secret@db/index?unknown=1")]
+    [InlineData("Username=index;Password=secret")]
+    [InlineData("Host=db;Unknown=secret")]
+    public void What_names_no_database_is_refused_without_being_told(string text) => Assert.DoesNotContain(
+        "secret", Assert.Throws<OperatorException>(() => ConnectionText.Read(text, "test")).ToString(), StringComparison.Ordinal);
+
+    private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

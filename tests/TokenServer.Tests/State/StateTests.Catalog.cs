@@ -1,0 +1,152 @@
+using AuthIndex.TokenContract;
+using AuthIndex.TokenContract.Wire;
+using AuthIndex.TokenServer.Index;
+
+namespace AuthIndex.TokenServer.Tests.State;
+
+public abstract partial class StateTests
+{
+    private const string Digest1 = "sha256:1111", Digest2 = "sha256:2222";
+
+    private static readonly EventPosition Beginning = new(0, "");
+
+    [Fact]
+    public async Task Events_are_taken_once_from_where_the_catalog_stands()
+    {
+        await FillAsync("registry", Beginning);
+        var report = new EventReport(
+            Beginning, [Pushed("team/app", Digest1, 1), Moved("team/app", "v1", Digest1, 2)],
+            [new PulledManifest("team/app", Digest1, 70)]);
+        Assert.IsType<ReportOutcome.Taken>(await One.Catalog.TakeAsync("registry", report));
+        Assert.IsType<ReportOutcome.Taken>(await Other.Catalog.TakeAsync("registry", report));
+        Assert.IsType<ReportOutcome.Taken>(await Other.Catalog.TakeAsync(
+            "registry", new EventReport(report.End, [Moved("team/app", "v2", Digest1, 3)], [new PulledManifest("team/app", Digest1, 60)])));
+
+        var place = Assert.Single(await Other.Catalog.PlacesAsync(Name("team/app"), ["other", "registry"]));
+        Assert.Equal(("registry", 2L, 1L, 1L, 70L), (place.Service, place.Tags, place.Manifests, place.PushedAt, place.PulledAt));
+        Assert.IsType<ReportOutcome.OutOfStep>(await One.Catalog.TakeAsync("unknown", report));
+        Assert.IsType<ReportOutcome.OutOfStep>(
+            await One.Catalog.TakeAsync("registry", new EventReport(new EventPosition(7, "7"), [], [])));
+        Assert.IsType<ReportOutcome.OutOfStep>(
+            await One.Catalog.TakeAsync("registry", new EventReport(new EventPosition(3, "another history"), [], [])));
+    }
+
+    [Fact]
+    public async Task Tags_and_manifests_go_with_their_events_and_a_repository_with_its_last_manifest()
+    {
+        await FillAsync("registry", Beginning);
+        await TakeAsync(Beginning,
+            Pushed("app", Digest1, 1), Pushed("app", Digest2, 2), Moved("app", "a", Digest1, 3), Moved("app", "b", Digest1, 4));
+        await TakeAsync(new EventPosition(4, "4"), Moved("app", "b", Digest2, 5), Gone("app", "a", null, 6));
+        var tag = Assert.Single(await Other.Catalog.TagsAsync(Name("app"), ["registry"], "", 10));
+        Assert.Equal(
+            ("b", "registry", Digest2, "type", 2L, 5L, "alice", (long?)null),
+            (tag.Name, tag.Service, tag.Digest, tag.MediaType, tag.Size, tag.MovedAt, tag.MovedBy, tag.PulledAt));
+
+        await TakeAsync(new EventPosition(6, "6"), Gone("app", "b", null, 7), Gone("app", null, Digest1, 8));
+        Assert.Single(await One.Catalog.PlacesAsync(Name("app"), ["registry"]));
+        await TakeAsync(new EventPosition(8, "8"), Gone("app", null, Digest2, 9), Gone("never", null, Digest2, 10));
+        Assert.Empty(await One.Catalog.PlacesAsync(Name("app"), ["registry"]));
+    }
+
+    [Fact]
+    public async Task Tags_come_in_byte_order_from_every_registry_after_the_last_one_seen()
+    {
+        foreach (var service in (string[])["one", "two"])
+        {
+            await FillAsync(service, Beginning, [Pushed("app", Digest1, 0), .. Tags("app", "v10", "v9", "V1", "latest")]);
+        }
+
+        var first = await Other.Catalog.TagsAsync(Name("app"), ["one", "two"], "", 2);
+        Assert.Equal(["V1 one", "V1 two", "latest one", "latest two"], first.Select(t => $"{t.Name} {t.Service}"));
+        var second = await Other.Catalog.TagsAsync(Name("app"), ["two"], "latest", 10);
+        Assert.Equal(["v10", "v9"], second.Select(t => t.Name));
+        Assert.Equal(["v10", "v9"], (await Other.Catalog.TagsAsync(Name("app"), ["two"], "latest\0more", 10)).Select(t => t.Name));
+        Assert.Empty(await Other.Catalog.TagsAsync(Name("app"), ["three"], "", 10));
+    }
+
+    [Fact]
+    public async Task Names_come_in_byte_order_within_a_range_and_by_what_they_hold()
+    {
+        await FillAsync("one", Beginning, [.. ((string[])["a-b/x", "a/b", "a_b", "ab"]).Select(n => Pushed(n, Digest1, 0))]);
+        await FillAsync("two", Beginning, [Pushed("a/b", Digest1, 0)]);
+        Assert.Equal(["a-b/x one", "a/b one", "a/b two", "a_b one", "ab one"], await NamesAsync("", "", "", "z"));
+        Assert.Equal(["a/b two", "a_b one"], await NamesAsync("", "a/b", "one", "ab"));
+        Assert.Equal(["a-b/x one", "a/b one", "a/b two", "a_b one", "ab one"], await NamesAsync("b", "", "", "\U0010ffff"));
+        Assert.Equal(["a_b one"], await NamesAsync("_", "", "", "z"));
+        Assert.Empty(await NamesAsync("%", "", "", "z"));
+        Assert.Empty(await NamesAsync("a\0", "", "", "z"));
+        Assert.Equal(["ab one"], await NamesAsync("", "a_b\0", "\U0010ffff", "z"));
+
+        async Task<string[]> NamesAsync(string text, string name, string service, string end) =>
+            [.. (await Other.Catalog.NamesAsync(text, name, service, end, 10)).Select(n => $"{n.Name} {n.Service}")];
+    }
+
+    [Fact]
+    public async Task A_snapshot_takes_the_place_of_what_was_known_with_its_last_page()
+    {
+        await FillAsync("registry", Beginning, [Pushed("old", Digest1, 0), Pushed("kept", Digest1, 0)]);
+        await One.Catalog.TakeAsync(
+            "registry", new EventReport(Beginning, [], [new PulledManifest("old", Digest1, 5), new PulledManifest("kept", Digest1, 6)]));
+        var position = new EventPosition(9, "nine");
+        Assert.IsType<ReportOutcome.Taken>(await TakePageAsync("first", 0, position, false, Pushed("half", Digest1, 0)));
+        Assert.IsType<ReportOutcome.OutOfStep>(await TakePageAsync("first", 2, position, false));
+        Assert.IsType<ReportOutcome.Taken>(await TakePageAsync("second", 0, position, false, Pushed("kept", Digest1, 0)));
+        Assert.IsType<ReportOutcome.OutOfStep>(await TakePageAsync("first", 1, position, true));
+        Assert.Single(await Other.Catalog.PlacesAsync(Name("old"), ["registry"]));
+        Assert.IsType<ReportOutcome.Taken>(await TakePageAsync("second", 1, position, true, Pushed("new", Digest2, 0)));
+
+        Assert.Empty(await Other.Catalog.PlacesAsync(Name("old"), ["registry"]));
+        Assert.Empty(await Other.Catalog.PlacesAsync(Name("half"), ["registry"]));
+        Assert.Single(await Other.Catalog.PlacesAsync(Name("new"), ["registry"]));
+        Assert.IsType<ReportOutcome.Taken>(await One.Catalog.TakeAsync("registry", new EventReport(position, [], [])));
+
+        while (await Other.Catalog.SweepAsync())
+        {
+        }
+
+        Assert.Equal(6, Assert.Single(await One.Catalog.PlacesAsync(Name("kept"), ["registry"])).PulledAt);
+        await TakeAsync(position, Pushed("old", Digest1, 10));
+        Assert.Null(Assert.Single(await One.Catalog.PlacesAsync(Name("old"), ["registry"])).PulledAt);
+    }
+
+    private static RepositoryName Name(string name) =>
+        RepositoryName.TryParse(name, out var parsed) ? parsed : throw new ArgumentException(name);
+
+    private static RegistryEvent Event(
+        string kind, string repository, string? tag, string? digest, long sequence, string? mediaType = null, long? size = null) => new()
+        {
+            Sequence = sequence,
+            Id = $"{sequence}",
+            Kind = kind,
+            Repository = repository,
+            Tag = tag,
+            Digest = digest,
+            MediaType = mediaType,
+            Size = size,
+            Account = "alice",
+            Time = sequence,
+        };
+
+    private static RegistryEvent Pushed(string repository, string digest, long sequence) =>
+        Event(EventKind.ManifestPushed, repository, null, digest, sequence, "type", 2);
+
+    private static RegistryEvent Moved(string repository, string tag, string digest, long sequence) =>
+        Event(EventKind.TagMoved, repository, tag, digest, sequence);
+
+    private static RegistryEvent Gone(string repository, string? tag, string? digest, long sequence) =>
+        Event(tag is null ? EventKind.ManifestDeleted : EventKind.TagDeleted, repository, tag, digest, sequence);
+
+    private static IEnumerable<RegistryEvent> Tags(string repository, params string[] tags) =>
+        tags.Select(tag => Moved(repository, tag, Digest1, 0));
+
+    private Task<ReportOutcome> TakePageAsync(string epoch, int page, EventPosition position, bool isLast, params RegistryEvent[] events) =>
+        One.Catalog.TakeAsync("registry", new SnapshotReport(epoch, page, isLast, position, events));
+
+    private async Task FillAsync(string service, EventPosition position, params RegistryEvent[] events) =>
+        Assert.IsType<ReportOutcome.Taken>(
+            await One.Catalog.TakeAsync(service, new SnapshotReport($"fill {service}", 0, IsLast: true, position, events)));
+
+    private async Task TakeAsync(EventPosition after, params RegistryEvent[] events) =>
+        Assert.IsType<ReportOutcome.Taken>(await One.Catalog.TakeAsync("registry", new EventReport(after, events, [])));
+}
