@@ -85,6 +85,7 @@ internal static class TokenServerApp
         .AddSingleton<Authenticator>()
         .AddSingleton<AccessCheck>()
         .AddSingleton<GrantActs>()
+        .AddSingleton<AccountTokens>()
         .AddSingleton<AccountTokensEndpoint>()
         .AddSingleton<RevokeEndpoint>()
         .AddSingleton<IntrospectionEndpoint>()

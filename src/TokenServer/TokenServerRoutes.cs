@@ -88,6 +88,8 @@ internal sealed class TokenServerRoutes(
     MetricsEndpoint metrics,
     PortalOptions portal,
     SearchPageEndpoint search,
+    RepositoryPageEndpoint repositories,
+    AccessPageEndpoint ownAccess,
     SignInPageEndpoint signIn)
 {
     private const int Ordinary = TokenServerApp.MaxBodyBytes;
@@ -128,6 +130,11 @@ internal sealed class TokenServerRoutes(
             ? (TokenServerRoute[])
             [
         new(["GET", "HEAD"], SearchPageEndpoint.Path,                 0,                           Page(search.ShowAsync)),
+        new(["GET", "HEAD"], RepositoryPageEndpoint.Path + "/{name}", 0,                           Page(repositories.ShowAsync)),
+        new(["GET"],         AccessPageEndpoint.Path,                 0,                           SessionPage(ownAccess.ShowAsync)),
+        new(["POST"],        AccessPageEndpoint.CreatePath,           Form.MaxBytes,               SessionForm(ownAccess.CreateAsync)),
+        new(["POST"],        AccessPageEndpoint.RevokePath,           Form.MaxBytes,               SessionForm(ownAccess.RevokeAsync)),
+        new(["POST"],        AccessPageEndpoint.EndPath,              Form.MaxBytes,               SessionForm(ownAccess.EndAsync)),
         new(["GET"],         SignInPageEndpoint.Path,                 0,                           Page(signIn.ShowAsync)),
         new(["POST"],        SignInPageEndpoint.Path,                 Form.MaxBytes,               PageForm(signIn.SignInAsync)),
         new(["POST"],        SignInPageEndpoint.SignOutPath,          Form.MaxBytes,               SessionForm(signIn.SignOutAsync)),
@@ -147,6 +154,8 @@ internal sealed class TokenServerRoutes(
     private static RouteAccess.Subject Subject(Func<RouteRequest, SubjectCaller, Task<Answer>> handler) => new(handler);
 
     private static RouteAccess.Page Page(Func<RouteRequest, Visitor, Task<Answer>> handler) => new(handler);
+
+    private static RouteAccess.SessionPage SessionPage(Func<RouteRequest, Visitor, Task<Answer>> handler) => new(handler);
 
     private static RouteAccess.PageForm PageForm(Func<RouteRequest, Visitor, Form, Task<Answer>> handler) => new(handler);
 

@@ -62,7 +62,7 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
                 "POST /revoke",
             "GET,HEAD /index/v1/repositories", "GET,HEAD /index/v1/repositories/{name}",
             "GET,HEAD /healthz/live", "GET,HEAD /healthz/ready", "GET /metrics",
-            "GET,HEAD /", "GET /sign-in", "POST /sign-in", "GET,HEAD /portal/{name}",
+            "GET,HEAD /", "GET,HEAD /repositories/{name}", "GET /sign-in", "POST /sign-in", "GET,HEAD /portal/{name}",
         ],
         Table.All.Where(r => r.Access is not (RouteAccess.Registry or RouteAccess.Account or RouteAccess.SessionPage
             or RouteAccess.SessionForm))
@@ -388,7 +388,7 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     }
 
     private static void AssertNotSentToSignIn(HttpResponseMessage answer) =>
-        Assert.False(answer.Headers.Location?.ToString().StartsWith("/sign-in", StringComparison.Ordinal));
+        Assert.False(answer.Headers.Location?.ToString().StartsWith("/sign-in", StringComparison.Ordinal) == true);
 
     private static async Task<HttpResponseMessage> SendAsync(
         TokenServerHost host, string method, string path, AuthenticationHeaderValue? credentials, HttpContent? content = null)

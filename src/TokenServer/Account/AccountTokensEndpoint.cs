@@ -1,9 +1,6 @@
 using AuthIndex.TokenServer.Access;
-using AuthIndex.TokenServer.Authentication;
 using AuthIndex.TokenServer.Grants;
-using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Protocol;
-using AuthIndex.TokenServer.Token;
 using Microsoft.Net.Http.Headers;
 
 namespace AuthIndex.TokenServer.Account;
@@ -12,23 +9,10 @@ namespace AuthIndex.TokenServer.Account;
 /// The signed-in account's tokens: GET <c>/account/v1/tokens</c> lists them, POST makes an access token, DELETE <c>…/{id}</c> ends one.
 /// With an access token as the password they can only be listed: a token must not create one that outlives it or permits more.
 /// </summary>
-internal sealed class AccountTokensEndpoint(
-    IGrantStore store,
-    GrantFactory factory,
-    RememberedGrants remembered,
-    GrantUsageRecorder recorder,
-    GrantLimits limits,
-    DecisionReport report,
-    GrantActs acts,
-    TimeProvider time,
-    ILogger<AccountTokensEndpoint> log)
+internal sealed class AccountTokensEndpoint(AccountTokens tokens, GrantLimits limits)
 {
     /// <summary>The path of the endpoint.</summary>
     public const string Path = "/account/v1/tokens";
-    private const string NoService = ""; // accounts are shared by all registries
-
-    // An account whose directory is unavailable may only pull.
-    private static readonly TimeSpan Outage = TimeSpan.FromSeconds(10);
 
     private static readonly ErrorAnswer PasswordOnly = ErrorAnswer.Forbidden(
         "creating and revoking tokens requires the account's password, not a token");
@@ -36,11 +20,8 @@ internal sealed class AccountTokensEndpoint(
     /// <summary>Lists the account's tokens. A restricted token sees only itself.</summary>
     public async Task<Answer> ListAsync(RouteRequest request, AccountCaller caller)
     {
-        await recorder.WriteAsync();
-        var now = time.GetUtcNow();
         var narrow = caller.Grant is { Narrowing.IsNone: false } grant ? grant.Id : null;
-        var all = await store.ListAsync(caller.Who.Account);
-        var grants = all.Where(g => now < limits.EndOf(g) && (narrow is null || g.Id == narrow)).ToList();
+        var grants = (await tokens.ListAsync(caller.Who.Account)).Where(g => narrow is null || g.Id == narrow).ToList();
         return JsonAnswer.Ok(JsonBytes.Write((grants, limits), static (json, list) =>
         {
             json.WriteStartObject();
@@ -64,52 +45,20 @@ internal sealed class AccountTokensEndpoint(
         }
 
         var body = await request.ReadBodyAsync();
-        if (!AccessTokenRequest.TryRead(body.Span, out var wanted, out var problem)
-            || !wanted.TryCheck(limits, out var lifetime, out var narrowing, out problem))
-        {
-            return ErrorAnswer.InvalidRequest(problem);
-        }
-
-        if (Obstacle(caller.Who) is { } obstacle) return obstacle;
-
-        var (grant, secret, refusal) = await factory.MakeAccessAsync(
-            caller.Who.Account, caller.Who.Origin, wanted.Name, lifetime, narrowing, caller.Who.EndingsSeen);
-        if (refusal == GrantRefusal.AccountEnded)
-        {
-            return report.NotSignedIn(
-                new SignInResult(SignInOutcome.Overtaken, null), caller.Who.Account, caller.Address, NoService, time.GetUtcNow());
-        }
-
-        if (refusal is not null)
-        {
-            return ErrorAnswer.LimitReached(
-                $"you have {limits.AccessPerAccount} access tokens, the most that an account may have: revoke one first");
-        }
-
-        GrantLog.Made(log, grant);
-        acts.Created(grant, caller.Address);
+        if (!AccessTokenRequest.TryRead(body.Span, out var wanted, out var problem)) return ErrorAnswer.InvalidRequest(problem);
+        if (!(await tokens.MakeAsync(caller.Who, wanted, caller.Address)).TryGet(out var token, out var refused)) return refused;
         return new JsonAnswer(
             StatusCodes.Status201Created,
-            JsonBytes.Write((grant, limits, secret), static (json, made) => GrantJson.Write(json, made.grant, made.limits, made.secret)));
+            JsonBytes.Write((token, limits), static (json, made) =>
+                GrantJson.Write(json, made.token.Grant, made.limits, made.token.Secret)));
     }
 
     /// <summary>Ends one of the account's tokens.</summary>
     public async Task<Answer> EndAsync(RouteRequest request, AccountCaller caller)
     {
         if (caller.Grant is not null) return PasswordOnly;
-        if (await store.EndAsync(request.Argument, caller.Who.Account) is not { } ended) return ErrorAnswer.TokenUnknown;
-        await remembered.LookAsync();
-        GrantLog.Ended(log, ended, "its owner");
-        acts.Revoked(ended, caller.Who.Account, caller.Address);
-        return new JsonAnswer(StatusCodes.Status204NoContent, null);
-    }
-
-    private static ErrorAnswer? Obstacle(SignInOutcome.SignedIn who)
-    {
-        if (who.PullOnly is not null) return ErrorAnswer.Unavailable(Outage);
-        return who.IsFoundByPasswordOnly
-            ? ErrorAnswer.Forbidden(
-                "the account can be looked up only with its password or OIDC token, so it cannot have tokens of this server")
-            : null;
+        return await tokens.EndAsync(request.Argument, caller.Who.Account, caller.Address)
+            ? new JsonAnswer(StatusCodes.Status204NoContent, null)
+            : ErrorAnswer.TokenUnknown;
     }
 }

@@ -22,6 +22,9 @@ internal sealed class Form
     /// <summary>The first value of a field; "" when there is none.</summary>
     public string this[string name] => fields.Find(f => f.Name == name).Value ?? "";
 
+    /// <summary>Every value of a field.</summary>
+    public IReadOnlyList<string> All(string name) => [.. fields.Where(f => f.Name == name).Select(f => f.Value)];
+
     /// <summary>The words of a field, which people separate by spaces, commas or lines.</summary>
     public IReadOnlyList<string> Words(string name) =>
         this[name].Split([' ', ',', '\r', '\n', '\t'], StringSplitOptions.RemoveEmptyEntries);

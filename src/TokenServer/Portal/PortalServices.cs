@@ -19,5 +19,7 @@ internal static class PortalServices
         .AddSingleton<PortalGate>()
         .AddSingleton<SessionActs>()
         .AddSingleton<SignInPageEndpoint>()
-        .AddSingleton<SearchPageEndpoint>();
+        .AddSingleton<SearchPageEndpoint>()
+        .AddSingleton<RepositoryPageEndpoint>()
+        .AddSingleton<AccessPageEndpoint>();
 }

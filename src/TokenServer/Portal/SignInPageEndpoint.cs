@@ -23,6 +23,7 @@ internal sealed class SignInPageEndpoint(
     /// <summary>Where one signs out.</summary>
     public const string SignOutPath = "/sign-out";
 
+    private const string Title = "Sign in";
     private const string NoService = ""; // an account is one for all registries
     private const string IdAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
     private const int IdLength = 12;
@@ -35,15 +36,25 @@ internal sealed class SignInPageEndpoint(
     private static readonly ErrorAnswer NoSession = ErrorAnswer.Forbidden(
         "the account is found with its password only, so no session can stand for it; docker login works");
 
-    /// <summary>Shows the form.</summary>
+    /// <summary>Where somebody who is signed in does so again, and the path to go to afterwards.</summary>
+    public static string AgainPath(string back) => $"{Path}?again=1&return={Uri.EscapeDataString(back)}";
+
+    /// <summary>Shows the form; to whoever is signed in only where they are to do so again.</summary>
     public async Task<Answer> ShowAsync(RouteRequest request, Visitor visitor)
     {
         var back = PortalSite.ReturnPath(request.Http.Query["return"].FirstOrDefault());
-        if (visitor.SignedIn is not null) return new RedirectAnswer(site.Link(back));
+        if (visitor.SignedIn is { } caller)
+        {
+            return request.Http.Query.ContainsKey("again")
+                ? await pages.RenderAsync<SignInPage>(
+                    visitor, Title, new SignInModel(caller.Session.Account, back, caller.Secret.FormToken, null))
+                : new RedirectAnswer(site.Link(back));
+        }
+
         var (secret, isNew) = SessionSecret.TryParse(request.Http.Cookies[cookies.SignInForm], out var known)
             ? (known, false)
             : (SessionSecret.New(), true);
-        var page = await pages.RenderAsync<SignInPage>(visitor, "Sign in", new SignInModel("", back, secret.FormToken, null));
+        var page = await pages.RenderAsync<SignInPage>(visitor, Title, new SignInModel("", back, secret.FormToken, null));
         return page with { Cookie = isNew ? cookies.Set(cookies.SignInForm, secret) : null };
     }
 
@@ -95,6 +106,6 @@ internal sealed class SignInPageEndpoint(
     {
         var model = new SignInModel(account, PortalSite.ReturnPath(form["return"]), form[Form.TokenField], error.Message);
         var status = error.Status == StatusCodes.Status401Unauthorized ? StatusCodes.Status403Forbidden : error.Status;
-        return await pages.RenderAsync<SignInPage>(visitor, "Sign in", model, status) with { RetryAfter = error.RetryAfter };
+        return await pages.RenderAsync<SignInPage>(visitor, Title, model, status) with { RetryAfter = error.RetryAfter };
     }
 }

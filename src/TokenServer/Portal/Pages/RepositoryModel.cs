@@ -1,0 +1,31 @@
+namespace AuthIndex.TokenServer.Portal.Pages;
+
+/// <summary>A repository.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Places">The registries that hold it.</param>
+/// <param name="Tags">A page of its tags.</param>
+/// <param name="First">The reference to the first page; null on it.</param>
+/// <param name="Next">The reference to the next page; null on the last.</param>
+public sealed record RepositoryModel(
+    string Name, IReadOnlyList<PlaceRow> Places, IReadOnlyList<TagRow> Tags, string? First, string? Next);
+
+/// <summary>A repository as one registry holds it.</summary>
+/// <param name="Registry">The registry's name.</param>
+/// <param name="Host">What images' names begin with there; null where that is not configured.</param>
+/// <param name="Tags">How many tags there are.</param>
+/// <param name="Manifests">How many manifests there are.</param>
+/// <param name="Pushed">The last push.</param>
+/// <param name="Pulled">The last pull; null when none is known.</param>
+public sealed record PlaceRow(
+    string Registry, string? Host, long Tags, long Manifests, DateTimeOffset Pushed, DateTimeOffset? Pulled);
+
+/// <summary>A tag as one registry holds it.</summary>
+/// <param name="Name">The tag.</param>
+/// <param name="Registry">The registry's name.</param>
+/// <param name="Digest">The digest that it points at.</param>
+/// <param name="Kind">What that is, in words.</param>
+/// <param name="Moved">When it was pushed.</param>
+/// <param name="MovedBy">Who pushed it; "" when nobody was signed in.</param>
+/// <param name="Pulled">The last pull of that digest; null when none is known.</param>
+public sealed record TagRow(
+    string Name, string Registry, string Digest, string Kind, DateTimeOffset Moved, string MovedBy, DateTimeOffset? Pulled);
