@@ -1,0 +1,109 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using AuthIndex.TestKit;
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+
+namespace AuthIndex.Acceptance;
+
+/// <summary>The portal in a real browser, as a person uses it.</summary>
+public sealed class PortalTests
+{
+    private static readonly string Digest = $"sha256:{new string('1', 64)}";
+
+    [Theory]
+    [InlineData(ColorScheme.Light, true, 1280)]
+    [InlineData(ColorScheme.Dark, true, 360)]
+    [InlineData(ColorScheme.Light, false, 360)]
+    public async Task People_sign_in_find_an_image_and_make_a_token_in_a_browser(ColorScheme scheme, bool scripts, int width)
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        await ReportAsync(host);
+        using var playwright = await Playwright.CreateAsync();
+        await using var browser = await playwright.Chromium.LaunchAsync(
+            new() { ExecutablePath = "/usr/bin/chromium", Args = ["--no-sandbox"] });
+        await using var context = await browser.NewContextAsync(new()
+        {
+            BaseURL = host.Address.ToString(), ColorScheme = scheme, JavaScriptEnabled = scripts,
+            ViewportSize = new() { Width = width, Height = 800 },
+        });
+        var page = await context.NewPageAsync();
+        var problems = new List<string>();
+        page.Console += (_, message) =>
+        {
+            if (message.Type == "error") problems.Add(message.Text);
+        };
+        page.Request += (_, request) =>
+        {
+            if (!request.Url.StartsWith(host.Address.ToString(), StringComparison.Ordinal)) problems.Add($"asks {request.Url}");
+        };
+
+        await page.GotoAsync("/");
+        Assert.Equal(0, await page.GetByText("users/alice/app").CountAsync());
+        await CheckAsync(page, scripts);
+
+        await page.GetByRole(AriaRole.Link, new() { Name = "Sign in", Exact = true }).First.ClickAsync();
+        await CheckAsync(page, scripts);
+        await page.GetByLabel("Account").FillAsync("alice");
+        await page.GetByLabel("Password").FillAsync(TokenServerHost.AlicePassword);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+
+        await page.GetByLabel("Name contains").FillAsync("app");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Search" }).ClickAsync();
+        await CheckAsync(page, scripts);
+        await page.GetByRole(AriaRole.Link, new() { Name = "users/alice/app" }).ClickAsync();
+        Assert.Equal("users/alice/app", await page.GetByRole(AriaRole.Heading, new() { Level = 1 }).TextContentAsync());
+        Assert.Equal(1, await page.GetByText("v1", new() { Exact = true }).CountAsync());
+        await CheckAsync(page, scripts);
+
+        await page.GetByRole(AriaRole.Link, new() { Name = "alice", Exact = true }).ClickAsync();
+        await page.GetByLabel("Name", new() { Exact = true }).FillAsync("ci");
+        await page.GetByLabel("pull", new() { Exact = true }).CheckAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Create" }).ClickAsync();
+        var secret = await page.Locator(".done .command code").TextContentAsync();
+        await CheckAsync(page, scripts);
+        if (scripts)
+        {
+            await page.Locator(".done").GetByRole(AriaRole.Button, new() { Name = "Copy" }).ClickAsync();
+            await page.GetByRole(AriaRole.Button, new() { Name = "Copied" }).WaitForAsync();
+        }
+
+        using (var good = await host.GetAsync("/token?service=registry", "alice", secret)) Assert.True(good.IsSuccessStatusCode);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Revoke ci" }).ClickAsync();
+        await page.GetByText("You have no access token.").WaitForAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign out", Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Sign in", Exact = true }).First.WaitForAsync();
+        Assert.Empty(problems);
+    }
+
+    /// <summary>No violation of the rules for accessible pages, and nothing wider than the window.</summary>
+    private static async Task CheckAsync(IPage page, bool scripts)
+    {
+        if (!scripts) return; // the checks are scripts themselves
+        var result = await page.RunAxe();
+        Assert.Empty(result.Violations.Select(v => $"{page.Url}: {v.Id}: {string.Join(' ', v.Nodes.Select(n => n.Html))}"));
+        Assert.False(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth > innerWidth"), $"{page.Url} is too wide");
+    }
+
+    private static async Task ReportAsync(TokenServerHost host)
+    {
+        using var report = new HttpRequestMessage(HttpMethod.Post, "/index/v1/snapshot")
+        {
+            Headers = { Authorization = TokenServerHost.Basic("registry", TokenServerHost.Credential) },
+            Content = JsonContent.Create(new JsonObject
+            {
+                ["epoch"] = "e", ["page"] = 0, ["isLast"] = true,
+                ["position"] = new JsonObject { ["sequence"] = 0, ["id"] = "" },
+                ["events"] = new JsonArray(Event("manifest-pushed", null), Event("tag-moved", "v1")),
+            }),
+        };
+        using var answer = await host.Client.SendAsync(report, TestContext.Current.CancellationToken);
+        Assert.True(answer.IsSuccessStatusCode);
+    }
+
+    private static JsonObject Event(string kind, string? tag) => new()
+    {
+        ["sequence"] = 0, ["id"] = "", ["kind"] = kind, ["repository"] = "users/alice/app", ["tag"] = tag, ["digest"] = Digest,
+        ["mediaType"] = "application/vnd.oci.image.manifest.v1+json", ["size"] = 7, ["account"] = "alice", ["time"] = 1_900_000_000,
+    };
+}
