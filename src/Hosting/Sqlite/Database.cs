@@ -21,13 +21,13 @@ public sealed class Database : IAsyncDisposable
     private readonly string path;
     private readonly SpaceReserve? reserve;
     private readonly BlockingCollection<Write> queue = [];
-    private readonly ConcurrentBag<SqliteConnection> readers = [];
-    private readonly SqliteConnection writer;
+    private readonly ConcurrentBag<CachingConnection> readers = [];
+    private readonly CachingConnection writer;
     private readonly Thread thread;
     private int disposed;
     private volatile string? damage;
 
-    private Database(string path, SqliteConnection writer, SpaceReserve? reserve)
+    private Database(string path, CachingConnection writer, SpaceReserve? reserve)
     {
         (this.path, this.reserve) = (path, reserve);
         this.writer = writer;
@@ -155,7 +155,7 @@ public sealed class Database : IAsyncDisposable
 
     private bool IsInTransaction => SQLitePCL.raw.sqlite3_get_autocommit(writer.Handle) == 0;
 
-    private static SqliteConnection OpenWriter(string path, Assembly migrations, Action? demandNew)
+    private static CachingConnection OpenWriter(string path, Assembly migrations, Action? demandNew)
     {
         var isMissing = new FileInfo(path) is not { Exists: true, Length: > 0 };
         if (isMissing) DemandNew(path, demandNew);
@@ -167,7 +167,9 @@ public sealed class Database : IAsyncDisposable
 
             // Room of removed rows can be given back a part at a time; that is decided before the first table.
             if (isEmpty) connection.Execute("PRAGMA auto_vacuum=INCREMENTAL");
-            connection.Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;");
+            // temp_store: what a savepoint would restore is kept in memory, and not in files.
+            connection.Execute(
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;");
             Migrate(connection, path, migrations);
             DatabaseMark.Set(path);
             return connection;
@@ -185,9 +187,9 @@ public sealed class Database : IAsyncDisposable
         demandNew?.Invoke();
     }
 
-    private static SqliteConnection Connect(string path, SqliteOpenMode mode)
+    private static CachingConnection Connect(string path, SqliteOpenMode mode)
     {
-        var connection = new SqliteConnection(
+        var connection = new CachingConnection(
             new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
         connection.Open();
         connection.Execute("PRAGMA foreign_keys=ON; PRAGMA busy_timeout=10000; PRAGMA cache_size=-16000;");
