@@ -52,6 +52,7 @@ public static class ServerHost
         var services = builder.Services;
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + LastWork);
         services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
         AddTelemetry(services, options, name);
         services.AddSingleton(s => new GracefulShutdown(options, s.GetRequiredService<IHostApplicationLifetime>(),
             s.GetRequiredService<ILogger<GracefulShutdown>>()));
