@@ -44,6 +44,7 @@ internal sealed partial class IndexReporter(
 
     private IReadOnlyList<PulledManifest> pulled = [];
     private long? lastContact;
+    private bool isBehind; // more events wait than one report holds
     private int failures;
     private volatile string? failure;
 
@@ -75,13 +76,14 @@ internal sealed partial class IndexReporter(
         Report(outcome);
         JudgeLosses();
         failures = outcome is ReportOutcome.Failed ? failures + 1 : 0;
-        if (outcome is null) await Task.Delay(Look, Clock, stoppingToken);
+        if (outcome is null || (outcome is ReportOutcome.Accepted && !isBehind)) await Task.Delay(Look, Clock, stoppingToken);
         else if (failures > 0) await Task.Delay(Pause(failures, FirstPause, LongestPause), Clock, stoppingToken);
     }
 
     /// <summary>Makes the next report; null when there is nothing to report.</summary>
     private async Task<ReportOutcome?> ReportAsync(CancellationToken cancellationToken)
     {
+        isBehind = false;
         try
         {
             var state = outbox.State();
@@ -91,6 +93,7 @@ internal sealed partial class IndexReporter(
 
             if (pulled.Count == 0 && IsContactDue()) pulled = pulls.Take(MaxPulls);
             var batch = outbox.Read(BatchSize);
+            isBehind = batch.Events.Count == BatchSize;
             var outcome = await client.SendAsync(new EventReport(batch.After, batch.Events, pulled), cancellationToken);
             if (outcome is ReportOutcome.Accepted)
             {
