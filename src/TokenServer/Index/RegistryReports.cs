@@ -9,8 +9,10 @@ internal static class RegistryReports
     /// <summary>What is wrong with the report; null when nothing is.</summary>
     public static string? Problem(this EventReport report)
     {
+        if (report.Pulled.Contains(null!)) return "pulled: an entry is null";
         for (var i = 0; i < report.Events.Count; i++)
         {
+            if (report.Events[i] is null) return $"events[{i}] is null";
             if (report.Events[i].Sequence != report.After.Sequence + 1 + i) return $"events[{i}]: its sequence number does not follow";
             if (report.Events[i].Problem() is { } problem) return $"events[{i}]: {problem}";
         }
@@ -23,6 +25,7 @@ internal static class RegistryReports
     {
         for (var i = 0; i < report.Events.Count; i++)
         {
+            if (report.Events[i] is null) return $"events[{i}] is null";
             if (report.Events[i].Problem() is { } problem) return $"events[{i}]: {problem}";
         }
 

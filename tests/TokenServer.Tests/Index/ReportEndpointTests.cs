@@ -151,6 +151,8 @@ public sealed class ReportEndpointTests
     [InlineData("null")]
     [InlineData("[]")]
     [InlineData("""{"after":{"sequence":0,"id":""},"events":null,"pulled":[]}""")]
+    [InlineData("""{"after":{"sequence":0,"id":""},"events":[null],"pulled":[]}""")]
+    [InlineData("""{"after":{"sequence":0,"id":""},"events":[],"pulled":[null]}""")]
     [InlineData(
         """{"after":{"sequence":0,"id":""},"events":[{"sequence":1,"id":"x","kind":"tag-moved","repository":"a/b","tag":"t","account":"a","time":1}],"pulled":[]}""")]
     [InlineData(
@@ -166,6 +168,17 @@ public sealed class ReportEndpointTests
         using var answer = await Reports.SendAsync(server, Reports.EventsPath, body);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         await Reports.MustAsync(server, Reports.Events(0, ""));
+    }
+
+    [Fact]
+    public async Task A_snapshot_with_an_event_that_is_null_is_refused()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        using var answer = await Reports.SendAsync(
+            server, Reports.SnapshotPath,
+            """{"epoch":"e","page":0,"isLast":true,"position":{"sequence":0,"id":""},"events":[null]}""");
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains("events[0] is null", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
     }
 
     [Theory]
