@@ -13,7 +13,8 @@ internal sealed record Scenario(string Name, Target Ours, Target? Peer, int Clie
 internal sealed record Target(Uri Url, string? Authorization = null);
 
 /// <summary>What one round came to.</summary>
-/// <param name="PerSecond">Requests a second.</param>
+/// <param name="Count">How often the work was done.</param>
+/// <param name="PerSecond">How often in a second.</param>
 /// <param name="MegabytesPerSecond">Bytes a second, in millions.</param>
 /// <param name="Slowest">The 99th percentile of the answers' times.</param>
-internal sealed record Figures(double PerSecond, double MegabytesPerSecond, TimeSpan Slowest);
+internal sealed record Figures(long Count, double PerSecond, double MegabytesPerSecond, TimeSpan Slowest);

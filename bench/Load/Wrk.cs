@@ -24,8 +24,10 @@ internal static partial class Wrk
             throw new InvalidOperationException($"{target.Url}: {result}");
         }
 
+        var rate = Number(Rate().Match(result.Output).Groups["n"].Value);
         return new Figures(
-            Number(Rate().Match(result.Output).Groups["n"].Value),
+            (long)(rate * duration.TotalSeconds),
+            rate,
             Megabytes(Transfer().Match(result.Output)),
             TimeSpan.FromMilliseconds(Milliseconds(Percentile().Match(result.Output))));
     }
