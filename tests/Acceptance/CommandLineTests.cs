@@ -53,7 +53,7 @@ public sealed class CommandLineTests(RealParts parts)
 
         var done = await AuthIndexUp.RunAsync(reload);
         Assert.True(done.ExitCode == 0, done.ToString());
-        Assert.Contains($"process {up.ServerProcess("TokenServer")} reads", done.Output, StringComparison.Ordinal);
+        Assert.Contains($"process {up.ServerProcess("TokenServer")} now reads", done.Output, StringComparison.Ordinal);
         Assert.Contains(
             "policy reload",
             (await AuthIndexUp.RunAsync("audit", "--action", "policy reload", "--outcome", "done", "--data", up.Data)).Output,

@@ -57,6 +57,8 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
     private static readonly Dictionary<string, string> Elsewhere = new(StringComparer.Ordinal)
     {
         ["accounts suspend github:example/app"] = "tests/TokenServer.Tests/Commands/CommandTests.cs",
+        ["bench"] = "bench/Load/Program.cs", // by people: it takes minutes, and needs the machine for itself
+        ["bench "] = "bench/Load/Program.cs",
         ["backup "] = "tests/Acceptance/RestoreDrillTests.cs",
         ["restore "] = "tests/Acceptance/RestoreDrillTests.cs",
         ["ldap doctor "] = "tests/Acceptance/LdapDoctorTests.cs",
@@ -67,11 +69,13 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
         ["doctor"] = "tests/Acceptance/CommandLineTests.cs",
         ["test"] = "tests/Acceptance/DocumentedCommandsTests.cs", // which it runs
         ["tokens create --account robot:ci "] = "tests/TokenServer.Tests/Grants/LdapGrantTests.cs",
+        ["tokens revoke --account"] = "tests/TokenServer.Tests/Commands/TokensCommandTests.cs",
         ["trust "] = "tests/Acceptance/TrustTests.cs",
         ["up"] = "tests/Acceptance/UpTests.cs",
         ["up --config "] = "tests/Acceptance/LdapDockerTests.cs",
         ["up --tls"] = "tests/Acceptance/TlsTests.cs",
         ["users add "] = "tests/Acceptance/CommandLineTests.cs",
+        ["users passwd"] = "tests/TokenServer.Tests/Commands/TokensCommandTests.cs",
     };
 
     private static readonly string Root = Path.GetDirectoryName(AuthIndexUp.Script)!;

@@ -178,7 +178,8 @@ public sealed class ReportEndpointTests
             server, Reports.SnapshotPath,
             """{"epoch":"e","page":0,"isLast":true,"position":{"sequence":0,"id":""},"events":[null]}""");
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.Contains("events[0] is null", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        var text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.Contains("events[0] is null", text, StringComparison.Ordinal);
     }
 
     [Theory]
