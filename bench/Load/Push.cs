@@ -24,7 +24,7 @@ internal sealed record Push(
         new("push-16MiB-chunks", 16 * MiB, 4, (client, work) => client.ChunksAsync(work.Blobs.Next(), 4 * MiB)),
         new("push-100MiB", 100 * MiB, 4, (client, work) => client.BlobAsync(work.Blobs.Next()), HasBareLoop: true),
         new("push-100MiB-chunks", 100 * MiB, 4, (client, work) => client.ChunksAsync(work.Blobs.Next(), 10 * MiB)),
-        new("push-manifest", 0, 8, (client, work) => client.ManifestAsync(work.Config, work.Config)),
+        new("push-manifest", 0, 8, (client, work) => client.ManifestAsync(work.Config, [work.Config])),
         new("push-image", MiB, 4, ImageAsync),
     ];
 
@@ -59,7 +59,7 @@ internal sealed record Push(
         var (config, layer) = (work.Configs.Next(), work.Blobs.Next());
         await client.BlobAsync(config);
         await client.BlobAsync(layer);
-        await client.ManifestAsync(config, layer);
+        await client.ManifestAsync(config, [layer]);
     }
 }
 

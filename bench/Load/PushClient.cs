@@ -7,6 +7,9 @@ namespace AuthIndex.Load;
 /// <summary>Pushes to one repository of one registry, as clients do.</summary>
 internal sealed class PushClient : IDisposable
 {
+    /// <summary>The manifests' media type; distribution shows a manifest only to who accepts its type.</summary>
+    public const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
+
     private readonly HttpClient http;
     private readonly Uri registry;
     private readonly string repository;
@@ -47,19 +50,22 @@ internal sealed class PushClient : IDisposable
         await FinishAsync(location, blob, 0);
     }
 
-    /// <summary>A manifest that no other push has, with a tag that many have.</summary>
-    public async Task ManifestAsync(UniqueBlob config, UniqueBlob layer)
+    /// <summary>A manifest that no other push has.</summary>
+    /// <param name="config">Its config, which is in the registry.</param>
+    /// <param name="layers">Its layers, which are too.</param>
+    /// <param name="tag">Its tag; null for one that many pushes have.</param>
+    public async Task ManifestAsync(UniqueBlob config, IReadOnlyList<UniqueBlob> layers, string? tag = null)
     {
         var number = Interlocked.Increment(ref manifests);
         var text = string.Create(CultureInfo.InvariantCulture, $$"""
-            {"schemaVersion":2,"mediaType":"{{Image.ManifestType}}",
-            "config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{{config.Digest}}","size":{{config.Size}}},
-            "layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"{{layer.Digest}}","size":{{layer.Size}}}],
+            {"schemaVersion":2,"mediaType":"{{ManifestType}}",
+            "config":{{Descriptor(config, "config.v1+json")}},
+            "layers":[{{string.Join(',', layers.Select(l => Descriptor(l, "layer.v1.tar")))}}],
             "annotations":{ "number":"{{number}}" } }
             """);
         using var body = new ByteArrayContent(Encoding.UTF8.GetBytes(text));
-        body.Headers.ContentType = new MediaTypeHeaderValue(Image.ManifestType);
-        using var answer = await SendAsync(HttpMethod.Put, new Uri(registry, $"/v2/{repository}/manifests/v{number % 100}"), body);
+        body.Headers.ContentType = new MediaTypeHeaderValue(ManifestType);
+        using var answer = await SendAsync(HttpMethod.Put, new Uri(registry, $"/v2/{repository}/manifests/{tag ?? $"v{number % 100}"}"), body);
     }
 
     /// <summary>PUT of a blob to a server that only receives, hashes and stores.</summary>
@@ -71,6 +77,10 @@ internal sealed class PushClient : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => http.Dispose();
+
+    private static string Descriptor(UniqueBlob blob, string type) => string.Create(
+        CultureInfo.InvariantCulture,
+        $$"""{"mediaType":"application/vnd.oci.image.{{type}}","digest":"{{blob.Digest}}","size":{{blob.Size}}}""");
 
     private async Task<Uri> StartAsync()
     {

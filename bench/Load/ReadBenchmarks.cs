@@ -5,6 +5,9 @@ internal static class ReadBenchmarks
 {
     private const int Rounds = 3;
 
+    // Of the config and the layers of the image that is read, in bytes.
+    private static readonly int[] Sizes = [1024, 1024 * 1024, 100 * 1024 * 1024];
+
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(4);
 
     // Not counted: the runtime compiles what runs often a second time, and the first rounds would pay for it.
@@ -39,9 +42,14 @@ internal static class ReadBenchmarks
     /// <summary>All of them, with the image that they read in both registries.</summary>
     public static async Task<IReadOnlyList<Scenario>> ScenariosAsync(Servers servers)
     {
-        var image = new Image();
-        await image.PushAsync(servers.Registry, Servers.Repository, "v1", servers.Bearer);
-        await image.PushAsync(servers.Peer, Servers.Repository, "v1", null);
+        UniqueBlob[] blobs = [.. Sizes.Select(size => new UniqueBlobs(size).Next())];
+        foreach (var (registry, authorization) in ((Uri, string?)[])[(servers.Registry, servers.Bearer), (servers.Peer, null)])
+        {
+            using var client = new PushClient(registry, Servers.Repository, authorization);
+            foreach (var blob in blobs) await client.BlobAsync(blob);
+            await client.ManifestAsync(blobs[0], blobs[1..], "v1");
+        }
+
         Target Token(string repository, string? authorization) => new(
             new Uri(servers.TokenServer, $"/token?service=registry&scope=repository:{repository}:pull"), authorization);
         Scenario Same(string name, string path, int clients = 8) =>
@@ -53,9 +61,9 @@ internal static class ReadBenchmarks
             new("challenge", new Target(new Uri(servers.Registry, "/v2/")), null),
             Same("ping", "/v2/"),
             Same("manifest-by-tag", $"/v2/{Servers.Repository}/manifests/v1"),
-            Same("blob-1KiB", $"/v2/{Servers.Repository}/blobs/{image.Digests[0]}"),
-            Same("blob-1MiB", $"/v2/{Servers.Repository}/blobs/{image.Digests[1]}"),
-            Same("blob-100MiB", $"/v2/{Servers.Repository}/blobs/{image.Digests[2]}", clients: 4),
+            Same("blob-1KiB", $"/v2/{Servers.Repository}/blobs/{blobs[0].Digest}"),
+            Same("blob-1MiB", $"/v2/{Servers.Repository}/blobs/{blobs[1].Digest}"),
+            Same("blob-100MiB", $"/v2/{Servers.Repository}/blobs/{blobs[2].Digest}", clients: 4),
         ];
     }
 }

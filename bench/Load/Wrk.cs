@@ -16,7 +16,7 @@ internal static partial class Wrk
     {
         List<string> arguments = [
             "-c", Core, "wrk", "-t1", $"-c{clients}", $"-d{(int)duration.TotalSeconds}s", "--latency", "-H",
-                $"Accept: {Image.ManifestType}"];
+                $"Accept: {PushClient.ManifestType}"];
         if (target.Authorization is not null) arguments.AddRange(["-H", $"Authorization: {target.Authorization}"]);
         var result = await ChildProcess.RunAsync("taskset", [.. arguments, target.Url.AbsoluteUri]);
         if (result.ExitCode != 0 || (result.Output.Contains("Non-2xx", StringComparison.Ordinal) && !expectChallenge))

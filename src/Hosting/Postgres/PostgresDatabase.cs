@@ -8,7 +8,7 @@ namespace AuthIndex.Hosting.Postgres;
 /// <summary>
 /// A PostgreSQL database that several processes use at once, with a bounded number of connections and a time limit on every statement.
 /// Keeps nothing in a session, so a pooler in transaction mode may lie between. What goes wrong by the database's state comes out as
-/// <see cref="DatabaseUnavailableException"/>, and the next call tries anew.
+/// <see cref="DatabaseUnavailableException"/>, and the next call tries again.
 /// </summary>
 public sealed class PostgresDatabase : IAsyncDisposable
 {

@@ -49,10 +49,10 @@ internal interface IGrantStore
     /// <returns>Null when it was added; otherwise why it was not.</returns>
     Task<GrantRefusal?> AddAccessAsync(Grant grant, byte[] hash, int most, long? endingsSeen);
 
-    /// <summary>Ends the grant of an id, if it is the account's; null when there is no such.</summary>
+    /// <summary>Ends the grant of an id, if the account owns it; null if no such grant exists.</summary>
     Task<Grant?> EndAsync(string id, string account);
 
-    /// <summary>Ends the grant of a secret; null when there is no such.</summary>
+    /// <summary>Ends the grant of a secret; null if no such grant exists.</summary>
     Task<Grant?> EndAsync(byte[] hash);
 
     /// <summary>Ends the grants of all these ids, or none of them when one is unknown.</summary>

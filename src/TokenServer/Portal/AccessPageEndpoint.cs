@@ -80,7 +80,7 @@ internal sealed class AccessPageEndpoint(
         var model = new AccessModel(
             [.. grants.Select(Row)],
             [.. (await sessions.ListAsync(caller.Session.Account)).Where(s => now < sessionLimits.EndOf(s))
-                .Select(s => new SessionRow(s.Id, s.Created, s.Used, s.Address, s.Id == caller.Session.Id))],
+                .Select(s => new SessionModel(s.Id, s.Created, s.Used, s.Address, s.Id == caller.Session.Id))],
             form,
             made is null ? null : new SecretModel(made.Grant.Name, made.Secret.Text, caller.Session.Account),
             error?.Message,

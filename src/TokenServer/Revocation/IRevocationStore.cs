@@ -20,7 +20,16 @@ internal enum RevocationKind
 /// <param name="Sequence">Where to go on reading.</param>
 /// <param name="Items">The revocations.</param>
 /// <param name="More">Whether there are further ones already.</param>
-internal sealed record RevocationPage(long Sequence, IReadOnlyList<RevocationEntry> Items, bool More);
+internal sealed record RevocationPage(long Sequence, IReadOnlyList<RevocationEntry> Items, bool More)
+{
+    /// <summary>The page that a look at the list gives.</summary>
+    /// <param name="newest">The newest number, asked for before the rows.</param>
+    /// <param name="rows">The rows in order; one more than a page holds where there are further ones.</param>
+    /// <param name="count">How many a page holds.</param>
+    public static RevocationPage Of(long newest, IReadOnlyList<RevocationEntry> rows, int count) => rows.Count <= count
+        ? new RevocationPage(Math.Max(newest, rows is [.., var last] ? last.Sequence : 0), rows, More: false)
+        : new RevocationPage(rows[count - 1].Sequence, [.. rows.Take(count)], More: true);
+}
 
 /// <summary>
 /// The list of revocations. Tokens are checked offline, so this list is what reaches the registries; see
@@ -37,6 +46,21 @@ internal interface IRevocationStore
 
     /// <summary>Further ahead than this lies no time that a revocation of an account is given by a clock that is right.</summary>
     static readonly TimeSpan FurthestAhead = TimeSpan.FromMinutes(1);
+
+    /// <summary>Revocations of accounts up to a later time than this lie ahead, in Unix seconds.</summary>
+    static long Ahead(DateTimeOffset now) => (now + FurthestAhead).ToUnixTimeSeconds();
+
+    /// <summary>
+    /// When the last token that a revocation voids has expired, in Unix seconds; from the later of both times: a token issued up to
+    /// that time lives as long after it.
+    /// </summary>
+    /// <param name="issuedBefore">Tokens issued then or earlier are void.</param>
+    /// <param name="now">The time.</param>
+    static long ExpiryOf(DateTimeOffset issuedBefore, DateTimeOffset now)
+    {
+        var longest = now + LongestLife;
+        return (issuedBefore > longest ? issuedBefore : longest).ToUnixTimeSeconds();
+    }
 
     /// <summary>The number of the newest revocation that there ever was; 0 before the first.</summary>
     ValueTask<long> NewestAsync();

@@ -55,6 +55,14 @@ internal static class Reports
     }.ToJsonString();
 
     /// <summary>Makes the registry known, with nothing in it.</summary>
+    /// <summary>A server whose catalog holds what these events tell.</summary>
+    public static async Task<TokenServerHost> FilledHostAsync(Action<TokenServerOptions>? configure, params JsonObject[] events)
+    {
+        var host = await TokenServerHost.StartAsync(configure);
+        await MustAsync(host, Snapshot("e", 0, true, 0, events));
+        return host;
+    }
+
     public static Task BeginAsync(TokenServerHost server) => MustAsync(server, Snapshot("begin", 0, true, 0));
 
     public static async Task MustAsync(TokenServerHost server, string report, string service = "registry")

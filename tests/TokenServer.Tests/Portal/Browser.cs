@@ -83,7 +83,14 @@ internal sealed partial class Browser : IDisposable
         return await answer.Content.ReadAsStringAsync(Cancel);
     }
 
+    /// <summary>The reference to the page that follows; null on the last.</summary>
+    public static string? NextLink(string page) =>
+        Next().Match(page) is { Success: true } link ? WebUtility.HtmlDecode(link.Groups["link"].Value) : null;
+
     public void Dispose() => client.Dispose();
+
+    [GeneratedRegex("href=\"(?<link>[^\"]*)\" rel=\"next\"", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Next();
 
     [GeneratedRegex("^(?<name>[^=]+)=(?<value>[^;]*)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Cookie();

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.RegularExpressions;
-using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Tests.Index;
 
@@ -12,7 +11,7 @@ public sealed partial class RepositoryPageTests
     [Fact]
     public async Task A_repository_shows_its_registries_its_tags_and_how_to_pull_it()
     {
-        await using var host = await FilledAsync(o => o.Services =
+        await using var host = await Reports.FilledHostAsync(o => o.Services =
         [
             new ServiceOptions { Name = "registry", CredentialFile = o.CredentialPath, Url = new Uri("https://images.example.com:5000") },
         ], Reports.Push(0, "public/app", "1"), Reports.Tag(0, "public/app", "v1", "1"));
@@ -34,7 +33,7 @@ public sealed partial class RepositoryPageTests
     [InlineData("")]
     public async Task What_is_hidden_is_answered_as_what_does_not_exist(string name)
     {
-        await using var host = await FilledAsync(null, Reports.Push(0, "team/secret", "1"), Reports.Tag(0, "team/secret", "v1", "1"));
+        await using var host = await Reports.FilledHostAsync(null, Reports.Push(0, "team/secret", "1"), Reports.Tag(0, "team/secret", "v1", "1"));
         using var browser = new Browser(host);
         var page = await browser.PageAsync($"/repositories/{name}", HttpStatusCode.NotFound);
         Assert.Contains(ErrorAnswer.RepositoryUnknown.Message, page, StringComparison.Ordinal);
@@ -45,7 +44,7 @@ public sealed partial class RepositoryPageTests
     [Fact]
     public async Task Tags_come_in_pages_and_each_is_shown_once()
     {
-        await using var host = await FilledAsync(
+        await using var host = await Reports.FilledHostAsync(
             null, [Reports.Push(0, "public/app", "1"), .. Enumerable.Range(0, 120).Select(i => Reports.Tag(0, "public/app", $"v{i:000}", "1"))]);
         using var browser = new Browser(host);
         var (tags, next, pages) = (new List<string>(), (string?)"/repositories/public/app", 0);
@@ -53,7 +52,7 @@ public sealed partial class RepositoryPageTests
         {
             var page = await browser.PageAsync(next);
             tags.AddRange(Tag().Matches(page).Select(m => m.Groups["tag"].Value));
-            next = Next().Match(page) is { Success: true } link ? WebUtility.HtmlDecode(link.Groups["link"].Value) : null;
+            next = Browser.NextLink(page);
             pages++;
         }
 
@@ -66,24 +65,13 @@ public sealed partial class RepositoryPageTests
     {
         var tag = Reports.Tag(0, "public/app", "v1", "1");
         tag["account"] = "<script>alert(1)</script>";
-        await using var host = await FilledAsync(null, Reports.Push(0, "public/app", "1"), tag);
+        await using var host = await Reports.FilledHostAsync(null, Reports.Push(0, "public/app", "1"), tag);
         using var browser = new Browser(host);
         var page = await browser.PageAsync("/repositories/public/app");
         Assert.Contains("&lt;script&gt;alert(1)", page, StringComparison.Ordinal);
         Assert.DoesNotContain("<script>alert", page, StringComparison.Ordinal);
     }
 
-    private static async Task<TokenServerHost> FilledAsync(
-        Action<TokenServerOptions>? configure, params System.Text.Json.Nodes.JsonObject[] events)
-    {
-        var host = await TokenServerHost.StartAsync(configure);
-        await Reports.MustAsync(host, Reports.Snapshot("e", 0, true, 0, events));
-        return host;
-    }
-
     [GeneratedRegex("<th scope=\"row\">(?<tag>v[0-9]+)</th>", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Tag();
-
-    [GeneratedRegex("href=\"(?<link>[^\"]*)\" rel=\"next\"", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex Next();
 }

@@ -45,7 +45,7 @@ public sealed partial class SearchPageTests
         {
             var page = await browser.PageAsync(next);
             found.AddRange(Names(page));
-            next = Next().Match(page) is { Success: true } link ? WebUtility.HtmlDecode(link.Groups["link"].Value) : null;
+            next = Browser.NextLink(page);
             pages++;
         }
 
@@ -88,20 +88,13 @@ public sealed partial class SearchPageTests
         Assert.Equal(HttpStatusCode.NotFound, missing.StatusCode);
     }
 
-    private static async Task<TokenServerHost> FilledAsync(params string[] names)
-    {
-        var host = await TokenServerHost.StartAsync();
-        await Reports.MustAsync(host, Reports.Snapshot("e", 0, true, 0, [.. names.Select(n => Reports.Push(0, n, "1"))]));
-        return host;
-    }
+    private static Task<TokenServerHost> FilledAsync(params string[] names) =>
+        Reports.FilledHostAsync(null, [.. names.Select(n => Reports.Push(0, n, "1"))]);
 
     private static List<string> Names(string page) => [.. Name().Matches(page).Select(m => m.Groups["name"].Value)];
 
     [GeneratedRegex("<th scope=\"row\">(<a[^>]*>)?(?<name>[^<]+)<", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Name();
-
-    [GeneratedRegex("href=\"(?<link>[^\"]*)\" rel=\"next\"", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex Next();
 
     [GeneratedRegex("<style|<script(?! src=)| style=| on[a-z]+=|javascript:", RegexOptions.None, 1000)]
     private static partial Regex Inline();

@@ -8,7 +8,7 @@ namespace AuthIndex.TokenServer.Portal.Pages;
 /// <param name="Problem">Why none was made; null for no such failure.</param>
 /// <param name="SignInAgain">Where to sign in again before one can be made; null where that is not needed.</param>
 public sealed record AccessModel(
-    IReadOnlyList<GrantModel> Grants, IReadOnlyList<SessionRow> Sessions, AccessForm Form, SecretModel? Made, string? Problem,
+    IReadOnlyList<GrantModel> Grants, IReadOnlyList<SessionModel> Sessions, AccessForm Form, SecretModel? Made, string? Problem,
     string? SignInAgain);
 
 /// <summary>An access token or refresh token.</summary>
@@ -44,7 +44,7 @@ public sealed record GrantModel(
 /// <param name="Used">Its last use.</param>
 /// <param name="Address">The address of the sign-in; null when unknown.</param>
 /// <param name="IsThis">Whether the page is shown in it.</param>
-public sealed record SessionRow(string Id, DateTimeOffset Created, DateTimeOffset Used, string? Address, bool IsThis);
+public sealed record SessionModel(string Id, DateTimeOffset Created, DateTimeOffset Used, string? Address, bool IsThis);
 
 /// <summary>What was typed for a new access token.</summary>
 /// <param name="Name">Its name.</param>

@@ -63,27 +63,12 @@ internal sealed class PostgresCatalogStore(PostgresDatabase database) : ICatalog
     /// <inheritdoc/>
     public Task<ReportOutcome> TakeAsync(string service, EventReport report) => database.WriteAsync<ReportOutcome>(async db =>
     {
-        var copy = await db.QuerySingleOrDefaultAsync<Copy>(
+        var copy = await db.QuerySingleOrDefaultAsync<CatalogCopy>(
             "SELECT id, sequence, event_id AS EventId FROM copies WHERE service = @service AND state = 'live' FOR UPDATE",
             new { service });
         if (copy is null) return new ReportOutcome.OutOfStep($"the catalogue does not know the registry {service}");
-        if (report.IdAt(copy.Sequence) is not { } id)
-        {
-            return new ReportOutcome.OutOfStep(
-                $"the catalogue stands at event {copy.Sequence}, the report goes from {report.After.Sequence} to {report.End.Sequence}");
-        }
-
-        if (id != copy.EventId)
-        {
-            return new ReportOutcome.OutOfStep(
-                $"event {copy.Sequence} is a different one in the catalog: the registry was restored or recreated");
-        }
-
-        foreach (var change in report.Events.Skip((int)(copy.Sequence - report.After.Sequence)))
-        {
-            await ApplyAsync(db, copy.Id, change, service);
-        }
-
+        if (copy.Mismatch(report) is { } mismatch) return mismatch;
+        foreach (var change in copy.NewIn(report)) await ApplyAsync(db, copy.Id, change, service);
         foreach (var pull in report.Pulled) await NotePullAsync(db, copy.Id, service, pull);
         if (report.End.Sequence > copy.Sequence)
         {
@@ -207,6 +192,4 @@ internal sealed class PostgresCatalogStore(PostgresDatabase database) : ICatalog
 
     // No text of PostgreSQL holds a NUL; what is greater than a text before its NUL is greater than the whole of it, as names have none.
     private static string UpToNul(string text) => text.IndexOf('\0', StringComparison.Ordinal) is >= 0 and var at ? text[..at] : text;
-
-    private sealed record Copy(long Id, long Sequence, string EventId);
 }

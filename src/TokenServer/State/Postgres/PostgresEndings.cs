@@ -77,10 +77,6 @@ internal static class PostgresEndings
     public static Task RevokeAsync(
         NpgsqlConnection db, RevocationKind kind, string value, DateTimeOffset now, DateTimeOffset issuedBefore)
     {
-        // From the later of both: a token issued up to that time lives as long after it.
-        var longest = now + IRevocationStore.LongestLife;
-        var expires = (issuedBefore > longest ? issuedBefore : longest).ToUnixTimeSeconds();
-
         // An earlier one of an account that lies ahead was made while the clock ran ahead, and would void what the account is issued
         // until then.
         return db.ExecuteAsync(
@@ -95,17 +91,14 @@ internal static class PostgresEndings
             {
                 kind = IRevocationStore.Word(kind),
                 value,
-                ahead = Ahead(now),
+                ahead = IRevocationStore.Ahead(now),
                 issuedBefore = issuedBefore.ToUnixTimeSeconds(),
-                expires,
+                expires = IRevocationStore.ExpiryOf(issuedBefore, now),
             });
     }
 
     /// <summary>Whether an account's tokens are revoked up to a time that lies ahead.</summary>
     public static Task<bool> LiesAheadAsync(NpgsqlConnection db, string account, DateTimeOffset now) => db.ExecuteScalarAsync<bool>(
         "SELECT EXISTS (SELECT 1 FROM revocations WHERE kind = 'account' AND value = @account AND issued_before > @ahead)",
-        new { account, ahead = Ahead(now) });
-
-    /// <summary>Revocations of accounts up to a later time than this lie ahead, in Unix seconds.</summary>
-    public static long Ahead(DateTimeOffset now) => (now + IRevocationStore.FurthestAhead).ToUnixTimeSeconds();
+        new { account, ahead = IRevocationStore.Ahead(now) });
 }

@@ -1,5 +1,5 @@
+using System.Data;
 using AuthIndex.Hosting.Postgres;
-using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Sessions;
 using Dapper;
 
@@ -8,28 +8,22 @@ namespace AuthIndex.TokenServer.State.Postgres;
 /// <summary>The sessions in PostgreSQL. Those of an account end where it is revoked (<see cref="PostgresEndings.RevokeAsync"/>).</summary>
 internal sealed class PostgresSessionStore(PostgresDatabase database) : ISessionStore
 {
-    private const string Columns =
-        "id AS Id, account AS Account, source AS Source, entry_id AS EntryId, password_set AS PasswordSet, created_at AS CreatedAt, "
-        + "used_at AS UsedAt, address AS Address";
-
     /// <inheritdoc/>
     public Task<bool> AddAsync(Session session, byte[] hash, long endingsSeen) => database.WriteAsync(
         async db =>
         {
             if (await PostgresEndings.OvertookAsync(db, session.Account, endingsSeen)) return false;
+            var row = new DynamicParameters(SessionRow.Of(session));
+            row.Add("hash", hash, DbType.Binary);
+            row.Add("kept", SessionLimits.MaxPerAccount - 1);
             await db.ExecuteAsync(
                 """
                 INSERT INTO sessions (hash, id, account, source, entry_id, password_set, created_at, used_at, address)
-                VALUES (@hash, @Id, @Account, @Source, @EntryId, @PasswordSet, @created, @used, @Address);
+                VALUES (@hash, @Id, @Account, @Source, @EntryId, @PasswordSet, @CreatedAt, @UsedAt, @Address);
                 DELETE FROM sessions WHERE id IN (
                     SELECT id FROM sessions WHERE account = @Account AND id <> @Id ORDER BY used_at DESC, id OFFSET @kept)
                 """,
-                new
-                {
-                    hash, session.Id, session.Account, session.Origin.Source, session.Origin.EntryId, session.Origin.PasswordSet,
-                    created = session.Created.ToUnixTimeSeconds(), used = session.Used.ToUnixTimeSeconds(), session.Address,
-                    kept = SessionLimits.MaxPerAccount - 1,
-                });
+                row);
             return true;
         },
         PostgresLock.Revocation,
@@ -37,12 +31,13 @@ internal sealed class PostgresSessionStore(PostgresDatabase database) : ISession
 
     /// <inheritdoc/>
     public ValueTask<Session?> FindAsync(byte[] hash) => database.ReadAsync(async db =>
-        (await db.QuerySingleOrDefaultAsync<Row>($"SELECT {Columns} FROM sessions WHERE hash = @hash", new { hash }))?.Read());
+        (await db.QuerySingleOrDefaultAsync<SessionRow>(
+            $"SELECT {SessionRow.Columns} FROM sessions WHERE hash = @hash", new { hash }))?.Read());
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Session>> ListAsync(string account) => database.ReadAsync<IReadOnlyList<Session>>(async db =>
-        [.. (await db.QueryAsync<Row>(
-            $"SELECT {Columns} FROM sessions WHERE account = @account ORDER BY created_at DESC, id", new { account }))
+        [.. (await db.QueryAsync<SessionRow>(
+            $"SELECT {SessionRow.Columns} FROM sessions WHERE account = @account ORDER BY created_at DESC, id", new { account }))
             .Select(row => row.Read())]);
 
     /// <inheritdoc/>
@@ -57,27 +52,4 @@ internal sealed class PostgresSessionStore(PostgresDatabase database) : ISession
     public Task<int> SweepAsync(DateTimeOffset unusedSince, DateTimeOffset begunBefore) => database.WriteAsync(db => db.ExecuteAsync(
         "DELETE FROM sessions WHERE used_at <= @unused OR created_at <= @begun",
         new { unused = unusedSince.ToUnixTimeSeconds(), begun = begunBefore.ToUnixTimeSeconds() }));
-
-    private sealed record Row
-    {
-        public string Id { get; init; } = "";
-
-        public string Account { get; init; } = "";
-
-        public string Source { get; init; } = "";
-
-        public string? EntryId { get; init; }
-
-        public string? PasswordSet { get; init; }
-
-        public long CreatedAt { get; init; }
-
-        public long UsedAt { get; init; }
-
-        public string? Address { get; init; }
-
-        public Session Read() => new(
-            Id, Account, new AccountOrigin(Source, EntryId, PasswordSet), DateTimeOffset.FromUnixTimeSeconds(CreatedAt),
-            DateTimeOffset.FromUnixTimeSeconds(UsedAt), Address);
-    }
 }

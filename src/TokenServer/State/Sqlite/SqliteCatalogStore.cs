@@ -59,19 +59,8 @@ internal sealed class SqliteCatalogStore(StateDatabase database) : ICatalogStore
     public Task<ReportOutcome> TakeAsync(string service, EventReport report) => database.WriteAsync<ReportOutcome>(db =>
     {
         if (Live(db, service) is not { } copy) return new ReportOutcome.OutOfStep($"the catalogue does not know the registry {service}");
-        if (report.IdAt(copy.Sequence) is not { } id)
-        {
-            return new ReportOutcome.OutOfStep(
-                $"the catalogue stands at event {copy.Sequence}, the report goes from {report.After.Sequence} to {report.End.Sequence}");
-        }
-
-        if (id != copy.EventId)
-        {
-            return new ReportOutcome.OutOfStep(
-                $"event {copy.Sequence} is a different one in the catalog: the registry was restored or recreated");
-        }
-
-        foreach (var change in report.Events.Skip((int)(copy.Sequence - report.After.Sequence))) Apply(db, copy.Id, change, service);
+        if (copy.Mismatch(report) is { } mismatch) return mismatch;
+        foreach (var change in copy.NewIn(report)) Apply(db, copy.Id, change, service);
         foreach (var pull in report.Pulled) NotePull(db, copy.Id, service, pull);
         if (report.End.Sequence > copy.Sequence)
         {
@@ -130,7 +119,7 @@ internal sealed class SqliteCatalogStore(StateDatabase database) : ICatalogStore
         db.Execute("DELETE FROM copies WHERE id = @copy", new { copy });
     }
 
-    private static Copy? Live(SqliteConnection db, string service) => db.QuerySingleOrDefault<Copy>(
+    private static CatalogCopy? Live(SqliteConnection db, string service) => db.QuerySingleOrDefault<CatalogCopy>(
         "SELECT id, sequence, event_id AS EventId FROM copies WHERE service = @service AND state = 'live'", new { service });
 
     private static void Begin(SqliteConnection db, string service, SnapshotReport report)
@@ -203,6 +192,4 @@ internal sealed class SqliteCatalogStore(StateDatabase database) : ICatalogStore
         ON CONFLICT DO UPDATE SET pulled_at = max(pulled_at, excluded.pulled_at)
         """,
         new { service, copy, pull.Repository, pull.Digest, pull.Time });
-
-    private sealed record Copy(long Id, long Sequence, string EventId);
 }

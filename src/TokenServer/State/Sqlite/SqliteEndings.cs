@@ -71,22 +71,17 @@ internal static class SqliteEndings
         {
             db.Execute(
                 "DELETE FROM revocations WHERE kind = 'account' AND value = @value AND issued_before > @ahead",
-                new { value, ahead = Ahead(now) });
+                new { value, ahead = IRevocationStore.Ahead(now) });
         }
 
-        // From the later of both: a token issued up to that time lives as long after it.
-        var longest = now + IRevocationStore.LongestLife;
-        var expires = (issuedBefore > longest ? issuedBefore : longest).ToUnixTimeSeconds();
         db.Execute(
             "INSERT INTO revocations (kind, value, issued_before, expires) VALUES (@kind, @value, @issuedBefore, @expires)",
-            new { kind = IRevocationStore.Word(kind), value, issuedBefore = issuedBefore.ToUnixTimeSeconds(), expires });
+            new { kind = IRevocationStore.Word(kind), value, issuedBefore = issuedBefore.ToUnixTimeSeconds(),
+                expires = IRevocationStore.ExpiryOf(issuedBefore, now) });
     }
 
     /// <summary>Whether an account's tokens are revoked up to a time that lies ahead.</summary>
     public static bool LiesAhead(SqliteConnection db, string account, DateTimeOffset now) => db.ExecuteScalar<bool>(
         "SELECT EXISTS (SELECT 1 FROM revocations WHERE kind = 'account' AND value = @account AND issued_before > @ahead)",
-        new { account, ahead = Ahead(now) });
-
-    /// <summary>Revocations of accounts up to a later time than this lie ahead, in Unix seconds.</summary>
-    public static long Ahead(DateTimeOffset now) => (now + IRevocationStore.FurthestAhead).ToUnixTimeSeconds();
+        new { account, ahead = IRevocationStore.Ahead(now) });
 }

@@ -21,7 +21,7 @@ internal sealed class SqliteRevocationStore(StateDatabase database, TimeProvider
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> AccountsAheadAsync() => new(database.Read(db => db.Query<string>(
         "SELECT DISTINCT value FROM revocations WHERE kind = 'account' AND issued_before > @ahead ORDER BY value",
-        new { ahead = SqliteEndings.Ahead(time.GetUtcNow()) }).AsList()));
+        new { ahead = IRevocationStore.Ahead(time.GetUtcNow()) }).AsList()));
 
     /// <inheritdoc/>
     public ValueTask<RevocationPage> AfterAsync(long sequence, int count) => new(database.Read(db =>
@@ -34,9 +34,7 @@ internal sealed class SqliteRevocationStore(StateDatabase database, TimeProvider
             FROM revocations WHERE sequence > @sequence AND expires > @forgotten ORDER BY sequence LIMIT @count
             """,
             new { sequence, forgotten = Forgotten ?? 0, count = count + 1 }).AsList();
-        if (rows.Count <= count) return new RevocationPage(Math.Max(newest, rows is [.., var last] ? last.Sequence : 0), rows, More: false);
-        rows.RemoveAt(count);
-        return new RevocationPage(rows[^1].Sequence, rows, More: true);
+        return RevocationPage.Of(newest, rows, count);
     }));
 
     /// <inheritdoc/>

@@ -1,4 +1,4 @@
-using AuthIndex.TokenServer.Identity;
+using System.Data;
 using AuthIndex.TokenServer.Sessions;
 using Dapper;
 
@@ -7,24 +7,18 @@ namespace AuthIndex.TokenServer.State.Sqlite;
 /// <summary>The sessions in SQLite. What ends those of an account is a trigger of the schema.</summary>
 internal sealed class SqliteSessionStore(StateDatabase database) : ISessionStore
 {
-    private const string Columns =
-        "id AS Id, account AS Account, source AS Source, entry_id AS EntryId, password_set AS PasswordSet, created_at AS CreatedAt, "
-        + "used_at AS UsedAt, address AS Address";
-
     /// <inheritdoc/>
     public Task<bool> AddAsync(Session session, byte[] hash, long endingsSeen) => database.WriteAsync(db =>
     {
         if (SqliteEndings.Overtook(db, session.Account, endingsSeen)) return false;
+        var row = new DynamicParameters(SessionRow.Of(session));
+        row.Add("hash", hash, DbType.Binary);
         db.Execute(
             """
             INSERT INTO sessions (hash, id, account, source, entry_id, password_set, created_at, used_at, address)
-            VALUES (@hash, @Id, @Account, @Source, @EntryId, @PasswordSet, @created, @used, @Address)
+            VALUES (@hash, @Id, @Account, @Source, @EntryId, @PasswordSet, @CreatedAt, @UsedAt, @Address)
             """,
-            new
-            {
-                hash, session.Id, session.Account, session.Origin.Source, session.Origin.EntryId, session.Origin.PasswordSet,
-                created = session.Created.ToUnixTimeSeconds(), used = session.Used.ToUnixTimeSeconds(), session.Address,
-            });
+            row);
         db.Execute(
             """
             DELETE FROM sessions WHERE id IN (
@@ -36,11 +30,12 @@ internal sealed class SqliteSessionStore(StateDatabase database) : ISessionStore
 
     /// <inheritdoc/>
     public ValueTask<Session?> FindAsync(byte[] hash) => new(database.Read(db =>
-        db.QuerySingleOrDefault<Row>($"SELECT {Columns} FROM sessions WHERE hash = @hash", new { hash })?.Read()));
+        db.QuerySingleOrDefault<SessionRow>($"SELECT {SessionRow.Columns} FROM sessions WHERE hash = @hash", new { hash })?.Read()));
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Session>> ListAsync(string account) => new(database.Read(IReadOnlyList<Session> (db) =>
-        [.. db.Query<Row>($"SELECT {Columns} FROM sessions WHERE account = @account ORDER BY created_at DESC, id", new { account })
+        [.. db.Query<SessionRow>(
+            $"SELECT {SessionRow.Columns} FROM sessions WHERE account = @account ORDER BY created_at DESC, id", new { account })
             .Select(row => row.Read())]));
 
     /// <inheritdoc/>
@@ -55,27 +50,4 @@ internal sealed class SqliteSessionStore(StateDatabase database) : ISessionStore
     public Task<int> SweepAsync(DateTimeOffset unusedSince, DateTimeOffset begunBefore) => database.WriteAsync(db => db.Execute(
         "DELETE FROM sessions WHERE used_at <= @unused OR created_at <= @begun",
         new { unused = unusedSince.ToUnixTimeSeconds(), begun = begunBefore.ToUnixTimeSeconds() }));
-
-    private sealed record Row
-    {
-        public string Id { get; init; } = "";
-
-        public string Account { get; init; } = "";
-
-        public string Source { get; init; } = "";
-
-        public string? EntryId { get; init; }
-
-        public string? PasswordSet { get; init; }
-
-        public long CreatedAt { get; init; }
-
-        public long UsedAt { get; init; }
-
-        public string? Address { get; init; }
-
-        public Session Read() => new(
-            Id, Account, new AccountOrigin(Source, EntryId, PasswordSet), DateTimeOffset.FromUnixTimeSeconds(CreatedAt),
-            DateTimeOffset.FromUnixTimeSeconds(UsedAt), Address);
-    }
 }
