@@ -1,6 +1,7 @@
 using System.Net;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Portal;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Sessions;
@@ -195,6 +196,8 @@ public sealed class SignInPageTests
 
         host.Clock.Advance(TimeSpan.FromSeconds(5));
         host.Service<RevocationWatch>().Wake();
+        await Eventually.TrueAsync(
+            () => host.Service<SuspendedAccounts>().NewestEnding > 0, TimeSpan.FromSeconds(30), () => "the end was never noticed");
         await alice.SignInAsync();
         var suspensions = host.Service<ISuspensionStore>();
         Assert.Null(await suspensions.SuspendAsync(spelling, "admin", "", host.Clock.GetUtcNow()));
