@@ -14,7 +14,7 @@ internal sealed record CatalogCopy(long Id, long Sequence, string EventId)
         if (report.IdAt(Sequence) is not { } id)
         {
             return new ReportOutcome.OutOfStep(
-                $"the catalogue stands at event {Sequence}, the report goes from {report.After.Sequence} to {report.End.Sequence}");
+                $"the catalog is at event {Sequence}, the report covers {report.After.Sequence} to {report.End.Sequence}");
         }
 
         return id == EventId

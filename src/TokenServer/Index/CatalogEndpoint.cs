@@ -9,7 +9,7 @@ using AuthIndex.TokenServer.Protocol;
 namespace AuthIndex.TokenServer.Index;
 
 /// <summary>
-/// The catalogue for people and programs: GET <c>/index/v1/repositories</c> searches, <c>…/{name}</c> tells where a repository is,
+/// The catalog for people and programs: GET <c>/index/v1/repositories</c> searches, <c>…/{name}</c> tells where a repository is,
 /// <c>…/{name}/tags</c> its tags. Everyone sees what they may pull; the rest is not there.
 /// </summary>
 internal sealed class CatalogEndpoint(PolicyStore policies, CatalogReader catalog, TimeProvider time)

@@ -5,7 +5,7 @@ namespace AuthIndex.TokenServer.Index;
 /// <summary>A repository, and the registries that hold it.</summary>
 internal sealed record FoundRepository(string Name, List<string> Registries);
 
-/// <summary>Searches the catalogue for what a caller may see.</summary>
+/// <summary>Searches the catalog for what a caller may see.</summary>
 internal sealed class CatalogReader(ICatalogStore store)
 {
     private const int Candidates = 1000;

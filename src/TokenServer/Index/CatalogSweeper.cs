@@ -4,7 +4,7 @@ using AuthIndex.Hosting.Background;
 namespace AuthIndex.TokenServer.Index;
 
 /// <summary>Clears away, in the background, what resyncs have replaced or left unfinished.</summary>
-internal sealed class CatalogSweeper(ICatalogStore catalogue, BackgroundLoops loops) : BackgroundLoop("catalogueSweep", loops)
+internal sealed class CatalogSweeper(ICatalogStore catalog, BackgroundLoops loops) : BackgroundLoop("catalogSweep", loops)
 {
     private readonly Channel<bool> wakes = Channel.CreateBounded<bool>(1); // one says as much as many
     private bool hasRun;
@@ -22,7 +22,7 @@ internal sealed class CatalogSweeper(ICatalogStore catalogue, BackgroundLoops lo
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested && await catalogue.SweepAsync())
+        while (!stoppingToken.IsCancellationRequested && await catalog.SweepAsync())
         {
         }
     }

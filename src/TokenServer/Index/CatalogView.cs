@@ -8,7 +8,7 @@ using AuthIndex.TokenServer.Protocol;
 namespace AuthIndex.TokenServer.Index;
 
 /// <summary>
-/// The catalogue as one caller may see it: what they may pull, registry by registry, by one policy from start to end. Registries
+/// The catalog as one caller may see it: what they may pull, registry by registry, by one policy from start to end. Registries
 /// that are not among the given services are not there.
 /// </summary>
 internal sealed class CatalogView

@@ -40,10 +40,10 @@ internal sealed record TagPlace
 /// <summary>What became of a report.</summary>
 internal abstract record ReportOutcome
 {
-    /// <summary>It is in the catalogue, or was already.</summary>
+    /// <summary>It is in the catalog, or was already.</summary>
     internal sealed record Taken : ReportOutcome;
 
-    /// <summary>It does not begin where the catalogue stands; nothing was changed, and only a full resync helps.</summary>
+    /// <summary>It does not begin where the catalog stands; nothing was changed, and only a full resync helps.</summary>
     internal sealed record OutOfStep(string Reason) : ReportOutcome;
 
     private ReportOutcome()

@@ -66,7 +66,7 @@ internal sealed class PostgresCatalogStore(PostgresDatabase database) : ICatalog
         var copy = await db.QuerySingleOrDefaultAsync<CatalogCopy>(
             "SELECT id, sequence, event_id AS EventId FROM copies WHERE service = @service AND state = 'live' FOR UPDATE",
             new { service });
-        if (copy is null) return new ReportOutcome.OutOfStep($"the catalogue does not know the registry {service}");
+        if (copy is null) return new ReportOutcome.OutOfStep($"the catalog does not know the registry {service}");
         if (copy.Mismatch(report) is { } mismatch) return mismatch;
         foreach (var change in copy.NewIn(report)) await ApplyAsync(db, copy.Id, change, service);
         foreach (var pull in report.Pulled) await NotePullAsync(db, copy.Id, service, pull);

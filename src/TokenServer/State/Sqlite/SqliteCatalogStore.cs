@@ -58,7 +58,7 @@ internal sealed class SqliteCatalogStore(StateDatabase database) : ICatalogStore
     /// <inheritdoc/>
     public Task<ReportOutcome> TakeAsync(string service, EventReport report) => database.WriteAsync<ReportOutcome>(db =>
     {
-        if (Live(db, service) is not { } copy) return new ReportOutcome.OutOfStep($"the catalogue does not know the registry {service}");
+        if (Live(db, service) is not { } copy) return new ReportOutcome.OutOfStep($"the catalog does not know the registry {service}");
         if (copy.Mismatch(report) is { } mismatch) return mismatch;
         foreach (var change in copy.NewIn(report)) Apply(db, copy.Id, change, service);
         foreach (var pull in report.Pulled) NotePull(db, copy.Id, service, pull);

@@ -45,7 +45,7 @@ internal sealed class SqliteState(StateDatabase database, TimeProvider time) : I
         {
             return new HealthPart(
                 "database", HealthStatus.Degraded,
-                $"{damage}; what could not be read is away: the catalogue, or refresh and access tokens");
+                $"{damage}; what could not be read is unavailable: the catalog, or refresh and access tokens");
         }
 
         try
@@ -57,7 +57,7 @@ internal sealed class SqliteState(StateDatabase database, TimeProvider time) : I
         {
             return new HealthPart(
                 "database", HealthStatus.Degraded,
-                $"it cannot be read (SQLite error {e.SqliteErrorCode}); the catalogue is away, and so are refresh and access tokens");
+                $"it cannot be read (SQLite error {e.SqliteErrorCode}); the catalog and refresh and access tokens are unavailable");
         }
     }
 
