@@ -116,6 +116,6 @@ internal static class NamedAccount
 
     private static OperatorException Ambiguous(string typed, IReadOnlyList<string> accounts) =>
         new(
-            $"'{LogText.Clean(typed)}' may mean {string.Join(" or ", accounts.Select(a => $"'{LogText.Clean(a)}'"))}: name one of them as "
-            + $"it stands");
+            $"'{LogText.Clean(typed)}' may mean {string.Join(" or ", accounts.Select(a => $"'{LogText.Clean(a)}'"))}: write one of "
+            + "them exactly");
 }

@@ -43,7 +43,7 @@ internal abstract record ReportOutcome
     /// <summary>It is in the catalog, or was already.</summary>
     internal sealed record Taken : ReportOutcome;
 
-    /// <summary>It does not begin where the catalog stands; nothing was changed, and only a full resync helps.</summary>
+    /// <summary>It does not begin at the catalog's position; nothing was changed, and only a full resync helps.</summary>
     internal sealed record OutOfStep(string Reason) : ReportOutcome;
 
     private ReportOutcome()
