@@ -9,6 +9,7 @@ using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Metadata;
 using AuthIndex.TokenServer.Portal;
+using AuthIndex.TokenServer.Portal.SignIn;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Token;
@@ -90,6 +91,7 @@ internal sealed class TokenServerRoutes(
     SearchPageEndpoint search,
     RepositoryPageEndpoint repositories,
     AccessPageEndpoint ownAccess,
+    LoginCodeEndpoint loginCodes,
     SignInPageEndpoint signIn)
 {
     private const int Ordinary = TokenServerApp.MaxBodyBytes;
@@ -135,6 +137,7 @@ internal sealed class TokenServerRoutes(
         new(["POST"],        AccessPageEndpoint.CreatePath,           Form.MaxBytes,               SessionForm(ownAccess.CreateAsync)),
         new(["POST"],        AccessPageEndpoint.RevokePath,           Form.MaxBytes,               SessionForm(ownAccess.RevokeAsync)),
         new(["POST"],        AccessPageEndpoint.EndPath,              Form.MaxBytes,               SessionForm(ownAccess.EndAsync)),
+        new(["POST"],        LoginCodeEndpoint.Path,                  Form.MaxBytes,               SessionForm(loginCodes.CreateAsync)),
         new(["GET"],         SignInPageEndpoint.Path,                 0,                           Page(signIn.ShowAsync)),
         new(["POST"],        SignInPageEndpoint.Path,                 Form.MaxBytes,               PageForm(signIn.SignInAsync)),
         new(["POST"],        SignInPageEndpoint.SignOutPath,          Form.MaxBytes,               SessionForm(signIn.SignOutAsync)),

@@ -7,7 +7,7 @@ using Microsoft.Playwright;
 namespace AuthIndex.Acceptance;
 
 /// <summary>The portal in a real browser, as a person uses it.</summary>
-public sealed class PortalTests
+public sealed class PortalTests(RealParts parts)
 {
     private static readonly string Digest = $"sha256:{new string('1', 64)}";
 
@@ -20,8 +20,7 @@ public sealed class PortalTests
         await using var host = await TokenServerHost.StartAsync();
         await ReportAsync(host);
         using var playwright = await Playwright.CreateAsync();
-        await using var browser = await playwright.Chromium.LaunchAsync(
-            new() { ExecutablePath = "/usr/bin/chromium", Args = ["--no-sandbox"] });
+        await using var browser = await LaunchAsync(playwright);
         await using var context = await browser.NewContextAsync(new()
         {
             BaseURL = host.Address.ToString(), ColorScheme = scheme, JavaScriptEnabled = scripts,
@@ -44,9 +43,7 @@ public sealed class PortalTests
 
         await page.GetByRole(AriaRole.Link, new() { Name = "Sign in", Exact = true }).First.ClickAsync();
         await CheckAsync(page, scripts);
-        await page.GetByLabel("Account").FillAsync("alice");
-        await page.GetByLabel("Password").FillAsync(TokenServerHost.AlicePassword);
-        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+        await SignInAsync(page, "alice", TokenServerHost.AlicePassword);
 
         await page.GetByLabel("Name contains").FillAsync("app");
         await page.GetByRole(AriaRole.Button, new() { Name = "Search" }).ClickAsync();
@@ -74,6 +71,56 @@ public sealed class PortalTests
         await page.GetByRole(AriaRole.Button, new() { Name = "Sign out", Exact = true }).ClickAsync();
         await page.GetByRole(AriaRole.Link, new() { Name = "Sign in", Exact = true }).First.WaitForAsync();
         Assert.Empty(problems);
+    }
+
+    [Fact]
+    public async Task A_login_code_logs_docker_in_once_and_the_refusals_say_why()
+    {
+        var up = await parts.UpAsync();
+        var docker = await parts.DockerAsync();
+        using var folder = new TemporaryDirectory();
+        var mine = docker.InFolder(folder["docker"]);
+        using var playwright = await Playwright.CreateAsync();
+        await using var browser = await LaunchAsync(playwright);
+        await using var context = await browser.NewContextAsync(new() { BaseURL = up.TokenServer.ToString() });
+        var page = await context.NewPageAsync();
+        await page.GotoAsync("/sign-in?return=/access");
+        await SignInAsync(page, "admin", up.AdminPassword);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Get a login code" }).ClickAsync();
+        var code = (await page.Locator(".done .command code").TextContentAsync())!;
+        up.Secrets.Add("a login code", code);
+        await CheckAsync(page, scripts: true);
+        Assert.EndsWith(
+            "--username admin", await page.Locator(".command code").First.TextContentAsync(), StringComparison.Ordinal);
+
+        var skopeo = await ChildProcess.RunAsync(
+            "skopeo", ["login", "--tls-verify=false", "--authfile", folder["auth.json"], "--username", "admin", "--password-stdin", up.Host],
+            input: code);
+        Assert.NotEqual(0, skopeo.ExitCode); // it would store the code as the password; it is not used up
+
+        var login = await mine.LoginAsync(up.Host, "admin", code);
+        Assert.True(login.ExitCode == 0, login.All);
+        var stored = await File.ReadAllTextAsync(Path.Combine(folder["docker"], "config.json"), TestContext.Current.CancellationToken);
+        Assert.Contains("identitytoken", stored, StringComparison.Ordinal);
+        Assert.DoesNotContain(code, stored, StringComparison.Ordinal);
+        var image = $"{up.Host}/platform/by-code:1";
+        await mine.BuildAsync(image, 1_000);
+        await mine.MustAsync("push", image);
+        await mine.MustAsync("rmi", image);
+
+        var again = await docker.InFolder(folder["other"]).LoginAsync(up.Host, "admin", code);
+        Assert.NotEqual(0, again.ExitCode);
+        Assert.Contains("the login code has been used", again.All, StringComparison.Ordinal);
+    }
+
+    private static Task<IBrowser> LaunchAsync(IPlaywright playwright) =>
+        playwright.Chromium.LaunchAsync(new() { ExecutablePath = "/usr/bin/chromium", Args = ["--no-sandbox"] });
+
+    private static async Task SignInAsync(IPage page, string account, string password)
+    {
+        await page.GetByLabel("Account").FillAsync(account);
+        await page.GetByLabel("Password").FillAsync(password);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in", Exact = true }).ClickAsync();
     }
 
     /// <summary>No violation of the rules for accessible pages, and nothing wider than the window.</summary>

@@ -31,7 +31,7 @@ public sealed partial class ArchitectureTests
             ["Backup"] = ["Keys"], // only where they lie
             ["Revocation"] = ["Protocol", "Identity"],
             ["Grants"] = ["Protocol", "Policies", "Identity", "Revocation"],
-            ["Authentication"] = ["Protocol", "Policies", "Identity", "Grants"],
+            ["Authentication"] = ["Protocol", "Policies", "Identity", "Grants", "Sessions"],
             ["Token"] = ["Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Grants", "Authentication", "Revocation"],
             ["Sessions"] = ["Identity"],
             ["Access"] = ["Protocol", "Policies", "Identity", "Grants", "Authentication", "Token", "Sessions"],

@@ -4,12 +4,13 @@ using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Sessions;
 
 namespace AuthIndex.TokenServer.Authentication;
 
 /// <summary>
 /// Authenticates callers: the one place where a caller becomes an account. In this order: 1 a client certificate, if nothing else is sent,
-/// 2 a token of an OIDC issuer, 3 a token of this server, 4 a password. A suspended account is never signed in.
+/// 2 a token of an OIDC issuer, 3 a token or login code of this server, 4 a password. A suspended account is never signed in.
 /// </summary>
 internal sealed class Authenticator(
     CertificateSource certificates,
@@ -22,6 +23,7 @@ internal sealed class Authenticator(
     IGrantStore grants,
     GrantLimits lifetimes,
     GrantUsageRecorder recorder,
+    ILoginCodeStore codes,
     TimeProvider time)
 {
     private static readonly SignInOutcome.Refused GrantEnded =
@@ -99,6 +101,7 @@ internal sealed class Authenticator(
             return new SignInResult(Unknown(Refused("the token is incomplete: its checksum is wrong"), token, context), null);
         }
 
+        if (secret.Kind == TokenKind.LoginCode) return new SignInResult(await ByLoginCodeAsync(user, secret, context, cancellationToken), null);
         if (await remembered.FindAsync(secret) is not { } grant)
         {
             return new SignInResult(Unknown(Refused("the token is unknown: it was revoked or has expired"), token, context), null);
@@ -113,6 +116,23 @@ internal sealed class Authenticator(
         var outcome = GrantConditions.Owner(grant, await FindAccountAsync(grant.Account, cancellationToken), now);
         if (outcome is SignInOutcome.SignedIn owner) recorder.Note(grant, owner.Origin, context.Address, now);
         return new SignInResult(outcome, grant);
+    }
+
+    /// <summary>Uses up a login code. One that is refused for how it was sent is left for the right use.</summary>
+    private async ValueTask<SignInOutcome> ByLoginCodeAsync(
+        string user, TokenSecret secret, SignInContext context, CancellationToken cancellationToken)
+    {
+        var endingsSeen = suspended.NewestEnding; // before the code is read, which every later one ends
+        if (await codes.FindAsync(secret.Hash) is not { } code)
+        {
+            return Unknown(Refused("the login code is unknown; create a new one in the portal"), secret.Text, context);
+        }
+
+        var now = time.GetUtcNow();
+        if (LoginCodeConditions.Problem(code, user, context.GetsRefreshToken, now) is { } problem) return Refused(problem);
+        var outcome = LoginCodeConditions.Owner(code, await FindAccountAsync(code.Account, cancellationToken));
+        if (outcome is not SignInOutcome.SignedIn who) return outcome;
+        return await codes.UseAsync(secret.Hash, now) ? who with { EndingsSeen = endingsSeen } : Refused(LoginCodeConditions.Used);
     }
 
     /// <summary>Refuses an address that sends many different unknown tokens.</summary>

@@ -11,6 +11,9 @@ namespace AuthIndex.TokenServer.Authentication;
 /// <param name="Address">Where the request came from; null when unknown.</param>
 internal sealed record SignInContext(string? Service, string? Client, IPAddress? Address)
 {
+    /// <summary>Whether a sign-in gets a refresh token in return: only there a login code is accepted.</summary>
+    public bool GetsRefreshToken { get; init; }
+
     /// <summary>The connection's client certificate, where one may sign in; null for none.</summary>
     public X509Certificate2? Certificate { get; init; }
 }

@@ -84,7 +84,7 @@ internal static partial class TokenText
     }
 
     [GeneratedRegex(
-        "(aix|air)_[0-9A-Za-z]{32,}", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+        "(aix|air|aic)_[0-9A-Za-z]{32,}", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex Secrets();
 
     [GeneratedRegex(@"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]

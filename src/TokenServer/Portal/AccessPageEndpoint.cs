@@ -35,6 +35,9 @@ internal sealed class AccessPageEndpoint(
 
     private static readonly AccessForm NewForm = new("", "90d", "", [], "");
 
+    /// <summary>Whether a session's sign-in is recent enough to make what outlives it.</summary>
+    public static bool IsRecent(Session session, DateTimeOffset now) => now < session.Created + Recent;
+
     /// <summary>Shows what the account has given to clients and browsers.</summary>
     public Task<Answer> ShowAsync(RouteRequest request, Visitor visitor) => ShowAsync(visitor, NewForm, null, null);
 
@@ -96,5 +99,5 @@ internal sealed class AccessPageEndpoint(
         grant.UsedFrom ?? grant.GivenFrom, [.. grant.Narrowing.Repositories.Select(r => r.ToString())], [.. grant.Narrowing.Actions.Words],
         [.. grant.Narrowing.Addresses.Select(a => a.ToString())]);
 
-    private bool IsRecent(SessionCaller caller) => time.GetUtcNow() < caller.Session.Created + Recent;
+    private bool IsRecent(SessionCaller caller) => IsRecent(caller.Session, time.GetUtcNow());
 }

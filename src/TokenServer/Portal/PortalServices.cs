@@ -1,4 +1,5 @@
 using AuthIndex.TokenServer.Access;
+using AuthIndex.TokenServer.Portal.SignIn;
 using AuthIndex.TokenServer.Sessions;
 
 namespace AuthIndex.TokenServer.Portal;
@@ -21,5 +22,6 @@ internal static class PortalServices
         .AddSingleton<SignInPageEndpoint>()
         .AddSingleton<SearchPageEndpoint>()
         .AddSingleton<RepositoryPageEndpoint>()
-        .AddSingleton<AccessPageEndpoint>();
+        .AddSingleton<AccessPageEndpoint>()
+        .AddSingleton<LoginCodeEndpoint>();
 }

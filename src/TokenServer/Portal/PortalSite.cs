@@ -14,6 +14,9 @@ internal sealed class PortalSite(Uri? publicUrl)
     /// <param name="path">Its path as the server sees it.</param>
     public string Link(string path) => prefix + path;
 
+    /// <summary>What the names of a registry's images begin with; null where its address is not configured.</summary>
+    public static string? HostOf(Uri? registry) => registry is null ? null : registry.IsDefaultPort ? registry.Host : registry.Authority;
+
     /// <summary>
     /// Where to go after signing in: the path of a page of this server, or the first page for anything else. A browser would take
     /// <c>//host</c> and <c>/\host</c> for another server (WHATWG URL, "relative state").

@@ -35,15 +35,12 @@ internal sealed class RepositoryPageEndpoint(
         var model = new RepositoryModel(
             name.Value,
             [.. places.Select(p => new PlaceRow(
-                p.Service, HostOf(view.UrlOf(p.Service)), p.Tags, p.Manifests, Time(p.PushedAt), Time(p.PulledAt)))],
+                p.Service, PortalSite.HostOf(view.UrlOf(p.Service)), p.Tags, p.Manifests, Time(p.PushedAt), Time(p.PulledAt)))],
             [.. tags.Take(PageSize).SelectMany(tag => tag.Select(Row))],
             after.Length > 0 ? site.Link(PathOf(name.Value)) : null,
             tags.Count > PageSize ? site.Link($"{PathOf(name.Value)}?after={Uri.EscapeDataString(tags[PageSize - 1].Key)}") : null);
         return await pages.RenderAsync<RepositoryPage>(visitor, name.Value, model);
     }
-
-    /// <summary>What an image's name begins with; null where it is not known.</summary>
-    private static string? HostOf(Uri? url) => url is null ? null : url.IsDefaultPort ? url.Host : url.Authority;
 
     private static TagRow Row(TagPlace tag) => new(
         tag.Name, tag.Service, tag.Digest, Kind(tag.MediaType), Time(tag.MovedAt), tag.MovedBy, Time(tag.PulledAt));

@@ -24,6 +24,9 @@ internal sealed class SessionActs(AuditLog audit, TokenMetrics metrics, TimeProv
     /// <summary>Somebody ended a session of theirs.</summary>
     public void Ended(Session session, IPAddress? address) => Record("sessions end", session, address);
 
+    /// <summary>Somebody made a login code in a session of theirs.</summary>
+    public void LoginCodeCreated(Session session, IPAddress? address) => Record("login codes create", session, address);
+
     private void Record(string action, Session session, IPAddress? address) => audit.Add(new AdministrativeAct(
         time.GetUtcNow(), action, $"{session.Account} at {address?.ToString() ?? "an unknown address"}",
         ["--account", session.Account, session.Id], AdministrativeAct.Done, null));

@@ -12,21 +12,24 @@ internal enum TokenKind
 
     /// <summary>Made by people and administrators, for scripts and robots.</summary>
     Access,
+
+    /// <summary>Made by people in the portal for one <c>docker login</c>, which exchanges it for a refresh token.</summary>
+    LoginCode,
 }
 
 /// <summary>
-/// The secret text of a refresh token (<c>air_…</c>) or an access token (<c>aix_…</c>): the prefix shows the kind and lets secret
-/// scanners find leaks; 43 random letters and digits (256 bits) and a checksum follow, so that a text that was never a token is refused
+/// The secret text of a refresh token (<c>air_…</c>), an access token (<c>aix_…</c>) or a login code (<c>aic_…</c>): the prefix shows the
+/// kind and lets secret scanners find leaks; 43 random letters and digits (256 bits) and a checksum follow, so that a text that was never a token is refused
 /// without a lookup. Servers keep only <see cref="Hash"/>: with this many random bits a fast hash is safe.
 /// </summary>
 internal sealed class TokenSecret
 {
-    private const string AccessPrefix = "aix_";
-    private const string RefreshPrefix = "air_";
     private const int PrefixLength = 4;
     private const int RandomLength = 43;
     private const int ChecksumLength = 6; // 62^6 is more than 2^32
     private const string Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    private static readonly string[] Prefixes = ["air_", "aix_", "aic_"]; // in the order of the kinds
 
     private static readonly SearchValues<char> Characters = SearchValues.Create(Alphabet);
 
@@ -49,13 +52,12 @@ internal sealed class TokenSecret
     /// <summary>Makes a new random secret.</summary>
     public static TokenSecret New(TokenKind kind)
     {
-        var body = (kind == TokenKind.Access ? AccessPrefix : RefreshPrefix) + RandomNumberGenerator.GetString(Alphabet, RandomLength);
+        var body = Prefixes[(int)kind] + RandomNumberGenerator.GetString(Alphabet, RandomLength);
         return new TokenSecret(body + Checksum(body), kind);
     }
 
     /// <summary>Whether a text begins as these secrets do. Such a text is never treated as a password, whatever follows.</summary>
-    public static bool LooksLike(string text) =>
-        text.StartsWith(AccessPrefix, StringComparison.Ordinal) || text.StartsWith(RefreshPrefix, StringComparison.Ordinal);
+    public static bool LooksLike(string text) => Prefixes.Any(p => text.StartsWith(p, StringComparison.Ordinal));
 
     /// <summary>Reads a secret; null when its length, alphabet or checksum is wrong.</summary>
     public static TokenSecret? Parse(string text)
@@ -63,7 +65,7 @@ internal sealed class TokenSecret
         if (text.Length != PrefixLength + RandomLength + ChecksumLength || !LooksLike(text)) return null;
         if (text.AsSpan(PrefixLength).ContainsAnyExcept(Characters)) return null;
         return text.AsSpan()[^ChecksumLength..].SequenceEqual(Checksum(text.AsSpan()[..^ChecksumLength]))
-            ? new TokenSecret(text, text.StartsWith(AccessPrefix, StringComparison.Ordinal) ? TokenKind.Access : TokenKind.Refresh)
+            ? new TokenSecret(text, (TokenKind)Array.IndexOf(Prefixes, text[..PrefixLength]))
             : null;
     }
 
@@ -94,7 +96,7 @@ internal sealed class TokenSecret
 /// <summary>The words for the kinds of secret.</summary>
 internal static class TokenKinds
 {
-    private static readonly string[] Words = ["refresh", "access"];
+    private static readonly string[] Words = ["refresh", "access", "login code"];
 
     /// <summary>The kind's word, as stores and listings have it.</summary>
     public static string Word(this TokenKind kind) => Words[(int)kind];

@@ -2,8 +2,8 @@ using AuthIndex.Hosting.Background;
 
 namespace AuthIndex.TokenServer.Sessions;
 
-/// <summary>Removes expired sessions in the background. They are refused before already.</summary>
-internal sealed class SessionSweeper(ISessionStore store, SessionLimits limits, BackgroundLoops loops)
+/// <summary>Removes expired sessions and login codes in the background. They are refused before already.</summary>
+internal sealed class SessionSweeper(ISessionStore store, ILoginCodeStore codes, SessionLimits limits, BackgroundLoops loops)
     : BackgroundLoop("sessionSweep", loops)
 {
     private static readonly TimeSpan Every = TimeSpan.FromMinutes(10);
@@ -12,6 +12,10 @@ internal sealed class SessionSweeper(ISessionStore store, SessionLimits limits, 
     protected override Task NextAsync(CancellationToken stoppingToken) => Task.Delay(Every, Clock, stoppingToken);
 
     /// <inheritdoc/>
-    protected override Task RoundAsync(CancellationToken stoppingToken) =>
-        store.SweepAsync(Clock.GetUtcNow() - limits.Idle, Clock.GetUtcNow() - limits.Lifetime);
+    protected override async Task RoundAsync(CancellationToken stoppingToken)
+    {
+        var now = Clock.GetUtcNow();
+        await store.SweepAsync(now - limits.Idle, now - limits.Lifetime);
+        await codes.SweepAsync(now - LoginCode.RememberedFor);
+    }
 }

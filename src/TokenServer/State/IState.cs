@@ -27,6 +27,9 @@ internal interface IState : IAsyncDisposable
     /// <summary>Who is signed in to the portal.</summary>
     ISessionStore Sessions { get; }
 
+    /// <summary>The portal's codes for docker login.</summary>
+    ILoginCodeStore LoginCodes { get; }
+
     /// <summary>How the database is, as a part of the server's readiness.</summary>
     HealthPart CheckHealth();
 }

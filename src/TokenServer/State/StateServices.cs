@@ -21,6 +21,7 @@ internal static class StateServices
             .AddSingleton(s => s.GetRequiredService<IState>().Suspensions)
             .AddSingleton(s => s.GetRequiredService<IState>().SignInHolds)
             .AddSingleton(s => s.GetRequiredService<IState>().Catalog)
-            .AddSingleton(s => s.GetRequiredService<IState>().Sessions);
+            .AddSingleton(s => s.GetRequiredService<IState>().Sessions)
+            .AddSingleton(s => s.GetRequiredService<IState>().LoginCodes);
     }
 }

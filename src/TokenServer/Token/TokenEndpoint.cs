@@ -74,7 +74,11 @@ internal sealed class TokenEndpoint(
     private async Task<(SignInResult Result, string? RefreshToken)> AuthenticateAsync(RouteRequest http, TokenRequest request)
     {
         var span = TokenTraces.Source.StartActivity("sign in");
-        var context = new SignInContext(request.Service.Name, request.Client, http.Address) { Certificate = http.Certificate };
+        var context = new SignInContext(request.Service.Name, request.Client, http.Address)
+        {
+            Certificate = http.Certificate,
+            GetsRefreshToken = request.WantsRefreshToken && !request.IsRefresh && limits.GivesRefreshTokens,
+        };
         var result = await authenticator.AuthenticateAsync(request.Credentials, context, http.Aborted);
         span?.SetTag("authindex.outcome", result.Outcome.Word);
         span?.Dispose();
@@ -108,7 +112,7 @@ internal sealed class TokenEndpoint(
     };
 
     /// <summary>
-    /// Only a password is exchanged for a refresh token: a grant must not extend its own life, and anonymous callers get none. A client
+    /// Only a password or a login code is exchanged for a refresh token: a grant must not extend its own life, and anonymous callers get none. A client
     /// that sends its refresh token keeps it, because many discard a new one.
     /// </summary>
     private async Task<(SignInResult Result, string? RefreshToken)> WithRefreshTokenAsync(

@@ -9,6 +9,8 @@ public sealed class TokenTextTests
 
     private static readonly string Secret = TokenSecret.New(TokenKind.Access).Text;
 
+    private static readonly string Code = TokenSecret.New(TokenKind.LoginCode).Text;
+
     public static TheoryData<string, string, string> Disguises => new()
     {
         { "ci", "{0}", "ci" },
@@ -27,7 +29,7 @@ public sealed class TokenTextTests
     [MemberData(nameof(Disguises))]
     public void A_token_is_found_whatever_surrounds_it(string user, string shown, string name)
     {
-        foreach (var token in (string[])[Secret, Jwt])
+        foreach (var token in (string[])[Secret, Code, Jwt])
         {
             var revealed = TokenText.Reveal(new BasicCredentials(user, shown.Replace("{0}", token, StringComparison.Ordinal)));
             Assert.Equal(new BasicCredentials(name, token), revealed);
@@ -49,7 +51,7 @@ public sealed class TokenTextTests
     [InlineData("token={0};")]
     public void What_holds_a_token_is_never_a_password(string shown)
     {
-        foreach (var token in (string[])[Secret, Jwt, Secret[..40]])
+        foreach (var token in (string[])[Secret, Code, Jwt, Secret[..40]])
         {
             Assert.True(TokenText.IsIn(shown.Replace("{0}", token, StringComparison.Ordinal)));
         }

@@ -22,3 +22,16 @@ public sealed record SearchModel(string Query, string? First, IReadOnlyList<Foun
 /// <param name="Name">Its name.</param>
 /// <param name="Registries">The registries that hold it.</param>
 public sealed record FoundRow(string Name, IReadOnlyList<string> Registries);
+
+/// <summary>A code for one <c>docker login</c>.</summary>
+/// <param name="Code">Its text, shown this once.</param>
+/// <param name="Account">Whose it is.</param>
+/// <param name="Hosts">The registries that it is good for one of, as docker names them.</param>
+/// <param name="Expires">When it expires.</param>
+public sealed record LoginCodeModel(string Code, string Account, IReadOnlyList<string> Hosts, DateTimeOffset Expires)
+{
+    /// <summary>The account as a word of a shell's command line.</summary>
+    public string AccountWord => Account.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' or ':' or '@')
+        ? Account
+        : $"'{Account.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+}

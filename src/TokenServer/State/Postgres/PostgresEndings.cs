@@ -68,7 +68,7 @@ internal static class PostgresEndings
         """,
         new { account, endingsSeen });
 
-    /// <summary>Voids the tokens that were issued up to a time, and ends the sessions of an account.</summary>
+    /// <summary>Voids the tokens that were issued up to a time, and ends the sessions and login codes of an account.</summary>
     /// <param name="db">A connection within a transaction.</param>
     /// <param name="kind">What <paramref name="value"/> is.</param>
     /// <param name="value">The account's name, the grant's id, or the token's <c>jti</c>.</param>
@@ -83,6 +83,7 @@ internal static class PostgresEndings
             """
             DELETE FROM revocations WHERE @kind = 'account' AND kind = 'account' AND value = @value AND issued_before > @ahead;
             DELETE FROM sessions WHERE @kind = 'account' AND lower(account) = lower(@value COLLATE "C");
+            DELETE FROM login_codes WHERE @kind = 'account' AND lower(account) = lower(@value COLLATE "C");
             WITH next AS (UPDATE revocation_count SET last = last + 1 RETURNING last)
             INSERT INTO revocations (sequence, kind, value, issued_before, expires)
             SELECT last, @kind, @value, @issuedBefore, @expires FROM next

@@ -29,6 +29,7 @@ internal sealed class PostgresState : IState
         SignInHolds = new PostgresSignInHoldStore(database, time);
         Catalog = new PostgresCatalogStore(database);
         Sessions = new PostgresSessionStore(database);
+        LoginCodes = new PostgresLoginCodeStore(database);
     }
 
     /// <summary>Opens a database and brings it to the newest schema.</summary>
@@ -68,6 +69,9 @@ internal sealed class PostgresState : IState
 
     /// <inheritdoc/>
     public ISessionStore Sessions { get; }
+
+    /// <inheritdoc/>
+    public ILoginCodeStore LoginCodes { get; }
 
     /// <inheritdoc/>
     /// <remarks>Told by what is asked of it all the time, so that a probe waits for nothing.</remarks>

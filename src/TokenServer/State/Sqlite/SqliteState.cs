@@ -38,6 +38,9 @@ internal sealed class SqliteState(StateDatabase database, TimeProvider time) : I
     public ISessionStore Sessions { get; } = new SqliteSessionStore(database);
 
     /// <inheritdoc/>
+    public ILoginCodeStore LoginCodes { get; } = new SqliteLoginCodeStore(database);
+
+    /// <inheritdoc/>
     /// <remarks>Tokens are issued without it; nothing is gained by sending clients elsewhere.</remarks>
     public HealthPart CheckHealth()
     {

@@ -132,3 +132,17 @@ CREATE TABLE sessions (
     address      text                      -- where the sign-in came from
 );
 CREATE INDEX sessions_by_account ON sessions (lower(account));
+
+-- The portal's codes for one docker login. They stay for a day after they expired, so that clients are told why they are refused.
+CREATE TABLE login_codes (
+    hash         bytea PRIMARY KEY,        -- SHA-256 of the code, which is nowhere
+    account      text COLLATE "C" NOT NULL,
+    source       text NOT NULL,            -- which account of that name, as in grants
+    entry_id     text,
+    password_set text,
+    created_at   bigint NOT NULL,
+    expires_at   bigint NOT NULL,
+    used_at      bigint                    -- NULL until it is exchanged for a refresh token
+);
+CREATE INDEX login_codes_by_account ON login_codes (lower(account));
+CREATE INDEX login_codes_by_expiry ON login_codes (expires_at);
