@@ -40,6 +40,7 @@ internal static class TokenServerApp
         {
             kestrel.Limits.MaxRequestLineSize = MaxRequestLineBytes;
             kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
+            kestrel.Limits.MaxRequestBufferSize = MaxBodyBytes; // what a client may send ahead while its sign-in waits
         });
         AddServices(builder.Services, options, time);
 

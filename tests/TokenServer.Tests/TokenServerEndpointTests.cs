@@ -2,6 +2,8 @@ using AuthIndex.TestKit;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
 
 namespace AuthIndex.TokenServer.Tests;
 
@@ -21,6 +23,15 @@ public sealed class TokenServerEndpointTests
 
         Assert.True(request.IsAborted);
         Assert.DoesNotContain("failed with an exception", server.Log.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_client_whose_sign_in_waits_can_send_no_more_ahead_than_the_largest_body()
+    {
+        await using var server = await TokenServerHost.StartAsync();
+        var limits = server.Service<IOptions<KestrelServerOptions>>().Value.Limits;
+        Assert.Equal(TokenServerApp.MaxBodyBytes, limits.MaxRequestBodySize);
+        Assert.Equal(TokenServerApp.MaxBodyBytes, limits.MaxRequestBufferSize);
     }
 
     private sealed class CutRequest : IHttpRequestLifetimeFeature, IHttpMaxRequestBodySizeFeature

@@ -13,10 +13,10 @@ namespace AuthIndex.Hosting.Sqlite;
 /// <param name="connectionString">As for <see cref="SqliteConnection"/>.</param>
 internal sealed class CachingConnection(string connectionString) : SqliteConnection(connectionString)
 {
-    // Some texts are made, with as many parameters as a list is long.
+    // Some texts are made, with as many parameters as a list is long. They must not push out those that every request uses.
     private const int MaxKept = 100;
 
-    private readonly Dictionary<string, SqliteCommand> kept = new(StringComparer.Ordinal);
+    private readonly OrderedDictionary<string, SqliteCommand> kept = new(StringComparer.Ordinal); // the one unused for longest first
 
     /// <inheritdoc/>
     protected override DbCommand CreateDbCommand() => new CachedCommand(this);
@@ -38,7 +38,10 @@ internal sealed class CachingConnection(string connectionString) : SqliteConnect
     private void Give(SqliteCommand command)
     {
         command.Parameters.Clear();
-        if (kept.Count == MaxKept || !kept.TryAdd(command.CommandText, command)) command.Dispose();
+        if (!kept.TryAdd(command.CommandText, command)) command.Dispose(); // one of two that were in use at once
+        if (kept.Count <= MaxKept) return;
+        kept.GetAt(0).Value.Dispose();
+        kept.RemoveAt(0);
     }
 
     /// <summary>

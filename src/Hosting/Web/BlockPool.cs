@@ -11,7 +11,7 @@ namespace AuthIndex.Hosting.Web;
 /// </summary>
 internal sealed class BlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte>
 {
-    /// <summary>The bytes of a block.</summary>
+    /// <summary>The sizes of a block, in bytes.</summary>
     public const int SmallSize = 4096, LargeSize = 128 * 1024;
 
     /// <summary>How many large blocks may be in use: 8 MiB. A request that receives a large body has one or two at a time.</summary>
@@ -21,8 +21,8 @@ internal sealed class BlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte>
     private const int MaxIdleSmall = 1024;
 
     private readonly Lock gate = new();
-    private readonly Stack<Block> idleLarge = new(); // these four under the gate
-    private readonly Stack<Block> idleSmall = new();
+    private readonly Stack<byte[]> idleLarge = new(); // these four under the gate
+    private readonly Stack<byte[]> idleSmall = new();
     private int largeInUse;
     private int smallInUse;
 
@@ -41,19 +41,21 @@ internal sealed class BlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte>
     /// <inheritdoc/>
     public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => this;
 
-    /// <summary>Rents a block.</summary>
+    /// <summary>Rents a block. What it holds is left over from its last use.</summary>
     /// <param name="minBufferSize">The least it must hold, in bytes, at most <see cref="LargeSize"/>; -1 for any.</param>
     public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, LargeSize);
+        bool isLarge;
+        byte[]? block;
         lock (gate)
         {
-            var isLarge = largeInUse < MaxLarge || minBufferSize > SmallSize;
+            isLarge = largeInUse < MaxLarge || minBufferSize > SmallSize;
             _ = isLarge ? largeInUse++ : smallInUse++;
-            var block = (isLarge ? idleLarge : idleSmall).TryPop(out var idle) ? idle : new Block(this, isLarge);
-            block.IsRented = true;
-            return block;
+            (isLarge ? idleLarge : idleSmall).TryPop(out block);
         }
+
+        return new Rental(this, block ?? GC.AllocateUninitializedArray<byte>(isLarge ? LargeSize : SmallSize, pinned: true));
     }
 
     /// <summary>Does nothing: the pool lives as long as the process, and the collector takes its blocks.</summary>
@@ -61,28 +63,32 @@ internal sealed class BlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte>
     {
     }
 
-    private void Return(Block block)
+    private void Return(byte[] block)
     {
+        var isLarge = block.Length == LargeSize;
         lock (gate)
         {
-            if (!block.IsRented) return; // it has been returned, and may be somebody else's
-            block.IsRented = false;
-            _ = block.IsLarge ? largeInUse-- : smallInUse--;
-            var (idle, most) = block.IsLarge ? (idleLarge, MaxLarge) : (idleSmall, MaxIdleSmall);
+            _ = isLarge ? largeInUse-- : smallInUse--;
+            var (idle, most) = isLarge ? (idleLarge, MaxLarge) : (idleSmall, MaxIdleSmall);
             if (idle.Count < most) idle.Push(block); // the last returned is rented first: the processor's caches know it
         }
     }
 
-    private sealed class Block(BlockPool pool, bool isLarge) : IMemoryOwner<byte>
+    /// <summary>
+    /// One use of a block. It ends once, however often it is disposed: by then, the block may be in somebody else's hands.
+    /// </summary>
+    private sealed class Rental(BlockPool pool, byte[] block) : IMemoryOwner<byte>
     {
-        private readonly byte[] bytes = GC.AllocateUninitializedArray<byte>(isLarge ? LargeSize : SmallSize, pinned: true);
+        private byte[]? held = block;
 
-        public Memory<byte> Memory => MemoryMarshal.CreateFromPinnedArray(bytes, 0, bytes.Length);
+        public Memory<byte> Memory =>
+            held is { } bytes
+                ? MemoryMarshal.CreateFromPinnedArray(bytes, 0, bytes.Length)
+                : throw new ObjectDisposedException(nameof(BlockPool), "The block has been returned.");
 
-        public bool IsLarge => isLarge;
-
-        public bool IsRented { get; set; } // under the pool's gate
-
-        public void Dispose() => pool.Return(this);
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref held, null) is { } bytes) pool.Return(bytes);
+        }
     }
 }

@@ -96,6 +96,17 @@ public sealed class CachingConnectionTests : IDisposable
         Assert.InRange(Prepared().Count, 1, 101);
     }
 
+    [Fact]
+    public void Statements_that_are_used_once_do_not_keep_out_one_that_is_used_always()
+    {
+        const string always = "SELECT count(*) FROM item";
+        for (var i = 0; i < 500; i++) db.ExecuteScalar<long>($"SELECT {i}");
+        db.ExecuteScalar<long>(always);
+        Assert.Contains(always, Prepared());
+        for (var i = 500; i < 550; i++) db.ExecuteScalar<long>($"SELECT {i}");
+        Assert.Contains(always, Prepared());
+    }
+
     private List<string> Prepared()
     {
         var found = new List<string>();

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TestKit;
 using Microsoft.AspNetCore.Connections;
@@ -39,9 +40,23 @@ public sealed class BlockPoolTests : IDisposable
         first.Dispose();
         var second = pool.Rent();
         Assert.Equal(42, second.Memory.Span[0]);
-        first.Dispose(); // by its old owner, who has forgotten that it was returned
         second.Dispose();
-        Assert.NotSame(pool.Rent(), pool.Rent());
+        pool.Rent().Memory.Span[0] = 1;
+        Assert.NotEqual(1, pool.Rent().Memory.Span[0]);
+    }
+
+    [Fact]
+    public void A_block_that_is_returned_once_more_stays_with_its_next_owner()
+    {
+        var first = pool.Rent();
+        first.Dispose();
+        var second = pool.Rent(); // the same bytes
+        first.Dispose();
+        Assert.Equal(1, pool.InUse);
+        second.Memory.Span[0] = 2;
+        pool.Rent().Memory.Span[0] = 3;
+        Assert.Equal(2, second.Memory.Span[0]);
+        Assert.Throws<ObjectDisposedException>(() => first.Memory);
     }
 
     [Fact]
@@ -79,5 +94,31 @@ public sealed class BlockPoolTests : IDisposable
         foreach (var client in connections) Assert.True(await client.GetStream().ReadAsync(new byte[4096], cancellation) > 0);
         await Eventually.TrueAsync(() => used.InUse == 0, TimeSpan.FromSeconds(20), () => $"{used.InUse} blocks are in use");
         connections.ForEach(c => c.Dispose());
+    }
+
+    [Theory]
+    [InlineData("GET /certificate HTT")]
+    [InlineData("GET /certificate HTTP/1.1\r\nHost: h\r\nX-Padding: aaaa")]
+    [InlineData("POST /certificate HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\naaaa")]
+    [InlineData("POST /certificate HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\naaaa")]
+    public async Task Connections_that_are_cut_in_the_middle_give_everything_back(string sent)
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        await using var server = await SampleServer.StartAsync();
+        var used = (BlockPool)server.App.Services.GetRequiredService<IMemoryPoolFactory<byte>>();
+        for (var round = 0; round < 3; round++)
+        {
+            var connections = new List<TcpClient>();
+            for (var i = 0; i < 100; i++)
+            {
+                var client = new TcpClient { LingerState = new LingerOption(i % 2 == 0, 0) }; // half of them with a reset
+                await client.ConnectAsync("127.0.0.1", server.Url("/").Port, cancellation);
+                await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(sent), cancellation);
+                connections.Add(client);
+            }
+
+            connections.ForEach(c => c.Dispose());
+            await Eventually.TrueAsync(() => used.InUse == 0, TimeSpan.FromSeconds(20), () => $"{used.InUse} blocks are in use");
+        }
     }
 }
