@@ -72,7 +72,7 @@ public sealed class TtlMap<TKey, TValue>(int capacity, TimeSpan lifetime, TimePr
         }
     }
 
-    /// <summary>Removes every value.</summary>
+    /// <summary>Removes every value, expired or not.</summary>
     public void Clear()
     {
         lock (gate)

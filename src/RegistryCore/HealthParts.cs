@@ -69,7 +69,7 @@ internal static class HealthParts
     /// <summary>Traffic should go elsewhere only where tokens are refused for it.</summary>
     private static HealthPart Revocations(RevocationFeedHealth contact)
     {
-        var details = JsonSerializer.SerializeToNode(contact.Status(), JsonSerializerOptions.Web)!.AsObject();
+        var details = JsonSerializer.SerializeToNode(contact.Status(), JsonSerializerOptions.Web)?.AsObject();
         var status = contact.Refuses ? HealthStatus.Failed : contact.IsCut ? HealthStatus.Degraded : HealthStatus.Ok;
         return new HealthPart("revocationFeed", status, contact.Problem, details);
     }
@@ -80,7 +80,7 @@ internal static class HealthParts
         try
         {
             var status = reporter.Status();
-            var details = JsonSerializer.SerializeToNode(status, JsonSerializerOptions.Web)!.AsObject();
+            var details = JsonSerializer.SerializeToNode(status, JsonSerializerOptions.Web)?.AsObject();
             var problem = status switch
             {
                 { Reporting: true, IsReached: false } => "cannot report changes to the index (see the log); they are kept until it answers",

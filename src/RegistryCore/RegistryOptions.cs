@@ -77,7 +77,9 @@ internal sealed class RegistryOptions : ListenerOptions
     internal RegistryIdentity Identity =>
         new(Service, TokenServer.CredentialFile ?? Path.Combine(DataDirectory, "registry-credential"), Root);
 
-    /// <summary>What <see cref="SparseManifests"/> and <see cref="DeleteNeeded"/> allow.</summary>
+    /// <summary>
+    /// What the stores go by: whether <see cref="SparseManifests"/> is set, and whether <see cref="DeleteNeeded"/> only warns.
+    /// </summary>
     internal ContentRules ContentRules => new(SparseManifests, DeleteNeeded == "warn");
 
     /// <summary>The log of administrative commands.</summary>

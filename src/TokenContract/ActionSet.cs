@@ -15,7 +15,7 @@ public readonly record struct ActionSet
 
     private ActionSet(int bits) => this.bits = (byte)bits;
 
-    /// <summary>No action.</summary>
+    /// <summary>The empty set, which grants nothing.</summary>
     public static ActionSet None => default;
 
     /// <summary>Read what a repository holds.</summary>

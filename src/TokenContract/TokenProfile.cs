@@ -6,7 +6,7 @@ namespace AuthIndex.TokenContract;
 /// </summary>
 public static class TokenProfile
 {
-    /// <summary>The <c>typ</c> header.</summary>
+    /// <summary>The <c>typ</c> header of tokens (RFC 7519 section 5.1).</summary>
     public const string Type = "JWT";
 
     /// <summary>ECDSA on P-256 with SHA-256 (RFC 7518 section 3.4): the default.</summary>

@@ -47,7 +47,7 @@ internal static class HealthParts
     /// <summary>The previous keys stay in use.</summary>
     private static HealthPart Keys(KeyStore keys, string algorithm, DateTimeOffset now)
     {
-        var details = new JsonObject { ["kid"] = keys.Current.SignerOf(algorithm, now)!.Id };
+        var details = new JsonObject { ["kid"] = keys.Current.SignerOf(algorithm, now)?.Id };
         return keys.Degraded is null
             ? new HealthPart("keys", HealthStatus.Ok, Details: details)
             : new HealthPart(

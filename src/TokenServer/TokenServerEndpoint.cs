@@ -115,12 +115,14 @@ internal sealed partial class TokenServerEndpoint(
         }
     }
 
-    private static async Task<Answer> ShowAsync(
-        Func<RouteRequest, Visitor, Task<Answer>> handler, TokenServerRoute row, RouteRequest request, GateResult<Visitor> who) =>
+    private static async Task<Answer> ShowAsync<T>(
+        Func<RouteRequest, T, Task<Answer>> handler, TokenServerRoute row, RouteRequest request, GateResult<T> who)
+        where T : Visitor =>
         who.TryGet(out var visitor, out var refused) ? await handler(Admit(request, row), visitor) : refused;
 
-    private async Task<Answer> TakeAsync(
-        Func<RouteRequest, Visitor, Form, Task<Answer>> handler, TokenServerRoute row, RouteRequest request, GateResult<Visitor> who)
+    private async Task<Answer> TakeAsync<T>(
+        Func<RouteRequest, T, Form, Task<Answer>> handler, TokenServerRoute row, RouteRequest request, GateResult<T> who)
+        where T : Visitor
     {
         if (!who.TryGet(out var visitor, out var refused)) return refused;
         var fields = await gate.FormAsync(Admit(request, row), visitor);

@@ -35,7 +35,7 @@ internal sealed class TokenServerOptions : ListenerOptions
     [FilePath]
     public string? KeysDirectory { get; set; }
 
-    /// <summary>The accounts.</summary>
+    /// <summary>The htpasswd file with the local accounts; in the data directory when not set.</summary>
     [FilePath]
     public string? HtpasswdFile { get; set; }
 

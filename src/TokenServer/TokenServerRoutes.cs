@@ -45,13 +45,13 @@ internal abstract record RouteAccess
     public sealed record Page(Func<RouteRequest, Visitor, Task<Answer>> Handler) : RouteAccess;
 
     /// <summary>A page for whoever has a session.</summary>
-    public sealed record SessionPage(Func<RouteRequest, Visitor, Task<Answer>> Handler) : RouteAccess;
+    public sealed record SessionPage(Func<RouteRequest, SessionCaller, Task<Answer>> Handler) : RouteAccess;
 
     /// <summary>A form that a page of ours made for this browser.</summary>
     public sealed record PageForm(Func<RouteRequest, Visitor, Form, Task<Answer>> Handler) : RouteAccess;
 
     /// <summary>A form that a page of ours made for this browser, from whoever has a session.</summary>
-    public sealed record SessionForm(Func<RouteRequest, Visitor, Form, Task<Answer>> Handler) : RouteAccess;
+    public sealed record SessionForm(Func<RouteRequest, SessionCaller, Form, Task<Answer>> Handler) : RouteAccess;
 }
 
 /// <summary>One operation of the server.</summary>
@@ -158,9 +158,9 @@ internal sealed class TokenServerRoutes(
 
     private static RouteAccess.Page Page(Func<RouteRequest, Visitor, Task<Answer>> handler) => new(handler);
 
-    private static RouteAccess.SessionPage SessionPage(Func<RouteRequest, Visitor, Task<Answer>> handler) => new(handler);
+    private static RouteAccess.SessionPage SessionPage(Func<RouteRequest, SessionCaller, Task<Answer>> handler) => new(handler);
 
     private static RouteAccess.PageForm PageForm(Func<RouteRequest, Visitor, Form, Task<Answer>> handler) => new(handler);
 
-    private static RouteAccess.SessionForm SessionForm(Func<RouteRequest, Visitor, Form, Task<Answer>> handler) => new(handler);
+    private static RouteAccess.SessionForm SessionForm(Func<RouteRequest, SessionCaller, Form, Task<Answer>> handler) => new(handler);
 }

@@ -33,11 +33,11 @@ public static class ConfigurationTree
         }
 
         foreach (var name in environment.Keys.Cast<string>().Where(
-            n => n.StartsWith(EnvironmentPrefix, StringComparison.Ordinal)
-                && environment[n] is not "").OrderBy(WithEvenNumbers, StringComparer.Ordinal))
+            n => n.StartsWith(EnvironmentPrefix, StringComparison.Ordinal)).OrderBy(WithEvenNumbers, StringComparer.Ordinal))
         {
+            if (environment[name] is not string { Length: > 0 } value) continue;
             var at = new SourcePosition($"environment {name}", 0, 0);
-            Set(name[EnvironmentPrefix.Length..].Split("__"), new ScalarNode(at, (string)environment[name]!, IsQuoted: true));
+            Set(name[EnvironmentPrefix.Length..].Split("__"), new ScalarNode(at, value, IsQuoted: true));
         }
 
         foreach (var setting in settings)

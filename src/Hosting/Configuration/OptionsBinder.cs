@@ -1,5 +1,6 @@
 using System.Collections;
 using System.ComponentModel.DataAnnotations;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
 using System.Reflection;
@@ -42,6 +43,8 @@ public sealed class DurationRangeAttribute(string min, string max) : ValidationA
 /// </summary>
 public static class OptionsBinder
 {
+    private static readonly MethodInfo ParseAny = ((Func<string, object?>)Parse<int>).Method.GetGenericMethodDefinition();
+
     /// <summary>Fills <paramref name="options"/> from a section; absent keys keep their defaults.</summary>
     /// <param name="section">The section's node; null when it is absent.</param>
     /// <param name="options">
@@ -54,7 +57,7 @@ public static class OptionsBinder
         if (section is MappingNode mapping) BindEntries(mapping, options, path, problems);
         else if (!IsAbsent(section))
         {
-            problems.Add(NoMapping(section!, path));
+            problems.Add(NoMapping(section, path));
             return;
         }
 
@@ -113,7 +116,7 @@ public static class OptionsBinder
         if (type == typeof(Dictionary<string, List<string>>)) return ConvertTable(node, property, path, problems);
         if (IsOptions(type))
         {
-            var nested = Activator.CreateInstance(type)!;
+            var nested = Create(type);
             Bind(node, nested, path, problems);
             return nested;
         }
@@ -132,7 +135,7 @@ public static class OptionsBinder
 
     private static IList ConvertList(SourceNode node, Type item, PropertyInfo property, string path, ICollection<SourceProblem> problems)
     {
-        var list = (IList)Activator.CreateInstance(typeof(List<>).MakeGenericType(item))!;
+        var list = (IList)Create(typeof(List<>).MakeGenericType(item));
         var items = node is SequenceNode sequence ? sequence.Items : [node];
         for (var i = 0; i < items.Count; i++)
         {
@@ -169,8 +172,7 @@ public static class OptionsBinder
         if (type == typeof(TimeSpan)) return Duration.TryParse(text, out var time) ? time : null;
         if (type == typeof(Uri)) return Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" ? uri : null;
         if (type == typeof(IPNetwork)) return ParseNetwork(text);
-        return typeof(OptionsBinder).GetMethod(
-            nameof(Parse), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type).Invoke(null, [text]);
+        return ParseAny.MakeGenericMethod(type).Invoke(null, [text]);
     }
 
     /// <summary>Not with bits beyond its prefix: 10.0.0.9/8 is probably meant as one address, but would match sixteen million.</summary>
@@ -216,12 +218,15 @@ public static class OptionsBinder
     private static IEnumerable<PropertyInfo> Properties(Type type) =>
         type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.SetMethod is { IsPublic: true });
 
+    private static object Create(Type type) =>
+        Activator.CreateInstance(type) ?? throw new InvalidOperationException($"{type} cannot be created.");
+
     private static string KeyOf(PropertyInfo property) => char.ToLowerInvariant(property.Name[0]) + property.Name[1..];
 
     private static Type? ItemType(Type type) =>
         type.IsGenericType && type.GetGenericTypeDefinition() == typeof(List<>) ? type.GetGenericArguments()[0] : null;
 
-    private static bool IsAbsent(SourceNode? node) => node is null or ScalarNode { IsNull: true };
+    private static bool IsAbsent([NotNullWhen(false)] SourceNode? node) => node is null or ScalarNode { IsNull: true };
 
     private static bool IsPath(PropertyInfo property) => property.IsDefined(typeof(FilePathAttribute));
 

@@ -107,6 +107,6 @@ public sealed partial class DataDirectory : IDisposable
         Message = "The folder {Folder} {Ownership}: its owner can replace everything in it")]
     private static partial void LogForeign(ILogger log, string folder, FileOwnership ownership);
 
-    /// <summary>Releases the folder.</summary>
+    /// <summary>Lets other processes use the folder.</summary>
     public void Dispose() => held.Dispose();
 }

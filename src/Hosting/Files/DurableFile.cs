@@ -18,7 +18,7 @@ public static partial class DurableFile
     {
         // A link is followed, so that it goes on pointing at what was edited.
         var file = new FileInfo(path);
-        path = (file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true)!).FullName;
+        path = (file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true) ?? file).FullName;
         if (File.Exists(path)) mode = File.GetUnixFileMode(path);
         var neighbour = $"{path}.{Environment.ProcessId}-{Environment.CurrentManagedThreadId}.tmp";
         try

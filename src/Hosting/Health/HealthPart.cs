@@ -6,7 +6,7 @@ namespace AuthIndex.Hosting.Health;
 /// <summary>The status of a part, from best to worst; the whole has the status of its worst part.</summary>
 public enum HealthStatus
 {
-    /// <summary>The part works.</summary>
+    /// <summary>The part works fully; the answer of readiness is 200.</summary>
     Ok,
 
     /// <summary>Something needs attention, but traffic is served.</summary>

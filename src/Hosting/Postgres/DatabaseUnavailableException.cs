@@ -12,7 +12,7 @@ public sealed class DatabaseUnavailableException : Exception
     /// <summary>After which time asking again is worth a try.</summary>
     public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(2);
 
-    /// <summary>Tells of a failure.</summary>
+    /// <summary>Wraps a failure that has to do with the state of the database, not with the query.</summary>
     public DatabaseUnavailableException(string message, Exception inner)
         : base(message, inner)
     {

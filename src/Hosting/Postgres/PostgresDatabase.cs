@@ -1,5 +1,6 @@
 using System.Data;
 using System.Reflection;
+using AuthIndex.Hosting.Files;
 using Dapper;
 using Npgsql;
 
@@ -60,7 +61,7 @@ public sealed class PostgresDatabase : IAsyncDisposable
                 if (current == 0) await db.ExecuteAsync("CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL)");
                 foreach (var version in names.Keys.Where(v => v > current).Order())
                 {
-                    using var script = new StreamReader(scripts.GetManifestResourceStream(names[version])!);
+                    using var script = new StreamReader(EmbeddedFile.Open(scripts, names[version]));
                     await db.ExecuteAsync(new CommandDefinition(await script.ReadToEndAsync(), commandTimeout: 0));
                 }
 
@@ -185,7 +186,7 @@ public sealed class PostgresDatabase : IAsyncDisposable
 /// <summary>What at most one transaction does at a time, in all processes of a database: keys of advisory locks.</summary>
 public static class PostgresLock
 {
-    /// <summary>Changing the schema.</summary>
+    /// <summary>Held while the schema is changed: one process migrates, the others wait.</summary>
     public const long Migration = 0x4175_7468_0001;
 
     /// <summary>Ending what accounts were given: revocations are numbered in the order of their commits.</summary>

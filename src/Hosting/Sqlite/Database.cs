@@ -219,7 +219,7 @@ public sealed class Database : IAsyncDisposable
 
         foreach (var version in scripts.Keys.Where(v => v > current).Order())
         {
-            using var script = new StreamReader(migrations.GetManifestResourceStream(scripts[version])!);
+            using var script = new StreamReader(EmbeddedFile.Open(migrations, scripts[version]));
             connection.Execute("BEGIN IMMEDIATE");
             connection.Execute($"{script.ReadToEnd()}\nPRAGMA user_version={version};");
             connection.Execute("COMMIT");

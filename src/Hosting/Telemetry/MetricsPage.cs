@@ -12,7 +12,7 @@ namespace AuthIndex.Hosting.Telemetry;
 /// </summary>
 public sealed class MetricsPage : IDisposable
 {
-    /// <summary>The path of the page.</summary>
+    /// <summary>Where Prometheus scrapes.</summary>
     public const string Path = "/metrics";
 
     /// <summary>The Content-Type of the page.</summary>
@@ -33,9 +33,9 @@ public sealed class MetricsPage : IDisposable
             families.Add(family);
             all.EnableMeasurementEvents(instrument, family);
         };
-        listener.SetMeasurementEventCallback<int>(static (_, value, labels, family) => ((MetricFamily)family!).Record(value, labels));
-        listener.SetMeasurementEventCallback<long>(static (_, value, labels, family) => ((MetricFamily)family!).Record(value, labels));
-        listener.SetMeasurementEventCallback<double>(static (_, value, labels, family) => ((MetricFamily)family!).Record(value, labels));
+        listener.SetMeasurementEventCallback<int>(static (_, value, labels, family) => (family as MetricFamily)?.Record(value, labels));
+        listener.SetMeasurementEventCallback<long>(static (_, value, labels, family) => (family as MetricFamily)?.Record(value, labels));
+        listener.SetMeasurementEventCallback<double>(static (_, value, labels, family) => (family as MetricFamily)?.Record(value, labels));
         listener.Start();
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -64,13 +65,14 @@ public sealed partial class CertificateFiles
     private Seen Read(Seen? last, out bool isFinal)
     {
         isFinal = true;
-        var set = Read(last, out var digest, out var failure);
-        if (last is null) return new Seen(digest, set ?? throw Unusable(failure), null);
-        if (set is null)
+        if (!TryRead(last, out var digest, out var set, out var failure))
         {
-            if (failure != last.Failure) LogUnusable(log, paths[0], paths[1], failure!);
+            if (last is null) throw Unusable(failure);
+            if (failure != last.Failure) LogUnusable(log, paths[0], paths[1], failure);
             return last with { Failure = failure };
         }
+
+        if (last is null) return new Seen(digest, set, null);
 
         if (!ReferenceEquals(set, last.Set))
         {
@@ -82,28 +84,30 @@ public sealed partial class CertificateFiles
         return new Seen(digest, set, null);
     }
 
-    private OperatorException Unusable(string? failure)
+    private OperatorException Unusable(string failure)
     {
         var authorities = bundles.Count == 0 ? "" : $" and the clients' authorities {string.Join(", ", bundles.Select(b => b.File))}";
         return new OperatorException($"the certificate {paths[0]} with key {paths[1]}{authorities} cannot be used: {failure}");
     }
 
-    /// <summary>What the files hold, or the last set when they hold the same; null with the reason when it cannot be used.</summary>
-    private CertificateSet? Read(Seen? last, out byte[] digest, out string? failure)
+    /// <summary>What the files hold, or the last set when they hold the same; false with the reason when it cannot be used.</summary>
+    private bool TryRead(
+        Seen? last, out byte[] digest, [NotNullWhen(true)] out CertificateSet? set, [NotNullWhen(false)] out string? failure)
     {
-        (digest, failure) = ([], null);
+        (digest, set, failure) = ([], null, null);
         try
         {
             var texts = Array.ConvertAll(paths, File.ReadAllText);
             digest = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', texts)));
-            return last is not null && digest.AsSpan().SequenceEqual(last.Digest)
+            set = last is not null && digest.AsSpan().SequenceEqual(last.Digest)
                 ? last.Set
                 : CertificateSet.Parse(texts[0], texts[1], [.. bundles.Select((b, i) => (b.TrustDomain, texts[i + 2]))], isSpiffe);
+            return true;
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             failure = e.Message;
-            return null;
+            return false;
         }
     }
 

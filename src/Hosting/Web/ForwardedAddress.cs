@@ -39,7 +39,7 @@ internal sealed partial class ForwardedAddress(ListenerOptions options, TimeProv
     private IPAddress? Client(StringValues said)
     {
         IPAddress? client = null;
-        foreach (var entry in said.SelectMany(line => line!.Split(',', StringSplitOptions.TrimEntries)).Reverse())
+        foreach (var entry in said.OfType<string>().SelectMany(line => line.Split(',', StringSplitOptions.TrimEntries)).Reverse())
         {
             client = Parse(entry);
             if (!options.TrustsProxy(client)) break;

@@ -7,12 +7,12 @@ namespace AuthIndex.Hosting.Web;
 /// <param name="text">The page, plain text.</param>
 public sealed class FrontPageEndpoint(string text)
 {
-    /// <summary>The path of the page.</summary>
+    /// <summary>The root of the server.</summary>
     public const string Path = "/";
 
     private readonly byte[] page = Encoding.UTF8.GetBytes(text);
 
-    /// <summary>Answers GET and HEAD.</summary>
+    /// <summary>Answers GET and HEAD with the page as plain text; other methods get 405 with <c>Allow</c>.</summary>
     public Task HandleAsync(HttpContext context)
     {
         var response = context.Response;

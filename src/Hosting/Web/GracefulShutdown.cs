@@ -38,7 +38,7 @@ public sealed partial class GracefulShutdown(ListenerOptions options, IHostAppli
 
             try
             {
-                await using var cut = limit.Token.UnsafeRegister(static abort => ((Action)abort!)(), (Action)context.Abort);
+                await using var cut = limit.Token.UnsafeRegister(static abort => (abort as Action)?.Invoke(), (Action)context.Abort);
                 await rest(context);
             }
             finally

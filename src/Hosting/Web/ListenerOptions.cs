@@ -64,7 +64,7 @@ public sealed class TlsOptions
     [FilePath]
     public string? KeyFile { get; set; }
 
-    /// <summary>Client certificates.</summary>
+    /// <summary>Whether clients are asked for certificates, and which authorities are trusted to issue them.</summary>
     public ClientCertificateOptions ClientCertificates { get; set; } = new();
 }
 
@@ -105,7 +105,7 @@ public sealed class ClientCertificateOptions
     /// </summary>
     internal IReadOnlyList<(string? TrustDomain, string File)> Bundles =>
         [.. CaFile is null ? [] : (ReadOnlySpan<(string?, string)>)[(null, CaFile)], .. TrustDomains.Select(
-            d => ((string?)d.Name, d.CaFile!))];
+            d => ((string?)d.Name, d.CaFile))];
 }
 
 /// <summary>One SPIFFE trust domain.</summary>
@@ -114,10 +114,10 @@ public sealed class TrustDomainOptions
     /// <summary>Its name, as in <c>spiffe://NAME/…</c>.</summary>
     [Required]
     [RegularExpression("[a-z0-9._-]{1,255}", ErrorMessage = "must consist of lower-case letters, digits and . _ -")]
-    public string? Name { get; set; }
+    public required string Name { get; set; }
 
-    /// <summary>Its authorities, in PEM.</summary>
+    /// <summary>The file with its authorities, in PEM.</summary>
     [Required]
     [FilePath]
-    public string? CaFile { get; set; }
+    public required string CaFile { get; set; }
 }

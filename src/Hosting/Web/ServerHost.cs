@@ -59,7 +59,7 @@ public static class ServerHost
         services.AddSingleton<IStartupFilter>(s => s.GetRequiredService<GracefulShutdown>());
         services.AddHostedService(s => s.GetRequiredService<GracefulShutdown>());
         services.AddSingleton<HealthEndpoint>();
-        if (isTls) AddCertificate(services, options.Tls);
+        if (options.Tls is { CertificateFile: { } certificate, KeyFile: { } key } tls) AddCertificate(services, tls, certificate, key);
         AddLogging(builder.Logging, options);
         return builder;
     }
@@ -190,12 +190,16 @@ public static class ServerHost
     }
 
     /// <summary>Why a server ended that nobody stopped; null when none of its parts failed.</summary>
-    private static OperatorException? EndedByItself(WebApplication app) =>
-        app.Services.GetServices<IHostedService>().OfType<BackgroundService>().FirstOrDefault(
-            s => s.ExecuteTask is { IsFaulted: true }) is { } failed
-            ? new OperatorException(
-                $"the server ended because {failed.GetType().Name} failed: {failed.ExecuteTask!.Exception!.InnerException!.Message}")
-            : null;
+    private static OperatorException? EndedByItself(WebApplication app)
+    {
+        foreach (var part in app.Services.GetServices<IHostedService>().OfType<BackgroundService>())
+        {
+            if (part.ExecuteTask?.Exception?.InnerException is not { } failure) continue;
+            return new OperatorException($"the server ended because {part.GetType().Name} failed: {failure.Message}");
+        }
+
+        return null;
+    }
 
     private static OperatorException CannotListen(ListenerOptions options, Exception e) =>
         new(
@@ -298,9 +302,9 @@ public static class ServerHost
         }
     }
 
-    private static void AddCertificate(IServiceCollection services, TlsOptions tls)
+    private static void AddCertificate(IServiceCollection services, TlsOptions tls, string certificate, string key)
     {
-        CertificateFiles Read(ILogger<CertificateFiles> log) => new(tls.CertificateFile!, tls.KeyFile!, tls.ClientCertificates, log);
+        CertificateFiles Read(ILogger<CertificateFiles> log) => new(certificate, key, tls.ClientCertificates, log);
         _ = Read(NullLogger<CertificateFiles>.Instance); // what is wrong with the files is told before anything else is made
         services.AddSingleton(s => Read(s.GetRequiredService<ILogger<CertificateFiles>>()));
         services.AddSingleton(s => new Handshake(s.GetRequiredService<CertificateFiles>(), tls.ClientCertificates,

@@ -20,9 +20,9 @@ public sealed record YamlLayout(IReadOnlyList<YamlComment> Comments, IReadOnlySe
         var lines = text.Split('\n');
         var found = new List<(SourcePosition At, int Depth)>();
         var scanner = new Scanner(new StringReader(text), skipComments: false);
-        while (scanner.MoveNext())
+        while (scanner.MoveNext() && scanner.Current is { } token)
         {
-            var depth = scanner.Current switch
+            var depth = token switch
             {
                 FlowSequenceStart or FlowMappingStart => 1,
                 FlowSequenceEnd or FlowMappingEnd => -1,
@@ -31,7 +31,7 @@ public sealed record YamlLayout(IReadOnlyList<YamlComment> Comments, IReadOnlySe
             };
             if (depth is { } change)
             {
-                found.Add((new SourcePosition(path, (int)scanner.Current!.Start.Line, (int)scanner.Current.Start.Column), change));
+                found.Add((new SourcePosition(path, (int)token.Start.Line, (int)token.Start.Column), change));
             }
         }
 

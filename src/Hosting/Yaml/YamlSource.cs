@@ -191,7 +191,7 @@ public static class YamlSource
 
             if (depth > MaxDepth)
             {
-                Complain(parser.Current!, $"nested more than {MaxDepth} levels deep");
+                Complain(Here, $"nested more than {MaxDepth} levels deep");
                 stopped = true;
                 return null;
             }
@@ -203,6 +203,8 @@ public static class YamlSource
 
             return parser.Current is SequenceStart ? ReadSequence(depth) : ReadMapping(depth);
         }
+
+        private ParsingEvent Here => parser.Current ?? throw new InvalidOperationException("The parser is at the end.");
 
         private SequenceNode ReadSequence(int depth)
         {
@@ -223,7 +225,7 @@ public static class YamlSource
             var lines = new Dictionary<string, int>(StringComparer.Ordinal);
             while (!stopped && !parser.TryConsume<MappingEnd>(out _))
             {
-                var at = parser.Current!;
+                var at = Here;
                 var key = ReadNode(depth + 1);
                 if (stopped) break;
                 var value = ReadNode(depth + 1);

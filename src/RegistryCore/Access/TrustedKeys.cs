@@ -53,7 +53,7 @@ internal sealed partial class TrustedKeys : BackgroundLoop
             }
         }
 
-        if (certificatesFile is not null && !TryTakeBundle(out var problem))
+        if (certificatesFile is not null && !TryTakeBundle(certificatesFile, out var problem))
         {
             throw new OperatorException($"registry.tokenServer.certificatesFile: {problem}");
         }
@@ -121,17 +121,17 @@ internal sealed partial class TrustedKeys : BackgroundLoop
     private bool TakeBundle()
     {
         if (certificatesFile is null) return true;
-        if (!TryTakeBundle(out var problem) && problem != bundleFailure) LogFailure(log, problem);
+        if (!TryTakeBundle(certificatesFile, out var problem) && problem != bundleFailure) LogFailure(log, problem);
         bundleFailure = problem;
         return problem is null;
     }
 
-    private bool TryTakeBundle([NotNullWhen(false)] out string? problem)
+    private bool TryTakeBundle(string file, [NotNullWhen(false)] out string? problem)
     {
         problem = null;
         try
         {
-            var pem = File.ReadAllText(certificatesFile!);
+            var pem = File.ReadAllText(file);
             if (pem == lastBundle) return true;
             certificates = TrustedCertificates.Parse(pem);
             lastBundle = pem;

@@ -31,7 +31,7 @@ internal sealed record VerifiedToken(
 /// <summary>What became of a token.</summary>
 internal abstract record TokenOutcome
 {
-    /// <summary>It is good.</summary>
+    /// <summary>The token is accepted: its signature, issuer, audience and times are right.</summary>
     internal sealed record Valid(VerifiedToken Token) : TokenOutcome;
 
     /// <summary>It is not, for a reason that may be told to whoever sent it.</summary>

@@ -28,9 +28,16 @@ internal static class ControlClient
         using var reader = new StreamReader(stream);
         while (await reader.ReadLineAsync(cancellationToken) is { } line)
         {
-            var answer = JsonSerializer.Deserialize<ControlAnswer>(line, JsonSerializerOptions.Web)!;
-            if (answer.Progress is { } progress) await TellAsync(progress);
-            else return answer.Report ?? throw new OperatorException(answer.Error!);
+            switch (JsonSerializer.Deserialize<ControlAnswer>(line, JsonSerializerOptions.Web))
+            {
+                case { Progress: { } progress }:
+                    await TellAsync(progress);
+                    break;
+                case { Report: { } report }:
+                    return report;
+                case var answer:
+                    throw new OperatorException(answer?.Error ?? "the server's answer has neither a report nor an error");
+            }
         }
 
         throw new OperatorException("the server stopped before the command finished; run it again");

@@ -47,8 +47,9 @@ internal sealed partial class ControlListener(
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
+        if (socket is null) throw new InvalidOperationException("The listener has not been started.");
         running.RemoveWhere(t => t.IsCompleted);
-        running.Add(ServeAsync(await socket!.AcceptAsync(stoppingToken), stoppingToken));
+        running.Add(ServeAsync(await socket.AcceptAsync(stoppingToken), stoppingToken));
     }
 
     private async Task ServeAsync(Socket connection, CancellationToken stoppingToken)
@@ -77,7 +78,8 @@ internal sealed partial class ControlListener(
     {
         try
         {
-            var task = JsonSerializer.Deserialize<StorageTask>(line, JsonSerializerOptions.Web)!;
+            var task = JsonSerializer.Deserialize<StorageTask>(line, JsonSerializerOptions.Web)
+                ?? throw new OperatorException("the command is null");
             LogTask(log, task);
             return new ControlAnswer(await tasks.RunAsync(task, tell, cancellationToken), null);
         }

@@ -37,7 +37,7 @@ internal abstract record StorageTask
     internal sealed record Import(ImportRequest Request) : StorageTask;
 }
 
-/// <summary>What came of a task.</summary>
+/// <summary>The result of a task, for the terminal and for scripts.</summary>
 /// <param name="Succeeded">Whether all is as it should be: the exit status.</param>
 /// <param name="Text">For people.</param>
 /// <param name="Result">For programs.</param>

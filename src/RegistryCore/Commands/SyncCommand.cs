@@ -26,7 +26,7 @@ internal static class SyncCommand
         return command;
     }
 
-    /// <summary>Runs it to its end.</summary>
+    /// <summary>Has the running server perform a full resync, or performs it here, and waits until the index has everything.</summary>
     /// <exception cref="OperatorException">It cannot be done; the message says why.</exception>
     public static async Task RunAsync(RegistryOptions options, TextWriter output, CancellationToken cancellationToken)
     {

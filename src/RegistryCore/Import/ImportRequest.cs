@@ -9,7 +9,7 @@ internal enum BlobTransfer
     /// <summary>By a second name, or not at all.</summary>
     Link,
 
-    /// <summary>Copy the bytes.</summary>
+    /// <summary>Copy the bytes of each blob.</summary>
     Copy,
 }
 

@@ -34,7 +34,7 @@ internal sealed class IndexReportClient(IndexConnection connection)
     /// <summary>The name under which this registry reports.</summary>
     public string Service => connection.Service;
 
-    /// <summary>Sends events.</summary>
+    /// <summary>Sends events that follow the index's position (<c>POST /index/v1/events</c>).</summary>
     public Task<ReportOutcome> SendAsync(EventReport report, CancellationToken cancellationToken) =>
         SendAsync(ServerPaths.Events, report, WireJson.Default.EventReport, cancellationToken);
 

@@ -48,7 +48,7 @@ internal sealed partial class IndexReporter(
     private int failures;
     private volatile string? failure;
 
-    /// <summary>How reporting stands.</summary>
+    /// <summary>What readiness and metrics show of reporting.</summary>
     public ReportingStatus Status()
     {
         var state = outbox.State();

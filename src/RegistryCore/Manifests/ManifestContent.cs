@@ -16,7 +16,7 @@ internal static class ManifestContent
 {
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
 
-    /// <summary>Reads a manifest.</summary>
+    /// <summary>Parses a manifest and checks it against the limits (OCI image-spec 1.1, "Image Manifest" and "Image Index").</summary>
     /// <param name="digest">Its digest, already checked.</param>
     /// <param name="bytes">Its bytes.</param>
     /// <param name="contentType">The Content-Type of the push; null when there was none.</param>

@@ -54,10 +54,10 @@ internal sealed class RegistryMetrics
     /// <summary>The spans that the registry adds to those of its requests; none is made while nobody collects them.</summary>
     public static ActivitySource Traces { get; } = new("AuthIndex.RegistryCore");
 
-    /// <summary>A manifest was sent.</summary>
+    /// <summary>Counts a manifest that a client fetched with GET; HEAD does not count.</summary>
     public void Pulled() => pulls.Add(1);
 
-    /// <summary>A manifest was taken.</summary>
+    /// <summary>Counts a manifest that was pushed and stored.</summary>
     public void Pushed() => pushes.Add(1);
 
     /// <summary>A client deleted something.</summary>

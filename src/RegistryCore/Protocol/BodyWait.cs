@@ -12,5 +12,5 @@ internal static class BodyWait
 
     /// <summary>Ends the pending read each second with what has come until then, until it is disposed.</summary>
     public static ITimer WakeEverySecond(PipeReader body, TimeProvider clock) =>
-        clock.CreateTimer(static reader => ((PipeReader)reader!).CancelPendingRead(), body, Second, Second);
+        clock.CreateTimer(static reader => (reader as PipeReader)?.CancelPendingRead(), body, Second, Second);
 }

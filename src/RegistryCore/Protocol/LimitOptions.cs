@@ -6,7 +6,7 @@ namespace AuthIndex.RegistryCore.Protocol;
 /// <summary>Limits on what clients send and ask for.</summary>
 internal sealed class LimitOptions
 {
-    /// <summary>The largest manifest.</summary>
+    /// <summary>The largest manifest accepted; a larger one gets 413.</summary>
     public ByteSize ManifestSize { get; set; } = new(4 * 1024 * 1024);
 
     /// <summary>

@@ -104,7 +104,7 @@ internal sealed record OciError(int Status, string Code, string Message)
     /// <summary>A deletion of what something else cannot be pulled without.</summary>
     public static OciError StillNeeded(string content, string need) => new(409, "DENIED", $"{need} needs {content}: delete that first");
 
-    /// <summary>The code of <see cref="UploadUnknown"/>.</summary>
+    /// <summary>The error code of <see cref="UploadUnknown"/> (OCI distribution-spec 1.1, "Error Codes").</summary>
     public const string UploadUnknownCode = "BLOB_UPLOAD_UNKNOWN";
 
     /// <summary>No such upload session (OCI distribution-spec 1.1, "Pushing a blob in chunks"; "Error Codes", code-3).</summary>

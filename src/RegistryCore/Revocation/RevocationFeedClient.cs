@@ -13,7 +13,7 @@ internal sealed record FeedPosition(string Epoch, long Sequence);
 /// <summary>The outcome of a question.</summary>
 internal abstract record FeedOutcome
 {
-    /// <summary>The index answered.</summary>
+    /// <summary>The index answered: its position, the entries after ours, and whether there are more to fetch at once.</summary>
     internal sealed record Answered(FeedPosition Position, IReadOnlyList<RevocationEntry> Entries, bool More) : FeedOutcome;
 
     /// <summary>It did not, or not in form.</summary>

@@ -31,7 +31,7 @@ internal sealed class RevocationFile(RegistryIdentity identity)
             : throw new JsonException("it is not in form");
     }
 
-    /// <summary>Replaces the file.</summary>
+    /// <summary>Replaces the file durably.</summary>
     /// <exception cref="IOException">It cannot be written; the old one is unchanged.</exception>
     public void Write(KnownRevocations known) =>
         DurableFile.Replace(Path, JsonSerializer.SerializeToUtf8Bytes(known, JsonSerializerOptions.Web));

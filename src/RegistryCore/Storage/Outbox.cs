@@ -19,7 +19,7 @@ internal sealed record OutboxBatch(EventPosition After, IReadOnlyList<RegistryEv
 /// <summary>How the outbox stands.</summary>
 internal sealed record OutboxState
 {
-    /// <summary>How many events wait.</summary>
+    /// <summary>The number of events that the index has not acknowledged.</summary>
     public long Depth { get; init; }
 
     /// <summary>Since when the oldest does, in Unix seconds; null when none waits.</summary>

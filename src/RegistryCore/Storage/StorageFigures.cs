@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Storage;
 
-/// <summary>How much is stored.</summary>
+/// <summary>The amount of stored content, each blob counted once.</summary>
 internal sealed record StorageSize
 {
     /// <summary>Blobs, each counted once however many repositories hold it.</summary>

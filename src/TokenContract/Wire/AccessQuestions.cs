@@ -13,7 +13,7 @@ public sealed record PullableQuestion(string Token, string? Address, IReadOnlyLi
     public const int MaxRepositories = 1000;
 }
 
-/// <summary>The answer at <see cref="ServerPaths.Pullable"/>.</summary>
+/// <summary>The index's answer to <see cref="ServerPaths.Pullable"/>: what of the names asked about the caller may pull.</summary>
 /// <param name="Repositories">Those of the names asked about that the caller may pull; null in an answer out of form.</param>
 /// <param name="Prefixes">
 /// The beginnings of all names that the caller may pull: no other name needs to be asked about. Null when that was not asked for, or
@@ -31,7 +31,7 @@ public sealed record IntrospectionAnswer(bool? Active);
 /// <param name="Errors">The errors; null in an answer out of form.</param>
 public sealed record ErrorBody(IReadOnlyList<ErrorBody.Entry>? Errors)
 {
-    /// <summary>One error.</summary>
+    /// <summary>One error, of which only the message is read.</summary>
     /// <param name="Message">The sentence for people.</param>
     public sealed record Entry(string? Message);
 }

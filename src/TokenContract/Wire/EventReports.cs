@@ -18,7 +18,7 @@ public sealed record RegistryEvent
     /// <summary>Its id; empty in a snapshot.</summary>
     public required string Id { get; init; }
 
-    /// <summary>One of <see cref="EventKind"/>.</summary>
+    /// <summary>What happened: one of <see cref="EventKind"/>; unknown kinds are ignored.</summary>
     public required string Kind { get; init; }
 
     /// <summary>The name of the repository.</summary>

@@ -36,13 +36,13 @@ public sealed record RevocationFeed(string? Epoch, long? Sequence, IReadOnlyList
 /// <param name="WaitSeconds">How long the answer may be held back while there is nothing new.</param>
 public sealed record RevocationQuery(long After, string Epoch, int WaitSeconds)
 {
-    /// <summary>The parameter of <see cref="After"/>.</summary>
+    /// <summary>The name of the query parameter for <see cref="After"/>.</summary>
     public const string AfterParameter = "after";
 
-    /// <summary>The parameter of <see cref="Epoch"/>.</summary>
+    /// <summary>The name of the query parameter for <see cref="Epoch"/>.</summary>
     public const string EpochParameter = "epoch";
 
-    /// <summary>The parameter of <see cref="WaitSeconds"/>.</summary>
+    /// <summary>The name of the query parameter for <see cref="WaitSeconds"/>.</summary>
     public const string WaitParameter = "wait";
 
     /// <summary>The path with the query.</summary>

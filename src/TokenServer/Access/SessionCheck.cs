@@ -6,16 +6,15 @@ using AuthIndex.TokenServer.Sessions;
 
 namespace AuthIndex.TokenServer.Access;
 
-/// <summary>Somebody who signed in to the portal.</summary>
-/// <param name="Session">The session.</param>
-/// <param name="Subject">Who it is now, and where.</param>
-/// <param name="Secret">The cookie's secret, which the tokens of forms are checked against.</param>
-internal sealed record SessionCaller(Session Session, SubjectCaller Subject, SessionSecret Secret);
+/// <summary>Somebody with a browser: anonymous, unless a <see cref="SessionCaller"/>.</summary>
+/// <param name="Subject">Who it is now, and from where.</param>
+internal record Visitor(SubjectCaller Subject);
 
-/// <summary>Somebody with a browser: signed in to the portal, or anonymous.</summary>
-/// <param name="Subject">Who it is, and where.</param>
-/// <param name="SignedIn">The session; null for an anonymous visitor.</param>
-internal sealed record Visitor(SubjectCaller Subject, SessionCaller? SignedIn);
+/// <summary>A visitor who signed in to the portal.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Subject">Who it is now, and from where.</param>
+/// <param name="Secret">The cookie's secret, which the tokens of forms are checked against.</param>
+internal sealed record SessionCaller(Session Session, SubjectCaller Subject, SessionSecret Secret) : Visitor(Subject);
 
 /// <summary>
 /// Finds out who stands behind the portal's cookie. The account is looked up for every request, so that a session shows and does no
@@ -30,7 +29,7 @@ internal sealed class SessionCheck(
     /// <summary>Who sends a request: whoever has no good session is anonymous. An error only where that cannot be found out now.</summary>
     public async ValueTask<Result<Visitor>> FindAsync(RouteRequest request)
     {
-        var anonymous = new Visitor(Subject((SignInOutcome.SignedIn)SignInResult.Anonymous.Outcome, request), null);
+        var anonymous = new Visitor(Subject((SignInOutcome.SignedIn)SignInResult.Anonymous.Outcome, request));
         if (!SessionSecret.TryParse(request.Http.Cookies[cookies.Session], out var secret)) return anonymous;
         var endingsSeen = suspended.NewestEnding; // before the session is read, which every later one ends
         if (await store.FindAsync(secret.Hash) is not { } session) return anonymous;
@@ -46,8 +45,7 @@ internal sealed class SessionCheck(
         }
 
         if (now - session.Used >= UseIsOld) await store.NoteAsync(session.Id, now);
-        var subject = Subject(who with { EndingsSeen = endingsSeen }, request);
-        return new Visitor(subject, new SessionCaller(session, subject, secret));
+        return new SessionCaller(session, Subject(who with { EndingsSeen = endingsSeen }, request), secret);
     }
 
     private SubjectCaller Subject(SignInOutcome.SignedIn who, RouteRequest request) =>

@@ -62,12 +62,8 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
         using var json = new Utf8JsonWriter(line, AuditFile.Json);
         while (batch.WrittenCount < BatchBytes && Queue.TryRead(out var next))
         {
-            if (next.Entry is not { } entry)
-            {
-                batch.Write(next.Act!.ToLine());
-                continue;
-            }
-
+            if (next.Act is { } act) batch.Write(act.ToLine());
+            if (next.Entry is not { } entry) continue;
             var isAnonymous = entry.Account.Length == 0 && entry.Outcome != AuditOutcome.Granted;
             if (Render(json, entry) > (isAnonymous ? MaxAnonymousLine : MaxLine)) Render(json, entry.Shortened(isAnonymous ? 2 : 8));
             batch.Write(line.WrittenSpan);

@@ -9,7 +9,7 @@ namespace AuthIndex.TokenServer.Audit;
 /// <param name="Message">What is wrong.</param>
 internal sealed record AuditProblem(string File, long Line, string Message)
 {
-    /// <summary><c>file:line: message</c>.</summary>
+    /// <summary>The problem as <c>file:line: message</c>, for the terminal.</summary>
     public override string ToString() => $"{File}:{Line}: {Message}";
 }
 

@@ -5,7 +5,7 @@ using AuthIndex.Hosting.Files;
 
 namespace AuthIndex.TokenServer.Backup;
 
-/// <summary>One file of a backup.</summary>
+/// <summary>One file of a backup, as <c>backup.json</c> lists it.</summary>
 /// <param name="Path">Its path in the state: <c>data/…</c>, <c>keys/…</c>, <c>htpasswd</c> or <c>policies/…</c>.</param>
 /// <param name="Size">In bytes.</param>
 /// <param name="Sha256">The digest of its bytes, in lower-case hex.</param>

@@ -27,7 +27,12 @@ internal sealed class StateRestore(TokenServerOptions options)
         }
 
         var files = new StateFiles(options);
-        var wanted = content.Files.Where(f => files.Target(f.Path) is not null && (withKeys || !files.IsOfKeys(f.Path))).ToList();
+        var wanted = new List<(BackupFile File, string Target)>();
+        foreach (var file in content.Files.Where(f => withKeys || !files.IsOfKeys(f.Path)))
+        {
+            if (files.Target(file.Path) is { } target) wanted.Add((file, target));
+        }
+
         DataDirectory.Ensure(options.DataDirectory);
         using var init = FileLock.TryTake(options.InitLockPath)
             ?? throw new OperatorException($"the data directory {options.DataDirectory} is in use by another process");
@@ -35,12 +40,12 @@ internal sealed class StateRestore(TokenServerOptions options)
         DemandNothingElse(files, wanted);
 
         RestoreMarker.Write(options.DataDirectory);
-        foreach (var file in wanted.OrderBy(f => f.Path == files.Database))
+        foreach (var (file, target) in wanted.OrderBy(w => w.File.Path == files.Database))
         {
-            Put(Path.Combine(state, file.Path), files.Target(file.Path)!, file);
+            Put(Path.Combine(state, file.Path), target, file);
         }
 
-        foreach (var folder in wanted.Select(f => ParentFolder.Of(files.Target(f.Path)!)).Distinct(StringComparer.Ordinal))
+        foreach (var folder in wanted.Select(w => ParentFolder.Of(w.Target)).Distinct(StringComparer.Ordinal))
         {
             DurableFile.SyncDirectory(folder);
         }
@@ -49,12 +54,12 @@ internal sealed class StateRestore(TokenServerOptions options)
         return content;
     }
 
-    private void DemandNothingElse(StateFiles files, List<BackupFile> wanted)
+    private void DemandNothingElse(StateFiles files, List<(BackupFile File, string Target)> wanted)
     {
         var there = files.All(withAuditLog: true).Concat(File.Exists(options.DatabaseFile) ? [(files.Database, options.DatabaseFile)] : []);
         foreach (var (path, file) in there)
         {
-            if (wanted.Find(w => files.Target(w.Path) == file) is { } same && IsIntact(file, same)) continue;
+            if (wanted.Exists(w => w.Target == file && IsIntact(file, w.File))) continue;
             throw new OperatorException(
                 $"{file} already exists and differs from {path} in the backup; a restore never replaces files: move it away, or use "
                 + $"another --data");

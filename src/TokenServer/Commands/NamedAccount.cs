@@ -46,7 +46,7 @@ internal static class NamedAccount
             if (Subject.IsCertificate(typed) || options.Oidc.Any(i => i.Name == typed[..colon])) return typed;
             throw new OperatorException(
                 $"no OIDC issuer is named '{LogText.Clean(typed[..colon])}'"
-                + $"{Suggestion.For(typed[..colon], options.Oidc.Select(i => i.Name!))}; --force uses the name as typed");
+                + $"{Suggestion.For(typed[..colon], options.Oidc.Select(i => i.Name))}; --force uses the name as typed");
         }
 
         return await AmongPeopleAsync(options, typed, time, cancellationToken);

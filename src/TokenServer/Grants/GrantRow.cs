@@ -82,9 +82,8 @@ internal sealed class GrantRow
         }
 
         return new Grant(
-            Id!, TokenKinds.Parse(Kind), Account, Name, Service, Client, Time(CreatedAt), Time(ExpiresAt), UsedAt is { } used
-            ? Time(used)
-            : null, UsedFrom, narrowing)
+            Id ?? throw new InvalidOperationException("The row has no grant."), TokenKinds.Parse(Kind), Account, Name, Service, Client,
+            Time(CreatedAt), Time(ExpiresAt), UsedAt is { } used ? Time(used) : null, UsedFrom, narrowing)
         {
             GivenFrom = GivenFrom,
             Origin = Source is null ? null : new AccountOrigin(Source, EntryId, PasswordSet),

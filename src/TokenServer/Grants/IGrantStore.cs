@@ -39,7 +39,7 @@ internal interface IGrantStore
     /// <returns>False when the account was ended since: nothing is added.</returns>
     Task<bool> AddRefreshAsync(Grant grant, byte[] hash, int most, long endingsSeen);
 
-    /// <summary>Adds an access token.</summary>
+    /// <summary>Adds an access token, unless its account has as many as it may or has been ended since.</summary>
     /// <param name="grant">The token.</param>
     /// <param name="hash">The hash of its secret.</param>
     /// <param name="most">How many the account may have.</param>
@@ -96,7 +96,7 @@ internal enum GrantRefusal
     AccountEnded,
 }
 
-/// <summary>One use of a grant.</summary>
+/// <summary>The last use of a grant, written about once a minute.</summary>
 /// <param name="Id">The grant's id.</param>
 /// <param name="At">When.</param>
 /// <param name="From">From which address; null when unknown.</param>

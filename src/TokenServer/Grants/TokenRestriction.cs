@@ -26,7 +26,7 @@ internal sealed record TokenRestriction(IReadOnlyList<ResourcePattern> Repositor
     // Patterns have no placeholders here, so the caller does not matter.
     private static readonly CallerSubjects Whoever = new("", [], new GroupDirectory([]));
 
-    /// <summary>No restriction.</summary>
+    /// <summary>No restriction: all that the owner may do.</summary>
     public static TokenRestriction None { get; } = new([], ActionSet.None, []);
 
     /// <summary>Permits nothing: its only pattern is the empty name, which no resource has.</summary>
@@ -60,8 +60,8 @@ internal sealed record TokenRestriction(IReadOnlyList<ResourcePattern> Repositor
     {
         foreach (var text in texts)
         {
-            if (ResourcePatternReader.Parse(text, out var pattern) is { } problem) return LogText.Clean(problem);
-            if (pattern is not { NamesAccount: false, NamesGroup: false })
+            if (!ResourcePatternReader.TryParse(text, out var pattern, out var problem)) return LogText.Clean(problem);
+            if (pattern.NamesAccount || pattern.NamesGroup)
             {
                 return $"'{LogText.Clean(text)}': tokens do not support placeholders; write the account name";
             }

@@ -14,14 +14,14 @@ namespace AuthIndex.TokenServer.Index;
 /// </summary>
 internal sealed class CatalogEndpoint(PolicyStore policies, CatalogReader catalog, TimeProvider time)
 {
-    /// <summary>Where it is.</summary>
+    /// <summary>The path of the search; a repository's is below it.</summary>
     public const string Path = "/index/v1/repositories";
     private const string TagsTail = "/tags";
 
     private static readonly JsonSerializerOptions Json = new(
         JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
-    /// <summary>Answers a search.</summary>
+    /// <summary>Searches for repositories by a part of their names; only those that the caller may pull are found.</summary>
     public async Task<Answer> SearchAsync(RouteRequest request, SubjectCaller caller) =>
         CatalogPage.TryRead(request.Http.Query, out var page, out var problem)
             ? await SearchAsync(ViewOf(caller), request.Http.Query["q"].FirstOrDefault() ?? "", page)

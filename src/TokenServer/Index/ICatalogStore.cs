@@ -74,7 +74,7 @@ internal interface ICatalogStore
     /// <summary>The tags after one, as the given registries hold them, in byte order.</summary>
     ValueTask<IReadOnlyList<TagPlace>> TagsAsync(RepositoryName name, IReadOnlyList<string> services, string after, int count);
 
-    /// <summary>Takes events.</summary>
+    /// <summary>Applies the events of a report that the catalog does not have yet, in one transaction.</summary>
     Task<ReportOutcome> TakeAsync(string service, EventReport report);
 
     /// <summary>Takes a part of a snapshot; the last one puts it in the place of what was known before.</summary>

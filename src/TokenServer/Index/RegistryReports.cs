@@ -9,7 +9,7 @@ internal static class RegistryReports
     /// <summary>What is wrong with the report; null when nothing is.</summary>
     public static string? Problem(this EventReport report)
     {
-        if (report.Pulled.Contains(null!)) return "pulled: an entry is null";
+        if (report.Pulled.Any(p => p is null)) return "pulled: an entry is null";
         for (var i = 0; i < report.Events.Count; i++)
         {
             if (report.Events[i] is null) return $"events[{i}] is null";

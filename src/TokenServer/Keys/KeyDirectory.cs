@@ -83,7 +83,7 @@ internal static class KeyDirectory
         }
     }
 
-    /// <summary>Deletes a key file.</summary>
+    /// <summary>Deletes a key file durably; certificates made for it stay.</summary>
     public static void Remove(string path)
     {
         File.Delete(path);

@@ -1,6 +1,6 @@
 namespace AuthIndex.TokenServer.Keys;
 
-/// <summary>The state of a key.</summary>
+/// <summary>The state of a key; it goes through all four in this order.</summary>
 internal enum KeyState
 {
     /// <summary>Published, so that registries know it by the time it signs.</summary>

@@ -73,7 +73,7 @@ internal sealed class SigningKey
     }
 
     /// <summary>Whether registries that drop leading zeros of a coordinate compute the same name for the key.</summary>
-    public static bool IsWellShaped(ECParameters parameters) => parameters.Q.X![0] != 0 && parameters.Q.Y![0] != 0;
+    public static bool IsWellShaped(ECParameters parameters) => parameters.Q is { X: [not 0, ..], Y: [not 0, ..] };
 
     /// <summary>The public half, as a certificate holds it.</summary>
     public PublicKey PublicKey()

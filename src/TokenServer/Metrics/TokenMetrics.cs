@@ -32,7 +32,7 @@ internal sealed class TokenMetrics
     /// <summary>A request was decided.</summary>
     public void Decided(string service, string outcome) => decisions.Add(1, new("service", service), new("outcome", outcome));
 
-    /// <summary>Counts a sign-in.</summary>
+    /// <summary>Counts a sign-in by the source of its account and its outcome.</summary>
     /// <param name="identity">The source that knew the account; <c>none</c> where none did.</param>
     /// <param name="outcome">The outcome.</param>
     public void SignedIn(string identity, string outcome) => signIns.Add(1, new("identity", identity), new("outcome", outcome));

@@ -16,7 +16,7 @@ internal sealed class AccessPageEndpoint(
     AccountTokens tokens, GrantLimits limits, ISessionStore sessions, SessionLimits sessionLimits, SessionActs acts, PageRenderer pages,
     PortalSite site, TimeProvider time)
 {
-    /// <summary>Where it is.</summary>
+    /// <summary>The path of the page.</summary>
     public const string Path = "/access";
 
     /// <summary>Where an access token is made.</summary>
@@ -39,46 +39,45 @@ internal sealed class AccessPageEndpoint(
     public static bool IsRecent(Session session, DateTimeOffset now) => now < session.Created + Recent;
 
     /// <summary>Shows what the account has given to clients and browsers.</summary>
-    public Task<Answer> ShowAsync(RouteRequest request, Visitor visitor) => ShowAsync(visitor, NewForm, null, null);
+    public Task<Answer> ShowAsync(RouteRequest request, SessionCaller caller) => ShowAsync(caller, NewForm, null, null);
 
     /// <summary>Makes an access token, and shows it this once.</summary>
-    public async Task<Answer> CreateAsync(RouteRequest request, Visitor visitor, Form form)
+    public async Task<Answer> CreateAsync(RouteRequest request, SessionCaller caller, Form form)
     {
-        var caller = visitor.SignedIn!;
         if (!IsRecent(caller)) return new RedirectAnswer(site.Link(SignInPageEndpoint.AgainPath(Path)));
         var wanted = new AccessTokenRequest(
             form["name"], form["expires"] is { Length: > 0 } expires ? expires : null, form.Words("repositories"), form.All("action"),
             form.Words("addresses"));
         return (await tokens.MakeAsync(caller.Subject.Who, wanted, request.Address)).TryGet(out var made, out var error)
-            ? await ShowAsync(visitor, NewForm, made, null)
+            ? await ShowAsync(caller, NewForm, made, null)
             : await ShowAsync(
-                visitor, new AccessForm(wanted.Name, form["expires"], form["repositories"], form.All("action"), form["addresses"]), null,
+                caller, new AccessForm(wanted.Name, form["expires"], form["repositories"], form.All("action"), form["addresses"]), null,
                 error);
     }
 
     /// <summary>Ends one of the account's tokens.</summary>
-    public async Task<Answer> RevokeAsync(RouteRequest request, Visitor visitor, Form form) =>
-        await tokens.EndAsync(form["id"], visitor.SignedIn!.Session.Account, request.Address)
+    public async Task<Answer> RevokeAsync(RouteRequest request, SessionCaller caller, Form form) =>
+        await tokens.EndAsync(form["id"], caller.Session.Account, request.Address)
             ? new RedirectAnswer(site.Link(Path))
-            : await pages.ProblemAsync(visitor, ErrorAnswer.TokenUnknown);
+            : await pages.ProblemAsync(caller, ErrorAnswer.TokenUnknown);
 
     /// <summary>Ends one of the account's sessions.</summary>
-    public async Task<Answer> EndAsync(RouteRequest request, Visitor visitor, Form form)
+    public async Task<Answer> EndAsync(RouteRequest request, SessionCaller caller, Form form)
     {
-        var account = visitor.SignedIn!.Session.Account;
+        var account = caller.Session.Account;
         var session = (await sessions.ListAsync(account)).FirstOrDefault(s => s.Id == form["id"]);
         if (session is null || !await sessions.EndAsync(session.Id, account))
         {
-            return await pages.ProblemAsync(visitor, StatusCodes.Status404NotFound, "Not found", "you have no session of this id");
+            return await pages.ProblemAsync(caller, StatusCodes.Status404NotFound, "Not found", "you have no session of this id");
         }
 
         acts.Ended(session, request.Address);
         return new RedirectAnswer(site.Link(Path));
     }
 
-    private async Task<Answer> ShowAsync(Visitor visitor, AccessForm form, MadeToken? made, ErrorAnswer? error)
+    private async Task<Answer> ShowAsync(SessionCaller caller, AccessForm form, MadeToken? made, ErrorAnswer? error)
     {
-        var (caller, now) = (visitor.SignedIn!, time.GetUtcNow());
+        var now = time.GetUtcNow();
         var grants = await tokens.ListAsync(caller.Session.Account);
         var model = new AccessModel(
             [.. grants.Select(Row)],
@@ -88,7 +87,7 @@ internal sealed class AccessPageEndpoint(
             made is null ? null : new SecretModel(made.Grant.Name, made.Secret.Text, caller.Session.Account),
             error?.Message,
             IsRecent(caller) ? null : site.Link(SignInPageEndpoint.AgainPath(Path)));
-        return await pages.RenderAsync<AccessPage>(visitor, Title, model, error?.Status ?? StatusCodes.Status200OK) with
+        return await pages.RenderAsync<AccessPage>(caller, Title, model, error?.Status ?? StatusCodes.Status200OK) with
         {
             RetryAfter = error?.RetryAfter,
         };

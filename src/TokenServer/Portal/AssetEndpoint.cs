@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Security.Cryptography;
+using AuthIndex.Hosting.Files;
 using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Portal;
@@ -7,7 +8,7 @@ namespace AuthIndex.TokenServer.Portal;
 /// <summary>The stylesheet, the script and the icon, from the program itself.</summary>
 internal static class AssetEndpoint
 {
-    /// <summary>Where they are.</summary>
+    /// <summary>The path below which the style sheet and the script are served.</summary>
     public const string Path = "/portal";
 
     private static readonly FrozenDictionary<string, Asset> Assets = new[]
@@ -22,13 +23,13 @@ internal static class AssetEndpoint
     /// <summary>The path of an asset; another one when its content is another.</summary>
     public static string PathOf(string name) => $"{Path}/{name}?v={Assets[name].Version}";
 
-    /// <summary>Answers GET and HEAD.</summary>
+    /// <summary>Serves one file, which browsers may keep for a year: its address changes with its content.</summary>
     public static Task<Answer> AnswerAsync(RouteRequest request) => Task.FromResult<Answer>(
         Assets.TryGetValue(request.Argument, out var asset) ? new AssetAnswer(asset) : NotThere);
 
     private static Asset Load(string name, string type)
     {
-        using var stream = typeof(AssetEndpoint).Assembly.GetManifestResourceStream($"AuthIndex.TokenServer.Portal.Assets.{name}")!;
+        using var stream = EmbeddedFile.Open(typeof(AssetEndpoint).Assembly, $"AuthIndex.TokenServer.Portal.Assets.{name}");
         var content = new byte[stream.Length];
         stream.ReadExactly(content);
         return new Asset(name, type, content, Convert.ToHexStringLower(SHA256.HashData(content).AsSpan(0, 8)));

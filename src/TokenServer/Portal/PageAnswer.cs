@@ -11,7 +11,7 @@ internal static class PageHeaders
     public const string ContentSecurityPolicy =
         "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'";
 
-    /// <summary>Adds them.</summary>
+    /// <summary>Adds the headers to an answer.</summary>
     public static void AddTo(IHeaderDictionary headers)
     {
         headers.ContentSecurityPolicy = ContentSecurityPolicy;
@@ -24,7 +24,7 @@ internal static class PageHeaders
     }
 }
 
-/// <summary>A page.</summary>
+/// <summary>An HTML page with the security headers of the portal.</summary>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Html">The whole document.</param>
 internal sealed record PageAnswer(int Status, string Html) : Answer

@@ -12,7 +12,7 @@ namespace AuthIndex.TokenServer.Portal;
 /// </summary>
 internal sealed class PageRenderer(IServiceProvider services, ILoggerFactory loggers, PortalSite site, TimeProvider time)
 {
-    /// <summary>Renders a page.</summary>
+    /// <summary>Renders a component, with the frame that every page has, into one answer.</summary>
     /// <param name="visitor">Who sees it; null where that is not known.</param>
     /// <param name="title">Its title.</param>
     /// <param name="model">What it shows.</param>
@@ -22,8 +22,9 @@ internal sealed class PageRenderer(IServiceProvider services, ILoggerFactory log
         Visitor? visitor, string title, object model, int status = StatusCodes.Status200OK)
         where TPage : IComponent
     {
+        var caller = visitor as SessionCaller;
         var shell = new Shell(
-            site.Link, title, visitor?.SignedIn?.Session.Account, visitor?.SignedIn?.Secret.FormToken ?? "", time.GetUtcNow());
+            site.Link, title, caller?.Session.Account, caller?.Secret.FormToken ?? "", time.GetUtcNow());
         await using var renderer = new HtmlRenderer(services, loggers);
         var html = await renderer.Dispatcher.InvokeAsync(async () =>
         {

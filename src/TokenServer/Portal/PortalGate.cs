@@ -18,14 +18,14 @@ internal sealed class PortalGate(SessionCheck sessions, SessionCookies cookies, 
             : new GateResult<Visitor>(await pages.ProblemAsync(null, error));
 
     /// <summary>Who asks for a page that needs a session; others are sent to sign in, and back to the page afterwards.</summary>
-    public async Task<GateResult<Visitor>> SignedInAsync(RouteRequest request)
+    public async Task<GateResult<SessionCaller>> SignedInAsync(RouteRequest request)
     {
-        var result = await VisitorAsync(request);
-        if (!result.TryGet(out var visitor, out _) || visitor.SignedIn is not null) return result;
+        if (!(await VisitorAsync(request)).TryGet(out var visitor, out var refused)) return new GateResult<SessionCaller>(refused);
+        if (visitor is SessionCaller caller) return new GateResult<SessionCaller>(caller);
         var back = HttpMethods.IsPost(request.Http.Method)
             ? ""
             : $"?return={Uri.EscapeDataString(PortalSite.ReturnPath(request.Http.Path + request.Http.QueryString))}";
-        return new GateResult<Visitor>(new RedirectAnswer(site.Link(SignInPageEndpoint.Path + back)));
+        return new GateResult<SessionCaller>(new RedirectAnswer(site.Link(SignInPageEndpoint.Path + back)));
     }
 
     /// <summary>The fields of a form, once it has proven that a page of ours made it for this browser.</summary>
@@ -39,7 +39,7 @@ internal sealed class PortalGate(SessionCheck sessions, SessionCookies cookies, 
         }
 
         var form = new Form(body);
-        var secret = visitor.SignedIn?.Secret;
+        var secret = (visitor as SessionCaller)?.Secret;
         if (secret is null && !SessionSecret.TryParse(request.Http.Cookies[cookies.SignInForm], out secret))
         {
             return await ForeignAsync(visitor);
@@ -60,13 +60,13 @@ internal sealed class GateResult<T>
     private readonly T? value;
     private readonly Answer? refused;
 
-    /// <summary>Passes.</summary>
+    /// <summary>Lets the request pass with what was found.</summary>
     public GateResult(T value) => this.value = value;
 
-    /// <summary>Does not pass.</summary>
+    /// <summary>Stops the request with an answer.</summary>
     public GateResult(Answer refused) => this.refused = refused;
 
-    /// <summary>The one or the other.</summary>
+    /// <summary>What was found, or false and the answer to send instead.</summary>
     public bool TryGet([NotNullWhen(true)] out T? found, [NotNullWhen(false)] out Answer? answer)
     {
         (found, answer) = (value, refused);

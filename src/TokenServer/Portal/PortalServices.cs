@@ -7,7 +7,7 @@ namespace AuthIndex.TokenServer.Portal;
 /// <summary>The pages that people see in a browser.</summary>
 internal static class PortalServices
 {
-    /// <summary>Adds them.</summary>
+    /// <summary>Registers the portal's pages and what they need.</summary>
     public static IServiceCollection AddPortal(this IServiceCollection services, TokenServerOptions options) => services
         .AddSingleton(options.Portal)
         .AddSingleton(new PortalSite(options.PublicUrl))

@@ -10,7 +10,7 @@ namespace AuthIndex.TokenServer.Portal;
 internal sealed class SearchPageEndpoint(
     PolicyStore policies, CatalogReader catalog, PageRenderer pages, PortalSite site, TimeProvider time)
 {
-    /// <summary>Where it is.</summary>
+    /// <summary>The root of the token server.</summary>
     public const string Path = "/";
 
     private const int PageSize = 50;

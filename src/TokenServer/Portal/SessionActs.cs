@@ -10,7 +10,7 @@ namespace AuthIndex.TokenServer.Portal;
 /// <summary>Records in the audit log and the metrics which sessions began and ended at the portal.</summary>
 internal sealed class SessionActs(AuditLog audit, TokenMetrics metrics, TimeProvider time)
 {
-    /// <summary>Somebody signed in.</summary>
+    /// <summary>Records that somebody signed in and a session began.</summary>
     /// <param name="session">The session.</param>
     /// <param name="signedInBy">The source that knows the account.</param>
     /// <param name="address">The address of the request; null when unknown.</param>

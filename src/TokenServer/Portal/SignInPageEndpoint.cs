@@ -17,10 +17,10 @@ internal sealed class SignInPageEndpoint(
     Authenticator authenticator, ISessionStore sessions, SessionCookies cookies, DecisionReport report, SessionActs acts,
     PageRenderer pages, PortalSite site, TimeProvider time)
 {
-    /// <summary>Where one signs in.</summary>
+    /// <summary>The path of the sign-in form, which also receives it.</summary>
     public const string Path = "/sign-in";
 
-    /// <summary>Where one signs out.</summary>
+    /// <summary>Where the sign-out button posts to.</summary>
     public const string SignOutPath = "/sign-out";
 
     private const string Title = "Sign in";
@@ -43,7 +43,7 @@ internal sealed class SignInPageEndpoint(
     public async Task<Answer> ShowAsync(RouteRequest request, Visitor visitor)
     {
         var back = PortalSite.ReturnPath(request.Http.Query["return"].FirstOrDefault());
-        if (visitor.SignedIn is { } caller)
+        if (visitor is SessionCaller caller)
         {
             return request.Http.Query.ContainsKey("again")
                 ? await pages.RenderAsync<SignInPage>(
@@ -58,7 +58,7 @@ internal sealed class SignInPageEndpoint(
         return page with { Cookie = isNew ? cookies.Set(cookies.SignInForm, secret) : null };
     }
 
-    /// <summary>Signs in.</summary>
+    /// <summary>Checks the account and password as the token endpoint does, and begins a session.</summary>
     public async Task<Answer> SignInAsync(RouteRequest request, Visitor visitor, Form form)
     {
         var (account, password, back) = (form["account"], form["password"], PortalSite.ReturnPath(form["return"]));
@@ -81,15 +81,15 @@ internal sealed class SignInPageEndpoint(
             return await RefusedAsync(new SignInResult(SignInOutcome.Overtaken, null), request, visitor, form);
         }
 
-        if (visitor.SignedIn is { } former) await EndAsync(former, request);
+        if (visitor is SessionCaller former) await EndAsync(former, request);
         acts.Begun(session, who.SignedInBy, request.Address);
         return new RedirectAnswer(site.Link(back)) { Cookie = cookies.Set(cookies.Session, secret) };
     }
 
-    /// <summary>Signs out.</summary>
-    public async Task<Answer> SignOutAsync(RouteRequest request, Visitor visitor, Form form)
+    /// <summary>Ends the session and removes its cookie.</summary>
+    public async Task<Answer> SignOutAsync(RouteRequest request, SessionCaller caller, Form form)
     {
-        await EndAsync(visitor.SignedIn!, request);
+        await EndAsync(caller, request);
         return new RedirectAnswer(site.Link(SearchPageEndpoint.Path)) { Cookie = cookies.Remove(cookies.Session) };
     }
 

@@ -14,7 +14,7 @@ internal sealed record JsonAnswer(int Status, byte[]? Body) : Answer
     /// <summary>The <c>Link</c> to the next page (RFC 8288); null on the last page.</summary>
     public string? Link { get; init; }
 
-    /// <summary>200 with a JSON body.</summary>
+    /// <summary>An answer with status 200 and a JSON body in UTF-8.</summary>
     public static JsonAnswer Ok(byte[] body) => new(StatusCodes.Status200OK, body);
 
     /// <inheritdoc/>

@@ -13,7 +13,7 @@ internal sealed class RegistryService
 
     private RegistryService(ServiceOptions options, byte[]? credentialHash)
     {
-        Name = options.Name!;
+        Name = options.Name;
         Audience = AudienceOf(options);
         Url = options.Url;
         Algorithm = options.Algorithm;
@@ -68,7 +68,7 @@ internal sealed class RegistryService
         credentialHash is not null
         && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(credential)), credentialHash);
 
-    private static string AudienceOf(ServiceOptions service) => service.Audience ?? service.Name!;
+    private static string AudienceOf(ServiceOptions service) => service.Audience ?? service.Name;
 
     private static RegistryService Load(ServiceOptions service)
     {

@@ -18,7 +18,7 @@ internal sealed record RouteRequest(HttpRequest Http, string Argument)
     /// <summary>Cancelled when the client disconnects.</summary>
     public CancellationToken Aborted => Http.HttpContext.RequestAborted;
 
-    /// <summary>Reads the whole body.</summary>
+    /// <summary>Reads the whole body into memory.</summary>
     /// <exception cref="BadHttpRequestException">It is larger than the row allows.</exception>
     public async Task<ReadOnlyMemory<byte>> ReadBodyAsync()
     {

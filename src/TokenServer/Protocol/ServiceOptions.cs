@@ -12,7 +12,7 @@ internal sealed class ServiceOptions
 
     /// <summary>The name that its challenges carry as <c>service</c>.</summary>
     [Required]
-    public string? Name { get; set; }
+    public required string Name { get; set; }
 
     /// <summary>The <c>aud</c> of its tokens; its name when absent.</summary>
     public string? Audience { get; set; }

@@ -33,10 +33,10 @@ internal interface ISuspensionStore
 /// <summary>What came of letting an account sign in again.</summary>
 internal enum Resumption
 {
-    /// <summary>It was not suspended.</summary>
+    /// <summary>The account was not suspended; nothing changed.</summary>
     NotSuspended,
 
-    /// <summary>It signs in again.</summary>
+    /// <summary>The account may sign in again; tokens from before the suspension stay void.</summary>
     Resumed,
 
     /// <summary>It signs in again, and it was suspended at a time that is still to come: a clock was wrong.</summary>

@@ -13,7 +13,7 @@ namespace AuthIndex.TokenServer.Revocation;
 internal sealed class RevocationFeedEndpoint(
     IRevocationStore revocations, RevocationWatch watch, IHostApplicationLifetime lifetime, TimeProvider time)
 {
-    /// <summary>Where it is.</summary>
+    /// <summary>The path that registries poll.</summary>
     public const string Path = ServerPaths.Revocations;
 
     /// <summary>The most revocations in one answer.</summary>

@@ -16,7 +16,7 @@ internal interface ISessionStore
     /// <summary>The sessions of an account, the newest first.</summary>
     ValueTask<IReadOnlyList<Session>> ListAsync(string account);
 
-    /// <summary>Records a use.</summary>
+    /// <summary>Records a use of a session, from which its idle time counts.</summary>
     Task NoteAsync(string id, DateTimeOffset now);
 
     /// <summary>Ends a session of an account; false when it has none of that id.</summary>

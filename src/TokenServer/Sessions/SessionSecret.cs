@@ -26,7 +26,7 @@ internal sealed class SessionSecret
     /// <summary>The token that every form of this cookie's owner carries.</summary>
     public string FormToken => Base64Url.EncodeToString(HMACSHA256.HashData(value, "authindex form"u8));
 
-    /// <summary>Makes a secret.</summary>
+    /// <summary>Makes a secret from a cryptographic random source.</summary>
     public static SessionSecret New() => new(RandomNumberGenerator.GetBytes(Bytes));
 
     /// <summary>Reads a cookie's value.</summary>

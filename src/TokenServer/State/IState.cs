@@ -15,13 +15,13 @@ internal interface IState : IAsyncDisposable
     /// <summary>What registries are told is void.</summary>
     IRevocationStore Revocations { get; }
 
-    /// <summary>Who may not sign in.</summary>
+    /// <summary>Suspended accounts.</summary>
     ISuspensionStore Suspensions { get; }
 
     /// <summary>Who is held back after failed sign-ins.</summary>
     ISignInHoldStore SignInHolds { get; }
 
-    /// <summary>What registries hold.</summary>
+    /// <summary>The catalog: what registries have reported.</summary>
     ICatalogStore Catalog { get; }
 
     /// <summary>Who is signed in to the portal.</summary>

@@ -19,7 +19,7 @@ internal sealed class StateDatabase(string path, SpaceReserve reserve) : IAsyncD
 
     /// <summary>The reserve of a database.</summary>
     public static SpaceReserve ReserveBeside(string path) =>
-        new(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, SpaceReserve.Name));
+        new(Path.Combine(ParentFolder.Of(Path.GetFullPath(path)), SpaceReserve.Name));
 
     /// <inheritdoc cref="Database.Damage"/>
     public string? Damage => database.Damage;

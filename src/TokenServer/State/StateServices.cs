@@ -7,7 +7,7 @@ namespace AuthIndex.TokenServer.State;
 /// <summary>The folder, the database and the stores of what the server keeps.</summary>
 internal static class StateServices
 {
-    /// <summary>Adds them.</summary>
+    /// <summary>Registers the stores of the token server, and opens the database.</summary>
     public static IServiceCollection AddState(this IServiceCollection services, TokenServerOptions options)
     {
         services.AddSingleton(_ => DataDirectory.Hold(options.StatePath));

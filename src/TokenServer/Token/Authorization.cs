@@ -30,8 +30,8 @@ internal sealed record Authorization(IReadOnlyList<Scope> Granted, IReadOnlyList
             var decision = policy.Decide(caller, scope, now);
             decisions.Add(decision);
             if (!decision.Granted.Actions.IsEmpty) granted.Add(decision.Granted);
-            if (decision.Refused.IsEmpty) continue;
-            (refused ??= []).Add(new Refusal(scope with { Actions = decision.Refused }, decision.Reason!, id));
+            if (decision.Reason is not { } reason) continue;
+            (refused ??= []).Add(new Refusal(scope with { Actions = decision.Refused }, reason, id));
         }
 
         return new Authorization(granted, refused ?? (IReadOnlyList<Refusal>)[], id) { Decisions = decisions };

@@ -12,7 +12,7 @@ internal static class DecisionId
     // Crockford's base 32: no I, L, O and U, so that it can be read out over the telephone.
     private const string Alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-    /// <summary>A new random id.</summary>
+    /// <summary>A new random id of eight characters, in an alphabet without I, L, O and U.</summary>
     public static string New()
     {
         Span<byte> random = stackalloc byte[sizeof(ulong)];

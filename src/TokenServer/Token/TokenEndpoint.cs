@@ -119,7 +119,7 @@ internal sealed class TokenEndpoint(
         TokenRequest request, SignInResult result, IPAddress? address)
     {
         if (result.Outcome is not SignInOutcome.SignedIn who) return (result, null);
-        if (result.Grant is { } grant) return (result, grant.Kind == TokenKind.Refresh ? request.Credentials!.Password : null);
+        if (result.Grant is { } grant) return (result, grant.Kind == TokenKind.Refresh ? request.Credentials?.Password : null);
         if (!limits.GivesRefreshTokens || request.Credentials is null || who.PullOnly is not null || who.IsFoundByPasswordOnly)
         {
             return (result, null);

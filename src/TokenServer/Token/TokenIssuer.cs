@@ -78,7 +78,9 @@ internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan default
             json.WriteEndObject();
         });
 
-        var text = TokenSigner.Sign(keys.Current.SignerOf(service.Algorithm, now)!, payload, service.SendsCertificate);
+        var signer = keys.Current.SignerOf(service.Algorithm, now)
+            ?? throw new InvalidOperationException($"No {service.Algorithm} key signs.");
+        var text = TokenSigner.Sign(signer, payload, service.SendsCertificate);
         return text.Length <= MaxLength ? new IssuedToken(text, lifetime, issuedAt) : null;
     }
 

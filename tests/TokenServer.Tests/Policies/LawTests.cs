@@ -195,7 +195,7 @@ public sealed class LawTests
     }
 
     private static ResourcePattern Pattern(string text) =>
-        ResourcePatternReader.Parse(text, out var pattern) is { } problem ? throw new InvalidOperationException(problem) : pattern!;
+        ResourcePatternReader.TryParse(text, out var pattern, out var problem) ? pattern : throw new InvalidOperationException(problem);
 
     private static void Holds<T>(Gen<T> cases, Func<T, bool> law) =>
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(2000), Prop.ForAll(cases.ToArbitrary(), law));

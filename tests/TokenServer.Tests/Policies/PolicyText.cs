@@ -46,7 +46,7 @@ internal static class PolicyText
             : IPAddress.Parse(ip), service, signedInBy ?? (account.Length == 0 ? SignIn.Anonymous : SignIn.Htpasswd));
 
     public static Scope Scope(string text) =>
-        ScopeText.ParseWithActions(text, out var scope) is { } problem ? throw new ArgumentException(problem, nameof(text)) : scope!;
+        ScopeText.TryParseWithActions(text, out var scope, out var problem) ? scope : throw new ArgumentException(problem, nameof(text));
 
     public static Decision Decide(this Policy policy, string account, string scope) => policy.Decide(Caller(account), Scope(scope), Now);
 

@@ -38,9 +38,9 @@ internal static class TokenServerHttp
             handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
         }
 
-        if (link.ClientCertificateFile is not null)
+        if (link is { ClientCertificateFile: { } certificate, ClientKeyFile: { } key })
         {
-            var shown = new CertificateFiles(link.ClientCertificateFile, link.ClientKeyFile!, null, log);
+            var shown = new CertificateFiles(certificate, key, null, log);
             handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => shown.Current.Certificate;
         }
 

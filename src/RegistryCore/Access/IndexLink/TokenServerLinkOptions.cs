@@ -49,7 +49,9 @@ internal sealed class TokenServerLinkOptions
     [FilePath]
     public string? ClientCertificateFile { get; set; }
 
-    /// <summary>The key of <see cref="ClientCertificateFile"/>, in PEM.</summary>
+    /// <summary>
+    /// The file with the private key of <see cref="ClientCertificateFile"/>, in PEM without a password; set with it or not at all.
+    /// </summary>
     [FilePath]
     public string? ClientKeyFile { get; set; }
 

@@ -5,7 +5,7 @@ using AuthIndex.RegistryCore.Storage.Collection;
 
 namespace AuthIndex.RegistryCore.Storage.Backups;
 
-/// <summary>What a backup holds.</summary>
+/// <summary>The result of a backup, counted in blobs and bytes.</summary>
 /// <param name="Blobs">Blobs that the copied database names and the backup holds.</param>
 /// <param name="Copied">Those of them that this run copied or linked.</param>
 /// <param name="Missing">

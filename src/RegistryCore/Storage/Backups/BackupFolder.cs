@@ -22,14 +22,14 @@ internal static class BackupFolder
     /// <summary>Whether the folder is that of a backup.</summary>
     public static bool Is(string root) => File.Exists(Marker(root));
 
-    /// <summary>Makes the folders.</summary>
+    /// <summary>Creates the folders for blobs where they are missing.</summary>
     public static void Create(string root)
     {
         foreach (var (folder, _) in StorageDirectory.BlobFoldersIn(root)) Directory.CreateDirectory(folder);
         if (!Is(root)) DurableFile.Create(Marker(root), "A backup of an AuthIndex registry; restore it with: registry restore\n"u8);
     }
 
-    /// <summary>All blob files.</summary>
+    /// <summary>The full paths of all blob files of a backup, in no order.</summary>
     public static IEnumerable<string> Files(string root) =>
         StorageDirectory.BlobFoldersIn(root).SelectMany(f => Directory.EnumerateFiles(f.Folder));
 

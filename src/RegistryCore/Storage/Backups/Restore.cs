@@ -4,7 +4,7 @@ using AuthIndex.RegistryCore.Storage.Blobs;
 
 namespace AuthIndex.RegistryCore.Storage.Backups;
 
-/// <summary>What was restored.</summary>
+/// <summary>The result of a restore, counted in blobs and bytes.</summary>
 /// <param name="Blobs">Blobs that are there and right.</param>
 /// <param name="Damaged">
 /// Blobs and manifests that the backup names and does not hold, or not rightly: they answer 404 until they are pushed again.

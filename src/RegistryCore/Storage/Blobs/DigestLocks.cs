@@ -14,10 +14,10 @@ internal sealed class DigestLocks
     /// <summary>Holds the digest until the answer is disposed, waiting for its turn.</summary>
     public async ValueTask<IDisposable> EnterAsync(Digest digest)
     {
-        Waiters waiters;
+        Waiters? waiters;
         lock (held)
         {
-            if (!held.TryGetValue(digest, out waiters!)) return Take(digest);
+            if (!held.TryGetValue(digest, out waiters)) return Take(digest);
             waiters.Count++;
         }
 

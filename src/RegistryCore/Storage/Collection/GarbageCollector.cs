@@ -148,8 +148,8 @@ internal sealed partial class GarbageCollector(
         Func<Microsoft.Data.Sqlite.SqliteConnection, Digest, bool> remove,
         CancellationToken cancellationToken)
     {
+        if ((isManifest ? age.Untagged : age.Content) is not { } time) return []; // manifests without a tag are kept
         var removed = new List<Digest>();
-        var time = isManifest ? age.Untagged!.Value : age.Content;
         foreach (var batch in candidates.Chunk(BatchSize))
         {
             cancellationToken.ThrowIfCancellationRequested();

@@ -3,7 +3,7 @@ namespace AuthIndex.RegistryCore.Storage.Manifests;
 /// <summary>What became of a deletion.</summary>
 internal enum DeleteOutcome
 {
-    /// <summary>It is gone.</summary>
+    /// <summary>It was there and is deleted.</summary>
     Deleted,
 
     /// <summary>There was nothing of that name.</summary>

@@ -2,7 +2,7 @@ using AuthIndex.Hosting.Configuration;
 
 namespace AuthIndex.RegistryCore.Storage.Scrubbing;
 
-/// <summary>The background scrub.</summary>
+/// <summary>How often and how fast the background scrub compares content with its digests.</summary>
 internal sealed class ScrubOptions
 {
     /// <summary>In what time every blob is checked once. 0s: only by command.</summary>

@@ -5,7 +5,7 @@ using Dapper;
 
 namespace AuthIndex.RegistryCore.Storage.Scrubbing;
 
-/// <summary>What a scrub found.</summary>
+/// <summary>The result of a scrub: what was checked, what is damaged, and what is intact again.</summary>
 internal sealed record ScrubReport(int Blobs, long Bytes, int Manifests, IReadOnlyList<string> Damaged, int Healed)
 {
     /// <summary>What manifests need and their repositories do not hold any more, as lines for people.</summary>

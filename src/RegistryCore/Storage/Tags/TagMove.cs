@@ -1,6 +1,6 @@
 namespace AuthIndex.RegistryCore.Storage.Tags;
 
-/// <summary>One move of a tag.</summary>
+/// <summary>One entry of a tag's history: a push, a deletion, a rollback or an import.</summary>
 internal sealed record TagMove
 {
     /// <summary>When, in Unix seconds.</summary>

@@ -3,7 +3,7 @@ namespace AuthIndex.RegistryCore.Storage.Tags;
 /// <summary>What became of a rollback.</summary>
 internal abstract record RollbackOutcome
 {
-    /// <summary>The tag points at <paramref name="To"/>.</summary>
+    /// <summary>The tag was moved, or created again if <paramref name="From"/> is null.</summary>
     internal sealed record Moved(string? From, string To) : RollbackOutcome;
 
     /// <summary>The tag never pointed there; nothing was changed.</summary>
@@ -20,7 +20,7 @@ internal abstract record RollbackOutcome
 /// <summary>What became of a tag of another registry.</summary>
 internal enum TagImportOutcome
 {
-    /// <summary>It points there now.</summary>
+    /// <summary>The tag points at the wanted digest now.</summary>
     Set,
 
     /// <summary>It pointed there already.</summary>

@@ -37,8 +37,9 @@ internal sealed class TagStore(RegistryDatabase database, ReadCache cache)
                 return new RollbackOutcome.NeverThere();
             }
 
-            var id = RegistryDatabase.FindRepository(db, repository)!.Value;
-            if (!Digest.TryParse(wanted, out var digest) || !ManifestRows.IsShown(db, id, digest))
+            if (RegistryDatabase.FindRepository(db, repository) is not { } id
+                || !Digest.TryParse(wanted, out var digest)
+                || !ManifestRows.IsShown(db, id, digest))
             {
                 return new RollbackOutcome.ManifestGone(wanted);
             }

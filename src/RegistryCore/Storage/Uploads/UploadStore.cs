@@ -60,7 +60,7 @@ internal sealed class UploadStore
         space.Demand();
         var id = UploadId.Create();
         if (!TryCount(id, account)) return null;
-        WriteRecord(id, new SessionRecord(repository.Value, account, algorithm.Name!));
+        WriteRecord(id, new SessionRecord(repository.Value, account, algorithm.ToString()));
         Fault.Pass(FaultPoint.UploadRecorded);
         return sessions[id] = new UploadSession(id, repository, account, algorithm, directory.UploadData(id), space, clock);
     }

@@ -70,7 +70,7 @@ internal static class PolicyCheckCommand
     // A service that is misspelt makes an allow rule open nothing, and a deny rule keep nobody out.
     private static IEnumerable<SourceProblem> Services(Policy policy, TokenServerOptions server)
     {
-        List<string> known = [.. server.EffectiveServices.Select(s => s.Name!)];
+        List<string> known = [.. server.EffectiveServices.Select(s => s.Name)];
         return from rule in policy.Rules
                from service in rule.When.Service.Where(s => !known.Contains(s))
                select new SourceProblem(

@@ -37,9 +37,9 @@ internal static class PolicyExplainCommand
         command.SetAction(parsed =>
         {
             var now = time.GetUtcNow();
-            if (Read(
-                parsed.GetValue(ip), parsed.GetValue(signedInBy), parsed.GetValue(at), parsed.GetRequiredValue(scope), ref now,
-                out var address, out var requested) is { } problem)
+            Scope? requested = null;
+            var problem = Check(parsed.GetValue(ip), parsed.GetValue(signedInBy), parsed.GetValue(at), ref now, out var address);
+            if (problem is not null || !ScopeText.TryParseWithActions(parsed.GetRequiredValue(scope), out requested, out problem))
             {
                 parsed.InvocationConfiguration.Error.WriteLine($"error: {problem}");
                 return 1;
@@ -76,10 +76,10 @@ internal static class PolicyExplainCommand
 
             var caller = new CallerSubjects(account, given, policy.Groups, way is SignIn.Ldap);
             var circumstances = new RequestConditions(address, parsed.GetValue(service), way, now, UnknownIsMet: true);
-            var decision = policy.Decide(caller, circumstances, requested!);
+            var decision = policy.Decide(caller, circumstances, requested);
             var nearest = decision.Refused.IsEmpty
                 ? []
-                : NearMiss.Find(policy, caller, circumstances, requested! with { Actions = decision.Refused });
+                : NearMiss.Find(policy, caller, circumstances, requested with { Actions = decision.Refused });
             if (parsed.GetValue(shared.Json)) PolicyCommand.WriteJson(parsed, AsJson(decision, given, nearest));
             else Write(parsed.InvocationConfiguration.Output, decision, account, nearest);
             return 0;
@@ -87,19 +87,16 @@ internal static class PolicyExplainCommand
         return command;
     }
 
-    private static string? Read(
-        string? ip, string? signedInBy, string? at, string scope, ref DateTimeOffset now, out IPAddress? address, out Scope? requested)
+    private static string? Check(string? ip, string? signedInBy, string? at, ref DateTimeOffset now, out IPAddress? address)
     {
         address = null;
-        requested = null;
         if (ip is not null && !CidrParser.TryParseAddress(ip, out address)) return $"--ip: '{ip}' is not an address";
         if (signedInBy is not null && !SignIn.Kinds.Contains(signedInBy))
         {
             return $"--signed-in-by: '{signedInBy}' is not a sign-in method{Hosting.Yaml.Suggestion.For(signedInBy, SignIn.Kinds)}";
         }
 
-        if (at is not null && PolicyDate.Parse(at, null, lastOfDay: false, out now) is { } problem) return $"--at: {problem}";
-        return ScopeText.ParseWithActions(scope, out requested);
+        return at is not null && PolicyDate.Parse(at, null, lastOfDay: false, out now) is { } problem ? $"--at: {problem}" : null;
     }
 
     private static void Write(TextWriter output, Decision decision, string account, IReadOnlyList<NearMiss> nearest)

@@ -56,7 +56,7 @@ internal static class PolicyGroupsCommand
         }
 
         if (groups.Count == 1 || answers.Exists(a => a.Found is null)) return null;
-        var looked = answers.Select(a => a.Found!.Obstacle is { } obstacle ? $"{a.DirectoryName}: {obstacle}" : a.DirectoryName);
+        var looked = answers.Select(a => a.Found?.Obstacle is { } obstacle ? $"{a.DirectoryName}: {obstacle}" : a.DirectoryName);
         return new(at, $"no directory has the group 'ldap:{subject.Name}' (asked: {string.Join(", ", looked)})", IsWarning: true);
     }
 

@@ -21,14 +21,15 @@ internal static class PolicyWhoCanCommand
                 return Fail(parsed, RuleReader.Unknown(parsed.GetRequiredValue(action), []));
             }
 
-            if (ScopeText.Parse(parsed.GetRequiredValue(resource), wanted, out var scope) is { } problem) return Fail(parsed, problem);
-            if (ScopeText.NameProblem(scope!) is { } illegal) return Fail(parsed, illegal);
+            var text = parsed.GetRequiredValue(resource);
+            if (!ScopeText.TryParse(text, wanted, out var scope, out var problem)) return Fail(parsed, problem);
+            if (ScopeText.NameProblem(scope) is { } illegal) return Fail(parsed, illegal);
             var now = time.GetUtcNow();
             if (PolicyCommand.Load(parsed, shared.DirectoryOf(parsed), now) is not { } policy) return 1;
 
-            var found = AccessGrantee.Find(policy, scope!, RequestConditions.Unknown with { Now = now });
+            var found = AccessGrantee.Find(policy, scope, RequestConditions.Unknown with { Now = now });
             if (parsed.GetValue(shared.Json)) PolicyCommand.WriteJson(parsed, found.Select(AsJson));
-            else Write(parsed.InvocationConfiguration.Output, scope!, found);
+            else Write(parsed.InvocationConfiguration.Output, scope, found);
             return 0;
         });
         return command;

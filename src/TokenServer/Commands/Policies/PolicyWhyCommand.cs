@@ -38,7 +38,7 @@ internal static class PolicyWhyCommand
         });
         command.SetAction((parsed, cancellation) => Task.FromResult(
             Run(
-                parsed, new Wanted(parsed.GetValue(id), parsed.GetValue(account)), parsed.GetValue(log) ?? configured(parsed),
+                parsed, new Wanted(parsed.GetValue(id), parsed.GetValue(account) ?? ""), parsed.GetValue(log) ?? configured(parsed),
                 parsed.GetValue(shared.Json), cancellation)));
         return command;
     }
@@ -139,12 +139,12 @@ internal static class PolicyWhyCommand
     }
 
     /// <summary>Which decision: one by its id, or an account's last.</summary>
-    private sealed record Wanted(string? Id, string? Account)
+    private sealed record Wanted(string? Id, string Account)
     {
         public AuditFinding? In(AuditReader reader, IReadOnlyList<string> files, CancellationToken cancellation) => Id is not null
             ? reader.Find(files, Id, cancellation)
-            : reader.FindLast(files, Account!, refusedOnly: true, cancellation)
-            ?? reader.FindLast(files, Account!, refusedOnly: false, cancellation);
+            : reader.FindLast(files, Account, refusedOnly: true, cancellation)
+            ?? reader.FindLast(files, Account, refusedOnly: false, cancellation);
 
         public override string ToString() =>
             Id is not null ? $"decision '{LogText.Clean(Id)}'" : $"decision about '{LogText.Clean(Account)}'";

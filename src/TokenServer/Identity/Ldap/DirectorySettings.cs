@@ -18,11 +18,11 @@ internal sealed class DirectorySettings
         DenyGroups = options.DenyGroups.Select(GroupName.Key).ToHashSet(StringComparer.Ordinal);
     }
 
-    /// <summary>The configured keys.</summary>
+    /// <summary>The keys as they are configured.</summary>
     public LdapDirectoryOptions Options { get; }
 
-    /// <summary>The directory's name.</summary>
-    public string Name => Options.Name!;
+    /// <summary>The directory's name in logs, readiness, metrics and the origin of grants.</summary>
+    public string Name => Options.Name;
 
     /// <summary>The servers in the order in which they are tried.</summary>
     public IReadOnlyList<DirectoryServer> Servers { get; }
@@ -35,6 +35,9 @@ internal sealed class DirectorySettings
 
     /// <summary>The distinguished name of every account; only where <see cref="BindsDirectly"/>.</summary>
     public string UserDnTemplate => Checked(Options.UserDnTemplate);
+
+    /// <summary>The file with the password of <c>bindDn</c>; only where that is configured.</summary>
+    public string BindPasswordFile => Checked(Options.BindPasswordFile);
 
     /// <summary>Whether accounts have groups.</summary>
     public bool HasGroups => Options.Groups.Via != "none";

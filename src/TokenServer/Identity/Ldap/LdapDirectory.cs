@@ -289,7 +289,7 @@ internal sealed class LdapDirectory
             return new SignInOutcome.Refused(problem);
         }
 
-        var found = groups.Read(entry, entry.Value(settings.Options.AccountAttribute)!, search);
+        var found = groups.Read(entry, entry.Value(settings.Options.AccountAttribute) ?? account, search);
         if (Admission.ReasonToRefuse(settings, found) is { } bar) return new SignInOutcome.Refused(bar);
         return new SignInOutcome.SignedIn(
             account, [.. found.Groups.SelectMany(g => g.Spellings()).Distinct(StringComparer.OrdinalIgnoreCase)],

@@ -10,7 +10,7 @@ internal sealed class LdapDirectoryOptions
     /// <summary>The directory's name in logs, readiness and on the command line.</summary>
     [Required]
     [RegularExpression("[a-z0-9][a-z0-9._-]{0,62}", ErrorMessage = "must consist of lower-case letters, digits and . _ -")]
-    public string? Name { get; set; }
+    public required string Name { get; set; }
 
     /// <summary>Its servers, <c>ldaps://host[:port]</c> or <c>ldap://host[:port]</c>; the first that works is used.</summary>
     [ServerUrls]
@@ -26,7 +26,7 @@ internal sealed class LdapDirectoryOptions
     [FilePath]
     public string? CaFile { get; set; }
 
-    /// <summary>How long it may take.</summary>
+    /// <summary>How long connections, answers and whole sign-ins may take.</summary>
     public LdapTimeoutsOptions Timeouts { get; set; } = new();
 
     /// <summary>
@@ -82,7 +82,7 @@ internal sealed class LdapDirectoryOptions
     [AttributeName]
     public string MailAttribute { get; set; } = "mail";
 
-    /// <summary>How groups are found.</summary>
+    /// <summary>How the groups of an account are found, and how many it may have.</summary>
     public LdapGroupsOptions Groups { get; set; } = new();
 
     /// <summary>Groups, by name or distinguished name, of which an account must be in one; everybody may sign in when empty.</summary>

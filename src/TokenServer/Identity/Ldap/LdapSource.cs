@@ -53,7 +53,7 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
     /// <inheritdoc/>
     public string Title => $"{Name}:{DirectoryName}";
 
-    /// <summary>The directory's name.</summary>
+    /// <summary>The directory's name in the configuration.</summary>
     public string DirectoryName => settings.Name;
 
     /// <summary>Whether accounts bind at once, so that the directory can be asked for none without its password.</summary>

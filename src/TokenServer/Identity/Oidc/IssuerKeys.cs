@@ -107,7 +107,7 @@ internal sealed class IssuerKeys : IDisposable
         if (options.KeysUrl is { } configured) return await GetAsync(configured, isConfigured: true, cancellationToken);
 
         // OpenID Connect Discovery section 4.1: a trailing slash of the issuer is not doubled.
-        var discovery = new Uri(options.Issuer!.TrimEnd('/') + "/.well-known/openid-configuration");
+        var discovery = new Uri(options.Issuer.TrimEnd('/') + "/.well-known/openid-configuration");
         using var document = JsonDocument.Parse(
             await GetAsync(discovery, isConfigured: true, cancellationToken), new JsonDocumentOptions { AllowDuplicateProperties = false });
         // section 4.3

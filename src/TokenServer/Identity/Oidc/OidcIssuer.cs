@@ -29,16 +29,16 @@ internal sealed class OidcIssuer : IDisposable
         this.options = options;
         this.time = time;
         Keys = keys;
-        account = Template(options.Account!, ofGroups: false);
+        account = Template(options.Account, ofGroups: false);
         groups = options.Groups.ConvertAll(g => Template(g, ofGroups: true));
         requirements = [.. options.Require.Select(r => new ClaimRequirement(r.Key, r.Value))];
     }
 
     /// <summary>What its accounts and groups begin with.</summary>
-    public string Name => options.Name!;
+    public string Name => options.Name;
 
     /// <summary>The <c>iss</c> of its tokens (RFC 7519 section 4.1.1).</summary>
-    public string Issuer => options.Issuer!;
+    public string Issuer => options.Issuer;
 
     /// <summary>The keys that its tokens are verified with.</summary>
     public IssuerKeys Keys { get; }

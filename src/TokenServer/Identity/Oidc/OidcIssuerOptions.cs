@@ -9,12 +9,12 @@ internal sealed class OidcIssuerOptions
     /// <summary>What its accounts and groups begin with, before a colon.</summary>
     [Required]
     [RegularExpression("[a-z0-9][a-z0-9._-]{0,62}", ErrorMessage = "must consist of lower-case letters, digits and . _ -")]
-    public string? Name { get; set; }
+    public required string Name { get; set; }
 
     /// <summary>The exact <c>iss</c> of its tokens.</summary>
     [Required]
     [IssuerUrl]
-    public string? Issuer { get; set; }
+    public required string Issuer { get; set; }
 
     /// <summary>What <c>aud</c> must hold one of.</summary>
     [AtLeastOne]
@@ -43,7 +43,7 @@ internal sealed class OidcIssuerOptions
     /// <summary>The account of a token, without the issuer's name: claims in braces.</summary>
     [Required]
     [ClaimTemplate]
-    public string? Account { get; set; }
+    public required string Account { get; set; }
 
     /// <summary>The groups of a token, likewise.</summary>
     [ClaimTemplate(OfGroups = true)]

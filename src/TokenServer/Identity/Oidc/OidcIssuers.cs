@@ -67,7 +67,7 @@ internal sealed class OidcIssuers : BackgroundLoop
 
     private static string? Problem(OidcIssuerOptions issuer, IReadOnlyList<OidcIssuerOptions> all)
     {
-        if (Subject.IsReserved(issuer.Name!)) return "the name has another meaning in policies; choose a different one";
+        if (Subject.IsReserved(issuer.Name)) return "the name has another meaning in policies; choose a different one";
         if (all.Count(i => i.Name == issuer.Name) > 1) return "the name is used more than once";
         if (all.Count(i => i.Issuer == issuer.Issuer) > 1) return $"the issuer {issuer.Issuer} is listed more than once";
         if (issuer.KeysFile is null) return null;

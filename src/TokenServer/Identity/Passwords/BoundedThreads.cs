@@ -48,7 +48,7 @@ internal sealed class BoundedThreads<TTool> : IDisposable where TTool : IDisposa
         }
     }
 
-    /// <summary>Queues a job.</summary>
+    /// <summary>Queues a job for one of the threads.</summary>
     /// <param name="by">For whom: each gets a fair share.</param>
     /// <param name="work">The job.</param>
     /// <param name="cancellationToken">Removes it from the queue and cancels the result.</param>

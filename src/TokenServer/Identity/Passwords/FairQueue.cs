@@ -76,18 +76,15 @@ internal sealed class FairQueue<T>(int capacity) where T : class
 
         public void Add(T item) => items.AddLast(item);
 
-        public T TakeOldest()
-        {
-            var item = items.First!.Value;
-            items.RemoveFirst();
-            return item;
-        }
+        public T TakeOldest() => Take(items.First);
 
-        public T TakeYoungest()
+        public T TakeYoungest() => Take(items.Last);
+
+        private T Take(LinkedListNode<T>? node)
         {
-            var item = items.Last!.Value;
-            items.RemoveLast();
-            return item;
+            if (node is null) throw new InvalidOperationException("A backlog without items is in no group.");
+            items.Remove(node);
+            return node.Value;
         }
     }
 

@@ -31,7 +31,7 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
     private readonly TtlMap<UInt256, SignInOutcome> wereRight = new(Capacity, rightFor, time);
     private long version = -1;
 
-    /// <summary>Asks the sources.</summary>
+    /// <summary>Checks a password at the sources, when the cache cannot answer.</summary>
     internal delegate Task<SignInOutcome> Ask(string user, string password, CancellationToken cancellationToken);
 
     /// <summary>How many outcomes are remembered, expired ones not yet swept among them.</summary>

@@ -48,7 +48,7 @@ internal sealed class FailureRateLimiter(int most, TimeSpan within, TimeProvider
         second[Second(key)] -= interval;
     }
 
-    /// <summary>Gives all tries back.</summary>
+    /// <summary>Restores all attempts of a key, as after a sign-in that worked or <c>accounts unlock</c>.</summary>
     public void Clear(UInt256 key)
     {
         if (most == 0) return;

@@ -128,8 +128,8 @@ internal sealed class RuleReader(
         var found = new List<ResourcePattern>();
         foreach (var text in rule.Texts("on") ?? [])
         {
-            if (ResourcePatternReader.Parse(text.Value, out var pattern) is { } problem) rule.Complain(text, problem);
-            else found.Add(pattern!);
+            if (ResourcePatternReader.TryParse(text.Value, out var pattern, out var problem)) found.Add(pattern);
+            else rule.Complain(text, problem);
             if (HostOf(text.Value) is { } host)
             {
                 rule.Warn(

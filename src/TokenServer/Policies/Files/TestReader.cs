@@ -83,8 +83,8 @@ internal sealed class TestReader(GroupDirectory groups, IReadOnlyDictionary<stri
         var scopes = new List<Scope>();
         foreach (var resource in resources)
         {
-            if (ScopeText.Parse(resource, actions, out var scope) is { } wrong) return Complain(node, wrong);
-            scopes.Add(scope!);
+            if (!ScopeText.TryParse(resource, actions, out var scope, out var wrong)) return Complain(node, wrong);
+            scopes.Add(scope);
         }
 
         if (account.Length == 0) circumstances = circumstances with { SignedInBy = SignIn.Anonymous };

@@ -10,6 +10,9 @@ internal sealed class FormatElement(ScalarNode? key, SourceNode value, bool isOp
 {
     public ScalarNode? Key => key;
 
+    /// <summary>The key of an entry; an item has none.</summary>
+    public ScalarNode Name => key ?? throw new InvalidOperationException("An item of a list has no key.");
+
     public SourceNode Value => value;
 
     public bool IsOpen => isOpen;

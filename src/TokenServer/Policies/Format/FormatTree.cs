@@ -109,7 +109,7 @@ internal sealed class FormatTree
     {
         if (keys is not null && element.Value is MappingNode)
         {
-            element.Children = [.. element.Children.OrderBy(c => Place(keys, c.Key!.Value))];
+            element.Children = [.. element.Children.OrderBy(c => Place(keys, c.Name.Value))];
         }
 
         foreach (var child in element.Children)

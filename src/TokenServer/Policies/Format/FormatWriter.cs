@@ -35,7 +35,7 @@ internal sealed class FormatWriter
 
     private void Entry(FormatElement entry, string start, int column, string? trailing)
     {
-        var head = $"{start}{Scalar(entry.Key!, inFlow: false)}:";
+        var head = $"{start}{Scalar(entry.Name, inFlow: false)}:";
         if (OnOneLine(entry, head.Length + 1) is { } value)
         {
             Line($"{head} {value}", trailing);
@@ -75,7 +75,7 @@ internal sealed class FormatWriter
         ScalarNode scalar => Scalar(scalar, inFlow: true),
         SequenceNode => $"[{string.Join(", ", element.Children.Select(Flow))}]",
         _ when element.Children.Count == 0 => "{}",
-        _ => $"{{ {string.Join(", ", element.Children.Select(c => $"{Scalar(c.Key!, inFlow: true)}: {Flow(c)}"))} }}",
+        _ => $"{{ {string.Join(", ", element.Children.Select(c => $"{Scalar(c.Name, inFlow: true)}: {Flow(c)}"))} }}",
     };
 
     private static string Scalar(ScalarNode scalar, bool inFlow)

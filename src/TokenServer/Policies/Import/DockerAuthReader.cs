@@ -274,15 +274,13 @@ internal sealed class DockerAuthReader(ICollection<SourceProblem> problems)
         }
 
         var found = new List<ResourcePattern>();
-        foreach (var name in match["name"] is { } node ? ReadNames(number, node) : ["**"])
+        var node = match["name"];
+        foreach (var name in node is null ? ["**"] : ReadNames(number, node))
         {
             foreach (var each in types)
             {
-                if (ResourcePatternReader.Parse($"{each}:{name}", out var pattern) is { } problem)
-                {
-                    Complain(match["name"]!, $"entry {number}: {problem}");
-                }
-                else found.Add(pattern!);
+                if (ResourcePatternReader.TryParse($"{each}:{name}", out var pattern, out var problem)) found.Add(pattern);
+                else Complain(node ?? match, $"entry {number}: {problem}");
             }
         }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenContract;
 
@@ -10,15 +11,28 @@ internal static class ResourcePatternReader
     private static readonly string[] Placeholders = ["{account}", "{group}"];
 
     /// <summary>Reads a pattern: <c>glob</c> for repositories, <c>type:glob</c> for others.</summary>
-    /// <returns>Null when the text is a pattern; otherwise what is wrong with it.</returns>
-    public static string? Parse(string text, out ResourcePattern? pattern)
+    /// <param name="text">The text.</param>
+    /// <param name="pattern">The pattern, if the text is one.</param>
+    /// <param name="problem">What is wrong with the text otherwise.</param>
+    public static bool TryParse(string text, [NotNullWhen(true)] out ResourcePattern? pattern, [NotNullWhen(false)] out string? problem)
     {
-        pattern = null;
+        problem = Check(text, out var type, out var glob);
+        pattern = problem is null ? ResourcePattern.Compile(type, glob) : null;
+        if (pattern is { Wildcards: > ResourcePattern.MaxWildcards and var count })
+        {
+            problem = $"a pattern has at most {ResourcePattern.MaxWildcards} wildcards and placeholders, not {count}";
+            pattern = null;
+        }
+
+        return pattern is not null;
+    }
+
+    private static string? Check(string text, out string type, out string glob)
+    {
+        (type, glob) = (Scope.RepositoryType, text);
         if (text.Length == 0) return "an empty pattern matches nothing; write \"**\" for every repository";
         if (text.Length > ResourcePattern.MaxLength) return $"a pattern has at most {ResourcePattern.MaxLength} characters";
 
-        var type = Scope.RepositoryType;
-        var glob = text;
         var colon = text.IndexOf(':', StringComparison.Ordinal);
         if (colon >= 0)
         {
@@ -26,19 +40,8 @@ internal static class ResourcePatternReader
             if (!Types.Contains(type)) return ExplainType(text, type, glob);
         }
 
-        if ((type == Scope.RepositoryType ? CheckRepository(glob, hostMayLead: colon >= 0) : CheckOther(glob)) is { } problem)
-        {
-            return $"'{text}': {problem}";
-        }
-
-        var compiled = ResourcePattern.Compile(type, glob);
-        if (compiled.Wildcards > ResourcePattern.MaxWildcards)
-        {
-            return $"a pattern has at most {ResourcePattern.MaxWildcards} wildcards and placeholders, not {compiled.Wildcards}";
-        }
-
-        pattern = compiled;
-        return null;
+        var problem = type == Scope.RepositoryType ? CheckRepository(glob, hostMayLead: colon >= 0) : CheckOther(glob);
+        return problem is null ? null : $"'{text}': {problem}";
     }
 
     private static string ExplainType(string text, string type, string glob)

@@ -38,7 +38,7 @@ public sealed record GrantModel(
         ]).Where(text => text.Length > 0));
 }
 
-/// <summary>A session.</summary>
+/// <summary>A browser that is signed in, as listed on the page.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Created">When it began.</param>
 /// <param name="Used">Its last use.</param>

@@ -1,10 +1,10 @@
 namespace AuthIndex.TokenServer.Portal.Pages;
 
-/// <summary>What went wrong.</summary>
+/// <summary>What the page about a refused or failed request shows.</summary>
 /// <param name="Text">A sentence.</param>
 public sealed record ProblemModel(string Text);
 
-/// <summary>The form to sign in.</summary>
+/// <summary>What the sign-in form shows: what was typed, and why it was refused.</summary>
 /// <param name="Account">What was typed for the account.</param>
 /// <param name="Return">The path to go to afterwards.</param>
 /// <param name="FormToken">The form's token.</param>

@@ -1,6 +1,6 @@
 namespace AuthIndex.TokenServer.Portal.Pages;
 
-/// <summary>A repository.</summary>
+/// <summary>What the page of one repository shows.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Places">The registries that hold it.</param>
 /// <param name="Tags">A page of its tags.</param>

@@ -176,7 +176,7 @@ internal sealed class PostgresGrantStore(PostgresDatabase database, TimeProvider
     private Task<Grant?> EndOneAsync(string where, object parameters) => EndingAsync(async db =>
     {
         var row = await db.QuerySingleOrDefaultAsync<GrantRow>($"SELECT {GrantRow.Columns} FROM grants g WHERE {where}", parameters);
-        if (row is not null) await PostgresEndings.EndGrantAsync(db, row.Id!, time.GetUtcNow());
+        if (row?.Id is { } id) await PostgresEndings.EndGrantAsync(db, id, time.GetUtcNow());
         return row?.Read();
     });
 

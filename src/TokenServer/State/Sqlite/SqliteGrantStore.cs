@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.TokenServer.State.Sqlite;
 
-/// <summary>The grants in SQLite.</summary>
+/// <summary>Refresh tokens and access tokens in SQLite.</summary>
 internal sealed class SqliteGrantStore(StateDatabase database, TimeProvider time) : IGrantStore
 {
     private const int SweptAtOnce = 500;
@@ -126,7 +126,7 @@ internal sealed class SqliteGrantStore(StateDatabase database, TimeProvider time
     private Task<Grant?> EndOneAsync(string where, object parameters) => database.WriteWithReserveAsync(db =>
     {
         var row = db.QuerySingleOrDefault<GrantRow>($"SELECT {GrantRow.Columns} FROM grants g WHERE {where}", parameters);
-        if (row is not null) SqliteEndings.EndGrant(db, row.Id!, time.GetUtcNow());
+        if (row?.Id is { } id) SqliteEndings.EndGrant(db, id, time.GetUtcNow());
         return row?.Read();
     });
 

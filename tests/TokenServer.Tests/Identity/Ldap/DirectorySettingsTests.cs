@@ -105,6 +105,6 @@ public sealed class DirectorySettingsTests
         var options = new TokenServerOptions();
         OptionsBinder.Bind(
             YamlSource.Read("test.yaml", System.Text.Encoding.UTF8.GetBytes(yaml), problems), options, "tokenServer", problems);
-        return options.Ldap.FirstOrDefault() ?? new LdapDirectoryOptions();
+        return options.Ldap.FirstOrDefault() ?? new LdapDirectoryOptions { Name = "" };
     }
 }

@@ -125,7 +125,7 @@ internal sealed class ServiceAccount(DirectorySettings settings, TimeProvider ti
     {
         try
         {
-            return Encoding.UTF8.GetString(SecretFile.Read(settings.Options.BindPasswordFile!, Password, Remedy))
+            return Encoding.UTF8.GetString(SecretFile.Read(settings.BindPasswordFile, Password, Remedy))
                 .TrimEnd('\r', '\n') is { Length: > 0 } password
                 ? password
                 : throw new ServiceBindException($"{settings.Options.BindPasswordFile} is empty", settings.Options.Timeouts.Retry);

@@ -17,7 +17,7 @@ internal sealed class CircuitBreaker(DirectoryServer server, TimeSpan pause, Tim
     private long since;
     private bool isOpen;
 
-    /// <summary>The server.</summary>
+    /// <summary>The directory server that it guards.</summary>
     public DirectoryServer Server => server;
 
     /// <summary>Why it is not used; null when it is.</summary>
@@ -65,7 +65,7 @@ internal sealed class CircuitBreaker(DirectoryServer server, TimeSpan pause, Tim
         }
     }
 
-    /// <summary>Records a failure.</summary>
+    /// <summary>Records a failure: three in a row, or one that retrying cannot help, stop requests to the server for a while.</summary>
     /// <param name="reason">Why.</param>
     /// <param name="isUntrusted">Whether its TLS failed.</param>
     /// <param name="isCertain">Whether an immediate retry is pointless.</param>

@@ -6,7 +6,7 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
 /// <summary>How the connection to a server is protected.</summary>
 internal enum ServerSecurity
 {
-    /// <summary>Plain text.</summary>
+    /// <summary>Unencrypted LDAP; passwords can be read on the way.</summary>
     Plain,
 
     /// <summary>TLS begun by the StartTLS operation before anything secret is sent.</summary>

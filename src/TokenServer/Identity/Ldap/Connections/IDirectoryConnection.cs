@@ -24,7 +24,7 @@ internal enum DirectoryKind
     /// <summary>Active Directory, or Samba as one.</summary>
     ActiveDirectory,
 
-    /// <summary>389 Directory Server.</summary>
+    /// <summary>389 Directory Server, also as part of FreeIPA and Red Hat Directory Server.</summary>
     Directory389,
 
     /// <summary>OpenLDAP with its ppolicy overlay.</summary>

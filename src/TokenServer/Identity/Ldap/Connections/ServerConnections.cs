@@ -17,7 +17,7 @@ internal sealed class ServerConnections(
     /// <summary>The deadline; null while nothing runs.</summary>
     public Deadline? Deadline { get; set; }
 
-    /// <summary>The server.</summary>
+    /// <summary>The directory server that both connections lead to.</summary>
     public DirectoryServer Server => server;
 
     /// <summary>Whether a connection is already open; it may have been dropped while idle, which is not a server failure.</summary>
@@ -61,7 +61,8 @@ internal sealed class ServerConnections(
         (accounts ??= connector.Connect(server, Within(timeouts.Connect))).Bind(dn, password, Within(timeouts.Operation));
 
     /// <summary>Searches as the account that was bound last.</summary>
-    public SearchAnswer SearchAsAccount(SearchQuestion question) => accounts!.Search(question, Within(timeouts.Operation));
+    public SearchAnswer SearchAsAccount(SearchQuestion question) =>
+        (accounts ?? throw new InvalidOperationException("No account has been bound.")).Search(question, Within(timeouts.Operation));
 
     /// <inheritdoc/>
     public void Dispose()

@@ -228,7 +228,7 @@ internal sealed class Examination(DirectorySettings settings, IDirectoryConnecto
         tell(new Finding("account", Verdict.Good, TimeSpan.Zero, Join(more.OfType<string>().Prepend(account))));
         if (AccountName.Caution(account) is { } caution) tell(new Finding("account", Verdict.Warning, TimeSpan.Zero, caution));
 
-        var name = entry.Value(settings.Options.AccountAttribute)!;
+        var name = entry.Value(settings.Options.AccountAttribute) ?? account;
         var direct = Groups("groups", depth: 0);
         var all = direct is null ? null : settings.Options.Groups.NestedDepth == 0 ? direct : Groups("nested groups", depth: null);
         if (all is null) return null;

@@ -3,7 +3,7 @@ namespace AuthIndex.TokenServer.Identity.Ldap.Doctor;
 /// <summary>How one step of an examination went.</summary>
 internal enum Verdict
 {
-    /// <summary>It works.</summary>
+    /// <summary>The step works.</summary>
     Good,
 
     /// <summary>It works, but needs attention.</summary>

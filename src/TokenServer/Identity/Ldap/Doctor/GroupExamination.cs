@@ -56,8 +56,8 @@ internal sealed class GroupExamination(DirectorySettings settings, GroupReader.S
             var entries = Search(
                 settings.GroupsBaseDn, SearchFilter.Any([.. names.Select(n => $"({options.NameAttribute}={SearchFilter.Escape(n)})")]),
                 options.MaxGroups);
-            foreach (var same in entries.Where(e => e.Value(options.NameAttribute) is not null)
-                .GroupBy(e => GroupName.Key(e.Value(options.NameAttribute)!), StringComparer.Ordinal).Where(g => g.Count() > 1))
+            foreach (var same in entries.GroupBy(e => e.Value(options.NameAttribute) is { } name ? GroupName.Key(name) : null)
+                .Where(g => g.Key is not null && g.Count() > 1))
             {
                 Warn($"'ldap:{same.Key}' matches every group of that name: {string.Join("; ", same.Select(e => e.Dn))}");
             }

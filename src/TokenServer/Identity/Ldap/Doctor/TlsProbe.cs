@@ -39,7 +39,7 @@ internal sealed class TlsProbe(string? caFile)
         });
 #pragma warning restore CA5359
         await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = server.Host }, cancellationToken);
-        var shown = (X509Certificate2)tls.RemoteCertificate!;
+        var shown = tls.RemoteCertificate as X509Certificate2 ?? throw new AuthenticationException("the server sent no certificate");
         return new TlsReport(tls.SslProtocol, shown.Subject, shown.Issuer, Names(shown), new DateTimeOffset(shown.NotAfter), problems);
     }
 

@@ -20,7 +20,7 @@ internal sealed class GroupExistence(DirectorySettings settings, IDirectoryConne
         settings, new ServerGroup(settings, time, NullLogger.Instance), connector, time, NullLogger.Instance);
     private readonly LdapGroupsOptions options = settings.Options.Groups;
 
-    /// <summary>The directory's name.</summary>
+    /// <summary>The name of the directory that was asked.</summary>
     public string DirectoryName => settings.Name;
 
     /// <summary>Looks the group up in the directory.</summary>

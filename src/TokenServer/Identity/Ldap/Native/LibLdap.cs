@@ -46,7 +46,8 @@ internal static unsafe partial class LibLdap
     }
 
     /// <summary>The handle of a connection; it is the connection's, which closes it.</summary>
-    public static SafeHandle HandleOf(LdapConnection connection) => (SafeHandle)Handle.GetValue(connection)!;
+    public static SafeHandle HandleOf(LdapConnection connection) =>
+        Handle.GetValue(connection) as SafeHandle ?? throw new InvalidOperationException("The connection has no handle.");
 
     /// <summary>
     /// Sets the server address before the first request, which System.DirectoryServices.Protocols does itself for every request but
@@ -103,7 +104,7 @@ internal static unsafe partial class LibLdap
     {
         nint text = 0;
         if (GetOption(handle.DangerousGetHandle(), OptDiagnosticMessage, &text) != 0 || text == 0) return "";
-        var diagnostic = Marshal.PtrToStringUTF8(text)!;
+        var diagnostic = Marshal.PtrToStringUTF8(text) ?? "";
         Free(text);
         return diagnostic;
     }

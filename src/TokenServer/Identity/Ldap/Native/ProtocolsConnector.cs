@@ -16,7 +16,7 @@ internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
     // libldap reads its own configuration when the first handle is made, and does not guard that against others.
     private static readonly Lock Making = new();
 
-    private readonly string? trusted = caFile ?? Array.Find(SystemCertificates, File.Exists);
+    private readonly string trusted = caFile ?? Array.Find(SystemCertificates, File.Exists) ?? "";
 
     /// <inheritdoc/>
     public IDirectoryConnection Connect(DirectoryServer server, TimeSpan within)
@@ -86,7 +86,7 @@ internal sealed class ProtocolsConnector(string? caFile) : IDirectoryConnector
             connection.SessionOptions.ReferralChasing = ReferralChasingOptions.None;
             if (server.Security != ServerSecurity.Plain)
             {
-                LibLdap.TrustOnly(LibLdap.HandleOf(connection), trusted!);
+                LibLdap.TrustOnly(LibLdap.HandleOf(connection), trusted);
                 connection.SessionOptions.StartNewTlsSessionContext();
                 connection.SessionOptions.SecureSocketLayer = server.Security == ServerSecurity.Tls;
             }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.TokenServer.Policies.Files.Values;
@@ -6,38 +7,44 @@ namespace AuthIndex.TokenServer.Policies.Files.Values;
 internal static class ScopeText
 {
     /// <summary>Reads a resource without actions.</summary>
-    /// <returns>Null when the text names a resource; otherwise what is wrong with it.</returns>
-    public static string? Parse(string resource, ActionSet actions, out Scope? scope)
+    /// <param name="resource">The text.</param>
+    /// <param name="actions">The actions of the scope.</param>
+    /// <param name="scope">The scope, if the text names a resource.</param>
+    /// <param name="problem">What is wrong with the text otherwise.</param>
+    public static bool TryParse(
+        string resource, ActionSet actions, [NotNullWhen(true)] out Scope? scope, [NotNullWhen(false)] out string? problem)
     {
         var typed = resource.StartsWith(Scope.RepositoryType + ":", StringComparison.Ordinal)
             || resource.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
-        if (!Scope.TryParse($"{(typed ? "" : Scope.RepositoryType + ":")}{resource}:*", out scope, out var problem))
+        if (!Scope.TryParse($"{(typed ? "" : Scope.RepositoryType + ":")}{resource}:*", out scope, out problem))
         {
-            return $"'{resource}' is not a resource: {problem}";
+            problem = $"'{resource}' is not a resource: {problem}";
+            return false;
         }
 
         scope = scope with { Actions = actions };
-        return null;
+        return true;
     }
 
     /// <summary>Reads a scope; its type may be left out where it is a repository.</summary>
-    /// <returns>Null when the text is a scope; otherwise what is wrong with it.</returns>
-    public static string? ParseWithActions(string text, out Scope? scope)
+    /// <param name="text">The text.</param>
+    /// <param name="scope">The scope, if the text is one.</param>
+    /// <param name="problem">What is wrong with the text otherwise.</param>
+    public static bool TryParseWithActions(
+        string text, [NotNullWhen(true)] out Scope? scope, [NotNullWhen(false)] out string? problem)
     {
         var typed = text.StartsWith(Scope.RepositoryType, StringComparison.Ordinal)
             || text.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
-        if (!Scope.TryParse(typed ? text : $"{Scope.RepositoryType}:{text}", out scope, out var problem))
+        if (!Scope.TryParse(typed ? text : $"{Scope.RepositoryType}:{text}", out scope, out problem))
         {
-            return $"'{text}' is not a scope: {problem}; write it like repository:platform/api:pull,push";
+            problem = $"'{text}' is not a scope: {problem}; write it like repository:platform/api:pull,push";
+            return false;
         }
 
         // A client's token request may hold words of another registry; whoever asks by hand has misspelt one.
-        foreach (var word in text[(text.LastIndexOf(':') + 1)..].Split(','))
-        {
-            if (!ActionSet.TryParseWord(word, out _)) return RuleReader.Unknown(word, []);
-        }
-
-        return NameProblem(scope);
+        var misspelt = text[(text.LastIndexOf(':') + 1)..].Split(',').FirstOrDefault(word => !ActionSet.TryParseWord(word, out _));
+        problem = misspelt is null ? NameProblem(scope) : RuleReader.Unknown(misspelt, []);
+        return problem is null;
     }
 
     /// <summary>

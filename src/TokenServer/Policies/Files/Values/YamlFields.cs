@@ -78,17 +78,31 @@ internal sealed class YamlFields
     /// <summary>The entries of a mapping; empty when it is absent or, with a problem, not a mapping.</summary>
     public IReadOnlyList<KeyValuePair<ScalarNode, SourceNode>> Entries(string key)
     {
-        if (node[key] is null or MappingNode or ScalarNode { IsNull: true }) return (node[key] as MappingNode)?.Entries ?? [];
-        Complain(node[key], $"'{key}' must be a mapping of names, not {node[key]!.Kind}");
-        return [];
+        switch (node[key])
+        {
+            case null or ScalarNode { IsNull: true }:
+                return [];
+            case MappingNode mapping:
+                return mapping.Entries;
+            case { } other:
+                Complain(other, $"'{key}' must be a mapping of names, not {other.Kind}");
+                return [];
+        }
     }
 
     /// <summary>The items of a list; empty when it is absent or, with a problem, not a list.</summary>
     public IReadOnlyList<SourceNode> Items(string key)
     {
-        if (node[key] is null or SequenceNode or ScalarNode { IsNull: true }) return (node[key] as SequenceNode)?.Items ?? [];
-        Complain(node[key], $"'{key}' must be a list, not {node[key]!.Kind}");
-        return [];
+        switch (node[key])
+        {
+            case null or ScalarNode { IsNull: true }:
+                return [];
+            case SequenceNode sequence:
+                return sequence.Items;
+            case { } other:
+                Complain(other, $"'{key}' must be a list, not {other.Kind}");
+                return [];
+        }
     }
 
     private ScalarNode? AsText(SourceNode value, string key)
