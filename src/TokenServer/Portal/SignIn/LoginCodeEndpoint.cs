@@ -17,7 +17,7 @@ internal sealed class LoginCodeEndpoint(
     ILoginCodeStore codes, GrantLimits limits, IReadOnlyList<RegistryService> services, SessionActs acts, DecisionReport report,
     PageRenderer pages, PortalSite site, TimeProvider time)
 {
-    /// <summary>Where it is.</summary>
+    /// <summary>The path that the form posts to.</summary>
     public const string Path = AccessPageEndpoint.Path + "/login";
 
     private const string NoService = ""; // the code is good for any one of the registries
@@ -27,17 +27,16 @@ internal sealed class LoginCodeEndpoint(
     private static readonly ErrorAnswer NoRefreshTokens = ErrorAnswer.Forbidden(
         "this server gives no refresh tokens, so a login code could not be exchanged for one; use an access token");
 
-    /// <summary>Makes a code.</summary>
-    public async Task<Answer> CreateAsync(RouteRequest request, Visitor visitor, Form form)
+    /// <summary>Makes a code that logs one docker in, within minutes and once.</summary>
+    public async Task<Answer> CreateAsync(RouteRequest request, SessionCaller caller, Form form)
     {
-        var caller = visitor.SignedIn!;
         if (!AccessPageEndpoint.IsRecent(caller.Session, time.GetUtcNow()))
         {
             return new RedirectAnswer(site.Link(SignInPageEndpoint.AgainPath(AccessPageEndpoint.Path)));
         }
 
-        if (!limits.GivesRefreshTokens) return await pages.ProblemAsync(visitor, NoRefreshTokens);
-        if (caller.Subject.Who.PullOnly is not null) return await pages.ProblemAsync(visitor, ErrorAnswer.Unavailable(Outage));
+        if (!limits.GivesRefreshTokens) return await pages.ProblemAsync(caller, NoRefreshTokens);
+        if (caller.Subject.Who.PullOnly is not null) return await pages.ProblemAsync(caller, ErrorAnswer.Unavailable(Outage));
 
         var secret = TokenSecret.New(TokenKind.LoginCode);
         var now = DateTimeOffset.FromUnixTimeSeconds(time.GetUtcNow().ToUnixTimeSeconds());
@@ -46,12 +45,12 @@ internal sealed class LoginCodeEndpoint(
         {
             var overtaken = new SignInResult(SignInOutcome.Overtaken, null);
             return await pages.ProblemAsync(
-                visitor, report.NotSignedIn(overtaken, caller.Session.Account, request.Address, NoService, time.GetUtcNow()));
+                caller, report.NotSignedIn(overtaken, caller.Session.Account, request.Address, NoService, time.GetUtcNow()));
         }
 
         acts.LoginCodeCreated(caller.Session, request.Address);
         var hosts = services.Select(s => PortalSite.HostOf(s.Url) ?? "REGISTRY").Distinct(StringComparer.Ordinal);
         return await pages.RenderAsync<LoginCodePage>(
-            visitor, "Log in on this machine", new LoginCodeModel(secret.Text, code.Account, [.. hosts], code.Expires));
+            caller, "Log in on this machine", new LoginCodeModel(secret.Text, code.Account, [.. hosts], code.Expires));
     }
 }
