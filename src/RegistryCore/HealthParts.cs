@@ -3,7 +3,6 @@ using AuthIndex.Hosting.Health;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Storage;
-using Dapper;
 using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore;
@@ -19,7 +18,7 @@ internal static class HealthParts
     {
         services.AddSingleton<StorageProbe>();
         services.AddHealthPart(s => Keys(s.GetRequiredService<TrustedKeys>()));
-        services.AddHealthPart(s => Database(s.GetRequiredService<RegistryDatabase>()));
+        services.AddHealthPart(s => s.GetRequiredService<IRegistryState>().CheckHealth());
         services.AddHealthPart(s => Storage(s.GetRequiredService<StorageProbe>()));
         services.AddHealthPart(s => Space(s.GetRequiredService<FreeSpace>()));
         services.AddHealthPart(s => Index(s.GetRequiredService<IndexReporter>()));
@@ -35,20 +34,6 @@ internal static class HealthParts
         { Failure: { } failure } => new HealthPart("storage", HealthStatus.Degraded, failure),
         _ => new HealthPart("storage", HealthStatus.Ok),
     };
-
-    private static HealthPart Database(RegistryDatabase database)
-    {
-        if (database.Database.Damage is { } damage) return new HealthPart("database", HealthStatus.Failed, damage);
-        try
-        {
-            database.Read(db => db.ExecuteScalar<long>("SELECT count(*) FROM (SELECT 1 FROM repositories LIMIT 1)"));
-            return new HealthPart("database", HealthStatus.Ok);
-        }
-        catch (SqliteException e)
-        {
-            return new HealthPart("database", HealthStatus.Failed, $"it cannot be read (SQLite error {e.SqliteErrorCode})");
-        }
-    }
 
     /// <summary>Pulls and deletions go on.</summary>
     private static HealthPart Space(FreeSpace space)

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Sqlite;
 using AuthIndex.TestKit;
 using Dapper;
 using Microsoft.Data.Sqlite;

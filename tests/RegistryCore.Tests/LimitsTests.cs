@@ -1,7 +1,7 @@
 using System.Net;
 using AuthIndex.Hosting.Configuration;
-using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Collection;
+using AuthIndex.RegistryCore.Storage.Sqlite;
 using AuthIndex.TestKit;
 using Dapper;
 using Microsoft.Extensions.DependencyInjection;

@@ -21,7 +21,7 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Lim
         if (!Digest.TryParse(request.Argument, out var digest)) return OciError.DigestInvalid(request.Argument);
         var found = HttpMethods.IsHead(request.Http.Request.Method)
             ? await blobs.FindToKeepAsync(request.Repository, digest)
-            : blobs.Find(request.Repository, digest);
+            : await blobs.FindAsync(request.Repository, digest);
         if (found is not { } blob) return OciError.BlobUnknown(digest);
 
         var (http, headers) = (request.Http, request.Http.Response.Headers);
@@ -43,7 +43,7 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Lim
 
         var ranges = RangesOf(http.Request, digest, blob.Size);
         if (ranges is { Count: 0 }) return OciError.RangeNotSatisfiable(blob.Size);
-        using var file = blobs.Open(request.Repository, digest);
+        using var file = await blobs.OpenAsync(request.Repository, digest);
         if (file is null) return OciError.BlobUnknown(digest);
         if (RandomAccess.GetLength(file) is var length && length != blob.Size)
         {

@@ -11,7 +11,7 @@ namespace AuthIndex.RegistryCore.Catalog;
 /// The repositories (Docker Registry HTTP API V2, "Catalog"): all of them with <c>registry:catalog:*</c>, otherwise those that the
 /// caller may pull, which only the index knows.
 /// </summary>
-internal sealed class CatalogEndpoint(RepositoryStore repositories, IndexClient index, LimitOptions limits)
+internal sealed class CatalogEndpoint(IRepositoryStore repositories, IndexClient index, LimitOptions limits)
 {
     /// <summary>GET and HEAD: sorted by bytes, paged by <c>n</c> and <c>last</c>.</summary>
     public async Task<OciError?> ListAsync(V2Request request)
@@ -19,7 +19,7 @@ internal sealed class CatalogEndpoint(RepositoryStore repositories, IndexClient 
         if (!Page.TryParse(request.Query("n"), request.Query("last"), limits.PageSize, out var page, out var problem)) return problem;
 
         var names = request.Token.Grants(Scope.Catalog)
-            ? repositories.List(page.After, page.Count + 1)
+            ? await repositories.ListAsync(page.After, page.Count + 1)
             : await PullableAsync(request, page);
         if (names is null) return OciError.Unavailable("cannot ask the index which repositories you may see");
 
@@ -41,7 +41,7 @@ internal sealed class CatalogEndpoint(RepositoryStore repositories, IndexClient 
         IReadOnlyList<string>? prefixes = null;
         while (found.Count <= page.Count)
         {
-            var candidates = Candidates(prefixes ?? [""], after, Math.Min(count, PullableQuestion.MaxRepositories));
+            var candidates = await CandidatesAsync(prefixes ?? [""], after, Math.Min(count, PullableQuestion.MaxRepositories));
             if (candidates.Count == 0) break;
             if (await index.PullableAsync(request.TokenText, request.Http.Connection.RemoteIpAddress, candidates, request.Aborted,
                 wantsPrefixes: prefixes is null) is not { } pullable)
@@ -62,13 +62,13 @@ internal sealed class CatalogEndpoint(RepositoryStore repositories, IndexClient 
     /// <summary>
     /// The next names that begin with one of the prefixes, which are in byte order and of which none begins with another.
     /// </summary>
-    private List<string> Candidates(IReadOnlyList<string> prefixes, string after, int count)
+    private async ValueTask<List<string>> CandidatesAsync(IReadOnlyList<string> prefixes, string after, int count)
     {
         var names = new List<string>();
         foreach (var prefix in prefixes)
         {
             if (names.Count == count) break;
-            names.AddRange(repositories.List(after, count - names.Count, prefix));
+            names.AddRange(await repositories.ListAsync(after, count - names.Count, prefix));
         }
 
         return names;

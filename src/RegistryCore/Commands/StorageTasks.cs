@@ -13,7 +13,7 @@ namespace AuthIndex.RegistryCore.Commands;
 
 /// <summary>Does the operator's tasks on the stores.</summary>
 internal sealed class StorageTasks(
-    GarbageCollector collector, Scrubber scrubber, Backup backup, ManifestStore manifests, TagStore tags, DistributionImport import)
+    GarbageCollector collector, Scrubber scrubber, Backup backup, IManifestStore manifests, ITagStore tags, DistributionImport import)
 {
     /// <summary>Runs a task to its end.</summary>
     /// <param name="task">What.</param>
@@ -25,7 +25,7 @@ internal sealed class StorageTasks(
         StorageTask.Gc gc => CollectAsync(gc, cancellationToken),
         StorageTask.Scrub => ScrubAsync(cancellationToken),
         StorageTask.Backup renewal => BackUpAsync(renewal, cancellationToken),
-        StorageTask.TagsHistory history => Task.FromResult(History(history)),
+        StorageTask.TagsHistory history => HistoryAsync(history),
         StorageTask.TagsRollback rollback => RollBackAsync(rollback),
         StorageTask.Import { Request: var request } => ImportAsync(request, tell, cancellationToken),
         _ => throw new InvalidOperationException($"No such task: {task}."),
@@ -51,7 +51,7 @@ internal sealed class StorageTasks(
     private async Task<TaskReport> ScrubAsync(CancellationToken cancellationToken)
     {
         var report = await scrubber.RunAsync(long.MaxValue, withManifests: true, bytesPerSecond: null, cancellationToken);
-        var unmet = manifests.UnmetNeeds();
+        var unmet = await manifests.UnmetNeedsAsync();
         var text = $"checked {report.Blobs} blobs ({new ByteSize(report.Bytes)}) and {report.Manifests} manifests: {report.Damaged.Count} "
             + $"damaged or missing, {report.Healed} repaired, {unmet.Count} references to deleted content";
         return TaskReport.Of(
@@ -89,9 +89,9 @@ internal sealed class StorageTasks(
 
     private static string WithList(string text, IReadOnlyList<string> digests) => string.Join("\n  ", digests.Prepend(text));
 
-    private TaskReport History(StorageTask.TagsHistory task)
+    private async Task<TaskReport> HistoryAsync(StorageTask.TagsHistory task)
     {
-        var moves = tags.History(ParseRepository(task.Repository), ParseTag(task.Tag));
+        var moves = await tags.HistoryAsync(ParseRepository(task.Repository), ParseTag(task.Tag));
         var lines = moves.Select(m => $"{DateTimeOffset.FromUnixTimeSeconds(m.At):yyyy-MM-dd HH:mm:ss}Z  "
             + $"{m.NewDigest ?? "deleted"}{(m.NewDigest is null || m.IsPresent ? "" : " (gone)")}  by "
             + $"{(m.By.Length > 0 ? m.By : "anonymous")}");

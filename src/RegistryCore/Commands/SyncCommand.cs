@@ -5,6 +5,7 @@ using AuthIndex.Hosting.Tls;
 using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.RegistryCore.Commands;
@@ -41,21 +42,21 @@ internal static class SyncCommand
         }
 
         await using var database = RegistryDatabase.Open(options.Root);
-        var outbox = new Outbox(database);
+        var outbox = new SqliteOutbox(database);
         using var held = FileLock.TryTake(Path.Combine(options.Root, "lock"));
         if (held is null) await WaitAsync(outbox, output, cancellationToken);
         else await RunHereAsync(options, outbox, cancellationToken);
         await output.WriteLineAsync("the index is up to date");
     }
 
-    private static async Task WaitAsync(Outbox outbox, TextWriter output, CancellationToken cancellationToken)
+    private static async Task WaitAsync(SqliteOutbox outbox, TextWriter output, CancellationToken cancellationToken)
     {
         var request = await outbox.RequestResyncAsync();
         await output.WriteLineAsync("asked the running registry; waiting for it (it continues even if you stop this command)");
-        while (outbox.State().ResyncDone < request) await Task.Delay(Look, cancellationToken);
+        while (outbox.LastState().ResyncDone < request) await Task.Delay(Look, cancellationToken);
     }
 
-    private static async Task RunHereAsync(RegistryOptions options, Outbox outbox, CancellationToken cancellationToken)
+    private static async Task RunHereAsync(RegistryOptions options, SqliteOutbox outbox, CancellationToken cancellationToken)
     {
         await outbox.SetReportingAsync(true);
         using var http = TokenServerHttp.Create(options.TokenServer, TokenServerHttp.Timeout, NullLogger<CertificateFiles>.Instance);

@@ -17,8 +17,8 @@ namespace AuthIndex.RegistryCore.Import;
 internal sealed class DistributionImport(
     StorageDirectory directory,
     BlobStore blobs,
-    ManifestStore manifests,
-    TagStore tags,
+    IManifestStore manifests,
+    ITagStore tags,
     FreeSpace space,
     MaintenanceLock maintenance,
     LimitOptions limits,

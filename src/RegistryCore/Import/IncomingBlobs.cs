@@ -57,7 +57,7 @@ internal sealed class IncomingBlobs : IDisposable
     /// <exception cref="IOException">The disk here is full or broken.</exception>
     public async Task<string?> TakeAsync(RepositoryName repository, Digest digest, CancellationToken cancellationToken)
     {
-        if (blobs.Find(repository, digest) is not null) return null;
+        if (await blobs.FindAsync(repository, digest) is not null) return null;
         try
         {
             if (!source.HasBlob(repository, digest)) return "the repository does not hold it";

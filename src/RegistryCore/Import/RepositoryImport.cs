@@ -12,8 +12,8 @@ internal sealed class RepositoryImport(
     DistributionStorage source,
     RepositoryName repository,
     IncomingBlobs blobs,
-    ManifestStore manifests,
-    TagStore tags,
+    IManifestStore manifests,
+    ITagStore tags,
     LimitOptions limits,
     ImportReport report)
 {
@@ -30,7 +30,7 @@ internal sealed class RepositoryImport(
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (problem is not null) report.Problems.Add(problem);
-            else if (manifests.Holds(repository, digest)) await TakeMissingLayersAsync(digest, cancellationToken);
+            else if (await manifests.HoldsAsync(repository, digest)) await TakeMissingLayersAsync(digest, cancellationToken);
             else if (Read(digest) is { } manifest)
             {
                 // Its bytes are read again when its turn has come: there may be many.
@@ -70,7 +70,7 @@ internal sealed class RepositoryImport(
     private async Task TakeMissingLayersAsync(Digest digest, CancellationToken cancellationToken)
     {
         report.ManifestsBefore++;
-        if (!Reference.TryParse(digest.Value, out var reference) || manifests.Find(repository, reference) is not { } stored) return;
+        if (!Reference.TryParse(digest.Value, out var reference) || await manifests.FindAsync(repository, reference) is not { } stored) return;
         if (!ManifestContent.TryRead(digest, stored.Bytes, stored.MediaType, limits.ManifestReferences, out var manifest, out _)) return;
         foreach (var layer in manifest.ForeignLayers) await TakeForeignLayerAsync(layer, cancellationToken);
     }
@@ -141,7 +141,7 @@ internal sealed class RepositoryImport(
 
         foreach (var child in manifest.Children)
         {
-            if (!taken.Contains(child) && !manifests.Holds(repository, child) && !await TakeBlobAsync(child, cancellationToken))
+            if (!taken.Contains(child) && !await manifests.HoldsAsync(repository, child) && !await TakeBlobAsync(child, cancellationToken))
             {
                 missing.Add(child);
             }
@@ -197,7 +197,7 @@ internal sealed class RepositoryImport(
 
     private async Task TakeTagAsync(string tag, Digest digest)
     {
-        var outcome = report.DryRun ? Foresee(tag, digest) : await tags.ImportAsync(repository, tag, digest, DistributionImport.Account);
+        var outcome = report.DryRun ? await ForeseeAsync(tag, digest) : await tags.ImportAsync(repository, tag, digest, DistributionImport.Account);
         switch (outcome)
         {
             case TagImportOutcome.Set:
@@ -214,15 +214,17 @@ internal sealed class RepositoryImport(
         }
     }
 
-    private TagImportOutcome Foresee(string tag, Digest digest)
+    private async ValueTask<TagImportOutcome> ForeseeAsync(string tag, Digest digest)
     {
-        if (!taken.Contains(digest) && !manifests.Holds(repository, digest)) return TagImportOutcome.NoManifest;
-        if (Reference.TryParse(tag, out var reference) && manifests.Find(repository, reference)?.Digest == digest)
+        if (!taken.Contains(digest) && !await manifests.HoldsAsync(repository, digest)) return TagImportOutcome.NoManifest;
+        if (Reference.TryParse(tag, out var reference) && (await manifests.FindAsync(repository, reference))?.Digest == digest)
         {
             return TagImportOutcome.Unchanged;
         }
 
-        return tags.IsMovedByOthers(repository, tag, DistributionImport.Account) ? TagImportOutcome.Kept : TagImportOutcome.Set;
+        return (await tags.HistoryAsync(repository, tag)).IsMovedByOthers(DistributionImport.Account)
+            ? TagImportOutcome.Kept
+            : TagImportOutcome.Set;
     }
 
     private bool IsThere(Digest digest)

@@ -21,7 +21,7 @@ internal sealed record ReportingStatus(
 /// acknowledged it; the index knows what it has already, so that repeating does no harm.
 /// </summary>
 internal sealed partial class IndexReporter(
-    Outbox outbox, RecentPulls pulls, Resync resync, IndexReportClient client, ReportingOptions options, BackgroundLoops loops,
+    IOutbox outbox, RecentPulls pulls, Resync resync, IndexReportClient client, ReportingOptions options, BackgroundLoops loops,
         ILogger<IndexReporter> log)
     : BackgroundLoop("indexReports", loops)
 {
@@ -51,7 +51,7 @@ internal sealed partial class IndexReporter(
     /// <summary>What readiness and metrics show of reporting.</summary>
     public ReportingStatus Status()
     {
-        var state = outbox.State();
+        var state = outbox.LastState();
         var age = state.OldestAt is { } at ? Math.Max(0, Clock.GetUtcNow().ToUnixTimeSeconds() - at) : 0;
         return new ReportingStatus(options.Enabled, state.Depth, age, options.Enabled && state.NeedsResync, failure is null, isContested);
     }
@@ -86,13 +86,13 @@ internal sealed partial class IndexReporter(
         isBehind = false;
         try
         {
-            var state = outbox.State();
+            var state = await outbox.StateAsync();
             if (state.Depth > MaxDepth) return await GiveUpAsync(state); // first: a resync that cannot be made holds up no deluge
             if (state.NeedsResync) return await ResyncAsync(cancellationToken);
             if (state.Depth == 0 && !IsContactDue()) return null;
 
             if (pulled.Count == 0 && IsContactDue()) pulled = pulls.Take(MaxPulls);
-            var batch = outbox.Read(BatchSize);
+            var batch = await outbox.ReadAsync(BatchSize);
             isBehind = batch.Events.Count == BatchSize;
             var outcome = await client.SendAsync(new EventReport(batch.After, batch.Events, pulled), cancellationToken);
             if (outcome is ReportOutcome.Accepted)
@@ -123,7 +123,7 @@ internal sealed partial class IndexReporter(
 
     private async Task<ReportOutcome?> GiveUpAsync(OutboxState state)
     {
-        await outbox.GiveUpAsync(outbox.Read(BatchSize).End);
+        await outbox.GiveUpAsync((await outbox.ReadAsync(BatchSize)).End);
         return state.NeedsResync ? null : new ReportOutcome.OutOfStep($"more than {MaxDepth} events wait");
     }
 

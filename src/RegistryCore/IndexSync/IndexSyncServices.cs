@@ -1,5 +1,3 @@
-using AuthIndex.RegistryCore.Storage;
-
 namespace AuthIndex.RegistryCore.IndexSync;
 
 /// <summary>What tells the index of changes and pulls.</summary>
@@ -8,7 +6,6 @@ internal static class IndexSyncServices
     /// <summary>Adds the reports to the index.</summary>
     public static IServiceCollection AddIndexSync(this IServiceCollection services, RegistryOptions options) => services
         .AddSingleton(options.Reporting)
-        .AddSingleton(s => new Outbox(s.GetRequiredService<RegistryDatabase>().Database))
         .AddSingleton<RecentPulls>()
         .AddSingleton<IndexReportClient>()
         .AddSingleton<Resync>()

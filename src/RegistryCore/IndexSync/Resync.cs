@@ -8,21 +8,21 @@ namespace AuthIndex.RegistryCore.IndexSync;
 /// Tells the index everything anew, as of one moment, in parts. What breaks off is begun again from the start: the index drops
 /// the parts of an unfinished one.
 /// </summary>
-internal sealed partial class Resync(Outbox outbox, IndexReportClient client, ILogger<Resync> log)
+internal sealed partial class Resync(IOutbox outbox, IndexReportClient client, ILogger<Resync> log)
 {
     private const int PageSize = 1000;
 
     /// <summary>Sends everything, page by page, and stops at the first page that is not accepted.</summary>
     public async Task<ReportOutcome> RunAsync(CancellationToken cancellationToken)
     {
-        using var snapshot = outbox.OpenSnapshot();
+        await using var snapshot = await outbox.OpenSnapshotAsync();
         var epoch = RandomNumberGenerator.GetHexString(32, lowercase: true);
         var (page, sent) = (0, 0L);
-        using var parts = snapshot.Content().Chunk(PageSize).GetEnumerator();
-        for (var more = parts.MoveNext(); ; page++)
+        await using var parts = snapshot.ContentAsync().Chunk(PageSize).GetAsyncEnumerator(cancellationToken);
+        for (var more = await parts.MoveNextAsync(); ; page++)
         {
             RegistryEvent[] part = more ? parts.Current : [];
-            more = more && parts.MoveNext();
+            more = more && await parts.MoveNextAsync();
             var outcome = await client.SendAsync(new SnapshotReport(epoch, page, !more, snapshot.Position, part), cancellationToken);
             if (outcome is not ReportOutcome.Accepted) return outcome;
             sent += part.Length;

@@ -12,8 +12,8 @@ namespace AuthIndex.RegistryCore.Manifests;
 
 /// <summary>Manifests: push, pull, delete, by tag and by digest (OCI distribution-spec 1.1, "Pushing manifests" and around).</summary>
 internal sealed class ManifestEndpoint(
-    ManifestStore manifests,
-    TagStore tagged,
+    IManifestStore manifests,
+    ITagStore tagged,
     ManifestReceiver receiver,
     BodyBudget budget,
     RecentPulls pulls,

@@ -10,7 +10,7 @@ namespace AuthIndex.RegistryCore.Manifests;
 /// The manifests that refer to another: signatures, attestations, bills of material (OCI distribution-spec 1.1, "Listing
 /// referrers"). What older clients listed under a fallback tag is folded in.
 /// </summary>
-internal sealed class ReferrersEndpoint(ReferrerStore referrers, ManifestStore manifests, LimitOptions limits)
+internal sealed class ReferrersEndpoint(IReferrerStore referrers, IManifestStore manifests, LimitOptions limits)
 {
     private const int MaxPage = 1000;
     private const int MaxPageBytes = 4 * 1024 * 1024; // as much as one manifest: annotations alone may fill one
@@ -25,7 +25,7 @@ internal sealed class ReferrersEndpoint(ReferrerStore referrers, ManifestStore m
         }
 
         var filter = request.Query("artifactType") is { Length: > 0 } type ? type : null;
-        var (rows, isMore) = ReadPage(request, subject, filter, page);
+        var (rows, isMore) = await ReadPageAsync(request, subject, filter, page);
 
         var response = request.Http.Response;
         if (filter is not null) response.Headers["OCI-Filters-Applied"] = "artifactType";
@@ -39,16 +39,17 @@ internal sealed class ReferrersEndpoint(ReferrerStore referrers, ManifestStore m
         return null;
     }
 
-    private (List<ReferrerRecord> Rows, bool IsMore) ReadPage(V2Request request, Digest subject, string? filter, Page page)
+    private async ValueTask<(List<ReferrerRecord> Rows, bool IsMore)> ReadPageAsync(
+        V2Request request, Digest subject, string? filter, Page page)
     {
-        var digests = referrers.List(request.Repository, subject, filter, page.After, page.Count + 1)
-            .Concat(FromFallbackTag(request, subject).Where(d => string.CompareOrdinal(d, page.After) > 0))
+        var digests = (await referrers.ListAsync(request.Repository, subject, filter, page.After, page.Count + 1))
+            .Concat((await FromFallbackTagAsync(request, subject)).Where(d => string.CompareOrdinal(d, page.After) > 0))
             .Distinct(StringComparer.Ordinal)
             .Order(StringComparer.Ordinal);
         var (rows, bytes) = (new List<ReferrerRecord>(), 0);
         foreach (var text in digests)
         {
-            if (!Digest.TryParse(text, out var digest) || referrers.Find(request.Repository, digest) is not { } row
+            if (!Digest.TryParse(text, out var digest) || await referrers.FindAsync(request.Repository, digest) is not { } row
                 || (filter is not null && row.ArtifactType != filter))
             {
                 continue;
@@ -66,11 +67,11 @@ internal sealed class ReferrersEndpoint(ReferrerStore referrers, ManifestStore m
     /// The index that clients without a referrers API keep under the tag <c>sha256-HEX</c> ("Referrers Tag Schema"), as far as its
     /// entries are here.
     /// </summary>
-    private IEnumerable<string> FromFallbackTag(V2Request request, Digest subject)
+    private async ValueTask<IEnumerable<string>> FromFallbackTagAsync(V2Request request, Digest subject)
     {
         var tag = subject.Value.Replace(':', '-');
         if (!Reference.TryParse(tag[..Math.Min(tag.Length, Reference.MaxTagLength)], out var reference)
-            || manifests.Find(request.Repository, reference) is not { MediaType: MediaTypes.OciIndex } index
+            || await manifests.FindAsync(request.Repository, reference) is not { MediaType: MediaTypes.OciIndex } index
             || !ManifestContent.TryRead(index.Digest, index.Bytes, index.MediaType, limits.ManifestReferences, out var content, out _))
         {
             return [];

@@ -41,6 +41,11 @@ internal readonly record struct Digest
         return true;
     }
 
+    /// <summary>Reads a digest that was checked before it was stored.</summary>
+    /// <exception cref="InvalidDataException">It is none: the database is damaged.</exception>
+    public static Digest ParseStored(string text) =>
+        TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database has the invalid digest '{text}'.");
+
     /// <summary>The digest whose hash was computed.</summary>
     public static Digest Of(HashAlgorithmName algorithm, ReadOnlySpan<byte> hash) =>
         new((algorithm == HashAlgorithmName.SHA512 ? "sha512:" : "sha256:") + Convert.ToHexStringLower(hash));

@@ -1,6 +1,4 @@
 using AuthIndex.Hosting.Background;
-using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Storage;
 
@@ -27,7 +25,7 @@ internal sealed record StorageSize
 }
 
 /// <summary>Adds up what is stored, now and then in the background: reading the figures costs the database nothing.</summary>
-internal sealed class StorageFigures(RegistryDatabase database, BackgroundLoops loops) : BackgroundLoop("storageFigures", loops)
+internal sealed class StorageFigures(IRegistryState state, BackgroundLoops loops) : BackgroundLoop("storageFigures", loops)
 {
     /// <summary>How old the figures become.</summary>
     public static readonly TimeSpan Every = TimeSpan.FromMinutes(1);
@@ -44,23 +42,11 @@ internal sealed class StorageFigures(RegistryDatabase database, BackgroundLoops 
     protected override Task NextAsync(CancellationToken stoppingToken) => Task.Delay(pause, Clock, stoppingToken);
 
     /// <inheritdoc/>
-    protected override Task RoundAsync(CancellationToken stoppingToken)
+    protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
         var started = Clock.GetTimestamp();
-        Current = database.Read(Read);
+        Current = await state.SizeAsync();
         var proportionate = Clock.GetElapsedTime(started) * PauseForEachMoment;
         pause = proportionate > Every ? proportionate : Every;
-        return Task.CompletedTask;
     }
-
-    private static StorageSize Read(SqliteConnection db) => db.QuerySingle<StorageSize>(
-        """
-        SELECT (SELECT count(*) FROM blobs) AS Blobs,
-               (SELECT coalesce(sum(size), 0) FROM blobs) AS BlobBytes,
-               (SELECT count(*) FROM blobs WHERE damaged_at IS NOT NULL)
-                + (SELECT count(*) FROM manifest_contents WHERE damaged_at IS NOT NULL) AS Damaged,
-               (SELECT count(*) FROM manifests) AS Manifests,
-               (SELECT count(*) FROM tags) AS Tags,
-               (SELECT count(*) FROM repositories) AS Repositories
-        """);
 }

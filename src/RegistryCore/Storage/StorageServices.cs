@@ -4,9 +4,9 @@ using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Storage.Backups;
 using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Collection;
-using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
-using AuthIndex.RegistryCore.Storage.Tags;
+using AuthIndex.RegistryCore.Storage.Sqlite;
+using AuthIndex.RegistryCore.Storage.Sqlite.Collection;
 using AuthIndex.RegistryCore.Storage.Uploads;
 
 namespace AuthIndex.RegistryCore.Storage;
@@ -28,12 +28,17 @@ internal static class StorageServices
         .AddSingleton<DigestLocks>()
         .AddSingleton<RecentAccess>()
         .AddSingleton(s => ActivatorUtilities.CreateInstance<FreeSpace>(s, options.FreeSpaceFloor))
+        .AddSingleton<IRegistryState, SqliteRegistryState>()
+        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Repositories)
+        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Manifests)
+        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Referrers)
+        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Tags)
+        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Blobs)
+        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Outbox)
+        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Checked)
         .AddSingleton<BlobStore>()
-        .AddSingleton<RepositoryStore>()
-        .AddSingleton<ManifestStore>()
-        .AddSingleton<TagStore>()
-        .AddSingleton<ReferrerStore>()
         .AddSingleton<UploadStore>()
+        .AddSingleton<SqliteGarbage>()
         .AddSingleton<MaintenanceLock>()
         .AddSingleton<GarbageCollector>()
         .AddSingleton<Scrubber>()

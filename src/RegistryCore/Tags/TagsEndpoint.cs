@@ -5,13 +5,14 @@ using AuthIndex.RegistryCore.Storage.Tags;
 namespace AuthIndex.RegistryCore.Tags;
 
 /// <summary>The tags of a repository (OCI distribution-spec 1.1, "Listing tags").</summary>
-internal sealed class TagsEndpoint(TagStore tags, LimitOptions limits)
+internal sealed class TagsEndpoint(ITagStore tags, LimitOptions limits)
 {
     /// <summary>GET and HEAD: sorted by bytes, paged by <c>n</c> and <c>last</c>.</summary>
     public async Task<OciError?> ListAsync(V2Request request)
     {
         if (!Page.TryParse(request.Query("n"), request.Query("last"), limits.PageSize, out var page, out var problem)) return problem;
-        if (tags.List(request.Repository, page.After, page.Count + 1) is not { } names) return OciError.NameUnknown(request.Repository);
+        var found = await tags.ListAsync(request.Repository, page.After, page.Count + 1);
+        if (found is not { } names) return OciError.NameUnknown(request.Repository);
 
         if (names.Count > page.Count && page.Count > 0)
         {

@@ -135,7 +135,7 @@ internal sealed class UploadEndpoint(
             return null;
         }
 
-        return RepositoryName.TryParse(scope.Name, out var source) && blobs.Find(source, digest) is not null ? scope : null;
+        return RepositoryName.TryParse(scope.Name, out var source) && await blobs.FindAsync(source, digest) is not null ? scope : null;
     }
 
     /// <summary>The repositories a mount may come from: the one named, or every one that the token can pull from.</summary>

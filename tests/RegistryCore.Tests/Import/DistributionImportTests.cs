@@ -56,7 +56,7 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
         await other.AssertPullableAsync(Client("library/deep/er/base"), "library/deep/er/base", "1");
         Assert.Equal(HttpStatusCode.OK, await StatusAsync("manifests/multi"));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync($"manifests/{outer}"));
-        var move = Assert.Single(Tags.History(Name(Repository), "latest"));
+        var move = Assert.Single(await Tags.HistoryAsync(Name(Repository), "latest"));
         Assert.Equal((DistributionImport.Account, null, image.Digest), (move.By, move.OldDigest, move.NewDigest));
         Assert.False(Directory.Exists(Path.Combine(registry.Root, "imports")));
     }
@@ -72,7 +72,7 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
         var second = await ImportAsync();
         Assert.Equal((1, 1, 2, 1), (second.Manifests, second.ManifestsBefore, second.Blobs, second.Tags));
         await next.AssertPullableAsync(Client(), Repository, "latest");
-        Assert.Equal(2, Tags.History(Name(Repository), "latest").Count);
+        Assert.Equal(2, (await Tags.HistoryAsync(Name(Repository), "latest")).Count);
 
         var third = await ImportAsync();
         Assert.Equal((0, 2, 0, 0), (third.Manifests, third.ManifestsBefore, third.Blobs, third.Tags));
@@ -380,7 +380,7 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
     private IEnumerable<string> Blobs() =>
         Directory.EnumerateFiles(Path.Combine(registry.Root, "blobs"), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
 
-    private TagStore Tags => registry.Services.GetRequiredService<TagStore>();
+    private ITagStore Tags => registry.Services.GetRequiredService<ITagStore>();
 
     private static TokenContract.RepositoryName Name(string text) =>
         TokenContract.RepositoryName.TryParse(text, out var name) ? name : throw new ArgumentException(text);

@@ -1,5 +1,6 @@
 using System.Net;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Sqlite;
 using AuthIndex.TestKit;
 using AuthIndex.TokenContract.Wire;
 using Dapper;
@@ -24,7 +25,7 @@ public sealed class OutboxTests
         await flow.PushAsync("registry", Repository, "a", "two");
         await flow.DeleteAsync("registry", Repository, IndexedRegistries.DigestOf("two"));
 
-        var events = OutboxOf(flow).Read(100).Events;
+        var events = (await OutboxOf(flow).ReadAsync(100)).Events;
         Assert.Equal(
             [
                 "manifest-pushed  bob", "tag-moved a bob", "manifest-pushed  alice", "tag-moved a alice", "tag-deleted a alice",
@@ -59,7 +60,7 @@ public sealed class OutboxTests
 
         Assert.Equal(
             [$"blob-mounted {digest} 2 alice", $"blob-deleted {digest}  alice"],
-            OutboxOf(flow).Read(100).Events.Select(e => $"{e.Kind} {e.Digest} {e.Size} {e.Account}"));
+            (await OutboxOf(flow).ReadAsync(100)).Events.Select(e => $"{e.Kind} {e.Digest} {e.Size} {e.Account}"));
     }
 
     [Fact]
@@ -71,12 +72,12 @@ public sealed class OutboxTests
         await flow.PushAsync("registry", Repository, "a", "one");
         await Assert.ThrowsAsync<InvalidOperationException>(() => database.WriteAsync<int>(db =>
         {
-            Outbox.Append(db, 1, new RegistryChange(EventKind.TagDeleted, "alice", 0) { Tag = "a" });
+            SqliteOutbox.Append(db, 1, new RegistryChange(EventKind.TagDeleted, "alice", 0) { Tag = "a" });
             throw new InvalidOperationException("rolled back");
         }));
         await flow.PushAsync("registry", Repository, "b", "one");
 
-        Assert.Equal([1L, 2, 3, 4], OutboxOf(flow).Read(100).Events.Select(e => e.Sequence));
+        Assert.Equal([1L, 2, 3, 4], (await OutboxOf(flow).ReadAsync(100)).Events.Select(e => e.Sequence));
     }
 
     [Fact]
@@ -93,8 +94,8 @@ public sealed class OutboxTests
             """));
 
         await Eventually.TrueAsync(
-            () => OutboxOf(flow).State() is { Depth: <= 100_000, NeedsResync: true }, TimeSpan.FromSeconds(30),
-            () => $"{OutboxOf(flow).State()}");
+            () => OutboxOf(flow).LastState() is { Depth: <= 100_000, NeedsResync: true }, TimeSpan.FromSeconds(30),
+            () => $"{OutboxOf(flow).LastState()}");
         flow.ConnectIndex();
 
         await flow.ExpectTagsAsync(Repository, $"a@registry={digest}");
@@ -112,14 +113,14 @@ public sealed class OutboxTests
         using var pushed = await registry.As("repository:team/app:push")
             .PutAsync(new Uri("/v2/team/app/manifests/a", UriKind.Relative), content, None);
         Assert.Equal(HttpStatusCode.Created, pushed.StatusCode);
-        Assert.True(registry.Services.GetRequiredService<Outbox>().State() is { Depth: 0, NeedsResync: false });
+        Assert.True(registry.Services.GetRequiredService<IOutbox>().LastState() is { Depth: 0, NeedsResync: false });
 
         isEnabled = true;
         await registry.RestartAsync();
-        Assert.True(registry.Services.GetRequiredService<Outbox>().State().NeedsResync);
+        Assert.True(registry.Services.GetRequiredService<IOutbox>().LastState().NeedsResync);
     }
 
-    private static Outbox OutboxOf(IndexedRegistries flow) => flow.Registry().Services.GetRequiredService<Outbox>();
+    private static IOutbox OutboxOf(IndexedRegistries flow) => flow.Registry().Services.GetRequiredService<IOutbox>();
 
     /// <summary>A registry that the index knows, with nothing in its outbox, and the line cut.</summary>
     private static async Task<IndexedRegistries> StartAloneAsync()

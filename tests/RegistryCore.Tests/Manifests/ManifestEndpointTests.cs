@@ -400,8 +400,8 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
         var manifests = Enumerable.Range(0, 16).Select(_ => Manifest.Empty()).ToList();
         await Task.WhenAll(manifests.Select(m => repository.PushManifestAsync(m, "latest")));
 
-        var history = registry.Host.Services.GetRequiredService<TagStore>()
-            .History(RepositoryName.TryParse(repository.Name, out var name) ? name : default, "latest");
+        var history = await registry.Host.Services.GetRequiredService<ITagStore>()
+            .HistoryAsync(RepositoryName.TryParse(repository.Name, out var name) ? name : default, "latest");
         Assert.Equal(
             manifests.Select(m => m.Digest).Order(StringComparer.Ordinal), history.Select(h => h.NewDigest).Order(StringComparer.Ordinal));
         Assert.Equal(history.Skip(1).Select(h => h.NewDigest).Append(null), history.Select(h => h.OldDigest));

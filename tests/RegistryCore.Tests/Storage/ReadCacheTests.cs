@@ -1,4 +1,4 @@
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Sqlite;
 
 namespace AuthIndex.RegistryCore.Tests.Storage;
 

@@ -1,7 +1,7 @@
 using System.Net;
-using AuthIndex.RegistryCore.Storage;
-using AuthIndex.RegistryCore.Storage.Tags;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
+using AuthIndex.RegistryCore.Storage.Sqlite;
+using AuthIndex.RegistryCore.Storage.Tags;
 using AuthIndex.TestKit;
 using Dapper;
 using Microsoft.Extensions.DependencyInjection;
@@ -153,10 +153,10 @@ public sealed class ScrubTests
         Assert.Equal(
             HttpStatusCode.NotFound,
             await TestImage.PushManifestAsync(http, Repository, "index", TestImage.Index(first.Digest), TestImage.IndexType));
-        var tags = registry.Service<TagStore>();
+        var tags = registry.Service<ITagStore>();
         Assert.True(TokenContract.RepositoryName.TryParse(Repository, out var name));
         Assert.Equal(new RollbackOutcome.ManifestGone(first.Digest), await tags.RollBackAsync(name, "latest", null, "operator"));
-        Assert.False(tags.History(name, "latest")[1].IsPresent);
+        Assert.False((await tags.HistoryAsync(name, "latest"))[1].IsPresent);
         Assert.True(RegistryCore.Protocol.Digest.TryParse(first.Digest, out var digest));
         Assert.Equal(TagImportOutcome.NoManifest, await tags.ImportAsync(name, "imported", digest, "import"));
 

@@ -1,6 +1,6 @@
 using AuthIndex.Hosting;
 using AuthIndex.RegistryCore.Commands;
-using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Sqlite;
 using AuthIndex.TestKit;
 
 namespace AuthIndex.RegistryCore.Tests.Storage;

@@ -2,6 +2,7 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Collection;
+using AuthIndex.RegistryCore.Storage.Sqlite;
 
 namespace AuthIndex.RegistryCore.Storage.Backups;
 

@@ -26,14 +26,14 @@ internal sealed class DatabaseCopy : IDisposable
     public IReadOnlyList<CopiedBlob> Blobs() =>
     [
         .. db.Query<(string Digest, long Size, bool IsDamaged)>("SELECT digest, size, damaged_at IS NOT NULL FROM blobs ORDER BY digest")
-            .Select(row => new CopiedBlob(Parse(row.Digest), row.Size, row.IsDamaged)),
+            .Select(row => new CopiedBlob(Digest.ParseStored(row.Digest), row.Size, row.IsDamaged)),
     ];
 
     /// <summary>The manifests whose bytes are not those of their digest.</summary>
     public IReadOnlyList<Digest> DamagedManifests() =>
         [.. db.Query<(string Digest, byte[] Bytes)>("SELECT digest, bytes FROM manifest_contents", buffered: false)
-            .Where(row => Parse(row.Digest) is var digest && Digest.Compute(digest.Algorithm, row.Bytes) != digest)
-            .Select(row => Parse(row.Digest))];
+            .Where(row => Digest.ParseStored(row.Digest) is var digest && Digest.Compute(digest.Algorithm, row.Bytes) != digest)
+            .Select(row => Digest.ParseStored(row.Digest))];
 
     /// <summary>Notes that a blob's or manifest's bytes are lost, so that it is shown to nobody until it is pushed again.</summary>
     public void MarkDamaged(Digest digest, long now) => db.Execute(
@@ -46,7 +46,4 @@ internal sealed class DatabaseCopy : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => db.Dispose();
-
-    private static Digest Parse(string text) =>
-        Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database has the invalid digest '{text}'.");
 }

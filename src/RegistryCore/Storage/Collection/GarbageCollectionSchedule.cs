@@ -8,7 +8,7 @@ namespace AuthIndex.RegistryCore.Storage.Collection;
 /// the next.
 /// </summary>
 internal sealed class GarbageCollectionSchedule(
-    GarbageCollector collector, RegistryDatabase database, GarbageCollectionOptions options, BackgroundLoops loops)
+    GarbageCollector collector, IRegistryState state, GarbageCollectionOptions options, BackgroundLoops loops)
     : BackgroundLoop("garbageCollection", loops)
 {
     private bool hasRun;
@@ -22,16 +22,16 @@ internal sealed class GarbageCollectionSchedule(
     /// <inheritdoc/>
     protected override async Task NextAsync(CancellationToken stoppingToken)
     {
-        await Task.Delay(hasRun ? options.Every : UntilFirst(), Clock, stoppingToken);
+        await Task.Delay(hasRun ? options.Every : await UntilFirstAsync(), Clock, stoppingToken);
         hasRun = true;
     }
 
     /// <inheritdoc/>
     protected override Task RoundAsync(CancellationToken stoppingToken) => collector.RunAsync(isDryRun: false, stoppingToken);
 
-    private TimeSpan UntilFirst()
+    private async ValueTask<TimeSpan> UntilFirstAsync()
     {
-        var (created, collected) = database.Read(StorageState.Collections);
+        var (created, collected) = await state.CollectionsAsync();
         var (from, pause) = collected is { } last ? (last, options.Every) : (created, options.Grace);
         var due = DateTimeOffset.FromUnixTimeSeconds(from) + pause - Clock.GetUtcNow();
         return due < TimeSpan.Zero ? TimeSpan.Zero : due > pause ? pause : due;

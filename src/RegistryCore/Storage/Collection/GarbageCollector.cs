@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Blobs;
+using AuthIndex.RegistryCore.Storage.Sqlite.Collection;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Storage.Collection;
@@ -30,10 +31,8 @@ internal sealed record CollectionReport(
 /// </summary>
 internal sealed partial class GarbageCollector(
     StorageDirectory directory,
-    RegistryDatabase database,
-    ReadCache cache,
+    SqliteGarbage garbage,
     DigestLocks locks,
-    RecentAccess touches,
     MaintenanceLock maintenance,
     RegistryMetrics metrics,
     GarbageCollectionOptions options,
@@ -75,19 +74,15 @@ internal sealed partial class GarbageCollector(
         var age = Age();
         var report = new CollectionReport(isDryRun, 0, 0, 0, 0, 0, 0);
         var unlinked = new Dictionary<Digest, int>();
-        foreach (var (id, name) in database.Read(Garbage.Repositories))
+        foreach (var (id, repository) in garbage.Repositories())
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var repository = RepositoryName.TryParse(name, out var parsed)
-                ? parsed
-                : throw new InvalidDataException($"The database has the invalid repository name '{name}'.");
-            var manifests = database.Read(db => Garbage.Manifests(db, id, age));
+            var manifests = garbage.Manifests(id, age);
             if (!isDryRun) manifests = await RemoveManifestsAsync(id, repository, manifests, age, cancellationToken);
-            var links = database.Read(db => Garbage.Links(db, id, age, manifests));
+            var links = garbage.Links(id, age, manifests);
             if (!isDryRun)
             {
-                links = await RemoveAsync(
-                    repository, links, isManifest: false, age, (db, d) => Garbage.RemoveLink(db, id, d, age), cancellationToken);
+                links = await RemoveAsync(links, batch => garbage.RemoveLinksAsync(id, repository, batch, age), cancellationToken);
             }
 
             foreach (var link in links) CollectionsMarshal.GetValueRefOrAddDefault(unlinked, link, out _)++;
@@ -96,11 +91,7 @@ internal sealed partial class GarbageCollector(
 
         report = isDryRun ? CountBlobs(report, unlinked) : await RemoveBlobsAsync(report, cancellationToken);
         report = RemoveLeftovers(report, age, withUnexplained, cancellationToken);
-        if (!isDryRun)
-        {
-            await database.ShrinkAsync(cancellationToken);
-            await database.WriteWithReserveAsync(db => StorageState.NoteCollection(db, database.Now));
-        }
+        if (!isDryRun) await garbage.EndAsync(cancellationToken);
 
         var seconds = clock.GetElapsedTime(started).TotalSeconds;
         LogDone(log, report, seconds);
@@ -109,18 +100,17 @@ internal sealed partial class GarbageCollector(
 
     private GarbageAge Age()
     {
-        var now = database.Now;
+        var now = garbage.Now;
         var content = now - (long)options.Grace.TotalSeconds;
 
         // The last touches before a crash are forgotten: everything counts as touched when the server came back.
-        if (database.TouchesLostUntil >= content)
+        if (garbage.TouchesLostUntil >= content)
         {
             LogWaits(log);
             content = long.MinValue;
         }
 
-        return new GarbageAge(
-            content, options.Untagged.RemoveAfter is { } after ? Math.Min(content, now - (long)after.TotalSeconds) : null);
+        return GarbageAge.At(content, now, options);
     }
 
     /// <summary>Removes in rounds, because an index must go before its children.</summary>
@@ -133,29 +123,22 @@ internal sealed partial class GarbageCollector(
         {
             before = removed.Count;
             removed.UnionWith(await RemoveAsync(
-                repository, [.. candidates.Where(c => !removed.Contains(c))], isManifest: true, age, (db, d) => Garbage
-                    .RemoveManifest(db, id, d, age, database.Now), cancellationToken));
+                [.. candidates.Where(c => !removed.Contains(c))],
+                batch => garbage.RemoveManifestsAsync(id, repository, batch, age),
+                cancellationToken));
         }
 
         return [.. removed];
     }
 
-    private async Task<IReadOnlyList<Digest>> RemoveAsync(
-        RepositoryName repository,
-        IReadOnlyList<Digest> candidates,
-        bool isManifest,
-        GarbageAge age,
-        Func<Microsoft.Data.Sqlite.SqliteConnection, Digest, bool> remove,
-        CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<Digest>> RemoveAsync(
+        IReadOnlyList<Digest> candidates, Func<IReadOnlyList<Digest>, Task<IReadOnlyList<Digest>>> remove, CancellationToken cancellationToken)
     {
-        if ((isManifest ? age.Untagged : age.Content) is not { } time) return []; // manifests without a tag are kept
         var removed = new List<Digest>();
         foreach (var batch in candidates.Chunk(BatchSize))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            using var collection = touches.BeginCollection(batch.Select(d => new ContentKey(repository, d, isManifest)));
-            removed.AddRange(await cache.InvalidateAfterAsync(repository.Value, database.WriteWithReserveAsync(db =>
-                batch.Where(d => !touches.IsTouchedSince(new ContentKey(repository, d, isManifest), time) && remove(db, d)).ToList())));
+            removed.AddRange(await remove(batch));
         }
 
         return removed;
@@ -163,15 +146,15 @@ internal sealed partial class GarbageCollector(
 
     private CollectionReport CountBlobs(CollectionReport report, Dictionary<Digest, int> unlinked)
     {
-        var blobs = database.Read(db => Garbage.Blobs(db, "", int.MaxValue)
-            .Concat(unlinked.Select(entry => Garbage.BlobHeldBy(db, entry.Key, entry.Value)).OfType<BlobRecord>()).ToList());
+        var blobs = garbage.Blobs("", int.MaxValue)
+            .Concat(unlinked.Select(entry => garbage.BlobHeldBy(entry.Key, entry.Value)).OfType<BlobRecord>()).ToList();
         return report with { Blobs = blobs.Count, BlobBytes = blobs.Sum(b => b.Size) };
     }
 
     private async Task<CollectionReport> RemoveBlobsAsync(CollectionReport report, CancellationToken cancellationToken)
     {
         var after = "";
-        while (database.Read(db => Garbage.Blobs(db, after, BatchSize)) is { Count: > 0 } batch)
+        while (garbage.Blobs(after, BatchSize) is { Count: > 0 } batch)
         {
             cancellationToken.ThrowIfCancellationRequested();
             after = batch[^1].Digest.Value;
@@ -193,8 +176,7 @@ internal sealed partial class GarbageCollector(
                 if (locks.TryEnter(blob.Digest) is { } hold) held.Add((blob, hold));
             }
 
-            var removed = await database.WriteWithReserveAsync(
-                db => held.Where(h => Garbage.RemoveBlob(db, h.Blob.Digest)).Select(h => h.Blob).ToList());
+            var removed = await garbage.RemoveBlobsAsync(held.Select(h => h.Blob));
             Fault.Pass(FaultPoint.RowsCollected);
             foreach (var blob in removed)
             {
@@ -223,7 +205,7 @@ internal sealed partial class GarbageCollector(
             var files = new DirectoryInfo(folder).GetFiles();
             if (files.Length == 0) continue;
             all += files.Length;
-            var known = database.Read(db => Garbage.Known(db, prefix));
+            var known = garbage.Known(prefix);
             foreach (var file in files)
             {
                 if (!Digest.TryParse($"{prefix[..7]}{file.Name}", out var digest) || directory.Blob(digest) != file.FullName
@@ -256,7 +238,7 @@ internal sealed partial class GarbageCollector(
     private bool RemoveLeftover(Digest digest)
     {
         using var hold = locks.TryEnter(digest);
-        if (hold is null || database.Read(db => Garbage.Known(db, digest.Value).Count > 0)) return false;
+        if (hold is null || garbage.Known(digest.Value).Count > 0) return false;
         File.Delete(directory.Blob(digest));
         Fault.Pass(FaultPoint.LeftoverCollected);
         return true;

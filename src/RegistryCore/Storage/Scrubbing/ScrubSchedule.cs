@@ -5,7 +5,7 @@ namespace AuthIndex.RegistryCore.Storage.Scrubbing;
 
 /// <summary>Has every blob checked once in the configured time, at a bounded rate; the database knows where it stopped.</summary>
 internal sealed class ScrubSchedule(
-    Scrubber scrubber, ScrubOptions options, RegistryDatabase database, RegistryMetrics metrics, BackgroundLoops loops)
+    Scrubber scrubber, ScrubOptions options, RegistryMetrics metrics, BackgroundLoops loops)
     : BackgroundLoop("scrub", loops)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
@@ -28,7 +28,7 @@ internal sealed class ScrubSchedule(
         var (every, withManifests) = (options.Every, manifestsDue is not { } due || Clock.GetUtcNow() >= due);
         try
         {
-            await scrubber.RunAsync(database.Now - (long)every.TotalSeconds, withManifests, options.BytesPerSecond.Bytes, stoppingToken);
+            await scrubber.RunAsync(Clock.GetUtcNow().ToUnixTimeSeconds() - (long)every.TotalSeconds, withManifests, options.BytesPerSecond.Bytes, stoppingToken);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

@@ -1,7 +1,6 @@
 using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Blobs;
-using Dapper;
 
 namespace AuthIndex.RegistryCore.Storage.Scrubbing;
 
@@ -19,8 +18,7 @@ internal sealed record ScrubReport(int Blobs, long Bytes, int Manifests, IReadOn
 /// </summary>
 internal sealed partial class Scrubber(
     StorageDirectory directory,
-    RegistryDatabase database,
-    ReadCache cache,
+    ICheckedContent content,
     DigestLocks locks,
     RegistryMetrics metrics,
     TimeProvider clock,
@@ -75,24 +73,22 @@ internal sealed partial class Scrubber(
         var pace = Pace(bytesPerSecond);
         var report = new ScrubReport(0, 0, 0, [], 0);
         bool GivesWay() => bytesPerSecond is not null && Volatile.Read(ref waiting) > 0;
-        for (var after = ""; BlobPage(after, checkedBefore) is { Count: > 0 } page; after = page[^1].Digest)
+        for (var after = ""; await content.BlobsAsync(after, checkedBefore, PageSize) is { Count: > 0 } page; after = page[^1].Digest.Value)
         {
-            var intact = new List<string>(PageSize);
-            foreach (var row in page.TakeWhile(_ => !GivesWay()))
+            var intact = new List<BlobToCheck>(PageSize);
+            foreach (var blob in page.TakeWhile(_ => !GivesWay()))
             {
-                report = await CheckBlobAsync(report, row, intact, pace, cancellationToken);
+                report = await CheckBlobAsync(report, blob, intact, pace, cancellationToken);
             }
 
-            // Written together, which spares a commit for each; no mark goes by this, since one may have come since the blob was read.
-            await database.WriteAsync(db => db.Execute("UPDATE blobs SET verified_at = @now WHERE digest IN @intact AND damaged_at IS NULL",
-                new { now = database.Now, intact }));
+            await content.NoteIntactAsync(intact); // together, which spares a commit for each
             if (GivesWay()) return report;
         }
 
         if (!withManifests) return report;
-        for (var after = ""; ManifestPage(after) is { Count: > 0 } page; after = page[^1].Digest)
+        for (var after = ""; await content.ManifestsAsync(after, PageSize) is { Count: > 0 } page; after = page[^1].Digest.Value)
         {
-            foreach (var row in page) report = await CheckManifestAsync(report, row);
+            foreach (var manifest in page) report = await CheckManifestAsync(report, manifest);
             cancellationToken.ThrowIfCancellationRequested();
         }
 
@@ -101,93 +97,57 @@ internal sealed partial class Scrubber(
 
     private async Task<ScrubReport> CheckBlobAsync(
         ScrubReport report,
-        BlobRow row,
-        List<string> intact,
+        BlobToCheck blob,
+        List<BlobToCheck> intact,
         Func<int, CancellationToken, ValueTask> pace,
         CancellationToken cancellationToken)
     {
-        var digest = Parse(row.Digest);
-        metrics.Scrubbed(row.Size);
-        report = report with { Blobs = report.Blobs + 1, Bytes = report.Bytes + row.Size };
-        if (await BlobFile.IsIntactAsync(directory.Blob(digest), digest, row.Size, pace, cancellationToken))
+        var digest = blob.Digest;
+        metrics.Scrubbed(blob.Size);
+        report = report with { Blobs = report.Blobs + 1, Bytes = report.Bytes + blob.Size };
+        if (await BlobFile.IsIntactAsync(directory.Blob(digest), digest, blob.Size, pace, cancellationToken))
         {
-            if (row.IsDamaged) return await HealAsync(report, row);
-            intact.Add(row.Digest);
+            if (blob.DamagedAt is not null) return await content.HealAsync(blob) ? Healed(report) : report;
+            intact.Add(blob);
             return report;
         }
 
         // It may have been collected or pushed anew while it was read: the verdict is given while nobody can do either.
         using var hold = await locks.EnterAsync(digest);
-        if (await BlobFile.IsIntactAsync(directory.Blob(digest), digest, row.Size, BlobFile.NoPace, cancellationToken)) return report;
-        var marked = await database.WriteAsync(db => db.Execute("UPDATE blobs SET damaged_at = coalesce(damaged_at, @now), verified_at = "
-            + "@now WHERE digest = @digest", new { now = database.Now, digest = row.Digest }));
-        return marked == 0
-            ? report
-            : Note(
-                report,
-                row.Digest,
-                row.IsDamaged,
-                "SELECT r.name FROM repositories r JOIN blob_links l ON l.repository = r.id WHERE l.digest = @digest");
+        if (await BlobFile.IsIntactAsync(directory.Blob(digest), digest, blob.Size, BlobFile.NoPace, cancellationToken)) return report;
+        return Note(report, digest, blob.DamagedAt is not null, await content.MarkAsync(blob));
     }
 
-    private async Task<ScrubReport> HealAsync(ScrubReport report, BlobRow row)
+    private async Task<ScrubReport> CheckManifestAsync(ScrubReport report, ManifestToCheck manifest)
     {
-        var healed = await database.WriteAsync(db => db.Execute(
-            "UPDATE blobs SET verified_at = @now, damaged_at = NULL WHERE digest = @digest AND damaged_at = "
-                + "@seen", new { now = database.Now, digest = row.Digest, seen = row.DamagedAt }));
-        if (healed == 0) return report;
+        var digest = manifest.Digest;
+        report = report with { Manifests = report.Manifests + 1 };
+        metrics.Scrubbed(0);
+        var isIntact = Digest.Compute(digest.Algorithm, manifest.Bytes) == digest;
+        if (isIntact && !manifest.IsDamaged) return report;
+        var holders = await content.MarkAsync(manifest, !isIntact);
+        return isIntact ? Healed(report) : Note(report, digest, manifest.IsDamaged, holders);
+    }
+
+    private ScrubReport Healed(ScrubReport report)
+    {
         metrics.Healed();
         return report with { Healed = report.Healed + 1 };
     }
 
-    private async Task<ScrubReport> CheckManifestAsync(ScrubReport report, ManifestRow row)
+    /// <summary>Tells of damage, unless what was read is not there any more.</summary>
+    private ScrubReport Note(ScrubReport report, Digest digest, bool wasKnown, IReadOnlyList<string>? holders)
     {
-        var digest = Parse(row.Digest);
-        report = report with { Manifests = report.Manifests + 1 };
-        metrics.Scrubbed(0);
-        var isIntact = Digest.Compute(digest.Algorithm, row.Bytes) == digest;
-        if (isIntact && !row.IsDamaged) return report;
-        var marked = await database.WriteAsync(db => db.Execute(
-            "UPDATE manifest_contents SET damaged_at = @at WHERE digest = @digest AND bytes = @bytes",
-            new { at = isIntact ? (long?)null : database.Now, digest = row.Digest, bytes = row.Bytes }));
-        if (isIntact)
-        {
-            metrics.Healed();
-            return report with { Healed = report.Healed + 1 };
-        }
-
-        return marked == 0
-            ? report
-            : Note(
-                report,
-                row.Digest,
-                row.IsDamaged,
-                "SELECT r.name FROM repositories r JOIN manifests m ON m.repository = r.id WHERE m.digest = @digest");
-    }
-
-    private ScrubReport Note(ScrubReport report, string digest, bool wasKnown, string holders)
-    {
-        var repositories = database.Read(db => db.Query<string>(holders, new { digest }).AsList());
-        foreach (var repository in repositories) cache.Invalidate(repository);
+        if (holders is null) return report;
         if (!wasKnown)
         {
             metrics.Damaged();
-            var names = string.Join(", ", repositories);
-            LogDamaged(log, digest, names);
+            var names = string.Join(", ", holders);
+            LogDamaged(log, digest.Value, names);
         }
 
-        return report with { Damaged = [.. report.Damaged, digest] };
+        return report with { Damaged = [.. report.Damaged, digest.Value] };
     }
-
-    private List<BlobRow> BlobPage(string after, long before) => database.Read(db => db.Query<BlobRow>(
-        "SELECT digest, size, damaged_at AS DamagedAt FROM blobs WHERE digest > @after AND verified_at < @before ORDER BY digest LIMIT "
-            + "@count",
-        new { after, before, count = PageSize }).AsList());
-
-    private List<ManifestRow> ManifestPage(string after) => database.Read(db => db.Query<ManifestRow>(
-        "SELECT digest, bytes, damaged_at IS NOT NULL AS IsDamaged FROM manifest_contents WHERE digest > @after ORDER BY digest LIMIT "
-            + "@count",
-        new { after, count = PageSize }).AsList());
 
     /// <summary>Waits as long as the bytes read so far are ahead of the rate; not at all while another scrub waits for this one.</summary>
     private Func<int, CancellationToken, ValueTask> Pace(long? bytesPerSecond)
@@ -200,29 +160,6 @@ internal sealed partial class Scrubber(
             var ahead = TimeSpan.FromSeconds((double)total / rate) - clock.GetElapsedTime(start);
             if (ahead > TimeSpan.FromMilliseconds(20) && Volatile.Read(ref waiting) == 0) await Task.Delay(ahead, clock, cancellationToken);
         };
-    }
-
-    private static Digest Parse(string text) =>
-        Digest.TryParse(text, out var digest) ? digest : throw new InvalidDataException($"The database has the invalid digest '{text}'.");
-
-    private sealed class BlobRow
-    {
-        public string Digest { get; init; } = "";
-
-        public long Size { get; init; }
-
-        public long? DamagedAt { get; init; }
-
-        public bool IsDamaged => DamagedAt is not null;
-    }
-
-    private sealed class ManifestRow
-    {
-        public string Digest { get; init; } = "";
-
-        public byte[] Bytes { get; init; } = [];
-
-        public bool IsDamaged { get; init; }
     }
 
     [LoggerMessage(

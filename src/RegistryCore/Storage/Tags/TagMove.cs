@@ -1,3 +1,5 @@
+using AuthIndex.RegistryCore.Protocol;
+
 namespace AuthIndex.RegistryCore.Storage.Tags;
 
 /// <summary>One entry of a tag's history: a push, a deletion, a rollback or an import.</summary>
@@ -17,4 +19,21 @@ internal sealed record TagMove
 
     /// <summary>Whether the manifest it was moved to is still here and not known to be damaged.</summary>
     public bool IsPresent { get; init; }
+}
+
+/// <summary>What is read out of the history of a tag.</summary>
+internal static class TagHistory
+{
+    /// <summary>Whether the last who moved or deleted a tag is another account; false when it never was.</summary>
+    public static bool IsMovedByOthers(this IReadOnlyList<TagMove> history, string account) =>
+        history is [{ By: var last }, ..] && last != account;
+
+    /// <summary>Where a rollback leads: to the target if the tag ever pointed there, or to where it pointed before; null for nowhere.</summary>
+    /// <param name="history">Every move, the newest first.</param>
+    /// <param name="target">Where to; null for where it pointed before its last move.</param>
+    public static string? RollbackTarget(this IReadOnlyList<TagMove> history, Digest? target)
+    {
+        var wanted = target?.Value ?? (history is [var last, ..] ? last.OldDigest : null);
+        return wanted is not null && history.Any(move => move.OldDigest == wanted || move.NewDigest == wanted) ? wanted : null;
+    }
 }

@@ -2,6 +2,8 @@ using System.Net;
 using System.Text;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Collection;
+using AuthIndex.RegistryCore.Storage.Sqlite;
+using AuthIndex.RegistryCore.Storage.Sqlite.Collection;
 using AuthIndex.TestKit;
 using AuthIndex.TokenContract.Wire;
 using Dapper;
@@ -57,7 +59,7 @@ public sealed class GarbageCollectorTests
         registry.Clock.Advance(TimeSpan.FromHours(2));
         Assert.Equal(1, (await CollectAsync(registry)).Manifests);
 
-        var last = registry.Services.GetRequiredService<Outbox>().Read(100).Events[^1];
+        var last = (await registry.Services.GetRequiredService<IOutbox>().ReadAsync(100)).Events[^1];
         Assert.Equal((EventKind.ManifestDeleted, Repository, image.Digest, ""), (last.Kind, last.Repository, last.Digest, last.Account));
     }
 

@@ -12,7 +12,7 @@ public sealed class ManifestStoreTests(SharedRegistry registry) : IClassFixture<
     [Fact]
     public async Task A_tag_that_moves_while_its_old_manifest_is_deleted_is_never_missing()
     {
-        var store = registry.Host.Services.GetRequiredService<ManifestStore>();
+        var store = registry.Host.Services.GetRequiredService<IManifestStore>();
         Assert.True(RepositoryName.TryParse(registry.New().Name, out var repository));
         Assert.True(Reference.TryParse("v1", out var tag));
         await MoveAsync(0);
@@ -27,7 +27,7 @@ public sealed class ManifestStoreTests(SharedRegistry registry) : IClassFixture<
                     (await store.DeleteAsync(repository, Of(i - 1).Manifest.Digest, default, "alice", evenIfNeeded: false)).Outcome);
             }
         }, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
-        while (!writes.IsCompleted) Assert.NotNull(store.Find(repository, tag));
+        while (!writes.IsCompleted) Assert.NotNull(await store.FindAsync(repository, tag));
         await writes;
 
         Task MoveAsync(int i) => store.PutAsync(repository, Of(i), ["v1"], default, "alice");

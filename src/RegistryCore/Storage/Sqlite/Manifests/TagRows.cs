@@ -1,10 +1,11 @@
 using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.Tags;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenContract.Wire;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
-namespace AuthIndex.RegistryCore.Storage.Tags;
+namespace AuthIndex.RegistryCore.Storage.Sqlite.Manifests;
 
 /// <summary>
 /// The rows of tags and of their history. A push moves tags in the commit that stores its manifest, so both stores share these
@@ -71,6 +72,6 @@ internal static class TagRows
                 + "@account)",
             row);
         var kind = to is null ? EventKind.TagDeleted : EventKind.TagMoved;
-        Outbox.Append(db, repository, new RegistryChange(kind, account, now) { Tag = tag, Digest = (to ?? from)?.Value });
+        SqliteOutbox.Append(db, repository, new RegistryChange(kind, account, now) { Tag = tag, Digest = (to ?? from)?.Value });
     }
 }

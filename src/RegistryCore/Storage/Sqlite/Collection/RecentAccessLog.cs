@@ -1,6 +1,6 @@
 using AuthIndex.Hosting.Background;
 
-namespace AuthIndex.RegistryCore.Storage.Collection;
+namespace AuthIndex.RegistryCore.Storage.Sqlite.Collection;
 
 /// <summary>
 /// Writes touches to the database every few seconds, and at the end. What cannot be written stays in memory and is tried again.

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Caching.Memory;
 
-namespace AuthIndex.RegistryCore.Storage;
+namespace AuthIndex.RegistryCore.Storage.Sqlite;
 
 /// <summary>
 /// What was read from the database, kept at hand in bounded memory until somebody writes to the same repository. A value is

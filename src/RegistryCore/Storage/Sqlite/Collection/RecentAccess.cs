@@ -5,7 +5,7 @@ using AuthIndex.TokenContract;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
-namespace AuthIndex.RegistryCore.Storage.Collection;
+namespace AuthIndex.RegistryCore.Storage.Sqlite.Collection;
 
 /// <summary>A blob or a manifest in a repository.</summary>
 internal readonly record struct ContentKey(RepositoryName Repository, Digest Digest, bool IsManifest);

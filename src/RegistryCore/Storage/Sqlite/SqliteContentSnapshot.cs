@@ -2,28 +2,28 @@ using AuthIndex.Hosting.Sqlite;
 using AuthIndex.TokenContract.Wire;
 using Dapper;
 
-namespace AuthIndex.RegistryCore.Storage.Manifests;
+namespace AuthIndex.RegistryCore.Storage.Sqlite;
 
-/// <summary>Every manifest and tag of the registry at one point of its history, as if each were pushed or moved at that moment.</summary>
-internal sealed class ContentSnapshot : IDisposable
+/// <summary>A snapshot of SQLite's, which holds one committed state for as long as it is read.</summary>
+internal sealed class SqliteContentSnapshot : IContentSnapshot
 {
     private readonly Snapshot snapshot;
 
-    public ContentSnapshot(Snapshot snapshot)
+    public SqliteContentSnapshot(Snapshot snapshot)
     {
         this.snapshot = snapshot;
-        Position = Outbox.End(snapshot.Connection);
+        Position = SqliteOutbox.End(snapshot.Connection);
         ResyncRequested = snapshot.Connection.ExecuteScalar<long>("SELECT resync_requested FROM outbox_state");
     }
 
-    /// <summary>The last event that the snapshot includes.</summary>
+    /// <inheritdoc/>
     public EventPosition Position { get; }
 
-    /// <summary>The last request for a resync that this meets.</summary>
+    /// <inheritdoc/>
     public long ResyncRequested { get; }
 
-    /// <summary>The content, read while it is enumerated: manifests before the tags that point at them.</summary>
-    public IEnumerable<RegistryEvent> Content() => snapshot.Connection.Query<RegistryEvent>(
+    /// <inheritdoc/>
+    public IAsyncEnumerable<RegistryEvent> ContentAsync() => snapshot.Connection.Query<RegistryEvent>(
         $"""
         SELECT 0 AS Sequence, '' AS Id, '{EventKind.ManifestPushed}' AS Kind, r.name AS Repository, NULL AS Tag,
                m.digest AS Digest, m.media_type AS MediaType, m.size AS Size, m.pushed_by AS Account, m.pushed_at AS Time
@@ -32,8 +32,12 @@ internal sealed class ContentSnapshot : IDisposable
         SELECT 0, '', '{EventKind.TagMoved}', r.name, t.name, t.digest, NULL, NULL, t.moved_by, t.moved_at
         FROM tags t JOIN repositories r ON r.id = t.repository
         """,
-        buffered: false);
+        buffered: false).ToAsyncEnumerable();
 
     /// <inheritdoc/>
-    public void Dispose() => snapshot.Dispose();
+    public ValueTask DisposeAsync()
+    {
+        snapshot.Dispose();
+        return ValueTask.CompletedTask;
+    }
 }

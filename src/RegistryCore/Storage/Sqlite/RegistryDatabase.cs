@@ -5,7 +5,7 @@ using AuthIndex.TokenContract;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
-namespace AuthIndex.RegistryCore.Storage;
+namespace AuthIndex.RegistryCore.Storage.Sqlite;
 
 /// <summary>The registry's SQLite file, and what every store in it needs: the identity of a repository.</summary>
 internal sealed class RegistryDatabase : IAsyncDisposable

@@ -1,11 +1,12 @@
 using System.Text.Json;
 using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenContract.Wire;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
-namespace AuthIndex.RegistryCore.Storage.Manifests;
+namespace AuthIndex.RegistryCore.Storage.Sqlite.Manifests;
 
 /// <summary>The rows of manifests, of their bytes, and of what they refer to: all SQL about them.</summary>
 internal static class ManifestRows
@@ -116,7 +117,7 @@ internal static class ManifestRows
                 now,
                 account,
             });
-        Outbox.Append(db, repository, new RegistryChange(EventKind.ManifestPushed, account, now)
+        SqliteOutbox.Append(db, repository, new RegistryChange(EventKind.ManifestPushed, account, now)
         {
             Digest = digest,
             MediaType = manifest.Manifest.MediaType,
@@ -146,7 +147,7 @@ internal static class ManifestRows
         db.Execute(
             "DELETE FROM manifest_contents WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM manifests WHERE digest = @digest)",
             new { digest = digest.Value });
-        Outbox.Append(db, repository, new RegistryChange(EventKind.ManifestDeleted, account, now) { Digest = digest.Value });
+        SqliteOutbox.Append(db, repository, new RegistryChange(EventKind.ManifestDeleted, account, now) { Digest = digest.Value });
     }
 
     private static bool HoldsBlob(SqliteConnection db, long repository, Digest digest) =>

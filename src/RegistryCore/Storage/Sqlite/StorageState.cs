@@ -4,7 +4,7 @@ using AuthIndex.Hosting.Sqlite;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
-namespace AuthIndex.RegistryCore.Storage;
+namespace AuthIndex.RegistryCore.Storage.Sqlite;
 
 /// <summary>
 /// What the database knows of itself, and whether it and the blobs belong together. A registry that started with one of them lost

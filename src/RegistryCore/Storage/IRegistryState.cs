@@ -1,0 +1,41 @@
+using AuthIndex.Hosting.Health;
+using AuthIndex.RegistryCore.Storage.Blobs;
+using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Scrubbing;
+using AuthIndex.RegistryCore.Storage.Tags;
+
+namespace AuthIndex.RegistryCore.Storage;
+
+/// <summary>What the registry knows of its content: the stores of one database. The bytes of blobs lie elsewhere.</summary>
+internal interface IRegistryState
+{
+    /// <summary>The repositories by name.</summary>
+    IRepositoryStore Repositories { get; }
+
+    /// <summary>Manifests.</summary>
+    IManifestStore Manifests { get; }
+
+    /// <summary>Which manifests refer to which.</summary>
+    IReferrerStore Referrers { get; }
+
+    /// <summary>Tags and their history.</summary>
+    ITagStore Tags { get; }
+
+    /// <summary>Which blobs there are, and which repository holds which.</summary>
+    IBlobIndex Blobs { get; }
+
+    /// <summary>What the index has still to be told.</summary>
+    IOutbox Outbox { get; }
+
+    /// <summary>What is known of the bytes' being right.</summary>
+    ICheckedContent Checked { get; }
+
+    /// <summary>How much is stored.</summary>
+    ValueTask<StorageSize> SizeAsync();
+
+    /// <summary>When the last collection ended, or, before the first, when the database was made; Unix seconds.</summary>
+    ValueTask<(long CreatedAt, long? CollectedAt)> CollectionsAsync();
+
+    /// <summary>How the database is, as a part of the server's readiness.</summary>
+    HealthPart CheckHealth();
+}

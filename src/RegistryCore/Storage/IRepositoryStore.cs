@@ -1,0 +1,14 @@
+namespace AuthIndex.RegistryCore.Storage;
+
+/// <summary>The repositories by name.</summary>
+internal interface IRepositoryStore
+{
+    /// <summary>Greater than every text that a name goes on with.</summary>
+    protected const string Greatest = "\U0010ffff";
+
+    /// <summary>The names of repositories that hold a manifest and begin with a prefix, in byte order.</summary>
+    /// <param name="after">The name, which need not exist, that all of them come after.</param>
+    /// <param name="count">The most names.</param>
+    /// <param name="prefix">How they begin.</param>
+    ValueTask<IReadOnlyList<string>> ListAsync(string after, int count, string prefix = "");
+}

@@ -1,0 +1,17 @@
+using Dapper;
+
+namespace AuthIndex.RegistryCore.Storage.Sqlite;
+
+/// <summary>The repositories in SQLite.</summary>
+internal sealed class SqliteRepositoryStore(RegistryDatabase database) : IRepositoryStore
+{
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>> ListAsync(string after, int count, string prefix = "") => new(database.Read(db =>
+        db.Query<string>(
+            """
+            SELECT name FROM repositories r
+            WHERE name > @after AND name >= @prefix AND name < @end AND EXISTS (SELECT 1 FROM manifests m WHERE m.repository = r.id)
+            ORDER BY name LIMIT @count
+            """,
+            new { after, prefix, end = prefix + IRepositoryStore.Greatest, count }).AsList()));
+}
