@@ -191,4 +191,7 @@ public static class PostgresLock
 
     /// <summary>Ending what accounts were given: revocations are numbered in the order of their commits.</summary>
     public const long Revocation = 0x4175_7468_0002;
+
+    /// <summary>Numbering and removing what a registry has still to tell the index.</summary>
+    public const long Outbox = 0x4175_7468_0003;
 }

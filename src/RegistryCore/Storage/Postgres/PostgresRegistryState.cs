@@ -1,0 +1,114 @@
+using AuthIndex.Hosting.Health;
+using AuthIndex.Hosting.Postgres;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.Blobs;
+using AuthIndex.RegistryCore.Storage.Collection;
+using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Scrubbing;
+using AuthIndex.RegistryCore.Storage.Tags;
+using Dapper;
+
+namespace AuthIndex.RegistryCore.Storage.Postgres;
+
+/// <summary>The stores of a PostgreSQL database, which any number of registries use at once.</summary>
+internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
+{
+    private readonly PostgresDatabase database;
+    private readonly ContentCache cache;
+
+    private PostgresRegistryState(
+        PostgresDatabase database, LimitOptions limits, GarbageCollectionOptions collection, ContentRules rules, TimeProvider time)
+    {
+        var grace = new GracePeriod(collection);
+        (this.database, cache) = (database, new ContentCache(limits.ManifestCache.Bytes));
+        Repositories = new PostgresRepositoryStore(database);
+        Manifests = new PostgresManifestStore(database, cache, grace, limits, rules, time);
+        Referrers = new PostgresReferrerStore(database);
+        Tags = new PostgresTagStore(database, grace, time);
+        Blobs = new PostgresBlobIndex(database, grace, time);
+        Outbox = new PostgresOutbox(database, new PostgresContentReader(database));
+        Checked = new PostgresCheckedContent(database, time);
+        Garbage = new PostgresGarbage(database, grace, time);
+    }
+
+    /// <summary>Opens a database and brings it to the newest schema.</summary>
+    /// <param name="connection">Npgsql's connection string or a postgres:// URL.</param>
+    /// <param name="limits">How much is kept at hand, and how deep indexes may lie in one another.</param>
+    /// <param name="collection">For how long what a client was told of is kept.</param>
+    /// <param name="rules">Whether manifests may be sparse.</param>
+    /// <param name="time">The clock.</param>
+    /// <exception cref="Hosting.OperatorException">The connection string is none, or the database of a newer version.</exception>
+    /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
+    public static async Task<PostgresRegistryState> OpenAsync(
+        string connection, LimitOptions limits, GarbageCollectionOptions collection, ContentRules rules, TimeProvider time)
+    {
+        var state = new PostgresRegistryState(
+            PostgresDatabase.Create(connection, "authindex registry"), limits, collection, rules, time);
+        try
+        {
+            await state.database.MigrateAsync(typeof(PostgresRegistryState).Assembly, ".Storage.Postgres.Schema.");
+            await state.database.WriteAsync(db => db.ExecuteAsync(
+                "INSERT INTO storage_state (one, created_at, manifests_unreviewed) VALUES (1, @now, false) ON CONFLICT DO NOTHING",
+                new { now = time.GetUtcNow().ToUnixTimeSeconds() }));
+            return state;
+        }
+        catch
+        {
+            await state.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public IRepositoryStore Repositories { get; }
+
+    /// <inheritdoc/>
+    public IManifestStore Manifests { get; }
+
+    /// <inheritdoc/>
+    public IReferrerStore Referrers { get; }
+
+    /// <inheritdoc/>
+    public ITagStore Tags { get; }
+
+    /// <inheritdoc/>
+    public IBlobIndex Blobs { get; }
+
+    /// <inheritdoc/>
+    public IOutbox Outbox { get; }
+
+    /// <inheritdoc/>
+    public ICheckedContent Checked { get; }
+
+    /// <summary>What nothing leads to any more.</summary>
+    public PostgresGarbage Garbage { get; }
+
+    /// <inheritdoc/>
+    public ValueTask<StorageSize> SizeAsync() => database.ReadAsync(db => db.QuerySingleAsync<StorageSize>(
+        """
+        SELECT (SELECT count(*) FROM blobs) AS Blobs,
+               (SELECT coalesce(sum(size), 0)::bigint FROM blobs) AS BlobBytes,
+               (SELECT count(*) FROM blobs WHERE damaged_at IS NOT NULL)
+                + (SELECT count(*) FROM manifest_contents WHERE damaged_at IS NOT NULL) AS Damaged,
+               (SELECT count(*) FROM manifests) AS Manifests,
+               (SELECT count(*) FROM tags) AS Tags,
+               (SELECT count(*) FROM repositories) AS Repositories
+        """));
+
+    /// <inheritdoc/>
+    public ValueTask<(long CreatedAt, long? CollectedAt)> CollectionsAsync() => database.ReadAsync(db =>
+        db.QuerySingleAsync<(long, long?)>("SELECT created_at, collected_at FROM storage_state"));
+
+    /// <inheritdoc/>
+    /// <remarks>Told by what is asked of it all the time, so that a probe waits for nothing.</remarks>
+    public HealthPart CheckHealth() => database.Problem is { } problem
+        ? new HealthPart("database", HealthStatus.Failed, problem)
+        : new HealthPart("database", HealthStatus.Ok);
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        cache.Dispose();
+        return database.DisposeAsync();
+    }
+}

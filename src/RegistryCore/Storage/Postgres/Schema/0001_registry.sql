@@ -1,0 +1,141 @@
+-- Text is compared by its bytes (COLLATE "C"), as SQLite does. Times are Unix seconds.
+
+CREATE TABLE repositories (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name       text COLLATE "C" NOT NULL UNIQUE,
+    created_at bigint NOT NULL
+);
+
+-- The blobs, and the key under which the bytes of each lie. A row is written only after the bytes are durable; no key is used twice.
+CREATE TABLE blobs (
+    digest      text COLLATE "C" PRIMARY KEY,
+    key         text COLLATE "C" NOT NULL,
+    size        bigint NOT NULL,           -- bytes
+    stored_at   bigint NOT NULL,
+    verified_at bigint NOT NULL,           -- when the bytes were last found to be those of the digest
+    damaged_at  bigint                     -- since when they are known not to be: shown to nobody
+);
+
+-- Which repository may show which blob: nobody sees a blob by knowing its digest.
+CREATE TABLE blob_links (
+    repository bigint NOT NULL REFERENCES repositories (id),
+    digest     text COLLATE "C" NOT NULL REFERENCES blobs (digest),
+    linked_at  bigint NOT NULL,            -- when a client was last told that it is here, or some time before
+    PRIMARY KEY (repository, digest)
+);
+CREATE INDEX blob_links_by_digest ON blob_links (digest);
+
+-- Manifest bytes lie here, so that manifest, references and tag become visible in one commit.
+CREATE TABLE manifest_contents (
+    digest     text COLLATE "C" PRIMARY KEY,
+    bytes      bytea NOT NULL,
+    damaged_at bigint
+);
+
+CREATE TABLE manifests (
+    repository    bigint NOT NULL REFERENCES repositories (id),
+    digest        text COLLATE "C" NOT NULL REFERENCES manifest_contents (digest),
+    media_type    text NOT NULL,
+    size          bigint NOT NULL,         -- bytes
+    artifact_type text,                    -- its own, or the media type of its config
+    subject       text COLLATE "C",        -- the digest it refers to, present or not
+    annotations   text,                    -- a JSON object
+    pushed_at     bigint NOT NULL,
+    pushed_by     text NOT NULL,           -- the account; empty for an anonymous caller
+    touched_at    bigint NOT NULL,         -- when a client last pushed it or was told that it is here, or some time before
+    PRIMARY KEY (repository, digest)
+);
+CREATE INDEX manifests_by_subject ON manifests (repository, subject, digest) WHERE subject IS NOT NULL;
+CREATE INDEX manifests_by_digest ON manifests (digest);
+
+-- What a manifest needs: blobs and other manifests of the same repository. A layer that stays with its vendor is not required, but
+-- kept where it was pushed.
+CREATE TABLE manifest_references (
+    repository  bigint NOT NULL,
+    manifest    text COLLATE "C" NOT NULL,
+    target      text COLLATE "C" NOT NULL,
+    is_required boolean NOT NULL,
+    PRIMARY KEY (repository, manifest, target),
+    FOREIGN KEY (repository, manifest) REFERENCES manifests (repository, digest) ON DELETE CASCADE
+);
+CREATE INDEX manifest_references_by_target ON manifest_references (repository, target);
+
+CREATE TABLE tags (
+    repository bigint NOT NULL,
+    name       text COLLATE "C" NOT NULL,
+    digest     text COLLATE "C" NOT NULL,
+    moved_at   bigint NOT NULL,
+    moved_by   text NOT NULL,
+    PRIMARY KEY (repository, name),
+    FOREIGN KEY (repository, digest) REFERENCES manifests (repository, digest)
+);
+CREATE INDEX tags_by_digest ON tags (repository, digest);
+
+-- Every move of a tag, deletions included.
+CREATE TABLE tag_history (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, -- of one tag in the order of its moves: each holds the tag's lock
+    repository bigint NOT NULL REFERENCES repositories (id),
+    name       text COLLATE "C" NOT NULL,
+    old_digest text COLLATE "C",           -- null: the tag was new
+    new_digest text COLLATE "C",           -- null: the tag was deleted
+    at         bigint NOT NULL,
+    by         text NOT NULL
+);
+CREATE INDEX tag_history_by_tag ON tag_history (repository, name, id);
+CREATE INDEX tag_history_by_old_digest ON tag_history (repository, old_digest, at) WHERE old_digest IS NOT NULL;
+
+-- What the index has still to be told. A row is written in the transaction of the change itself, after what it changes is locked, so
+-- that rows of one tag or manifest are in the order of its changes. Who reports numbers what is committed: a change that is committed
+-- late gets its number late, and nobody who reads on after a number misses it.
+CREATE TABLE outbox (
+    place      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sequence   bigint UNIQUE,              -- without gaps and never used again; null until it is numbered
+    id         text NOT NULL,              -- 128 random bits: tells two histories with the same numbers apart
+    kind       text NOT NULL,
+    repository text NOT NULL,              -- its name
+    tag        text,
+    digest     text,
+    media_type text,
+    size       bigint,                     -- bytes
+    account    text NOT NULL,              -- empty for an anonymous caller, and for what the registry did by itself
+    at         bigint NOT NULL
+);
+CREATE INDEX outbox_without_number ON outbox (place) WHERE sequence IS NULL;
+
+CREATE TABLE outbox_state (
+    one              integer PRIMARY KEY CHECK (one = 1),
+    reporting        boolean NOT NULL,     -- whether changes are written down at all
+    numbered         bigint NOT NULL,      -- the last number that was given
+    sequence         bigint NOT NULL,      -- the last row that was removed
+    id               text NOT NULL,
+    resync_requested bigint NOT NULL,      -- counts requests for a full resync …
+    resync_done      bigint NOT NULL       -- … and the last one that was met
+);
+INSERT INTO outbox_state VALUES (1, false, 0, 0, '', 0, 0);
+
+-- What may have become garbage, and from when on it can be looked at. Whatever nothing refers to has a row here: one is added with it,
+-- and whenever a reference to it goes. A row says nothing more: what is garbage is found out when it is looked at.
+CREATE TABLE reviews (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind       text NOT NULL CHECK (kind IN ('manifest', 'link', 'blob')),
+    repository bigint,                     -- null for a blob that no repository may hold any more
+    digest     text COLLATE "C" NOT NULL,
+    due        bigint NOT NULL
+);
+CREATE INDEX reviews_by_due ON reviews (kind, due);
+
+-- The keys of bytes that no row names any more. A key is never used again, so removing bytes twice does no harm.
+CREATE TABLE deletions (
+    id  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key text COLLATE "C" NOT NULL,
+    size bigint NOT NULL,                  -- bytes
+    due bigint NOT NULL                    -- until then somebody is at it
+);
+CREATE INDEX deletions_by_due ON deletions (due);
+
+CREATE TABLE storage_state (
+    one                  integer PRIMARY KEY CHECK (one = 1),
+    created_at           bigint NOT NULL,
+    collected_at         bigint,           -- when the last collection ended; null before the first
+    manifests_unreviewed boolean NOT NULL  -- whether rows of manifests were dropped from the reviews, because all were to be kept
+);
