@@ -37,11 +37,15 @@ internal sealed record V2Route(string[] Methods, string Tail, ActionSet Needs, A
 internal sealed class V2Routes(
     CatalogEndpoint catalog,
     TagsEndpoint tags,
+    TagHistoryEndpoint history,
     ManifestEndpoint manifests,
     ReferrersEndpoint referrers,
     BlobEndpoint blobs,
     UploadEndpoint uploads)
 {
+    // An extension of the registry's own: no component of a name begins with an underscore (OCI distribution-spec 1.1, "Extensions").
+    private const string HistoryTail = "_authindex/history/{}";
+
     private static readonly ActionSet Any = ActionSet.None;
     private static readonly ActionSet Pull = ActionSet.Pull;
     private static readonly ActionSet Push = ActionSet.Push;
@@ -59,6 +63,7 @@ internal sealed class V2Routes(
         new(["PUT"],         "manifests/{}",      Push,     PullPush, manifests.PutAsync),
         new(["DELETE"],      "manifests/{}",      Delete,   Delete,   manifests.DeleteAsync),
         new(["GET", "HEAD"], "referrers/{}",      Pull,     Pull,     referrers.GetAsync),
+        new(["GET", "HEAD"], HistoryTail,         Pull,     Pull,     history.ListAsync),
         new(["POST"],        "blobs/uploads",     Push,     PullPush, uploads.StartAsync),
         new(["POST"],        "blobs/uploads/",    Push,     PullPush, uploads.StartAsync),
         new(["GET", "HEAD"], "blobs/uploads/{}",  Push,     PullPush, uploads.StatusAsync),

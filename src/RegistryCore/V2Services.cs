@@ -14,6 +14,7 @@ internal static class V2Services
     public static IServiceCollection AddV2(this IServiceCollection services, RegistryOptions options) => services
         .AddSingleton<CatalogEndpoint>()
         .AddSingleton<TagsEndpoint>()
+        .AddSingleton<TagHistoryEndpoint>()
         .AddManifests()
         .AddSingleton<BlobEndpoint>()
         .AddUploads(options)

@@ -33,6 +33,12 @@ public static class TokenProfile
     /// </summary>
     public const string SignIn = "sign_in";
 
+    /// <summary>
+    /// The private claim, <c>true</c>, of a token by which the token server itself looks at what a registry holds, for a page that
+    /// somebody sees: what it gets is not a pull.
+    /// </summary>
+    public const string View = "view";
+
     /// <summary>The issuer when the configuration names none.</summary>
     public const string DefaultIssuer = "authindex";
 

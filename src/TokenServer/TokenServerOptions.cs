@@ -45,6 +45,14 @@ internal sealed class TokenServerOptions : ListenerOptions
     [FilePath]
     public string? RegistryCredentialFile { get; set; }
 
+    /// <summary>A file with the URL of the registry that is served when <see cref="Services"/> names none.</summary>
+    [FilePath]
+    public string? RegistryUrlFile { get; set; }
+
+    /// <summary>The private CA of that registry's certificate.</summary>
+    [FilePath]
+    public string? RegistryCaFile { get; set; }
+
     /// <summary>The folder of policy files.</summary>
     [FilePath]
     public string PoliciesDirectory { get; set; } = "policies";
@@ -135,7 +143,13 @@ internal sealed class TokenServerOptions : ListenerOptions
     internal string InitLockPath => InData("init.lock");
 
     internal IReadOnlyList<ServiceOptions> EffectiveServices =>
-        Services.Count > 0 ? Services : [new ServiceOptions { Name = TokenProfile.DefaultService, CredentialFile = CredentialPath }];
+        Services.Count > 0 ? Services :
+        [
+            new ServiceOptions
+            {
+                Name = TokenProfile.DefaultService, CredentialFile = CredentialPath, UrlFile = RegistryUrlFile, CaFile = RegistryCaFile,
+            },
+        ];
 
     internal KeyDemands KeyDemands => new(
         KeysPath,

@@ -9,6 +9,7 @@ using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Metadata;
 using AuthIndex.TokenServer.Portal;
+using AuthIndex.TokenServer.Portal.Images;
 using AuthIndex.TokenServer.Portal.SignIn;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
@@ -90,6 +91,9 @@ internal sealed class TokenServerRoutes(
     PortalOptions portal,
     SearchPageEndpoint search,
     RepositoryPageEndpoint repositories,
+    ImagePageEndpoint images,
+    DeletePageEndpoint deletions,
+    RollBackEndpoint rollback,
     AccessPageEndpoint ownAccess,
     LoginCodeEndpoint loginCodes,
     SignInPageEndpoint signIn)
@@ -133,6 +137,10 @@ internal sealed class TokenServerRoutes(
             [
         new(["GET", "HEAD"], SearchPageEndpoint.Path,                 0,                           Page(search.ShowAsync)),
         new(["GET", "HEAD"], RepositoryPageEndpoint.Path + "/{name}", 0,                           Page(repositories.ShowAsync)),
+        new(["GET", "HEAD"], ImagePageEndpoint.Path + "/{name}",      0,                           Page(images.ShowAsync)),
+        new(["GET"],         DeletePageEndpoint.Path + "/{name}",     0,                           SessionPage(deletions.ShowAsync)),
+        new(["POST"],        DeletePageEndpoint.Path + "/{name}",     Form.MaxBytes,               SessionForm(deletions.DeleteAsync)),
+        new(["POST"],        RollBackEndpoint.Path,                   Form.MaxBytes,               SessionForm(rollback.RollBackAsync)),
         new(["GET"],         AccessPageEndpoint.Path,                 0,                           SessionPage(ownAccess.ShowAsync)),
         new(["POST"],        AccessPageEndpoint.CreatePath,           Form.MaxBytes,               SessionForm(ownAccess.CreateAsync)),
         new(["POST"],        AccessPageEndpoint.RevokePath,           Form.MaxBytes,               SessionForm(ownAccess.RevokeAsync)),

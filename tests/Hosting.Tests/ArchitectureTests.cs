@@ -41,9 +41,10 @@ public sealed partial class ArchitectureTests
             ["Index"] = ["Protocol", "Policies", "Identity", "Grants", "Authentication", "Token", "Access"],
             // the stores, which those folders describe
             ["State"] = ["Protocol", "Identity", "Revocation", "Grants", "Index", "Sessions"],
+            ["Registries"] = ["Protocol", "Policies", "Token", "Access"], // asked over HTTP, with tokens of this server's own
             ["Portal"] = [
                 "Protocol", "Metrics", "Audit", "Policies", "Identity", "Grants", "Authentication", "Token", "Sessions", "Access",
-                    "Account", "Index"],
+                    "Account", "Index", "Registries"],
             ["Commands"] = [
                 "Protocol", "State", "Metrics", "Audit", "Names", "Policies", "Identity", "Keys", "Backup", "Revocation", "Grants",
                     "Authentication", "Token", "Account", "Index"],

@@ -15,6 +15,7 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
     private static readonly V2Path Paths = new(new V2Routes(
         new CatalogEndpoint(null!, null!, null!),
         new TagsEndpoint(null!, null!),
+        new TagHistoryEndpoint(null!),
         new ManifestEndpoint(null!, null!, null!, null!, null!, null!, null!, null!, null!),
         new ReferrersEndpoint(null!, null!, null!),
         new BlobEndpoint(null!, null!, null!, null!),

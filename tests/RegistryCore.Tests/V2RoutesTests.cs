@@ -21,6 +21,7 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
         ["PUT manifests/{}"] = (HttpStatusCode.BadRequest, "DIGEST_INVALID"),
         ["DELETE manifests/{}"] = (HttpStatusCode.NotFound, "MANIFEST_UNKNOWN"),
         ["GET referrers/{}"] = (HttpStatusCode.OK, null),
+        ["GET _authindex/history/{}"] = (HttpStatusCode.OK, null),
         ["POST blobs/uploads"] = (HttpStatusCode.Accepted, null),
         ["POST blobs/uploads/"] = (HttpStatusCode.Accepted, null),
         ["GET blobs/uploads/{}"] = (HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN"),
@@ -137,6 +138,7 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
     {
         var path = tail is "" or "_catalog" ? $"/v2/{tail}" : $"/v2/some/repo/{tail}";
         return path.Replace("blobs/uploads/{}", "blobs/uploads/" + new string('0', 32), StringComparison.Ordinal)
+            .Replace("history/{}", "history/v1", StringComparison.Ordinal)
             .Replace("{}", "sha256:" + new string('0', 64), StringComparison.Ordinal);
     }
 

@@ -62,7 +62,7 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
                 "POST /revoke",
             "GET,HEAD /index/v1/repositories", "GET,HEAD /index/v1/repositories/{name}",
             "GET,HEAD /healthz/live", "GET,HEAD /healthz/ready", "GET /metrics",
-            "GET,HEAD /", "GET,HEAD /repositories/{name}", "GET /sign-in", "POST /sign-in", "GET,HEAD /portal/{name}",
+            "GET,HEAD /", "GET,HEAD /repositories/{name}", "GET,HEAD /images/{name}", "GET /sign-in", "POST /sign-in", "GET,HEAD /portal/{name}",
         ],
         Table.All.Where(r => r.Access is not (RouteAccess.Registry or RouteAccess.Account or RouteAccess.SessionPage
             or RouteAccess.SessionForm))

@@ -207,6 +207,7 @@ internal sealed class BearerValidator : IDisposable
         {
             Id = Text(claims, "jti"),
             Grant = Text(claims, TokenProfile.Grant),
+            IsView = claims.TryGetProperty(TokenProfile.View, out var view) && view.ValueKind == JsonValueKind.True,
             IssuedAt = claims.TryGetProperty("iat", out var iat) && NumericDate.TryRead(iat, out var issuedAt)
                 ? issuedAt.ToUnixTimeSeconds()
                 : 0,

@@ -24,6 +24,9 @@ internal sealed record VerifiedToken(
     /// <summary>The <c>iat</c>, in Unix seconds; 0, and so before every revocation, when the token does not say.</summary>
     public long IssuedAt { get; init; }
 
+    /// <summary>Whether the token server looks with it at what is here (<see cref="TokenProfile.View"/>): that is not a pull.</summary>
+    public bool IsView { get; init; }
+
     /// <summary>Whether the token grants every action of the scope.</summary>
     public bool Grants(Scope required) => Access.ActionsOn(required.Type, required.Name).Covers(required.Actions);
 }

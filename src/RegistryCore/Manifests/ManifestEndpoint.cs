@@ -29,7 +29,7 @@ internal sealed class ManifestEndpoint(
         if (await manifests.FindToKeepAsync(request.Repository, reference) is not { } manifest) return OciError.ManifestUnknown(reference);
 
         var (http, headers) = (request.Http, request.Http.Response.Headers);
-        if (HttpMethods.IsGet(http.Request.Method))
+        if (HttpMethods.IsGet(http.Request.Method) && !request.Token.IsView)
         {
             pulls.Note(request.Repository, manifest.Digest);
             metrics.Pulled();

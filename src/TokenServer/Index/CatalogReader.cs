@@ -39,6 +39,14 @@ internal sealed class CatalogReader(ICatalogStore store)
     public ValueTask<IReadOnlyList<TagPlace>> TagsAsync(RepositoryName name, IReadOnlyList<string> services, string after, int count) =>
         store.TagsAsync(name, services, after, count);
 
+    /// <inheritdoc cref="ICatalogStore.TagsNamedAsync"/>
+    public ValueTask<IReadOnlyList<TagPlace>> TagsNamedAsync(
+        RepositoryName name, IReadOnlyList<string> services, IReadOnlyList<string> tags) => store.TagsNamedAsync(name, services, tags);
+
+    /// <inheritdoc cref="ICatalogStore.TagsOfAsync"/>
+    public ValueTask<IReadOnlyList<string>> TagsOfAsync(RepositoryName name, string service, string digest, int count) =>
+        store.TagsOfAsync(name, service, digest, count);
+
     /// <summary>Adds what the caller may see in a range; false when there would be more than the count.</summary>
     private async ValueTask<bool> CollectAsync(
         CatalogView view, string text, (string Name, string Service) from, string end, int count, List<FoundRepository> found)

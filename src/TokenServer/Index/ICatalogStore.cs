@@ -74,6 +74,12 @@ internal interface ICatalogStore
     /// <summary>The tags after one, as the given registries hold them, in byte order.</summary>
     ValueTask<IReadOnlyList<TagPlace>> TagsAsync(RepositoryName name, IReadOnlyList<string> services, string after, int count);
 
+    /// <summary>Those of some tags that the given registries hold, in byte order.</summary>
+    ValueTask<IReadOnlyList<TagPlace>> TagsNamedAsync(RepositoryName name, IReadOnlyList<string> services, IReadOnlyList<string> tags);
+
+    /// <summary>The first tags, in byte order, that point at a digest in one registry.</summary>
+    ValueTask<IReadOnlyList<string>> TagsOfAsync(RepositoryName name, string service, string digest, int count);
+
     /// <summary>Applies the events of a report that the catalog does not have yet, in one transaction.</summary>
     Task<ReportOutcome> TakeAsync(string service, EventReport report);
 

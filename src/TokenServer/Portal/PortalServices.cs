@@ -1,4 +1,5 @@
 using AuthIndex.TokenServer.Access;
+using AuthIndex.TokenServer.Portal.Images;
 using AuthIndex.TokenServer.Portal.SignIn;
 using AuthIndex.TokenServer.Sessions;
 
@@ -23,5 +24,6 @@ internal static class PortalServices
         .AddSingleton<SearchPageEndpoint>()
         .AddSingleton<RepositoryPageEndpoint>()
         .AddSingleton<AccessPageEndpoint>()
-        .AddSingleton<LoginCodeEndpoint>();
+        .AddSingleton<LoginCodeEndpoint>()
+        .AddImages();
 }

@@ -2,14 +2,17 @@ using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Policies;
+using AuthIndex.TokenServer.Portal.Images;
 using AuthIndex.TokenServer.Portal.Pages;
 using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Registries;
 
 namespace AuthIndex.TokenServer.Portal;
 
 /// <summary>GET <c>/repositories/{name}</c>: the registries that hold a repository, and its tags by pages.</summary>
 internal sealed class RepositoryPageEndpoint(
-    PolicyStore policies, CatalogReader catalog, PageRenderer pages, PortalSite site, TimeProvider time)
+    PolicyStore policies, CatalogReader catalog, RegistryTokens tokens, RegistryClients registries, PageRenderer pages, PortalSite site,
+    TimeProvider time)
 {
     /// <summary>Where repositories are.</summary>
     public const string Path = "/repositories";
@@ -32,25 +35,22 @@ internal sealed class RepositoryPageEndpoint(
         var after = request.Http.Query["after"].FirstOrDefault() ?? "";
         var tags = (await catalog.TagsAsync(name, services, after, PageSize + 1)).GroupBy(t => t.Name, StringComparer.Ordinal)
             .Take(PageSize + 1).ToList();
+        var deletable = visitor is not SessionCaller ? [] : places.Select(p => p.Service)
+            .Where(s => tokens.May(visitor.Subject, registries[s].Service, name, ActionSet.Delete)).ToHashSet(StringComparer.Ordinal);
         var model = new RepositoryModel(
             name.Value,
             [.. places.Select(p => new PlaceRow(
                 p.Service, PortalSite.HostOf(view.UrlOf(p.Service)), p.Tags, p.Manifests, Time(p.PushedAt), Time(p.PulledAt)))],
-            [.. tags.Take(PageSize).SelectMany(tag => tag.Select(Row))],
+            [.. tags.Take(PageSize).SelectMany(tag => tag.Select(t => Row(name.Value, t, deletable.Contains(t.Service))))],
             after.Length > 0 ? site.Link(PathOf(name.Value)) : null,
             tags.Count > PageSize ? site.Link($"{PathOf(name.Value)}?after={Uri.EscapeDataString(tags[PageSize - 1].Key)}") : null);
         return await pages.RenderAsync<RepositoryPage>(visitor, name.Value, model);
     }
 
-    private static TagRow Row(TagPlace tag) => new(
-        tag.Name, tag.Service, tag.Digest, Kind(tag.MediaType), Time(tag.MovedAt), tag.MovedBy, Time(tag.PulledAt));
-
-    private static string Kind(string mediaType) => mediaType switch
-    {
-        "application/vnd.oci.image.index.v1+json" or "application/vnd.docker.distribution.manifest.list.v2+json" => "several platforms",
-        "application/vnd.oci.image.manifest.v1+json" or "application/vnd.docker.distribution.manifest.v2+json" => "one image",
-        _ => mediaType,
-    };
+    private TagRow Row(string name, TagPlace tag, bool mayDelete) => new(
+        tag.Name, site.Link(ImagePageEndpoint.PathOf(name, tag.Name, tag.Service)), tag.Service, tag.Digest,
+        ManifestTypes.All.Contains(tag.MediaType) ? ArtifactKinds.Name(tag.MediaType, null) : UntrustedJson.Shown(tag.MediaType),
+        Time(tag.MovedAt), tag.MovedBy, Time(tag.PulledAt), mayDelete);
 
     private static DateTimeOffset Time(long seconds) => DateTimeOffset.FromUnixTimeSeconds(seconds);
 

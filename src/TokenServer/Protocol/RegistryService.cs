@@ -9,13 +9,21 @@ namespace AuthIndex.TokenServer.Protocol;
 /// <summary>A registry that tokens are issued for.</summary>
 internal sealed class RegistryService
 {
+    private const int MaxUrlLength = 2048;
+
     private readonly byte[]? credentialHash;
+    private readonly Uri? url;
+    private readonly Uri? internalUrl;
+    private readonly string? urlFile;
 
     private RegistryService(ServiceOptions options, byte[]? credentialHash)
     {
         Name = options.Name;
         Audience = AudienceOf(options);
-        Url = options.Url;
+        url = options.Url;
+        internalUrl = options.InternalUrl;
+        urlFile = options.UrlFile;
+        CaFile = options.CaFile;
         Algorithm = options.Algorithm;
         SendsCertificate = options.KeyHeader == ServiceOptions.CertificateHeader;
         TokenLifetime = options.TokenLifetime;
@@ -29,7 +37,13 @@ internal sealed class RegistryService
     public string Audience { get; }
 
     /// <summary>Where clients reach it; null when that is not configured.</summary>
-    public Uri? Url { get; }
+    public Uri? Url => url ?? (urlFile is null ? null : ReadUrl(urlFile));
+
+    /// <summary>Where this server reaches it; null when that is not configured.</summary>
+    public Uri? InternalUrl => internalUrl ?? Url;
+
+    /// <summary>The private CA of its certificate; null for the system's.</summary>
+    public string? CaFile { get; }
 
     /// <summary>The <c>alg</c> of its tokens.</summary>
     public string Algorithm { get; }
@@ -49,7 +63,11 @@ internal sealed class RegistryService
             throw new OperatorException($"tokenServer.services: the name '{twice.Key}' is used {twice.Count()} times");
         }
 
-        foreach (var service in options.EffectiveServices) ServerHost.DemandBase(service.Url, $"tokenServer.services, {service.Name}: url");
+        foreach (var service in options.EffectiveServices)
+        {
+            DemandBase(service.Url, $"tokenServer.services, {service.Name}: url");
+            DemandBase(service.InternalUrl, $"tokenServer.services, {service.Name}: internalUrl");
+        }
 
         // A token names its registry only by the audience: with a shared one, rights at one registry would apply to the other.
         if (options.EffectiveServices.GroupBy(AudienceOf, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } shared)
@@ -67,6 +85,31 @@ internal sealed class RegistryService
     public bool Knows(string credential) =>
         credentialHash is not null
         && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(credential)), credentialHash);
+
+    private static void DemandBase(Uri? url, string key)
+    {
+        ServerHost.DemandBase(url, key);
+        if (url is not null && !IsHttp(url)) throw new OperatorException($"{key}: it must begin with https:// or http://");
+    }
+
+    private static bool IsHttp(Uri url) => url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp;
+
+    /// <summary>The URL in a file; null while there is none.</summary>
+    private static Uri? ReadUrl(string file)
+    {
+        try
+        {
+            using var reader = new StreamReader(file);
+            var text = new char[MaxUrlLength];
+            return Uri.TryCreate(new string(text, 0, reader.ReadBlock(text)).Trim(), UriKind.Absolute, out var read) && IsHttp(read)
+                ? read
+                : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null; // the registry has not started, or has ended
+        }
+    }
 
     private static string AudienceOf(ServiceOptions service) => service.Audience ?? service.Name;
 

@@ -17,8 +17,18 @@ internal sealed class ServiceOptions
     /// <summary>The <c>aud</c> of its tokens; its name when absent.</summary>
     public string? Audience { get; set; }
 
-    /// <summary>Where clients reach it, shown in catalog results.</summary>
+    /// <summary>Where clients reach it, shown in catalog results and in the portal's commands.</summary>
     public Uri? Url { get; set; }
+
+    /// <summary>Where this server reaches it, to show images in the portal; <see cref="Url"/> when absent.</summary>
+    public Uri? InternalUrl { get; set; }
+
+    /// <summary>The private CA of the registry's certificate, in PEM; then no other is trusted for it.</summary>
+    [FilePath]
+    public string? CaFile { get; set; }
+
+    /// <summary>A file with <see cref="Url"/>, read when it is needed: the port may be known only once the registry has started.</summary>
+    internal string? UrlFile { get; init; }
 
     /// <summary>The file with its credential for the index; without one it has no access.</summary>
     [FilePath]

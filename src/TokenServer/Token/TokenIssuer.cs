@@ -41,6 +41,7 @@ internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan default
     /// caller.</param>
     /// <param name="end">When it must end, however long tokens last otherwise and clients reckon with; null for no such bound.</param>
     /// <param name="signIn">The key under which the groups of its sign-in are found again; null where that is not needed.</param>
+    /// <param name="isView">Whether this server itself looks at the registry with it (<see cref="TokenProfile.View"/>).</param>
     /// <returns>The token; null when it would be too long for clients.</returns>
     public IssuedToken? Issue(
         RegistryService service,
@@ -49,12 +50,14 @@ internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan default
         DateTimeOffset now,
         string? grant = null,
         DateTimeOffset? end = null,
-        string? signIn = null)
+        string? signIn = null,
+        bool isView = false)
     {
         var issuedAt = DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds());
         var lifetime = service.TokenLifetime ?? defaultLifetime;
         if (end - issuedAt is { } left && left < lifetime) lifetime = TimeSpan.FromSeconds(Math.Max(0, Math.Floor(left.TotalSeconds)));
-        var payload = JsonBytes.Write((issuer, service, account, authorisation, issuedAt, lifetime, grant, signIn), static (json, token) =>
+        var claims = (issuer, service, account, authorisation, issuedAt, lifetime, grant, signIn, isView);
+        var payload = JsonBytes.Write(claims, static (json, token) =>
         {
             var at = token.issuedAt.ToUnixTimeSeconds();
             json.WriteStartObject();
@@ -67,6 +70,7 @@ internal sealed class TokenIssuer(KeyStore keys, string issuer, TimeSpan default
             WriteId(json);
             if (token.grant is not null) json.WriteString(TokenProfile.Grant, token.grant);
             if (token.signIn is not null) json.WriteString(TokenProfile.SignIn, token.signIn);
+            if (token.isView) json.WriteBoolean(TokenProfile.View, true);
             json.WritePropertyName(TokenProfile.Access);
             AccessClaim.Write(json, token.authorisation.Granted);
             if (token.authorisation.Refused.Count > 0)

@@ -120,6 +120,7 @@ public abstract partial class RegistryStateTests
             (i % 2 == 0 ? One : Other).Manifests.PutAsync(App, Unique(), ["latest"], default, $"account{i}")));
         var history = await Other.Tags.HistoryAsync(App, "latest");
         Assert.Equal(40, history.Count);
+        Assert.Equal(history.Take(3), await Other.Tags.HistoryAsync(App, "latest", 3));
         Assert.Equal(history.Skip(1).Select(m => m.NewDigest).Append(null), history.Select(m => m.OldDigest));
         Assert.Equal(history[0].NewDigest, (await TargetAsync(Other, "latest"))!.Value.Value);
 

@@ -72,6 +72,6 @@ public sealed partial class RepositoryPageTests
         Assert.DoesNotContain("<script>alert", page, StringComparison.Ordinal);
     }
 
-    [GeneratedRegex("<th scope=\"row\">(?<tag>v[0-9]+)</th>", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex("<th scope=\"row\"><a href=\"/images/[^\"]*\">(?<tag>v[0-9]+)</a></th>", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Tag();
 }

@@ -66,6 +66,20 @@ public abstract partial class StateTests
     }
 
     [Fact]
+    public async Task Tags_are_found_by_name_and_by_what_they_point_at()
+    {
+        await FillAsync("one", Beginning, [Pushed("app", Digest1, 0), Pushed("app", Digest2, 0), .. Tags("app", "v2", "v10", "v1"),
+            Moved("app", "other", Digest2, 0)]);
+        await FillAsync("two", Beginning, [Pushed("app", Digest1, 0), .. Tags("app", "v1")]);
+        var named = await Other.Catalog.TagsNamedAsync(Name("app"), ["one", "two"], ["v2", "v1", "none"]);
+        Assert.Equal(["v1 one", "v1 two", "v2 one"], named.Select(t => $"{t.Name} {t.Service}"));
+        Assert.Empty(await Other.Catalog.TagsNamedAsync(Name("app"), ["three"], ["v1"]));
+        Assert.Equal(["v1", "v10"], await Other.Catalog.TagsOfAsync(Name("app"), "one", Digest1, 2));
+        Assert.Equal(["other"], await Other.Catalog.TagsOfAsync(Name("app"), "one", Digest2, 10));
+        Assert.Empty(await Other.Catalog.TagsOfAsync(Name("other"), "one", Digest2, 10));
+    }
+
+    [Fact]
     public async Task Names_come_in_byte_order_within_a_range_and_by_what_they_hold()
     {
         await FillAsync("one", Beginning, [.. ((string[])["a-b/x", "a/b", "a_b", "ab"]).Select(n => Pushed(n, Digest1, 0))]);

@@ -1,4 +1,3 @@
-using System.Security.Cryptography.X509Certificates;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Tls;
 
@@ -26,18 +25,7 @@ internal static class TokenServerHttp
         }
 
         var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), AllowAutoRedirect = false };
-        if (link.CaFile is not null)
-        {
-            var authorities = new X509Certificate2Collection();
-            authorities.ImportFromPemFile(link.CaFile);
-            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
-            {
-                TrustMode = X509ChainTrustMode.CustomRootTrust,
-                RevocationMode = X509RevocationMode.NoCheck, // a private CA publishes no revocations
-            };
-            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
-        }
-
+        if (link.CaFile is not null) handler.SslOptions.Trust(link.CaFile, "registry.tokenServer.caFile");
         if (link is { ClientCertificateFile: { } certificate, ClientKeyFile: { } key })
         {
             var shown = new CertificateFiles(certificate, key, null, log);

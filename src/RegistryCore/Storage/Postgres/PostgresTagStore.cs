@@ -35,8 +35,8 @@ internal sealed class PostgresTagStore(PostgresDatabase database, GracePeriod gr
         });
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<TagMove>> HistoryAsync(RepositoryName repository, string tag) =>
-        database.ReadAsync(db => HistoryAsync(db, repository, tag));
+    public ValueTask<IReadOnlyList<TagMove>> HistoryAsync(RepositoryName repository, string tag, int count = int.MaxValue) =>
+        database.ReadAsync(db => HistoryAsync(db, repository, tag, count));
 
     /// <inheritdoc/>
     public Task<RollbackOutcome> RollBackAsync(RepositoryName repository, string tag, Digest? target, string account) =>
@@ -83,15 +83,15 @@ internal sealed class PostgresTagStore(PostgresDatabase database, GracePeriod gr
             ? Digest.ParseStored(digest)
             : null;
 
-    private static async Task<IReadOnlyList<TagMove>> HistoryAsync(NpgsqlConnection db, RepositoryName repository, string tag) =>
-        (await db.QueryAsync<TagMove>(
+    private static async Task<IReadOnlyList<TagMove>> HistoryAsync(
+        NpgsqlConnection db, RepositoryName repository, string tag, int count = int.MaxValue) => (await db.QueryAsync<TagMove>(
             """
             SELECT h.at, h.by, h.old_digest AS OldDigest, h.new_digest AS NewDigest,
                 EXISTS (
                     SELECT 1 FROM manifests m JOIN manifest_contents c ON c.digest = m.digest AND c.damaged_at IS NULL
                     WHERE m.repository = h.repository AND m.digest = h.new_digest) AS IsPresent
             FROM tag_history h JOIN repositories r ON r.id = h.repository
-            WHERE r.name = @name AND h.name = @tag ORDER BY h.id DESC
+            WHERE r.name = @name AND h.name = @tag ORDER BY h.id DESC LIMIT @count
             """,
-            new { name = repository.Value, tag })).AsList();
+            new { name = repository.Value, tag, count })).AsList();
 }

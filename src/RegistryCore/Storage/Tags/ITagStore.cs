@@ -17,8 +17,8 @@ internal interface ITagStore
     /// <param name="account">The account that deletes it.</param>
     Task<Deletion> DeleteAsync(RepositoryName repository, string tag, Precondition precondition, string account);
 
-    /// <summary>Every move of a tag, the newest first.</summary>
-    ValueTask<IReadOnlyList<TagMove>> HistoryAsync(RepositoryName repository, string tag);
+    /// <summary>The moves of a tag, the newest first: all of them, or so many of the newest.</summary>
+    ValueTask<IReadOnlyList<TagMove>> HistoryAsync(RepositoryName repository, string tag, int count = int.MaxValue);
 
     /// <summary>Points a tag at what it pointed at before its last move, or at <paramref name="target"/>, one of those before.</summary>
     Task<RollbackOutcome> RollBackAsync(RepositoryName repository, string tag, Digest? target, string account);

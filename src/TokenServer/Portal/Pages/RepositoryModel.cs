@@ -21,11 +21,14 @@ public sealed record PlaceRow(
 
 /// <summary>A tag as one registry holds it.</summary>
 /// <param name="Name">The tag.</param>
+/// <param name="Link">The reference to the page of its image.</param>
 /// <param name="Registry">The registry's name.</param>
 /// <param name="Digest">The digest that it points at.</param>
 /// <param name="Kind">What that is, in words.</param>
 /// <param name="Moved">When it was pushed.</param>
 /// <param name="MovedBy">Who pushed it; "" when nobody was signed in.</param>
 /// <param name="Pulled">The last pull of that digest; null when none is known.</param>
+/// <param name="MayDelete">Whether the visitor may delete it.</param>
 public sealed record TagRow(
-    string Name, string Registry, string Digest, string Kind, DateTimeOffset Moved, string MovedBy, DateTimeOffset? Pulled);
+    string Name, string Link, string Registry, string Digest, string Kind, DateTimeOffset Moved, string MovedBy, DateTimeOffset? Pulled,
+    bool MayDelete);

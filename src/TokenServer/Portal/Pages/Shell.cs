@@ -20,6 +20,16 @@ public sealed record Shell(Func<string, string> Link, string Title, string? Acco
         var age => Count(age.TotalDays / 30.44, "month"),
     };
 
+    /// <summary>A number of bytes in binary units (IEC 80000-13).</summary>
+    public static string Size(long bytes)
+    {
+        string[] units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        if (bytes < 1024) return string.Create(CultureInfo.InvariantCulture, $"{bytes} B");
+        var (value, unit) = (bytes / 1024d, 0);
+        while (value >= 1024) (value, unit) = (value / 1024, unit + 1);
+        return string.Create(CultureInfo.InvariantCulture, $"{value:0.#} {units[unit]}");
+    }
+
     /// <summary>The exact time, for machines and on hover.</summary>
     public static string Exact(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 

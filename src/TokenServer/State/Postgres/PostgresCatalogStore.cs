@@ -15,6 +15,18 @@ internal sealed class PostgresCatalogStore(PostgresDatabase database) : ICatalog
 {
     private const int SweptAtOnce = 500;
 
+    private const string SelectTags =
+        """
+        SELECT t.name AS Name, c.service AS Service, t.digest AS Digest, m.media_type AS MediaType, m.size AS Size,
+               t.moved_at AS MovedAt, t.moved_by AS MovedBy, p.pulled_at AS PulledAt
+        FROM repositories r
+        JOIN copies c ON c.id = r.copy AND c.state = 'live'
+        JOIN tags t ON t.repository = r.id
+        JOIN manifests m ON m.repository = r.id AND m.digest = t.digest
+        LEFT JOIN pulls p ON p.service = c.service AND p.repository = r.name AND p.digest = t.digest
+
+        """;
+
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<(string Name, string Service)>> NamesAsync(
         string text, string name, string service, string end, int count)
@@ -47,18 +59,30 @@ internal sealed class PostgresCatalogStore(PostgresDatabase database) : ICatalog
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<TagPlace>> TagsAsync(RepositoryName name, IReadOnlyList<string> services, string after, int count) =>
         database.ReadAsync<IReadOnlyList<TagPlace>>(async db => (await db.QueryAsync<TagPlace>(
+        SelectTags +
         """
-        SELECT t.name AS Name, c.service AS Service, t.digest AS Digest, m.media_type AS MediaType, m.size AS Size,
-               t.moved_at AS MovedAt, t.moved_by AS MovedBy, p.pulled_at AS PulledAt
-        FROM repositories r
-        JOIN copies c ON c.id = r.copy AND c.state = 'live'
-        JOIN tags t ON t.repository = r.id
-        JOIN manifests m ON m.repository = r.id AND m.digest = t.digest
-        LEFT JOIN pulls p ON p.service = c.service AND p.repository = r.name AND p.digest = t.digest
         WHERE r.name = @name AND c.service = ANY(@services) AND t.name > @after
         ORDER BY t.name, c.service LIMIT @rows
         """,
         new { name = name.Value, services = services.ToArray(), after = UpToNul(after), rows = count * services.Count })).AsList());
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<TagPlace>> TagsNamedAsync(
+        RepositoryName name, IReadOnlyList<string> services, IReadOnlyList<string> tags) =>
+        database.ReadAsync<IReadOnlyList<TagPlace>>(async db => (await db.QueryAsync<TagPlace>(
+        SelectTags + "WHERE r.name = @name AND c.service = ANY(@services) AND t.name = ANY(@tags) ORDER BY t.name, c.service",
+        new { name = name.Value, services = services.ToArray(), tags = tags.ToArray() })).AsList());
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>> TagsOfAsync(RepositoryName name, string service, string digest, int count) =>
+        database.ReadAsync<IReadOnlyList<string>>(async db => (await db.QueryAsync<string>(
+        """
+        SELECT t.name FROM repositories r
+        JOIN copies c ON c.id = r.copy AND c.state = 'live'
+        JOIN tags t ON t.repository = r.id
+        WHERE r.name = @name AND c.service = @service AND t.digest = @digest ORDER BY t.name LIMIT @count
+        """,
+        new { name = name.Value, service, digest, count })).AsList());
 
     /// <inheritdoc/>
     public Task<ReportOutcome> TakeAsync(string service, EventReport report) => database.WriteAsync<ReportOutcome>(async db =>

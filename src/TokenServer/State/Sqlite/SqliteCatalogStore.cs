@@ -11,6 +11,18 @@ internal sealed class SqliteCatalogStore(StateDatabase database) : ICatalogStore
 {
     private const int SweptAtOnce = 500;
 
+    private const string SelectTags =
+        """
+        SELECT t.name AS Name, c.service AS Service, t.digest AS Digest, m.media_type AS MediaType, m.size AS Size,
+               t.moved_at AS MovedAt, t.moved_by AS MovedBy, p.pulled_at AS PulledAt
+        FROM repositories r
+        JOIN copies c ON c.id = r.copy AND c.state = 'live'
+        JOIN tags t ON t.repository = r.id
+        JOIN manifests m ON m.repository = r.id AND m.digest = t.digest
+        LEFT JOIN pulls p ON p.service = c.service AND p.repository = r.name AND p.digest = t.digest
+
+        """;
+
     /// <inheritdoc/>
     /// <remarks>
     /// CROSS JOIN keeps the order of the loops: along the index of names, so that the first page costs no more than it shows.
@@ -42,18 +54,29 @@ internal sealed class SqliteCatalogStore(StateDatabase database) : ICatalogStore
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<TagPlace>> TagsAsync(RepositoryName name, IReadOnlyList<string> services, string after, int count) =>
         new(database.Read(db => db.Query<TagPlace>(
+        SelectTags +
         """
-        SELECT t.name AS Name, c.service AS Service, t.digest AS Digest, m.media_type AS MediaType, m.size AS Size,
-               t.moved_at AS MovedAt, t.moved_by AS MovedBy, p.pulled_at AS PulledAt
-        FROM repositories r
-        JOIN copies c ON c.id = r.copy AND c.state = 'live'
-        JOIN tags t ON t.repository = r.id
-        JOIN manifests m ON m.repository = r.id AND m.digest = t.digest
-        LEFT JOIN pulls p ON p.service = c.service AND p.repository = r.name AND p.digest = t.digest
         WHERE r.name = @name AND c.service IN @services AND t.name > @after
         ORDER BY t.name, c.service LIMIT @rows
         """,
         new { name = name.Value, services, after, rows = count * services.Count }).AsList()));
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<TagPlace>> TagsNamedAsync(
+        RepositoryName name, IReadOnlyList<string> services, IReadOnlyList<string> tags) => new(database.Read(db => db.Query<TagPlace>(
+        SelectTags + "WHERE r.name = @name AND c.service IN @services AND t.name IN @tags ORDER BY t.name, c.service",
+        new { name = name.Value, services, tags }).AsList()));
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>> TagsOfAsync(RepositoryName name, string service, string digest, int count) =>
+        new(database.Read(db => db.Query<string>(
+        """
+        SELECT t.name FROM repositories r
+        JOIN copies c ON c.id = r.copy AND c.state = 'live'
+        JOIN tags t ON t.repository = r.id
+        WHERE r.name = @name AND c.service = @service AND t.digest = @digest ORDER BY t.name LIMIT @count
+        """,
+        new { name = name.Value, service, digest, count }).AsList()));
 
     /// <inheritdoc/>
     public Task<ReportOutcome> TakeAsync(string service, EventReport report) => database.WriteAsync<ReportOutcome>(db =>

@@ -19,8 +19,8 @@ internal sealed class SqliteTagStore(RegistryDatabase database, ReadCache cache)
             repository.Value, database.WriteWithReserveAsync(db => new Deletion(Delete(db, repository, tag, precondition, account))));
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<TagMove>> HistoryAsync(RepositoryName repository, string tag) =>
-        new(database.Read(db => TagRows.History(db, repository, tag)));
+    public ValueTask<IReadOnlyList<TagMove>> HistoryAsync(RepositoryName repository, string tag, int count = int.MaxValue) =>
+        new(database.Read(db => TagRows.History(db, repository, tag, count)));
 
     /// <inheritdoc/>
     public Task<RollbackOutcome> RollBackAsync(RepositoryName repository, string tag, Digest? target, string account)

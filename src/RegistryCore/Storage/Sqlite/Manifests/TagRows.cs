@@ -31,17 +31,18 @@ internal static class TagRows
     public static IReadOnlyList<string> Of(SqliteConnection db, long repository, Digest digest) => db.Query<string>(
         "SELECT name FROM tags WHERE repository = @repository AND digest = @digest", new { repository, digest = digest.Value }).AsList();
 
-    /// <summary>Every move of a tag, the newest first.</summary>
-    public static List<TagMove> History(SqliteConnection db, RepositoryName repository, string tag) => db.Query<TagMove>(
+    /// <summary>The newest moves of a tag, the newest first.</summary>
+    public static List<TagMove> History(
+        SqliteConnection db, RepositoryName repository, string tag, int count = int.MaxValue) => db.Query<TagMove>(
         """
         SELECT h.at, h.by, h.old_digest AS OldDigest, h.new_digest AS NewDigest,
             EXISTS (
                 SELECT 1 FROM manifests m JOIN manifest_contents c ON c.digest = m.digest AND c.damaged_at IS NULL
                 WHERE m.repository = h.repository AND m.digest = h.new_digest) AS IsPresent
         FROM tag_history h JOIN repositories r ON r.id = h.repository
-        WHERE r.name = @name AND h.name = @tag ORDER BY h.id DESC
+        WHERE r.name = @name AND h.name = @tag ORDER BY h.id DESC LIMIT @count
         """,
-        new { name = repository.Value, tag }).AsList();
+        new { name = repository.Value, tag, count }).AsList();
 
     /// <summary>
     /// Points a tag at another manifest or removes it, adds to its history, and reports it to the index. Only inside a write.

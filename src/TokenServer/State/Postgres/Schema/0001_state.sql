@@ -41,6 +41,7 @@ CREATE TABLE tags (
     moved_by   text NOT NULL,
     PRIMARY KEY (repository, name)
 );
+CREATE INDEX tags_by_digest ON tags (repository, digest, name);
 
 -- By name and not by copy, because no snapshot brings it back: registries remember their pulls only until they have told them.
 CREATE TABLE pulls (
