@@ -15,13 +15,15 @@ if (args is ["policy"])
     return 0;
 }
 
+if (args is ["portal"]) return await PortalPages.RunAsync() ? 0 : 1;
+
 if (args is ["--storage", var parent, ..]) (storage, args) = (Path.GetFullPath(parent), args[2..]);
 if (args is ["profile", var name]) return await Profile.RunAsync(name, storage);
 
 string[] known = [.. ReadBenchmarks.Names, .. Push.All.Select(p => p.Name)];
 if (args.FirstOrDefault(a => !known.Contains(a, StringComparer.Ordinal)) is { } unknown)
 {
-    await Console.Error.WriteLineAsync($"error: no benchmark {unknown}; known are policy, profile NAME, {string.Join(", ", known)}");
+    await Console.Error.WriteLineAsync($"error: no benchmark {unknown}; known are policy, portal, profile NAME, {string.Join(", ", known)}");
     return 2;
 }
 

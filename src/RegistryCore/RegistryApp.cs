@@ -28,6 +28,7 @@ internal static class RegistryApp
                     + "(tokenServer.tls)");
         }
 
+        options.Cors.Check();
         var builder = ServerHost.CreateBuilder(options, Name, kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = null; // a blob has no limit; a manifest has its own
@@ -38,6 +39,7 @@ internal static class RegistryApp
 
         builder.Services
             .AddSingleton(clock)
+            .AddCors()
             .AddStorage(options)
             .AddStorageMaintenance()
             .AddAccess(options)
@@ -64,6 +66,13 @@ internal static class RegistryApp
 
                 """);
             app.Services.ObserveRegistry();
+            if (options.Cors.Origins.Count > 0)
+            {
+                app.UseWhen(
+                    http => http.Request.Path.StartsWithSegments("/v2", StringComparison.Ordinal),
+                    v2 => v2.UseCors(options.Cors.Configure));
+            }
+
             app.Run(http => RouteOf(http) switch
             {
                 HealthEndpoint.LivePath => HealthEndpoint.LiveAsync(http),

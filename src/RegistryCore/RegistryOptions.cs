@@ -45,6 +45,9 @@ internal sealed class RegistryOptions : ListenerOptions
     /// <summary>How the index's revocations are followed.</summary>
     public RevocationOptions Revocations { get; set; } = new();
 
+    /// <summary>The sites whose pages may call the registry from a browser; none by default.</summary>
+    public CrossOriginOptions Cors { get; set; } = new();
+
     /// <summary>How long an upload session may lie untouched before it is removed.</summary>
     [DurationRange("1m", "365d")]
     public TimeSpan UploadExpiry { get; set; } = TimeSpan.FromDays(1);

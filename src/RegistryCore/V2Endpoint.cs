@@ -68,6 +68,13 @@ internal sealed partial class V2Endpoint(
             (record.Route, record.Repository) = (match.Route.Name, match.Route.HasRepository ? match.Repository.Value : null);
         }
 
+        if (match.Route.IsOpen)
+        {
+            return http.Request.Headers.Authorization.Count == 0 && rate.Take(http.Connection.RemoteIpAddress) is { } pause
+                ? OciError.TooManyRequests(pause)
+                : await match.Route.Handler(new V2Request(http, match.Repository, match.Argument, VerifiedToken.None, basePath));
+        }
+
         var required = match.Route.Needs.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Needs);
         var asked = match.Route.Tail == "_catalog"
             ? Scope.Catalog

@@ -18,10 +18,12 @@ internal sealed class V2Path(V2Routes routes)
 {
     private const string Prefix = "/v2/";
 
+    private readonly V2Route[] outside = [.. routes.All.Where(r => r.IsOpen)];
+
     // Longer tails first, and among equal ones those without a variable: "blobs/uploads/{}" before "blobs/{}".
     private readonly V2Route[][] tails =
     [
-        .. routes.All
+        .. routes.All.Where(r => !r.IsOpen)
             .GroupBy(r => r.Tail, StringComparer.Ordinal)
             .OrderByDescending(t => t.First().Segments.Length)
             .ThenBy(t => t.Key.Contains("{}", StringComparison.Ordinal))
@@ -36,6 +38,14 @@ internal sealed class V2Path(V2Routes routes)
     public bool TryFind(string method, string rawPath, [NotNullWhen(true)] out V2Match? match, [NotNullWhen(false)] out OciError? error)
     {
         (match, error) = (null, null);
+        if (Array.Find(outside, r => r.Tail == rawPath) is { } open)
+        {
+            var isAllowed = open.Methods.Contains(method, StringComparer.Ordinal);
+            match = isAllowed ? new V2Match(open, default, "") : null;
+            error = isAllowed ? null : OciError.MethodNotAllowed(string.Join(", ", open.Methods));
+            return isAllowed;
+        }
+
         if (rawPath == "/v2") rawPath = Prefix;
         if (!rawPath.StartsWith(Prefix, StringComparison.Ordinal))
         {

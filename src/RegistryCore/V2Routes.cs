@@ -13,7 +13,7 @@ namespace AuthIndex.RegistryCore;
 /// <param name="Methods">The HTTP methods.</param>
 /// <param name="Tail">
 /// What follows the repository's name, or <c>/v2/</c> itself for an operation on the registry; <c>{}</c> stands for one variable
-/// segment.
+/// segment. A whole path, beginning with a slash, for what is outside of <c>/v2/</c>.
 /// </param>
 /// <param name="Needs">What the token must grant on the repository; nothing means that any good token will do.</param>
 /// <param name="Asks">What the challenge asks for: as much or more, since clients push and pull with one token.</param>
@@ -23,19 +23,26 @@ internal sealed record V2Route(string[] Methods, string Tail, ActionSet Needs, A
     /// <summary>The tail split at its slashes.</summary>
     public string[] Segments { get; } = Tail.Split('/');
 
+    /// <summary>
+    /// Whether it answers whoever asks: a whole path, outside of <c>/v2/</c>, that shows nothing but what the caller may see by what they
+    /// send along.
+    /// </summary>
+    public bool IsOpen { get; } = Tail.StartsWith('/');
+
     /// <summary>The name that metrics and logs know the route by.</summary>
-    public string Name { get; } = Tail is "" or "_catalog" ? $"/v2/{Tail}" : $"/v2/{{name}}/{Tail}";
+    public string Name { get; } = Tail.StartsWith('/') ? Tail : Tail is "" or "_catalog" ? $"/v2/{Tail}" : $"/v2/{{name}}/{Tail}";
 
     /// <summary>Whether the path begins with a repository's name.</summary>
-    public bool HasRepository { get; } = Tail is not ("" or "_catalog");
+    public bool HasRepository { get; } = Tail is not ("" or "_catalog") && !Tail.StartsWith('/');
 }
 
 /// <summary>
-/// THE table of the registry: every operation under <c>/v2/</c> with the permission it needs. <see cref="V2Endpoint"/> runs it;
+/// THE table of the registry: every operation with the permission it needs. <see cref="V2Endpoint"/> runs it;
 /// nothing answers a request but a row of it.
 /// </summary>
 internal sealed class V2Routes(
     CatalogEndpoint catalog,
+    SearchEndpoint search,
     TagsEndpoint tags,
     TagHistoryEndpoint history,
     ManifestEndpoint manifests,
@@ -58,6 +65,8 @@ internal sealed class V2Routes(
         //   methods          tail                 needs     asks      handler
         new(["GET", "HEAD"], "",                  Any,      Any,      PingEndpoint.GetAsync),
         new(["GET", "HEAD"], "_catalog",          Any,      Any,      catalog.ListAsync),
+        new(["GET", "HEAD"], "/v1/_ping",         Any,      Any,      SearchEndpoint.PingAsync),
+        new(["GET", "HEAD"], "/v1/search",        Any,      Any,      search.SearchAsync),
         new(["GET", "HEAD"], "tags/list",         Pull,     Pull,     tags.ListAsync),
         new(["GET", "HEAD"], "manifests/{}",      Pull,     Pull,     manifests.GetAsync),
         new(["PUT"],         "manifests/{}",      Push,     PullPush, manifests.PutAsync),

@@ -13,6 +13,7 @@ internal static class V2Services
     /// <summary>Adds the routes, and the endpoints to which they lead.</summary>
     public static IServiceCollection AddV2(this IServiceCollection services, RegistryOptions options) => services
         .AddSingleton<CatalogEndpoint>()
+        .AddSingleton<SearchEndpoint>()
         .AddSingleton<TagsEndpoint>()
         .AddSingleton<TagHistoryEndpoint>()
         .AddManifests()

@@ -17,7 +17,7 @@ namespace AuthIndex.TokenServer;
 /// the log and answered here, without details.
 /// </summary>
 internal sealed partial class TokenServerEndpoint(
-    TokenServerPath path, AccessCheck access, PortalGate gate, ILogger<TokenServerEndpoint> log)
+    TokenServerPath path, AccessCheck access, PortalGate gate, ErrorPages errors, ILogger<TokenServerEndpoint> log)
 {
     private static readonly ErrorAnswer NotFound =
         ErrorAnswer.NotFound($"not found: tokens are at {TokenEndpoint.Path}, keys at {JwksEndpoint.Path}");
@@ -39,15 +39,21 @@ internal sealed partial class TokenServerEndpoint(
             var answer = status == StatusCodes.Status413PayloadTooLarge
                 ? ErrorAnswer.TooLarge
                 : ErrorAnswer.InvalidRequest("the request cannot be read");
-            await answer.SendAsync(context.Response);
+            await SendAsync(answer, context);
         }
         catch (Exception e) when (!context.Response.HasStarted)
         {
             Broken(log, LogText.Clean(context.Request.Method), LogText.Clean(context.Request.Path), e);
             context.Response.Clear();
             RequestId.AddTo(context);
-            await ErrorAnswer.Broken(context.TraceIdentifier).SendAsync(context.Response);
+            await SendAsync(ErrorAnswer.Broken(context.TraceIdentifier), context);
         }
+    }
+
+    private async Task SendAsync(ErrorAnswer error, HttpContext context)
+    {
+        var (rows, _) = path.Find(context.Request.Path.Value ?? "");
+        await (await errors.ForAsync(context.Request, rows.All(r => r.IsPage), error)).SendAsync(context.Response);
     }
 
     /// <summary>Has the body counted where its length is not known: registries send theirs in chunks.</summary>
@@ -65,7 +71,7 @@ internal sealed partial class TokenServerEndpoint(
         var (rows, argument) = path.Find(context.Request.Path.Value ?? "");
         if (rows is not [var first, ..])
         {
-            await NotFound.SendAsync(context.Response);
+            await SendAsync(NotFound, context);
             return;
         }
 
@@ -77,9 +83,13 @@ internal sealed partial class TokenServerEndpoint(
         }
 
         var row = rows.FirstOrDefault(r => r.Methods.Any(m => HttpMethods.Equals(m, context.Request.Method)));
-        var answer = row is null
-            ? ErrorAnswer.MethodNotAllowed(string.Join(", ", rows.SelectMany(r => r.Methods)))
-            : await AnswerAsync(row, new RouteRequest(context.Request, argument));
+        if (row is null)
+        {
+            await SendAsync(ErrorAnswer.MethodNotAllowed(string.Join(", ", rows.SelectMany(r => r.Methods))), context);
+            return;
+        }
+
+        var answer = await AnswerAsync(row, new RouteRequest(context.Request, argument));
         await answer.SendAsync(context.Response);
     }
 

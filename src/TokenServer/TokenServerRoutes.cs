@@ -9,6 +9,7 @@ using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Metadata;
 using AuthIndex.TokenServer.Portal;
+using AuthIndex.TokenServer.Portal.Denials;
 using AuthIndex.TokenServer.Portal.Images;
 using AuthIndex.TokenServer.Portal.SignIn;
 using AuthIndex.TokenServer.Protocol;
@@ -69,6 +70,10 @@ internal sealed record TokenServerRoute(string[] Methods, string Path, int MaxBo
 
     /// <summary>Whether the path matches all paths below <see cref="Name"/>.</summary>
     public bool IsBelow { get; } = Path.Contains(Variable, StringComparison.Ordinal);
+
+    /// <summary>Whether people see what it answers, in a browser.</summary>
+    public bool IsPage { get; } =
+        Access is RouteAccess.Page or RouteAccess.SessionPage or RouteAccess.PageForm or RouteAccess.SessionForm;
 }
 
 /// <summary>
@@ -94,6 +99,8 @@ internal sealed class TokenServerRoutes(
     ImagePageEndpoint images,
     DeletePageEndpoint deletions,
     RollBackEndpoint rollback,
+    DenialsPageEndpoint denials,
+    SearchQueryEndpoint searches,
     AccessPageEndpoint ownAccess,
     LoginCodeEndpoint loginCodes,
     SignInPageEndpoint signIn)
@@ -121,6 +128,7 @@ internal sealed class TokenServerRoutes(
         new(["POST"],        RevokeEndpoint.Path,                     RevokeEndpoint.MaxFormBytes, Anyone(revoke.AnswerAsync)),
         new(["POST"],        IntrospectionEndpoint.Path,              Ordinary,                    Registry(introspection.AnswerAsync)),
         new(["POST"],        AccessQueryEndpoint.Path,                Ordinary,                    Registry(pullable.AnswerAsync)),
+        new(["POST"],        SearchQueryEndpoint.Path,                Ordinary,                    Registry(searches.AnswerAsync)),
         new(["POST"],        ReportEndpoint.EventsPath,               ReportEndpoint.MaxBodyBytes, Registry(reports.TakeEventsAsync)),
         new(["POST"],        ReportEndpoint.SnapshotPath,             ReportEndpoint.MaxBodyBytes, Registry(reports.TakeSnapshotAsync)),
         new(["GET"],         RevocationFeedEndpoint.Path,             0,                           Registry(revocations.AnswerAsync)),
@@ -142,6 +150,7 @@ internal sealed class TokenServerRoutes(
         new(["POST"],        DeletePageEndpoint.Path + "/{name}",     Form.MaxBytes,               SessionForm(deletions.DeleteAsync)),
         new(["POST"],        RollBackEndpoint.Path,                   Form.MaxBytes,               SessionForm(rollback.RollBackAsync)),
         new(["GET"],         AccessPageEndpoint.Path,                 0,                           SessionPage(ownAccess.ShowAsync)),
+        new(["GET"],         DenialsPageEndpoint.Path,                0,                           SessionPage(denials.ShowAsync)),
         new(["POST"],        AccessPageEndpoint.CreatePath,           Form.MaxBytes,               SessionForm(ownAccess.CreateAsync)),
         new(["POST"],        AccessPageEndpoint.RevokePath,           Form.MaxBytes,               SessionForm(ownAccess.RevokeAsync)),
         new(["POST"],        AccessPageEndpoint.EndPath,              Form.MaxBytes,               SessionForm(ownAccess.EndAsync)),

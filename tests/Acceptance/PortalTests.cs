@@ -113,10 +113,10 @@ public sealed class PortalTests(RealParts parts)
         Assert.Contains("the login code has been used", again.All, StringComparison.Ordinal);
     }
 
-    private static Task<IBrowser> LaunchAsync(IPlaywright playwright) =>
+    internal static Task<IBrowser> LaunchAsync(IPlaywright playwright) =>
         playwright.Chromium.LaunchAsync(new() { ExecutablePath = "/usr/bin/chromium", Args = ["--no-sandbox"] });
 
-    private static async Task SignInAsync(IPage page, string account, string password)
+    internal static async Task SignInAsync(IPage page, string account, string password)
     {
         await page.GetByLabel("Account").FillAsync(account);
         await page.GetByLabel("Password").FillAsync(password);
@@ -124,7 +124,7 @@ public sealed class PortalTests(RealParts parts)
     }
 
     /// <summary>No violation of the rules for accessible pages, and nothing wider than the window.</summary>
-    private static async Task CheckAsync(IPage page, bool scripts)
+    internal static async Task CheckAsync(IPage page, bool scripts)
     {
         if (!scripts) return; // the checks are scripts themselves
         var result = await page.RunAxe();

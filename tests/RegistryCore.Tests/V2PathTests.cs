@@ -14,6 +14,7 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
 
     private static readonly V2Path Paths = new(new V2Routes(
         new CatalogEndpoint(null!, null!, null!),
+        new SearchEndpoint(null!),
         new TagsEndpoint(null!, null!),
         new TagHistoryEndpoint(null!),
         new ManifestEndpoint(null!, null!, null!, null!, null!, null!, null!, null!, null!),

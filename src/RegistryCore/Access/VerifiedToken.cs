@@ -15,6 +15,9 @@ internal sealed record VerifiedToken(
     DateTimeOffset NotBefore,
     DateTimeOffset Expires)
 {
+    /// <summary>That of nobody, for operations that need none: it grants nothing.</summary>
+    public static VerifiedToken None { get; } = new("", [], [], DateTimeOffset.MinValue, DateTimeOffset.MaxValue);
+
     /// <summary>The <c>jti</c>; null when the issuer gave it none.</summary>
     public string? Id { get; init; }
 

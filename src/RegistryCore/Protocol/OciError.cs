@@ -203,6 +203,22 @@ internal sealed record OciError(int Status, string Code, string Message)
     public static OciError ManifestTooSlow(TimeSpan limit) =>
         new(408, "MANIFEST_INVALID", $"the manifest did not arrive within {(long)limit.TotalSeconds} seconds");
 
+    /// <summary>The index refused whoever searches. Not a challenge: no client fetches a token for a search.</summary>
+    /// <param name="status">The index's status.</param>
+    /// <param name="message">Its reason.</param>
+    /// <param name="retryAfter">After how many seconds it is worth trying again; null to leave that open.</param>
+    public static OciError SearchRefused(int status, string? message, long? retryAfter) => new(
+        status is 400 or 401 or 403 or 429 or 503 ? status : 503,
+        status switch { 401 => "UNAUTHORIZED", 429 => "TOOMANYREQUESTS", 400 or 403 => "DENIED", _ => "UNAVAILABLE" },
+        message ?? "the index refused the search")
+    {
+        Headers = [
+            .. status == 401 ? [new KeyValuePair<string, string>("WWW-Authenticate", "Basic realm=\"authindex\"")] : NoHeaders,
+            .. retryAfter is { } wait ? [new KeyValuePair<string, string>("Retry-After", $"{wait}")] : NoHeaders],
+    };
+
+    private static IEnumerable<KeyValuePair<string, string>> NoHeaders => [];
+
     /// <summary>More requests without a known account than an address may make.</summary>
     public static OciError TooManyRequests(TimeSpan wait) =>
         new(429, "TOOMANYREQUESTS", "too many requests without signing in from this address: wait, or sign in")

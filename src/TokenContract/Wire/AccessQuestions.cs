@@ -23,6 +23,32 @@ public sealed record PullableAnswer(
     IReadOnlyList<string>? Repositories,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Prefixes);
 
+/// <summary>The body of a POST to <see cref="ServerPaths.Search"/>: what may the caller pull from this registry?</summary>
+/// <param name="Authorization">The caller's <c>Authorization</c> header, Bearer or Basic; null for an anonymous caller.</param>
+/// <param name="Address">The IP address that the caller's request comes from; null when it is not known.</param>
+/// <param name="Text">What the names are to hold.</param>
+/// <param name="Count">How many names at most, 1 to <see cref="MaxCount"/>.</param>
+public sealed record SearchQuestion(string? Authorization, string? Address, string Text, int Count)
+{
+    /// <summary>The most names in one answer.</summary>
+    public const int MaxCount = 100;
+
+    /// <summary>Hides the credentials wherever the record is printed.</summary>
+    public override string ToString() => $"{Text}: ***";
+}
+
+/// <summary>The answer at <see cref="ServerPaths.Search"/>: one of the two.</summary>
+/// <param name="Repositories">The names, in byte order; null when the caller was refused.</param>
+/// <param name="Refusal">Why the caller was refused; null when they were not.</param>
+public sealed record SearchAnswer(IReadOnlyList<string>? Repositories, SearchAnswer.Refused? Refusal)
+{
+    /// <summary>A refusal, as it would have been without the registry in between.</summary>
+    /// <param name="Status">The HTTP status.</param>
+    /// <param name="Message">The reason, for people.</param>
+    /// <param name="RetryAfter">After how many seconds it is worth trying again; null to leave that open.</param>
+    public sealed record Refused(int Status, string? Message, long? RetryAfter);
+}
+
 /// <summary>What a registry reads of the answer at <see cref="ServerPaths.Introspection"/> (RFC 7662 section 2.2).</summary>
 /// <param name="Active">Whether the token is good at this moment; null in an answer out of form.</param>
 public sealed record IntrospectionAnswer(bool? Active);

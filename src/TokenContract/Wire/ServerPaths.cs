@@ -28,4 +28,9 @@ public static class ServerPaths
     /// <see cref="PullableAnswer"/>.
     /// </summary>
     public const string Pullable = "/index/v1/pullable";
+
+    /// <summary>
+    /// Where registries search for a caller: POST of a <see cref="SearchQuestion"/>, answered by a <see cref="SearchAnswer"/>.
+    /// </summary>
+    public const string Search = "/index/v1/search";
 }

@@ -14,6 +14,8 @@ namespace AuthIndex.TokenContract.Wire;
 [JsonSerializable(typeof(RevocationFeed))]
 [JsonSerializable(typeof(PullableQuestion))]
 [JsonSerializable(typeof(PullableAnswer))]
+[JsonSerializable(typeof(SearchQuestion))]
+[JsonSerializable(typeof(SearchAnswer))]
 [JsonSerializable(typeof(IntrospectionAnswer))]
 [JsonSerializable(typeof(ErrorBody))]
 public sealed partial class WireJson : JsonSerializerContext

@@ -1,8 +1,10 @@
+using System.Net;
 using AuthIndex.TokenServer.Authentication;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Token;
+using Microsoft.Extensions.Primitives;
 
 namespace AuthIndex.TokenServer.Access;
 
@@ -43,39 +45,55 @@ internal sealed class AccessCheck(
     /// Authenticates a user name with a password or access token, or a registry token of this server, or an anonymous caller. A registry
     /// token identifies its holder, for that registry only; groups are looked up again, because tokens carry none.
     /// </summary>
-    public async ValueTask<Result<SubjectCaller>> SubjectAsync(RouteRequest request)
+    public ValueTask<Result<SubjectCaller>> SubjectAsync(RouteRequest request) =>
+        SubjectAsync(request.Http.Headers.Authorization, new SignInContext(null, null, request.Address), services, request.Aborted);
+
+    /// <summary>The same for a caller of a registry, which passes on what that caller showed, and may learn of itself alone.</summary>
+    /// <param name="authorization">The caller's <c>Authorization</c> header; null for none.</param>
+    /// <param name="address">The caller's address, which the registry is trusted to know; null when unknown.</param>
+    /// <param name="registry">The registry.</param>
+    /// <param name="cancellationToken">Ends the asking.</param>
+    public ValueTask<Result<SubjectCaller>> SubjectAsync(
+        string? authorization, IPAddress? address, RegistryService registry, CancellationToken cancellationToken) => SubjectAsync(
+        authorization is null ? StringValues.Empty : new StringValues(authorization), new SignInContext(registry.Name, null, address),
+        [registry], cancellationToken);
+
+    private async ValueTask<Result<SubjectCaller>> SubjectAsync(
+        StringValues authorization, SignInContext context, IReadOnlyList<RegistryService> shown, CancellationToken cancellationToken)
     {
-        var authorization = request.Http.Headers.Authorization;
         if (authorization is [{ } header] && header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
         {
-            return await HolderAsync(header[Bearer.Length..].Trim(), request);
+            return await HolderAsync(header[Bearer.Length..].Trim(), context, shown, cancellationToken);
         }
 
         if (!BasicCredentials.TryRead(authorization, out var credentials, out var malformed)) return malformed;
-        return Subject(await SignInAsync(credentials, request), credentials?.User ?? "", request, services);
+        var result = await authenticator.AuthenticateAsync(credentials, context, cancellationToken);
+        return Subject(result, credentials?.User ?? "", context.Address, shown);
     }
 
-    private async ValueTask<Result<SubjectCaller>> HolderAsync(string token, RouteRequest request)
+    private async ValueTask<Result<SubjectCaller>> HolderAsync(
+        string token, SignInContext context, IReadOnlyList<RegistryService> shown, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
 
         // No two services share an audience.
-        foreach (var service in services)
+        foreach (var service in shown)
         {
             if (await tokens.ReadAsync(token, service.Audience, now) is not ({ } own, _)) continue;
             var result = own.Account.Length == 0
                 ? SignInResult.Anonymous
-                : await authenticator.FindHolderAsync(own.Account, own.Grant, own.SignIn, now, request.Aborted);
-            return Subject(result, own.Account, request, [service]);
+                : await authenticator.FindHolderAsync(own.Account, own.Grant, own.SignIn, now, cancellationToken);
+            return Subject(result, own.Account, context.Address, [service]);
         }
 
         return ErrorAnswer.Unauthorized("the token was not issued by this server, or has expired");
     }
 
-    private Result<SubjectCaller> Subject(SignInResult result, string user, RouteRequest request, IReadOnlyList<RegistryService> shown) =>
+    private Result<SubjectCaller> Subject(
+        SignInResult result, string user, IPAddress? address, IReadOnlyList<RegistryService> shown) =>
         result.Outcome is SignInOutcome.SignedIn who
-            ? new SubjectCaller(who, result.Grant?.Narrowing ?? TokenRestriction.None, request.Address, shown)
-            : NotSignedIn(result, user, request);
+            ? new SubjectCaller(who, result.Grant?.Narrowing ?? TokenRestriction.None, address, shown)
+            : report.NotSignedIn(result, user, address, AllServices, time.GetUtcNow());
 
     private ValueTask<SignInResult> SignInAsync(BasicCredentials? credentials, RouteRequest request) =>
         authenticator.AuthenticateAsync(credentials, new SignInContext(null, null, request.Address), request.Aborted);

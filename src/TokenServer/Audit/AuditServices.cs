@@ -9,6 +9,7 @@ internal static class AuditServices
     /// <summary>Registers the services.</summary>
     public static IServiceCollection AddAudit(this IServiceCollection services, TokenServerOptions options) => services
         .AddSingleton(s => new AuditFile(options.AuditPath, options.Audit, s.GetRequiredService<TimeProvider>()))
+        .AddSingleton(_ => new OwnDecisions(options.AuditPath))
         .AddSingleton<AuditLog>()
         .AddHostedService(s => s.GetRequiredService<AuditLog>())
         .AddSingleton(s => new AuditSummary(s.GetRequiredService<AuditLog>(), options.Audit, s.GetRequiredService<BackgroundLoops>()))

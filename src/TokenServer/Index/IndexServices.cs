@@ -9,6 +9,7 @@ internal static class IndexServices
         .AddSingleton<CatalogSweeper>()
         .AddHostedService(s => s.GetRequiredService<CatalogSweeper>())
         .AddSingleton<AccessQueryEndpoint>()
+        .AddSingleton<SearchQueryEndpoint>()
         .AddSingleton<CatalogEndpoint>()
         .AddSingleton<ReportEndpoint>();
 }

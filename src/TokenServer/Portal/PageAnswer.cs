@@ -32,6 +32,9 @@ internal sealed record PageAnswer(int Status, string Html) : Answer
     /// <summary>The <c>Set-Cookie</c> header; null for none.</summary>
     public string? Cookie { get; init; }
 
+    /// <summary>The methods that the path has; null unless the method is wrong.</summary>
+    public string? Allow { get; init; }
+
     /// <summary>After how long it is worth trying again; null to leave that open.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
@@ -42,6 +45,7 @@ internal sealed record PageAnswer(int Status, string Html) : Answer
         PageHeaders.AddTo(headers);
         if (Cookie is not null) headers.SetCookie = Cookie;
         if (RetryAfter is { } wait) headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        if (Allow is not null) headers.Allow = Allow;
         response.StatusCode = Status;
         response.ContentType = "text/html; charset=utf-8";
         response.ContentLength = body.Length;

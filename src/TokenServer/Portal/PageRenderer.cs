@@ -36,10 +36,22 @@ internal sealed class PageRenderer(IServiceProvider services, ILoggerFactory log
     }
 
     /// <summary>What went wrong, as a page.</summary>
-    public async Task<Answer> ProblemAsync(Visitor? visitor, int status, string title, string text, TimeSpan? retryAfter = null) =>
-        await RenderAsync<ProblemPage>(visitor, title, new ProblemModel(text), status) with { RetryAfter = retryAfter };
+    public async Task<Answer> ProblemAsync(
+        Visitor? visitor, int status, string title, string text, TimeSpan? retryAfter = null, string? allow = null) =>
+        await RenderAsync<ProblemPage>(visitor, title, new ProblemModel(text), status) with { RetryAfter = retryAfter, Allow = allow };
 
     /// <summary>An error of the server's other endpoints, as a page.</summary>
     public Task<Answer> ProblemAsync(Visitor? visitor, ErrorAnswer error) =>
-        ProblemAsync(visitor, error.Status, "That did not work", error.Message, error.RetryAfter);
+        ProblemAsync(visitor, error.Status, TitleOf(error.Status), error.Message, error.RetryAfter, error.Allow);
+
+    private static string TitleOf(int status) => status switch
+    {
+        StatusCodes.Status403Forbidden => "Not allowed",
+        StatusCodes.Status404NotFound => "Not found",
+        StatusCodes.Status405MethodNotAllowed => "Not possible here",
+        StatusCodes.Status413PayloadTooLarge => "Too large",
+        StatusCodes.Status500InternalServerError => "Something went wrong",
+        StatusCodes.Status503ServiceUnavailable => "Not available at the moment",
+        _ => "That did not work",
+    };
 }

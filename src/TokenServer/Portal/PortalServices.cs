@@ -18,6 +18,7 @@ internal static class PortalServices
         .AddSessions(new SessionLimits(options.Portal.SessionIdle, options.Portal.SessionLifetime))
         .AddSingleton<SessionCheck>()
         .AddSingleton<PageRenderer>()
+        .AddSingleton<ErrorPages>()
         .AddSingleton<PortalGate>()
         .AddSingleton<SessionActs>()
         .AddSingleton<SignInPageEndpoint>()
@@ -25,5 +26,6 @@ internal static class PortalServices
         .AddSingleton<RepositoryPageEndpoint>()
         .AddSingleton<AccessPageEndpoint>()
         .AddSingleton<LoginCodeEndpoint>()
+        .AddSingleton<Denials.DenialsPageEndpoint>()
         .AddImages();
 }

@@ -52,6 +52,33 @@ internal sealed partial class IndexClient(IndexConnection connection, ILogger<In
         }
     }
 
+    /// <summary>Searches for a caller; null when the index does not answer.</summary>
+    /// <param name="question">What is searched for, and by whom.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<SearchAnswer?> SearchAsync(SearchQuestion question, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var response = await connection.PostAsync(
+                ServerPaths.Search, question, WireJson.Default.SearchQuestion, cancellationToken);
+            if (response.StatusCode == HttpStatusCode.OK
+                && await IndexAnswer.JsonAsync(response, WireJson.Default.SearchAnswer, cancellationToken) is { } answer
+                && (answer.Repositories is not null || answer.Refusal is not null))
+            {
+                return answer;
+            }
+
+            LogFailure(log, connection.Url(ServerPaths.Search), $"it answered {(int)response.StatusCode}");
+            return null;
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException or JsonException
+            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            LogFailure(log, connection.Url(ServerPaths.Search), e.Message);
+            return null;
+        }
+    }
+
     [LoggerMessage(
         EventId = LogEvents.AccessQueryFailed, EventName = nameof(LogEvents.AccessQueryFailed), Level = LogLevel.Warning,
         Message = "Could not ask the index at {Endpoint}: {Reason}")]

@@ -1,0 +1,87 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using AngleSharp.Html.Dom;
+using AngleSharp.Html.Parser;
+using AuthIndex.TestKit;
+
+namespace AuthIndex.TokenServer.Tests.Portal;
+
+/// <summary>Every page is HTML without an error (WHATWG HTML, "parse errors"), and what it names by id is there, once.</summary>
+public sealed class HtmlValidityTests
+{
+    private static readonly HtmlParser Strict = new(new HtmlParserOptions { IsStrictMode = true });
+
+    [Fact]
+    public async Task Every_page_parses_without_an_error_and_its_references_lead_somewhere()
+    {
+        await using var servers = await PortalServers.StartAsync();
+        var config = JsonNode.Parse("""
+            { "os": "a<b>&\"'", "config": { "Labels": { "<i>": "<b>" }, "Cmd": ["a", "<p>"] }, "history": [{ "created_by": "<td>" }] }
+            """)!.AsObject();
+        var annotations = new JsonObject { ["org.opencontainers.image.source"] = "https://git.example.com/?a=1&b=\"2\"" };
+        await servers.PushImageAsync("users/alice/app:v1", config, annotations, "first");
+        var digest = await servers.PushImageAsync("users/alice/app:v1", config, annotations, "second");
+        await servers.PushReferrerAsync("users/alice/app", "application/vnd.cncf.notary.signature", digest);
+        var index = await servers.PushManifestAsync("users/alice/app:all", PortalServers.Index, new JsonObject
+        {
+            ["schemaVersion"] = 2, ["mediaType"] = PortalServers.Index,
+            ["manifests"] = new JsonArray(new JsonObject { ["mediaType"] = PortalServers.Manifest, ["digest"] = digest, ["size"] = 7 }),
+        });
+        using (var denied = await servers.Host.GetAsync(
+            "/token?service=registry&scope=repository:team/app:pull", "alice", TokenServerHost.AlicePassword))
+        {
+            Assert.Equal(HttpStatusCode.OK, denied.StatusCode);
+        }
+
+        using var browser = new Browser(servers.Host);
+        await AssertValidAsync(browser, "/", "/?q=none", "/sign-in");
+        await browser.SignInAsync();
+        await AssertValidAsync(
+            browser, "/", "/?q=<script>", "/repositories/users/alice/app", "/repositories/none", "/images/users/alice/app:v1",
+            $"/images/users/alice/app@{index}", "/images/users/alice/app:none", "/delete/users/alice/app?tag=v1@registry", "/delete/none",
+            "/access", "/access/denials", "/access/denials?decision=x", "/sign-in?again=1");
+        foreach (var path in (string[])["/access/create", "/access/revoke", "/access/end", "/rollback", "/delete/users/alice/app"])
+        {
+            using var answer = await browser.SubmitAsync(path, ("name", "<b>"));
+            AssertValid(path, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        }
+    }
+
+    private static async Task AssertValidAsync(Browser browser, params string[] paths)
+    {
+        foreach (var path in paths)
+        {
+            using var answer = await browser.SendAsync("GET", path);
+            Assert.Equal("text/html", answer.Content.Headers.ContentType?.MediaType);
+            AssertValid(path, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        }
+    }
+
+    private static void AssertValid(string path, string html)
+    {
+        if (html.Length == 0) return; // a redirect
+        IHtmlDocument document;
+        try
+        {
+            document = Strict.ParseDocument(html);
+        }
+        catch (HtmlParseException e)
+        {
+            throw new InvalidOperationException($"{path}: {e.Message} at {e.Position}\n{html}", e);
+        }
+
+        using (document)
+        {
+            var ids = document.QuerySelectorAll("[id]").Select(e => e.Id!).ToList();
+            Assert.Equal(ids.Distinct(StringComparer.Ordinal), ids);
+            Assert.All(document.QuerySelectorAll("[for]"), e => Assert.Contains(e.GetAttribute("for"), ids));
+            foreach (var name in (string[])["aria-labelledby", "aria-describedby"])
+            {
+                Assert.All(document.QuerySelectorAll($"[{name}]"), e => Assert.Contains(e.GetAttribute(name), ids));
+            }
+
+            Assert.All(document.QuerySelectorAll("form form, a a, p div, dl > :not(dt):not(dd)"), e => Assert.Fail($"{path}: {e.OuterHtml}"));
+            Assert.Single(document.QuerySelectorAll("h1"));
+        }
+    }
+}
