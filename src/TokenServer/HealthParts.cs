@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Health;
+using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Identity.Ldap.Connections;
@@ -27,11 +28,17 @@ internal static class HealthParts
                 s.GetRequiredService<KeyStore>(), s.GetRequiredService<IReadOnlyList<RegistryService>>()[0].Algorithm,
                 s.GetRequiredService<TimeProvider>().GetUtcNow()));
         services.AddHealthPart(s => Htpasswd(s.GetRequiredService<HtpasswdFile>()));
-        services.AddHealthPart(s => s.GetRequiredService<IState>().CheckHealth());
+        services.AddHealthPart(s => Database(s.GetRequiredService<IState>(), s.GetRequiredService<SuspendedAccounts>()));
         services.AddHealthPart(s => Space(s.GetRequiredService<DataDirectory>(), s.GetRequiredService<SpaceReserve>()));
         services.AddHealthParts(s => s.GetRequiredService<LdapSources>().All.Select(Directory));
         services.AddHealthParts(s => s.GetRequiredService<OidcIssuers>().All.Select(Issuer));
     }
+
+    private static HealthPart Database(IState state, SuspendedAccounts suspended) => state.CheckHealth() switch
+    {
+        { Status: HealthStatus.Ok } when suspended.Problem is { } problem => new HealthPart("database", HealthStatus.Failed, problem),
+        var part => part,
+    };
 
     /// <summary>The last valid policy stays in force.</summary>
     private static HealthPart Policy(PolicyStore policies)

@@ -46,6 +46,7 @@ internal static class LogEvents
     public const int SignInLimited = 3039;
     public const int SignInFailed = 3040;
     public const int RequestFailed = 3041;
+    public const int DatabaseUnavailable = 3050;
     public const int RegistryUnreachable = 3051;
     public const int RegistryRefused = 3052;
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Postgres;
 using AuthIndex.Hosting.Telemetry;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Access;
@@ -17,10 +18,14 @@ namespace AuthIndex.TokenServer;
 /// the log and answered here, without details.
 /// </summary>
 internal sealed partial class TokenServerEndpoint(
-    TokenServerPath path, AccessCheck access, PortalGate gate, ErrorPages errors, ILogger<TokenServerEndpoint> log)
+    TokenServerPath path, AccessCheck access, PortalGate gate, ErrorPages errors, TimeProvider time, ILogger<TokenServerEndpoint> log)
 {
+    private static readonly TimeSpan TellOutageEvery = TimeSpan.FromSeconds(10);
+
     private static readonly ErrorAnswer NotFound =
         ErrorAnswer.NotFound($"not found: tokens are at {TokenEndpoint.Path}, keys at {JwksEndpoint.Path}");
+
+    private readonly LogThrottle outages = new(TellOutageEvery, time);
 
     /// <summary>Finds the row for one request, checks the caller, runs the handler and sends the answer.</summary>
     public async Task HandleAsync(HttpContext context)
@@ -40,6 +45,11 @@ internal sealed partial class TokenServerEndpoint(
                 ? ErrorAnswer.TooLarge
                 : ErrorAnswer.InvalidRequest("the request cannot be read");
             await SendAsync(answer, context);
+        }
+        catch (DatabaseUnavailableException e) when (!context.Response.HasStarted)
+        {
+            if (outages.IsTime(out var others)) LogOutage(log, e.Message, others);
+            await SendAsync(ErrorAnswer.DatabaseUnavailable(DatabaseUnavailableException.RetryAfter), context);
         }
         catch (Exception e) when (!context.Response.HasStarted)
         {
@@ -149,6 +159,11 @@ internal sealed partial class TokenServerEndpoint(
 
         return request;
     }
+
+    [LoggerMessage(
+        EventId = LogEvents.DatabaseUnavailable, EventName = nameof(LogEvents.DatabaseUnavailable), Level = LogLevel.Warning,
+        Message = "A request was answered with 503: {Reason} ({Others} more since the last such message)")]
+    private static partial void LogOutage(ILogger log, string reason, long others);
 
     [LoggerMessage(
         EventId = LogEvents.RequestFailed, EventName = nameof(LogEvents.RequestFailed), Level = LogLevel.Error,

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.Hosting.Postgres;
 using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Audit;
@@ -26,6 +27,9 @@ internal sealed class TokenServerOptions : ListenerOptions
     /// <summary>Where everything lies that init makes.</summary>
     [FilePath]
     public string DataDirectory { get; set; } = ".authindex";
+
+    /// <summary>The database of tokens, revocations, suspensions, sessions and the catalog.</summary>
+    public DatabaseOptions Database { get; set; } = new();
 
     /// <summary>The <c>iss</c> of every token.</summary>
     [Required]

@@ -13,7 +13,7 @@ public sealed class DatabaseUnavailableException : Exception
     public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(2);
 
     /// <summary>Wraps a failure that has to do with the state of the database, not with the query.</summary>
-    public DatabaseUnavailableException(string message, Exception inner)
+    public DatabaseUnavailableException(string message, Exception? inner = null)
         : base(message, inner)
     {
     }

@@ -5,7 +5,7 @@ using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Revocation;
-using AuthIndex.TokenServer.State.Sqlite;
+using AuthIndex.TokenServer.State;
 
 namespace AuthIndex.TokenServer.Commands;
 
@@ -51,7 +51,7 @@ internal static class AccountsCommand
                 throw new OperatorException($"--reason: at most {MaxReasonLength} characters, on one line");
             }
 
-            await using var state = Open(options, time);
+            await using var state = await OpenAsync(options, time);
             var account = parsed.GetValue(force) ? typed : await NamedAccount.ResolveAsync(options, typed, time, cancellationToken);
             var existing = await state.Suspensions.SuspendAsync(account, WhoAmI(), why, time.GetUtcNow());
             if (existing is not null) throw new OperatorException($"the account is already suspended: {Describe(existing)}");
@@ -67,7 +67,7 @@ internal static class AccountsCommand
         command.SetAction(async (parsed, _) =>
         {
             var typed = parsed.GetRequiredValue(name);
-            await using var state = Open(OptionsOf(line, parsed), time);
+            await using var state = await OpenAsync(OptionsOf(line, parsed), time);
             var suspensions = state.Suspensions;
             string[] suspended = [.. (await suspensions.AllAsync()).Select(s => s.Account)];
             var account = NamedAccount.Among(suspended, typed);
@@ -90,7 +90,7 @@ internal static class AccountsCommand
         var command = new Command("list", "List suspended accounts.") { json };
         command.SetAction(async (parsed, _) =>
         {
-            await using var state = Open(OptionsOf(line, parsed), time);
+            await using var state = await OpenAsync(OptionsOf(line, parsed), time);
             var all = await state.Suspensions.AllAsync();
             if (parsed.GetValue(json))
             {
@@ -129,7 +129,7 @@ internal static class AccountsCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (options, typed) = (OptionsOf(line, parsed), parsed.GetRequiredValue(name));
-            await using var state = Open(options, time);
+            await using var state = await OpenAsync(options, time);
             var holds = await state.SignInHolds.ReadAsync();
             var account = parsed.GetValue(force) || holds.Any(h => AccountSpelling.Key(h.Account) == AccountSpelling.Key(typed))
                 ? typed
@@ -147,15 +147,15 @@ internal static class AccountsCommand
         line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
 
     /// <summary>Opens the server's database; it is created if the server has not run yet, but only in a token server's folder.</summary>
-    private static SqliteState Open(TokenServerOptions options, TimeProvider time)
+    private static Task<IState> OpenAsync(TokenServerOptions options, TimeProvider time)
     {
-        if (!FileOwnership.Exists(options.DataDirectory))
+        if (!StateFactory.IsShared(options) && !FileOwnership.Exists(options.DataDirectory))
         {
             throw new OperatorException(
                 $"{options.DataDirectory} contains no token server data: name its folder with --data, or run init to create it");
         }
 
-        return SqliteState.Open(options, time);
+        return StateFactory.OpenAsync(options, time);
     }
 
     private static string WhoAmI() =>

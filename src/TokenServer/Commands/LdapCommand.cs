@@ -8,7 +8,7 @@ using AuthIndex.TokenServer.Identity.Ldap.Native;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
 using AuthIndex.TokenServer.Policies.Subjects;
-using AuthIndex.TokenServer.State.Sqlite;
+using AuthIndex.TokenServer.State;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Commands;
@@ -99,8 +99,8 @@ internal static class LdapCommand
         /// <summary>Reports when the running server would not ask the directory because of its sign-in limits.</summary>
         private async Task TellHoldsAsync(string? account)
         {
-            if (user is null || !File.Exists(options.DatabaseFile)) return;
-            await using var state = SqliteState.Open(options, TimeProvider.System);
+            if (user is null || !StateFactory.Exists(options)) return;
+            await using var state = await StateFactory.OpenAsync(options, TimeProvider.System);
             string[] names = [AccountSpelling.Key(user), .. account is null ? Array.Empty<string>() : [AccountSpelling.Key(account)]];
             foreach (var held in (await state.SignInHolds.ReadAsync())
                 .Where(h => names.Contains(AccountSpelling.Key(h.Account))))

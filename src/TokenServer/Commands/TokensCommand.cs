@@ -1,12 +1,11 @@
 using System.CommandLine;
 using System.Net;
 using AuthIndex.Hosting;
-using AuthIndex.Hosting.Files;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
-using AuthIndex.TokenServer.State.Sqlite;
+using AuthIndex.TokenServer.State;
 
 namespace AuthIndex.TokenServer.Commands;
 
@@ -38,15 +37,15 @@ internal static class TokensCommand
     public static async Task<int> EndAllAsync(
         TokenServerOptions options, string account, TokenKind? kind, CancellationToken cancellationToken)
     {
-        if (!FileOwnership.Exists(options.DatabaseFile)) return 0;
-        await using var state = Open(options);
-        return await EndAllAsync(state.Grants, account, kind, cancellationToken);
+        if (!StateFactory.Exists(options)) return 0;
+        await using var state = await StateFactory.OpenAsync(options, Time);
+        return await EndAllAsync(state, account, kind, cancellationToken);
     }
 
-    private static async Task<int> EndAllAsync(IGrantStore store, string account, TokenKind? kind, CancellationToken cancellationToken)
+    private static async Task<int> EndAllAsync(IState state, string account, TokenKind? kind, CancellationToken cancellationToken)
     {
-        var ended = await store.EndAllAsync(account, kind);
-        await Task.Delay(AccountEnding.OverAt(Time.GetUtcNow()) - Time.GetUtcNow(), cancellationToken);
+        var ended = await state.Grants.EndAllAsync(account, kind);
+        await Task.Delay(AccountEnding.OverAt(Time.GetUtcNow(), state.NoticedWithin) - Time.GetUtcNow(), cancellationToken);
         return ended;
     }
 
@@ -84,7 +83,7 @@ internal static class TokensCommand
             if (!request.TryCheck(limits, out var lifetime, out var narrowing, out var problem)) throw new OperatorException(problem);
             var (owner, origin) = await OwnerAsync(options, parsed.GetRequiredValue(account), cancellationToken);
 
-            await using var state = Open(options);
+            await using var state = await StateFactory.OpenAsync(options, Time);
             var maker = new GrantFactory(state.Grants, limits, Time);
             var (grant, secret, refusal) = await maker.MakeAccessAsync(owner, origin, request.Name, lifetime, narrowing);
             if (refusal is not null)
@@ -119,7 +118,7 @@ internal static class TokensCommand
         {
             var options = Bind(line, parsed);
             var limits = GrantLimits.Of(options);
-            await using var state = Open(options);
+            await using var state = await StateFactory.OpenAsync(options, Time);
             var now = Time.GetUtcNow();
             var store = state.Grants;
             var owner = parsed.GetValue(account) is { } typed ? await NamedAsync(options, store, typed, cancellationToken) : null;
@@ -175,12 +174,12 @@ internal static class TokensCommand
             }
 
             var options = Bind(line, parsed);
-            await using var state = Open(options);
+            await using var state = await StateFactory.OpenAsync(options, Time);
             var store = state.Grants;
             var owner = typed is null || parsed.GetValue(force) ? typed : await NamedAsync(options, store, typed, cancellationToken);
             if (owner is not null && (program ?? address) is null)
             {
-                var ended = await EndAllAsync(store, owner, null, cancellationToken);
+                var ended = await EndAllAsync(state, owner, null, cancellationToken);
                 Console.Out.WriteLine($"revoked {ended} tokens of {LogText.Clean(owner)}");
                 return 0;
             }
@@ -232,8 +231,6 @@ internal static class TokensCommand
 
     private static TokenServerOptions Bind(CommandLine line, ParseResult parsed) =>
         line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
-
-    private static SqliteState Open(TokenServerOptions options) => SqliteState.Open(options, Time);
 
     /// <summary>The true name of an account that has tokens or exists: tokens outlive their account.</summary>
     private static async Task<string> NamedAsync(

@@ -8,13 +8,14 @@ namespace AuthIndex.TokenServer.Grants;
 internal static class AccountEnding
 {
     /// <summary>
-    /// Registry tokens issued for so long afterwards are void too: a running server may remember a password for that long, because it
+    /// With a database of one server, registry tokens issued for so long afterwards are void too: a running server may remember a password for that long, because it
     /// looks into the database only a few times a second.
     /// </summary>
     public static readonly TimeSpan NoticedWithin = TimeSpan.FromSeconds(1);
 
     /// <summary>The time from which a sign-in gets valid registry tokens again.</summary>
     /// <param name="now">When the account's tokens were ended.</param>
-    public static DateTimeOffset OverAt(DateTimeOffset now) =>
-        DateTimeOffset.FromUnixTimeSeconds((now + NoticedWithin).ToUnixTimeSeconds() + 1);
+    /// <param name="noticedWithin">After which time every server has noticed (<see cref="State.IState.NoticedWithin"/>).</param>
+    public static DateTimeOffset OverAt(DateTimeOffset now, TimeSpan noticedWithin) =>
+        DateTimeOffset.FromUnixTimeSeconds((now + noticedWithin).ToUnixTimeSeconds() + 1);
 }

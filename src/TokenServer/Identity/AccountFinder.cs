@@ -19,7 +19,7 @@ internal sealed class AccountFinder(
     public async ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
     {
         if (Robot.NameIn(account) is { } robot) return Find(account, robot);
-        var version = identities.Version + suspended.NewestEnding;
+        var version = identities.Version + suspended.Version;
         return await remembered.GetAsync(account, "", version, (user, _, cancel) => AskAsync(user, cancel), cancellationToken);
     }
 

@@ -5,6 +5,7 @@ using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Metrics;
+using AuthIndex.TokenServer.State;
 
 namespace AuthIndex.TokenServer.Identity;
 
@@ -13,7 +14,7 @@ internal static class IdentityServices
 {
     /// <summary>Adds the sources in the order in which they are asked, with the checks before and after them.</summary>
     public static IServiceCollection AddIdentity(this IServiceCollection services, TokenServerOptions options) => services
-        .AddSingleton<SuspendedAccounts>()
+        .AddSingleton(s => new SuspendedAccounts(s.GetRequiredService<IState>().LookLasts))
         .AddSingleton<HeldAccounts>()
         .AddSingleton(s => new SignInLimits(options.SignInLimits, Time(s), s.GetRequiredService<HeldAccounts>()))
         .AddHtpasswd(options)

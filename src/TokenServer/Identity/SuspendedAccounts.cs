@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Diagnostics;
 using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Identity;
@@ -14,19 +15,32 @@ internal sealed record Suspension(string Account, DateTimeOffset Since, string B
 /// The suspended accounts, in memory for every sign-in. Every outcome passes <see cref="Check"/>, whether from a password, a token or the
 /// cache.
 /// </summary>
-internal sealed class SuspendedAccounts
+/// <param name="lookLasts">
+/// How long what was seen of the database is good for; beyond it nobody is signed in. Null where only this server writes to it.
+/// </param>
+internal sealed class SuspendedAccounts(TimeSpan? lookLasts = null)
 {
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
+
     private volatile FrozenDictionary<string, Suspension> suspended = FrozenDictionary<string, Suspension>.Empty;
     private volatile FrozenDictionary<string, Suspension> inAnyCase = FrozenDictionary<string, Suspension>.Empty;
 
     private long newestEnding;
+    private long version;
+    private long lookedAt;
+    private volatile string? clockProblem;
 
-    /// <summary>The number of the newest revocation of an account that this server has noticed; it only grows.</summary>
-    public long NewestEnding
-    {
-        get => Interlocked.Read(ref newestEnding);
-        set => Interlocked.Exchange(ref newestEnding, Math.Max(value, NewestEnding));
-    }
+    /// <summary>The number of the newest revocation of an account that this server has noticed.</summary>
+    public long NewestEnding => Interlocked.Read(ref newestEnding);
+
+    /// <summary>Grows with every change of <see cref="NewestEnding"/>: what was known of accounts before may be out of date.</summary>
+    public long Version => Interlocked.Read(ref version);
+
+    /// <summary>Why nobody can be signed in, because it is not known who is suspended; null when it is.</summary>
+    public string? Problem => lookLasts is not { } lasts ? null
+        : Stopwatch.GetElapsedTime(Interlocked.Read(ref lookedAt)) >= lasts
+        ? $"who is suspended has not been known for {lasts.TotalSeconds:0} s: the database does not answer"
+        : clockProblem;
 
     /// <summary>The number of suspended accounts.</summary>
     public int Count => suspended.Count;
@@ -39,13 +53,32 @@ internal sealed class SuspendedAccounts
             .ToFrozenDictionary(same => same.Key, same => same.First(), StringComparer.Ordinal);
     }
 
+    /// <summary>Notices the newest end of an account.</summary>
+    public void Notice(long ending)
+    {
+        if (Interlocked.Exchange(ref newestEnding, ending) != ending) Interlocked.Increment(ref version);
+    }
+
+    /// <summary>Everything that has changed in the database is noticed.</summary>
+    /// <param name="asked">When the database was asked (<see cref="Stopwatch.GetTimestamp"/>).</param>
+    /// <param name="wrongClock">Why the clock cannot be relied on; null when it can.</param>
+    public void Looked(long asked, string? wrongClock)
+    {
+        clockProblem = wrongClock;
+        Interlocked.Exchange(ref lookedAt, asked);
+    }
+
     /// <summary>The outcome, or that the account is suspended. The client sees the same text as for every refused sign-in.</summary>
-    public SignInOutcome Check(SignInOutcome outcome) =>
-        outcome is SignInOutcome.SignedIn who && Find(who) is { } suspension
+    public SignInOutcome Check(SignInOutcome outcome)
+    {
+        if (outcome is not SignInOutcome.SignedIn who) return outcome;
+        if (Problem is { } problem) return new SignInOutcome.Unavailable(RetryAfter, problem);
+        return Find(who) is { } suspension
             ? new SignInOutcome.Refused(
                 $"the account has been suspended since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z by "
                 + $"{suspension.By}{(suspension.Reason.Length == 0 ? "" : $": {suspension.Reason}")}")
             : outcome;
+    }
 
     // A directory may spell an account in another way tomorrow.
     private Suspension? Find(SignInOutcome.SignedIn who) =>

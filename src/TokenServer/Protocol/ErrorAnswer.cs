@@ -109,6 +109,13 @@ internal sealed record ErrorAnswer : Answer
             $"sign-in is not possible at the moment; try again later{(decision is null ? "" : $" (decision {decision})")}") { RetryAfter =
                 retryAfter };
 
+    /// <summary>The database does not answer; whether what was asked for has been done is not known, so it is asked for again.</summary>
+    /// <param name="retryAfter">When it is worth trying again.</param>
+    public static ErrorAnswer DatabaseUnavailable(TimeSpan retryAfter) =>
+        new(
+            StatusCodes.Status503ServiceUnavailable, "temporarily_unavailable", "UNAVAILABLE",
+            "the index's database is not available; try again later") { RetryAfter = retryAfter };
+
     /// <summary>
     /// Too many sign-ins have failed, so this one was not checked (RFC 6585 section 4). Docker prints the code in lower case and the
     /// message.

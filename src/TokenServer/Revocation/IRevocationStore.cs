@@ -62,9 +62,6 @@ internal interface IRevocationStore
         return (issuedBefore > longest ? issuedBefore : longest).ToUnixTimeSeconds();
     }
 
-    /// <summary>The number of the newest revocation that there ever was; 0 before the first.</summary>
-    ValueTask<long> NewestAsync();
-
     /// <summary>The number of the newest revocation of an account that is still kept; 0 when there is none.</summary>
     ValueTask<long> NewestOfAccountsAsync();
 

@@ -25,9 +25,6 @@ internal interface ISuspensionStore
 
     /// <summary>Every suspension, by name.</summary>
     ValueTask<IReadOnlyList<Suspension>> AllAsync();
-
-    /// <summary>A value that is another after every change.</summary>
-    ValueTask<(long Last, long Count)> StateAsync();
 }
 
 /// <summary>What came of letting an account sign in again.</summary>

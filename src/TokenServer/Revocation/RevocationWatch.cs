@@ -1,7 +1,8 @@
-using System.Security.Cryptography;
+using System.Diagnostics;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Background;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.State;
 
 namespace AuthIndex.TokenServer.Revocation;
 
@@ -10,8 +11,7 @@ namespace AuthIndex.TokenServer.Revocation;
 /// second, and at once when woken. Clears away what has expired.
 /// </summary>
 internal sealed partial class RevocationWatch(
-    IRevocationStore revocations, ISuspensionStore suspensions, SuspendedAccounts suspended, BackgroundLoops loops,
-    ILogger<RevocationWatch> log)
+    IState state, SuspendedAccounts suspended, BackgroundLoops loops, ILogger<RevocationWatch> log)
     : BackgroundLoop("revocationWatch", loops)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
@@ -20,17 +20,13 @@ internal sealed partial class RevocationWatch(
     private readonly SemaphoreSlim woken = new(0);
     private volatile TaskCompletionSource next = NewSource();
     private IReadOnlyList<Suspension> known = [];
-    private (long Last, long Count) state;
-    private long newest;
+    private StateLook? seen;
     private long? sweptAt;
 
-    /// <summary>
-    /// Names the list of revocations as it is read from this start of the server on. While the server was down its database may have
-    /// been put back from a backup, which nothing in the database could tell: so readers begin anew, which costs one request.
-    /// </summary>
-    public string Epoch { get; } = RandomNumberGenerator.GetHexString(32, lowercase: true);
+    /// <inheritdoc cref="StateLook.Epoch"/>
+    public string Epoch => seen?.Epoch ?? throw new InvalidOperationException("The watch has not been started.");
 
-    /// <summary>Ends when something is revoked. Take it before reading the list, so that nothing is missed in between.</summary>
+    /// <summary>Ends when something is revoked, or the numbering begins again. Take it before reading the list, so that nothing is missed in between.</summary>
     public Task Next => next.Task;
 
     /// <summary>Tells that something was committed.</summary>
@@ -63,27 +59,35 @@ internal sealed partial class RevocationWatch(
 
     private async ValueTask RefreshAsync()
     {
-        if (await suspensions.StateAsync() is var now && now != state)
+        var (asked, askedAt) = (Stopwatch.GetTimestamp(), TimeProvider.System.GetUtcNow());
+        var look = await state.LookAsync();
+        var wrongClock = look.ClockProblem(askedAt, TimeProvider.System.GetUtcNow());
+        var isNewEpoch = look.Epoch != seen?.Epoch;
+        if (isNewEpoch || look.Suspensions != seen?.Suspensions)
         {
-            var all = await suspensions.AllAsync();
+            var all = await state.Suspensions.AllAsync();
             suspended.Replace(all);
             Report(all);
-            (state, known) = (now, all);
+            known = all;
         }
 
-        if (await revocations.NewestAsync() is var last && last != newest)
+        var isRevoked = isNewEpoch || look.Revocation != seen?.Revocation;
+        if (isRevoked)
         {
-            suspended.NewestEnding = await revocations.NewestOfAccountsAsync();
+            suspended.Notice(await state.Revocations.NewestOfAccountsAsync());
             await TellAheadAsync();
-            newest = last;
-            Interlocked.Exchange(ref next, NewSource()).SetResult();
         }
+
+        // Last: a look that failed half-way is none.
+        seen = look;
+        suspended.Looked(asked, wrongClock);
+        if (isRevoked) Interlocked.Exchange(ref next, NewSource()).SetResult();
     }
 
     private async Task SweepAsync()
     {
         if (sweptAt is { } last && Clock.GetElapsedTime(last) < SweepEvery) return;
-        await revocations.SweepAsync();
+        await state.Revocations.SweepAsync();
         sweptAt = Clock.GetTimestamp();
     }
 
@@ -105,7 +109,7 @@ internal sealed partial class RevocationWatch(
 
     private async ValueTask TellAheadAsync()
     {
-        foreach (var revoked in await revocations.AccountsAheadAsync())
+        foreach (var revoked in await state.Revocations.AccountsAheadAsync())
         {
             var account = LogText.Clean(revoked);
             LogAhead(log, account);

@@ -30,6 +30,20 @@ internal interface IState : IAsyncDisposable
     /// <summary>The portal's codes for docker login.</summary>
     ILoginCodeStore LoginCodes { get; }
 
+    /// <summary>
+    /// How long a look is good for: without a later one, nobody is signed in, because an account may have been suspended meanwhile
+    /// through another server. Null where no other server uses the database.
+    /// </summary>
+    TimeSpan? LookLasts { get; }
+
+    /// <summary>
+    /// Registry tokens issued for so long after the end of an account are void too: until then, a server may not have noticed it.
+    /// </summary>
+    TimeSpan NoticedWithin { get; }
+
+    /// <summary>Looks for what a running server must notice at once.</summary>
+    ValueTask<StateLook> LookAsync();
+
     /// <summary>How the database is, as a part of the server's readiness.</summary>
     HealthPart CheckHealth();
 }

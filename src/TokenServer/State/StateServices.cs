@@ -15,7 +15,7 @@ internal static class StateServices
         services.AddPeriodicLoop("spaceReserve", SpaceReserve.TakeEvery, s => s.GetRequiredService<SpaceReserve>().Take);
         return services
             .AddSingleton(s => new StateDatabase(options.DatabaseFile, s.GetRequiredService<SpaceReserve>()))
-            .AddSingleton<IState>(s => new SqliteState(s.GetRequiredService<StateDatabase>(), s.GetRequiredService<TimeProvider>()))
+            .AddSingleton(s => Open(options, s))
             .AddSingleton(s => s.GetRequiredService<IState>().Grants)
             .AddSingleton(s => s.GetRequiredService<IState>().Revocations)
             .AddSingleton(s => s.GetRequiredService<IState>().Suspensions)
@@ -23,5 +23,13 @@ internal static class StateServices
             .AddSingleton(s => s.GetRequiredService<IState>().Catalog)
             .AddSingleton(s => s.GetRequiredService<IState>().Sessions)
             .AddSingleton(s => s.GetRequiredService<IState>().LoginCodes);
+    }
+
+    private static IState Open(TokenServerOptions options, IServiceProvider services)
+    {
+        var time = services.GetRequiredService<TimeProvider>();
+        return options.Database.ConnectionFile is { } file
+            ? StateFactory.OpenSharedAsync(file, time).GetAwaiter().GetResult() // the one wait of a start
+            : new SqliteState(services.GetRequiredService<StateDatabase>(), time);
     }
 }

@@ -28,7 +28,7 @@ internal sealed class PasswordSignIn(IdentityChain sources, PasswordCache cache,
         if (Impossible(user, password) is { } reason) return new SignInOutcome.Refused(reason);
 
         // An account that was ended counts as a change of its source: its password may have been taken away in a directory.
-        var shown = new Shown(new BasicCredentials(user, password), cache.KeyOf(user, password), sources.Version + suspended.NewestEnding);
+        var shown = new Shown(new BasicCredentials(user, password), cache.KeyOf(user, password), sources.Version + suspended.Version);
         var attempt = limits.Begin(user, address);
         var outcome = attempt.Obstacle(out var mayRecall) switch
         {

@@ -12,10 +12,6 @@ internal sealed class PostgresRevocationStore(PostgresDatabase database, TimePro
     private readonly ClockWatch clock = new(time);
 
     /// <inheritdoc/>
-    public ValueTask<long> NewestAsync() =>
-        database.ReadAsync(static db => db.ExecuteScalarAsync<long>("SELECT last FROM revocation_count"));
-
-    /// <inheritdoc/>
     public ValueTask<long> NewestOfAccountsAsync() => database.ReadAsync(static db =>
         db.ExecuteScalarAsync<long>("SELECT coalesce(max(sequence), 0) FROM revocations WHERE kind = 'account'"));
 

@@ -37,10 +37,6 @@ internal sealed class PostgresSuspensionStore(PostgresDatabase database) : ISusp
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Suspension>> AllAsync() => database.ReadAsync(db => ReadAsync(db, "ORDER BY account", null));
 
-    /// <inheritdoc/>
-    public ValueTask<(long Last, long Count)> StateAsync() => database.ReadAsync(static db =>
-        db.QuerySingleAsync<(long, long)>("SELECT coalesce(max(id), 0), count(*) FROM suspensions"));
-
     private static async Task<IReadOnlyList<Suspension>> ReadAsync(NpgsqlConnection db, string which, object? parameters) =>
         [.. (await db.QueryAsync<(string Account, long Since, string By, string Reason)>(
             $"SELECT account, since, by, reason FROM suspensions {which}", parameters))

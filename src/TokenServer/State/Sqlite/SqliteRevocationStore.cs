@@ -12,9 +12,6 @@ internal sealed class SqliteRevocationStore(StateDatabase database, TimeProvider
     private readonly ClockWatch clock = new(time);
 
     /// <inheritdoc/>
-    public ValueTask<long> NewestAsync() => new(database.Read(Newest));
-
-    /// <inheritdoc/>
     public ValueTask<long> NewestOfAccountsAsync() => new(database.Read(static db =>
         db.ExecuteScalar<long>("SELECT coalesce(max(sequence), 0) FROM revocations WHERE kind = 'account'")));
 
@@ -64,6 +61,7 @@ internal sealed class SqliteRevocationStore(StateDatabase database, TimeProvider
     /// </summary>
     private long? Forgotten => clock.IsSettled ? time.GetUtcNow().ToUnixTimeSeconds() : null;
 
-    private static long Newest(SqliteConnection db) =>
+    /// <summary>The number of the newest revocation that there ever was; 0 before the first.</summary>
+    public static long Newest(SqliteConnection db) =>
         db.QuerySingleOrDefault<long>("SELECT seq FROM sqlite_sequence WHERE name = 'revocations'");
 }

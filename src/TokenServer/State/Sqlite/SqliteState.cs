@@ -1,4 +1,4 @@
-using AuthIndex.Hosting.Files;
+using System.Security.Cryptography;
 using AuthIndex.Hosting.Health;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Index;
@@ -12,12 +12,9 @@ namespace AuthIndex.TokenServer.State.Sqlite;
 /// <summary>The stores of a SQLite file.</summary>
 internal sealed class SqliteState(StateDatabase database, TimeProvider time) : IState
 {
-    /// <summary>Opens the server's file, made where there is none, beside a server that may be running.</summary>
-    public static SqliteState Open(TokenServerOptions options, TimeProvider time)
-    {
-        DataDirectory.Ensure(options.StatePath);
-        return new SqliteState(new StateDatabase(options.DatabaseFile), time);
-    }
+    // While the server was down, its database may have been put back from a backup, which nothing in the database could tell: so readers
+    // begin again after each start, which costs one request.
+    private readonly string epoch = RandomNumberGenerator.GetHexString(32, lowercase: true);
 
     /// <inheritdoc/>
     public IGrantStore Grants { get; } = new SqliteGrantStore(database, time);
@@ -39,6 +36,19 @@ internal sealed class SqliteState(StateDatabase database, TimeProvider time) : I
 
     /// <inheritdoc/>
     public ILoginCodeStore LoginCodes { get; } = new SqliteLoginCodeStore(database);
+
+    /// <inheritdoc/>
+    public TimeSpan? LookLasts => null;
+
+    /// <inheritdoc/>
+    public TimeSpan NoticedWithin => AccountEnding.NoticedWithin;
+
+    /// <inheritdoc/>
+    public ValueTask<StateLook> LookAsync() => new(database.Read(db => new StateLook(
+        epoch,
+        SqliteRevocationStore.Newest(db),
+        db.QuerySingle<(long, long)>("SELECT coalesce(max(id), 0), count(*) FROM suspensions"),
+        Clock: null)));
 
     /// <inheritdoc/>
     /// <remarks>Tokens are issued without it; nothing is gained by sending clients elsewhere.</remarks>

@@ -32,10 +32,6 @@ internal sealed class SqliteSuspensionStore(StateDatabase database) : ISuspensio
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Suspension>> AllAsync() => new(database.Read(db => Read(db, "ORDER BY account", null)));
 
-    /// <inheritdoc/>
-    public ValueTask<(long Last, long Count)> StateAsync() =>
-        new(database.Read(static db => db.QuerySingle<(long, long)>("SELECT coalesce(max(id), 0), count(*) FROM suspensions")));
-
     private static List<Suspension> Read(SqliteConnection db, string which, object? parameters) =>
         [.. db.Query<(string Account, long Since, string By, string Reason)>(
             $"SELECT account, since, by, reason FROM suspensions {which}", parameters)
