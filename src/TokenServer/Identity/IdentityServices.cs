@@ -16,7 +16,8 @@ internal static class IdentityServices
     public static IServiceCollection AddIdentity(this IServiceCollection services, TokenServerOptions options) => services
         .AddSingleton(s => new SuspendedAccounts(s.GetRequiredService<IState>().LookLasts))
         .AddSingleton<HeldAccounts>()
-        .AddSingleton(s => new SignInLimits(options.SignInLimits, Time(s), s.GetRequiredService<HeldAccounts>()))
+        .AddSingleton(s => new SignInLimits(
+            options.SignInLimits, Time(s), s.GetRequiredService<HeldAccounts>(), s.GetRequiredService<IState>().SharedFailures))
         .AddHtpasswd(options)
         .AddSingleton(s => new CertificateSource(options.Tls.ClientCertificates, Time(s)))
         .AddLdap(options)
@@ -43,7 +44,8 @@ internal static class IdentityServices
             Time(s),
             s.GetRequiredService<ILogger<LdapSource>>(),
             s.GetRequiredService<TokenMetrics>(),
-            s.GetRequiredService<HeldAccounts>()))
+            s.GetRequiredService<HeldAccounts>(),
+            s.GetRequiredService<IState>().SharedFailures))
         .AddSingleton(s => ActivatorUtilities.CreateInstance<SharedNamesCheck>(s, options))
         .AddHostedService(s => s.GetRequiredService<SharedNamesCheck>());
 

@@ -13,9 +13,14 @@ internal readonly record struct UInt256(UInt128 Low, UInt128 High);
 /// <summary>
 /// Hashes with a random key that exists only in this process, so that remembered hashes reveal nothing about the secrets.
 /// </summary>
-internal sealed class KeyedHash
+/// <param name="key">The key.</param>
+internal sealed class KeyedHash(byte[] key)
 {
-    private readonly byte[] key = RandomNumberGenerator.GetBytes(32);
+    /// <summary>Hashes with a key of its own.</summary>
+    public KeyedHash()
+        : this(RandomNumberGenerator.GetBytes(32))
+    {
+    }
 
     /// <summary>The hash of some bytes.</summary>
     public UInt256 Of(ReadOnlySpan<byte> bytes)

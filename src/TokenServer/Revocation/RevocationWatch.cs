@@ -88,6 +88,7 @@ internal sealed partial class RevocationWatch(
     {
         if (sweptAt is { } last && Clock.GetElapsedTime(last) < SweepEvery) return;
         await state.Revocations.SweepAsync();
+        if (state.SharedFailures is { } failures) await failures.SweepAsync();
         sweptAt = Clock.GetTimestamp();
     }
 

@@ -1,5 +1,6 @@
 using AuthIndex.Hosting.Health;
 using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Sessions;
@@ -20,6 +21,9 @@ internal interface IState : IAsyncDisposable
 
     /// <summary>Who is held back after failed sign-ins.</summary>
     ISignInHoldStore SignInHolds { get; }
+
+    /// <summary>What all servers of the database count together; null where one server alone uses it.</summary>
+    ISharedFailures? SharedFailures { get; }
 
     /// <summary>The catalog: what registries have reported.</summary>
     ICatalogStore Catalog { get; }

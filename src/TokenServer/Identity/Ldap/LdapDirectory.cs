@@ -25,19 +25,21 @@ internal sealed class LdapDirectory
     private readonly DirectorySettings settings;
     private readonly AccountReader accounts;
     private readonly GroupReader groups;
-    private readonly BindAttemptLimiter budget;
+    private readonly IBindAttempts budget;
     private readonly VerifiedCredentials verified;
     private readonly TimeProvider time;
     private readonly ILogger log;
     private readonly HeldAccounts? held;
 
     public LdapDirectory(
-        DirectorySettings settings, VerifiedCredentials verified, TimeProvider time, ILogger log, HeldAccounts? held = null)
+        DirectorySettings settings, VerifiedCredentials verified, TimeProvider time, ILogger log, HeldAccounts? held = null,
+        ISharedFailures? shared = null)
     {
         (this.settings, this.verified, this.time, this.log, this.held) = (settings, verified, time, log, held);
         groups = new GroupReader(settings);
         accounts = new AccountReader(settings, groups);
-        budget = new BindAttemptLimiter(settings.Options.Lockout.Failures, settings.Options.Lockout.Within, time);
+        var (most, within) = (settings.Options.Lockout.Failures, settings.Options.Lockout.Within);
+        budget = shared?.BindsTo(settings.Name, most, within) ?? new BindAttemptLimiter(most, within, time);
     }
 
     /// <summary>Checks an account's password by a bind.</summary>

@@ -32,7 +32,7 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
 
     public LdapSource(
         DirectorySettings settings, IDirectoryConnector connector, TimeProvider time, ILogger<LdapSource> log, TokenMetrics? metrics = null,
-        HeldAccounts? held = null)
+        HeldAccounts? held = null, ISharedFailures? shared = null)
     {
         (this.settings, this.time, this.log, this.metrics) = (settings, time, log, metrics);
         verified = new VerifiedCredentials(time);
@@ -40,7 +40,7 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
             ? settings.Options.OutageGrace
             : settings.Options.RememberFor;
         found = new TtlMap<string, SignInOutcome.SignedIn>(RememberedAccounts, kept, time);
-        directory = new LdapDirectory(settings, verified, time, log, held);
+        directory = new LdapDirectory(settings, verified, time, log, held, shared);
         servers = new ServerGroup(settings, time, log);
         threads = new BoundedThreads<DirectorySession>(
             $"ldap {settings.Name}", settings.Options.Connections, settings.Options.QueueLength,

@@ -16,7 +16,7 @@ internal sealed class LdapSources : IDisposable
     /// missing.</exception>
     public LdapSources(
         IReadOnlyList<LdapDirectoryOptions> directories, TimeProvider time, ILogger<LdapSource> log, TokenMetrics? metrics = null,
-        HeldAccounts? held = null)
+        HeldAccounts? held = null, ISharedFailures? shared = null)
     {
         var settings = DirectorySettings.Read(directories);
         if (settings.Count > 0) LibLdap.Demand();
@@ -25,7 +25,7 @@ internal sealed class LdapSources : IDisposable
             _ = SecretFile.Read(file, ServiceAccount.Password, ServiceAccount.Remedy);
         }
 
-        All = [.. settings.Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), time, log, metrics, held))];
+        All = [.. settings.Select(s => new LdapSource(s, new ProtocolsConnector(s.Options.CaFile), time, log, metrics, held, shared))];
     }
 
     /// <summary>The sources, one per directory, in the configured order.</summary>

@@ -134,7 +134,7 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
             {
                 Land(question, flight);
                 if (outcome is SignInOutcome.SignedIn) wereRight.Set(question.Credentials, outcome);
-                else if (outcome is not SignInOutcome.Unavailable) wereRight.Remove(question.Credentials);
+                else if (IsVerdict(outcome)) wereRight.Remove(question.Credentials);
                 if (question.Version == version) Remember(question.Credentials, outcome);
             }
 
@@ -203,8 +203,11 @@ internal sealed class PasswordCache(TimeSpan rightFor, TimeProvider time, TokenM
     private void Remember(UInt256 credentials, SignInOutcome outcome)
     {
         if (outcome is SignInOutcome.SignedIn who) right.Set(credentials, outcome, who.RememberFor);
-        else if (outcome is not SignInOutcome.Unavailable) wrong.Set(credentials, outcome);
+        else if (IsVerdict(outcome)) wrong.Set(credentials, outcome);
     }
+
+    // Whether the credentials were looked at.
+    private static bool IsVerdict(SignInOutcome outcome) => outcome is not (SignInOutcome.Unavailable or SignInOutcome.Limited);
 
     private static bool IsOf(SignInOutcome outcome, string account) =>
         outcome is SignInOutcome.SignedIn who && who.Account.Equals(account, StringComparison.OrdinalIgnoreCase);

@@ -83,24 +83,31 @@ internal sealed class PasswordSignIn(IdentityChain sources, PasswordCache cache,
             return new(outcome);
         }
 
-        if (inquiry.IsFirst) _ = cache.SettleAsync(inquiry, AskAsync(shown, attempt, inquiry.Abandoned));
+        if (inquiry.IsFirst) _ = cache.SettleAsync(inquiry, AskAsync(shown, attempt, takesTry, inquiry.Abandoned));
         return cache.WaitAsync(inquiry, cancellationToken);
     }
 
-    private async Task<SignInOutcome> AskAsync(Shown shown, SignInLimits.SignInAttempt attempt, CancellationToken cancellationToken)
+    private async Task<SignInOutcome> AskAsync(
+        Shown shown, SignInLimits.SignInAttempt attempt, bool takesTry, CancellationToken cancellationToken)
     {
         var endingsSeen = suspended.NewestEnding;
         try
         {
+            if (takesTry && await attempt.TakeSharedAsync() is { } limited)
+            {
+                await attempt.GiveBackAsync();
+                return limited;
+            }
+
             var outcome = await sources.SignInAsync(attempt.By, shown.Credentials.User, shown.Credentials.Password, cancellationToken);
             if (outcome is SignInOutcome.SignedIn who) outcome = who with { EndingsSeen = endingsSeen };
-            attempt.Checked(suspended.Check(outcome), shown.Key);
+            await attempt.CheckedAsync(suspended.Check(outcome), shown.Key);
             return outcome;
         }
         catch
         {
             // No outcome was revealed, so nothing was guessed.
-            attempt.GiveBack();
+            await attempt.GiveBackAsync();
             throw;
         }
     }

@@ -11,10 +11,11 @@ namespace AuthIndex.TokenServer.Identity.Throttling;
 
 /// <summary>
 /// How many sign-ins may fail: of one account from one address, of one account from everywhere, of one address for any accounts.
-/// Where an account signed in lately only the first holds for it, so that nobody elsewhere locks it out by guessing. All counts
-/// are of this process, and gone when it ends.
+/// Where an account signed in lately only the first holds for it, so that nobody elsewhere locks it out by guessing. These counts
+/// are of this process, and gone when it ends; servers that share a database count together there as well.
 /// </summary>
-internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider time, HeldAccounts? held = null)
+internal sealed class SignInLimits(
+    SignInLimitsOptions options, TimeProvider time, HeldAccounts? held = null, ISharedFailures? shared = null)
 {
     // Where an account signed in lately, what is remembered is compared with so many more guesses than are checked.
     private const int ShieldFactor = 100;
@@ -40,6 +41,8 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     private SignInLimitsOptions Options => options;
 
     private HeldAccounts? Held => held;
+
+    private ISharedFailures? Shared => shared;
 
     /// <summary>Forgets all failed sign-ins of an account, from wherever they came. An administrator's act, so there are few.</summary>
     public void Release(string account) => releases.AddOrUpdate(account.Trim().ToUpperInvariant(), 1, (_, count) => count + 1);
@@ -80,6 +83,13 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
     // Behind loopback there is a proxy that does not say for whom it asks, or everybody on this machine.
     private static bool IsOneClient(IPAddress? address) => address is not null && !IPAddress.IsLoopback(address);
 
+    private SignInOutcome.Limited OfPair(TimeSpan wait) =>
+        Limited(wait, options.PerAccountAndAddress, "of this account from this address");
+
+    private SignInOutcome.Limited OfAccount(TimeSpan wait) => Limited(wait, options.PerAccount, "of this account from all addresses");
+
+    private SignInOutcome.Limited OfAddress(TimeSpan wait) => Limited(wait, options.PerAddress, "from this address");
+
     private SignInOutcome.Limited Limited(TimeSpan wait, int most, string of) =>
         new(wait, string.Create(CultureInfo.InvariantCulture, $"{most} sign-ins {of} have failed within {options.Within}"));
 
@@ -115,6 +125,7 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
         private bool isOfPair;
         private bool isOfAccount;
         private bool isOfNetwork;
+        private SignInCounts sharedTaken;
 
         /// <summary>On whose behalf it waits.</summary>
         public Requester By => by;
@@ -157,31 +168,35 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
             }
         }
 
+        /// <summary>Takes a try of the servers that share a database. Null when there was one.</summary>
+        public async ValueTask<SignInOutcome.Limited?> TakeSharedAsync()
+        {
+            if (limits.Shared is not { } shared) return null;
+            var (taken, exhausted, wait) = await shared.TakeAsync(by, isOneClient, limits.Options);
+            sharedTaken = taken;
+            return exhausted switch
+            {
+                SignInCounts.None => null,
+                SignInCounts.Address => limits.OfAddress(wait),
+                SignInCounts.Account => Held(limits.OfAccount(wait)),
+                _ => Held(limits.OfPair(wait)),
+            };
+        }
+
         /// <summary>The credentials were checked after a try was taken.</summary>
         /// <param name="outcome">What came of it.</param>
         /// <param name="credentials">Their key.</param>
-        public void Checked(SignInOutcome outcome, UInt256 credentials)
+        public async ValueTask CheckedAsync(SignInOutcome outcome, UInt256 credentials)
         {
-            lock (limits.gate)
-            {
-                // Repeating the same wrong password is not a new guess: a client with an outdated password harms nobody around it.
-                var isGuess = outcome is not (SignInOutcome.SignedIn or SignInOutcome.Unavailable)
-                    && limits.failed.Find(credentials) is null;
-                if (isGuess)
-                {
-                    limits.failed.Set(credentials, outcome);
-                    return;
-                }
-
-                Return();
-                if (outcome is SignInOutcome.SignedIn) limits.pairs.Clear(pair);
-            }
+            if (Checked(outcome, credentials)) return;
+            await GiveBackSharedAsync(isSignedIn: outcome is SignInOutcome.SignedIn);
         }
 
         /// <summary>The check was aborted after a try was taken, and no outcome was revealed.</summary>
-        public void GiveBack()
+        public async ValueTask GiveBackAsync()
         {
             lock (limits.gate) Return();
+            await GiveBackSharedAsync(isSignedIn: false);
         }
 
         /// <summary>The sign-in succeeded.</summary>
@@ -191,6 +206,34 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
             {
                 if (!limits.places.Has(by)) limits.places.Add(by);
             }
+        }
+
+        /// <summary>Whether it was a guess, which is counted.</summary>
+        private bool Checked(SignInOutcome outcome, UInt256 credentials)
+        {
+            lock (limits.gate)
+            {
+                // Repeating the same wrong password is not a new guess: a client with an outdated password harms nobody around it.
+                var isGuess = outcome is not (SignInOutcome.SignedIn or SignInOutcome.Unavailable)
+                    && limits.failed.Find(credentials) is null;
+                if (isGuess)
+                {
+                    limits.failed.Set(credentials, outcome);
+                    return true;
+                }
+
+                Return();
+                if (outcome is SignInOutcome.SignedIn) limits.pairs.Clear(pair);
+                return false;
+            }
+        }
+
+        private async ValueTask GiveBackSharedAsync(bool isSignedIn)
+        {
+            if (limits.Shared is not { } shared || (sharedTaken == SignInCounts.None && !isSignedIn)) return;
+            var taken = sharedTaken;
+            sharedTaken = SignInCounts.None;
+            await shared.GiveBackAsync(by, taken, isSignedIn, limits.Options);
         }
 
         private void Return()
@@ -205,17 +248,17 @@ internal sealed class SignInLimits(SignInLimitsOptions options, TimeProvider tim
         {
             if (limits.pairs.Wait(pair) is var ofPair && ofPair > TimeSpan.Zero)
             {
-                return Held(limits.Limited(ofPair, limits.Options.PerAccountAndAddress, "of this account from this address"));
+                return Held(limits.OfPair(ofPair));
             }
 
             if (limits.places.Has(by)) return null;
             if (isOneClient && limits.networks.Wait(Network) is var ofNetwork && ofNetwork > TimeSpan.Zero)
             {
-                return limits.Limited(ofNetwork, limits.Options.PerAddress, "from this address");
+                return limits.OfAddress(ofNetwork);
             }
 
             return limits.accounts.Wait(Account) is var ofAccount && ofAccount > TimeSpan.Zero
-                ? Held(limits.Limited(ofAccount, limits.Options.PerAccount, "of this account from all addresses"))
+                ? Held(limits.OfAccount(ofAccount))
                 : null;
         }
 

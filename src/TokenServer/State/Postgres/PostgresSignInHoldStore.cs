@@ -7,7 +7,8 @@ using Dapper;
 namespace AuthIndex.TokenServer.State.Postgres;
 
 /// <summary>The accounts held back, in PostgreSQL: each process writes down its own.</summary>
-internal sealed class PostgresSignInHoldStore(PostgresDatabase database, TimeProvider time) : ISignInHoldStore
+internal sealed class PostgresSignInHoldStore(
+    PostgresDatabase database, PostgresSharedFailures failures, TimeProvider time) : ISignInHoldStore
 {
     private readonly string server = RandomNumberGenerator.GetHexString(16, lowercase: true);
 
@@ -40,6 +41,7 @@ internal sealed class PostgresSignInHoldStore(PostgresDatabase database, TimePro
             "DELETE FROM unlocks WHERE at < @old", new { old = at - (long)ISignInHoldStore.KeepReleases.TotalSeconds });
         foreach (var account in accounts)
         {
+            await failures.ReleaseAsync(db, account);
             await db.ExecuteAsync(
                 """
                 DELETE FROM held_accounts WHERE lower(account) = lower(@account COLLATE "C");

@@ -1,6 +1,7 @@
 using AuthIndex.Hosting.Health;
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Sessions;
@@ -18,13 +19,15 @@ internal sealed class PostgresState : IState
 
     private readonly PostgresDatabase database;
 
-    private PostgresState(PostgresDatabase database, TimeProvider time)
+    private PostgresState(PostgresDatabase database, byte[] signInKey, TimeProvider time)
     {
         this.database = database;
         Grants = new PostgresGrantStore(database, time);
         Revocations = new PostgresRevocationStore(database, time);
         Suspensions = new PostgresSuspensionStore(database);
-        SignInHolds = new PostgresSignInHoldStore(database, time);
+        var failures = new PostgresSharedFailures(database, signInKey);
+        SharedFailures = failures;
+        SignInHolds = new PostgresSignInHoldStore(database, failures, time);
         Catalog = new PostgresCatalogStore(database);
         Sessions = new PostgresSessionStore(database);
         LoginCodes = new PostgresLoginCodeStore(database);
@@ -37,15 +40,15 @@ internal sealed class PostgresState : IState
     /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
     public static async Task<PostgresState> OpenAsync(string connection, TimeProvider time)
     {
-        var state = new PostgresState(PostgresDatabase.Create(connection, "authindex token server"), time);
+        var opened = PostgresDatabase.Create(connection, "authindex token server");
         try
         {
-            await state.database.MigrateAsync(typeof(PostgresState).Assembly, ".State.Postgres.Schema.");
-            return state;
+            await opened.MigrateAsync(typeof(PostgresState).Assembly, ".State.Postgres.Schema.");
+            return new PostgresState(opened, await PostgresSharedFailures.ReadKeyAsync(opened), time);
         }
         catch
         {
-            await state.DisposeAsync();
+            await opened.DisposeAsync();
             throw;
         }
     }
@@ -61,6 +64,9 @@ internal sealed class PostgresState : IState
 
     /// <inheritdoc/>
     public ISignInHoldStore SignInHolds { get; }
+
+    /// <inheritdoc/>
+    public ISharedFailures? SharedFailures { get; }
 
     /// <inheritdoc/>
     public ICatalogStore Catalog { get; }

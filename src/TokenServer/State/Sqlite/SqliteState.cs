@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using AuthIndex.Hosting.Health;
 using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Sessions;
@@ -27,6 +28,9 @@ internal sealed class SqliteState(StateDatabase database, TimeProvider time) : I
 
     /// <inheritdoc/>
     public ISignInHoldStore SignInHolds { get; } = new SqliteSignInHoldStore(database, time);
+
+    /// <inheritdoc/>
+    public ISharedFailures? SharedFailures => null;
 
     /// <inheritdoc/>
     public ICatalogStore Catalog { get; } = new SqliteCatalogStore(database);

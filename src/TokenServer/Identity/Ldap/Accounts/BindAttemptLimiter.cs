@@ -3,15 +3,12 @@ using AuthIndex.Hosting;
 namespace AuthIndex.TokenServer.Identity.Ldap.Accounts;
 
 /// <summary>
-/// Counts the wrong passwords of each account that were passed on to the directory, so that guessing here cannot reach the number at which
-/// the directory locks the account. A try is taken before it is made, so that parallel attempts do not bypass the limit. An account's tries
-/// are forgotten all together, once none was passed on for a while: Active Directory, too, restarts its count only after a whole window
-/// without a failure, so that tries forgotten one by one would add up there.
+/// Counts in memory, for a server that alone passes passwords on to the directory. Thread-safe.
 /// </summary>
 /// <param name="limit">How many may be passed on.</param>
 /// <param name="within">How long after the last one all of them are forgotten.</param>
 /// <param name="time">The clock.</param>
-internal sealed class BindAttemptLimiter(int limit, TimeSpan within, TimeProvider time)
+internal sealed class BindAttemptLimiter(int limit, TimeSpan within, TimeProvider time) : IBindAttempts
 {
     // Where accounts bind directly every name typed counts as one. Whoever types this many within the time makes it forget the
     // oldest, which the limits of the sign-in itself do not let happen.
@@ -20,10 +17,7 @@ internal sealed class BindAttemptLimiter(int limit, TimeSpan within, TimeProvide
     private readonly Lock gate = new();
     private readonly TtlMap<string, Tries> tries = new(Capacity, within, time);
 
-    /// <summary>Takes one try; false when none is left.</summary>
-    /// <param name="account">The account, in a spelling that is always the same.</param>
-    /// <param name="wait">How long until there is one again, when there is none.</param>
-    /// <param name="isLast">Whether this was the last one for now.</param>
+    /// <inheritdoc/>
     public bool TryTake(string account, out TimeSpan wait, out bool isLast)
     {
         lock (gate)
@@ -37,13 +31,13 @@ internal sealed class BindAttemptLimiter(int limit, TimeSpan within, TimeProvide
         }
     }
 
-    /// <summary>The directory let the account in, which makes it forget the failures too.</summary>
+    /// <inheritdoc/>
     public void Clear(string account)
     {
         lock (gate) tries.Remove(account);
     }
 
-    /// <summary>Gives back a try that the directory did not count.</summary>
+    /// <inheritdoc/>
     public void GiveBack(string account)
     {
         lock (gate)

@@ -147,3 +147,29 @@ CREATE TABLE login_codes (
 );
 CREATE INDEX login_codes_by_account ON login_codes (lower(account));
 CREATE INDEX login_codes_by_expiry ON login_codes (expires_at);
+
+-- Failed sign-ins, as all servers count them together. Each count is of a number of tries that come back evenly. Names are kept as keyed
+-- hashes only: what is typed as a name is now and then a password.
+CREATE TABLE sign_in_key (key bytea NOT NULL);
+INSERT INTO sign_in_key (key) VALUES (decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'));
+CREATE TABLE sign_in_failures (
+    key     bytea PRIMARY KEY,             -- of an account from an address, an account, or an address
+    account bytea,                         -- the account's part of it, if any: what 'accounts unlock' forgets
+    full_at bigint NOT NULL                -- when all tries are back, in microseconds
+);
+CREATE INDEX sign_in_failures_by_account ON sign_in_failures (account);
+
+-- Where accounts signed in lately: from there, nobody elsewhere locks them out by guessing.
+CREATE TABLE sign_in_places (
+    key     bytea PRIMARY KEY,             -- of an account from an address
+    account bytea NOT NULL,
+    at      bigint NOT NULL                -- in microseconds
+);
+CREATE INDEX sign_in_places_by_account ON sign_in_places (account, at);
+
+-- Wrong passwords that were passed on to directories: all of an account's are forgotten once none was for a while.
+CREATE TABLE bind_attempts (
+    key       bytea PRIMARY KEY,           -- of a directory and an account in it
+    count     integer NOT NULL,
+    forget_at bigint NOT NULL              -- in microseconds
+);
