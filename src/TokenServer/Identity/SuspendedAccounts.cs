@@ -27,7 +27,7 @@ internal sealed class SuspendedAccounts(TimeSpan? lookLasts = null)
 
     private long newestEnding;
     private long version;
-    private long lookedAt;
+    private long lookedAt; // 0 before the first look
     private volatile string? clockProblem;
 
     /// <summary>The number of the newest revocation of an account that this server has noticed.</summary>
@@ -37,10 +37,16 @@ internal sealed class SuspendedAccounts(TimeSpan? lookLasts = null)
     public long Version => Interlocked.Read(ref version);
 
     /// <summary>Why nobody can be signed in, because it is not known who is suspended; null when it is.</summary>
-    public string? Problem => lookLasts is not { } lasts ? null
-        : Stopwatch.GetElapsedTime(Interlocked.Read(ref lookedAt)) >= lasts
-        ? $"who is suspended has not been known for {lasts.TotalSeconds:0} s: the database does not answer"
-        : clockProblem;
+    public string? Problem
+    {
+        get
+        {
+            if (lookLasts is not { } lasts) return null;
+            return Interlocked.Read(ref lookedAt) is var last && (last == 0 || Stopwatch.GetElapsedTime(last) >= lasts)
+                ? $"who is suspended has not been known for {lasts.TotalSeconds:0} s: the database does not answer"
+                : clockProblem;
+        }
+    }
 
     /// <summary>The number of suspended accounts.</summary>
     public int Count => suspended.Count;
