@@ -1,0 +1,160 @@
+using System.Net;
+
+namespace AuthIndex.TestKit;
+
+/// <summary>
+/// Token servers as processes of their own on one PostgreSQL database, behind one nginx, and a registry that knows only nginx. Keys,
+/// accounts, credential and policy lie in a folder that all read.
+/// </summary>
+public sealed class ReplicatedServers : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    private readonly TemporaryDirectory folder = new();
+    private readonly Dictionary<string, ChildProcess> running = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> ports = new(StringComparer.Ordinal);
+    private NginxServer? nginx;
+
+    private ReplicatedServers(PostgresServer database) => Database = database;
+
+    /// <summary>The database of the token servers.</summary>
+    public PostgresServer Database { get; }
+
+    /// <summary>Where clients and the registry reach the token servers.</summary>
+    public Uri Index { get; private set; } = null!;
+
+    /// <summary>The registry as image names begin: host and port.</summary>
+    public string Host => $"127.0.0.1:{ports["registry"]}";
+
+    /// <summary>The names of the token servers.</summary>
+    public IReadOnlyList<string> TokenServers { get; } = ["one", "other"];
+
+    /// <summary>The password of <c>admin</c>.</summary>
+    public string AdminPassword { get; private set; } = "";
+
+    /// <summary>The logs of all processes so far.</summary>
+    public string Log => string.Join('\n', running.Select(r => $"== {r.Key}\n{r.Value.Error}"));
+
+    /// <summary>The configuration that all read.</summary>
+    public string Configuration => folder["authindex.yaml"];
+
+    /// <summary>Why none can be started here; null when they can.</summary>
+    public static string? Obstacle() => PostgresServer.Obstacle() ?? NginxServer.Obstacle();
+
+    /// <summary>Starts the database, both token servers, nginx and the registry.</summary>
+    public static async Task<ReplicatedServers> StartAsync()
+    {
+        var servers = new ReplicatedServers(await PostgresServer.StartAsync());
+        try
+        {
+            await servers.PrepareAsync();
+            foreach (var server in servers.TokenServers) await servers.StartAsync(server);
+            await servers.StartNginxAsync();
+            await servers.StartRegistryAsync();
+            return servers;
+        }
+        catch
+        {
+            await servers.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Where one of the token servers listens.</summary>
+    public Uri At(string server) => new($"http://127.0.0.1:{ports[server]}/");
+
+    /// <summary>Starts a token server, and waits until it is ready.</summary>
+    public Task StartAsync(string server) => StartAsync(
+        server, "TokenServer", "--data", folder[server], "--set", $"tokenServer.listen=127.0.0.1:{PortOf(server)}");
+
+    /// <summary>Kills a token server, as a machine that is switched off does.</summary>
+    public async Task KillAsync(string server)
+    {
+        await running[server].DisposeAsync();
+        running.Remove(server);
+    }
+
+    /// <summary>Runs one of the token server's commands, which must succeed.</summary>
+    /// <param name="arguments">The command.</param>
+    /// <param name="input">What it reads from standard input, such as a password.</param>
+    public async Task<string> CommandAsync(IEnumerable<string> arguments, string input = "")
+    {
+        var result = await ChildProcess.RunAsync(
+            "dotnet", [Program("TokenServer"), .. arguments, "--config", Configuration, "--data", folder["commands"]], input: input);
+        return result.ExitCode == 0 ? result.Output : throw new InvalidOperationException($"{string.Join(' ', arguments)}: {result}");
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in running.Values) await process.DisposeAsync();
+        if (nginx is not null) await nginx.DisposeAsync();
+        await Database.DisposeAsync();
+        folder.Dispose();
+    }
+
+    private static string Program(string name) =>
+        Path.Combine(Path.GetDirectoryName(AuthIndexUp.Script)!, "artifacts", "bin", name, "release", $"{name}.dll");
+
+    private int PortOf(string server)
+    {
+        if (!ports.TryGetValue(server, out var port)) ports[server] = port = FreePort.At(IPAddress.Loopback);
+        return port;
+    }
+
+    private async Task PrepareAsync()
+    {
+        Index = new Uri($"http://127.0.0.1:{PortOf("nginx")}/");
+        var connection = folder["connection"];
+        await File.WriteAllTextAsync(connection, Database.Url(await Database.CreateAsync()));
+        File.SetUnixFileMode(connection, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        await File.WriteAllTextAsync(Configuration, $$"""
+            tokenServer:
+              database: { connectionFile: {{connection}} }
+              keysDirectory: {{folder["shared/keys"]}}
+              htpasswdFile: {{folder["shared/htpasswd"]}}
+              registryCredentialFile: {{folder["shared/registry-credential"]}}
+              policiesDirectory: {{Path.Combine(Path.GetDirectoryName(AuthIndexUp.Script)!, "policies")}}
+            registry:
+              tokenServer:
+                url: {{Index}}
+                credentialFile: {{folder["shared/registry-credential"]}}
+            """);
+        Directory.CreateDirectory(folder["shared"]);
+        await CommandAsync(["init"]);
+        AdminPassword = (await File.ReadAllTextAsync(Path.Combine(folder["commands"], "initial-admin-password"))).Trim();
+    }
+
+    private async Task StartNginxAsync() => nginx = await NginxServer.StartAsync(
+        $$"""
+        upstream token-servers {
+            server 127.0.0.1:{{ports["one"]}} max_fails=1 fail_timeout=1s;
+            server 127.0.0.1:{{ports["other"]}} max_fails=1 fail_timeout=1s;
+        }
+        server {
+            listen 127.0.0.1:{{ports["nginx"]}};
+            location / {
+                proxy_pass http://token-servers;
+                proxy_set_header Host $http_host;
+                proxy_read_timeout 75s;
+                proxy_next_upstream error timeout http_503 non_idempotent;
+            }
+        }
+        """,
+        new IPEndPoint(IPAddress.Loopback, ports["nginx"]));
+
+    private Task StartRegistryAsync() => StartAsync(
+        "registry", "RegistryCore", "--data", folder["registry"], "--set", $"registry.listen=127.0.0.1:{PortOf("registry")}");
+
+    private async Task StartAsync(string name, string program, params string[] options)
+    {
+        var ready = folder[$"{name}.ready"];
+        File.Delete(ready);
+        var process = ChildProcess.Start(
+            "dotnet", [Program(program), "serve", "--config", Configuration, "--ready-file", ready, .. options]);
+        running[name] = process;
+        await Eventually.TrueAsync(
+            () => process.HasExited ? throw new InvalidOperationException($"{name} ended:\n{process.Error}") : File.Exists(ready),
+            Patience, () => process.Error);
+    }
+}
