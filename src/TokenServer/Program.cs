@@ -15,6 +15,7 @@ root.Add(AccountsCommand.Create(line, TimeProvider.System));
 root.Add(KeysCommand.Create(line, TimeProvider.System));
 root.Add(LdapCommand.Create(line));
 root.Add(TokensCommand.Create(line));
+root.Add(StateCommand.Create(line));
 foreach (var command in BackupCommand.All(line)) root.Add(command);
 root.Add(HealthCheckCommand.Create(Options));
 TokenServerOptions Options(System.CommandLine.ParseResult parsed) => line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
@@ -24,7 +25,7 @@ policy.Add(PolicyReloadCommand.Create(Options, TimeProvider.System));
 root.Add(policy);
 root.Add(AuditCommand.Create(parsed => Options(parsed).AuditPath, TimeProvider.System));
 return await CommandLine.RunAsync(root, args, new ActRecorder(
-    ["users", "accounts", "tokens", "keys", "restore", "policy reload"],
+    ["users", "accounts", "tokens", "keys", "state", "restore", "policy reload"],
     parsed => (Options(parsed).AuditPath, Options(parsed).Audit),
     TimeProvider.System,
     parsed => RestoreMarker.IsIn(Path.Combine(Options(parsed).DataDirectory, "registry"))));

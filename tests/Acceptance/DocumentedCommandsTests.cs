@@ -61,6 +61,7 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
         ["bench "] = "bench/Load/Program.cs",
         ["backup "] = "tests/Acceptance/RestoreDrillTests.cs",
         ["restore "] = "tests/Acceptance/RestoreDrillTests.cs",
+        ["state copy "] = "tests/TokenServer.Tests/State/StateCopyTests.cs",
         ["ldap doctor "] = "tests/Acceptance/LdapDoctorTests.cs",
         ["policy import docker-auth "] = "tests/TokenServer.Tests/Policies/Import",
         ["policy why "] = "tests/Acceptance/CommandLineTests.cs",
