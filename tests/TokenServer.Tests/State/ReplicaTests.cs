@@ -5,10 +5,13 @@ using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.State;
 using AuthIndex.TokenServer.Tests.Portal;
 using Dapper;
+using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthIndex.TokenServer.Tests.State;
 
@@ -183,6 +186,39 @@ public sealed class ReplicaTests(SharedPostgres postgres)
     }
 
     [Fact]
+    public async Task A_rotated_key_signs_at_no_server_before_all_publish_it()
+    {
+        await using var pair = await Pair.StartAsync(await DatabaseAsync());
+        await new KeyRotation(pair.One.Options.KeyDemands, pair.One.Clock).RotateAsync(
+            TokenProfile.Es256, pair.One.Options.KeyAhead, TextWriter.Null, Cancel);
+        foreach (var server in pair.Both)
+        {
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    pair.One.Clock.Advance(TimeSpan.FromSeconds(1)); // they look once a second
+                    return (await KeysAsync(server)).Length == 2;
+                },
+                Patience, () => server.Log.Text);
+        }
+
+        var old = await SigningKeyAsync(pair.One);
+        Assert.Equal(old, await SigningKeyAsync(pair.Other));
+        pair.One.Clock.Advance(pair.One.Options.KeyAhead);
+        foreach (var server in pair.Both)
+        {
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    pair.One.Clock.Advance(TimeSpan.FromSeconds(1));
+                    return await SigningKeyAsync(server) != old;
+                },
+                Patience, () => server.Log.Text);
+            Assert.Contains(await SigningKeyAsync(server), await KeysAsync(pair.Both.First(s => s != server)));
+        }
+    }
+
+    [Fact]
     public async Task A_start_without_the_database_says_which_setting_names_it()
     {
         using var folder = new TemporaryDirectory();
@@ -218,6 +254,19 @@ public sealed class ReplicaTests(SharedPostgres postgres)
         Assert.Same(who, suspended.Check(who));
 
         static StateLook Look(DateTimeOffset clock) => new("epoch", 0, (0, 0), clock);
+    }
+
+    private static async Task<string[]> KeysAsync(TokenServerHost server)
+    {
+        using var answer = await server.GetAsync(JwksEndpoint.Path);
+        return [.. (await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["keys"]!.AsArray().Select(k => (string)k!["kid"]!)];
+    }
+
+    private static async Task<string> SigningKeyAsync(TokenServerHost server)
+    {
+        using var answer = await server.GetAsync("/token?service=registry&scope=repository:public/app:pull");
+        var token = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["token"]!;
+        return new JsonWebToken(token).Kid;
     }
 
     private async Task<string> DatabaseAsync() => await (await postgres.ServerAsync()).CreateDatabaseAsync();

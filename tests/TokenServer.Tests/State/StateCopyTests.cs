@@ -3,7 +3,6 @@ using AuthIndex.Hosting.Files;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.State;
 
 namespace AuthIndex.TokenServer.Tests.State;
