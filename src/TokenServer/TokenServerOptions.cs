@@ -138,6 +138,9 @@ internal sealed class TokenServerOptions : ListenerOptions
 
     internal string DatabaseFile => Path.Combine(StatePath, "index.db");
 
+    /// <summary>Whether the state is in a database that other servers share.</summary>
+    internal bool SharesDatabase => Database.ConnectionFile is not null;
+
     internal string AuditPath => Path.Combine(StatePath, "audit.jsonl");
 
     internal string OidcPath => Path.Combine(StatePath, "oidc");

@@ -153,7 +153,7 @@ public sealed class CommandLineTests(RealParts parts)
     }
 
     [Theory]
-    [InlineData("st", "status")]
+    [InlineData("statu", "status")]
     [InlineData("up --in", "--insecure-http")]
     [InlineData("policy ch", "check")]
     [InlineData("registry tags hi", "history")]
@@ -170,7 +170,7 @@ public sealed class CommandLineTests(RealParts parts)
     }
 
     [Theory]
-    [InlineData("st", "status")]
+    [InlineData("statu", "status")]
     [InlineData("policy ch", "check")]
     public async Task Zsh_and_fish_complete_too(string typed, string completed)
     {

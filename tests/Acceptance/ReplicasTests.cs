@@ -72,7 +72,9 @@ public sealed class ReplicasTests(RealParts parts)
 
         foreach (var server in servers.TokenServers)
         {
-            Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(servers.At(server), "carol", Password));
+            await Eventually.TrueAsync(
+                async () => await StatusAsync(servers.At(server), "carol", Password) == HttpStatusCode.Unauthorized,
+                TimeSpan.FromSeconds(2), () => servers.Log);
         }
 
         // A wrong password of an account that there is, ten times: five at each.

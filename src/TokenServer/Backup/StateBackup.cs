@@ -3,7 +3,6 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Sqlite;
 using AuthIndex.TokenServer.Keys;
-using AuthIndex.TokenServer.State;
 
 namespace AuthIndex.TokenServer.Backup;
 
@@ -46,7 +45,11 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
         var state = Path.Combine(target, name);
         var copied = new List<BackupFile>();
 
-        if (!StateFactory.IsShared(options) && File.Exists(options.DatabaseFile)) copied.Add(CopyDatabase(Path.Combine(state, files.Database), files.Database));
+        if (!options.SharesDatabase && File.Exists(options.DatabaseFile))
+        {
+            copied.Add(CopyDatabase(Path.Combine(state, files.Database), files.Database));
+        }
+
         foreach (var (path, file) in files.All(withAuditLog).Concat(files.Policies()))
         {
             if (Copy(file, Path.Combine(state, path), path, isGrowing: files.IsAuditLog(file)) is { } copy) copied.Add(copy);

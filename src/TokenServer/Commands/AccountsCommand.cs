@@ -149,7 +149,7 @@ internal static class AccountsCommand
     /// <summary>Opens the server's database; it is created if the server has not run yet, but only in a token server's folder.</summary>
     private static Task<IState> OpenAsync(TokenServerOptions options, TimeProvider time)
     {
-        if (!StateFactory.IsShared(options) && !FileOwnership.Exists(options.DataDirectory))
+        if (!options.SharesDatabase && !FileOwnership.Exists(options.DataDirectory))
         {
             throw new OperatorException(
                 $"{options.DataDirectory} contains no token server data: name its folder with --data, or run init to create it");

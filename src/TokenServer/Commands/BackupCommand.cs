@@ -1,7 +1,6 @@
 using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.TokenServer.Backup;
-using AuthIndex.TokenServer.State;
 using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.TokenServer.Commands;
@@ -23,10 +22,10 @@ internal static class BackupCommand
         command.SetAction(parsed => Run(line, parsed, json, options =>
         {
             var target = Target(parsed.GetRequiredValue(directory));
-            if (StateFactory.IsShared(options))
+            if (options.SharesDatabase)
             {
                 Console.Error.WriteLine(
-                    "note: tokens, revocations and suspensions are in the database of tokenServer.database: back that up with its own means");
+                    "note: tokens, revocations and suspensions are in the database of tokenServer.database: back that up by its own means");
             }
 
             return ($"{target} holds", new StateBackup(options, TimeProvider.System).Run(target, parsed.GetValue(auditLog)));

@@ -19,8 +19,8 @@ internal static class StateCommand
     {
         var target = new Option<string>("--to")
         {
-            Description = $"Where to copy to: {Postgres}, the database of tokenServer.database.connectionFile, or {Sqlite}, the file in the "
-                + "data directory.",
+            Description = $"Where to copy to: {Postgres}, the database of tokenServer.database.connectionFile, or {Sqlite}, the file in "
+                + "the data directory.",
             Required = true,
         };
         target.AcceptOnlyFromAmong(Postgres, Sqlite);

@@ -8,8 +8,8 @@ namespace AuthIndex.TokenServer.Grants;
 internal static class AccountEnding
 {
     /// <summary>
-    /// With a database of one server, registry tokens issued for so long afterwards are void too: a running server may remember a password for that long, because it
-    /// looks into the database only a few times a second.
+    /// With a database of one server, registry tokens issued for so long afterwards are void too: it may remember a password for that
+    /// long, because it looks into the database only a few times a second.
     /// </summary>
     public static readonly TimeSpan NoticedWithin = TimeSpan.FromSeconds(1);
 

@@ -5,7 +5,6 @@ using AuthIndex.TokenServer.Identity.Oidc;
 using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Metrics;
-using AuthIndex.TokenServer.State;
 
 namespace AuthIndex.TokenServer.Identity;
 
@@ -14,10 +13,9 @@ internal static class IdentityServices
 {
     /// <summary>Adds the sources in the order in which they are asked, with the checks before and after them.</summary>
     public static IServiceCollection AddIdentity(this IServiceCollection services, TokenServerOptions options) => services
-        .AddSingleton(s => new SuspendedAccounts(s.GetRequiredService<IState>().LookLasts))
         .AddSingleton<HeldAccounts>()
         .AddSingleton(s => new SignInLimits(
-            options.SignInLimits, Time(s), s.GetRequiredService<HeldAccounts>(), s.GetRequiredService<IState>().SharedFailures))
+            options.SignInLimits, Time(s), s.GetRequiredService<HeldAccounts>(), s.GetService<ISharedFailures>()))
         .AddHtpasswd(options)
         .AddSingleton(s => new CertificateSource(options.Tls.ClientCertificates, Time(s)))
         .AddLdap(options)
@@ -45,7 +43,7 @@ internal static class IdentityServices
             s.GetRequiredService<ILogger<LdapSource>>(),
             s.GetRequiredService<TokenMetrics>(),
             s.GetRequiredService<HeldAccounts>(),
-            s.GetRequiredService<IState>().SharedFailures))
+            s.GetService<ISharedFailures>()))
         .AddSingleton(s => ActivatorUtilities.CreateInstance<SharedNamesCheck>(s, options))
         .AddHostedService(s => s.GetRequiredService<SharedNamesCheck>());
 

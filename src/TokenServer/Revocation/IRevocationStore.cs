@@ -62,6 +62,9 @@ internal interface IRevocationStore
         return (issuedBefore > longest ? issuedBefore : longest).ToUnixTimeSeconds();
     }
 
+    /// <summary>Looks for what a running server must notice at once.</summary>
+    ValueTask<RevocationLook> LookAsync();
+
     /// <summary>The number of the newest revocation of an account that is still kept; 0 when there is none.</summary>
     ValueTask<long> NewestOfAccountsAsync();
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Background;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.Identity.Throttling;
 
 namespace AuthIndex.TokenServer.Revocation;
 
@@ -11,7 +11,8 @@ namespace AuthIndex.TokenServer.Revocation;
 /// second, and at once when woken. Clears away what has expired.
 /// </summary>
 internal sealed partial class RevocationWatch(
-    IState state, SuspendedAccounts suspended, BackgroundLoops loops, ILogger<RevocationWatch> log)
+    IRevocationStore revocations, ISuspensionStore suspensions, SuspendedAccounts suspended, BackgroundLoops loops,
+    ILogger<RevocationWatch> log, ISharedFailures? failures = null)
     : BackgroundLoop("revocationWatch", loops)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
@@ -20,13 +21,16 @@ internal sealed partial class RevocationWatch(
     private readonly SemaphoreSlim woken = new(0);
     private volatile TaskCompletionSource next = NewSource();
     private IReadOnlyList<Suspension> known = [];
-    private StateLook? seen;
+    private RevocationLook? seen;
     private long? sweptAt;
 
-    /// <inheritdoc cref="StateLook.Epoch"/>
+    /// <inheritdoc cref="RevocationLook.Epoch"/>
     public string Epoch => seen?.Epoch ?? throw new InvalidOperationException("The watch has not been started.");
 
-    /// <summary>Ends when something is revoked, or the numbering begins again. Take it before reading the list, so that nothing is missed in between.</summary>
+    /// <summary>
+    /// Ends when something is revoked, or the numbering begins again. Take it before reading the list, so that nothing is missed in
+    /// between.
+    /// </summary>
     public Task Next => next.Task;
 
     /// <summary>Tells that something was committed.</summary>
@@ -60,12 +64,12 @@ internal sealed partial class RevocationWatch(
     private async ValueTask RefreshAsync()
     {
         var (asked, askedAt) = (Stopwatch.GetTimestamp(), TimeProvider.System.GetUtcNow());
-        var look = await state.LookAsync();
+        var look = await revocations.LookAsync();
         var wrongClock = look.ClockProblem(askedAt, TimeProvider.System.GetUtcNow());
         var isNewEpoch = look.Epoch != seen?.Epoch;
         if (isNewEpoch || look.Suspensions != seen?.Suspensions)
         {
-            var all = await state.Suspensions.AllAsync();
+            var all = await suspensions.AllAsync();
             suspended.Replace(all);
             Report(all);
             known = all;
@@ -74,7 +78,7 @@ internal sealed partial class RevocationWatch(
         var isRevoked = isNewEpoch || look.Revocation != seen?.Revocation;
         if (isRevoked)
         {
-            suspended.Notice(await state.Revocations.NewestOfAccountsAsync());
+            suspended.Notice(await revocations.NewestOfAccountsAsync());
             await TellAheadAsync();
         }
 
@@ -87,8 +91,8 @@ internal sealed partial class RevocationWatch(
     private async Task SweepAsync()
     {
         if (sweptAt is { } last && Clock.GetElapsedTime(last) < SweepEvery) return;
-        await state.Revocations.SweepAsync();
-        if (state.SharedFailures is { } failures) await failures.SweepAsync();
+        await revocations.SweepAsync();
+        if (failures is not null) await failures.SweepAsync();
         sweptAt = Clock.GetTimestamp();
     }
 
@@ -110,7 +114,7 @@ internal sealed partial class RevocationWatch(
 
     private async ValueTask TellAheadAsync()
     {
-        foreach (var revoked in await state.Revocations.AccountsAheadAsync())
+        foreach (var revoked in await revocations.AccountsAheadAsync())
         {
             var account = LogText.Clean(revoked);
             LogAhead(log, account);

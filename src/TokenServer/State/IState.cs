@@ -45,9 +45,6 @@ internal interface IState : IAsyncDisposable
     /// </summary>
     TimeSpan NoticedWithin { get; }
 
-    /// <summary>Looks for what a running server must notice at once.</summary>
-    ValueTask<StateLook> LookAsync();
-
     /// <summary>How the database is, as a part of the server's readiness.</summary>
     HealthPart CheckHealth();
 }

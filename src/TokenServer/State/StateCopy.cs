@@ -42,7 +42,7 @@ internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
     public async Task<IReadOnlyList<(string Table, int Rows)>> ToPostgresAsync()
     {
         var connection = Connection();
-        if (!File.Exists(options.DatabaseFile)) throw new OperatorException($"there is no state to copy: {options.DatabaseFile} is missing");
+        if (!File.Exists(options.DatabaseFile)) throw new OperatorException($"nothing to copy: {options.DatabaseFile} is missing");
         using var held = DataDirectory.Hold(options.StatePath);
         await using var file = new StateDatabase(options.DatabaseFile);
         await (await StateFactory.OpenSharedAsync(connection, time)).DisposeAsync(); // brings the schema to the newest version
@@ -54,7 +54,7 @@ internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
                 var copied = new List<(string, int)>();
                 foreach (var table in Tables)
                 {
-                    if (await db.ExecuteScalarAsync<bool>($"SELECT EXISTS (SELECT 1 FROM {table.Name})")) throw NotEmpty("the database", table);
+                    if (await db.ExecuteScalarAsync<bool>(table.Exists)) throw NotEmpty("the database", table);
                     var rows = file.Read(sqlite => Read(sqlite.ExecuteReader(table.Select)));
                     await ImportAsync(db, table, rows);
                     Compare(table, rows, Read(await db.ExecuteReaderAsync(table.Select)));
@@ -92,7 +92,7 @@ internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
         {
             foreach (var (table, rows) in tables)
             {
-                if (db.ExecuteScalar<bool>($"SELECT EXISTS (SELECT 1 FROM {table.Name})")) throw NotEmpty(options.DatabaseFile, table);
+                if (db.ExecuteScalar<bool>(table.Exists)) throw NotEmpty(options.DatabaseFile, table);
                 Insert(db, table, rows);
                 Compare(table, rows, Read(db.ExecuteReader(table.Select)));
             }
@@ -169,6 +169,8 @@ internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
     private sealed record Table(string Name, string[] ColumnNames, string Key)
     {
         public string Columns { get; } = string.Join(", ", ColumnNames);
+
+        public string Exists { get; } = $"SELECT EXISTS (SELECT 1 FROM {Name})";
 
         public string Select { get; } = $"SELECT {string.Join(", ", ColumnNames)} FROM {Name} ORDER BY {Key}";
     }

@@ -9,11 +9,8 @@ namespace AuthIndex.TokenServer.State;
 /// <summary>Opens the database that the configuration names.</summary>
 internal static class StateFactory
 {
-    /// <summary>Whether the server keeps its state in a database that other servers share.</summary>
-    public static bool IsShared(TokenServerOptions options) => options.Database.ConnectionFile is not null;
-
     /// <summary>Whether there is a database already, so that a command that only looks need not create one.</summary>
-    public static bool Exists(TokenServerOptions options) => IsShared(options) || FileOwnership.Exists(options.DatabaseFile);
+    public static bool Exists(TokenServerOptions options) => options.SharesDatabase || FileOwnership.Exists(options.DatabaseFile);
 
     /// <summary>Opens it for a command, alongside servers that may be running. A file is created if there is none.</summary>
     /// <exception cref="OperatorException">
@@ -32,7 +29,7 @@ internal static class StateFactory
         try
         {
             var asked = TimeProvider.System.GetUtcNow();
-            var look = await state.LookAsync();
+            var look = await state.Revocations.LookAsync();
             return look.ClockProblem(asked, TimeProvider.System.GetUtcNow()) is { } problem ? throw new OperatorException(problem) : state;
         }
         catch

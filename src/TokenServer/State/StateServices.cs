@@ -1,5 +1,6 @@
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
+using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.State.Sqlite;
 
 namespace AuthIndex.TokenServer.State;
@@ -13,7 +14,9 @@ internal static class StateServices
         services.AddSingleton(_ => DataDirectory.Hold(options.StatePath));
         services.AddSingleton(_ => StateDatabase.ReserveBeside(options.DatabaseFile));
         services.AddPeriodicLoop("spaceReserve", SpaceReserve.TakeEvery, s => s.GetRequiredService<SpaceReserve>().Take);
+        if (options.SharesDatabase) services.AddSingleton(s => s.GetRequiredService<IState>().SharedFailures!);
         return services
+            .AddSingleton(s => new SuspendedAccounts(s.GetRequiredService<IState>().LookLasts))
             .AddSingleton(s => new StateDatabase(options.DatabaseFile, s.GetRequiredService<SpaceReserve>()))
             .AddSingleton(s => Open(options, s))
             .AddSingleton(s => s.GetRequiredService<IState>().Grants)

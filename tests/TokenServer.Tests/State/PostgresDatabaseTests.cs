@@ -75,7 +75,7 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
         var states = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => PostgresState.OpenAsync(connection, TimeProvider.System)));
         foreach (var state in states)
         {
-            Assert.Equal(0, (await state.LookAsync()).Revocation);
+            Assert.Equal(0, (await state.Revocations.LookAsync()).Revocation);
             await state.DisposeAsync();
         }
     }
@@ -151,17 +151,17 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
         // Restarted between two requests: the connections in the pool are dead, and nobody notices.
         await server.StopAsync();
         await server.StartAgainAsync();
-        Assert.Equal(1, (await state.LookAsync()).Revocation);
+        Assert.Equal(1, (await state.Revocations.LookAsync()).Revocation);
         await server.StopAsync();
         await server.StartAgainAsync();
         await state.Grants.EndAllAsync("bob");
 
         await server.StopAsync();
-        await Assert.ThrowsAsync<DatabaseUnavailableException>(async () => await state.LookAsync());
+        await Assert.ThrowsAsync<DatabaseUnavailableException>(async () => await state.Revocations.LookAsync());
         await Assert.ThrowsAsync<DatabaseUnavailableException>(() => state.Grants.EndAllAsync("carol"));
         Assert.Equal(Hosting.Health.HealthStatus.Failed, state.CheckHealth().Status);
         await server.StartAgainAsync();
-        Assert.Equal(2, (await state.LookAsync()).Revocation);
+        Assert.Equal(2, (await state.Revocations.LookAsync()).Revocation);
         Assert.Equal(Hosting.Health.HealthStatus.Ok, state.CheckHealth().Status);
     }
 

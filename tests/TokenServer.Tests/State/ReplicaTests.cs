@@ -8,6 +8,7 @@ using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Keys;
+using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
 using AuthIndex.TokenServer.Tests.Portal;
 using Dapper;
@@ -243,7 +244,7 @@ public sealed class ReplicaTests(SharedPostgres postgres)
         Assert.Null(Look(now.AddSeconds(3)).ClockProblem(now, now.AddSeconds(4))); // anywhere in between
         Assert.Contains("2.0 s behind", Look(now.AddSeconds(2)).ClockProblem(now, now), StringComparison.Ordinal);
         Assert.Contains("5.0 s ahead", Look(now.AddSeconds(-5)).ClockProblem(now, now), StringComparison.Ordinal);
-        Assert.Null(new StateLook("epoch", 0, (0, 0), null).ClockProblem(now, now));
+        Assert.Null(new RevocationLook("epoch", 0, (0, 0), null).ClockProblem(now, now));
 
         var who = new SignInOutcome.SignedIn("alice", [], "htpasswd");
         var suspended = new SuspendedAccounts(TimeSpan.FromHours(1));
@@ -253,7 +254,7 @@ public sealed class ReplicaTests(SharedPostgres postgres)
         suspended.Looked(System.Diagnostics.Stopwatch.GetTimestamp(), null);
         Assert.Same(who, suspended.Check(who));
 
-        static StateLook Look(DateTimeOffset clock) => new("epoch", 0, (0, 0), clock);
+        static RevocationLook Look(DateTimeOffset clock) => new("epoch", 0, (0, 0), clock);
     }
 
     private static async Task<string[]> KeysAsync(TokenServerHost server)

@@ -30,7 +30,7 @@ public sealed class StateCopyTests(SharedPostgres postgres) : IDisposable
         await using (var shared = await StateFactory.OpenAsync(options, Time))
         {
             await shared.Grants.EndAllAsync("carol");
-            Assert.Equal(2, (await shared.LookAsync()).Revocation);
+            Assert.Equal(2, (await shared.Revocations.LookAsync()).Revocation);
         }
 
         var back = await OptionsAsync("new", options.Database.ConnectionFile);

@@ -9,7 +9,7 @@ public abstract partial class StateTests
     [Fact]
     public async Task Revocations_are_read_on_page_by_page_in_the_order_of_their_numbers()
     {
-        Assert.Equal(0, (await Other.LookAsync()).Revocation);
+        Assert.Equal(0, (await Other.Revocations.LookAsync()).Revocation);
         Assert.Equal((0, 0), Told(await Other.Revocations.AfterAsync(0, 2)));
         foreach (var account in (string[])["alice", "bob", "carol"]) await One.Grants.EndAllAsync(account);
 
@@ -20,7 +20,7 @@ public abstract partial class StateTests
         var second = await Other.Revocations.AfterAsync(first.Sequence, 2);
         Assert.Equal(["carol"], second.Items.Select(i => i.Value));
         Assert.False(second.More);
-        Assert.Equal((await One.LookAsync()).Revocation, second.Sequence);
+        Assert.Equal((await One.Revocations.LookAsync()).Revocation, second.Sequence);
         Assert.Equal((second.Sequence, 0), Told(await Other.Revocations.AfterAsync(second.Sequence, 2)));
 
         static (long, int) Told(RevocationPage page) => (page.Sequence, page.Items.Count);
@@ -60,33 +60,33 @@ public abstract partial class StateTests
     public async Task Revocations_are_forgotten_when_their_tokens_have_expired_but_not_their_number()
     {
         await One.Grants.EndAllAsync("alice");
-        var newest = (await One.LookAsync()).Revocation;
+        var newest = (await One.Revocations.LookAsync()).Revocation;
         Assert.Equal(0, await Other.Revocations.SweepAsync());
         Clock.Advance(IRevocationStore.LongestLife + TimeSpan.FromHours(1));
         Assert.Equal(1, await Other.Revocations.SweepAsync());
-        Assert.Equal(newest, (await One.LookAsync()).Revocation);
+        Assert.Equal(newest, (await One.Revocations.LookAsync()).Revocation);
         Assert.Equal(0, await One.Revocations.NewestOfAccountsAsync());
         var page = await One.Revocations.AfterAsync(0, 10);
         Assert.Equal((newest, 0, false), (page.Sequence, page.Items.Count, page.More));
         await One.Grants.EndAllAsync("alice");
-        Assert.Equal(newest + 1, (await Other.LookAsync()).Revocation);
+        Assert.Equal(newest + 1, (await Other.Revocations.LookAsync()).Revocation);
     }
 
     [Fact]
     public async Task An_account_is_suspended_once_until_it_is_resumed()
     {
-        var state = (await Other.LookAsync()).Suspensions;
+        var state = (await Other.Revocations.LookAsync()).Suspensions;
         Assert.Null(await One.Suspensions.SuspendAsync("bob", "root", "left the company", Now));
-        Assert.NotEqual(state, state = (await Other.LookAsync()).Suspensions);
+        Assert.NotEqual(state, state = (await Other.Revocations.LookAsync()).Suspensions);
         var first = new Suspension("bob", Now, "root", "left the company");
         Clock.Advance(TimeSpan.FromSeconds(5));
         Assert.Equal(first, await Other.Suspensions.SuspendAsync("bob", "admin", "again", Now));
         Assert.Null(await Other.Suspensions.SuspendAsync("alice", "root", "", Now));
-        Assert.NotEqual(state, state = (await One.LookAsync()).Suspensions);
+        Assert.NotEqual(state, state = (await One.Revocations.LookAsync()).Suspensions);
         Assert.Equal([new Suspension("alice", Now, "root", ""), first], await One.Suspensions.AllAsync());
 
         Assert.Equal(Resumption.Resumed, await Other.Suspensions.ResumeAsync("bob", Now));
-        Assert.NotEqual(state, (await One.LookAsync()).Suspensions);
+        Assert.NotEqual(state, (await One.Revocations.LookAsync()).Suspensions);
         Assert.Equal(Resumption.NotSuspended, await One.Suspensions.ResumeAsync("bob", Now));
         Assert.Equal(["alice"], (await One.Suspensions.AllAsync()).Select(s => s.Account));
         Assert.True(await One.Revocations.IsVoidAsync("bob", null, "jti", first.Since.ToUnixTimeSeconds()));

@@ -17,9 +17,9 @@ internal static class PostgresEndings
     /// <summary>
     /// Tokens of an account issued for so long after its end are void too: other servers notice the end within
     /// <see cref="PostgresState.LongestUnnoticed"/> or sign in nobody, and the clocks of any two differ by no more than twice
-    /// <see cref="StateLook.MaxDifference"/>.
+    /// <see cref="RevocationLook.MaxDifference"/>.
     /// </summary>
-    public static readonly TimeSpan NoticedWithin = PostgresState.LongestUnnoticed + 2 * StateLook.MaxDifference;
+    public static readonly TimeSpan NoticedWithin = PostgresState.LongestUnnoticed + 2 * RevocationLook.MaxDifference;
 
     /// <summary>Ends a grant; false when there is none of that id.</summary>
     public static async Task<bool> EndGrantAsync(NpgsqlConnection db, string id, DateTimeOffset now)

@@ -12,6 +12,27 @@ internal sealed class PostgresRevocationStore(PostgresDatabase database, TimePro
     private readonly ClockWatch clock = new(time);
 
     /// <inheritdoc/>
+    public ValueTask<RevocationLook> LookAsync() => database.ReadAsync(static async db =>
+    {
+        // What was put back from a backup, or by a standby that took over, has another timeline, cluster or table.
+        var (isStandby, epoch, revocation, suspended, suspensions, clock) =
+            await db.QuerySingleAsync<(bool, string, long, long, long, DateTime)>(
+                """
+                SELECT pg_is_in_recovery(),
+                    concat_ws('-', (SELECT system_identifier FROM pg_control_system()),
+                        CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
+                        'revocation_count'::regclass::oid),
+                    (SELECT last FROM revocation_count),
+                    (SELECT coalesce(max(id), 0) FROM suspensions),
+                    (SELECT count(*) FROM suspensions),
+                    clock_timestamp()
+                """);
+        return isStandby
+            ? throw new DatabaseUnavailableException("the database is a standby, which may be behind: name the primary")
+            : new RevocationLook(epoch, revocation, (suspended, suspensions), new DateTimeOffset(clock));
+    });
+
+    /// <inheritdoc/>
     public ValueTask<long> NewestOfAccountsAsync() => database.ReadAsync(static db =>
         db.ExecuteScalarAsync<long>("SELECT coalesce(max(sequence), 0) FROM revocations WHERE kind = 'account'"));
 

@@ -9,8 +9,9 @@ using Npgsql;
 
 namespace AuthIndex.TokenServer.State.Postgres;
 
-/// <summary>Failed sign-ins in PostgreSQL, by its clock. One statement takes all tries, in one order of rows, so that none waits for another
-/// in a circle.</summary>
+/// <summary>
+/// Failed sign-ins in PostgreSQL, by its clock. One statement takes all tries, in one order of rows, so that no two wait for each other.
+/// </summary>
 internal sealed class PostgresSharedFailures(PostgresDatabase database, byte[] key) : ISharedFailures
 {
     private const string Now = "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint";

@@ -84,27 +84,6 @@ internal sealed class PostgresState : IState
     public TimeSpan NoticedWithin => PostgresEndings.NoticedWithin;
 
     /// <inheritdoc/>
-    public ValueTask<StateLook> LookAsync() => database.ReadAsync(static async db =>
-    {
-        // What was put back from a backup, or by a standby that took over, has another timeline, cluster or table.
-        var (isStandby, epoch, revocation, suspended, suspensions, clock) =
-            await db.QuerySingleAsync<(bool, string, long, long, long, DateTime)>(
-                """
-                SELECT pg_is_in_recovery(),
-                    concat_ws('-', (SELECT system_identifier FROM pg_control_system()),
-                        CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
-                        'revocation_count'::regclass::oid),
-                    (SELECT last FROM revocation_count),
-                    (SELECT coalesce(max(id), 0) FROM suspensions),
-                    (SELECT count(*) FROM suspensions),
-                    clock_timestamp()
-                """);
-        return isStandby
-            ? throw new DatabaseUnavailableException("the database is a standby, which may be behind: name the primary")
-            : new StateLook(epoch, revocation, (suspended, suspensions), new DateTimeOffset(clock));
-    });
-
-    /// <inheritdoc/>
     /// <remarks>Told by what is asked of it all the time, so that a probe waits for nothing.</remarks>
     public HealthPart CheckHealth() => database.Problem is { } problem
         ? new HealthPart("database", HealthStatus.Failed, problem)

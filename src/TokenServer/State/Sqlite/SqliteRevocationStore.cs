@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using AuthIndex.Hosting;
 using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.Revocation;
@@ -10,6 +11,17 @@ namespace AuthIndex.TokenServer.State.Sqlite;
 internal sealed class SqliteRevocationStore(StateDatabase database, TimeProvider time) : IRevocationStore
 {
     private readonly ClockWatch clock = new(time);
+
+    // While the server was down, its database may have been put back from a backup, which nothing in the database could tell: so readers
+    // begin again after each start, which costs one request.
+    private readonly string epoch = RandomNumberGenerator.GetHexString(32, lowercase: true);
+
+    /// <inheritdoc/>
+    public ValueTask<RevocationLook> LookAsync() => new(database.Read(db => new RevocationLook(
+        epoch,
+        Newest(db),
+        db.QuerySingle<(long, long)>("SELECT coalesce(max(id), 0), count(*) FROM suspensions"),
+        Clock: null)));
 
     /// <inheritdoc/>
     public ValueTask<long> NewestOfAccountsAsync() => new(database.Read(static db =>
@@ -61,7 +73,6 @@ internal sealed class SqliteRevocationStore(StateDatabase database, TimeProvider
     /// </summary>
     private long? Forgotten => clock.IsSettled ? time.GetUtcNow().ToUnixTimeSeconds() : null;
 
-    /// <summary>The number of the newest revocation that there ever was; 0 before the first.</summary>
-    public static long Newest(SqliteConnection db) =>
+    private static long Newest(SqliteConnection db) =>
         db.QuerySingleOrDefault<long>("SELECT seq FROM sqlite_sequence WHERE name = 'revocations'");
 }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using AuthIndex.Hosting.Health;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity.Throttling;
@@ -13,10 +12,6 @@ namespace AuthIndex.TokenServer.State.Sqlite;
 /// <summary>The stores of a SQLite file.</summary>
 internal sealed class SqliteState(StateDatabase database, TimeProvider time) : IState
 {
-    // While the server was down, its database may have been put back from a backup, which nothing in the database could tell: so readers
-    // begin again after each start, which costs one request.
-    private readonly string epoch = RandomNumberGenerator.GetHexString(32, lowercase: true);
-
     /// <inheritdoc/>
     public IGrantStore Grants { get; } = new SqliteGrantStore(database, time);
 
@@ -46,13 +41,6 @@ internal sealed class SqliteState(StateDatabase database, TimeProvider time) : I
 
     /// <inheritdoc/>
     public TimeSpan NoticedWithin => AccountEnding.NoticedWithin;
-
-    /// <inheritdoc/>
-    public ValueTask<StateLook> LookAsync() => new(database.Read(db => new StateLook(
-        epoch,
-        SqliteRevocationStore.Newest(db),
-        db.QuerySingle<(long, long)>("SELECT coalesce(max(id), 0), count(*) FROM suspensions"),
-        Clock: null)));
 
     /// <inheritdoc/>
     /// <remarks>Tokens are issued without it; nothing is gained by sending clients elsewhere.</remarks>

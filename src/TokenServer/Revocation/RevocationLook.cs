@@ -1,4 +1,4 @@
-namespace AuthIndex.TokenServer.State;
+namespace AuthIndex.TokenServer.Revocation;
 
 /// <summary>What tells whether anything has changed that a running server must notice at once.</summary>
 /// <param name="Epoch">
@@ -8,7 +8,7 @@ namespace AuthIndex.TokenServer.State;
 /// <param name="Revocation">The number of the newest revocation that there ever was; 0 before the first.</param>
 /// <param name="Suspensions">Another value after every change of the suspensions.</param>
 /// <param name="Clock">The database's clock; null where it is this machine's.</param>
-internal sealed record StateLook(string Epoch, long Revocation, (long Last, long Count) Suspensions, DateTimeOffset? Clock)
+internal sealed record RevocationLook(string Epoch, long Revocation, (long Last, long Count) Suspensions, DateTimeOffset? Clock)
 {
     /// <summary>The most by which a server's clock may differ from the database's.</summary>
     public static readonly TimeSpan MaxDifference = TimeSpan.FromSeconds(1);
