@@ -5,7 +5,6 @@ using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Sessions;
-using Dapper;
 
 namespace AuthIndex.TokenServer.State.Postgres;
 
