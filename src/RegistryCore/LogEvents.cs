@@ -30,4 +30,5 @@ internal static class LogEvents
     public const int ReportRecovered = 2026;
     public const int ResyncStarted = 2027;
     public const int ResyncFinished = 2028;
+    public const int DatabaseUnavailable = 2029;
 }

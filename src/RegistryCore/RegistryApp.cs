@@ -18,8 +18,11 @@ internal static class RegistryApp
     public const string Name = "RegistryCore";
 
     /// <summary>Builds the server, not yet listening.</summary>
+    /// <param name="options">How.</param>
+    /// <param name="clock">The clock.</param>
+    /// <param name="replace">Puts other parts in the place of some; null for none.</param>
     /// <exception cref="OperatorException">The options cannot be served with.</exception>
-    public static WebApplication Create(RegistryOptions options, TimeProvider clock)
+    public static WebApplication Create(RegistryOptions options, TimeProvider clock, Action<IServiceCollection>? replace = null)
     {
         if (options.Tls.ClientCertificates.AccountFrom != ClientCertificateOptions.NoAccount)
         {
@@ -48,6 +51,7 @@ internal static class RegistryApp
             .AddV2(options)
             .AddControl()
             .AddHealthParts();
+        replace?.Invoke(builder.Services);
 
         var app = builder.Build();
         try

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AuthIndex.Hosting.Postgres;
 using AuthIndex.Hosting.Telemetry;
 using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
@@ -44,6 +45,11 @@ internal sealed partial class V2Endpoint(
         {
             LogFull(log, http.TraceIdentifier, http.Request.Method, http.Request.Path.Value, e.Message);
             error = OciError.NoSpace(http.TraceIdentifier, IsRead(http));
+        }
+        catch (DatabaseUnavailableException e)
+        {
+            LogUnavailable(log, http.TraceIdentifier, http.Request.Method, http.Request.Path.Value, e.Message);
+            error = OciError.Unavailable("the registry's database does not answer; try again");
         }
         catch (Exception e)
         {
@@ -159,6 +165,11 @@ internal sealed partial class V2Endpoint(
         EventId = LogEvents.StorageFull, EventName = nameof(LogEvents.StorageFull), Level = LogLevel.Warning,
         Message = "Not enough space for request {RequestId}: {Method} {Path}: {Reason}")]
     private static partial void LogFull(ILogger log, string requestId, string method, string? path, string reason);
+
+    [LoggerMessage(
+        EventId = LogEvents.DatabaseUnavailable, EventName = nameof(LogEvents.DatabaseUnavailable), Level = LogLevel.Warning,
+        Message = "The database did not answer request {RequestId}: {Method} {Path}: {Reason}")]
+    private static partial void LogUnavailable(ILogger log, string requestId, string method, string? path, string reason);
 
     [LoggerMessage(
         EventId = LogEvents.RequestFailed, EventName = nameof(LogEvents.RequestFailed), Level = LogLevel.Error,

@@ -155,6 +155,15 @@ public sealed partial class ArchitectureTests
     public void Only_commands_and_compositions_take_all_options_of_the_registry() =>
         Repository.AssertNone(Sources().SelectMany(OptionsProblems));
 
+    /// <summary>What engine holds the rows is known to who opens it, and to what works on the files of one engine only.</summary>
+    [Fact]
+    public void Endpoints_and_what_they_use_know_no_engine() => Repository.AssertNone(
+        from source in Sources()
+        where source.Project == "RegistryCore" && source.Folder is not (null or "Commands" or "Storage")
+        where source.Text.Contains("Storage.Sqlite", StringComparison.Ordinal)
+            || source.Text.Contains("Storage.Postgres", StringComparison.Ordinal)
+        select $"{source}: uses the stores of one engine");
+
     [Theory]
     [InlineData("Storage/FreeSpace.cs", false)]
     [InlineData("Storage/StorageServices.cs", true)]

@@ -14,11 +14,13 @@ public sealed class RegistryHost : IAsyncDisposable
 {
     private readonly TemporaryDirectory folder = new();
     private readonly Action<RegistryOptions> configure;
+    private readonly Action<IServiceCollection>? replace;
     private WebApplication? app;
 
-    private RegistryHost(Action<RegistryOptions>? configure, FakeTimeProvider? clock)
+    private RegistryHost(Action<RegistryOptions>? configure, FakeTimeProvider? clock, Action<IServiceCollection>? replace)
     {
         this.configure = configure ?? (_ => { });
+        this.replace = replace;
         Clock = clock ?? new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         Tokens = new TokenMaker(Clock);
     }
@@ -49,9 +51,13 @@ public sealed class RegistryHost : IAsyncDisposable
     }
 
     /// <summary>Starts a registry.</summary>
-    internal static async Task<RegistryHost> StartAsync(Action<RegistryOptions>? configure = null, FakeTimeProvider? clock = null)
+    /// <param name="configure">Sets options.</param>
+    /// <param name="clock">The registry's clock.</param>
+    /// <param name="replace">Puts other parts in the place of some.</param>
+    internal static async Task<RegistryHost> StartAsync(
+        Action<RegistryOptions>? configure = null, FakeTimeProvider? clock = null, Action<IServiceCollection>? replace = null)
     {
-        var host = new RegistryHost(configure, clock);
+        var host = new RegistryHost(configure, clock, replace);
         await File.WriteAllTextAsync(host.folder["jwks.json"], host.Tokens.Jwks);
         await host.StartAppAsync();
         return host;
@@ -98,7 +104,7 @@ public sealed class RegistryHost : IAsyncDisposable
             Revocations = { Enabled = false },
         };
         configure(options);
-        app = RegistryApp.Create(options, new HostClock(Clock));
+        app = RegistryApp.Create(options, new HostClock(Clock), replace);
         await app.StartAsync();
         Client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
     }

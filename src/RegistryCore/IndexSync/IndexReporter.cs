@@ -1,4 +1,5 @@
 using AuthIndex.Hosting.Background;
+using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.TokenContract.Wire;
@@ -109,7 +110,7 @@ internal sealed partial class IndexReporter(
 
             return outcome;
         }
-        catch (Exception e) when (e is SqliteException or IOException)
+        catch (Exception e) when (e is SqliteException or IOException or DatabaseUnavailableException)
         {
             return new ReportOutcome.Failed($"the registry's own database: {e.Message}");
         }
