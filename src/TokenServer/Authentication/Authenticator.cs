@@ -101,7 +101,11 @@ internal sealed class Authenticator(
             return new SignInResult(Unknown(Refused("the token is incomplete: its checksum is wrong"), token, context), null);
         }
 
-        if (secret.Kind == TokenKind.LoginCode) return new SignInResult(await ByLoginCodeAsync(user, secret, context, cancellationToken), null);
+        if (secret.Kind == TokenKind.LoginCode)
+        {
+            return new SignInResult(await ByLoginCodeAsync(user, secret, context, cancellationToken), null);
+        }
+
         if (await remembered.FindAsync(secret) is not { } grant)
         {
             return new SignInResult(Unknown(Refused("the token is unknown: it was revoked or has expired"), token, context), null);

@@ -19,8 +19,8 @@ internal enum TokenKind
 
 /// <summary>
 /// The secret text of a refresh token (<c>air_…</c>), an access token (<c>aix_…</c>) or a login code (<c>aic_…</c>): the prefix shows the
-/// kind and lets secret scanners find leaks; 43 random letters and digits (256 bits) and a checksum follow, so that a text that was never a token is refused
-/// without a lookup. Servers keep only <see cref="Hash"/>: with this many random bits a fast hash is safe.
+/// kind and lets secret scanners find leaks; 43 random letters and digits (256 bits) and a checksum follow, so that a text that was never a
+/// token is refused without a lookup. Servers keep only <see cref="Hash"/>: with this many random bits a fast hash is safe.
 /// </summary>
 internal sealed class TokenSecret
 {

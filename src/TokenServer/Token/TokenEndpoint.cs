@@ -112,8 +112,8 @@ internal sealed class TokenEndpoint(
     };
 
     /// <summary>
-    /// Only a password or a login code is exchanged for a refresh token: a grant must not extend its own life, and anonymous callers get none. A client
-    /// that sends its refresh token keeps it, because many discard a new one.
+    /// Only a password or a login code is exchanged for a refresh token: a grant must not extend its own life, and anonymous callers get
+    /// none. A client that sends its refresh token keeps it, because many discard a new one.
     /// </summary>
     private async Task<(SignInResult Result, string? RefreshToken)> WithRefreshTokenAsync(
         TokenRequest request, SignInResult result, IPAddress? address)

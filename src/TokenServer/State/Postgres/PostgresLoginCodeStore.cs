@@ -5,7 +5,9 @@ using Dapper;
 
 namespace AuthIndex.TokenServer.State.Postgres;
 
-/// <summary>The login codes in PostgreSQL. Those of an account end where it is revoked (<see cref="PostgresEndings.RevokeAsync"/>).</summary>
+/// <summary>
+/// The login codes in PostgreSQL. Those of an account end where it is revoked (<see cref="PostgresEndings.RevokeAsync"/>).
+/// </summary>
 internal sealed class PostgresLoginCodeStore(PostgresDatabase database) : ILoginCodeStore
 {
     /// <inheritdoc/>
