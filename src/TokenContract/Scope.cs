@@ -19,6 +19,9 @@ public sealed record Scope(string Type, string Name, ActionSet Actions)
     /// <summary>The type of a scope on the registry itself, such as its catalog.</summary>
     public const string RegistryType = "registry";
 
+    /// <summary>The type of the token server's own pages, for administrators.</summary>
+    public const string IndexType = "index";
+
     /// <summary>The longest scope read, in characters.</summary>
     public const int MaxLength = 1024;
 

@@ -3,6 +3,7 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.Hosting.Telemetry;
 using AuthIndex.Hosting.Web;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Portal;
@@ -130,6 +131,12 @@ internal sealed partial class TokenServerEndpoint(
                 return await TakeAsync(form.Handler, row, request, await gate.VisitorAsync(request));
             case RouteAccess.SessionForm form:
                 return await TakeAsync(form.Handler, row, request, await gate.SignedInAsync(request));
+            case RouteAccess.AdminPage page:
+                return await ShowAsync(page.Handler, row, request, await gate.AdminAsync(request, page.Area, ActionSet.Pull));
+            case RouteAccess.AdminQuestion form:
+                return await TakeAsync(form.Handler, row, request, await gate.AdminAsync(request, form.Area, ActionSet.Pull));
+            case RouteAccess.AdminForm form:
+                return await TakeAsync(form.Handler, row, request, await gate.AdminAsync(request, form.Area, ActionSet.Push));
             default:
                 throw new UnreachableException($"Unknown access {row.Access.GetType().Name}.");
         }

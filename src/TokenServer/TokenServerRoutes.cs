@@ -9,6 +9,7 @@ using AuthIndex.TokenServer.Introspection;
 using AuthIndex.TokenServer.Keys;
 using AuthIndex.TokenServer.Metadata;
 using AuthIndex.TokenServer.Portal;
+using AuthIndex.TokenServer.Portal.Administration;
 using AuthIndex.TokenServer.Portal.Denials;
 using AuthIndex.TokenServer.Portal.Images;
 using AuthIndex.TokenServer.Portal.SignIn;
@@ -54,6 +55,15 @@ internal abstract record RouteAccess
 
     /// <summary>A form that a page of ours made for this browser, from whoever has a session.</summary>
     public sealed record SessionForm(Func<RouteRequest, SessionCaller, Form, Task<Answer>> Handler) : RouteAccess;
+
+    /// <summary>A page for whoever has a session, and by policy <c>pull</c> on the area's resource.</summary>
+    public sealed record AdminPage(AdminArea Area, Func<RouteRequest, SessionCaller, Task<Answer>> Handler) : RouteAccess;
+
+    /// <summary>A form that a page of ours made for this browser, from whoever may see the area; nothing is changed by it.</summary>
+    public sealed record AdminQuestion(AdminArea Area, Func<RouteRequest, SessionCaller, Form, Task<Answer>> Handler) : RouteAccess;
+
+    /// <summary>A form that a page of ours made for this browser, from whoever has <c>push</c> on the area's resource.</summary>
+    public sealed record AdminForm(AdminArea Area, Func<RouteRequest, SessionCaller, Form, Task<Answer>> Handler) : RouteAccess;
 }
 
 /// <summary>One operation of the server.</summary>
@@ -103,7 +113,14 @@ internal sealed class TokenServerRoutes(
     SearchQueryEndpoint searches,
     AccessPageEndpoint ownAccess,
     LoginCodeEndpoint loginCodes,
-    SignInPageEndpoint signIn)
+    SignInPageEndpoint signIn,
+    OidcSignInEndpoint oidc,
+    PolicyPageEndpoint policy,
+    PolicyQuestionEndpoint questions,
+    CandidateEndpoint candidates,
+    AuditPageEndpoint audit,
+    AccountsPageEndpoint accounts,
+    SystemPageEndpoint system)
 {
     private const int Ordinary = TokenServerApp.MaxBodyBytes;
 
@@ -157,7 +174,23 @@ internal sealed class TokenServerRoutes(
         new(["POST"],        LoginCodeEndpoint.Path,                  Form.MaxBytes,               SessionForm(loginCodes.CreateAsync)),
         new(["GET"],         SignInPageEndpoint.Path,                 0,                           Page(signIn.ShowAsync)),
         new(["POST"],        SignInPageEndpoint.Path,                 Form.MaxBytes,               PageForm(signIn.SignInAsync)),
+        new(["GET"],         OidcSignInEndpoint.StartPath + "/{name}", 0,                          Page(oidc.StartAsync)),
+        new(["GET"],         OidcSignInEndpoint.CallbackPath + "/{name}", 0,                       Page(oidc.FinishAsync)),
         new(["POST"],        SignInPageEndpoint.SignOutPath,          Form.MaxBytes,               SessionForm(signIn.SignOutAsync)),
+        new(["GET"],         PolicyPageEndpoint.Path,               0,             Admin(AdminArea.Policy, policy.ShowAsync)),
+        new(["POST"],        PolicyPageEndpoint.ReloadPath,         Form.MaxBytes, Act(AdminArea.Policy, policy.ReloadAsync)),
+        new(["GET"],         PolicyQuestionEndpoint.ExplainPath,    0,             Admin(AdminArea.Policy, questions.ExplainAsync)),
+        new(["GET"],         PolicyQuestionEndpoint.WhoCanPath,     0,             Admin(AdminArea.Policy, questions.WhoCanAsync)),
+        new(["GET"],         CandidateEndpoint.Path,                0,             Admin(AdminArea.Policy, candidates.ShowAsync)),
+        new(["POST"],        CandidateEndpoint.Path,                Ordinary,      Ask(AdminArea.Policy, candidates.CompareAsync)),
+        new(["GET"],         AuditPageEndpoint.Path,                0,             Admin(AdminArea.Audit, audit.ShowAsync)),
+        new(["GET"],         AuditPageEndpoint.ExportPath,          0,             Admin(AdminArea.Audit, audit.ExportAsync)),
+        new(["GET"],         AccountsPageEndpoint.Path,             0,             Admin(AdminArea.Accounts, accounts.ShowAsync)),
+        new(["POST"],        AccountsPageEndpoint.SuspendPath,      Form.MaxBytes, Act(AdminArea.Accounts, accounts.SuspendAsync)),
+        new(["POST"],        AccountsPageEndpoint.ResumePath,       Form.MaxBytes, Act(AdminArea.Accounts, accounts.ResumeAsync)),
+        new(["POST"],        AccountsPageEndpoint.UnlockPath,       Form.MaxBytes, Act(AdminArea.Accounts, accounts.UnlockAsync)),
+        new(["POST"],        AccountsPageEndpoint.EndPath,          Form.MaxBytes, Act(AdminArea.Accounts, accounts.EndAsync)),
+        new(["GET"],         SystemPageEndpoint.Path,               0,             Admin(AdminArea.System, system.ShowAsync)),
         new(["GET", "HEAD"], AssetEndpoint.Path + "/{name}",          0,                           Anyone(AssetEndpoint.AnswerAsync)),
             ]
             : [new(["GET", "HEAD"], FrontPageEndpoint.Path,           0,                           Shared(Front.HandleAsync))],
@@ -176,6 +209,15 @@ internal sealed class TokenServerRoutes(
     private static RouteAccess.Page Page(Func<RouteRequest, Visitor, Task<Answer>> handler) => new(handler);
 
     private static RouteAccess.SessionPage SessionPage(Func<RouteRequest, SessionCaller, Task<Answer>> handler) => new(handler);
+
+    private static RouteAccess.AdminPage Admin(AdminArea area, Func<RouteRequest, SessionCaller, Task<Answer>> handler) =>
+        new(area, handler);
+
+    private static RouteAccess.AdminQuestion Ask(AdminArea area, Func<RouteRequest, SessionCaller, Form, Task<Answer>> handler) =>
+        new(area, handler);
+
+    private static RouteAccess.AdminForm Act(AdminArea area, Func<RouteRequest, SessionCaller, Form, Task<Answer>> handler) =>
+        new(area, handler);
 
     private static RouteAccess.PageForm PageForm(Func<RouteRequest, Visitor, Form, Task<Answer>> handler) => new(handler);
 

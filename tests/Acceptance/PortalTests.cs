@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
@@ -94,7 +95,8 @@ public sealed class PortalTests(RealParts parts)
             "--username admin", await page.Locator(".command code").First.TextContentAsync(), StringComparison.Ordinal);
 
         var skopeo = await ChildProcess.RunAsync(
-            "skopeo", ["login", "--tls-verify=false", "--authfile", folder["auth.json"], "--username", "admin", "--password-stdin", up.Host],
+            "skopeo",
+            ["login", "--tls-verify=false", "--authfile", folder["auth.json"], "--username", "admin", "--password-stdin", up.Host],
             input: code);
         Assert.NotEqual(0, skopeo.ExitCode); // it would store the code as the password; it is not used up
 
@@ -111,6 +113,121 @@ public sealed class PortalTests(RealParts parts)
         var again = await docker.InFolder(folder["other"]).LoginAsync(up.Host, "admin", code);
         Assert.NotEqual(0, again.ExitCode);
         Assert.Contains("the login code has been used", again.All, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    public async Task People_sign_in_at_a_provider_in_a_browser(bool scripts, bool isBehindProxy)
+    {
+        if (isBehindProxy) RealParts.Require(NginxServer.Obstacle());
+        var clock = new FakeTimeProvider(TokenServerHost.Start);
+        await using var issuer = await OidcIssuerServer.StartAsync(clock);
+        issuer.People = new OidcPeople(issuer, clock);
+        using var folder = new TemporaryDirectory();
+        await File.WriteAllTextAsync(folder["secret"], OidcPeople.ClientSecret, TestContext.Current.CancellationToken);
+        File.SetUnixFileMode(folder["secret"], UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var port = FreePort.At(IPAddress.Loopback);
+        var front = new IPEndPoint(IPAddress.Loopback, FreePort.At(IPAddress.Loopback));
+        await using var nginx = isBehindProxy
+            ? await NginxServer.StartAsync(
+                $"server {{ listen {front}; location /auth/ {{ proxy_pass http://127.0.0.1:{port}/; }} }}", front)
+            : null;
+        var address = isBehindProxy ? $"http://{front}/auth" : $"http://127.0.0.1:{port}";
+        await using var host = await TokenServerHost.StartAsync(
+            o =>
+            {
+                o.Listen = new("127.0.0.1", port);
+                o.PublicUrl = new Uri(address);
+                o.Portal.Providers.Add(new()
+                {
+                    Name = "corp", DisplayName = "Example Corp", Issuer = issuer.Issuer, ClientId = OidcPeople.ClientId,
+                    ClientSecretFile = folder["secret"], Account = "{preferred_username}",
+                });
+            },
+            shared: clock);
+        using var playwright = await Playwright.CreateAsync();
+        await using var browser = await LaunchAsync(playwright);
+        await using var context = await browser.NewContextAsync(new() { BaseURL = address + "/", JavaScriptEnabled = scripts });
+        var page = await context.NewPageAsync();
+
+        await page.GotoAsync("access"); // needs a session, and is where one arrives
+        await CheckAsync(page, scripts);
+        await page.GetByRole(AriaRole.Link, new() { Name = "Sign in with Example Corp" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Decline" }).ClickAsync();
+        await page.GetByText("Example Corp: the sign-in was cancelled there").WaitForAsync();
+        await CheckAsync(page, scripts);
+
+        await page.GetByRole(AriaRole.Link, new() { Name = "Sign in with Example Corp" }).ClickAsync();
+        await page.GetByLabel("Person").FillAsync("alice");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Continue" }).ClickAsync();
+        await page.GetByRole(AriaRole.Heading, new() { Name = "My access" }).WaitForAsync();
+        Assert.Equal("corp:alice", await page.Locator("a.account").TextContentAsync());
+        await page.GetByRole(AriaRole.Button, new() { Name = "Get a login code" }).ClickAsync();
+        var code = (await page.Locator(".done .command code").TextContentAsync())!;
+        using var login = await host.GetAsync("/token?service=registry&offline_token=true", "corp:alice", code);
+        Assert.True(login.IsSuccessStatusCode);
+    }
+
+    [Theory]
+    [InlineData(ColorScheme.Light, true, 1280)]
+    [InlineData(ColorScheme.Dark, true, 360)]
+    [InlineData(ColorScheme.Light, false, 360)]
+    public async Task Administrators_use_their_pages_in_a_browser(ColorScheme scheme, bool scripts, int width)
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        using (await host.GetAsync("/token?service=registry", "alice", "wrong"))
+        {
+            // a line in the audit log
+        }
+
+        using var playwright = await Playwright.CreateAsync();
+        await using var browser = await LaunchAsync(playwright);
+        await using var context = await browser.NewContextAsync(new()
+        {
+            BaseURL = host.Address.ToString(), ColorScheme = scheme, JavaScriptEnabled = scripts,
+            ViewportSize = new() { Width = width, Height = 800 },
+        });
+        var page = await context.NewPageAsync();
+        await page.GotoAsync("/sign-in");
+        await SignInAsync(page, "admin", TokenServerHost.AdminPassword);
+
+        await page.GetByRole(AriaRole.Link, new() { Name = "Policy", Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Heading, new() { Name = "Rules" }).WaitForAsync();
+        await CheckAsync(page, scripts);
+        await page.GetByRole(AriaRole.Link, new() { Name = "Explain a request" }).ClickAsync();
+        await page.GetByLabel("Scope, such as").FillAsync("prod/app:pull");
+        await page.Keyboard.PressAsync("Tab");
+        await page.Keyboard.TypeAsync("alice");
+        await page.Keyboard.PressAsync("Enter");
+        await page.GetByText("nothing is granted to alice").WaitForAsync();
+        await CheckAsync(page, scripts);
+        await page.GotoAsync("/admin/policy/who-can?action=pull&resource=public/app");
+        await CheckAsync(page, scripts);
+        await page.GotoAsync("/admin/policy/candidate?file=policy.yaml");
+        await CheckAsync(page, scripts);
+        var policy = await page.GetByLabel("Policy file", new() { Exact = true }).InputValueAsync();
+        await page.GetByLabel("Policy file", new() { Exact = true })
+            .FillAsync(policy.Replace("public/**", "open/**", StringComparison.Ordinal));
+        await page.GetByRole(AriaRole.Button, new() { Name = "Compare" }).ClickAsync();
+        await page.GetByRole(AriaRole.Heading, new() { Name = "Grants" }).WaitForAsync();
+        await CheckAsync(page, scripts);
+
+        await page.GetByRole(AriaRole.Link, new() { Name = "Audit", Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Search" }).ClickAsync();
+        await CheckAsync(page, scripts);
+        await page.GetByRole(AriaRole.Link, new() { Name = "Accounts", Exact = true }).ClickAsync();
+        await page.GetByLabel("Account", new() { Exact = true }).FillAsync("alice");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Show" }).ClickAsync();
+        await CheckAsync(page, scripts);
+        await page.GetByLabel("Reason, for the log").FillAsync("left the company");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Suspend" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Resume" }).WaitForAsync();
+        await CheckAsync(page, scripts);
+        await page.GetByRole(AriaRole.Link, new() { Name = "System", Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Heading, new() { Name = "Signing keys" }).WaitForAsync();
+        await CheckAsync(page, scripts);
     }
 
     internal static Task<IBrowser> LaunchAsync(IPlaywright playwright) =>

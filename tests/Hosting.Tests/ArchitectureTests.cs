@@ -42,12 +42,13 @@ public sealed partial class ArchitectureTests
             // the stores, which those folders describe
             ["State"] = ["Protocol", "Identity", "Revocation", "Grants", "Index", "Sessions"],
             ["Registries"] = ["Protocol", "Policies", "Token", "Access"], // asked over HTTP, with tokens of this server's own
+            ["Replay"] = ["Audit", "Policies"],
             ["Portal"] = [
-                "Protocol", "Metrics", "Audit", "Policies", "Identity", "Grants", "Authentication", "Token", "Sessions", "Access",
-                    "Account", "Index", "Registries"],
+                "Protocol", "Metrics", "Audit", "Policies", "Identity", "Keys", "Revocation", "Grants", "Authentication", "Token",
+                    "Sessions", "Access", "Account", "Index", "Registries", "Replay"],
             ["Commands"] = [
                 "Protocol", "State", "Metrics", "Audit", "Names", "Policies", "Identity", "Keys", "Backup", "Revocation", "Grants",
-                    "Authentication", "Token", "Account", "Index"],
+                    "Authentication", "Token", "Account", "Index", "Replay"],
         },
         ["RegistryCore"] = new()
         {
@@ -69,10 +70,10 @@ public sealed partial class ArchitectureTests
         },
     };
 
-    // What endpoints answer with, and what carries the request from the gate to them.
+    // What endpoints answer with, what carries the request from the gate to them, and what ASP.NET's handler of OpenID Connect is run with.
     private static readonly string[] RequestCarriers = [
         "V2Request", "RouteRequest", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument", "FormBody",
-            "RequestTelemetry", "RequestId", "ClientDisconnect", "ForwardedAddress"];
+            "RequestTelemetry", "RequestId", "ClientDisconnect", "ForwardedAddress", "OidcHandlers", "OidcAttempt"];
 
     [Fact]
     public void Projects_refer_only_to_those_they_may()

@@ -49,6 +49,9 @@ public sealed class OidcIssuerServer : IAsyncDisposable
     /// <summary>The set that it serves; null for <see cref="Jwks"/>.</summary>
     public string? Served { get; set; }
 
+    /// <summary>What it is to people, besides a source of tokens for machines; null for nothing.</summary>
+    public OidcPeople? People { get; set; }
+
     /// <summary>How often its keys were asked for.</summary>
     public int Asked => Volatile.Read(ref asked);
 
@@ -189,8 +192,16 @@ public sealed class OidcIssuerServer : IAsyncDisposable
 
         if (http.Request.Path == "/.well-known/openid-configuration")
         {
-            return answer.WriteAsync(new JsonObject { ["issuer"] = Claims ?? Issuer, ["jwks_uri"] = $"{Issuer}/keys" }.ToJsonString());
+            return answer.WriteAsync(new JsonObject
+            {
+                ["issuer"] = Claims ?? Issuer,
+                ["jwks_uri"] = $"{Issuer}/keys",
+                ["authorization_endpoint"] = $"{Issuer}{OidcPeople.AuthorizePath}",
+                ["token_endpoint"] = $"{Issuer}{OidcPeople.TokenPath}",
+            }.ToJsonString());
         }
+
+        if (People is not null && OidcPeople.IsFor(http.Request)) return People.HandleAsync(http);
 
         Interlocked.Increment(ref asked);
         return answer.WriteAsync(Served ?? Jwks);

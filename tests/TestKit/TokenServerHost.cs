@@ -38,7 +38,7 @@ internal sealed class TokenServerHost : IAsyncDisposable
           - id: administrators
             to: [group:admins]
             allow: ["*"]
-            on: ["**", "registry:catalog"]
+            on: ["**", "registry:catalog", "index:*"]
           - id: own-namespace
             to: [authenticated]
             allow: maintainer

@@ -40,10 +40,16 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     public static TheoryData<string, string> RowsWithBody() => Of(r => r.MaxBody > 0);
 
     /// <summary>Every method of the rows for whoever has a session.</summary>
-    public static TheoryData<string, string> SessionRows() => Of(r => r.Access is RouteAccess.SessionPage or RouteAccess.SessionForm);
+    public static TheoryData<string, string> SessionRows() => Of(r => NeedsSession(r) || IsForAdministrators(r));
+
+    /// <summary>Every method of the rows for administrators.</summary>
+    public static TheoryData<string, string> AdminRows() => Of(IsForAdministrators);
+
+    /// <summary>Every method of the rows with which administrators change something.</summary>
+    public static TheoryData<string, string> AdminActRows() => Of(r => r.Access is RouteAccess.AdminForm);
 
     /// <summary>Every method of the rows for forms.</summary>
-    public static TheoryData<string, string> FormRows() => Of(r => r.Access is RouteAccess.PageForm or RouteAccess.SessionForm);
+    public static TheoryData<string, string> FormRows() => Of(IsForm);
 
     /// <summary>Every method of the portal's rows.</summary>
     public static TheoryData<string, string> PortalRows() => Of(IsPortal);
@@ -62,10 +68,10 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
                 "POST /revoke",
             "GET,HEAD /index/v1/repositories", "GET,HEAD /index/v1/repositories/{name}",
             "GET,HEAD /healthz/live", "GET,HEAD /healthz/ready", "GET /metrics",
-            "GET,HEAD /", "GET,HEAD /repositories/{name}", "GET,HEAD /images/{name}", "GET /sign-in", "POST /sign-in", "GET,HEAD /portal/{name}",
+            "GET,HEAD /", "GET,HEAD /repositories/{name}", "GET,HEAD /images/{name}", "GET /sign-in", "POST /sign-in",
+                "GET /sign-in/with/{name}", "GET /sign-in/callback/{name}", "GET,HEAD /portal/{name}",
         ],
-        Table.All.Where(r => r.Access is not (RouteAccess.Registry or RouteAccess.Account or RouteAccess.SessionPage
-            or RouteAccess.SessionForm))
+        Table.All.Where(r => r.Access is not (RouteAccess.Registry or RouteAccess.Account) && !NeedsSession(r) && !IsForAdministrators(r))
         .Select(r => $"{string.Join(',', r.Methods)} {r.Path}"));
 
     [Fact]
@@ -79,7 +85,7 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     {
         using var answer = await SendAsync(host, method, path, null);
         if (RowOf(method, path).Access is RouteAccess.Registry or RouteAccess.Account) await AssertRefusedAsync(answer, method);
-        else if (RowOf(method, path).Access is RouteAccess.SessionPage or RouteAccess.SessionForm) AssertSentToSignIn(answer);
+        else if (NeedsSession(RowOf(method, path)) || IsForAdministrators(RowOf(method, path))) AssertSentToSignIn(answer);
         else Assert.NotEqual(HttpStatusCode.Unauthorized, answer.StatusCode);
         Assert.NotEmpty(answer.Headers.GetValues("X-Request-Id"));
     }
@@ -253,12 +259,51 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     }
 
     [Theory]
+    [MemberData(nameof(AdminRows))]
+    public async Task Only_those_whom_the_policy_allows_see_and_do_what_is_for_administrators(string method, string path)
+    {
+        using var browser = new Browser(host);
+        await browser.SignInAsync();
+        using (var refused = await browser.SendAsync(method, Filled(path), browser.FormToken))
+        {
+            Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+            Assert.Contains(
+                "The policy does not allow alice index:", await refused.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
+        }
+
+        using var admin = new Browser(host);
+        await admin.SignInAsync("admin", TokenServerHost.AdminPassword);
+        using var allowed = await admin.SendAsync(method, Filled(path), admin.FormToken);
+        Assert.NotEqual(HttpStatusCode.Forbidden, allowed.StatusCode);
+        AssertNotSentToSignIn(allowed);
+    }
+
+    [Theory]
+    [MemberData(nameof(AdminActRows))]
+    public async Task Whoever_may_only_see_an_area_changes_nothing_there(string method, string path)
+    {
+        await using var own = await TokenServerHost.StartAsync(policy: TokenServerHost.Policy + """
+              - id: auditors
+                to: [user:alice]
+                allow: reader
+                on: ["index:*"]
+
+            """);
+        using var browser = new Browser(own);
+        await browser.SignInAsync();
+        var area = RowOf(method, path).Path;
+        await browser.PageAsync(area[..area.LastIndexOf('/')]);
+        using var refused = await browser.SendAsync(method, Filled(path), browser.FormToken);
+        Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+    }
+
+    [Theory]
     [MemberData(nameof(FormRows))]
     public async Task A_form_that_no_page_of_ours_made_for_this_browser_is_refused(string method, string path)
     {
         using var browser = new Browser(host);
         await browser.OpenSignInAsync();
-        if (RowOf(method, path).Access is RouteAccess.SessionForm) await browser.SignInAsync();
+        if (RowOf(method, path).Access is not RouteAccess.PageForm) await SignInForAsync(browser, RowOf(method, path));
         using var another = new Browser(host);
         await another.OpenSignInAsync();
         foreach (var token in (string?[])[null, "", "x", another.FormToken, browser.FormToken + "x", browser.FormToken[..^1]])
@@ -309,13 +354,13 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
     {
         var row = RowOf(method, path);
         using var browser = new Browser(host);
-        if (row.Access is RouteAccess.SessionForm) await browser.SignInAsync();
+        if (NeedsSession(row) || IsForAdministrators(row)) await SignInForAsync(browser, row);
         var statuses = new List<HttpStatusCode>();
         foreach (var type in (string[])["application/json", "application/x-www-form-urlencoded"])
         {
             using var content = new ByteArrayContent(
                 new byte[row.MaxBody + 1]) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
-            using var answer = row.Access is RouteAccess.SessionForm
+            using var answer = NeedsSession(row) || IsForAdministrators(row)
                 ? await browser.SendAsync(method, Filled(path), content)
                 : await SendAsync(host, method, path, CredentialsFor(method, path), content);
             statuses.Add(answer.StatusCode);
@@ -336,8 +381,20 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
         Assert.Empty(await head.Content.ReadAsByteArrayAsync(Cancel));
     }
 
+    private static bool NeedsSession(TokenServerRoute row) => row.Access is RouteAccess.SessionPage or RouteAccess.SessionForm;
+
+    private static bool IsForAdministrators(TokenServerRoute row) =>
+        row.Access is RouteAccess.AdminPage or RouteAccess.AdminQuestion or RouteAccess.AdminForm;
+
+    private static bool IsForm(TokenServerRoute row) => row.Access is RouteAccess.PageForm or RouteAccess.SessionForm
+        or RouteAccess.AdminQuestion or RouteAccess.AdminForm;
+
+    private static Task SignInForAsync(Browser browser, TokenServerRoute row) => IsForAdministrators(row)
+        ? browser.SignInAsync("admin", TokenServerHost.AdminPassword)
+        : browser.SignInAsync();
+
     private static bool IsPortal(TokenServerRoute row) =>
-        row.Access is RouteAccess.Page or RouteAccess.PageForm or RouteAccess.SessionPage or RouteAccess.SessionForm
+        row.Access is RouteAccess.Page or RouteAccess.PageForm || NeedsSession(row) || IsForAdministrators(row)
         || row.Path.StartsWith(AssetEndpoint.Path + "/", StringComparison.Ordinal);
 
     private static AuthenticationHeaderValue Registry => TokenServerHost.Basic("registry", TokenServerHost.Credential);

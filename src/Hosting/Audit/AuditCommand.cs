@@ -1,9 +1,6 @@
 using System.CommandLine;
-using System.Globalization;
-using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
-using AuthIndex.Hosting.Configuration;
 
 namespace AuthIndex.Hosting.Audit;
 
@@ -48,8 +45,8 @@ public static class AuditCommand
                 Outcome = parsed.GetValue(outcome),
                 Decision = parsed.GetValue(decision),
                 Action = parsed.GetValue(action),
-                Since = Time("--since", parsed.GetValue(since), time),
-                Until = Time("--until", parsed.GetValue(until), time),
+                Since = AuditQuery.TimeOf("--since", parsed.GetValue(since), time),
+                Until = AuditQuery.TimeOf("--until", parsed.GetValue(until), time),
             };
             var path = parsed.GetValue(log) ?? configured(parsed);
             var files = AuditFiles.Of(path);
@@ -67,44 +64,10 @@ public static class AuditCommand
     private static void Search(
         string file, AuditQuery query, bool asJson, InvocationConfiguration console, CancellationToken cancellationToken)
     {
-        try
+        foreach (var (text, line) in AuditSearch.Read(
+            file, query, warning => console.Error.WriteLine($"warning: {warning}"), cancellationToken))
         {
-            using var opened = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            using var stream = file.EndsWith(".gz", StringComparison.Ordinal)
-                ? new GZipStream(opened, CompressionMode.Decompress)
-                : (Stream)opened;
-            var lines = new AuditLines(stream);
-            for (var number = 1L; lines.TryRead(out var line); number++)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                if (line is { } text && TryTell(text, query, asJson, console.Output)) continue;
-                console.Error.WriteLine($"warning: {LogText.Clean(file)}:{number}: the line cannot be read and is skipped");
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
-        {
-            console.Error.WriteLine($"warning: {LogText.Clean($"{file}: the rest is skipped: {e.Message}")}");
-        }
-    }
-
-    /// <summary>Writes a line where it is wanted; false when it is not an audit line.</summary>
-    private static bool TryTell(ReadOnlyMemory<byte> text, AuditQuery query, bool asJson, TextWriter output)
-    {
-        if (text.Span.Trim(" \t\r"u8).IsEmpty) return true;
-        try
-        {
-            using var document = JsonDocument.Parse(text);
-            if (document.RootElement.ValueKind != JsonValueKind.Object) return false;
-            if (query.Wants(document.RootElement))
-            {
-                output.WriteLine(asJson ? Encoding.UTF8.GetString(text.Span) : Describe(document.RootElement));
-            }
-
-            return true;
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException) // bytes that are not UTF-8, or half of a surrogate pair
-        {
-            return false;
+            console.Output.WriteLine(asJson ? Encoding.UTF8.GetString(text.Span) : Describe(line));
         }
     }
 
@@ -125,15 +88,5 @@ public static class AuditCommand
             $"{time}  {outcome}  {account} from {AuditQuery.Text(line, "address")}  {AuditQuery.Text(line, "service")} "
                 + $"{string.Join(' ', AuditQuery.Texts(line, "asked"))}  decision "
                 + $"{AuditQuery.Text(line, "decision")}{count}") + LogText.Clean(reason);
-    }
-
-    private static DateTimeOffset? Time(string option, string? text, TimeProvider time)
-    {
-        if (text is null) return null;
-        if (Duration.TryParse(text, out var ago)) return time.GetUtcNow() - ago;
-        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
-            ? at
-            : throw new OperatorException(
-                $"{option}: '{LogText.Clean(text)}' is neither a time such as 2027-01-31 nor a duration such as 2h");
     }
 }

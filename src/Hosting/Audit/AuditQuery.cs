@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using AuthIndex.Hosting.Configuration;
 
 namespace AuthIndex.Hosting.Audit;
 
@@ -50,6 +51,21 @@ public sealed record AuditQuery
         line.TryGetProperty(member, out var list) && list.ValueKind == JsonValueKind.Array
             ? list.EnumerateArray().Where(t => t.ValueKind == JsonValueKind.String).Select(t => t.GetString() ?? "")
             : [];
+
+    /// <summary>Reads a time that bounds a search: a date or time, or a duration before now; null for none.</summary>
+    /// <param name="option">What it was given as, for the message.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="time">The clock.</param>
+    /// <exception cref="OperatorException">It is neither.</exception>
+    public static DateTimeOffset? TimeOf(string option, string? text, TimeProvider time)
+    {
+        if (text is null) return null;
+        if (Duration.TryParse(text, out var ago)) return time.GetUtcNow() - ago;
+        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
+            ? at
+            : throw new OperatorException(
+                $"{option}: '{LogText.Clean(text)}' is neither a time such as 2027-01-31 nor a duration such as 2h");
+    }
 
     /// <summary>
     /// An id as it is compared: the alphabet has no I, L, O and U, so that they can be read as 1 and 0 when copied by hand.

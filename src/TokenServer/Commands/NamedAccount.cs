@@ -43,10 +43,11 @@ internal static class NamedAccount
 
         if (typed.IndexOf(':', StringComparison.Ordinal) is >= 0 and var colon)
         {
-            if (Subject.IsCertificate(typed) || options.Oidc.Any(i => i.Name == typed[..colon])) return typed;
+            var issuers = options.Oidc.Select(i => i.Name).Concat(options.Portal.Providers.Select(p => p.Name)).ToList();
+            if (Subject.IsCertificate(typed) || issuers.Contains(typed[..colon], StringComparer.Ordinal)) return typed;
             throw new OperatorException(
                 $"no OIDC issuer is named '{LogText.Clean(typed[..colon])}'"
-                + $"{Suggestion.For(typed[..colon], options.Oidc.Select(i => i.Name))}; --force uses the name as typed");
+                + $"{Suggestion.For(typed[..colon], issuers)}; --force uses the name as typed");
         }
 
         return await AmongPeopleAsync(options, typed, time, cancellationToken);

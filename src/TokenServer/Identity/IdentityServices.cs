@@ -2,6 +2,7 @@ using AuthIndex.Hosting.Background;
 using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Ldap;
 using AuthIndex.TokenServer.Identity.Oidc;
+using AuthIndex.TokenServer.Identity.Oidc.People;
 using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Metrics;
@@ -25,6 +26,7 @@ internal static class IdentityServices
                 s.GetRequiredService<HtpasswdSource>(),
                 s.GetRequiredService<CertificateSource>(),
                 s.GetRequiredService<OidcSource>(),
+                s.GetRequiredService<PeopleSource>(),
                 .. s.GetRequiredService<LdapSources>().All,
             ]))
         .AddSingleton(s => new PasswordCache(options.RememberPasswords, Time(s), s.GetRequiredService<TokenMetrics>()))
@@ -52,7 +54,9 @@ internal static class IdentityServices
             s => new OidcIssuers(
                 options.Oidc, options.OidcPath, s.GetRequiredService<BackgroundLoops>(), s.GetRequiredService<ILogger<OidcIssuers>>()))
         .AddHostedService(s => s.GetRequiredService<OidcIssuers>())
-        .AddSingleton<OidcSource>();
+        .AddSingleton<OidcSource>()
+        .AddSingleton(new OidcProviders(options.Portal.Providers, options.Oidc, options.PublicUrl))
+        .AddSingleton<PeopleSource>();
 
     private static TimeProvider Time(IServiceProvider services) => services.GetRequiredService<TimeProvider>();
 }

@@ -43,7 +43,7 @@ internal sealed record PageAnswer(int Status, string Html) : Answer
     {
         var (headers, body) = (response.Headers, Encoding.UTF8.GetBytes(Html));
         PageHeaders.AddTo(headers);
-        if (Cookie is not null) headers.SetCookie = Cookie;
+        if (Cookie is not null) headers.Append("Set-Cookie", Cookie);
         if (RetryAfter is { } wait) headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         if (Allow is not null) headers.Allow = Allow;
         response.StatusCode = Status;
@@ -64,7 +64,7 @@ internal sealed record RedirectAnswer(string Location) : Answer
     public override Task SendAsync(HttpResponse response)
     {
         PageHeaders.AddTo(response.Headers);
-        if (Cookie is not null) response.Headers.SetCookie = Cookie;
+        if (Cookie is not null) response.Headers.Append("Set-Cookie", Cookie);
         response.Headers.Location = Location;
         response.StatusCode = StatusCodes.Status303SeeOther;
         response.ContentLength = 0;

@@ -1,4 +1,6 @@
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Access;
+using AuthIndex.TokenServer.Portal.Administration;
 using AuthIndex.TokenServer.Portal.Pages;
 using AuthIndex.TokenServer.Protocol;
 using Microsoft.AspNetCore.Components;
@@ -10,7 +12,8 @@ namespace AuthIndex.TokenServer.Portal;
 /// Renders Razor components to whole documents. Nothing is sent before a page is complete, so that an error in it is an error to the
 /// browser too.
 /// </summary>
-internal sealed class PageRenderer(IServiceProvider services, ILoggerFactory loggers, PortalSite site, TimeProvider time)
+internal sealed class PageRenderer(
+    IServiceProvider services, ILoggerFactory loggers, AdminRights rights, PortalSite site, TimeProvider time)
 {
     /// <summary>Renders a component, with the frame that every page has, into one answer.</summary>
     /// <param name="visitor">Who sees it; null where that is not known.</param>
@@ -24,7 +27,12 @@ internal sealed class PageRenderer(IServiceProvider services, ILoggerFactory log
     {
         var caller = visitor as SessionCaller;
         var shell = new Shell(
-            site.Link, title, caller?.Session.Account, caller?.Secret.FormToken ?? "", time.GetUtcNow());
+            site.Link, title, caller?.Session.Account, caller?.Secret.FormToken ?? "", time.GetUtcNow())
+        {
+            Areas = caller is null
+                ? []
+                : [.. AdminAreas.All.Where(a => rights.May(caller, a.Area, ActionSet.Pull)).Select(a => (a.Path, a.Title))],
+        };
         await using var renderer = new HtmlRenderer(services, loggers);
         var html = await renderer.Dispatcher.InvokeAsync(async () =>
         {

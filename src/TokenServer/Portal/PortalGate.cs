@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Sessions;
@@ -9,7 +10,8 @@ namespace AuthIndex.TokenServer.Portal;
 /// The check before every page and form: who it is; a session where one is needed; and for a form that a page of ours made it for this
 /// browser.
 /// </summary>
-internal sealed class PortalGate(SessionCheck sessions, SessionCookies cookies, PageRenderer pages, PortalSite site)
+internal sealed class PortalGate(
+    SessionCheck sessions, SessionCookies cookies, AdminRights rights, PageRenderer pages, PortalSite site)
 {
     /// <summary>Who asks for a page, anonymous or signed in.</summary>
     public async Task<GateResult<Visitor>> VisitorAsync(RouteRequest request) =>
@@ -26,6 +28,16 @@ internal sealed class PortalGate(SessionCheck sessions, SessionCookies cookies, 
             ? ""
             : $"?return={Uri.EscapeDataString(PortalSite.ReturnPath(request.Http.Path + request.Http.QueryString))}";
         return new GateResult<SessionCaller>(new RedirectAnswer(site.Link(SignInPageEndpoint.Path + back)));
+    }
+
+    /// <summary>Who asks for something that is for administrators of an area; everyone else is refused.</summary>
+    public async Task<GateResult<SessionCaller>> AdminAsync(RouteRequest request, AdminArea area, ActionSet action)
+    {
+        var result = await SignedInAsync(request);
+        if (!result.TryGet(out var caller, out _) || rights.May(caller, area, action)) return result;
+        return new GateResult<SessionCaller>(await pages.ProblemAsync(
+            caller, StatusCodes.Status403Forbidden, "For administrators",
+            $"The policy does not allow {caller.Session.Account} {AdminRights.ScopeOf(area, action)}."));
     }
 
     /// <summary>The fields of a form, once it has proven that a page of ours made it for this browser.</summary>

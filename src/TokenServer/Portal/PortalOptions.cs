@@ -1,4 +1,5 @@
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.TokenServer.Identity.Oidc.People;
 
 namespace AuthIndex.TokenServer.Portal;
 
@@ -15,4 +16,7 @@ internal sealed class PortalOptions
     /// <summary>After how long a session ends in any case.</summary>
     [DurationRange("1m", "30d")]
     public TimeSpan SessionLifetime { get; set; } = TimeSpan.FromHours(12);
+
+    /// <summary>The OpenID Connect providers where people may sign in.</summary>
+    public List<OidcProviderOptions> Providers { get; set; } = [];
 }

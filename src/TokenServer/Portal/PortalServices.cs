@@ -1,4 +1,5 @@
 using AuthIndex.TokenServer.Access;
+using AuthIndex.TokenServer.Portal.Administration;
 using AuthIndex.TokenServer.Portal.Images;
 using AuthIndex.TokenServer.Portal.SignIn;
 using AuthIndex.TokenServer.Sessions;
@@ -21,11 +22,16 @@ internal static class PortalServices
         .AddSingleton<ErrorPages>()
         .AddSingleton<PortalGate>()
         .AddSingleton<SessionActs>()
+        .AddSingleton<SessionStart>()
+        .AddSingleton<SignInForm>()
+        .AddSingleton<OidcHandlers>()
+        .AddSingleton<OidcSignInEndpoint>()
         .AddSingleton<SignInPageEndpoint>()
         .AddSingleton<SearchPageEndpoint>()
         .AddSingleton<RepositoryPageEndpoint>()
         .AddSingleton<AccessPageEndpoint>()
         .AddSingleton<LoginCodeEndpoint>()
         .AddSingleton<Denials.DenialsPageEndpoint>()
-        .AddImages();
+        .AddImages()
+        .AddAdministration(options);
 }

@@ -14,6 +14,11 @@ internal sealed class PortalSite(Uri? publicUrl)
     /// <param name="path">Its path as the server sees it.</param>
     public string Link(string path) => prefix + path;
 
+    /// <summary>The whole address of a page of ours.</summary>
+    /// <exception cref="InvalidOperationException">There is no public URL.</exception>
+    public string PublicLink(string path) =>
+        (publicUrl?.AbsoluteUri.TrimEnd('/') ?? throw new InvalidOperationException("There is no public URL.")) + path;
+
     /// <summary>What the names of a registry's images begin with; null where its address is not configured.</summary>
     public static string? HostOf(Uri? registry) => registry is null ? null : registry.IsDefaultPort ? registry.Host : registry.Authority;
 

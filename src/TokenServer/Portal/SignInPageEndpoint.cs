@@ -1,8 +1,7 @@
-using System.Security.Cryptography;
 using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Authentication;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.Portal.Pages;
+using AuthIndex.TokenServer.Portal.SignIn;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Sessions;
 using AuthIndex.TokenServer.Token;
@@ -14,8 +13,8 @@ namespace AuthIndex.TokenServer.Portal;
 /// <c>/token</c>. Every sign-in begins a new session, and ends the one that the browser had.
 /// </summary>
 internal sealed class SignInPageEndpoint(
-    Authenticator authenticator, ISessionStore sessions, SessionCookies cookies, DecisionReport report, SessionActs acts,
-    PageRenderer pages, PortalSite site, TimeProvider time)
+    Authenticator authenticator, SessionStart sessions, SessionCookies cookies, DecisionReport report, SignInForm page, PortalSite site,
+    TimeProvider time)
 {
     /// <summary>The path of the sign-in form, which also receives it.</summary>
     public const string Path = "/sign-in";
@@ -23,10 +22,7 @@ internal sealed class SignInPageEndpoint(
     /// <summary>Where the sign-out button posts to.</summary>
     public const string SignOutPath = "/sign-out";
 
-    private const string Title = "Sign in";
     private const string NoService = ""; // an account is one for all registries
-    private const string IdAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
-    private const int IdLength = 12;
 
     // An account whose directory is away may pull, and no more.
     private static readonly TimeSpan Outage = TimeSpan.FromSeconds(10);
@@ -46,16 +42,17 @@ internal sealed class SignInPageEndpoint(
         if (visitor is SessionCaller caller)
         {
             return request.Http.Query.ContainsKey("again")
-                ? await pages.RenderAsync<SignInPage>(
-                    visitor, Title, new SignInModel(caller.Session.Account, back, caller.Secret.FormToken, null))
+                ? await page.RenderAsync(visitor, caller.Session.Account, back, caller.Secret.FormToken)
                 : new RedirectAnswer(site.Link(back));
         }
 
         var (secret, isNew) = SessionSecret.TryParse(request.Http.Cookies[cookies.SignInForm], out var known)
             ? (known, false)
             : (SessionSecret.New(), true);
-        var page = await pages.RenderAsync<SignInPage>(visitor, Title, new SignInModel("", back, secret.FormToken, null));
-        return page with { Cookie = isNew ? cookies.Set(cookies.SignInForm, secret) : null };
+        return await page.RenderAsync(visitor, "", back, secret.FormToken) with
+        {
+            Cookie = isNew ? cookies.Set(cookies.SignInForm, secret) : null,
+        };
     }
 
     /// <summary>Checks the account and password as the token endpoint does, and begins a session.</summary>
@@ -72,40 +69,21 @@ internal sealed class SignInPageEndpoint(
         if (who.PullOnly is not null) return await AgainAsync(visitor, form, ErrorAnswer.Unavailable(Outage), account);
         if (who.Origin is not { } origin || who.IsFoundByPasswordOnly) return await AgainAsync(visitor, form, NoSession, account);
 
-        var now = DateTimeOffset.FromUnixTimeSeconds(time.GetUtcNow().ToUnixTimeSeconds());
-        var session = new Session(
-            RandomNumberGenerator.GetString(IdAlphabet, IdLength), who.Account, origin, now, now, request.Address?.ToString());
-        var secret = SessionSecret.New();
-        if (!await sessions.AddAsync(session, secret.Hash, who.EndingsSeen))
-        {
-            return await RefusedAsync(new SignInResult(SignInOutcome.Overtaken, null), request, visitor, form);
-        }
-
-        if (visitor is SessionCaller former) await EndAsync(former, request);
-        acts.Begun(session, who.SignedInBy, request.Address);
-        return new RedirectAnswer(site.Link(back)) { Cookie = cookies.Set(cookies.Session, secret) };
+        return await sessions.BeginAsync(who, origin, request, visitor, back)
+            ?? await RefusedAsync(new SignInResult(SignInOutcome.Overtaken, null), request, visitor, form);
     }
 
     /// <summary>Ends the session and removes its cookie.</summary>
     public async Task<Answer> SignOutAsync(RouteRequest request, SessionCaller caller, Form form)
     {
-        await EndAsync(caller, request);
+        await sessions.EndAsync(caller, request);
         return new RedirectAnswer(site.Link(SearchPageEndpoint.Path)) { Cookie = cookies.Remove(cookies.Session) };
-    }
-
-    private async Task EndAsync(SessionCaller caller, RouteRequest request)
-    {
-        if (await sessions.EndAsync(caller.Session.Id, caller.Session.Account)) acts.Ended(caller.Session, request.Address);
     }
 
     private Task<Answer> RefusedAsync(SignInResult result, RouteRequest request, Visitor visitor, Form form) => AgainAsync(
         visitor, form, report.NotSignedIn(result, form["account"], request.Address, NoService, time.GetUtcNow()), form["account"]);
 
-    /// <summary>The form once more, with what was wrong. Not 401, for which a browser would ask for a password by itself.</summary>
-    private async Task<Answer> AgainAsync(Visitor visitor, Form form, ErrorAnswer error, string account)
-    {
-        var model = new SignInModel(account, PortalSite.ReturnPath(form["return"]), form[Form.TokenField], error.Message);
-        var status = error.Status == StatusCodes.Status401Unauthorized ? StatusCodes.Status403Forbidden : error.Status;
-        return await pages.RenderAsync<SignInPage>(visitor, Title, model, status) with { RetryAfter = error.RetryAfter };
-    }
+    /// <summary>The form once more, with what was wrong.</summary>
+    private async Task<Answer> AgainAsync(Visitor visitor, Form form, ErrorAnswer error, string account) =>
+        await page.RenderAsync(visitor, account, PortalSite.ReturnPath(form["return"]), form[Form.TokenField], error);
 }

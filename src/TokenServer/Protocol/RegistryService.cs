@@ -81,6 +81,9 @@ internal sealed class RegistryService
         return [.. options.EffectiveServices.Select(Load)];
     }
 
+    /// <summary>Whether the registry can prove who it is, and so report to the index.</summary>
+    public bool HasCredential => credentialHash is not null;
+
     /// <summary>Whether this is the registry's credential, compared in constant time.</summary>
     public bool Knows(string credential) =>
         credentialHash is not null

@@ -9,6 +9,9 @@ internal sealed class SessionCookies(bool isSecure)
 {
     private readonly string attributes = $"; Path=/; HttpOnly; SameSite=Lax{(isSecure ? "; Secure" : "")}";
 
+    /// <summary>Whether browsers send the cookies over HTTPS only.</summary>
+    public bool IsSecure { get; } = isSecure;
+
     /// <summary>The cookie of a session.</summary>
     public string Session { get; } = isSecure ? "__Host-authindex" : "authindex";
 

@@ -26,6 +26,9 @@ internal sealed class SessionSecret
     /// <summary>The token that every form of this cookie's owner carries.</summary>
     public string FormToken => Base64Url.EncodeToString(HMACSHA256.HashData(value, "authindex form"u8));
 
+    /// <summary>The key that seals what the server gives this cookie's browser to bring back; 256 bits.</summary>
+    public byte[] SealingKey => HMACSHA256.HashData(value, "authindex seal"u8);
+
     /// <summary>Makes a secret from a cryptographic random source.</summary>
     public static SessionSecret New() => new(RandomNumberGenerator.GetBytes(Bytes));
 

@@ -1,5 +1,6 @@
 using AuthIndex.Hosting.Health;
 using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Identity.Oidc.People;
 using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Revocation;
@@ -33,6 +34,9 @@ internal interface IState : IAsyncDisposable
 
     /// <summary>The portal's codes for docker login.</summary>
     ILoginCodeStore LoginCodes { get; }
+
+    /// <summary>The accounts of OpenID Connect providers.</summary>
+    IPersonStore People { get; }
 
     /// <summary>
     /// How long a look is good for: without a later one, nobody is signed in, because an account may have been suspended meanwhile

@@ -10,7 +10,7 @@ namespace AuthIndex.TokenServer.State;
 
 /// <summary>
 /// Copies the server's state from the SQLite file to the PostgreSQL database of the configuration, or back: grants, revocations,
-/// suspensions, sessions and the times of pulls. The rest of the catalog comes again from the registries. All or nothing: what was copied
+/// suspensions, sessions, people of OpenID Connect providers and the times of pulls. The rest of the catalog comes again from the registries. All or nothing: what was copied
 /// is compared before the commit.
 /// </summary>
 internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
@@ -31,6 +31,7 @@ internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
             "sessions",
             ["hash", "id", "account", "source", "entry_id", "password_set", "created_at", "used_at", "address"],
             Key: "hash"),
+        new("people", ["account", "provider", "subject", "member_of", "signed_in_at"], Key: "account"),
         new("pulls", ["service", "repository", "digest", "pulled_at"], Key: "service, repository, digest"),
     ];
 

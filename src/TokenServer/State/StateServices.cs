@@ -25,7 +25,8 @@ internal static class StateServices
             .AddSingleton(s => s.GetRequiredService<IState>().SignInHolds)
             .AddSingleton(s => s.GetRequiredService<IState>().Catalog)
             .AddSingleton(s => s.GetRequiredService<IState>().Sessions)
-            .AddSingleton(s => s.GetRequiredService<IState>().LoginCodes);
+            .AddSingleton(s => s.GetRequiredService<IState>().LoginCodes)
+            .AddSingleton(s => s.GetRequiredService<IState>().People);
     }
 
     private static IState Open(TokenServerOptions options, IServiceProvider services)

@@ -22,7 +22,7 @@ public sealed class StateCopyTests(SharedPostgres postgres) : IDisposable
         var before = await TellAsync(options, isShared: false);
 
         Assert.Equal(
-            "1 revocations, 2 grants, 1 suspensions, 0 sessions, 0 pulls",
+            "1 revocations, 2 grants, 1 suspensions, 0 sessions, 0 people, 0 pulls",
             Text(await new StateCopy(options, Time).ToPostgresAsync()));
         Assert.Equal(before, await TellAsync(options, isShared: true));
 

@@ -5,6 +5,7 @@ using AuthIndex.Hosting.Audit;
 using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Policies.Comparison;
 using AuthIndex.TokenServer.Policies.Files.Values;
+using AuthIndex.TokenServer.Replay;
 
 namespace AuthIndex.TokenServer.Commands.Policies;
 

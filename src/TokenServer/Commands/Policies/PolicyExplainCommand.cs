@@ -81,7 +81,12 @@ internal static class PolicyExplainCommand
                 ? []
                 : NearMiss.Find(policy, caller, circumstances, requested with { Actions = decision.Refused });
             if (parsed.GetValue(shared.Json)) PolicyCommand.WriteJson(parsed, AsJson(decision, given, nearest));
-            else Write(parsed.InvocationConfiguration.Output, decision, account, nearest);
+            else
+            {
+                var output = parsed.InvocationConfiguration.Output;
+                foreach (var line in DecisionText.Explain(decision, account, nearest)) output.WriteLine(line);
+            }
+
             return 0;
         });
         return command;
@@ -98,26 +103,6 @@ internal static class PolicyExplainCommand
 
         return at is not null && PolicyDate.Parse(at, null, lastOfDay: false, out now) is { } problem ? $"--at: {problem}" : null;
     }
-
-    private static void Write(TextWriter output, Decision decision, string account, IReadOnlyList<NearMiss> nearest)
-    {
-        var who = account.Length == 0 ? "anonymous callers" : account;
-        output.WriteLine(decision.Granted.Actions.IsEmpty
-            ? $"{decision.Requested}: nothing is granted to {who}"
-            : $"{decision.Requested}: {decision.Granted.Actions} granted to {who}");
-        foreach (var rule in decision.AllowedBy) output.WriteLine($"  {rule} allows {rule.Actions}{Conditions(rule)}");
-        foreach (var rule in decision.DeniedBy) output.WriteLine($"  {rule} denies {rule.Actions}{Conditions(rule)}");
-        if (decision.Reason is null) return;
-
-        output.WriteLine($"refused {decision.Refused}: {decision.Reason}");
-        if (nearest.Count > 0) output.WriteLine("nearest rules:");
-        foreach (var near in nearest)
-        {
-            output.WriteLine($"  {near.Rule} would allow {near.Rule.Actions}, but {string.Join("; ", near.Lacks)}");
-        }
-    }
-
-    private static string Conditions(Rule rule) => rule.When.IsEmpty ? "" : $" ({rule.When})";
 
     private static object AsJson(Decision decision, IReadOnlyList<string> groups, IReadOnlyList<NearMiss> nearest) => new
     {

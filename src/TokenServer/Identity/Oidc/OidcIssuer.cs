@@ -16,9 +16,7 @@ internal sealed class OidcIssuer : IDisposable
 {
     private readonly JsonWebTokenHandler handler = new();
     private readonly OidcIssuerOptions options;
-    private readonly ClaimTemplate account;
-    private readonly List<ClaimTemplate> groups;
-    private readonly List<ClaimRequirement> requirements;
+    private readonly ClaimMapping mapping;
     private readonly TimeProvider time;
 
     /// <param name="options">Its settings, validated.</param>
@@ -29,9 +27,7 @@ internal sealed class OidcIssuer : IDisposable
         this.options = options;
         this.time = time;
         Keys = keys;
-        account = Template(options.Account, ofGroups: false);
-        groups = options.Groups.ConvertAll(g => Template(g, ofGroups: true));
-        requirements = [.. options.Require.Select(r => new ClaimRequirement(r.Key, r.Value))];
+        mapping = new ClaimMapping(options.Name, options.Account, options.Groups, options.Require);
     }
 
     /// <summary>What its accounts and groups begin with.</summary>
@@ -71,21 +67,7 @@ internal sealed class OidcIssuer : IDisposable
 
     private SignInOutcome Admit(JsonElement claims, DateTimeOffset expires)
     {
-        foreach (var requirement in requirements)
-        {
-            if (requirement.Problem(claims) is { } unmet) return Refuse(unmet);
-        }
-
-        if (account.Fill(claims, out var accounts) is { } nameless) return Refuse(nameless);
-        var found = new List<string>();
-        foreach (var template in groups)
-        {
-            if (template.Fill(claims, out var names) is { } unfit) return Refuse(unfit);
-            found.AddRange(names.Select(n => $"{Name}:{n}"));
-        }
-
-        var who = $"{Name}:{accounts[0]}";
-        if (who.Length > AccountName.MaxLength) return Refuse($"its account would have more than {AccountName.MaxLength} characters");
+        if (mapping.Map(claims, out var who, out var found) is { } unfit) return Refuse(unfit);
         var end = expires + options.Leeway;
         return new SignInOutcome.SignedIn(who, found, SignIn.Oidc)
         {
@@ -131,11 +113,6 @@ internal sealed class OidcIssuer : IDisposable
     }
 
     private SignInOutcome.Refused Refuse(string reason) => OidcSource.Refuse($"oidc {Name}: {reason}");
-
-    private static ClaimTemplate Template(string text, bool ofGroups) =>
-        ClaimTemplate.TryParse(text, ofGroups, out var template, out var problem)
-        ? template
-        : throw new OperatorException($"tokenServer.oidc: '{text}': {problem}");
 
     private static string? Text(JsonElement header, string member) =>
         header.TryGetProperty(member, out var value) ? ClaimPath.TextOf(value) : null;

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Background;
@@ -83,30 +82,10 @@ internal sealed class OidcIssuers : BackgroundLoop
             $"{issuer.Name}-"
             + $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{issuer.Issuer}\n{issuer.KeysUrl}")))[..16]}.json");
 
-    private static HttpClient Client(OidcIssuerOptions issuer)
-    {
-        var handler =
-            new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), AllowAutoRedirect = false, UseCookies = false };
-        if (issuer.CaFile is { } file)
+    private static HttpClient Client(OidcIssuerOptions issuer) =>
+        new(IssuerHttp.Handler(issuer.CaFile, $"tokenServer.oidc: {issuer.Name}"))
         {
-            var authorities = new X509Certificate2Collection();
-            try
-            {
-                authorities.ImportFromPemFile(file);
-            }
-            catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
-            {
-                throw new OperatorException($"tokenServer.oidc: {issuer.Name}: caFile {file}: {e.Message}", e);
-            }
-
-            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
-            {
-                TrustMode = X509ChainTrustMode.CustomRootTrust,
-                RevocationMode = X509RevocationMode.NoCheck, // a private CA publishes no revocations
-            };
-            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
-        }
-
-        return new HttpClient(handler) { Timeout = Timeout, MaxResponseContentBufferSize = IssuerKeys.MaxAnswerBytes };
-    }
+            Timeout = Timeout,
+            MaxResponseContentBufferSize = IssuerKeys.MaxAnswerBytes,
+        };
 }

@@ -25,7 +25,10 @@ internal sealed class IssuerUrlAttribute : ValidationAttribute
 internal sealed class KeysUrlAttribute : ValidationAttribute
 {
     /// <summary>Whether answers from the URL can be trusted.</summary>
-    public static bool IsSafe(Uri url) => url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback);
+    public static bool IsSafe(Uri url) => url.Scheme == Uri.UriSchemeHttps || IsLoopbackHttp(url);
+
+    /// <summary>Whether a URL is one of this machine, by plain HTTP.</summary>
+    public static bool IsLoopbackHttp(Uri url) => url.Scheme == Uri.UriSchemeHttp && url.IsLoopback;
 
     /// <inheritdoc/>
     public override bool IsValid(object? value) => value is not Uri url || IsSafe(url);
@@ -85,13 +88,17 @@ internal sealed class ClaimTemplateAttribute : ValidationAttribute
     }
 }
 
-/// <summary>Requires at least one claim pattern: a public issuer would otherwise sign everyone in.</summary>
+/// <summary>Requires claim patterns, at least one unless none is needed: a public issuer would otherwise sign everyone in.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class ClaimPatternsAttribute : ValidationAttribute
 {
+    /// <summary>Whether there may be none: where the issuer itself decides who gets a token for this server.</summary>
+    public bool MayBeEmpty { get; set; }
+
     /// <inheritdoc/>
     public override bool IsValid(object? value) =>
-        value is Dictionary<string, List<string>> { Count: > 0 } table
+        value is Dictionary<string, List<string>> table
+        && (MayBeEmpty || table.Count > 0)
         && table.All(r => ClaimPath.TryParse(r.Key, out _) && r.Value.Count > 0 && r.Value.TrueForAll(v => v.Length > 0));
 
     /// <inheritdoc/>

@@ -80,6 +80,19 @@ internal sealed class SignInLimits(
         }
     }
 
+    /// <summary>The refusal for an address that sent too many different unknown tokens; null when it may send another.</summary>
+    public SignInOutcome.Limited? TokenObstacle(IPAddress? address)
+    {
+        if (!IsOneClient(address)) return null;
+        var network = Hash(new Requester(ClientNetwork.Of(address), ""), Kind.Network);
+        lock (gate)
+        {
+            return deadTokens.Wait(network) is var wait && wait > TimeSpan.Zero
+                ? Limited(wait, options.PerAddress, "with tokens from this address")
+                : null;
+        }
+    }
+
     // Behind loopback there is a proxy that does not say for whom it asks, or everybody on this machine.
     private static bool IsOneClient(IPAddress? address) => address is not null && !IPAddress.IsLoopback(address);
 

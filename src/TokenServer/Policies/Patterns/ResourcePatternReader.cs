@@ -7,7 +7,7 @@ namespace AuthIndex.TokenServer.Policies.Patterns;
 /// <summary>Reads patterns as rules write them, and rejects those that could never match or that do not mean what they appear to.</summary>
 internal static class ResourcePatternReader
 {
-    private static readonly string[] Types = [Scope.RepositoryType, Scope.RegistryType];
+    private static readonly string[] Types = [Scope.RepositoryType, Scope.RegistryType, Scope.IndexType];
     private static readonly string[] Placeholders = ["{account}", "{group}"];
 
     /// <summary>Reads a pattern: <c>glob</c> for repositories, <c>type:glob</c> for others.</summary>

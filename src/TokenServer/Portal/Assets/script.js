@@ -8,6 +8,18 @@ for (const field of document.querySelectorAll("[data-filter]")) {
   });
 }
 
+// Reads a chosen file into a text field; without scripts one pastes it.
+for (const place of document.querySelectorAll("[data-upload]")) {
+  const label = document.createElement("label");
+  const file = document.createElement("input");
+  file.type = "file";
+  label.append("or choose a file ", file);
+  file.addEventListener("change", async () => {
+    if (file.files.length > 0) document.getElementById(place.dataset.upload).value = await file.files[0].text();
+  });
+  place.append(label);
+}
+
 // Browsers have navigator.clipboard on HTTPS and on this machine only.
 function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);

@@ -9,7 +9,14 @@ public sealed record ProblemModel(string Text);
 /// <param name="Return">The path to go to afterwards.</param>
 /// <param name="FormToken">The form's token.</param>
 /// <param name="Problem">Why the last try failed; null for none.</param>
-public sealed record SignInModel(string Account, string Return, string FormToken, string? Problem);
+/// <param name="Providers">Where one can sign in instead.</param>
+public sealed record SignInModel(
+    string Account, string Return, string FormToken, string? Problem, IReadOnlyList<ProviderLink> Providers);
+
+/// <summary>A provider where people sign in.</summary>
+/// <param name="Name">What people know it as.</param>
+/// <param name="Link">The reference that begins a sign-in there.</param>
+public sealed record ProviderLink(string Name, string Link);
 
 /// <summary>A page of repositories.</summary>
 /// <param name="Query">The text that their names hold.</param>

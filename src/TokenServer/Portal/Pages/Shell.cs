@@ -10,6 +10,9 @@ namespace AuthIndex.TokenServer.Portal.Pages;
 /// <param name="Now">The time that relative times are of.</param>
 public sealed record Shell(Func<string, string> Link, string Title, string? Account, string FormToken, DateTimeOffset Now)
 {
+    /// <summary>The pages for administrators that whoever is signed in may see.</summary>
+    public IReadOnlyList<(string Path, string Title)> Areas { get; init; } = [];
+
     /// <summary>How long ago a time was, in words.</summary>
     public string Ago(DateTimeOffset time) => (Now - time) switch
     {

@@ -1,6 +1,7 @@
 using AuthIndex.Hosting.Health;
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Identity.Oidc.People;
 using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Revocation;
@@ -30,6 +31,7 @@ internal sealed class PostgresState : IState
         Catalog = new PostgresCatalogStore(database);
         Sessions = new PostgresSessionStore(database);
         LoginCodes = new PostgresLoginCodeStore(database);
+        People = new PostgresPersonStore(database);
     }
 
     /// <summary>Opens a database and brings it to the newest schema.</summary>
@@ -75,6 +77,9 @@ internal sealed class PostgresState : IState
 
     /// <inheritdoc/>
     public ILoginCodeStore LoginCodes { get; }
+
+    /// <inheritdoc/>
+    public IPersonStore People { get; }
 
     /// <inheritdoc/>
     public TimeSpan? LookLasts => LongestUnnoticed;

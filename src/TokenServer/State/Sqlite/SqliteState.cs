@@ -1,5 +1,6 @@
 using AuthIndex.Hosting.Health;
 using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Identity.Oidc.People;
 using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Revocation;
@@ -35,6 +36,9 @@ internal sealed class SqliteState(StateDatabase database, TimeProvider time) : I
 
     /// <inheritdoc/>
     public ILoginCodeStore LoginCodes { get; } = new SqliteLoginCodeStore(database);
+
+    /// <inheritdoc/>
+    public IPersonStore People { get; } = new SqlitePersonStore(database);
 
     /// <inheritdoc/>
     public TimeSpan? LookLasts => null;

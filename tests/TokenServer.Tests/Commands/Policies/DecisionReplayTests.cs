@@ -1,4 +1,4 @@
-using AuthIndex.TokenServer.Commands.Policies.Replay;
+using AuthIndex.TokenServer.Replay;
 using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Tests.Audit;
 using AuthIndex.TokenServer.Tests.Policies;

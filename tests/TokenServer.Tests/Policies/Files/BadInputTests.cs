@@ -177,7 +177,8 @@ public sealed class BadInputTests
         { "{ id: a, to: [anyone], allow: [pull], on: ['platform/api:latest'] }",
             "a.yaml:7:48: 'platform/api:latest': a pattern names repositories, not tags" },
         { "{ id: a, to: [anyone], allow: [pull], on: ['localhost:5000/api'] }",
-            "a.yaml:7:48: 'localhost' is not a resource type; known here: repository, registry; for a name with a host and port write "
+            "a.yaml:7:48: 'localhost' is not a resource type; known here: repository, registry, index; for a name with a host and port "
+                + "write "
             + "'repository:localhost:5000/api'" },
         { "{ id: a, to: [anyone], allow: [pull], on: ['registry:'] }", "a.yaml:7:48: 'registry:': a name or pattern must follow the colon" },
         { "{ id: a, to: [anyone], allow: [pull], on: [x], when: {} }",

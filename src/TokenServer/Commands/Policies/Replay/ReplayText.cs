@@ -1,6 +1,7 @@
 using System.Globalization;
 using AuthIndex.Hosting;
 using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Replay;
 
 namespace AuthIndex.TokenServer.Commands.Policies.Replay;
 

@@ -14,8 +14,7 @@ internal static class ScopeText
     public static bool TryParse(
         string resource, ActionSet actions, [NotNullWhen(true)] out Scope? scope, [NotNullWhen(false)] out string? problem)
     {
-        var typed = resource.StartsWith(Scope.RepositoryType + ":", StringComparison.Ordinal)
-            || resource.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
+        var typed = resource.StartsWith(Scope.RepositoryType + ":", StringComparison.Ordinal) || IsOfOtherType(resource);
         if (!Scope.TryParse($"{(typed ? "" : Scope.RepositoryType + ":")}{resource}:*", out scope, out problem))
         {
             problem = $"'{resource}' is not a resource: {problem}";
@@ -33,8 +32,7 @@ internal static class ScopeText
     public static bool TryParseWithActions(
         string text, [NotNullWhen(true)] out Scope? scope, [NotNullWhen(false)] out string? problem)
     {
-        var typed = text.StartsWith(Scope.RepositoryType, StringComparison.Ordinal)
-            || text.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal);
+        var typed = text.StartsWith(Scope.RepositoryType, StringComparison.Ordinal) || IsOfOtherType(text);
         if (!Scope.TryParse(typed ? text : $"{Scope.RepositoryType}:{text}", out scope, out problem))
         {
             problem = $"'{text}' is not a scope: {problem}; write it like repository:platform/api:pull,push";
@@ -46,6 +44,9 @@ internal static class ScopeText
         problem = misspelt is null ? NameProblem(scope) : RuleReader.Unknown(misspelt, []);
         return problem is null;
     }
+
+    private static bool IsOfOtherType(string text) => text.StartsWith(Scope.RegistryType + ":", StringComparison.Ordinal)
+        || text.StartsWith(Scope.IndexType + ":", StringComparison.Ordinal);
 
     /// <summary>
     /// Why no repository can have the name; null when one can. A scope's name may begin with a registry's host, which holds a dot or a

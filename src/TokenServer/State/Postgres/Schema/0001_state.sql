@@ -173,3 +173,12 @@ CREATE TABLE bind_attempts (
     count     integer NOT NULL,
     forget_at bigint NOT NULL              -- in microseconds
 );
+
+-- The accounts of OpenID Connect providers as they last signed in, since providers cannot be asked about an account.
+CREATE TABLE people (
+    account      text COLLATE "C" PRIMARY KEY, -- with the provider's name before it
+    provider     text NOT NULL,
+    subject      text NOT NULL,            -- the provider's own name for the person: tells two persons of one account name apart
+    member_of    text NOT NULL,            -- the groups, as a JSON list
+    signed_in_at bigint NOT NULL
+);

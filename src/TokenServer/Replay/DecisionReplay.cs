@@ -4,7 +4,7 @@ using AuthIndex.TokenServer.Audit;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Subjects;
 
-namespace AuthIndex.TokenServer.Commands.Policies.Replay;
+namespace AuthIndex.TokenServer.Replay;
 
 /// <summary>
 /// Replays the requests in the audit log against two policies and keeps the differences: one counted change per request, so that memory

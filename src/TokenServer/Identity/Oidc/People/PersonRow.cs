@@ -1,0 +1,35 @@
+using System.Text.Json;
+
+namespace AuthIndex.TokenServer.Identity.Oidc.People;
+
+/// <summary>An account of a provider as stored in the database: the groups are a JSON list, times are Unix seconds.</summary>
+internal sealed record PersonRow
+{
+    /// <summary>The columns, under the names that are here.</summary>
+    public const string Columns =
+        "account AS Account, provider AS Provider, subject AS Subject, member_of AS MemberOf, signed_in_at AS SignedInAt";
+
+    public string Account { get; init; } = "";
+
+    public string Provider { get; init; } = "";
+
+    public string Subject { get; init; } = "";
+
+    public string MemberOf { get; init; } = "[]";
+
+    public long SignedInAt { get; init; }
+
+    /// <summary>The row that stores an account.</summary>
+    public static PersonRow Of(Person person) => new()
+    {
+        Account = person.Account,
+        Provider = person.Provider,
+        Subject = person.Subject,
+        MemberOf = JsonSerializer.Serialize(person.Groups),
+        SignedInAt = person.SignedIn.ToUnixTimeSeconds(),
+    };
+
+    /// <summary>The account of the row.</summary>
+    public Person Read() => new(
+        Account, Provider, Subject, JsonSerializer.Deserialize<List<string>>(MemberOf)!, DateTimeOffset.FromUnixTimeSeconds(SignedInAt));
+}

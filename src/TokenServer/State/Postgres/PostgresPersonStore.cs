@@ -1,0 +1,23 @@
+using AuthIndex.Hosting.Postgres;
+using AuthIndex.TokenServer.Identity.Oidc.People;
+using Dapper;
+
+namespace AuthIndex.TokenServer.State.Postgres;
+
+/// <summary>The accounts of OpenID Connect providers in PostgreSQL.</summary>
+internal sealed class PostgresPersonStore(PostgresDatabase database) : IPersonStore
+{
+    /// <inheritdoc/>
+    public ValueTask<Person?> FindAsync(string account) => database.ReadAsync(async db => (await db.QuerySingleOrDefaultAsync<PersonRow>(
+        $"SELECT {PersonRow.Columns} FROM people WHERE account = @account", new { account }))?.Read());
+
+    /// <inheritdoc/>
+    public Task SetAsync(Person person) => database.WriteAsync(db => db.ExecuteAsync(
+        """
+        INSERT INTO people (account, provider, subject, member_of, signed_in_at)
+        VALUES (@Account, @Provider, @Subject, @MemberOf, @SignedInAt)
+        ON CONFLICT (account) DO UPDATE SET provider = excluded.provider, subject = excluded.subject,
+            member_of = excluded.member_of, signed_in_at = excluded.signed_in_at
+        """,
+        PersonRow.Of(person)));
+}

@@ -1,0 +1,22 @@
+using AuthIndex.TokenServer.Identity.Oidc.People;
+using Dapper;
+
+namespace AuthIndex.TokenServer.State.Sqlite;
+
+/// <summary>The accounts of OpenID Connect providers in SQLite.</summary>
+internal sealed class SqlitePersonStore(StateDatabase database) : IPersonStore
+{
+    /// <inheritdoc/>
+    public ValueTask<Person?> FindAsync(string account) => new(database.Read(db => db.QuerySingleOrDefault<PersonRow>(
+        $"SELECT {PersonRow.Columns} FROM people WHERE account = @account", new { account })?.Read()));
+
+    /// <inheritdoc/>
+    public Task SetAsync(Person person) => database.WriteAsync(db => db.Execute(
+        """
+        INSERT INTO people (account, provider, subject, member_of, signed_in_at)
+        VALUES (@Account, @Provider, @Subject, @MemberOf, @SignedInAt)
+        ON CONFLICT (account) DO UPDATE SET provider = excluded.provider, subject = excluded.subject,
+            member_of = excluded.member_of, signed_in_at = excluded.signed_in_at
+        """,
+        PersonRow.Of(person)));
+}

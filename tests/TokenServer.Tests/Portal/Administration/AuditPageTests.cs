@@ -1,0 +1,81 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Portal.Administration;
+
+namespace AuthIndex.TokenServer.Tests.Portal.Administration;
+
+/// <summary>The audit log in the portal, and its exports.</summary>
+public sealed class AuditPageTests
+{
+    private const string Formula = "=HYPERLINK(\"https://evil.example\")";
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task The_newest_lines_are_found_in_rotated_files_too_and_are_text_on_the_page()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        await WriteAsync(host.Options.AuditPath + ".1", Line("old", "2029-01-01T00:00:00.000Z", "<script>alert(1)</script>"));
+        await WriteAsync(host.Options.AuditPath, Line("new", "2029-02-01T00:00:00.000Z", "alice"));
+        using var admin = await AdminAsync(host);
+        var page = await admin.PageAsync("/admin/audit");
+        Assert.True(
+            page.IndexOf("DNEW", StringComparison.Ordinal) is > 0 and var first
+            && page.IndexOf("DOLD", StringComparison.Ordinal) > first, page);
+        Assert.DoesNotContain("<script>alert", page, StringComparison.Ordinal);
+        var filtered = await admin.PageAsync("/admin/audit?account=alice&since=2029-01-15&until=2029-02-02");
+        Assert.Contains("DNEW", filtered, StringComparison.Ordinal);
+        Assert.DoesNotContain("DOLD", filtered, StringComparison.Ordinal);
+        Assert.Contains("neither a time such as", await admin.PageAsync("/admin/audit?since=%3Cb%3E", HttpStatusCode.BadRequest),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task All_lines_are_exported_as_they_are_and_as_csv_without_formulas()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        var old = Line("old", "2029-01-01T00:00:00.000Z", Formula);
+        await WriteAsync(host.Options.AuditPath + ".1", old);
+        using var admin = await AdminAsync(host);
+        using (var json = await admin.SendAsync("GET", "/admin/audit/export?format=jsonl&until=2029-12-31"))
+        {
+            Assert.Equal("attachment; filename=\"audit.jsonl\"", json.Content.Headers.ContentDisposition!.ToString());
+            Assert.Equal(old, await json.Content.ReadAsStringAsync(Cancel));
+        }
+
+        using var csv = await admin.SendAsync("GET", "/admin/audit/export?format=csv&until=2029-12-31");
+        Assert.Equal("text/csv", csv.Content.Headers.ContentType!.MediaType);
+        var lines = (await csv.Content.ReadAsStringAsync(Cancel)).Split("\r\n");
+        Assert.StartsWith("time,outcome,account,", lines[0], StringComparison.Ordinal);
+        Assert.Contains("\"'=HYPERLINK(\"\"https://evil.example\"\")\"", lines[1], StringComparison.Ordinal);
+        using var wrong = await admin.SendAsync("GET", "/admin/audit/export?format=x");
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("=1+1", "\"'=1+1\"")]
+    [InlineData(" +1", "\"' +1\"")]
+    [InlineData("-1", "\"'-1\"")]
+    [InlineData("@SUM(A1)", "\"'@SUM(A1)\"")]
+    [InlineData("\t=1", "\"'\t=1\"")]
+    [InlineData("a\"b", "\"a\"\"b\"")]
+    [InlineData("a=b", "\"a=b\"")]
+    [InlineData("", "\"\"")]
+    public void A_cell_is_never_a_formula(string text, string cell) => Assert.Equal(cell, AuditCsv.Cell(text));
+
+    private static async Task<Browser> AdminAsync(TokenServerHost host)
+    {
+        var admin = new Browser(host);
+        await admin.SignInAsync("admin", TokenServerHost.AdminPassword);
+        return admin;
+    }
+
+    private static Task WriteAsync(string path, string content) => File.AppendAllTextAsync(path, content, Cancel);
+
+    private static string Line(string name, string time, string account) => new JsonObject
+    {
+        ["time"] = time, ["decision"] = $"D{name.ToUpperInvariant()}", ["outcome"] = "granted", ["account"] = account,
+        ["asked"] = new JsonArray("repository:team/app:pull"),
+    }.ToJsonString() + "\n";
+}
