@@ -60,7 +60,7 @@ public static class StandInImages
 
             Script(root, "dotnet", """
                 set -eu
-                [ "$1 $3 $4 $5" = "publish --configuration Release --output" ]
+                [ "$1 $3 $4 $5 $7" = "publish --configuration Release --output --use-current-runtime" ]
                 [ -e "$2/packages.lock.json" ] && [ -e Directory.Build.props ] && [ -e global.json ]
                 mkdir -p "$6"
                 cp -r "/built/$2/." "$6"
