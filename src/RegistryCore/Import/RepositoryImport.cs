@@ -70,7 +70,8 @@ internal sealed class RepositoryImport(
     private async Task TakeMissingLayersAsync(Digest digest, CancellationToken cancellationToken)
     {
         report.ManifestsBefore++;
-        if (!Reference.TryParse(digest.Value, out var reference) || await manifests.FindAsync(repository, reference) is not { } stored) return;
+        if (!Reference.TryParse(digest.Value, out var reference)) return;
+        if (await manifests.FindAsync(repository, reference) is not { } stored) return;
         if (!ManifestContent.TryRead(digest, stored.Bytes, stored.MediaType, limits.ManifestReferences, out var manifest, out _)) return;
         foreach (var layer in manifest.ForeignLayers) await TakeForeignLayerAsync(layer, cancellationToken);
     }
@@ -197,7 +198,9 @@ internal sealed class RepositoryImport(
 
     private async Task TakeTagAsync(string tag, Digest digest)
     {
-        var outcome = report.DryRun ? await ForeseeAsync(tag, digest) : await tags.ImportAsync(repository, tag, digest, DistributionImport.Account);
+        var outcome = report.DryRun
+            ? await ForeseeAsync(tag, digest)
+            : await tags.ImportAsync(repository, tag, digest, DistributionImport.Account);
         switch (outcome)
         {
             case TagImportOutcome.Set:

@@ -10,8 +10,8 @@ namespace AuthIndex.TokenServer.State;
 
 /// <summary>
 /// Copies the server's state from the SQLite file to the PostgreSQL database of the configuration, or back: grants, revocations,
-/// suspensions, sessions, people of OpenID Connect providers and the times of pulls. The rest of the catalog comes again from the registries. All or nothing: what was copied
-/// is compared before the commit.
+/// suspensions, sessions, people of OpenID Connect providers and the times of pulls. The rest of the catalog comes again from the
+/// registries. All or nothing: what was copied is compared before the commit.
 /// </summary>
 internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
 {

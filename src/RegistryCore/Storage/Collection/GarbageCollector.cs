@@ -132,7 +132,8 @@ internal sealed partial class GarbageCollector(
     }
 
     private static async Task<IReadOnlyList<Digest>> RemoveAsync(
-        IReadOnlyList<Digest> candidates, Func<IReadOnlyList<Digest>, Task<IReadOnlyList<Digest>>> remove, CancellationToken cancellationToken)
+        IReadOnlyList<Digest> candidates, Func<IReadOnlyList<Digest>, Task<IReadOnlyList<Digest>>> remove,
+        CancellationToken cancellationToken)
     {
         var removed = new List<Digest>();
         foreach (var batch in candidates.Chunk(BatchSize))

@@ -28,7 +28,8 @@ internal sealed class ScrubSchedule(
         var (every, withManifests) = (options.Every, manifestsDue is not { } due || Clock.GetUtcNow() >= due);
         try
         {
-            await scrubber.RunAsync(Clock.GetUtcNow().ToUnixTimeSeconds() - (long)every.TotalSeconds, withManifests, options.BytesPerSecond.Bytes, stoppingToken);
+            var before = Clock.GetUtcNow().ToUnixTimeSeconds() - (long)every.TotalSeconds;
+            await scrubber.RunAsync(before, withManifests, options.BytesPerSecond.Bytes, stoppingToken);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

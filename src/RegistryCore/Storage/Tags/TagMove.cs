@@ -28,7 +28,9 @@ internal static class TagHistory
     public static bool IsMovedByOthers(this IReadOnlyList<TagMove> history, string account) =>
         history is [{ By: var last }, ..] && last != account;
 
-    /// <summary>Where a rollback leads: to the target if the tag ever pointed there, or to where it pointed before; null for nowhere.</summary>
+    /// <summary>
+    /// Where a rollback leads: to the target if the tag ever pointed there, or to where it pointed before; null for nowhere.
+    /// </summary>
     /// <param name="history">Every move, the newest first.</param>
     /// <param name="target">Where to; null for where it pointed before its last move.</param>
     public static string? RollbackTarget(this IReadOnlyList<TagMove> history, Digest? target)
