@@ -149,6 +149,7 @@ public sealed class CommandLine
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or DbException)
         {
+            recorder?.Record(parsed, e.Message);
             await Console.Error.WriteLineAsync($"error: {e.Message}"); // the machine's, not a bug: no stack trace would help
             return 1;
         }

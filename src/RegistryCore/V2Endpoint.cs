@@ -76,7 +76,8 @@ internal sealed partial class V2Endpoint(
 
         if (match.Route.IsOpen)
         {
-            return http.Request.Headers.Authorization.Count == 0 && rate.Take(http.Connection.RemoteIpAddress) is { } pause
+            // Whoever it is, is known only to the index: what is sent may be nothing.
+            return rate.Take(http.Connection.RemoteIpAddress) is { } pause
                 ? OciError.TooManyRequests(pause)
                 : await match.Route.Handler(new V2Request(http, match.Repository, match.Argument, VerifiedToken.None, basePath));
         }

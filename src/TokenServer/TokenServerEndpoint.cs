@@ -47,6 +47,10 @@ internal sealed partial class TokenServerEndpoint(
                 : ErrorAnswer.InvalidRequest("the request cannot be read");
             await SendAsync(answer, context);
         }
+        catch (UnstorableTextException) when (!context.Response.HasStarted)
+        {
+            await SendAsync(ErrorAnswer.InvalidRequest("a text in the request contains a NUL or another impossible character"), context);
+        }
         catch (DatabaseUnavailableException e) when (!context.Response.HasStarted)
         {
             if (outages.IsTime(out var others)) LogOutage(log, e.Message, others);

@@ -83,7 +83,8 @@ internal sealed record TokenServerRoute(string[] Methods, string Path, int MaxBo
 
     /// <summary>Whether people see what it answers, in a browser.</summary>
     public bool IsPage { get; } =
-        Access is RouteAccess.Page or RouteAccess.SessionPage or RouteAccess.PageForm or RouteAccess.SessionForm;
+        Access is RouteAccess.Page or RouteAccess.SessionPage or RouteAccess.PageForm or RouteAccess.SessionForm
+            or RouteAccess.AdminPage or RouteAccess.AdminQuestion or RouteAccess.AdminForm;
 }
 
 /// <summary>

@@ -99,6 +99,26 @@ public sealed class UnauthenticatedRateTests
         (await anonymous.GetAsync("manifests/latest")).MustBe(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN");
     }
 
+    [Fact]
+    public async Task A_search_counts_whatever_it_sends_as_credentials()
+    {
+        await using var host = await RegistryHost.StartAsync(o =>
+        {
+            o.Limits.UnauthenticatedPerSecond = 1;
+            o.TrustedProxies = [IPNetwork.Parse("127.0.0.0/8")];
+        });
+        host.Client.DefaultRequestHeaders.Add("X-Forwarded-For", "192.0.2.1");
+        host.Client.DefaultRequestHeaders.Add("Authorization", "Bearer made-up");
+        var statuses = new List<HttpStatusCode>();
+        for (var i = 0; i < 20; i++)
+        {
+            using var answer = await host.Client.GetAsync("/v1/_ping", TestContext.Current.CancellationToken);
+            statuses.Add(answer.StatusCode);
+        }
+
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.TooManyRequests), (statuses[0], statuses[^1]));
+    }
+
     private static int TakeAll(UnauthenticatedRate rate, string address, int most = 1000)
     {
         var taken = 0;

@@ -112,7 +112,7 @@ public sealed class OidcPeople(OidcIssuerServer issuer, TimeProvider clock)
         var claims = new JsonObject
         {
             ["iss"] = issuer.Issuer, ["sub"] = $"id-of-{asked["x-person"]}", ["aud"] = ClientId, ["iat"] = now, ["exp"] = now + 300,
-            ["nonce"] = asked["nonce"], ["preferred_username"] = asked["x-person"], ["groups"] = new JsonArray("developers"),
+            ["auth_time"] = now, ["nonce"] = asked["nonce"], ["preferred_username"] = asked["x-person"], ["groups"] = new JsonArray("developers"),
         };
         Change?.Invoke(claims);
         await http.Response.WriteAsync(new JsonObject

@@ -258,6 +258,10 @@ public sealed class TokenServerRoutesTests(SharedTokenServer shared) : IClassFix
         }
     }
 
+    [Fact]
+    public void What_browsers_ask_for_is_answered_with_pages_errors_included() => Assert.All(
+        Table.All.Where(r => IsForAdministrators(r) || NeedsSession(r)), row => Assert.True(row.IsPage, row.Path));
+
     [Theory]
     [MemberData(nameof(AdminRows))]
     public async Task Only_those_whom_the_policy_allows_see_and_do_what_is_for_administrators(string method, string path)

@@ -34,13 +34,19 @@ public sealed record AuditQuery
         && (Outcome is null || Outcome == Text(line, "outcome"))
         && (Decision is null || Canonical(Decision) == Canonical(Text(line, "decision")))
         && (Account is null || Account == Text(line, "account") || Texts(line, "arguments").Contains(
-            Account, StringComparer.Ordinal) || Text(line, "by").Split(':', ' ', ')')
-            .Contains(Account, StringComparer.Ordinal))
+            Account, StringComparer.Ordinal) || IsBy(Text(line, "by"), Account))
         && (Repository is null || Texts(line,
             "asked").Any(s => s.StartsWith($"repository:{Repository}:", StringComparison.Ordinal)) || Texts(line,
                 "arguments").Contains(Repository, StringComparer.Ordinal))
         && (Action is null || $"{Text(line, "action")} ".StartsWith(Action + " ", StringComparison.Ordinal) || Texts(line,
             "asked").Any(s => s[(s.LastIndexOf(':') + 1)..].Split(',').Contains(Action, StringComparer.Ordinal)));
+
+    /// <summary>
+    /// Whether an act was an account's: in the portal it is "ACCOUNT at ADDRESS", on the command line the names of people of the machine.
+    /// </summary>
+    private static bool IsBy(string by, string account) => by.LastIndexOf(" at ", StringComparison.Ordinal) is >= 0 and var end
+        ? by[..end] == account
+        : by.Split(':', ' ', ')').Contains(account, StringComparer.Ordinal);
 
     /// <summary>The text of a member; empty where there is none.</summary>
     public static string Text(JsonElement line, string member) =>

@@ -34,7 +34,7 @@ internal static partial class ConnectionText
         }
 
         if (string.IsNullOrEmpty(builder.Host)) throw new OperatorException("the connection string names no host");
-        if (!text.Contains("pool", StringComparison.OrdinalIgnoreCase)) builder.MaxPoolSize = DefaultConnections;
+        if (!PoolSize().IsMatch(text)) builder.MaxPoolSize = DefaultConnections;
         builder.ApplicationName ??= program;
         builder.Timeout = (int)ConnectTimeout.TotalSeconds;
         builder.CommandTimeout = (int)StatementTimeout.TotalSeconds;
@@ -90,6 +90,11 @@ internal static partial class ConnectionText
 
         string Part(string name) => Uri.UnescapeDataString(url.Groups[name].Value);
     }
+
+    [GeneratedRegex(
+        @"(^|;)\s*max(imum)?\s*pool\s*size\s*=", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
+    private static partial Regex PoolSize();
 
     // Several hosts, host:port,host:port, are one server and its standbys; Npgsql reads the list itself.
     [GeneratedRegex(

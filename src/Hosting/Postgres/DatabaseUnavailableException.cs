@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Net.Sockets;
 using Npgsql;
 
@@ -7,7 +8,7 @@ namespace AuthIndex.Hosting.Postgres;
 /// The database did not do what it was asked to: it cannot be reached, is starting or stopping, is out of connections or room, or took
 /// too long. Of a write nobody can tell whether it was committed; whoever asked is told to ask again.
 /// </summary>
-public sealed class DatabaseUnavailableException : Exception
+public sealed class DatabaseUnavailableException : DbException
 {
     /// <summary>After which time asking again is worth a try.</summary>
     public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(2);

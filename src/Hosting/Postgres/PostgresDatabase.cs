@@ -18,6 +18,8 @@ public sealed class PostgresDatabase : IAsyncDisposable
         $"SET LOCAL statement_timeout={(int)ConnectionText.StatementTimeout.TotalMilliseconds};"
         + $"SET LOCAL idle_in_transaction_session_timeout={(int)ConnectionText.StatementTimeout.TotalMilliseconds}";
 
+    private const string NoLimits = "SET LOCAL statement_timeout=0;SET LOCAL idle_in_transaction_session_timeout=0";
+
     private readonly NpgsqlDataSource source;
     private volatile string? problem;
 
@@ -55,7 +57,6 @@ public sealed class PostgresDatabase : IAsyncDisposable
         await WriteAsync(
             async db =>
             {
-                await db.ExecuteAsync("SET LOCAL statement_timeout=0; SET LOCAL idle_in_transaction_session_timeout=0");
                 var current = await VersionAsync(db); // another process may have been first
                 if (current > newest) throw Newer(current, newest);
                 if (current == 0) await db.ExecuteAsync("CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL)");
@@ -69,7 +70,8 @@ public sealed class PostgresDatabase : IAsyncDisposable
                     "DELETE FROM schema_version; INSERT INTO schema_version (version) VALUES (@newest)", new { newest });
                 return 0;
             },
-            PostgresLock.Migration);
+            PostgresLock.Migration,
+            isLong: true);
     }
 
     /// <summary>
@@ -91,6 +93,10 @@ public sealed class PostgresDatabase : IAsyncDisposable
         {
             throw Unavailable(e);
         }
+        catch (Exception e) when (UnstorableTextException.Is(e))
+        {
+            throw new UnstorableTextException(e);
+        }
     }
 
     /// <summary>
@@ -100,14 +106,15 @@ public sealed class PostgresDatabase : IAsyncDisposable
     /// <param name="work">The work; it does nothing but SQL.</param>
     /// <param name="alone">What nobody else may do meanwhile, in any process; null for nothing.</param>
     /// <param name="isShared">Whether others that share it may run meanwhile, but none that wants it alone.</param>
+    /// <param name="isLong">Whether it may take as long as it likes, its wait for others included.</param>
     /// <exception cref="DatabaseUnavailableException">
     /// The database does not answer. Whether the work was committed is not known when the connection broke in the commit.
     /// </exception>
-    public async Task<T> WriteAsync<T>(Func<NpgsqlConnection, Task<T>> work, long? alone = null, bool isShared = false)
+    public async Task<T> WriteAsync<T>(Func<NpgsqlConnection, Task<T>> work, long? alone = null, bool isShared = false, bool isLong = false)
     {
         try
         {
-            var (connection, transaction) = await OnceMoreAsync(() => BeginAsync(alone, isShared)); // nothing is done yet
+            var (connection, transaction) = await OnceMoreAsync(() => BeginAsync(alone, isShared, isLong)); // nothing is done yet
             await using (connection)
             await using (transaction)
             {
@@ -121,19 +128,24 @@ public sealed class PostgresDatabase : IAsyncDisposable
         {
             throw Unavailable(e);
         }
+        catch (Exception e) when (UnstorableTextException.Is(e))
+        {
+            throw new UnstorableTextException(e);
+        }
     }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => source.DisposeAsync();
 
-    private async Task<(NpgsqlConnection Connection, NpgsqlTransaction Transaction)> BeginAsync(long? alone, bool isShared)
+    private async Task<(NpgsqlConnection Connection, NpgsqlTransaction Transaction)> BeginAsync(long? alone, bool isShared, bool isLong)
     {
         var connection = await source.OpenConnectionAsync();
         try
         {
             var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted);
             var taking = alone is null ? "" : $";SELECT pg_advisory_xact_lock{(isShared ? "_shared" : "")}({alone})";
-            await connection.ExecuteAsync(Limits + taking);
+            await connection.ExecuteAsync(new CommandDefinition(
+                (isLong ? NoLimits : Limits) + taking, commandTimeout: isLong ? 0 : null));
             return (connection, transaction);
         }
         catch
@@ -165,6 +177,8 @@ public sealed class PostgresDatabase : IAsyncDisposable
 
     private DatabaseUnavailableException Unavailable(Exception e)
     {
+        // A server that is silently gone: the other connections in the pool lead there as well.
+        if (e is NpgsqlException { InnerException: TimeoutException }) source.Clear();
         problem = e is PostgresException { SqlState: var state }
             ? $"it refuses what it is asked (SQLSTATE {state})"
             : "it cannot be reached, or does not answer in time";

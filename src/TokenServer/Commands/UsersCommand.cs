@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Data.Common;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Yaml;
@@ -7,7 +8,6 @@ using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
-using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.TokenServer.Commands;
 
@@ -199,7 +199,7 @@ internal static class UsersCommand
         {
             return await TokensCommand.EndAllAsync(options, account, kind, cancellationToken);
         }
-        catch (Exception e) when (e is OperatorException or SqliteException)
+        catch (Exception e) when (e is OperatorException or DbException)
         {
             throw new OperatorException(
                 $"{account}: {done}, but its tokens could not be revoked: {e.Message}; run the command again, or 'tokens revoke --account "

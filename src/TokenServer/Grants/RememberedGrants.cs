@@ -62,7 +62,11 @@ internal sealed class RememberedGrants(IGrantStore store, TimeProvider time)
         // As old as its question: until the answer is here, nobody goes by what was known before.
         var asked = time.GetTimestamp();
         var count = await store.EndingsAsync();
-        lock (gate) (endings, lookedAt) = (Math.Max(endings, count), Math.Max(lookedAt, asked));
+        lock (gate)
+        {
+            // The answer to the latest question, also where it is less than before: a database that was put back counts again from there.
+            if (asked >= lookedAt) (endings, lookedAt) = (count, asked);
+        }
     }
 
     private bool MustLook()

@@ -74,11 +74,14 @@ internal sealed class SuspendedAccounts(TimeSpan? lookLasts = null)
         Interlocked.Exchange(ref lookedAt, asked);
     }
 
+    /// <summary>The outcome of every sign-in while it is not known who is suspended; null when it is.</summary>
+    public SignInOutcome.Unavailable? Outage() => Problem is { } problem ? new SignInOutcome.Unavailable(RetryAfter, problem) : null;
+
     /// <summary>The outcome, or that the account is suspended. The client sees the same text as for every refused sign-in.</summary>
     public SignInOutcome Check(SignInOutcome outcome)
     {
         if (outcome is not SignInOutcome.SignedIn who) return outcome;
-        if (Problem is { } problem) return new SignInOutcome.Unavailable(RetryAfter, problem);
+        if (Outage() is { } outage) return outage;
         return Find(who) is { } suspension
             ? new SignInOutcome.Refused(
                 $"the account has been suspended since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z by "

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using AuthIndex.TokenContract;
+using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Sessions;
@@ -11,13 +12,20 @@ namespace AuthIndex.TokenServer.Portal;
 /// browser.
 /// </summary>
 internal sealed class PortalGate(
-    SessionCheck sessions, SessionCookies cookies, AdminRights rights, PageRenderer pages, PortalSite site)
+    SessionCheck sessions, SessionCookies cookies, AdminRights rights, UnauthenticatedRate rate, PageRenderer pages, PortalSite site)
 {
-    /// <summary>Who asks for a page, anonymous or signed in.</summary>
-    public async Task<GateResult<Visitor>> VisitorAsync(RouteRequest request) =>
-        (await sessions.FindAsync(request)).TryGet(out var visitor, out var error)
-            ? new GateResult<Visitor>(visitor)
-            : new GateResult<Visitor>(await pages.ProblemAsync(null, error));
+    /// <summary>Who asks for a page, anonymous or signed in. What anonymous visitors of one address may ask for is limited.</summary>
+    public async Task<GateResult<Visitor>> VisitorAsync(RouteRequest request)
+    {
+        if (!(await sessions.FindAsync(request)).TryGet(out var visitor, out var error))
+        {
+            return new GateResult<Visitor>(await pages.ProblemAsync(null, error));
+        }
+
+        return visitor is not SessionCaller && rate.Take(request.Address) is { } wait
+            ? new GateResult<Visitor>(await pages.ProblemAsync(visitor, ErrorAnswer.TooManyRequests(wait)))
+            : new GateResult<Visitor>(visitor);
+    }
 
     /// <summary>Who asks for a page that needs a session; others are sent to sign in, and back to the page afterwards.</summary>
     public async Task<GateResult<SessionCaller>> SignedInAsync(RouteRequest request)

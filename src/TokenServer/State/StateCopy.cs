@@ -51,21 +51,22 @@ internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
         return await AnsweredAsync(connection, () => shared.WriteAsync(
             async db =>
             {
-                await WithoutLimitAsync(db);
                 var copied = new List<(string, int)>();
                 foreach (var table in Tables)
                 {
                     if (await db.ExecuteScalarAsync<bool>(table.Exists)) throw NotEmpty("the database", table);
                     var rows = file.Read(sqlite => Read(sqlite.ExecuteReader(table.Select)));
                     await ImportAsync(db, table, rows);
-                    Compare(table, rows, Read(await db.ExecuteReaderAsync(table.Select)));
+                    Compare(table, rows, await ReadAsync(db, table));
                     copied.Add((table.Name, rows.Count));
                 }
 
-                await db.ExecuteAsync("UPDATE revocation_count SET last = (SELECT coalesce(max(sequence), 0) FROM revocations)");
+                await db.ExecuteAsync(
+                    "UPDATE revocation_count SET last = greatest(last, (SELECT coalesce(max(sequence), 0) FROM revocations))");
                 return copied;
             },
-            PostgresLock.Revocation));
+            PostgresLock.Revocation,
+            isLong: true));
     }
 
     /// <summary>Copies back into a SQLite file, which is created.</summary>
@@ -82,12 +83,12 @@ internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
         var tables = await AnsweredAsync(connection, () => shared.WriteAsync(
             async db =>
             {
-                await WithoutLimitAsync(db);
                 var read = new List<(Table Table, List<object[]> Rows)>();
-                foreach (var table in Tables) read.Add((table, Read(await db.ExecuteReaderAsync(table.Select))));
+                foreach (var table in Tables) read.Add((table, await ReadAsync(db, table)));
                 return read;
             },
-            PostgresLock.Revocation)); // nothing ends meanwhile
+            PostgresLock.Revocation, // nothing ends meanwhile
+            isLong: true));
         await using var file = new StateDatabase(options.DatabaseFile);
         return await file.WriteAsync(db =>
         {
@@ -118,11 +119,11 @@ internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
         }
     }
 
-    private static Task<int> WithoutLimitAsync(NpgsqlConnection db) =>
-        db.ExecuteAsync("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0");
-
     private static OperatorException NotEmpty(string target, Table table) => new(
         $"{target} has {table.Name} already, and nothing was copied: two states cannot be merged. Name an empty one");
+
+    private static async Task<List<object[]>> ReadAsync(NpgsqlConnection db, Table table) =>
+        Read(await db.ExecuteReaderAsync(new CommandDefinition(table.Select, commandTimeout: 0)));
 
     private static List<object[]> Read(IDataReader reader)
     {
@@ -133,6 +134,13 @@ internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
             {
                 var row = new object[reader.FieldCount];
                 reader.GetValues(row);
+
+                // SQLite keeps what PostgreSQL's texts cannot hold: earlier versions took any name of a client.
+                for (var i = 0; i < row.Length; i++)
+                {
+                    if (row[i] is string text) row[i] = text.Replace('\0', '\uFFFD');
+                }
+
                 rows.Add(row);
             }
 
@@ -143,6 +151,7 @@ internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
     private static async Task ImportAsync(NpgsqlConnection db, Table table, List<object[]> rows)
     {
         await using var writer = await db.BeginBinaryImportAsync($"COPY {table.Name} ({table.Columns}) FROM STDIN (FORMAT BINARY)");
+        writer.Timeout = TimeSpan.FromHours(1);
         foreach (var row in rows) await writer.WriteRowAsync(default, row);
         await writer.CompleteAsync();
     }

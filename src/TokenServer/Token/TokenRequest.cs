@@ -212,10 +212,13 @@ internal sealed record TokenRequest(
         return service is not null && problem is null;
     }
 
-    private static ErrorAnswer? ClientProblem(Parameters found) =>
-        found["client_id"]?.Length > Grant.MaxNameLength
-            ? ErrorAnswer.InvalidRequest($"the client_id has more than {Grant.MaxNameLength} characters")
-            : null;
+    private static ErrorAnswer? ClientProblem(Parameters found) => found["client_id"] switch
+    {
+        { Length: > Grant.MaxNameLength } =>
+            ErrorAnswer.InvalidRequest($"the client_id has more than {Grant.MaxNameLength} characters"),
+        { } id when id.Any(char.IsControl) => ErrorAnswer.InvalidRequest("the client_id contains control characters"),
+        _ => null,
+    };
 
     /// <summary>The parameters of a query or form. An empty one is treated as absent (RFC 6749 section 3.2).</summary>
     private sealed class Parameters

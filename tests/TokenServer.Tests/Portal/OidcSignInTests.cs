@@ -248,6 +248,14 @@ public sealed class OidcSignInTests
         host.People.Change = claims => claims["department"] = "it/platform";
         using var good = await host.SignInAsync(browser);
         Assert.Equal(HttpStatusCode.SeeOther, good.StatusCode);
+        Assert.Contains("Signed in as corp:alice", await browser.PageAsync("/access"), StringComparison.Ordinal);
+
+        // What the provider says now ends what it said before.
+        host.People.Change = claims => claims["department"] = "former/employees";
+        using var elsewhere = new Browser(host.Server);
+        await RefusedAsync(await host.SignInAsync(elsewhere), "your account there may not sign in here");
+        using var ended = await browser.SendAsync("GET", "/access");
+        Assert.Equal(HttpStatusCode.SeeOther, ended.StatusCode);
     }
 
     [Fact]
@@ -274,6 +282,28 @@ public sealed class OidcSignInTests
         Assert.Contains("href=\"/sign-in/with/corp?again=1&return=%2Faccess\"", page, StringComparison.Ordinal);
         using var gone = await browser.SendAsync("GET", "/sign-in/with/corp?again=1");
         Assert.Contains("prompt=login", gone.Headers.Location!.Query, StringComparison.Ordinal);
+        Assert.Contains("max_age=0", gone.Headers.Location.Query, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_provider_that_did_not_ask_again_makes_nothing_that_outlives_the_session()
+    {
+        await using var host = await OidcHost.StartAsync();
+        using var browser = new Browser(host.Server);
+        var hourAgo = host.Clock.GetUtcNow().AddHours(-1).ToUnixTimeSeconds();
+        foreach (var change in (Action<JsonObject>[])[c => c.Remove("auth_time"), c => c["auth_time"] = hourAgo, c => c["auth_time"] = "now"])
+        {
+            host.People.Change = change;
+            using (var signedIn = await host.SignInAsync(browser)) Assert.Equal(HttpStatusCode.SeeOther, signedIn.StatusCode);
+            Assert.Contains("Sign in again", await browser.PageAsync("/access"), StringComparison.Ordinal);
+            using var refused = await browser.SubmitAsync("/access/login");
+            Assert.Equal(HttpStatusCode.SeeOther, refused.StatusCode);
+            Assert.StartsWith("/sign-in?", refused.Headers.Location!.ToString(), StringComparison.Ordinal);
+        }
+
+        host.People.Change = null;
+        using (var again = await host.SignInAsync(browser)) Assert.Equal(HttpStatusCode.SeeOther, again.StatusCode);
+        Assert.DoesNotContain("Sign in again", await browser.PageAsync("/access"), StringComparison.Ordinal);
     }
 
     [Fact]

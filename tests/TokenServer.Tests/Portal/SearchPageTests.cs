@@ -10,6 +10,29 @@ namespace AuthIndex.TokenServer.Tests.Portal;
 public sealed partial class SearchPageTests
 {
     [Fact]
+    public async Task An_address_that_asks_too_often_without_a_session_is_told_to_wait()
+    {
+        await using var host = await TokenServerHost.StartAsync(o =>
+        {
+            o.TrustedProxies = [new IPNetwork(IPAddress.Parse("127.0.0.0"), 8)];
+            o.UnauthenticatedPerSecond = 2;
+        });
+        using var signedIn = new Browser(host, forwardedFor: "198.51.100.7");
+        await signedIn.SignInAsync();
+        using var anonymous = new Browser(host, forwardedFor: "198.51.100.7");
+        var statuses = new List<HttpStatusCode>();
+        for (var i = 0; i < 30; i++)
+        {
+            using var answer = await anonymous.SendAsync("GET", i % 2 == 0 ? "/?q=x" : "/repositories/public/app");
+            statuses.Add(answer.StatusCode);
+        }
+
+        Assert.Equal(HttpStatusCode.OK, statuses[0]);
+        Assert.Equal(HttpStatusCode.TooManyRequests, statuses[^1]);
+        Assert.Contains("Sign out", await signedIn.PageAsync("/"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Everyone_sees_what_they_may_pull_and_no_more()
     {
         await using var host = await FilledAsync("public/tool", "users/alice/app", "users/bob/app", "team/secret");

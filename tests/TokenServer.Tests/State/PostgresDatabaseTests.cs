@@ -177,6 +177,14 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
     }
 
     [Theory]
+    [InlineData("postgres://pooler:pool@pgpool.example.com/pool", ConnectionText.DefaultConnections)]
+    [InlineData("Host=pooler;Password=pool size", ConnectionText.DefaultConnections)]
+    [InlineData("Host=db;Maximum Pool Size=7", 7)]
+    [InlineData("Host=db;MaxPoolSize=7", 7)]
+    public void Connections_are_bounded_where_the_text_does_not_say_how_many(string text, int most) =>
+        Assert.Equal(most, ConnectionText.Read(text, "test").MaxPoolSize);
+
+    [Theory]
     [InlineData("")]
     [InlineData("secret")]
     [InlineData("mysql://secret@db/index")]

@@ -220,6 +220,22 @@ public sealed class ReplicaTests(SharedPostgres postgres)
     }
 
     [Fact]
+    public async Task A_character_that_the_database_cannot_store_is_a_bad_request()
+    {
+        await using var pair = await Pair.StartAsync(await DatabaseAsync());
+        using var found = await pair.One.GetAsync("/index/v1/repositories?q=%00", "alice", TokenServerHost.AlicePassword);
+        Assert.NotEqual(HttpStatusCode.InternalServerError, found.StatusCode);
+        using var client = await pair.One.GetAsync(
+            "/token?service=registry&client_id=a%00b&offline_token=true", "alice", TokenServerHost.AlicePassword);
+        Assert.Equal(HttpStatusCode.BadRequest, client.StatusCode);
+        using var browser = new Browser(pair.One);
+        await browser.SignInAsync();
+        await browser.PageAsync("/access");
+        using var revoked = await browser.SubmitAsync("/access/revoke", ("id", "a\0b"));
+        Assert.Equal(HttpStatusCode.BadRequest, revoked.StatusCode);
+    }
+
+    [Fact]
     public async Task A_start_without_the_database_says_which_setting_names_it()
     {
         using var folder = new TemporaryDirectory();

@@ -15,5 +15,9 @@ public abstract partial class StateTests
         await Other.People.SetAsync(later);
         Assert.Equivalent(later, await One.People.FindAsync("corp:alice"), strict: true);
         Assert.Null(await One.People.FindAsync("corp:Alice"));
+        Assert.Equal(0, await One.People.RemoveAsync("other", "id-2"));
+        Assert.Equal(0, await One.People.RemoveAsync("corp", "id-1"));
+        Assert.Equal(1, await One.People.RemoveAsync("corp", "id-2"));
+        Assert.Null(await Other.People.FindAsync("corp:alice"));
     }
 }

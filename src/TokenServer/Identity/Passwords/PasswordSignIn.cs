@@ -27,6 +27,9 @@ internal sealed class PasswordSignIn(IdentityChain sources, PasswordCache cache,
         // Before any I/O: an empty password makes a directory's bind succeed, a NUL ends a C string early.
         if (Impossible(user, password) is { } reason) return new SignInOutcome.Refused(reason);
 
+        // Nor does anyone join a check that began before the outage.
+        if (suspended.Outage() is { } outage) return outage;
+
         // An account that was ended counts as a change of its source: its password may have been taken away in a directory.
         var shown = new Shown(new BasicCredentials(user, password), cache.KeyOf(user, password), sources.Version + suspended.Version);
         var attempt = limits.Begin(user, address);

@@ -128,7 +128,13 @@ internal sealed class AccountsPageEndpoint(
     {
         var found = await authenticator.FindAccountAsync(name, cancellationToken);
         var who = found as SignInOutcome.SignedIn;
-        var account = who?.Account ?? name;
+
+        // Accounts that differ only in letter case may be two; a suspended one is found as its source compares names.
+        var suspension = suspended.FirstOrDefault(s => s.Account == (who?.Account ?? name))
+            ?? (found is SignInOutcome.Refused
+                ? suspended.FirstOrDefault(s => AccountSpelling.Key(s.Account) == AccountSpelling.Key(name))
+                : null);
+        var account = suspension?.Account ?? who?.Account ?? name;
         var given = await grants.ListAsync(account);
         return new AccountModel(
             account,
@@ -143,7 +149,7 @@ internal sealed class AccountsPageEndpoint(
                 _ => "may not sign in",
             },
             who?.Groups ?? [],
-            suspended.Any(s => AccountSpelling.Key(s.Account) == AccountSpelling.Key(account)),
+            suspension is not null,
             held.FirstOrDefault(h => AccountSpelling.Key(h.Account) == AccountSpelling.Key(account))?.Reason,
             given.Count(g => g.Kind == TokenKind.Access), given.Count(g => g.Kind == TokenKind.Refresh),
             (await sessions.ListAsync(account)).Count,

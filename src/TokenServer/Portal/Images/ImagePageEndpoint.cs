@@ -1,4 +1,3 @@
-using AuthIndex.Hosting.Web;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Index;
@@ -14,7 +13,7 @@ namespace AuthIndex.TokenServer.Portal.Images;
 /// grants the visitor's pull on that repository, and nothing else.
 /// </summary>
 internal sealed class ImagePageEndpoint(
-    PolicyStore policies, CatalogReader catalog, RegistryTokens tokens, RegistryClients registries, UnauthenticatedRate rate,
+    PolicyStore policies, CatalogReader catalog, RegistryTokens tokens, RegistryClients registries,
     PageRenderer pages, PortalSite site, TimeProvider time)
 {
     /// <summary>Where images are.</summary>
@@ -42,11 +41,6 @@ internal sealed class ImagePageEndpoint(
         if (places.FirstOrDefault(p => p.Service == asked) is not { } place)
         {
             return await NotFoundAsync(visitor, ErrorAnswer.RepositoryUnknown.Message);
-        }
-
-        if (visitor is not SessionCaller && rate.Take(request.Address) is { } wait)
-        {
-            return await pages.ProblemAsync(visitor, ErrorAnswer.TooManyRequests(wait));
         }
 
         var (service, client) = registries[place.Service];

@@ -8,6 +8,14 @@ internal sealed class OidcAttempt
     /// <summary>The person that the ID token is for, once everything about it is verified.</summary>
     public Person? Person { get; set; }
 
+    /// <summary>
+    /// When the provider last asked the person who they are (<c>auth_time</c>, OpenID Connect Core section 2); null when it does not say.
+    /// </summary>
+    public DateTimeOffset? Authenticated { get; set; }
+
+    /// <summary>The <c>sub</c> whose claims are refused; null when none is.</summary>
+    public string? RefusedSubject { get; set; }
+
     /// <summary>Why the claims of the ID token are refused; null when they are not.</summary>
     public string? Refusal { get; set; }
 

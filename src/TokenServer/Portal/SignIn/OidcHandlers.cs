@@ -152,8 +152,9 @@ internal sealed class OidcHandlers : IOptionsMonitor<OpenIdConnectOptions>, IDis
             var attempt = OidcAttempt.Of(context.HttpContext);
             if (CompactJwt.Read(context.TokenEndpointResponse?.IdToken ?? "") is { } token)
             {
-                attempt.Refusal = provider.Read(token.Claims, time.GetUtcNow(), out var person);
-                attempt.Person = person;
+                attempt.Refusal = provider.Read(token.Claims, time.GetUtcNow(), out var person, out var refusedSubject);
+                (attempt.Person, attempt.RefusedSubject) = (person, refusedSubject);
+                attempt.Authenticated = OidcProvider.AuthenticatedAt(token.Claims);
             }
             else
             {

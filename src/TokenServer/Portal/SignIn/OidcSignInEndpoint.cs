@@ -55,7 +55,12 @@ internal sealed class OidcSignInEndpoint(
             ? (known, false)
             : (SessionSecret.New(), true);
         var properties = new AuthenticationProperties { RedirectUri = back };
-        if (query.ContainsKey("again")) properties.SetParameter(OpenIdConnectParameterNames.Prompt, OpenIdConnectPrompt.Login);
+        if (query.ContainsKey("again"))
+        {
+            properties.SetParameter(OpenIdConnectParameterNames.Prompt, OpenIdConnectPrompt.Login);
+            properties.SetParameter<TimeSpan?>(OpenIdConnectParameterNames.MaxAge, TimeSpan.Zero); // so that it says when it asked
+        }
+
         SealedState.Use(browser);
         try
         {
@@ -91,6 +96,7 @@ internal sealed class OidcSignInEndpoint(
         var back = PortalSite.ReturnPath(attempt.Return);
         if (Outcome(attempt, provider) is { } failed)
         {
+            if (attempt.RefusedSubject is { } refused) await people.RefusedAsync(provider, refused);
             if (failed is SignInOutcome.Refused)
             {
                 failed = limits.UnknownToken(request.Address, request.Http.QueryString.Value ?? "", failed) ?? failed;
@@ -108,8 +114,15 @@ internal sealed class OidcSignInEndpoint(
             return await RefusedAsync(found, request, visitor, browser, back, cookie, attempt.Person.Account);
         }
 
+        // Somebody else of that name signed in at the same moment.
+        if (origin.EntryId != attempt.Person.Subject)
+        {
+            return await RefusedAsync(SignInOutcome.Overtaken, request, visitor, browser, back, cookie, who.Account);
+        }
+
         // 4 the session
-        return await sessions.BeginAsync(who with { EndingsSeen = endingsSeen }, origin, request, visitor, back)
+        return await sessions.BeginAsync(
+            who with { EndingsSeen = endingsSeen }, origin, request, visitor, back, attempt.Authenticated ?? DateTimeOffset.MinValue)
             ?? await RefusedAsync(SignInOutcome.Overtaken, request, visitor, browser, back, cookie, who.Account);
     }
 

@@ -18,13 +18,20 @@ internal sealed class SessionStart(ISessionStore sessions, SessionCookies cookie
     /// <param name="request">The request that signed in.</param>
     /// <param name="visitor">Who sent it before that.</param>
     /// <param name="back">The path to go to.</param>
+    /// <param name="authenticated">
+    /// When the person last proved who they are, where that may be earlier: from a while later on, what outlives the session is made only
+    /// after another sign-in.
+    /// </param>
     /// <returns>The way there; null when the account was ended or suspended meanwhile.</returns>
     public async Task<Answer?> BeginAsync(
-        SignInOutcome.SignedIn who, AccountOrigin origin, RouteRequest request, Visitor visitor, string back)
+        SignInOutcome.SignedIn who, AccountOrigin origin, RouteRequest request, Visitor visitor, string back,
+        DateTimeOffset? authenticated = null)
     {
         var now = DateTimeOffset.FromUnixTimeSeconds(time.GetUtcNow().ToUnixTimeSeconds());
+        var oldest = now - AccessPageEndpoint.Recent;
+        var began = authenticated is not { } at || at > now ? now : at < oldest ? oldest : at;
         var session = new Session(
-            RandomNumberGenerator.GetString(IdAlphabet, IdLength), who.Account, origin, now, now, request.Address?.ToString());
+            RandomNumberGenerator.GetString(IdAlphabet, IdLength), who.Account, origin, began, now, request.Address?.ToString());
         var secret = SessionSecret.New();
         if (!await sessions.AddAsync(session, secret.Hash, who.EndingsSeen)) return null;
         if (visitor is SessionCaller former) await EndAsync(former, request);

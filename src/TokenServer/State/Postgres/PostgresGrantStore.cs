@@ -14,6 +14,7 @@ namespace AuthIndex.TokenServer.State.Postgres;
 internal sealed class PostgresGrantStore(PostgresDatabase database, TimeProvider time) : IGrantStore
 {
     private const int SweptAtOnce = 500;
+    private const int NotedAtOnce = 100;
 
     /// <inheritdoc/>
     public ValueTask<long> EndingsAsync() =>
@@ -74,8 +75,15 @@ internal sealed class PostgresGrantStore(PostgresDatabase database, TimeProvider
             isShared: true);
         if (superseded is null) return false;
 
-        // Rare, and alone. Where it cannot be done the next sign-in finds them again.
-        if (superseded.Count > 0) await EndingAsync(db => PostgresEndings.EndGrantsAsync(db, superseded, time.GetUtcNow()));
+        try
+        {
+            if (superseded.Count > 0) await EndingAsync(db => PostgresEndings.EndGrantsAsync(db, superseded, time.GetUtcNow())); // alone
+        }
+        catch (DatabaseUnavailableException)
+        {
+            // The grant is given, and its client must learn of it: the next sign-in finds the superseded ones again.
+        }
+
         return true;
     }
 
@@ -127,34 +135,14 @@ internal sealed class PostgresGrantStore(PostgresDatabase database, TimeProvider
             time.GetUtcNow()));
 
     /// <inheritdoc/>
-    public Task<int> NoteAsync(IReadOnlyCollection<GrantUse> uses) => database.WriteAsync(async db =>
+    public async Task<int> NoteAsync(IReadOnlyCollection<GrantUse> uses)
     {
+        // In one order, so that two servers that write down uses of the same grants do not wait for each other; few at once, so that
+        // whoever ends one of them does not wait long.
         var written = 0;
-
-        // In one order, so that two servers that write down uses of the same grants do not wait for each other.
-        foreach (var use in uses.OrderBy(u => u.Id, StringComparer.Ordinal))
-        {
-            if (use.NewOrigin is { } origin)
-            {
-                written += await db.ExecuteAsync(
-                    """
-                    UPDATE grants SET source = @Source, entry_id = @EntryId, password_set = @PasswordSet
-                    WHERE id = @Id AND (source IS NULL OR source = @Source)
-                    """,
-                    new { use.Id, origin.Source, origin.EntryId, origin.PasswordSet });
-            }
-
-            written += await db.ExecuteAsync(
-                """
-                UPDATE grants SET used_at = @at, used_from = @From
-                WHERE id = @Id
-                    AND (used_at IS NULL OR used_at <= @old OR (used_at <= @at AND used_from IS DISTINCT FROM @From))
-                """,
-                new { use.Id, use.From, at = use.At.ToUnixTimeSeconds(), old = (use.At - IGrantStore.UseIsOld).ToUnixTimeSeconds() });
-        }
-
+        foreach (var some in uses.OrderBy(u => u.Id, StringComparer.Ordinal).Chunk(NotedAtOnce)) written += await NoteSomeAsync(some);
         return written;
-    });
+    }
 
     /// <inheritdoc/>
     public Task<bool> SweepAsync(DateTimeOffset now, TimeSpan refreshIdle) => database.WriteAsync(async db => await db.ExecuteAsync(
@@ -195,4 +183,31 @@ internal sealed class PostgresGrantStore(PostgresDatabase database, TimeProvider
             """,
             parameters);
     }
+
+    private Task<int> NoteSomeAsync(IReadOnlyList<GrantUse> uses) => database.WriteAsync(async db =>
+    {
+        var written = 0;
+        foreach (var use in uses)
+        {
+            if (use.NewOrigin is { } origin)
+            {
+                written += await db.ExecuteAsync(
+                    """
+                    UPDATE grants SET source = @Source, entry_id = @EntryId, password_set = @PasswordSet
+                    WHERE id = @Id AND (source IS NULL OR source = @Source)
+                    """,
+                    new { use.Id, origin.Source, origin.EntryId, origin.PasswordSet });
+            }
+
+            written += await db.ExecuteAsync(
+                """
+                UPDATE grants SET used_at = @at, used_from = @From
+                WHERE id = @Id
+                    AND (used_at IS NULL OR used_at <= @old OR (used_at <= @at AND used_from IS DISTINCT FROM @From))
+                """,
+                new { use.Id, use.From, at = use.At.ToUnixTimeSeconds(), old = (use.At - IGrantStore.UseIsOld).ToUnixTimeSeconds() });
+        }
+
+        return written;
+    });
 }

@@ -20,4 +20,8 @@ internal sealed class PostgresPersonStore(PostgresDatabase database) : IPersonSt
             member_of = excluded.member_of, signed_in_at = excluded.signed_in_at
         """,
         PersonRow.Of(person)));
+
+    /// <inheritdoc/>
+    public Task<int> RemoveAsync(string provider, string subject) => database.WriteAsync(db =>
+        db.ExecuteAsync("DELETE FROM people WHERE provider = @provider AND subject = @subject", new { provider, subject }));
 }

@@ -88,15 +88,20 @@ internal sealed class PostgresSharedFailures(PostgresDatabase database, byte[] k
     /// <inheritdoc/>
     public Task SweepAsync() => database.WriteAsync(static db => db.ExecuteAsync(
         $"""
-        DELETE FROM sign_in_failures WHERE full_at < {Now};
+        DELETE FROM sign_in_failures
+        WHERE key IN (SELECT key FROM sign_in_failures WHERE full_at < {Now} FOR UPDATE SKIP LOCKED);
         DELETE FROM sign_in_places WHERE at < {Now} - @places;
         DELETE FROM bind_attempts WHERE forget_at < {Now}
         """,
         new { places = (long)PlacesLast.TotalMicroseconds }));
 
-    /// <summary>Forgets the failures of an account, from wherever they came, within a transaction.</summary>
-    public Task ReleaseAsync(NpgsqlConnection db, string account) =>
-        db.ExecuteAsync("DELETE FROM sign_in_failures WHERE account = @account", new { account = AccountOf(account.Trim()) });
+    /// <summary>Forgets the failures of accounts, from wherever they came, within a transaction that holds no rows yet.</summary>
+    public Task ReleaseAsync(NpgsqlConnection db, IEnumerable<string> accounts) => db.ExecuteAsync(
+        """
+        DELETE FROM sign_in_failures
+        WHERE key IN (SELECT key FROM sign_in_failures WHERE account = ANY(@accounts) ORDER BY key FOR UPDATE)
+        """,
+        new { accounts = accounts.Select(a => AccountOf(a.Trim())).ToArray() });
 
     private static SignInCounts Sum(IEnumerable<Count> counts) => counts.Aggregate(SignInCounts.None, (sum, c) => sum | c.Which);
 

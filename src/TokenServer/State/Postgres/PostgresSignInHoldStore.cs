@@ -37,11 +37,11 @@ internal sealed class PostgresSignInHoldStore(
     public Task<int> ReleaseAsync(IReadOnlyCollection<string> accounts) => database.WriteAsync(async db =>
     {
         var at = time.GetUtcNow().ToUnixTimeSeconds();
+        await failures.ReleaseAsync(db, accounts);
         await db.ExecuteAsync(
             "DELETE FROM unlocks WHERE at < @old", new { old = at - (long)ISignInHoldStore.KeepReleases.TotalSeconds });
         foreach (var account in accounts)
         {
-            await failures.ReleaseAsync(db, account);
             await db.ExecuteAsync(
                 """
                 DELETE FROM held_accounts WHERE lower(account) = lower(@account COLLATE "C");

@@ -19,4 +19,8 @@ internal sealed class SqlitePersonStore(StateDatabase database) : IPersonStore
             member_of = excluded.member_of, signed_in_at = excluded.signed_in_at
         """,
         PersonRow.Of(person)));
+
+    /// <inheritdoc/>
+    public Task<int> RemoveAsync(string provider, string subject) => database.WriteAsync(db =>
+        db.Execute("DELETE FROM people WHERE provider = @provider AND subject = @subject", new { provider, subject }));
 }

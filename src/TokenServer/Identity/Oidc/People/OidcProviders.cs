@@ -8,6 +8,7 @@ namespace AuthIndex.TokenServer.Identity.Oidc.People;
 /// <param name="options">Its settings, validated.</param>
 internal sealed class OidcProvider(OidcProviderOptions options)
 {
+    private const long MaxTime = 253_402_300_799; // the end of the year 9999
     private const int MaxSubject = 255; // OpenID Connect Core section 2
 
     private readonly ClaimMapping mapping = new(options.Name, options.Account, options.Groups, options.Require);
@@ -31,16 +32,29 @@ internal sealed class OidcProvider(OidcProviderOptions options)
     /// <param name="claims">Its claims.</param>
     /// <param name="now">When.</param>
     /// <param name="person">The person, when there is one.</param>
+    /// <param name="refusedSubject">Whose claims are refused; null when nobody's are.</param>
     /// <returns>Null, or why it is refused.</returns>
-    public string? Read(JsonElement claims, DateTimeOffset now, out Person? person)
+    public string? Read(JsonElement claims, DateTimeOffset now, out Person? person, out string? refusedSubject)
     {
-        person = null;
+        (person, refusedSubject) = (null, null);
         if (Text(claims, "iss") != options.Issuer) return "the ID token is from another issuer";
         if (Text(claims, "sub") is not { Length: > 0 and <= MaxSubject } subject) return "the ID token has no usable sub";
-        if (mapping.Map(claims, out var account, out var groups) is { } problem) return problem;
+        if (mapping.Map(claims, out var account, out var groups) is { } problem)
+        {
+            refusedSubject = subject;
+            return problem;
+        }
+
         person = new Person(account, Name, subject, groups, DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds()));
         return null;
     }
+
+    /// <summary>When the provider last asked the person who they are; null when an ID token does not say.</summary>
+    public static DateTimeOffset? AuthenticatedAt(JsonElement claims) =>
+        claims.TryGetProperty("auth_time", out var claim) && claim.ValueKind == JsonValueKind.Number && claim.TryGetInt64(out var seconds)
+        && seconds is >= 0 and <= MaxTime
+            ? DateTimeOffset.FromUnixTimeSeconds(seconds)
+            : null;
 
     private static string? Text(JsonElement claims, string name) =>
         claims.TryGetProperty(name, out var claim) ? ClaimPath.TextOf(claim) : null;

@@ -28,6 +28,12 @@ internal sealed class PeopleSource(OidcProviders providers, IPersonStore store, 
         Interlocked.Increment(ref version);
     }
 
+    /// <summary>Records that a provider says somebody may not sign in here any more: what they were before no longer holds.</summary>
+    public async Task RefusedAsync(OidcProvider provider, string subject)
+    {
+        if (await store.RemoveAsync(provider.Name, subject) > 0) Interlocked.Increment(ref version);
+    }
+
     /// <inheritdoc/>
     public async ValueTask<SignInOutcome> FindAsync(string account, CancellationToken cancellationToken)
     {

@@ -16,4 +16,10 @@ internal interface IPersonStore
 
     /// <summary>Records a sign-in.</summary>
     Task SetAsync(Person person);
+
+    /// <summary>Removes whatever account somebody had.</summary>
+    /// <param name="provider">The provider's name.</param>
+    /// <param name="subject">The <c>sub</c>.</param>
+    /// <returns>How many accounts were removed.</returns>
+    Task<int> RemoveAsync(string provider, string subject);
 }
