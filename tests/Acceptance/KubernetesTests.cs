@@ -167,6 +167,32 @@ public sealed class KubernetesTests
         {
             Assert.True(Passes(path), path);
         }
+
+        foreach (var path in new[] { TokenServer.Portal.SearchPageEndpoint.Path, TokenServer.Portal.SignInPageEndpoint.Path,
+            TokenServer.Portal.SignInPageEndpoint.SignOutPath, TokenServer.Portal.AssetEndpoint.Path + "/style.css",
+            TokenServer.Portal.RepositoryPageEndpoint.Path + "/team/app", TokenServer.Portal.Images.ImagePageEndpoint.Path + "/team/app:1",
+            TokenServer.Portal.Images.DeletePageEndpoint.Path + "/team/app", TokenServer.Portal.Images.RollBackEndpoint.Path,
+            TokenServer.Portal.AccessPageEndpoint.CreatePath, TokenServer.Portal.Administration.SystemPageEndpoint.Path })
+        {
+            Assert.True(Passes(path), path);
+        }
+
+        var registry = Items(Items(Kind("Ingress"), "spec", "rules")[0], "http", "paths").Select(p => Text(p, "path"));
+        Assert.Equal(["/v2/", "/v1/"], registry);
+    }
+
+    [Fact]
+    public void The_token_server_reaches_the_registry_inside_the_cluster()
+    {
+        var (token, registry) = Configuration();
+        var service = Assert.Single(token.Services);
+        Assert.Equal(registry.Service, service.Name);
+        Assert.Equal(registry.PublicUrl, service.Url);
+        Assert.Equal(registry.TokenServer.CredentialFile, service.CredentialFile);
+        Assert.Equal($"http://registry.{Name(Kind("Namespace"))}.svc:{registry.Listen.Port}/", service.InternalUrl!.AbsoluteUri);
+        Assert.Contains(
+            Items(Kind("NetworkPolicy"), "spec", "ingress", "0", "from"),
+            f => Find(f, "podSelector", "matchLabels", "app") is ScalarNode { Value: "token-server" });
     }
 
     [Fact]

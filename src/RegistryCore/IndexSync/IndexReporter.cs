@@ -11,7 +11,7 @@ namespace AuthIndex.RegistryCore.IndexSync;
 /// <param name="Reporting">Whether there is any.</param>
 /// <param name="Waiting">How many events the index has not acknowledged.</param>
 /// <param name="OldestSeconds">How long the oldest of them has waited.</param>
-/// <param name="ResyncPending">Whether the index is to be told everything anew.</param>
+/// <param name="ResyncPending">Whether a full resync with the index is due.</param>
 /// <param name="IsReached">Whether the last report arrived.</param>
 /// <param name="IsContested">Whether another registry seems to report under the same name.</param>
 internal sealed record ReportingStatus(

@@ -19,7 +19,7 @@ internal sealed class CrossOriginOptions
     /// <summary>The origins, as browsers write them: <c>https://HOST</c>, with the port where it is not the default one.</summary>
     public List<string> Origins { get; set; } = [];
 
-    /// <summary>Refuses what is no origin; and every origin at once, which would be a decision to make by name.</summary>
+    /// <summary>Refuses anything that is not an origin, and wildcards: each origin must be named.</summary>
     /// <exception cref="OperatorException">One of them is not an origin.</exception>
     public void Check()
     {

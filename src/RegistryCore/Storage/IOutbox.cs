@@ -71,6 +71,6 @@ internal sealed record OutboxState
     /// <summary>The number of the last request that was met.</summary>
     public long ResyncDone { get; init; }
 
-    /// <summary>Whether the index is to be told everything anew.</summary>
+    /// <summary>Whether a full resync with the index is due.</summary>
     public bool NeedsResync => ResyncRequested > ResyncDone;
 }

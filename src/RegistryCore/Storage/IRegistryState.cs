@@ -24,7 +24,7 @@ internal interface IRegistryState
     /// <summary>Which blobs there are, and which repository holds which.</summary>
     IBlobIndex Blobs { get; }
 
-    /// <summary>What the index has still to be told.</summary>
+    /// <summary>Changes not yet reported to the index.</summary>
     IOutbox Outbox { get; }
 
     /// <summary>What is known of the bytes' being right.</summary>

@@ -2,7 +2,7 @@ using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Portal;
 
-/// <summary>Errors outside of any page's own handling: as a page for whoever sits before a browser, as JSON for everybody else.</summary>
+/// <summary>Errors that no page handles itself: as HTML for browsers, as JSON for all other clients.</summary>
 internal sealed class ErrorPages(PortalOptions options, PageRenderer pages)
 {
     /// <summary>The answer to an error.</summary>

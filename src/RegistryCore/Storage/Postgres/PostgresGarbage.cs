@@ -20,16 +20,16 @@ internal readonly record struct Removed(int Manifests, int Links, int Blobs)
 }
 
 /// <summary>
-/// Removes what nothing leads to, in any number of processes at once and beside pushes through all of them. Each takes rows of the
-/// reviews that no other has; what a row names is held, and only then, in statements that see what was committed until then, found to be
-/// garbage or not. A push shares the rows of what its manifest needs: what a push holds at the moment is looked at later, and a push
-/// that comes later waits and finds it gone. Rows of blobs go before their bytes, which are deleted from a queue.
+/// Removes unreferenced content, in any number of processes at once and while all of them accept pushes. Each process takes review rows
+/// that no other has, locks what they name, and only then decides, in statements that see everything committed by that time. A push
+/// shares the rows of what its manifest needs: what a push holds is reviewed later, and a push that comes later waits and finds it gone.
+/// Rows of blobs are removed before their bytes, which are deleted from a queue.
 /// </summary>
 internal sealed class PostgresGarbage(PostgresDatabase database, GracePeriod grace, TimeProvider time)
 {
     private const int BatchSize = 100;
 
-    /// <summary>How long who took bytes to delete may need for it, in seconds.</summary>
+    /// <summary>How long a process may take to delete the bytes it has claimed, in seconds.</summary>
     private const int DeletionLease = 600;
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();

@@ -33,8 +33,8 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
 
     /// <summary>Opens a database and brings it to the newest schema.</summary>
     /// <param name="connection">Npgsql's connection string or a postgres:// URL.</param>
-    /// <param name="limits">How much is kept at hand, and how deep indexes may lie in one another.</param>
-    /// <param name="collection">For how long what a client was told of is kept.</param>
+    /// <param name="limits">How much is cached, and how deep indexes may be nested.</param>
+    /// <param name="collection">How long content is kept after a client was told that it exists.</param>
     /// <param name="rules">Whether manifests may be sparse.</param>
     /// <param name="time">The clock.</param>
     /// <exception cref="Hosting.OperatorException">The connection string is none, or the database of a newer version.</exception>

@@ -21,7 +21,7 @@ internal sealed class PolicyQuestionEndpoint(PolicyStore policies, Authenticator
     /// <summary>Where a request is explained.</summary>
     public const string ExplainPath = PolicyPageEndpoint.Path + "/explain";
 
-    /// <summary>Where it is told who may do something.</summary>
+    /// <summary>The path of the page that shows who may do something.</summary>
     public const string WhoCanPath = PolicyPageEndpoint.Path + "/who-can";
 
     private const int MaxText = 1000;

@@ -84,9 +84,9 @@ CREATE TABLE tag_history (
 CREATE INDEX tag_history_by_tag ON tag_history (repository, name, id);
 CREATE INDEX tag_history_by_old_digest ON tag_history (repository, old_digest, at) WHERE old_digest IS NOT NULL;
 
--- What the index has still to be told. A row is written in the transaction of the change itself, after what it changes is locked, so
--- that rows of one tag or manifest are in the order of its changes. Who reports numbers what is committed: a change that is committed
--- late gets its number late, and nobody who reads on after a number misses it.
+-- Changes not yet reported to the index. A row is written in the transaction of the change itself, after what it changes is locked, so
+-- that rows of one tag or manifest are in the order of its changes. The reporter numbers what is committed: a change that commits
+-- late gets its number late, so a reader that continues after a number misses nothing.
 CREATE TABLE outbox (
     place      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     sequence   bigint UNIQUE,              -- without gaps and never used again; null until it is numbered
