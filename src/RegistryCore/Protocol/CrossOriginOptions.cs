@@ -34,7 +34,7 @@ internal sealed class CrossOriginOptions
 
             throw new OperatorException(
                 $"registry.cors.origins: '{LogText.Clean(origin)}' is not an origin: write https://HOST or https://HOST:PORT, in lower "
-                + "case, without a path; there is no wildcard");
+                + "case, without a path; wildcards are not accepted");
         }
     }
 

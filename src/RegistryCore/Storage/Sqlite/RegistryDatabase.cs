@@ -46,7 +46,7 @@ internal sealed class RegistryDatabase : IAsyncDisposable
     /// <summary>The database, for stores that need no repository.</summary>
     public Database Database => database;
 
-    /// <summary>After a crash, until when touches may have been lost; null after a stop in peace.</summary>
+    /// <summary>After an unclean shutdown, the time up to which touches may have been lost; null after a clean one.</summary>
     public long? TouchesLostUntil => crashNoticedAt;
 
     /// <inheritdoc cref="Database.WriteAsync{T}"/>

@@ -160,7 +160,7 @@ internal sealed class ImageReader(
             annotations, labels, notes);
     }
 
-    /// <summary>The configuration of an image; null for what is no image, or where it cannot be read.</summary>
+    /// <summary>The configuration of an image; null if this is not an image, or the configuration cannot be read.</summary>
     private async Task<JsonElement?> ConfigAsync(JsonElement descriptor, List<string> notes)
     {
         if (descriptor.Raw("mediaType") is not ("application/vnd.oci.image.config.v1+json"

@@ -16,7 +16,7 @@ internal static class RegistryProblem
         RegistryAnswer.Refused { Reason: var reason } => reason,
         RegistryAnswer.Unreachable { Reason: var reason } => reason,
         RegistryAnswer.Missing => "The registry has no such image.",
-        _ => throw new UnreachableException($"{answer.GetType().Name} is no problem."),
+        _ => throw new UnreachableException($"{answer.GetType().Name} is not a problem."),
     };
 
     /// <summary>The page.</summary>

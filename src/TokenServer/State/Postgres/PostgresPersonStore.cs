@@ -12,14 +12,8 @@ internal sealed class PostgresPersonStore(PostgresDatabase database) : IPersonSt
         $"SELECT {PersonRow.Columns} FROM people WHERE account = @account", new { account }))?.Read());
 
     /// <inheritdoc/>
-    public Task SetAsync(Person person) => database.WriteAsync(db => db.ExecuteAsync(
-        """
-        INSERT INTO people (account, provider, subject, member_of, signed_in_at)
-        VALUES (@Account, @Provider, @Subject, @MemberOf, @SignedInAt)
-        ON CONFLICT (account) DO UPDATE SET provider = excluded.provider, subject = excluded.subject,
-            member_of = excluded.member_of, signed_in_at = excluded.signed_in_at
-        """,
-        PersonRow.Of(person)));
+    public Task SetAsync(Person person) => database.WriteAsync(db =>
+        db.ExecuteAsync(PersonRow.Upsert, PersonRow.Of(person)));
 
     /// <inheritdoc/>
     public Task<int> RemoveAsync(string provider, string subject) => database.WriteAsync(db =>

@@ -33,7 +33,7 @@ internal sealed class SqliteGarbage(RegistryDatabase database, ReadCache cache, 
     /// <summary>Now, as the database writes it: Unix seconds.</summary>
     public long Now => database.Now;
 
-    /// <summary>After a crash, until when touches may have been lost; null after a stop in peace.</summary>
+    /// <summary>After an unclean shutdown, the time up to which touches may have been lost; null after a clean one.</summary>
     public long? TouchesLostUntil => database.TouchesLostUntil;
 
     /// <summary>The rows of all repositories.</summary>

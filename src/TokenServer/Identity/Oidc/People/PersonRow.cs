@@ -9,6 +9,15 @@ internal sealed record PersonRow
     public const string Columns =
         "account AS Account, provider AS Provider, subject AS Subject, member_of AS MemberOf, signed_in_at AS SignedInAt";
 
+    /// <summary>Records a sign-in, in place of an earlier one of the account.</summary>
+    public const string Upsert =
+        """
+        INSERT INTO people (account, provider, subject, member_of, signed_in_at)
+        VALUES (@Account, @Provider, @Subject, @MemberOf, @SignedInAt)
+        ON CONFLICT (account) DO UPDATE SET provider = excluded.provider, subject = excluded.subject,
+            member_of = excluded.member_of, signed_in_at = excluded.signed_in_at
+        """;
+
     public string Account { get; init; } = "";
 
     public string Provider { get; init; } = "";
