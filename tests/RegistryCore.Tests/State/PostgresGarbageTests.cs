@@ -248,6 +248,8 @@ public sealed class PostgresGarbageTests(SharedPostgres postgres, ITestOutputHel
                 {
                     var blobs = Enumerable.Range(0, 3).Select(_ => DigestOf($"blob {random.Next(12)}")).Distinct().ToList();
                     foreach (var blob in blobs) await EnsureAsync(repository, other, blob);
+                    var unused = DigestOf($"unused {client} {Volatile.Read(ref world.Pushed)}"); // goes whatever the others do
+                    await Any().Blobs.AddAsync(repository, new BlobRecord(unused, 7, NewKey()));
                     var manifest = Manifest(blobs, note: $"{client} {random.Next(20)}");
                     string[] tags = random.Next(3) == 0 ? [] : [$"c{client}"];
                     Assert.IsType<PutOutcome.Stored>(await Any().Manifests.PutAsync(repository, manifest, tags, default, "alice"));

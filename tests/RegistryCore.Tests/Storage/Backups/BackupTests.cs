@@ -45,6 +45,9 @@ public sealed class BackupTests
             Assert.NotEqual(0, (await RegistryProcess.RunAsync(fault, "restore", backup, "--data", restored)).Status);
             await using var early = await RegistryProcess.ServeAsync(restored, tokens);
             Assert.Null(early.Address);
+
+            // Its last words are read a moment after its end.
+            await RegistryProcess.Until(() => early.Log.Contains("is not finished", StringComparison.Ordinal));
             Assert.Contains("is not finished", early.Log, StringComparison.Ordinal);
         }
 
