@@ -1,0 +1,70 @@
+using Amazon.S3.Model;
+using ByteRange = AuthIndex.RegistryCore.Protocol.ByteRange;
+
+namespace AuthIndex.RegistryCore.Storage.S3;
+
+/// <summary>
+/// Reads an object, or a part of one, from the store as it arrives. An answer that breaks off, or that brings nothing for a while, is
+/// asked for again from there; no object changes under its key.
+/// </summary>
+internal sealed class ObjectReader : IDisposable
+{
+    // The same as a whole request may take until its answer begins.
+    private static readonly TimeSpan Silence = ObjectStore.AnswerTimeout;
+
+    private const int MaxRetries = 3;
+
+    private readonly ObjectStore store;
+    private readonly string key;
+    private readonly long end;
+    private GetObjectResponse? answer;
+    private long at;
+
+    internal ObjectReader(ObjectStore store, string key, ByteRange range, GetObjectResponse answer) =>
+        (this.store, this.key, this.answer, at, end) = (store, key, answer, range.First, range.Last + 1);
+
+    /// <summary>How many bytes are still to come.</summary>
+    public long Left => end - at;
+
+    /// <summary>Reads what has come; 0 only at the end.</summary>
+    /// <exception cref="ObjectStoreException">The store does not give the bytes.</exception>
+    public async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        if (Left == 0 || buffer.IsEmpty) return 0;
+        if (buffer.Length > Left) buffer = buffer[..(int)Left];
+        Exception? trouble = null;
+        for (var retries = 0; retries <= MaxRetries; retries++)
+        {
+            answer ??= await store.AskAsync(key, new ByteRange(at, end - 1), cancellationToken)
+                ?? throw new ObjectStoreException($"the object {key} has gone while it was read");
+            try
+            {
+                var read = await ReadOnceAsync(answer.ResponseStream, buffer, cancellationToken);
+                if (read > 0)
+                {
+                    at += read;
+                    return read;
+                }
+            }
+            catch (Exception e) when (ObjectStore.IsOutage(e, cancellationToken))
+            {
+                trouble = e;
+            }
+
+            answer.Dispose();
+            answer = null;
+        }
+
+        throw store.Failed($"the object {key} breaks off at byte {at} of {end}", trouble);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => answer?.Dispose();
+
+    private static async ValueTask<int> ReadOnceAsync(Stream stream, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Silence);
+        return await stream.ReadAsync(buffer, limit.Token);
+    }
+}

@@ -1,0 +1,240 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using AuthIndex.Hosting;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.TestKit;
+
+namespace AuthIndex.RegistryCore.Tests.Storage.S3;
+
+/// <summary>The object store against a real S3 server, and with faults on the way to it.</summary>
+public sealed class ObjectStoreTests(SharedObjectStore shared) : IAsyncLifetime
+{
+    private const int PartSize = 5 * 1024 * 1024;
+
+    private readonly List<IDisposable> stores = [];
+    private S3Relay? relay;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    /// <inheritdoc/>
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var store in stores) store.Dispose();
+        if (relay is not null) await relay.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Objects_are_written_read_in_parts_listed_and_deleted()
+    {
+        var store = Open(await shared.CreateBucketAsync());
+        var bytes = RandomNumberGenerator.GetBytes(100_000);
+        foreach (var key in (string[])["a/1", "a/2", "b/+ä 1"]) await PutAsync(store, key, bytes);
+
+        Assert.Equal(bytes, await ReadAsync(store, "b/+ä 1"));
+        Assert.Equal(bytes[1000..2001], await ReadAsync(store, "a/1", new ByteRange(1000, 2000)));
+        Assert.Equal(100_000, await store.SizeAsync("a/1", Cancellation));
+        Assert.Equal(["a/1", "a/2"], await KeysAsync(store, "a/"));
+
+        await store.DeleteAsync(["a/1", "a/2", "never"], Cancellation);
+        Assert.Equal(["b/+ä 1"], await KeysAsync(store, ""));
+        Assert.Null(await store.OpenAsync("a/1", null, Cancellation));
+        Assert.Null(await store.SizeAsync("a/1", Cancellation));
+    }
+
+    [Fact]
+    public async Task Lists_and_deletions_go_on_after_a_thousand()
+    {
+        var store = Open(await shared.CreateBucketAsync());
+        await Parallel.ForAsync(0, 1001, Cancellation, async (i, _) => await PutAsync(store, $"{i:d4}", [1]));
+        var keys = await KeysAsync(store, "");
+        Assert.Equal(1001, keys.Count);
+        await store.DeleteAsync(keys, Cancellation);
+        Assert.Empty(await KeysAsync(store, ""));
+    }
+
+    [Fact]
+    public async Task An_object_of_parts_is_there_once_it_is_complete_and_completing_it_again_does_no_harm()
+    {
+        var store = Open(await shared.CreateBucketAsync());
+        var bytes = RandomNumberGenerator.GetBytes(PartSize + 1000);
+        var (id, parts) = await WritePartsAsync(store, "whole", bytes);
+        Assert.Null(await store.SizeAsync("whole", Cancellation));
+        Assert.Equal(["whole"], await OpenAsync(store));
+
+        await store.CompleteAsync("whole", id, parts, Cancellation);
+        await store.CompleteAsync("whole", id, parts, Cancellation);
+        Assert.Equal(bytes, await ReadAsync(store, "whole"));
+        Assert.Empty(await OpenAsync(store));
+    }
+
+    [Fact]
+    public async Task An_object_that_was_given_up_leaves_nothing()
+    {
+        var store = Open(await shared.CreateBucketAsync());
+        var (id, parts) = await WritePartsAsync(store, "half", RandomNumberGenerator.GetBytes(PartSize + 1000));
+        await store.AbortAsync("half", id, Cancellation);
+        await store.AbortAsync("half", id, Cancellation);
+        Assert.Empty(await OpenAsync(store));
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.CompleteAsync("half", id, parts, Cancellation));
+    }
+
+    [Fact]
+    public async Task A_presigned_url_gives_an_object_whole_or_in_parts_to_GET_alone()
+    {
+        var store = Open(await shared.CreateBucketAsync());
+        var bytes = RandomNumberGenerator.GetBytes(1000);
+        await PutAsync(store, "key", bytes);
+        var url = store.Presign("key", TimeSpan.FromMinutes(1));
+        using var http = new HttpClient();
+        Assert.Equal(bytes, await http.GetByteArrayAsync(url, Cancellation));
+
+        using var part = new HttpRequestMessage(HttpMethod.Get, url) { Headers = { Range = new RangeHeaderValue(10, 19) } };
+        using var answer = await http.SendAsync(part, Cancellation);
+        Assert.Equal(HttpStatusCode.PartialContent, answer.StatusCode);
+        Assert.Equal(bytes[10..20], await answer.Content.ReadAsByteArrayAsync(Cancellation));
+
+        using var head = await http.SendAsync(new HttpRequestMessage(HttpMethod.Head, url), Cancellation);
+        Assert.Equal(HttpStatusCode.Forbidden, head.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("secret", "the secret key does not belong to the access key")]
+    [InlineData("access", "it does not know the access key")]
+    [InlineData("bucket", "there is no such bucket")]
+    public async Task A_store_that_refuses_is_named_with_the_reason_at_startup(string wrong, string reason)
+    {
+        var options = await shared.CreateBucketAsync();
+        using var folder = new TemporaryDirectory();
+        await File.WriteAllTextAsync(folder["key"], "wrong", Cancellation);
+        File.SetUnixFileMode(folder["key"], UnixFileMode.UserRead);
+        if (wrong == "secret") options.SecretKeyFile = folder["key"];
+        else if (wrong == "access") options.AccessKeyFile = folder["key"];
+        else options.Bucket = "no-such-bucket";
+
+        var store = Open(options);
+        var error = await Assert.ThrowsAsync<OperatorException>(() => store.TryOutAsync(Cancellation));
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+        Assert.Contains(reason, store.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_store_that_takes_what_it_is_given_passes_the_trial_and_keeps_nothing_of_it()
+    {
+        var store = Open(await shared.CreateBucketAsync());
+        await store.TryOutAsync(Cancellation);
+        Assert.Empty(await KeysAsync(store, ""));
+        Assert.Null(store.Problem);
+    }
+
+    [Theory]
+    [InlineData(S3Fault.InternalError)]
+    [InlineData(S3Fault.SlowDown)]
+    [InlineData(S3Fault.Cut)]
+    [InlineData(S3Fault.LostAnswer)]
+    public async Task What_fails_once_is_asked_again(S3Fault fault)
+    {
+        var store = await BehindRelayAsync();
+        var bytes = RandomNumberGenerator.GetBytes(PartSize + 1000);
+        var failed = new HashSet<string>(StringComparer.Ordinal);
+        relay!.Fault = (method, path, _) => failed.Add($"{method} {path}") ? fault : S3Fault.None;
+
+        await PutAsync(store, "one", bytes);
+        var (id, parts) = await WritePartsAsync(store, "two", bytes);
+        await store.CompleteAsync("two", id, parts, Cancellation);
+        Assert.Equal(bytes, await ReadAsync(store, "one"));
+        Assert.Equal(bytes, await ReadAsync(store, "two"));
+        await store.DeleteAsync(["one"], Cancellation);
+        Assert.Equal(["two"], await KeysAsync(store, ""));
+        Assert.Null(store.Problem);
+    }
+
+    [Theory]
+    [InlineData(S3Fault.InternalError, "500")]
+    [InlineData(S3Fault.SlowDown, "overloaded")]
+    [InlineData(S3Fault.Cut, "cannot be reached")]
+    public async Task What_goes_on_failing_ends_as_one_error_and_the_store_is_used_again_once_it_works(S3Fault fault, string reason)
+    {
+        var store = await BehindRelayAsync();
+        relay!.Fault = (_, _, _) => fault;
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.SizeAsync("key", Cancellation));
+        await Assert.ThrowsAsync<ObjectStoreException>(() => PutAsync(store, "key", [1]));
+        Assert.Contains(reason, store.Problem, StringComparison.Ordinal);
+        Assert.InRange(relay.Requests, 4, 40); // what is cut off is repeated by the connection as well
+
+        relay.Fault = (_, _, _) => S3Fault.None;
+        await PutAsync(store, "key", [1]);
+        Assert.Null(store.Problem);
+    }
+
+    [Fact]
+    public async Task An_answer_that_breaks_off_is_asked_for_again_from_there()
+    {
+        var store = await BehindRelayAsync();
+        var bytes = RandomNumberGenerator.GetBytes(3_000_000);
+        await PutAsync(store, "key", bytes);
+        relay!.Fault = (_, _, before) => before < 4 ? S3Fault.HalfAnswer : S3Fault.None; // one of them was the write
+        Assert.Equal(bytes, await ReadAsync(store, "key"));
+        Assert.InRange(relay.Requests, 4, 6);
+    }
+
+    private ObjectStore Open(S3Options options)
+    {
+        var store = new ObjectStore(options, TimeProvider.System);
+        stores.Add(store);
+        return store;
+    }
+
+    private async Task<ObjectStore> BehindRelayAsync()
+    {
+        relay = await shared.RelayAsync();
+        return Open(await shared.CreateBucketAsync(relay.Address));
+    }
+
+    private static async Task PutAsync(ObjectStore store, string key, byte[] bytes)
+    {
+        using var content = new MemoryStream(bytes);
+        await store.PutAsync(key, content, Cancellation);
+    }
+
+    private static async Task<(string Id, List<ObjectPart> Parts)> WritePartsAsync(ObjectStore store, string key, byte[] bytes)
+    {
+        var id = await store.BeginAsync(key, Cancellation);
+        var parts = new List<ObjectPart>();
+        foreach (var part in bytes.Chunk(PartSize))
+        {
+            using var content = new MemoryStream(part);
+            parts.Add(await store.PutPartAsync(key, id, parts.Count + 1, content, Cancellation));
+        }
+
+        return (id, parts);
+    }
+
+    private static async Task<byte[]> ReadAsync(ObjectStore store, string key, ByteRange? range = null)
+    {
+        using var reader = await store.OpenAsync(key, range, Cancellation);
+        using var all = new MemoryStream();
+        var buffer = new byte[64 * 1024];
+        while (await reader!.ReadAsync(buffer, Cancellation) is var read and > 0) all.Write(buffer, 0, read);
+        Assert.Equal(0, reader.Left);
+        return all.ToArray();
+    }
+
+    private static async Task<List<string>> KeysAsync(ObjectStore store, string start)
+    {
+        var keys = new List<string>();
+        await foreach (var found in store.ListAsync(start, Cancellation)) keys.Add(found.Key);
+        return keys;
+    }
+
+    private static async Task<List<string>> OpenAsync(ObjectStore store)
+    {
+        var keys = new List<string>();
+        await foreach (var found in store.ListOpenAsync(Cancellation)) keys.Add(found.Key);
+        return keys;
+    }
+}

@@ -1,0 +1,146 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace AuthIndex.TestKit;
+
+/// <summary>What happens to a request on its way to an S3 server.</summary>
+public enum S3Fault
+{
+    /// <summary>It is answered as the server answers it.</summary>
+    None,
+
+    /// <summary>It is answered with 500 InternalError, and does not reach the server.</summary>
+    InternalError,
+
+    /// <summary>It is answered with 503 SlowDown, and does not reach the server.</summary>
+    SlowDown,
+
+    /// <summary>It is not answered, and does not reach the server.</summary>
+    Silence,
+
+    /// <summary>Its connection is cut, and it does not reach the server.</summary>
+    Cut,
+
+    /// <summary>The server does what it is asked, and the connection is cut in place of its answer.</summary>
+    LostAnswer,
+
+    /// <summary>The server's answer breaks off in the middle of its body.</summary>
+    HalfAnswer,
+}
+
+/// <summary>The line to an S3 server, with the faults that a test wants.</summary>
+public sealed class S3Relay : IAsyncDisposable
+{
+    private readonly WebApplication app;
+    private readonly Uri target;
+    private readonly HttpClient client = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false });
+    private int requests;
+
+    private S3Relay(WebApplication app, Uri target) => (this.app, this.target) = (app, target);
+
+    /// <summary>Where the registry finds the store.</summary>
+    public Uri Address => new(app.Urls.First());
+
+    /// <summary>What happens to each request: by its method, its path and query, and how many came before it.</summary>
+    public Func<string, string, int, S3Fault> Fault { get; set; } = (_, _, _) => S3Fault.None;
+
+    /// <summary>How many requests have come.</summary>
+    public int Requests => Volatile.Read(ref requests);
+
+    /// <summary>Starts a line.</summary>
+    public static async Task<S3Relay> StartAsync(Uri target)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0").ConfigureKestrel(k => k.Limits.MaxRequestBodySize = null);
+        var relay = new S3Relay(builder.Build(), target);
+        relay.app.Run(relay.HandleAsync);
+        await relay.app.StartAsync();
+        return relay;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await app.DisposeAsync();
+        client.Dispose();
+    }
+
+    private async Task HandleAsync(HttpContext http)
+    {
+        var path = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var fault = Fault(http.Request.Method, path, Interlocked.Increment(ref requests) - 1);
+        switch (fault)
+        {
+            case S3Fault.InternalError:
+                await RefuseAsync(http, 500, "InternalError");
+                return;
+            case S3Fault.SlowDown:
+                await RefuseAsync(http, 503, "SlowDown");
+                return;
+            case S3Fault.Silence:
+                await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+                return;
+            case S3Fault.Cut:
+                http.Abort();
+                return;
+        }
+
+        using var answer = await AskAsync(http, path);
+        if (fault == S3Fault.LostAnswer) http.Abort();
+        else await PassOnAsync(http, answer, fault == S3Fault.HalfAnswer);
+    }
+
+    private static async Task RefuseAsync(HttpContext http, int status, string code)
+    {
+        await http.Request.Body.CopyToAsync(Stream.Null, http.RequestAborted);
+        http.Response.StatusCode = status;
+        http.Response.ContentType = "application/xml";
+        await http.Response.WriteAsync(
+            $"""<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>as the test wants</Message></Error>""",
+            http.RequestAborted);
+    }
+
+    /// <summary>Asks the server the same, the host included, since that is signed.</summary>
+    private async Task<HttpResponseMessage> AskAsync(HttpContext http, string path)
+    {
+        using var body = new MemoryStream();
+        await http.Request.Body.CopyToAsync(body, http.RequestAborted);
+        using var request = new HttpRequestMessage(
+            new HttpMethod(http.Request.Method),
+            new Uri(
+                $"{target.GetLeftPart(UriPartial.Authority)}{path}",
+                new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+        request.Content = new ByteArrayContent(body.ToArray());
+        foreach (var (name, value) in http.Request.Headers)
+        {
+            if (!request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)value))
+            {
+                request.Content.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)value);
+            }
+        }
+
+        return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, http.RequestAborted);
+    }
+
+    private static async Task PassOnAsync(HttpContext http, HttpResponseMessage answer, bool half)
+    {
+        http.Response.StatusCode = (int)answer.StatusCode;
+        foreach (var (name, value) in answer.Headers.Concat(answer.Content.Headers))
+        {
+            if (!string.Equals(name, "Transfer-Encoding", StringComparison.OrdinalIgnoreCase)) http.Response.Headers[name] = value.ToArray();
+        }
+
+        if (!half)
+        {
+            await answer.Content.CopyToAsync(http.Response.Body, http.RequestAborted);
+            return;
+        }
+
+        var content = await answer.Content.ReadAsByteArrayAsync(http.RequestAborted);
+        await http.Response.Body.WriteAsync(content.AsMemory(0, content.Length / 2), http.RequestAborted);
+        await http.Response.Body.FlushAsync(http.RequestAborted);
+        http.Abort();
+    }
+}
