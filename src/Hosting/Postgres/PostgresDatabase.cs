@@ -18,24 +18,33 @@ public sealed class PostgresDatabase : IAsyncDisposable
         $"SET LOCAL statement_timeout={(int)ConnectionText.StatementTimeout.TotalMilliseconds};"
         + $"SET LOCAL idle_in_transaction_session_timeout={(int)ConnectionText.StatementTimeout.TotalMilliseconds}";
 
+    /// <summary>The token server, whose tables have the same names as some of the registry's.</summary>
+    public const string TokenServer = "token server";
+
+    /// <summary>The registry.</summary>
+    public const string Registry = "registry";
+
     private const string NoLimits = "SET LOCAL statement_timeout=0;SET LOCAL idle_in_transaction_session_timeout=0";
 
     private readonly NpgsqlDataSource source;
+    private readonly string program;
     private volatile string? problem;
 
-    private PostgresDatabase(NpgsqlDataSource source) => this.source = source;
+    private PostgresDatabase(NpgsqlDataSource source, string program) => (this.source, this.program) = (source, program);
 
     /// <summary>Why the database did not answer when it was last asked; null when it did. Names no host and no account.</summary>
     public string? Problem => problem;
 
     /// <summary>Names a database; nothing is asked of it yet.</summary>
     /// <param name="connection">Npgsql's connection string or a postgres:// URL.</param>
-    /// <param name="program">The name under which the database lists the connections.</param>
+    /// <param name="program">
+    /// The program, such as <see cref="TokenServer"/>: the database lists the connections under this name, and the schema is this program's.
+    /// </param>
     /// <exception cref="OperatorException">It is neither.</exception>
     public static PostgresDatabase Create(string connection, string program)
     {
-        var builder = ConnectionText.Read(connection, program);
-        return new PostgresDatabase(new NpgsqlDataSourceBuilder(builder.ConnectionString).Build());
+        var builder = ConnectionText.Read(connection, $"authindex {program}");
+        return new PostgresDatabase(new NpgsqlDataSourceBuilder(builder.ConnectionString).Build(), program);
     }
 
     /// <summary>
@@ -45,21 +54,27 @@ public sealed class PostgresDatabase : IAsyncDisposable
     /// </summary>
     /// <param name="scripts">The assembly with the scripts.</param>
     /// <param name="folder">What is in the names of the scripts, such as <c>.Postgres.Schema.</c>.</param>
-    /// <exception cref="OperatorException">The database is of a newer version than this program knows.</exception>
+    /// <exception cref="OperatorException">
+    /// The database is of a newer version than this program knows, or has another program's tables.
+    /// </exception>
     /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
     public async Task MigrateAsync(Assembly scripts, string folder)
     {
         var names = scripts.GetManifestResourceNames().Where(n => n.Contains(folder, StringComparison.Ordinal))
             .ToDictionary(n => int.Parse(n.AsSpan(n.IndexOf(folder, StringComparison.Ordinal) + folder.Length, 4)), n => n);
         var newest = names.Keys.Max();
-        if (await ReadAsync(VersionAsync) is var found && found == newest) return;
-        if (found > newest) throw Newer(found, newest);
+        if (await ReadAsync(VersionAsync) is var found && found.IsNamed && found.Version == newest) return;
+        if (found.Version > newest) throw Newer(found.Version, newest);
         await WriteAsync(
             async db =>
             {
-                var current = await VersionAsync(db); // another process may have been first
+                var (current, _) = await VersionAsync(db); // another process may have been first
                 if (current > newest) throw Newer(current, newest);
-                if (current == 0) await db.ExecuteAsync("CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL)");
+                await db.ExecuteAsync(
+                    $"""
+                    CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL);
+                    ALTER TABLE schema_version ADD COLUMN IF NOT EXISTS program text NOT NULL DEFAULT '{TokenServer}'
+                    """);
                 foreach (var version in names.Keys.Where(v => v > current).Order())
                 {
                     using var script = new StreamReader(EmbeddedFile.Open(scripts, names[version]));
@@ -67,7 +82,8 @@ public sealed class PostgresDatabase : IAsyncDisposable
                 }
 
                 await db.ExecuteAsync(
-                    "DELETE FROM schema_version; INSERT INTO schema_version (version) VALUES (@newest)", new { newest });
+                    "DELETE FROM schema_version; INSERT INTO schema_version (version, program) VALUES (@newest, @program)",
+                    new { newest, program });
                 return 0;
             },
             PostgresLock.Migration,
@@ -101,9 +117,9 @@ public sealed class PostgresDatabase : IAsyncDisposable
 
     /// <summary>
     /// Runs <paramref name="work"/> in a transaction and returns once it is committed. Work that throws is rolled back, and the exception
-    /// comes out here.
+    /// comes out here; work that the database rolled back, because it stood in another's way, is done once more.
     /// </summary>
-    /// <param name="work">The work; it does nothing but SQL.</param>
+    /// <param name="work">The work; it does nothing but SQL, and may be run twice.</param>
     /// <param name="alone">What nobody else may do meanwhile, in any process; null for nothing.</param>
     /// <param name="isShared">Whether others that share it may run meanwhile, but none that wants it alone.</param>
     /// <param name="isLong">Whether it may take as long as it likes, its wait for others included.</param>
@@ -114,14 +130,13 @@ public sealed class PostgresDatabase : IAsyncDisposable
     {
         try
         {
-            var (connection, transaction) = await OnceMoreAsync(() => BeginAsync(alone, isShared, isLong)); // nothing is done yet
-            await using (connection)
-            await using (transaction)
+            try
             {
-                var result = await work(connection);
-                await transaction.CommitAsync();
-                problem = null;
-                return result;
+                return await TryWriteAsync(work, alone, isShared, isLong);
+            }
+            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure)
+            {
+                return await TryWriteAsync(work, alone, isShared, isLong); // nothing of it was done
             }
         }
         catch (Exception e) when (DatabaseUnavailableException.Is(e))
@@ -136,6 +151,19 @@ public sealed class PostgresDatabase : IAsyncDisposable
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => source.DisposeAsync();
+
+    private async Task<T> TryWriteAsync<T>(Func<NpgsqlConnection, Task<T>> work, long? alone, bool isShared, bool isLong)
+    {
+        var (connection, transaction) = await OnceMoreAsync(() => BeginAsync(alone, isShared, isLong)); // nothing is done yet
+        await using (connection)
+        await using (transaction)
+        {
+            var result = await work(connection);
+            await transaction.CommitAsync();
+            problem = null;
+            return result;
+        }
+    }
 
     private async Task<(NpgsqlConnection Connection, NpgsqlTransaction Transaction)> BeginAsync(long? alone, bool isShared, bool isLong)
     {
@@ -185,12 +213,28 @@ public sealed class PostgresDatabase : IAsyncDisposable
         return new DatabaseUnavailableException($"the database is not available: {e.Message}", e);
     }
 
-    // Asked of the catalog's rows: by its name a connection may remember that there was no such table, also after a wait for a lock.
-    private static async Task<int> VersionAsync(NpgsqlConnection db) =>
-        await db.ExecuteScalarAsync<bool>(
-            "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE tablename = 'schema_version' AND schemaname = ANY(current_schemas(false)))")
-            ? await db.ExecuteScalarAsync<int>("SELECT coalesce(max(version), 0) FROM schema_version")
-            : 0;
+    /// <summary>The version of the schema, 0 for none, and whether it is noted whose it is.</summary>
+    /// <exception cref="OperatorException">It is another program's.</exception>
+    private async Task<(int Version, bool IsNamed)> VersionAsync(NpgsqlConnection db)
+    {
+        // Asked of the catalog's rows: by its name a connection may remember that there was no such table, also after a wait for a lock.
+        var columns = (await db.QueryAsync<string>(
+            """
+            SELECT column_name FROM information_schema.columns
+            WHERE table_name = 'schema_version' AND table_schema = ANY(current_schemas(false))
+            """)).AsList();
+        if (columns.Count == 0) return default;
+
+        // Before programs were named there was the token server's alone.
+        var isNamed = columns.Contains("program", StringComparer.Ordinal);
+        var (version, owner) = await db.QueryFirstOrDefaultAsync<(int, string?)>(
+            $"SELECT version, {(isNamed ? "program" : $"'{TokenServer}'")} FROM schema_version ORDER BY version DESC LIMIT 1");
+        return owner is null || owner == program
+            ? (version, isNamed)
+            : throw new OperatorException(
+                $"the database has the tables of the {owner}, whose names are also those of the {program}: use another database, or give "
+                + $"each its own account with its own schema (CREATE SCHEMA …; ALTER ROLE … IN DATABASE … SET search_path = …)");
+    }
 
     private static OperatorException Newer(int found, int newest) => new(
         $"the database has schema version {found}; this program knows versions up to {newest}: run the newer program, "

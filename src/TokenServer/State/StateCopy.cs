@@ -47,7 +47,7 @@ internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
         using var held = DataDirectory.Hold(options.StatePath);
         await using var file = new StateDatabase(options.DatabaseFile);
         await (await StateFactory.OpenSharedAsync(connection, time)).DisposeAsync(); // brings the schema to the newest version
-        await using var shared = PostgresDatabase.Create(DatabaseOptions.Read(connection), "authindex state copy");
+        await using var shared = PostgresDatabase.Create(DatabaseOptions.Read(connection), PostgresDatabase.TokenServer);
         return await AnsweredAsync(connection, () => shared.WriteAsync(
             async db =>
             {
@@ -79,7 +79,7 @@ internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
         var connection = Connection();
         using var held = DataDirectory.Hold(options.StatePath);
         await (await StateFactory.OpenSharedAsync(connection, time)).DisposeAsync();
-        await using var shared = PostgresDatabase.Create(DatabaseOptions.Read(connection), "authindex state copy");
+        await using var shared = PostgresDatabase.Create(DatabaseOptions.Read(connection), PostgresDatabase.TokenServer);
         var tables = await AnsweredAsync(connection, () => shared.WriteAsync(
             async db =>
             {

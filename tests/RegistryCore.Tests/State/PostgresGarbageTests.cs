@@ -98,6 +98,57 @@ public sealed class PostgresGarbageTests(SharedPostgres postgres, ITestOutputHel
     }
 
     [Fact]
+    public async Task Whole_tables_are_gone_through_in_parts_and_nothing_is_left_out()
+    {
+        var keeping = await OpenAsync(untagged: null);
+        await PushAsync(keeping, "a", Manifest([]));
+        await using var database = PostgresDatabase.Create(connection, "test");
+        await database.WriteAsync(db => db.ExecuteAsync(
+            """
+            INSERT INTO repositories (name, created_at) SELECT 'many/' || n, 0 FROM generate_series(1, 3) n;
+            INSERT INTO manifest_contents (digest, bytes) SELECT 'sha256:' || encode(sha256(n::text::bytea), 'hex'), n::text::bytea
+            FROM generate_series(1, 800) n;
+            INSERT INTO manifests (repository, digest, media_type, size, pushed_at, pushed_by, touched_at)
+            SELECT r.id, c.digest, 'm', 1, 0, '', 0 FROM repositories r, manifest_contents c WHERE r.name LIKE 'many/%';
+            INSERT INTO tags (repository, name, digest, moved_at, moved_by)
+            SELECT repository, replace(digest, ':', '-'), digest, 0, '' FROM manifests WHERE digest < 'sha256:8' AND media_type = 'm';
+            INSERT INTO manifest_references (repository, manifest, target, is_required)
+            SELECT m.repository, m.digest, 'sha256:' || md5(n::text) || md5(n::text), true FROM manifests m, generate_series(1, 20) n
+            WHERE m.media_type = 'm';
+            INSERT INTO blobs (digest, key, size, stored_at, verified_at) SELECT n::text, n::text, 2, 0, 0 FROM generate_series(1, 150000) n;
+            UPDATE blobs SET damaged_at = 1 WHERE digest = '7'
+            """));
+        var (tags, manifests) = await database.ReadAsync(
+            db => db.QuerySingleAsync<(int, int)>("SELECT (SELECT count(*) FROM tags)::int, (SELECT count(*) FROM manifests)::int"));
+        clock.Advance(TimeSpan.FromDays(3));
+        Assert.Equal(default, await ReviewAsync(keeping));
+        Assert.Equal(manifests - tags, (await ReviewAsync(await OpenAsync(untagged: TimeSpan.FromDays(1)))).Manifests);
+        Assert.Equal(20 * tags, (await keeping.Manifests.UnmetNeedsAsync()).Count);
+        var size = await keeping.SizeAsync();
+        Assert.Equal(
+            (150_000L, 300_000L, 1L, tags, tags, 4L),
+            (size.Blobs, size.BlobBytes, size.Damaged, size.Manifests, size.Tags, size.Repositories));
+
+        await using var snapshot = await keeping.Outbox.OpenSnapshotAsync();
+        var content = await snapshot.ContentAsync().ToListAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(2 * tags, content.DistinctBy(e => (e.Kind, e.Repository, e.Digest)).Count());
+        Assert.Equal(2 * tags, content.Count);
+    }
+
+    [Fact]
+    public async Task Who_does_not_report_keeps_no_events()
+    {
+        var state = await OpenAsync(untagged: null);
+        await state.Outbox.SetReportingAsync(true);
+        await PushAsync(state, "a", Manifest([]), "v1");
+        await state.Outbox.SetReportingAsync(false);
+        await PushAsync(state, "a", Manifest([]), "v2");
+        Assert.Equal(0, (await state.Outbox.StateAsync()).Depth);
+        await using var database = PostgresDatabase.Create(connection, "test");
+        Assert.Equal(0, await database.ReadAsync(db => db.ExecuteScalarAsync<int>("SELECT count(*) FROM outbox")));
+    }
+
+    [Fact]
     public async Task What_a_client_was_told_exists_is_kept_for_the_grace_period_from_then_on()
     {
         var state = await OpenAsync(untagged: TimeSpan.FromHours(1));

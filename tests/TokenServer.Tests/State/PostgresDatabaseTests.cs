@@ -69,6 +69,76 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
     }
 
     [Fact]
+    public async Task A_schema_from_before_it_said_whose_it_is_goes_on_being_the_token_servers()
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        await using (var state = await PostgresState.OpenAsync(connection, TimeProvider.System)) await state.Grants.EndAllAsync("alice");
+        await using var database = PostgresDatabase.Create(connection, "test");
+        await database.WriteAsync(db => db.ExecuteAsync("ALTER TABLE schema_version DROP COLUMN program"));
+        await using (var state = await PostgresState.OpenAsync(connection, TimeProvider.System))
+        {
+            Assert.Equal(1, (await state.Revocations.LookAsync()).Revocation);
+        }
+
+        Assert.Equal(
+            PostgresDatabase.TokenServer,
+            await database.ReadAsync(db => db.ExecuteScalarAsync<string>("SELECT program FROM schema_version")));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Another_programs_tables_are_refused_and_each_may_have_a_schema_of_its_own(bool isNamed)
+    {
+        var server = await postgres.ServerAsync();
+        var connection = await server.CreateDatabaseAsync();
+        await using (await PostgresState.OpenAsync(connection, TimeProvider.System))
+        {
+        }
+
+        await using var database = PostgresDatabase.Create(connection, PostgresDatabase.Registry);
+        if (!isNamed) await database.WriteAsync(db => db.ExecuteAsync("ALTER TABLE schema_version DROP COLUMN program"));
+        var refused = await Assert.ThrowsAsync<OperatorException>(MigrateAsync(database));
+        Assert.Contains("has the tables of the token server", refused.Message, StringComparison.Ordinal);
+
+        // An account may have a schema of its own.
+        var account = isNamed ? "registry_named" : "registry_unnamed";
+        await database.WriteAsync(db => db.ExecuteAsync(
+            $"""
+            CREATE ROLE {account} LOGIN SUPERUSER PASSWORD 'secret';
+            CREATE SCHEMA other AUTHORIZATION {account};
+            DO $$ BEGIN EXECUTE format('ALTER ROLE {account} IN DATABASE %I SET search_path = other', current_database()); END $$
+            """));
+        var own = new Npgsql.NpgsqlConnectionStringBuilder(connection) { Username = account, Password = "secret" };
+        await using var apart = PostgresDatabase.Create(own.ConnectionString, PostgresDatabase.Registry);
+        await MigrateAsync(apart)();
+        Assert.Equal(0, await apart.ReadAsync(db => db.ExecuteScalarAsync<long>("SELECT count(*) FROM other.copies")));
+
+        static Func<Task> MigrateAsync(PostgresDatabase database) =>
+            () => database.MigrateAsync(typeof(PostgresState).Assembly, ".State.Postgres.Schema.");
+    }
+
+    [Fact]
+    public async Task Of_two_transactions_that_wait_for_each_other_the_one_that_is_rolled_back_is_done_once_more()
+    {
+        await using var database = PostgresDatabase.Create(await (await postgres.ServerAsync()).CreateDatabaseAsync(), "test");
+        await database.WriteAsync(db => db.ExecuteAsync("CREATE TABLE n (id int PRIMARY KEY, n int); INSERT INTO n VALUES (1, 0), (2, 0)"));
+        var (both, runs) = (new[] { NewSource(), NewSource() }, 0);
+        await Task.WhenAll(TurnAsync(0, 1, 2), TurnAsync(1, 2, 1));
+        Assert.Equal(3, runs);
+        Assert.Equal(4, await database.ReadAsync(db => db.ExecuteScalarAsync<long>("SELECT sum(n) FROM n")));
+
+        Task TurnAsync(int self, int first, int second) => database.WriteAsync(async db =>
+        {
+            Interlocked.Increment(ref runs);
+            await db.ExecuteAsync("UPDATE n SET n = n + 1 WHERE id = @first", new { first });
+            both[self].TrySetResult();
+            await both[1 - self].Task;
+            return await db.ExecuteAsync("UPDATE n SET n = n + 1 WHERE id = @second", new { second });
+        });
+    }
+
+    [Fact]
     public async Task Several_processes_that_start_at_once_make_one_schema()
     {
         var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();

@@ -10,11 +10,12 @@ internal static class ContentNeedSql
     public static readonly string OfManifest = Find("JOIN");
 
     /// <summary>References to content that the repository does not hold: repository, manifest, target, and a tag if any.</summary>
-    public const string Unmet =
-        """
+    /// <param name="among">A further condition for the reference <c>x</c>.</param>
+    public static string Unmet(string among = "true") =>
+        $"""
         SELECT r.name, x.manifest, x.target, (SELECT min(t.name) FROM tags t WHERE t.repository = x.repository AND t.digest = x.manifest)
         FROM manifest_references x JOIN repositories r ON r.id = x.repository
-        WHERE x.is_required
+        WHERE x.is_required AND {among}
         AND NOT EXISTS (SELECT 1 FROM blob_links l WHERE l.repository = x.repository AND l.digest = x.target)
         AND NOT EXISTS (SELECT 1 FROM manifests m WHERE m.repository = x.repository AND m.digest = x.target)
         ORDER BY r.name, x.manifest, x.target

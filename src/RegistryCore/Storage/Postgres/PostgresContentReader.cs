@@ -34,9 +34,8 @@ internal sealed class PostgresContentReader(PostgresDatabase database)
                 SELECT 0::bigint AS Sequence, '' AS Id, '{EventKind.ManifestPushed}' AS Kind, r.name AS Repository, NULL::text AS Tag,
                        m.digest AS Digest, m.media_type AS MediaType, m.size AS Size, m.pushed_by AS Account, m.pushed_at AS Time
                 FROM manifests m JOIN repositories r ON r.id = m.repository
-                WHERE (r.name, m.digest) > (@repository, @last) ORDER BY r.name, m.digest LIMIT {PageSize}
                 """,
-                e => e.Digest))
+                "m.digest", e => e.Digest))
             {
                 yield return page;
             }
@@ -46,17 +45,23 @@ internal sealed class PostgresContentReader(PostgresDatabase database)
                 SELECT 0::bigint AS Sequence, '' AS Id, '{EventKind.TagMoved}' AS Kind, r.name AS Repository, t.name AS Tag,
                        t.digest AS Digest, NULL::text AS MediaType, NULL::bigint AS Size, t.moved_by AS Account, t.moved_at AS Time
                 FROM tags t JOIN repositories r ON r.id = t.repository
-                WHERE (r.name, t.name) > (@repository, @last) ORDER BY r.name, t.name LIMIT {PageSize}
                 """,
-                e => e.Tag))
+                "t.name", e => e.Tag))
             {
                 yield return page;
             }
         }
 
-        private async IAsyncEnumerable<IReadOnlyList<RegistryEvent>> PagesAsync(string sql, Func<RegistryEvent, string?> nameOf)
+        /// <summary>The rest of the repository at hand, then the next ones: each from an index, so that no page takes longer.</summary>
+        private async IAsyncEnumerable<IReadOnlyList<RegistryEvent>> PagesAsync(
+            string select, string column, Func<RegistryEvent, string?> nameOf)
         {
-            var (repository, last) = ("", "");
+            var (sql, repository, last) = ($"""
+                SELECT * FROM (
+                    ({select} WHERE r.name = @repository AND {column} > @last ORDER BY {column} LIMIT {PageSize})
+                    UNION ALL ({select} WHERE r.name > @repository ORDER BY r.name, {column} LIMIT {PageSize})) AS p
+                ORDER BY Repository, {(column == "t.name" ? "Tag" : "Digest")} LIMIT {PageSize}
+                """, "", "");
             while (true)
             {
                 var row = new { repository, last };

@@ -27,7 +27,7 @@ internal readonly record struct Removed(int Manifests, int Links, int Blobs)
 /// </summary>
 internal sealed class PostgresGarbage(PostgresDatabase database, GracePeriod grace, TimeProvider time)
 {
-    private const int BatchSize = 100;
+    private const int BatchSize = 100, UntaggedAtOnce = 2000;
 
     /// <summary>How long a process may take to delete the bytes it has claimed, in seconds.</summary>
     private const int DeletionLease = 600;
@@ -39,7 +39,7 @@ internal sealed class PostgresGarbage(PostgresDatabase database, GracePeriod gra
     {
         await RequeueManifestsAsync();
         var sum = new Removed();
-        foreach (var kind in (string[])[ReviewKind.Manifest, ReviewKind.Link, ReviewKind.Blob])
+        foreach (var kind in (string[])[ReviewKind.Untagged, ReviewKind.Manifest, ReviewKind.Link, ReviewKind.Blob])
         {
             // What is found not to be due yet is looked at again another time, so this comes to an end.
             for (var now = Now; ;)
@@ -83,6 +83,12 @@ internal sealed class PostgresGarbage(PostgresDatabase database, GracePeriod gra
         var removed = new Removed();
         foreach (var row in rows)
         {
+            if (kind == ReviewKind.Untagged)
+            {
+                await ReviewUntaggedAsync(db, row);
+                continue;
+            }
+
             var digest = Digest.ParseStored(row.Digest);
             var (due, part) = (kind, row.Repository) switch
             {
@@ -179,7 +185,10 @@ internal sealed class PostgresGarbage(PostgresDatabase database, GracePeriod gra
         return (null, new Removed(0, 0, removed));
     }
 
-    /// <summary>Has all manifests without a tag looked at that were left alone as long as all were to be kept.</summary>
+    /// <summary>
+    /// Has all manifests without a tag looked at that were left alone as long as all were to be kept: a part at a time, and the row in
+    /// the queue says how far that is.
+    /// </summary>
     private async Task RequeueManifestsAsync()
     {
         if (!grace.RemovesUntagged
@@ -190,11 +199,33 @@ internal sealed class PostgresGarbage(PostgresDatabase database, GracePeriod gra
 
         await database.WriteAsync(db => db.ExecuteAsync(
             """
-            UPDATE storage_state SET manifests_unreviewed = false;
+            WITH noted AS (UPDATE storage_state SET manifests_unreviewed = false WHERE manifests_unreviewed RETURNING 1)
+            INSERT INTO reviews (kind, repository, digest, due) SELECT @Untagged, 0, '', 0 FROM noted
+            """,
+            new { ReviewKind.Untagged }));
+    }
+
+    private static async Task ReviewUntaggedAsync(NpgsqlConnection db, Review row)
+    {
+        var from = new { row.Id, row.Repository, row.Digest };
+        var to = await db.QuerySingleOrDefaultAsync<(long Repository, string Digest)?>(
+            $"""
+            SELECT repository, digest FROM manifests WHERE (repository, digest) > (@Repository, @Digest)
+            ORDER BY repository, digest OFFSET {UntaggedAtOnce} LIMIT 1
+            """,
+            from);
+        await db.ExecuteAsync(
+            $"""
             INSERT INTO reviews (kind, repository, digest, due)
-            SELECT 'manifest', repository, digest, 0 FROM manifests m
-            WHERE NOT EXISTS (SELECT 1 FROM tags t WHERE t.repository = m.repository AND t.digest = m.digest)
-            """));
+            SELECT 'manifest', m.repository, m.digest, 0 FROM manifests m
+            WHERE (m.repository, m.digest) > (@Repository, @Digest)
+            {(to is null ? "" : "AND (m.repository, m.digest) <= (@toRepository, @toDigest)")}
+            AND NOT EXISTS (SELECT 1 FROM tags t WHERE t.repository = m.repository AND t.digest = m.digest);
+            {(to is null
+                ? "DELETE FROM reviews WHERE id = @Id"
+                : "UPDATE reviews SET repository = @toRepository, digest = @toDigest WHERE id = @Id")}
+            """,
+            new { from.Id, from.Repository, from.Digest, toRepository = to?.Repository, toDigest = to?.Digest });
     }
 
     private sealed record Review(long Id, long? Repository, string Digest);

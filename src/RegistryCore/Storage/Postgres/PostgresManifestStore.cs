@@ -94,7 +94,7 @@ internal sealed class PostgresManifestStore(
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> UnmetNeedsAsync() =>
-        rules.AllowsSparse ? new([]) : database.ReadAsync(ManifestNeeds.UnmetAsync);
+        rules.AllowsSparse ? new([]) : ManifestNeeds.UnmetAsync(database);
 
     private async ValueTask<Found?> ReadAsync(RepositoryName repository, Reference reference)
     {

@@ -22,23 +22,18 @@ internal sealed class PostgresOutbox(PostgresDatabase database, PostgresContentR
     public async Task SetReportingAsync(bool reporting)
     {
         var begun = await database.WriteAsync(
-            async db =>
-            {
-                if (reporting)
-                {
-                    return await db.ExecuteScalarAsync<string?>(
-                        """
-                        UPDATE outbox_state SET resync_requested = resync_requested + 1, reporting = true WHERE NOT reporting
-                        RETURNING pg_current_xact_id()::text
-                        """);
-                }
-
-                await NumberAsync(db, int.MaxValue);
-                if (await LastAsync(db) is { } end) await RemoveAsync(db, end);
-                await db.ExecuteAsync("UPDATE outbox_state SET reporting = false");
-                return null;
-            },
+            db => db.ExecuteScalarAsync<string?>(
+                reporting
+                    ? """
+                      UPDATE outbox_state SET resync_requested = resync_requested + 1, reporting = true WHERE NOT reporting
+                      RETURNING pg_current_xact_id()::text
+                      """
+                    : "UPDATE outbox_state SET reporting = false WHERE reporting RETURNING NULL::text"),
             PostgresLock.Outbox);
+
+        while (!reporting && await RemoveSomeAsync())
+        {
+        }
 
         // What began before may leave no event, and may be committed after the resync has read what there is: it is waited for.
         while (begun is not null && !await database.ReadAsync(db => db.ExecuteScalarAsync<bool>(
@@ -115,6 +110,17 @@ internal sealed class PostgresOutbox(PostgresDatabase database, PostgresContentR
             await db.ExecuteAsync(
                 "UPDATE outbox_state SET resync_done = greatest(resync_done, @ResyncRequested)", new { snapshot.ResyncRequested });
             return await RemoveAsync(db, snapshot.Position);
+        },
+        PostgresLock.Outbox);
+
+    /// <summary>Removes changes that nobody will be told of; one that is committed later goes with the next resync.</summary>
+    private Task<bool> RemoveSomeAsync() => database.WriteAsync(
+        async db =>
+        {
+            await NumberAsync(db, NumberedAtOnce);
+            if (await LastAsync(db) is not { } end) return false;
+            await RemoveAsync(db, end);
+            return true;
         },
         PostgresLock.Outbox);
 

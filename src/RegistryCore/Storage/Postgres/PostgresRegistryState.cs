@@ -13,6 +13,8 @@ namespace AuthIndex.RegistryCore.Storage.Postgres;
 /// <summary>The stores of a PostgreSQL database, which any number of registries use at once.</summary>
 internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
 {
+    private const int PageSize = 100_000;
+
     private readonly PostgresDatabase database;
     private readonly ContentCache cache;
 
@@ -43,7 +45,7 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
         string connection, LimitOptions limits, GarbageCollectionOptions collection, ContentRules rules, TimeProvider time)
     {
         var state = new PostgresRegistryState(
-            PostgresDatabase.Create(connection, "authindex registry"), limits, collection, rules, time);
+            PostgresDatabase.Create(connection, PostgresDatabase.Registry), limits, collection, rules, time);
         try
         {
             await state.database.MigrateAsync(typeof(PostgresRegistryState).Assembly, ".Storage.Postgres.Schema.");
@@ -84,16 +86,24 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
     public PostgresGarbage Garbage { get; }
 
     /// <inheritdoc/>
-    public ValueTask<StorageSize> SizeAsync() => database.ReadAsync(db => db.QuerySingleAsync<StorageSize>(
-        """
-        SELECT (SELECT count(*) FROM blobs) AS Blobs,
-               (SELECT coalesce(sum(size), 0)::bigint FROM blobs) AS BlobBytes,
-               (SELECT count(*) FROM blobs WHERE damaged_at IS NOT NULL)
-                + (SELECT count(*) FROM manifest_contents WHERE damaged_at IS NOT NULL) AS Damaged,
-               (SELECT count(*) FROM manifests) AS Manifests,
-               (SELECT count(*) FROM tags) AS Tags,
-               (SELECT count(*) FROM repositories) AS Repositories
-        """));
+    public async ValueTask<StorageSize> SizeAsync()
+    {
+        var (blobs, bytes) = await AddUpAsync("blobs", "size", ("digest", ""));
+        var damaged = await database.ReadAsync(db => db.ExecuteScalarAsync<long>(
+            """
+            SELECT (SELECT count(*) FROM blobs WHERE damaged_at IS NOT NULL)
+                 + (SELECT count(*) FROM manifest_contents WHERE damaged_at IS NOT NULL)
+            """));
+        return new StorageSize
+        {
+            Blobs = blobs,
+            BlobBytes = bytes,
+            Damaged = damaged,
+            Manifests = (await AddUpAsync("manifests", "0", ("repository", 0L), ("digest", ""))).Rows,
+            Tags = (await AddUpAsync("tags", "0", ("repository", 0L), ("name", ""))).Rows,
+            Repositories = (await AddUpAsync("repositories", "0", ("id", 0L))).Rows,
+        };
+    }
 
     /// <inheritdoc/>
     public ValueTask<(long CreatedAt, long? CollectedAt)> CollectionsAsync() => database.ReadAsync(db =>
@@ -110,5 +120,30 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
     {
         cache.Dispose();
         return database.DisposeAsync();
+    }
+
+    /// <summary>Counts a table's rows and adds up what they hold, a part at a time, so that no statement grows with the table.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="sum">What is added up.</param>
+    /// <param name="key">The primary key, each column with what all its values are greater than, or equal to.</param>
+    private async Task<(long Rows, long Sum)> AddUpAsync(string table, string sum, params (string Column, object Least)[] key)
+    {
+        var columns = string.Join(", ", key.Select(k => k.Column));
+        var query =
+            $"""
+            WITH page AS MATERIALIZED (
+                SELECT {columns}, {sum} AS added FROM {table} WHERE ({columns}) > (@{string.Join(", @", key.Select(k => k.Column))})
+                ORDER BY {columns} LIMIT {PageSize})
+            SELECT {columns}, (SELECT count(*) FROM page) AS rows, (SELECT sum(added)::bigint FROM page) AS sum
+            FROM page ORDER BY {string.Join(", ", key.Select(k => k.Column + " DESC"))} LIMIT 1
+            """;
+        var (rows, total) = (0L, 0L);
+        for (var after = key.ToDictionary(k => k.Column, k => k.Least, StringComparer.Ordinal); ;)
+        {
+            var page = await database.ReadAsync(db => db.QuerySingleOrDefaultAsync(query, new DynamicParameters(after)));
+            if (page is not IDictionary<string, object> last) return (rows, total);
+            (rows, total) = (rows + (long)last["rows"], total + (long)last["sum"]);
+            foreach (var (column, _) in key) after[column] = last[column];
+        }
     }
 }

@@ -12,6 +12,9 @@ namespace AuthIndex.RegistryCore.Storage.Postgres;
 /// <summary>What is to be looked at as possible garbage.</summary>
 internal static class ReviewKind
 {
+    /// <summary>All manifests without a tag that come after the named one.</summary>
+    public const string Untagged = "untagged";
+
     /// <summary>A manifest of a repository.</summary>
     public const string Manifest = "manifest";
 

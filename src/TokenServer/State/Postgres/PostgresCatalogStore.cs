@@ -13,7 +13,7 @@ namespace AuthIndex.TokenServer.State.Postgres;
 /// </summary>
 internal sealed class PostgresCatalogStore(PostgresDatabase database) : ICatalogStore
 {
-    private const int SweptAtOnce = 500;
+    private const int SweptAtOnce = 500, PullsSweptAtOnce = 2000;
 
     private const string SelectTags =
         """
@@ -128,27 +128,56 @@ internal sealed class PostgresCatalogStore(PostgresDatabase database) : ICatalog
     });
 
     /// <inheritdoc/>
-    public Task<bool> SweepAsync() => database.WriteAsync(async db =>
+    public async Task<bool> SweepAsync()
     {
-        var dropped = await db.QuerySingleOrDefaultAsync<long?>(
-            "SELECT id FROM copies WHERE state = 'dropped' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED");
+        var (dropped, swept) = await database.WriteAsync<(long? Copy, int Swept)>(async db =>
+        {
+            var copy = await db.QuerySingleOrDefaultAsync<long?>(
+                "SELECT id FROM copies WHERE state = 'dropped' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED");
+            return (copy, await db.ExecuteAsync(
+                "DELETE FROM repositories WHERE id IN (SELECT id FROM repositories WHERE copy = @copy LIMIT @SweptAtOnce)",
+                new { copy, SweptAtOnce }));
+        });
         if (dropped is not { } id) return false;
-        var swept = await db.ExecuteAsync(
-            "DELETE FROM repositories WHERE id IN (SELECT id FROM repositories WHERE copy = @id LIMIT @SweptAtOnce)",
-            new { id, SweptAtOnce });
-        if (swept == 0) await SweepLastAsync(db, id);
+        if (swept > 0) return true;
+        await SweepPullsAsync(id);
+        await database.WriteAsync(db => db.ExecuteAsync("DELETE FROM copies WHERE id = @id", new { id }));
         return true;
-    });
+    }
 
-    private static Task<int> SweepLastAsync(NpgsqlConnection db, long copy) => db.ExecuteAsync(
-        """
-        -- No event told of what was deleted before a resync, so its pulls are still there.
-        DELETE FROM pulls WHERE service = (SELECT service FROM copies WHERE id = @copy) AND NOT EXISTS (
-            SELECT 1 FROM copies c JOIN repositories r ON r.copy = c.id JOIN manifests m ON m.repository = r.id
-            WHERE c.service = pulls.service AND c.state = 'live' AND r.name = pulls.repository AND m.digest = pulls.digest);
-        DELETE FROM copies WHERE id = @copy
-        """,
-        new { copy });
+    /// <summary>
+    /// Removes the pulls of what is not there any more, a part at a time: no event told of what was deleted before a resync. Servers that
+    /// do it at the same time do no harm.
+    /// </summary>
+    private async Task SweepPullsAsync(long copy)
+    {
+        for (var next = new PullKey("", ""); next is not null;)
+        {
+            var from = next;
+            next = await database.WriteAsync(async db =>
+            {
+                var row = new { copy, from.Repository, from.Digest, PullsSweptAtOnce };
+                var to = await db.QuerySingleOrDefaultAsync<PullKey>(
+                    """
+                    SELECT repository, digest FROM pulls
+                    WHERE service = (SELECT service FROM copies WHERE id = @copy) AND (repository, digest) > (@Repository, @Digest)
+                    ORDER BY repository, digest OFFSET @PullsSweptAtOnce LIMIT 1
+                    """,
+                    row);
+                await db.ExecuteAsync(
+                    $"""
+                    DELETE FROM pulls WHERE service = (SELECT service FROM copies WHERE id = @copy)
+                    AND (repository, digest) > (@Repository, @Digest)
+                    {(to is null ? "" : "AND (repository, digest) <= (@toRepository, @toDigest)")}
+                    AND NOT EXISTS (
+                        SELECT 1 FROM copies c JOIN repositories r ON r.copy = c.id JOIN manifests m ON m.repository = r.id
+                        WHERE c.service = pulls.service AND c.state = 'live' AND r.name = pulls.repository AND m.digest = pulls.digest)
+                    """,
+                    new { row.copy, row.Repository, row.Digest, toRepository = to?.Repository, toDigest = to?.Digest });
+                return to;
+            });
+        }
+    }
 
     private static Task<int> BeginAsync(NpgsqlConnection db, string service, SnapshotReport report) => db.ExecuteAsync(
         """
@@ -216,4 +245,6 @@ internal sealed class PostgresCatalogStore(PostgresDatabase database) : ICatalog
 
     // No text of PostgreSQL holds a NUL; what is greater than a text before its NUL is greater than the whole of it, as names have none.
     private static string UpToNul(string text) => text.IndexOf('\0', StringComparison.Ordinal) is >= 0 and var at ? text[..at] : text;
+
+    private sealed record PullKey(string Repository, string Digest);
 }

@@ -41,7 +41,7 @@ internal sealed class PostgresState : IState
     /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
     public static async Task<PostgresState> OpenAsync(string connection, TimeProvider time)
     {
-        var opened = PostgresDatabase.Create(connection, "authindex token server");
+        var opened = PostgresDatabase.Create(connection, PostgresDatabase.TokenServer);
         try
         {
             await opened.MigrateAsync(typeof(PostgresState).Assembly, ".State.Postgres.Schema.");

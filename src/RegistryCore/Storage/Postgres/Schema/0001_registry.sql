@@ -15,6 +15,7 @@ CREATE TABLE blobs (
     verified_at bigint NOT NULL,           -- when the bytes were last found to be those of the digest
     damaged_at  bigint                     -- since when they are known not to be: shown to nobody
 );
+CREATE INDEX blobs_damaged ON blobs (digest) WHERE damaged_at IS NOT NULL;
 
 -- Which repository may show which blob: nobody sees a blob by knowing its digest.
 CREATE TABLE blob_links (
@@ -31,6 +32,7 @@ CREATE TABLE manifest_contents (
     bytes      bytea NOT NULL,
     damaged_at bigint
 );
+CREATE INDEX manifest_contents_damaged ON manifest_contents (digest) WHERE damaged_at IS NOT NULL;
 
 CREATE TABLE manifests (
     repository    bigint NOT NULL REFERENCES repositories (id),
@@ -117,7 +119,7 @@ INSERT INTO outbox_state VALUES (1, false, 0, 0, '', 0, 0);
 -- and whenever a reference to it goes. A row says nothing more: what is garbage is found out when it is looked at.
 CREATE TABLE reviews (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind       text NOT NULL CHECK (kind IN ('manifest', 'link', 'blob')),
+    kind       text NOT NULL CHECK (kind IN ('untagged', 'manifest', 'link', 'blob')),
     repository bigint,                     -- null for a blob that no repository may hold any more
     digest     text COLLATE "C" NOT NULL,
     due        bigint NOT NULL

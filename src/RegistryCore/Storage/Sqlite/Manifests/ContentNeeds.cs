@@ -18,7 +18,7 @@ internal static class ContentNeeds
 
     /// <summary>What repositories refer to and do not hold, as lines for people: tags of these manifests cannot be pulled whole.</summary>
     public static IReadOnlyList<string> Unmet(SqliteConnection db) =>
-        [.. db.Query<(string Repository, string Manifest, string Target, string? Tag)>(ContentNeedSql.Unmet)
+        [.. db.Query<(string Repository, string Manifest, string Target, string? Tag)>(ContentNeedSql.Unmet())
             .Select(row => new ContentNeed(row.Manifest, row.Tag).Unmet(row.Repository, row.Target))];
 
     private static ContentNeed? Find(SqliteConnection db, string sql, long repository, Digest digest)
