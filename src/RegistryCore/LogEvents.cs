@@ -31,4 +31,5 @@ internal static class LogEvents
     public const int ResyncStarted = 2027;
     public const int ResyncFinished = 2028;
     public const int DatabaseUnavailable = 2029;
+    public const int LeasesKept = 2040;
 }

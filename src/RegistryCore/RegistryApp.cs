@@ -44,7 +44,7 @@ internal static class RegistryApp
             .AddSingleton(clock)
             .AddCors()
             .AddStorage(options)
-            .AddStorageMaintenance()
+            .AddStorageMaintenance(options)
             .AddAccess(options)
             .AddIndexSync(options)
             .AddRevocations(options)

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.Hosting.Postgres;
 using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Access.IndexLink;
@@ -26,6 +27,9 @@ internal sealed class RegistryOptions : ListenerOptions
     [FilePath]
     [Required]
     public string DataDirectory { get; set; } = Path.GetFullPath(".authindex");
+
+    /// <summary>The database of repositories, manifests and tags; absent: a SQLite file in the data directory.</summary>
+    public DatabaseOptions Database { get; set; } = new();
 
     /// <summary>
     /// The name under which the token server knows this registry: the <c>service</c> of the challenge and the audience of the tokens.

@@ -46,6 +46,8 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
         "audit --outcome refused --repository team/app --json",
         "audit --action users",
         "registry scrub",
+        "registry verify",
+        "registry verify --digests",
         "registry sync",
         "registry tags history REPOSITORY TAG",
         "registry tags history team/app latest",
@@ -207,7 +209,7 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
         .SelectMany(l => Name().Match(l).Groups["name"].Captures.Select(c => c.Value)).ToHashSet(StringComparer.Ordinal);
 
     [GeneratedRegex(
-        @"(?:^|`)(?: {4})?(?<command>(?:\./authindex (?=[a-z])|registry (?=gc|scrub|backup|restore|tags|sync|import))[^`\n]*)",
+        @"(?:^|`)(?: {4})?(?<command>(?:\./authindex (?=[a-z])|registry (?=gc|scrub|verify|backup|restore|tags|sync|import))[^`\n]*)",
         RegexOptions.ExplicitCapture | RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Command();
 

@@ -38,7 +38,7 @@ public sealed class PostgresDatabase : IAsyncDisposable
     /// <summary>Names a database; nothing is asked of it yet.</summary>
     /// <param name="connection">Npgsql's connection string or a postgres:// URL.</param>
     /// <param name="program">
-    /// The program, such as <see cref="TokenServer"/>: the database lists the connections under this name, and the schema is this program's.
+    /// The program, such as <see cref="TokenServer"/>: the database lists connections under this name, and the schema is this program's.
     /// </param>
     /// <exception cref="OperatorException">It is neither.</exception>
     public static PostgresDatabase Create(string connection, string program)

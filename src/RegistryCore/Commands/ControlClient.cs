@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Diagnostics.Metrics;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -5,7 +6,6 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Sqlite;
 using AuthIndex.RegistryCore.Storage;
-using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Commands;
 
@@ -51,7 +51,7 @@ internal static class ControlClient
         var database = StorageDirectory.DatabaseIn(options.Root);
         // one that is lost is told of by whoever opens it
         var isThere = FileOwnership.Exists(database) || File.Exists(DatabaseMark.PathFor(database));
-        if (task is not StorageTask.Import && !isThere)
+        if (task is not StorageTask.Import && !isThere && options.Database.ConnectionFile is null)
         {
             throw new OperatorException($"there is no registry in {options.Root}; name the data directory with --data");
         }
@@ -68,7 +68,7 @@ internal static class ControlClient
         {
             return await services.GetRequiredService<StorageTasks>().RunAsync(task, TellAsync, cancellationToken);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or DbException)
         {
             throw new OperatorException(e.Message, e);
         }

@@ -6,13 +6,13 @@ using AuthIndex.RegistryCore.Import;
 namespace AuthIndex.RegistryCore.Commands;
 
 /// <summary>
-/// The commands on the registry's folder: <c>gc</c>, <c>scrub</c>, <c>backup</c>, <c>tags</c>, <c>import</c>. They work beside a
-/// running server and without one.
+/// The commands on what the registry stores: <c>gc</c>, <c>scrub</c>, <c>verify</c>, <c>backup</c>, <c>tags</c>, <c>import</c>. They
+/// work beside a running server and without one.
 /// </summary>
 internal static class StorageCommands
 {
     public static IEnumerable<Command> All(CommandLine shared) =>
-        [Gc(shared), Scrub(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared), Import(shared)];
+        [Gc(shared), Scrub(shared), Verify(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared), Import(shared)];
 
     private static Command Gc(CommandLine shared)
     {
@@ -34,6 +34,17 @@ internal static class StorageCommands
             "Compare everything stored with its digests; the exit status is 0 only if all is whole.",
             [],
             _ => new StorageTask.Scrub());
+
+    private static Command Verify(CommandLine shared)
+    {
+        var digests = new Option<bool>("--digests") { Description = "Also read all blobs and compare their digests." };
+        return Make(
+            shared,
+            "verify",
+            "Check that the database and the stored blobs agree; change nothing. The exit status is 0 only if they do.",
+            [digests],
+            r => new StorageTask.Verify(r.GetValue(digests)));
+    }
 
     private static Command Backup(CommandLine shared)
     {

@@ -9,6 +9,7 @@ namespace AuthIndex.RegistryCore.Commands;
 /// </summary>
 [JsonDerivedType(typeof(Gc), "gc")]
 [JsonDerivedType(typeof(Scrub), "scrub")]
+[JsonDerivedType(typeof(Verify), "verify")]
 [JsonDerivedType(typeof(Backup), "backup")]
 [JsonDerivedType(typeof(TagsHistory), "tags history")]
 [JsonDerivedType(typeof(TagsRollback), "tags rollback")]
@@ -22,6 +23,10 @@ internal abstract record StorageTask
 
     /// <summary>Compares everything with its digests.</summary>
     internal sealed record Scrub : StorageTask;
+
+    /// <summary>Compares the database with what is stored.</summary>
+    /// <param name="Digests">Whether all bytes are read.</param>
+    internal sealed record Verify(bool Digests) : StorageTask;
 
     /// <summary>Makes or renews a backup.</summary>
     /// <param name="Directory">Its folder, a full path.</param>

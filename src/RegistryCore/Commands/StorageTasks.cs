@@ -13,7 +13,13 @@ namespace AuthIndex.RegistryCore.Commands;
 
 /// <summary>Does the operator's tasks on the stores.</summary>
 internal sealed class StorageTasks(
-    GarbageCollector collector, Scrubber scrubber, Backup backup, IManifestStore manifests, ITagStore tags, DistributionImport import)
+    GarbageCollector collector,
+    Scrubber scrubber,
+    Verifier verifier,
+    IManifestStore manifests,
+    ITagStore tags,
+    DistributionImport import,
+    Backup? backup = null)
 {
     /// <summary>Runs a task to its end.</summary>
     /// <param name="task">What.</param>
@@ -24,6 +30,7 @@ internal sealed class StorageTasks(
     {
         StorageTask.Gc gc => CollectAsync(gc, cancellationToken),
         StorageTask.Scrub => ScrubAsync(cancellationToken),
+        StorageTask.Verify verify => VerifyAsync(verify, cancellationToken),
         StorageTask.Backup renewal => BackUpAsync(renewal, cancellationToken),
         StorageTask.TagsHistory history => HistoryAsync(history),
         StorageTask.TagsRollback rollback => RollBackAsync(rollback),
@@ -58,8 +65,31 @@ internal sealed class StorageTasks(
             report.Damaged.Count + unmet.Count == 0, WithList(text, [.. report.Damaged, .. unmet]), report with { Unmet = unmet });
     }
 
+    private async Task<TaskReport> VerifyAsync(StorageTask.Verify task, CancellationToken cancellationToken)
+    {
+        var report = await verifier.RunAsync(task.Digests, cancellationToken);
+        var text = $"compared {report.Blobs} blobs with {report.Objects} stored: {report.Missing.Count} missing, "
+            + $"{report.WrongSize.Count} of the wrong size, {(task.Digests ? $"{report.Damaged.Count} damaged, " : "")}"
+            + $"{report.Unnamed} not in the database ({new ByteSize(report.UnnamedBytes)})";
+        List<string> lines =
+        [
+            .. report.Missing.Select(d => $"missing: {d}"),
+            .. report.WrongSize.Select(d => $"wrong size: {d}"),
+            .. report.Damaged.Select(d => $"damaged: {d}"),
+            .. report.UnnamedKeys.Select(k => $"not in the database: {k}"),
+        ];
+        return TaskReport.Of(report.Agrees, WithList(text, lines), report);
+    }
+
     private async Task<TaskReport> BackUpAsync(StorageTask.Backup task, CancellationToken cancellationToken)
     {
+        if (backup is null)
+        {
+            throw new OperatorException(
+                "this registry keeps its rows in PostgreSQL and its blobs in an object store: back up the database first and then the "
+                + "store, each by its own means (docs/replicas.md)");
+        }
+
         var report = await backup.RunAsync(task.Directory, cancellationToken);
         var text = $"the backup {task.Directory} contains {report.Blobs} blobs, {report.Copied} of them new; {report.Missing.Count} are "
             + "missing from the registry or damaged in it";

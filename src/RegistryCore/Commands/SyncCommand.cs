@@ -1,10 +1,12 @@
 using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Postgres;
 using AuthIndex.Hosting.Tls;
 using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Postgres;
 using AuthIndex.RegistryCore.Storage.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -13,6 +15,9 @@ namespace AuthIndex.RegistryCore.Commands;
 /// <summary><c>sync</c>: makes the index's catalog of this registry right from nothing.</summary>
 internal static class SyncCommand
 {
+    private const string Asked = "asked the running registry; waiting for it (it continues even if you stop this command)";
+    private const string Done = "the index is up to date";
+
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);
 
     public static Command Create(CommandLine shared)
@@ -36,6 +41,12 @@ internal static class SyncCommand
             throw new OperatorException("registry.reporting.enabled is false: this registry does not report to an index");
         }
 
+        if (options.Database.ConnectionFile is { } file)
+        {
+            await RunSharedAsync(options, DatabaseOptions.Read(file), output, cancellationToken);
+            return;
+        }
+
         if (!FileOwnership.Exists(StorageDirectory.DatabaseIn(options.Root)))
         {
             throw new OperatorException($"there is no registry in {options.Root}");
@@ -46,17 +57,42 @@ internal static class SyncCommand
         using var held = FileLock.TryTake(Path.Combine(options.Root, "lock"));
         if (held is null) await WaitAsync(outbox, output, cancellationToken);
         else await RunHereAsync(options, outbox, cancellationToken);
-        await output.WriteLineAsync("the index is up to date");
+        await output.WriteLineAsync(Done);
+    }
+
+    /// <summary>Has the process of the registry that reports do it; where none does, this one takes its place.</summary>
+    private static async Task RunSharedAsync(
+        RegistryOptions options, string connection, TextWriter output, CancellationToken cancellationToken)
+    {
+        await using var state = await PostgresRegistryState.OpenAsync(
+            connection, options.Limits, options.GarbageCollection, options.ContentRules, TimeProvider.System);
+        var request = await state.Outbox.RequestResyncAsync();
+        await output.WriteLineAsync(Asked);
+        try
+        {
+            while ((await state.Outbox.StateAsync()).ResyncDone < request)
+            {
+                await state.Leases.RenewAsync();
+                if (state.Leases.Holds(SingletonJob.Reporting)) await RunHereAsync(options, state.Outbox, cancellationToken);
+                else await Task.Delay(Look, cancellationToken);
+            }
+        }
+        finally
+        {
+            await state.Leases.ReleaseAsync();
+        }
+
+        await output.WriteLineAsync(Done);
     }
 
     private static async Task WaitAsync(SqliteOutbox outbox, TextWriter output, CancellationToken cancellationToken)
     {
         var request = await outbox.RequestResyncAsync();
-        await output.WriteLineAsync("asked the running registry; waiting for it (it continues even if you stop this command)");
+        await output.WriteLineAsync(Asked);
         while (outbox.LastState().ResyncDone < request) await Task.Delay(Look, cancellationToken);
     }
 
-    private static async Task RunHereAsync(RegistryOptions options, SqliteOutbox outbox, CancellationToken cancellationToken)
+    private static async Task RunHereAsync(RegistryOptions options, IOutbox outbox, CancellationToken cancellationToken)
     {
         await outbox.SetReportingAsync(true);
         using var http = TokenServerHttp.Create(options.TokenServer, TokenServerHttp.Timeout, NullLogger<CertificateFiles>.Instance);

@@ -19,11 +19,18 @@ internal sealed record ReportingStatus(
 
 /// <summary>
 /// Empties the outbox into the index, in order, for as long as the server runs. A report is repeated until the index has
-/// acknowledged it; the index knows what it has already, so that repeating does no harm.
+/// acknowledged it; the index knows what it has already, so that repeating does no harm. Of several processes one reports.
 /// </summary>
 internal sealed partial class IndexReporter(
-    IOutbox outbox, RecentPulls pulls, Resync resync, IndexReportClient client, ReportingOptions options, BackgroundLoops loops,
-        ILogger<IndexReporter> log)
+    IOutbox outbox,
+    ILeases leases,
+    IRegistryState state,
+    RecentPulls pulls,
+    Resync resync,
+    IndexReportClient client,
+    ReportingOptions options,
+    BackgroundLoops loops,
+    ILogger<IndexReporter> log)
     : BackgroundLoop("indexReports", loops)
 {
     /// <summary>
@@ -34,6 +41,7 @@ internal sealed partial class IndexReporter(
     private const int BatchSize = 500;
     private const int MaxPulls = 2000;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan StandbyLook = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
 
     // A restored index or registry loses the common history once. Who loses it again and again shares its name with another.
@@ -52,9 +60,9 @@ internal sealed partial class IndexReporter(
     /// <summary>What readiness and metrics show of reporting.</summary>
     public ReportingStatus Status()
     {
-        var state = outbox.LastState();
-        var age = state.OldestAt is { } at ? Math.Max(0, Clock.GetUtcNow().ToUnixTimeSeconds() - at) : 0;
-        return new ReportingStatus(options.Enabled, state.Depth, age, options.Enabled && state.NeedsResync, failure is null, isContested);
+        var stand = outbox.LastState();
+        var age = stand.OldestAt is { } at ? Math.Max(0, Clock.GetUtcNow().ToUnixTimeSeconds() - at) : 0;
+        return new ReportingStatus(options.Enabled, stand.Depth, age, options.Enabled && stand.NeedsResync, failure is null, isContested);
     }
 
     /// <inheritdoc/>
@@ -73,6 +81,13 @@ internal sealed partial class IndexReporter(
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
+        if (!leases.Holds(SingletonJob.Reporting))
+        {
+            await StandByAsync();
+            await Task.Delay(StandbyLook, Clock, stoppingToken);
+            return;
+        }
+
         var outcome = await ReportAsync(stoppingToken);
         Report(outcome);
         JudgeLosses();
@@ -87,12 +102,12 @@ internal sealed partial class IndexReporter(
         isBehind = false;
         try
         {
-            var state = await outbox.StateAsync();
-            if (state.Depth > MaxDepth) return await GiveUpAsync(state); // first: a resync that cannot be made holds up no deluge
-            if (state.NeedsResync) return await ResyncAsync(cancellationToken);
-            if (state.Depth == 0 && !IsContactDue()) return null;
+            var stand = await outbox.StateAsync();
+            if (stand.Depth > MaxDepth) return await GiveUpAsync(stand); // first: a resync that cannot be made holds up no deluge
+            if (stand.NeedsResync) return await ResyncAsync(cancellationToken);
+            if (stand.Depth == 0 && !IsContactDue()) return null;
 
-            if (pulled.Count == 0 && IsContactDue()) pulled = pulls.Take(MaxPulls);
+            if (pulled.Count == 0 && IsContactDue()) pulled = await TakePullsAsync();
             var batch = await outbox.ReadAsync(BatchSize);
             isBehind = batch.Events.Count == BatchSize;
             var outcome = await client.SendAsync(new EventReport(batch.After, batch.Events, pulled), cancellationToken);
@@ -110,10 +125,31 @@ internal sealed partial class IndexReporter(
 
             return outcome;
         }
+        catch (LeaseLostException)
+        {
+            return null; // another process goes on from where the database says
+        }
         catch (Exception e) when (e is SqliteException or IOException or DatabaseUnavailableException)
         {
             return new ReportOutcome.Failed($"the registry's own database: {e.Message}");
         }
+    }
+
+    /// <summary>While another process of the registry reports: knows how that stands, and leaves it what was pulled here.</summary>
+    private async Task StandByAsync()
+    {
+        (failures, failure) = (0, null);
+        await outbox.StateAsync();
+        if (!IsContactDue() || state.Pulls is not { } shared) return;
+        pulled = [.. pulled, .. pulls.Take(MaxPulls - pulled.Count)];
+        await shared.NoteAsync(pulled);
+        (pulled, lastContact) = ([], Clock.GetTimestamp());
+    }
+
+    private async Task<IReadOnlyList<PulledManifest>> TakePullsAsync()
+    {
+        var own = pulls.Take(MaxPulls);
+        return state.Pulls is { } shared ? [.. own, .. await shared.TakeAsync(MaxPulls - own.Count)] : own;
     }
 
     /// <summary>A snapshot that the index drops on the way counts as failed: begun again at once it might be dropped for ever.</summary>
@@ -122,10 +158,10 @@ internal sealed partial class IndexReporter(
             ? new ReportOutcome.Failed(dropped.Reason)
             : outcome;
 
-    private async Task<ReportOutcome?> GiveUpAsync(OutboxState state)
+    private async Task<ReportOutcome?> GiveUpAsync(OutboxState stand)
     {
         await outbox.GiveUpAsync((await outbox.ReadAsync(BatchSize)).End);
-        return state.NeedsResync ? null : new ReportOutcome.OutOfStep($"more than {MaxDepth} events wait");
+        return stand.NeedsResync ? null : new ReportOutcome.OutOfStep($"more than {MaxDepth} events wait");
     }
 
     private void JudgeLosses()

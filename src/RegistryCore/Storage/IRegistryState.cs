@@ -30,6 +30,12 @@ internal interface IRegistryState
     /// <summary>What is known of the bytes' being right.</summary>
     ICheckedContent Checked { get; }
 
+    /// <summary>Where this process leaves pulls for another one to report; null where there is no other.</summary>
+    ISharedPulls? Pulls { get; }
+
+    /// <summary>Which jobs of the registry are this process's.</summary>
+    ILeases Leases { get; }
+
     /// <summary>How much is stored.</summary>
     ValueTask<StorageSize> SizeAsync();
 

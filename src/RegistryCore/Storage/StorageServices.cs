@@ -1,9 +1,15 @@
+using AuthIndex.Hosting;
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Metrics;
+using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Backups;
 using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Collection;
+using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Postgres;
+using AuthIndex.RegistryCore.Storage.Postgres.Collection;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Sqlite;
 using AuthIndex.RegistryCore.Storage.Sqlite.Collection;
@@ -15,41 +21,88 @@ namespace AuthIndex.RegistryCore.Storage;
 internal static class StorageServices
 {
     /// <summary>Adds the stores and their maintenance: the same for a server and for a command that works on the folder alone.</summary>
-    public static IServiceCollection AddStorage(this IServiceCollection services, RegistryOptions options) => services
-        .AddSingleton(options.Limits)
-        .AddSingleton(options.ContentRules)
-        .AddSingleton(options.GarbageCollection)
-        .AddSingleton(options.Scrub)
-        .AddSingleton<RegistryMetrics>()
-        .AddSingleton(_ => new StorageDirectory(options.Root))
-        .AddSingleton(s => new SpaceReserve(s.GetRequiredService<StorageDirectory>().Reserve))
+    /// <exception cref="OperatorException">The database and the store of bytes do not go together.</exception>
+    public static IServiceCollection AddStorage(this IServiceCollection services, RegistryOptions options)
+    {
+        if (options.Database.ConnectionFile is not null)
+        {
+            throw new OperatorException(
+                "registry.database.connectionFile: PostgreSQL goes with blobs in an object store, which this version does not have yet: "
+                + "remove the key");
+        }
+
+        services
+            .AddSingleton(options.Limits)
+            .AddSingleton(options.ContentRules)
+            .AddSingleton(options.GarbageCollection)
+            .AddSingleton(options.Scrub)
+            .AddSingleton<RegistryMetrics>()
+            .AddSingleton(_ => new StorageDirectory(options.Root))
+            .AddSingleton(s => new SpaceReserve(s.GetRequiredService<StorageDirectory>().Reserve))
+            .AddSingleton<DigestLocks>()
+            .AddSingleton(s => ActivatorUtilities.CreateInstance<FreeSpace>(s, options.FreeSpaceFloor))
+            .AddSingleton(s => s.GetRequiredService<IRegistryState>().Repositories)
+            .AddSingleton(s => s.GetRequiredService<IRegistryState>().Manifests)
+            .AddSingleton(s => s.GetRequiredService<IRegistryState>().Referrers)
+            .AddSingleton(s => s.GetRequiredService<IRegistryState>().Tags)
+            .AddSingleton(s => s.GetRequiredService<IRegistryState>().Blobs)
+            .AddSingleton(s => s.GetRequiredService<IRegistryState>().Outbox)
+            .AddSingleton(s => s.GetRequiredService<IRegistryState>().Checked)
+            .AddSingleton(s => s.GetRequiredService<IRegistryState>().Leases)
+            .AddSingleton<IBlobBytes, FileBytes>()
+            .AddSingleton<BlobStore>()
+            .AddSingleton<UploadStore>()
+            .AddSingleton<MaintenanceLock>()
+            .AddSingleton<GarbageCollector>()
+            .AddSingleton(s => new Verifier(
+                s.GetRequiredService<ICheckedContent>(), s.GetRequiredService<IBlobBytes>(), LongestUpload(options),
+                s.GetRequiredService<TimeProvider>()))
+            .AddSingleton<Scrubber>();
+        return options.Database.ConnectionFile is { } file
+            ? services.AddSharedState(() => DatabaseOptions.Read(file))
+            : services.AddOwnState();
+    }
+
+    /// <summary>How long after the last byte bytes can lie without a row: as long as an upload can lie untouched, and some more.</summary>
+    private static TimeSpan LongestUpload(RegistryOptions options) => options.UploadExpiry + TimeSpan.FromHours(1);
+
+    /// <summary>Adds the rows of a registry that is a single process: a SQLite file in its folder.</summary>
+    private static IServiceCollection AddOwnState(this IServiceCollection services) => services
         .AddSingleton<RegistryDatabase>()
-        .AddSingleton(new ReadCache(options.Limits.ManifestCache.Bytes))
-        .AddSingleton<DigestLocks>()
+        .AddSingleton(s => new ReadCache(s.GetRequiredService<LimitOptions>().ManifestCache.Bytes))
         .AddSingleton<RecentAccess>()
-        .AddSingleton(s => ActivatorUtilities.CreateInstance<FreeSpace>(s, options.FreeSpaceFloor))
         .AddSingleton<IRegistryState, SqliteRegistryState>()
-        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Repositories)
-        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Manifests)
-        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Referrers)
-        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Tags)
-        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Blobs)
-        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Outbox)
-        .AddSingleton(s => s.GetRequiredService<IRegistryState>().Checked)
-        .AddSingleton<BlobStore>()
-        .AddSingleton<UploadStore>()
         .AddSingleton<SqliteGarbage>()
-        .AddSingleton<MaintenanceLock>()
-        .AddSingleton<GarbageCollector>()
-        .AddSingleton<Scrubber>()
+        .AddSingleton<ICollector, SqliteCollector>()
         .AddSingleton<Backup>();
 
+    /// <summary>Adds the rows of a registry of any number of processes: a PostgreSQL database.</summary>
+    /// <param name="services">Where to.</param>
+    /// <param name="connection">Reads the connection string.</param>
+    internal static IServiceCollection AddSharedState(this IServiceCollection services, Func<string> connection) => services
+        .AddSingleton(s => PostgresRegistryState.OpenAsync(
+            connection(),
+            s.GetRequiredService<LimitOptions>(),
+            s.GetRequiredService<GarbageCollectionOptions>(),
+            s.GetRequiredService<ContentRules>(),
+            s.GetRequiredService<TimeProvider>()).GetAwaiter().GetResult())
+        .AddSingleton<IRegistryState>(s => s.GetRequiredService<PostgresRegistryState>())
+        .AddSingleton(s => s.GetRequiredService<PostgresRegistryState>().Garbage)
+        .AddSingleton(s => s.GetRequiredService<PostgresRegistryState>().Forecast)
+        .AddSingleton(s => s.GetRequiredService<PostgresRegistryState>().Leases)
+        .AddSingleton<ICollector, PostgresCollector>();
+
     /// <summary>Adds what a server does with them in the background.</summary>
-    public static IServiceCollection AddStorageMaintenance(this IServiceCollection services) => services
-        .AddSingleton<StorageFigures>()
-        .AddHostedService(s => s.GetRequiredService<StorageFigures>())
-        .AddPeriodicLoop("spaceReserve", SpaceReserve.TakeEvery, s => s.GetRequiredService<SpaceReserve>().Take)
-        .AddHostedService<RecentAccessLog>()
-        .AddHostedService<GarbageCollectionSchedule>()
-        .AddHostedService<ScrubSchedule>();
+    public static IServiceCollection AddStorageMaintenance(this IServiceCollection services, RegistryOptions options)
+    {
+        // First, so that it ends last: what holds a lease ends before the lease is given up.
+        if (options.Database.ConnectionFile is not null) services.AddHostedService<LeaseRenewal>();
+        else services.AddHostedService<RecentAccessLog>();
+        return services
+            .AddSingleton<StorageFigures>()
+            .AddHostedService(s => s.GetRequiredService<StorageFigures>())
+            .AddPeriodicLoop("spaceReserve", SpaceReserve.TakeEvery, s => s.GetRequiredService<SpaceReserve>().Take)
+            .AddHostedService<GarbageCollectionSchedule>()
+            .AddHostedService<ScrubSchedule>();
+    }
 }

@@ -8,6 +8,7 @@ using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Postgres;
+using AuthIndex.RegistryCore.Storage.Postgres.Collection;
 using AuthIndex.TokenContract;
 using Dapper;
 

@@ -1,11 +1,7 @@
 using System.Net;
 using System.Text;
 using AuthIndex.RegistryCore.Storage;
-using AuthIndex.RegistryCore.Storage.Collection;
-using AuthIndex.RegistryCore.Storage.Manifests;
-using AuthIndex.RegistryCore.Storage.Postgres;
 using AuthIndex.TestKit;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthIndex.RegistryCore.Tests.State;
 
@@ -14,7 +10,6 @@ public sealed class RegistryOnPostgresTests(SharedPostgres postgres) : IAsyncLif
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private PostgresRegistryState? state;
     private RegistryHost? host;
 
     /// <inheritdoc/>
@@ -24,7 +19,6 @@ public sealed class RegistryOnPostgresTests(SharedPostgres postgres) : IAsyncLif
     public async ValueTask DisposeAsync()
     {
         if (host is not null) await host.DisposeAsync();
-        if (state is not null) await state.DisposeAsync();
     }
 
     [Fact]
@@ -84,10 +78,8 @@ public sealed class RegistryOnPostgresTests(SharedPostgres postgres) : IAsyncLif
     private async Task<Repository> StartAsync(string connection)
     {
         var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
-        state = await PostgresRegistryState.OpenAsync(
-            connection, new(), new GarbageCollectionOptions(), new ContentRules(AllowsSparse: false, DeletesNeeded: true), clock);
         host = await RegistryHost.StartAsync(
-            o => o.GarbageCollection.Every = TimeSpan.Zero, clock, s => s.AddSingleton<IRegistryState>(state));
+            o => o.GarbageCollection.Every = TimeSpan.Zero, clock, s => s.AddSharedState(() => connection));
         return new Repository(host, "team/app");
     }
 }

@@ -2,6 +2,7 @@ using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Postgres.Collection;
 using AuthIndex.TokenContract;
 using AuthIndex.TokenContract.Wire;
 using Dapper;

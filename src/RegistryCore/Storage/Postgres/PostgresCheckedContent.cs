@@ -11,15 +11,23 @@ internal sealed class PostgresCheckedContent(PostgresDatabase database, TimeProv
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<BlobToCheck>> BlobsAsync(string after, long before, int count) =>
-        database.ReadAsync<IReadOnlyList<BlobToCheck>>(async db =>
-            [.. (await db.QueryAsync<(string Digest, long Size, string Key, long? DamagedAt)>(
-                """
-                SELECT digest, size, key, damaged_at FROM blobs
-                WHERE digest > @after AND verified_at < @before ORDER BY digest LIMIT @count
-                """,
-                new { after, before, count }))
-            .Select(row => new BlobToCheck(Digest.ParseStored(row.Digest), row.Size, row.Key, row.DamagedAt))]);
+    public ValueTask<IReadOnlyList<BlobToCheck>> BlobsAsync(string after, long before, int count) => ReadAsync(
+        "WHERE digest > @after AND verified_at < @before ORDER BY digest LIMIT @count", new { after, before, count });
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<BlobToCheck>> ByKeyAsync(string after, int count) => ReadAsync(
+        "WHERE key > @after ORDER BY key LIMIT @count", new { after, count });
+
+    /// <inheritdoc/>
+    public ValueTask<bool> IsCurrentAsync(BlobToCheck blob) => database.ReadAsync(db => db.ExecuteScalarAsync<bool>(
+        "SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = @digest AND key = @Key)", new { digest = blob.Digest.Value, blob.Key }));
+
+    /// <inheritdoc/>
+    public ValueTask<bool> IsNamedAsync(string key) => database.ReadAsync(db => db.ExecuteScalarAsync<bool>(
+        """
+        SELECT EXISTS (SELECT 1 FROM blobs WHERE key = @key) OR EXISTS (SELECT 1 FROM deletions WHERE key = @key)
+        """,
+        new { key }));
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<ManifestToCheck>> ManifestsAsync(string after, int count) =>
@@ -65,4 +73,10 @@ internal sealed class PostgresCheckedContent(PostgresDatabase database, TimeProv
                 : (await db.QueryAsync<string>(
                     "SELECT r.name FROM repositories r JOIN manifests m ON m.repository = r.id WHERE m.digest = @digest ORDER BY r.name",
                     new { digest = manifest.Digest.Value })).AsList());
+
+    private ValueTask<IReadOnlyList<BlobToCheck>> ReadAsync(string which, object parameters) =>
+        database.ReadAsync<IReadOnlyList<BlobToCheck>>(async db =>
+            [.. (await db.QueryAsync<(string Digest, long Size, string Key, long? DamagedAt)>(
+                $"SELECT digest, size, key, damaged_at FROM blobs {which}", parameters))
+            .Select(row => new BlobToCheck(Digest.ParseStored(row.Digest), row.Size, row.Key, row.DamagedAt))]);
 }

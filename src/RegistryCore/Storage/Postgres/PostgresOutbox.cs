@@ -10,7 +10,7 @@ namespace AuthIndex.RegistryCore.Storage.Postgres;
 /// places, among those that are committed. Two changes of one tag or manifest have places in the order of their commits, because the
 /// later one waits for the earlier; others have no order that anybody could see. So a number is never given below one that was read.
 /// </summary>
-internal sealed class PostgresOutbox(PostgresDatabase database, PostgresContentReader content) : IOutbox
+internal sealed class PostgresOutbox(PostgresDatabase database, PostgresContentReader content, PostgresLeases leases) : IOutbox
 {
     private const int NumberedAtOnce = 10_000;
 
@@ -75,21 +75,18 @@ internal sealed class PostgresOutbox(PostgresDatabase database, PostgresContentR
     }
 
     /// <inheritdoc/>
-    public Task AcknowledgeAsync(EventPosition position) => database.WriteAsync(db => RemoveAsync(db, position), PostgresLock.Outbox);
+    public Task AcknowledgeAsync(EventPosition position) => ReportAsync(db => RemoveAsync(db, position));
 
     /// <inheritdoc/>
     public Task<long> RequestResyncAsync() => database.WriteAsync(db => db.ExecuteScalarAsync<long>(
         "UPDATE outbox_state SET resync_requested = resync_requested + 1 RETURNING resync_requested"));
 
     /// <inheritdoc/>
-    public Task GiveUpAsync(EventPosition position) => database.WriteAsync(
-        async db =>
-        {
-            await db.ExecuteAsync(
-                "UPDATE outbox_state SET resync_requested = resync_requested + 1 WHERE resync_requested = resync_done");
-            return await RemoveAsync(db, position);
-        },
-        PostgresLock.Outbox);
+    public Task GiveUpAsync(EventPosition position) => ReportAsync(async db =>
+    {
+        await db.ExecuteAsync("UPDATE outbox_state SET resync_requested = resync_requested + 1 WHERE resync_requested = resync_done");
+        return await RemoveAsync(db, position);
+    });
 
     /// <inheritdoc/>
     public async Task<IContentSnapshot> OpenSnapshotAsync()
@@ -104,12 +101,19 @@ internal sealed class PostgresOutbox(PostgresDatabase database, PostgresContentR
     }
 
     /// <inheritdoc/>
-    public Task CompleteResyncAsync(IContentSnapshot snapshot) => database.WriteAsync(
+    public Task CompleteResyncAsync(IContentSnapshot snapshot) => ReportAsync(async db =>
+    {
+        await db.ExecuteAsync(
+            "UPDATE outbox_state SET resync_done = greatest(resync_done, @ResyncRequested)", new { snapshot.ResyncRequested });
+        return await RemoveAsync(db, snapshot.Position);
+    });
+
+    /// <summary>Writes what the process does that reports, if it still is the one.</summary>
+    private Task<int> ReportAsync(Func<NpgsqlConnection, Task<int>> work) => database.WriteAsync(
         async db =>
         {
-            await db.ExecuteAsync(
-                "UPDATE outbox_state SET resync_done = greatest(resync_done, @ResyncRequested)", new { snapshot.ResyncRequested });
-            return await RemoveAsync(db, snapshot.Position);
+            await leases.DemandAsync(db, SingletonJob.Reporting);
+            return await work(db);
         },
         PostgresLock.Outbox);
 

@@ -4,6 +4,7 @@ using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Postgres.Collection;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Tags;
 using Dapper;
@@ -28,9 +29,12 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
         Referrers = new PostgresReferrerStore(database);
         Tags = new PostgresTagStore(database, grace, time);
         Blobs = new PostgresBlobIndex(database, grace, time);
-        Outbox = new PostgresOutbox(database, new PostgresContentReader(database));
+        Leases = new PostgresLeases(database, time);
+        Outbox = new PostgresOutbox(database, new PostgresContentReader(database), Leases);
+        Pulls = new PostgresSharedPulls(database);
         Checked = new PostgresCheckedContent(database, time);
         Garbage = new PostgresGarbage(database, grace, time);
+        Forecast = new PostgresForecast(database, grace, time);
     }
 
     /// <summary>Opens a database and brings it to the newest schema.</summary>
@@ -84,6 +88,18 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
 
     /// <summary>What nothing leads to any more.</summary>
     public PostgresGarbage Garbage { get; }
+
+    /// <summary>What a collection would remove.</summary>
+    public PostgresForecast Forecast { get; }
+
+    /// <summary>The jobs of the registry, as rows.</summary>
+    public PostgresLeases Leases { get; }
+
+    /// <inheritdoc/>
+    public ISharedPulls? Pulls { get; }
+
+    /// <inheritdoc/>
+    ILeases IRegistryState.Leases => Leases;
 
     /// <inheritdoc/>
     public async ValueTask<StorageSize> SizeAsync()

@@ -1,6 +1,7 @@
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.Postgres.Collection;
 using AuthIndex.RegistryCore.Storage.Tags;
 using AuthIndex.TokenContract;
 using Dapper;

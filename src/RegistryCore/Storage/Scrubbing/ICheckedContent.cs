@@ -21,6 +21,17 @@ internal interface ICheckedContent
     /// <param name="count">How many at most.</param>
     ValueTask<IReadOnlyList<BlobToCheck>> BlobsAsync(string after, long before, int count);
 
+    /// <summary>All blobs, in the order of their keys' bytes.</summary>
+    /// <param name="after">The key that all of them come after.</param>
+    /// <param name="count">How many at most.</param>
+    ValueTask<IReadOnlyList<BlobToCheck>> ByKeyAsync(string after, int count);
+
+    /// <summary>Whether the blob's bytes still lie under the key that was read.</summary>
+    ValueTask<bool> IsCurrentAsync(BlobToCheck blob);
+
+    /// <summary>Whether bytes have a row: of a blob, or because they are still to be deleted.</summary>
+    ValueTask<bool> IsNamedAsync(string key);
+
     /// <summary>All manifests, in order of digest.</summary>
     /// <param name="after">The digest that all of them come after.</param>
     /// <param name="count">How many at most.</param>

@@ -5,7 +5,7 @@ namespace AuthIndex.RegistryCore.Storage.Scrubbing;
 
 /// <summary>Has every blob checked once in the configured time, at a bounded rate; the database knows where it stopped.</summary>
 internal sealed class ScrubSchedule(
-    Scrubber scrubber, ScrubOptions options, RegistryMetrics metrics, BackgroundLoops loops)
+    Scrubber scrubber, ILeases leases, ScrubOptions options, RegistryMetrics metrics, BackgroundLoops loops)
     : BackgroundLoop("scrub", loops)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
@@ -25,6 +25,7 @@ internal sealed class ScrubSchedule(
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
+        if (!leases.Holds(SingletonJob.Scrub)) return; // another process does it for all
         var (every, withManifests) = (options.Every, manifestsDue is not { } due || Clock.GetUtcNow() >= due);
         try
         {

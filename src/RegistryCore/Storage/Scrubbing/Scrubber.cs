@@ -17,9 +17,10 @@ internal sealed record ScrubReport(int Blobs, long Bytes, int Manifests, IReadOn
 /// was seen when it was read, and no other. One scrub runs at a time.
 /// </summary>
 internal sealed partial class Scrubber(
-    StorageDirectory directory,
+    IBlobBytes bytes,
     ICheckedContent content,
     DigestLocks locks,
+    ILeases leases,
     RegistryMetrics metrics,
     TimeProvider clock,
     ILogger<Scrubber> log)
@@ -34,7 +35,8 @@ internal sealed partial class Scrubber(
     /// <param name="checkedBefore">Unix seconds.</param>
     /// <param name="withManifests">Whether manifests are checked as well.</param>
     /// <param name="bytesPerSecond">
-    /// The most bytes of blobs read in a second: such a scrub ends with the blob at hand when another waits. Null for no bound.
+    /// The most bytes of blobs read in a second: such a scrub ends with the blob at hand when another waits, or when another process
+    /// has become the one that scrubs. Null for no bound.
     /// </param>
     /// <param name="cancellationToken">Ends the scrub; what was checked stays checked.</param>
     public async Task<ScrubReport> RunAsync(
@@ -72,7 +74,7 @@ internal sealed partial class Scrubber(
     {
         var pace = Pace(bytesPerSecond);
         var report = new ScrubReport(0, 0, 0, [], 0);
-        bool GivesWay() => bytesPerSecond is not null && Volatile.Read(ref waiting) > 0;
+        bool GivesWay() => bytesPerSecond is not null && (Volatile.Read(ref waiting) > 0 || !leases.Holds(SingletonJob.Scrub));
         for (var after = ""; await content.BlobsAsync(after, checkedBefore, PageSize) is { Count: > 0 } page; after = page[^1].Digest.Value)
         {
             var intact = new List<BlobToCheck>(PageSize);
@@ -105,7 +107,7 @@ internal sealed partial class Scrubber(
         var digest = blob.Digest;
         metrics.Scrubbed(blob.Size);
         report = report with { Blobs = report.Blobs + 1, Bytes = report.Bytes + blob.Size };
-        if (await BlobFile.IsIntactAsync(directory.Blob(digest), digest, blob.Size, pace, cancellationToken))
+        if (await bytes.IsIntactAsync(blob, pace, cancellationToken))
         {
             if (blob.DamagedAt is not null) return await content.HealAsync(blob) ? Healed(report) : report;
             intact.Add(blob);
@@ -114,7 +116,7 @@ internal sealed partial class Scrubber(
 
         // It may have been collected or pushed anew while it was read: the verdict is given while nobody can do either.
         using var hold = await locks.EnterAsync(digest);
-        if (await BlobFile.IsIntactAsync(directory.Blob(digest), digest, blob.Size, BlobFile.NoPace, cancellationToken)) return report;
+        if (await bytes.IsIntactAsync(blob, BlobFile.NoPace, cancellationToken)) return report;
         return Note(report, digest, blob.DamagedAt is not null, await content.MarkAsync(blob));
     }
 

@@ -15,6 +15,16 @@ internal sealed class SqliteCheckedContent(RegistryDatabase database, ReadCache 
         .Select(row => new BlobToCheck(Digest.ParseStored(row.Digest), row.Size, row.Digest, row.DamagedAt)).ToList()));
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<BlobToCheck>> ByKeyAsync(string after, int count) => BlobsAsync(after, long.MaxValue, count);
+
+    /// <inheritdoc/>
+    public ValueTask<bool> IsCurrentAsync(BlobToCheck blob) => IsNamedAsync(blob.Key);
+
+    /// <inheritdoc/>
+    public ValueTask<bool> IsNamedAsync(string key) => new(database.Read(db =>
+        db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = @key)", new { key })));
+
+    /// <inheritdoc/>
     public ValueTask<IReadOnlyList<ManifestToCheck>> ManifestsAsync(string after, int count) => new(database.Read(db =>
         db.Query<(string Digest, byte[] Bytes, bool IsDamaged)>(
             "SELECT digest, bytes, damaged_at IS NOT NULL FROM manifest_contents WHERE digest > @after ORDER BY digest LIMIT @count",

@@ -39,6 +39,12 @@ internal sealed class SqliteRegistryState(
     public ICheckedContent Checked { get; } = new SqliteCheckedContent(database, cache);
 
     /// <inheritdoc/>
+    public ISharedPulls? Pulls => null;
+
+    /// <inheritdoc/>
+    public ILeases Leases { get; } = new SingleProcess();
+
+    /// <inheritdoc/>
     public ValueTask<StorageSize> SizeAsync() => new(database.Read(db => db.QuerySingle<StorageSize>(
         """
         SELECT (SELECT count(*) FROM blobs) AS Blobs,

@@ -15,6 +15,7 @@ CREATE TABLE blobs (
     verified_at bigint NOT NULL,           -- when the bytes were last found to be those of the digest
     damaged_at  bigint                     -- since when they are known not to be: shown to nobody
 );
+CREATE UNIQUE INDEX blobs_unique_key ON blobs (key);
 CREATE INDEX blobs_damaged ON blobs (digest) WHERE damaged_at IS NOT NULL;
 
 -- Which repository may show which blob: nobody sees a blob by knowing its digest.
@@ -134,6 +135,22 @@ CREATE TABLE deletions (
     due bigint NOT NULL                    -- until then somebody is at it
 );
 CREATE INDEX deletions_by_due ON deletions (due);
+CREATE INDEX deletions_by_key ON deletions (key);
+
+-- Which process does what one does for all.
+CREATE TABLE leases (
+    job    text COLLATE "C" PRIMARY KEY,
+    holder text NOT NULL,                  -- a number that the process chose at random
+    until  timestamptz NOT NULL            -- by the database's clock
+);
+
+-- Manifests that were pulled, noted by processes that do not report to the index for the one that does.
+CREATE TABLE recent_pulls (
+    repository text COLLATE "C" NOT NULL,
+    digest     text COLLATE "C" NOT NULL,
+    pulled_at  bigint NOT NULL,
+    PRIMARY KEY (repository, digest)
+);
 
 CREATE TABLE storage_state (
     one                  integer PRIMARY KEY CHECK (one = 1),

@@ -15,15 +15,6 @@ namespace AuthIndex.RegistryCore.Storage.Sqlite.Collection;
 /// </summary>
 internal sealed class SqliteGarbage(RegistryDatabase database, ReadCache cache, RecentAccess touches)
 {
-    // A manifest goes when it is old, has no tag, no index needs it and its subject is gone. Since digests cannot form a circle,
-    // removing what fulfils this until nothing does removes just what no tag and no young manifest leads to.
-    private const string LooseManifest =
-        """
-        m.touched_at < @untagged
-        AND NOT EXISTS (SELECT 1 FROM tags t WHERE t.repository = m.repository AND t.digest = m.digest)
-        AND NOT EXISTS (SELECT 1 FROM tag_history h WHERE h.repository = m.repository AND h.old_digest = m.digest AND h.at >= @untagged)
-        """;
-
     private const string NothingNeedsIt =
         """
         NOT EXISTS (SELECT 1 FROM manifest_references x WHERE x.repository = m.repository AND x.target = m.digest)
@@ -45,25 +36,17 @@ internal sealed class SqliteGarbage(RegistryDatabase database, ReadCache cache, 
     {
         if (age.Untagged is null) return [];
         return Digests(
-            $"""
-            WITH RECURSIVE live (digest) AS (
-                SELECT digest FROM manifests m WHERE repository = @repository AND NOT ({LooseManifest})
+            GarbageSql.Manifests(
+                """
                 UNION SELECT x.target FROM live JOIN manifest_references x ON x.repository = @repository AND x.manifest = live.digest
                 UNION SELECT m.digest FROM live JOIN manifests m ON m.repository = @repository AND m.subject = live.digest
-            )
-            SELECT digest FROM manifests WHERE repository = @repository AND digest NOT IN (SELECT digest FROM live)
-            """,
+                """),
             new { repository, untagged = age.Untagged });
     }
 
     /// <summary>The old blob links of a repository that no manifest needs but those that are <paramref name="dead"/>.</summary>
     public IReadOnlyList<Digest> Links(long repository, GarbageAge age, IEnumerable<Digest> dead) => Digests(
-        """
-        SELECT l.digest FROM blob_links l
-        WHERE l.repository = @repository AND l.linked_at < @content AND NOT EXISTS (
-            SELECT 1 FROM manifest_references x
-            WHERE x.repository = l.repository AND x.target = l.digest AND x.manifest NOT IN (SELECT value FROM json_each(@dead)))
-        """,
+        GarbageSql.Links("x.manifest NOT IN (SELECT value FROM json_each(@dead))"),
         new { repository, content = age.Content, dead = JsonSerializer.Serialize(dead.Select(d => d.Value)) });
 
     /// <summary>Blobs that no repository holds, in order of digest.</summary>
@@ -123,8 +106,8 @@ internal sealed class SqliteGarbage(RegistryDatabase database, ReadCache cache, 
     private bool RemoveManifest(SqliteConnection db, long repository, Digest digest, GarbageAge age)
     {
         var isGarbage = db.ExecuteScalar<bool>(
-            $"SELECT EXISTS (SELECT 1 FROM manifests m WHERE repository = @repository AND digest = @digest AND {LooseManifest} AND "
-                + $"{NothingNeedsIt})",
+            $"SELECT EXISTS (SELECT 1 FROM manifests m WHERE repository = @repository AND digest = @digest "
+                + $"AND {GarbageSql.LooseManifest} AND {NothingNeedsIt})",
             new { repository, digest = digest.Value, untagged = age.Untagged });
         if (isGarbage) ManifestRows.Remove(db, repository, digest, account: "", database.Now);
         return isGarbage;

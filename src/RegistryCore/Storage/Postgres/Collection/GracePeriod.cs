@@ -1,6 +1,6 @@
 using AuthIndex.RegistryCore.Storage.Collection;
 
-namespace AuthIndex.RegistryCore.Storage.Postgres;
+namespace AuthIndex.RegistryCore.Storage.Postgres.Collection;
 
 /// <summary>
 /// How long content is kept after a client was told that it exists. That time is not updated on every request, which would turn reads

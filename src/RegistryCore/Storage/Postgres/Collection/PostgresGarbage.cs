@@ -3,7 +3,7 @@ using AuthIndex.RegistryCore.Protocol;
 using Dapper;
 using Npgsql;
 
-namespace AuthIndex.RegistryCore.Storage.Postgres;
+namespace AuthIndex.RegistryCore.Storage.Postgres.Collection;
 
 /// <summary>The bytes of a blob that no row names any more.</summary>
 /// <param name="Id">The row in the queue.</param>

@@ -1,0 +1,32 @@
+namespace AuthIndex.RegistryCore.Storage;
+
+/// <summary>What one process of a registry does for all of them.</summary>
+internal static class SingletonJob
+{
+    /// <summary>Reporting to the index: events must arrive in order.</summary>
+    public const string Reporting = "reporting";
+
+    /// <summary>The background scrub: every blob is to be read once, not once for each process.</summary>
+    public const string Scrub = "scrub";
+
+    /// <summary>All of them.</summary>
+    public static readonly string[] All = [Reporting, Scrub];
+}
+
+/// <summary>Which of the jobs that one process does for all are this process's at the moment.</summary>
+internal interface ILeases
+{
+    /// <summary>Whether this process may go on with a job; it asks before every step, and leaves the job when it may not.</summary>
+    /// <param name="job">One of <see cref="SingletonJob"/>.</param>
+    bool Holds(string job);
+}
+
+/// <summary>The leases of a registry that is a single process: all jobs are its own.</summary>
+internal sealed class SingleProcess : ILeases
+{
+    /// <inheritdoc/>
+    public bool Holds(string job) => true;
+}
+
+/// <summary>A process wrote for a job that has meanwhile gone to another.</summary>
+internal sealed class LeaseLostException(string job) : Exception($"another process of this registry has taken over: {job}");

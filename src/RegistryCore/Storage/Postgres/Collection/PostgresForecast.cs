@@ -1,0 +1,80 @@
+using System.Runtime.InteropServices;
+using AuthIndex.Hosting.Postgres;
+using AuthIndex.RegistryCore.Storage.Collection;
+using Dapper;
+
+namespace AuthIndex.RegistryCore.Storage.Postgres.Collection;
+
+/// <summary>
+/// What a collection would remove now. It only reads, a repository at a time, and looks only where something is due to be looked at.
+/// </summary>
+internal sealed class PostgresForecast(PostgresDatabase database, GracePeriod grace, TimeProvider time)
+{
+    private const int PageSize = 1000;
+
+    /// <summary>Adds it up.</summary>
+    public async Task<CollectionReport> ReadAsync(CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow().ToUnixTimeSeconds();
+        var age = grace.AgeAt(now);
+        var report = new CollectionReport(true, 0, 0, 0, 0, 0, 0);
+        var unlinked = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var last = 0L; await RepositoriesAsync(last, now) is { Count: > 0 } page; last = page[^1])
+        {
+            foreach (var repository in page)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var manifests = await ManifestsAsync(repository, age);
+                var links = await LinksAsync(repository, age, manifests);
+                report = report with { Manifests = report.Manifests + manifests.Length, Links = report.Links + links.Length };
+                foreach (var digest in links) CollectionsMarshal.GetValueRefOrAddDefault(unlinked, digest, out _)++;
+            }
+        }
+
+        report = Add(report, await database.ReadAsync(db => db.QuerySingleAsync<(int, long)>(
+            """
+            SELECT count(*)::int, coalesce(sum(size), 0)::bigint FROM blobs b
+            WHERE digest IN (SELECT digest FROM reviews WHERE kind = 'blob' AND due <= @now)
+            AND NOT EXISTS (SELECT 1 FROM blob_links l WHERE l.digest = b.digest)
+            """,
+            new { now })));
+        foreach (var some in unlinked.Chunk(PageSize))
+        {
+            report = Add(report, await database.ReadAsync(db => db.QuerySingleAsync<(int, long)>(
+                """
+                SELECT count(*)::int, coalesce(sum(size), 0)::bigint FROM blobs b
+                JOIN unnest(@digests, @counts) AS c (digest, n) ON c.digest = b.digest
+                WHERE c.n = (SELECT count(*) FROM blob_links l WHERE l.digest = b.digest)
+                """,
+                new { digests = some.Select(s => s.Key).ToArray(), counts = some.Select(s => s.Value).ToArray() })));
+        }
+
+        return report;
+    }
+
+    private static CollectionReport Add(CollectionReport report, (int Blobs, long Bytes) more) =>
+        report with { Blobs = report.Blobs + more.Blobs, BlobBytes = report.BlobBytes + more.Bytes };
+
+    private ValueTask<IReadOnlyList<long>> RepositoriesAsync(long after, long now) =>
+        database.ReadAsync<IReadOnlyList<long>>(async db => (await db.QueryAsync<long>(
+            $"""
+            SELECT DISTINCT repository FROM reviews
+            WHERE kind IN ('manifest', 'link') AND due <= @now AND repository > @after ORDER BY repository LIMIT {PageSize}
+            """,
+            new { after, now })).AsList());
+
+    private async ValueTask<string[]> ManifestsAsync(long repository, GarbageAge age) => age.Untagged is not { } untagged
+        ? []
+        : await database.ReadAsync(async db => (await db.QueryAsync<string>(
+            GarbageSql.Manifests(
+                """
+                UNION SELECT n.digest FROM live, LATERAL (
+                    SELECT x.target AS digest FROM manifest_references x WHERE x.repository = @repository AND x.manifest = live.digest
+                    UNION ALL SELECT m.digest FROM manifests m WHERE m.repository = @repository AND m.subject = live.digest) AS n
+                """),
+            new { repository, untagged })).ToArray());
+
+    private ValueTask<string[]> LinksAsync(long repository, GarbageAge age, string[] dead) =>
+        database.ReadAsync(async db => (await db.QueryAsync<string>(
+            GarbageSql.Links("x.manifest <> ALL(@dead)"), new { repository, content = age.Content, dead })).ToArray());
+}
