@@ -52,15 +52,26 @@ internal sealed class IndexedRegistries : IAsyncDisposable
     /// <summary>Starts one more registry.</summary>
     /// <param name="name">What the test calls it.</param>
     /// <param name="service">Its service; another registry may have the same.</param>
-    public async Task AddRegistryAsync(string name, string service) => registries[name] = await RegistryHost.StartAsync(o =>
+    /// <param name="replace">Puts other parts in the place of some.</param>
+    public async Task AddRegistryAsync(string name, string service, Action<IServiceCollection>? replace = null) =>
+        registries[name] = await RegistryHost.StartAsync(
+            o =>
+            {
+                o.Service = service;
+                o.LogLevel = "warning";
+                o.TokenServer.Url = Line.Address;
+                o.TokenServer.CredentialFile = CredentialFile(service);
+                o.Reporting.Enabled = true;
+                o.Reporting.LongestPause = TimeSpan.FromMilliseconds(100);
+            },
+            replace: replace);
+
+    /// <summary>Stops a registry.</summary>
+    public async Task StopRegistryAsync(string name)
     {
-        o.Service = service;
-        o.LogLevel = "warning";
-        o.TokenServer.Url = Line.Address;
-        o.TokenServer.CredentialFile = CredentialFile(service);
-        o.Reporting.Enabled = true;
-        o.Reporting.LongestPause = TimeSpan.FromMilliseconds(100);
-    });
+        registries.Remove(name, out var registry);
+        await registry!.DisposeAsync();
+    }
 
     /// <summary>The one registry, or the one of a service.</summary>
     public RegistryHost Registry(string service = "registry") => registries[service];

@@ -10,6 +10,7 @@ using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Postgres;
 using AuthIndex.RegistryCore.Storage.Postgres.Collection;
+using AuthIndex.RegistryCore.Storage.S3;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Sqlite;
 using AuthIndex.RegistryCore.Storage.Sqlite.Collection;
@@ -49,7 +50,9 @@ internal static class StorageServices
             .AddSingleton(s => s.GetRequiredService<IRegistryState>().Outbox)
             .AddSingleton(s => s.GetRequiredService<IRegistryState>().Checked)
             .AddSingleton(s => s.GetRequiredService<IRegistryState>().Leases)
-            .AddSingleton<IBlobBytes, FileBytes>()
+            .AddSingleton<IBlobBytes>(s => s.GetService<ObjectStore>() is { } store
+                ? new ObjectBytes(store)
+                : new FileBytes(s.GetRequiredService<StorageDirectory>()))
             .AddSingleton<BlobStore>()
             .AddSingleton<UploadStore>()
             .AddSingleton<MaintenanceLock>()

@@ -1,0 +1,57 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.Scrubbing;
+
+namespace AuthIndex.RegistryCore.Storage.S3;
+
+/// <summary>The bytes of blobs in an object store, for maintenance.</summary>
+internal sealed class ObjectBytes(ObjectStore store) : IBlobBytes
+{
+    private const int ReadSize = 256 * 1024;
+
+    /// <inheritdoc/>
+    public Task DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken) =>
+        store.DeleteAsync(keys, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<bool> IsIntactAsync(
+        BlobToCheck blob, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken)
+    {
+        if (await store.SizeAsync(blob.Key, cancellationToken) != blob.Size) return false;
+        using var hash = IncrementalHash.CreateHash(blob.Digest.Algorithm);
+        if (blob.Size > 0) // no store has a range of nothing
+        {
+            using var reader = await store.OpenAsync(blob.Key, new ByteRange(0, blob.Size - 1), cancellationToken);
+            if (reader is null) return false; // deleted since
+            var buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
+            try
+            {
+                while (await reader.ReadAsync(buffer, cancellationToken) is > 0 and var read)
+                {
+                    hash.AppendData(buffer, 0, read);
+                    await pace(read, cancellationToken);
+                }
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
+        }
+
+        return Digest.Of(blob.Digest.Algorithm, hash.GetCurrentHash()) == blob.Digest;
+    }
+
+    /// <inheritdoc/>
+    public Task<long?> SizeAsync(string key, CancellationToken cancellationToken) => store.SizeAsync(key, cancellationToken);
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<StoredBytes> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var found in store.ListAsync("", cancellationToken))
+        {
+            yield return new StoredBytes(found.Key, found.Size, found.WrittenAt);
+        }
+    }
+}
