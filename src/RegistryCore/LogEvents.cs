@@ -31,5 +31,9 @@ internal static class LogEvents
     public const int ResyncStarted = 2027;
     public const int ResyncFinished = 2028;
     public const int DatabaseUnavailable = 2029;
+    public const int UpstreamFailed = 2030;
+    public const int UpstreamRecovered = 2031;
+    public const int UpstreamContentRefused = 2032;
+    public const int UpstreamDownloadFailed = 2033;
     public const int LeasesKept = 2040;
 }

@@ -8,6 +8,7 @@ using AuthIndex.RegistryCore.Commands;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Revocation;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Upstreams;
 
 namespace AuthIndex.RegistryCore;
 
@@ -32,6 +33,7 @@ internal static class RegistryApp
         }
 
         options.Cors.Check();
+        UpstreamOptions.Validate(options.Upstreams);
         var builder = ServerHost.CreateBuilder(options, Name, kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = null; // a blob has no limit; a manifest has its own

@@ -8,6 +8,7 @@ using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
+using AuthIndex.RegistryCore.Upstreams;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore;
@@ -71,6 +72,9 @@ internal sealed class RegistryOptions : ListenerOptions
     [AllowedValues("warn", "refuse")]
     public string DeleteNeeded { get; set; } = "warn";
 
+    /// <summary>Other registries whose images are served from here, downloaded when somebody asks for them; none by default.</summary>
+    public List<UpstreamOptions> Upstreams { get; set; } = [];
+
     /// <summary>When and what the garbage collection removes.</summary>
     public GarbageCollectionOptions GarbageCollection { get; set; } = new();
 
@@ -85,9 +89,11 @@ internal sealed class RegistryOptions : ListenerOptions
         new(Service, TokenServer.CredentialFile ?? Path.Combine(DataDirectory, "registry-credential"), Root);
 
     /// <summary>
-    /// What the stores go by: whether <see cref="SparseManifests"/> is set, and whether <see cref="DeleteNeeded"/> only warns.
+    /// What the stores go by: whether <see cref="SparseManifests"/> is set, whether <see cref="DeleteNeeded"/> only warns, and where
+    /// copies of upstreams lie.
     /// </summary>
-    internal ContentRules ContentRules => new(SparseManifests, DeleteNeeded == "warn");
+    internal ContentRules ContentRules =>
+        new(SparseManifests, DeleteNeeded == "warn") { SparsePrefixes = [.. Upstreams.Select(u => u.LocalPrefix)] };
 
     /// <summary>The log of administrative commands.</summary>
     internal string AuditPath => Path.Combine(DataDirectory, "registry-audit.jsonl");

@@ -5,6 +5,7 @@ using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Uploads;
+using AuthIndex.RegistryCore.Upstreams;
 using AuthIndex.TokenContract;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Data.Sqlite;
@@ -16,12 +17,13 @@ namespace AuthIndex.RegistryCore;
 /// 3 run the row's handler, 4 render the error if there is one.
 /// </summary>
 /// <param name="path">Finds the row.</param>
+/// <param name="upstreams">Knows which names are those of other registries.</param>
 /// <param name="access">Checks the token.</param>
 /// <param name="rate">Limits who shows none.</param>
 /// <param name="basePath">The public URL without its final slash, with which locations begin; empty to answer with paths.</param>
 /// <param name="log">The log.</param>
 internal sealed partial class V2Endpoint(
-    V2Path path, AccessCheck access, UnauthenticatedRate rate, string basePath, ILogger<V2Endpoint> log)
+    V2Path path, UpstreamNames upstreams, AccessCheck access, UnauthenticatedRate rate, string basePath, ILogger<V2Endpoint> log)
 {
     public async Task HandleAsync(HttpContext http)
     {
@@ -82,10 +84,14 @@ internal sealed partial class V2Endpoint(
                 : await match.Route.Handler(new V2Request(http, match.Repository, match.Argument, VerifiedToken.None, basePath));
         }
 
-        var required = match.Route.Needs.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Needs);
+        var mirrored = upstreams.Any && match.Route.HasRepository
+            ? upstreams.Find(match.Repository, http.Request.Query["ns"])
+            : null;
+        var named = mirrored?.Asked ?? match.Repository;
+        var required = match.Route.Needs.IsEmpty ? null : Scope.Repository(named, match.Route.Needs);
         var asked = match.Route.Tail == "_catalog"
             ? Scope.Catalog
-            : match.Route.Asks.IsEmpty ? null : Scope.Repository(match.Repository, match.Route.Asks);
+            : match.Route.Asks.IsEmpty ? null : Scope.Repository(named, match.Route.Asks);
         var source = UploadEndpoint.MountSource(http.Request, match.Route.Tail);
         var (token, refused) = await access.CheckAsync(
             http.Request.Headers.Authorization, required, asked, source, IsRead(http), http.RequestAborted);
@@ -96,7 +102,18 @@ internal sealed partial class V2Endpoint(
 
         if (token is null) return refused;
 
-        return await match.Route.Handler(new V2Request(http, match.Repository, match.Argument, token, basePath));
+        var request = new V2Request(http, mirrored?.Local ?? match.Repository, match.Argument, token, basePath);
+        return mirrored is null ? await match.Route.Handler(request) : await RunMirroredAsync(match.Route, request, mirrored);
+    }
+
+    /// <summary>A copy of an upstream is filled by pulls alone; what is here of it can be deleted and looked at as all else.</summary>
+    private static async Task<OciError?> RunMirroredAsync(V2Route route, V2Request request, UpstreamRepository repository)
+    {
+        RequestRecord.Current?.Repository = repository.Local.Value;
+        if (route.FromUpstream is { } handler) return await handler(request, repository);
+        return route.Needs.Covers(ActionSet.Push)
+            ? OciError.MirrorIsReadOnly(repository.Local, repository.Upstream.Name)
+            : await route.Handler(request);
     }
 
     private static async Task RenderAsync(HttpContext http, OciError error)

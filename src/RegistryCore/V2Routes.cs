@@ -5,6 +5,7 @@ using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Tags;
 using AuthIndex.RegistryCore.Uploads;
+using AuthIndex.RegistryCore.Upstreams;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore;
@@ -18,7 +19,14 @@ namespace AuthIndex.RegistryCore;
 /// <param name="Needs">What the token must grant on the repository; nothing means that any good token will do.</param>
 /// <param name="Asks">What the challenge asks for: as much or more, since clients push and pull with one token.</param>
 /// <param name="Handler">Answers the request, or returns the error to answer with.</param>
-internal sealed record V2Route(string[] Methods, string Tail, ActionSet Needs, ActionSet Asks, Func<V2Request, Task<OciError?>> Handler)
+/// <param name="FromUpstream">Answers it in the handler's place for a repository of an upstream; null where nothing is asked there.</param>
+internal sealed record V2Route(
+    string[] Methods,
+    string Tail,
+    ActionSet Needs,
+    ActionSet Asks,
+    Func<V2Request, Task<OciError?>> Handler,
+    Func<V2Request, UpstreamRepository, Task<OciError?>>? FromUpstream = null)
 {
     /// <summary>The tail split at its slashes.</summary>
     public string[] Segments { get; } = Tail.Split('/');
@@ -48,7 +56,9 @@ internal sealed class V2Routes(
     ManifestEndpoint manifests,
     ReferrersEndpoint referrers,
     BlobEndpoint blobs,
-    UploadEndpoint uploads)
+    UploadEndpoint uploads,
+    UpstreamEndpoint upstream,
+    UpstreamListsEndpoint lists)
 {
     // An extension of the registry's own: no component of a name begins with an underscore (OCI distribution-spec 1.1, "Extensions").
     private const string HistoryTail = "_authindex/history/{}";
@@ -62,16 +72,16 @@ internal sealed class V2Routes(
     /// <summary>The rows. Cancelling an upload needs no more than push: it takes back what was never visible.</summary>
     public IReadOnlyList<V2Route> All { get; } =
     [
-        //   methods          tail                 needs     asks      handler
+        //   methods          tail                 needs     asks      handler              of an upstream
         new(["GET", "HEAD"], "",                  Any,      Any,      PingEndpoint.GetAsync),
         new(["GET", "HEAD"], "_catalog",          Any,      Any,      catalog.ListAsync),
         new(["GET", "HEAD"], "/v1/_ping",         Any,      Any,      SearchEndpoint.PingAsync),
         new(["GET", "HEAD"], "/v1/search",        Any,      Any,      search.SearchAsync),
-        new(["GET", "HEAD"], "tags/list",         Pull,     Pull,     tags.ListAsync),
-        new(["GET", "HEAD"], "manifests/{}",      Pull,     Pull,     manifests.GetAsync),
+        new(["GET", "HEAD"], "tags/list",         Pull,     Pull,     tags.ListAsync,      lists.TagsAsync),
+        new(["GET", "HEAD"], "manifests/{}",      Pull,     Pull,     manifests.GetAsync,  upstream.ManifestAsync),
         new(["PUT"],         "manifests/{}",      Push,     PullPush, manifests.PutAsync),
         new(["DELETE"],      "manifests/{}",      Delete,   Delete,   manifests.DeleteAsync),
-        new(["GET", "HEAD"], "referrers/{}",      Pull,     Pull,     referrers.GetAsync),
+        new(["GET", "HEAD"], "referrers/{}",      Pull,     Pull,     referrers.GetAsync,  lists.ReferrersAsync),
         new(["GET", "HEAD"], HistoryTail,         Pull,     Pull,     history.ListAsync),
         new(["POST"],        "blobs/uploads",     Push,     PullPush, uploads.StartAsync),
         new(["POST"],        "blobs/uploads/",    Push,     PullPush, uploads.StartAsync),
@@ -79,7 +89,7 @@ internal sealed class V2Routes(
         new(["PATCH"],       "blobs/uploads/{}",  Push,     PullPush, uploads.AppendAsync),
         new(["PUT"],         "blobs/uploads/{}",  Push,     PullPush, uploads.FinishAsync),
         new(["DELETE"],      "blobs/uploads/{}",  Push,     PullPush, uploads.CancelAsync),
-        new(["GET", "HEAD"], "blobs/{}",          Pull,     Pull,     blobs.GetAsync),
+        new(["GET", "HEAD"], "blobs/{}",          Pull,     Pull,     blobs.GetAsync,      upstream.BlobAsync),
         new(["DELETE"],      "blobs/{}",          Delete,   Delete,   blobs.DeleteAsync),
     ];
 }

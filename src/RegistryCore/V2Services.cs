@@ -4,6 +4,7 @@ using AuthIndex.RegistryCore.Catalog;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Tags;
 using AuthIndex.RegistryCore.Uploads;
+using AuthIndex.RegistryCore.Upstreams;
 
 namespace AuthIndex.RegistryCore;
 
@@ -19,6 +20,7 @@ internal static class V2Services
         .AddManifests()
         .AddSingleton<BlobEndpoint>()
         .AddUploads(options)
+        .AddUpstreams(options)
         .AddSingleton(s => new UnauthenticatedRate(options.Limits.UnauthenticatedPerSecond, s.GetRequiredService<TimeProvider>()))
         .AddSingleton<V2Routes>()
         .AddSingleton<V2Path>()

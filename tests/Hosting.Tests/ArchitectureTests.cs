@@ -62,11 +62,12 @@ public sealed partial class ArchitectureTests
             ["Manifests"] = ["Protocol", "Metrics", "Access", "Storage", "IndexSync"], // a pull is noted where it is answered
             ["Tags"] = ["Protocol", "Access", "Storage"],
             ["Catalog"] = ["Protocol", "Access", "Storage"],
+            ["Upstreams"] = ["Protocol", "Access", "Storage", "Blobs", "Manifests", "Tags"], // what is here is answered as all else
             ["IndexSync"] = ["Protocol", "Access", "Storage"], // of Access only the line to the index
             ["Import"] = ["Protocol", "Storage", "Manifests"], // of Manifests only what a manifest says
             ["Commands"] = [
                 "Protocol", "Metrics", "Access", "Storage", "Blobs", "Uploads", "Manifests", "Tags", "Catalog", "IndexSync", "Revocation",
-                    "Import"],
+                    "Import", "Upstreams"],
         },
     };
 

@@ -47,8 +47,14 @@ public sealed partial class ConfigurationDocsTests
     private static object? Default(string[] path) =>
         path.Aggregate(
             (object?)new RegistryOptions(),
-            (at, key) => at!.GetType()
-            .GetProperty(key, BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase)!.GetValue(at));
+            (at, key) =>
+            {
+                var property = at!.GetType().GetProperty(
+                    key.Replace("[]", "", StringComparison.Ordinal), BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase)!;
+                return key.EndsWith("[]", StringComparison.Ordinal)
+                    ? Activator.CreateInstance(property.PropertyType.GetGenericArguments()[0])
+                    : property.GetValue(at);
+            });
 
     private static string Root()
     {

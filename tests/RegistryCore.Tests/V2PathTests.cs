@@ -5,6 +5,7 @@ using AuthIndex.RegistryCore.Catalog;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Tags;
 using AuthIndex.RegistryCore.Uploads;
+using AuthIndex.RegistryCore.Upstreams;
 
 namespace AuthIndex.RegistryCore.Tests;
 
@@ -20,7 +21,9 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
         new ManifestEndpoint(null!, null!, null!, null!, null!, null!, null!, null!, null!),
         new ReferrersEndpoint(null!, null!, null!),
         new BlobEndpoint(null!, null!, null!, null!),
-        new UploadEndpoint(null!, null!, null!, null!, null!, null!)));
+        new UploadEndpoint(null!, null!, null!, null!, null!, null!),
+        new UpstreamEndpoint(null!, null!, null!, null!, null!, null!),
+        new UpstreamListsEndpoint(null!, null!, null!, null!, null!)));
 
     [Theory]
     [InlineData("GET", "/v2", "", "", "")]

@@ -70,7 +70,7 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Lim
     /// <summary>
     /// The ranges to send, or null for all: a client whose copy began with another content gets the whole (RFC 9110 section 13.1.5).
     /// </summary>
-    private IReadOnlyList<ByteRange>? RangesOf(HttpRequest request, Digest digest, long size)
+    public IReadOnlyList<ByteRange>? RangesOf(HttpRequest request, Digest digest, long size)
     {
         if (request.Headers.IfRange is [{ } tag] && tag != Precondition.EntityTag(digest)) return null;
         return ByteRanges.Parse(request.Headers.Range, size, limits.Ranges);

@@ -49,8 +49,11 @@ internal sealed record OciError(int Status, string Code, string Message)
     public static OciError AlgorithmUnsupported(string text) =>
         new(400, "DIGEST_INVALID", $"the digest algorithm '{Shown(text)}' is not supported; sha256 and sha512 are");
 
+    /// <summary>The error code of <see cref="BlobUnknown"/> (OCI distribution-spec 1.1, "Error Codes", code-1).</summary>
+    public const string BlobUnknownCode = "BLOB_UNKNOWN";
+
     /// <summary>The repository does not hold the blob (OCI distribution-spec 1.1, "Pulling blobs"; "Error Codes", code-1).</summary>
-    public static OciError BlobUnknown(Digest digest) => new(404, "BLOB_UNKNOWN", $"no blob {digest} in this repository");
+    public static OciError BlobUnknown(Digest digest) => new(404, BlobUnknownCode, $"no blob {digest} in this repository");
 
     /// <summary>
     /// The text is neither a tag nor a digest (OCI distribution-spec 1.1, "Pulling manifests"; TAG_INVALID is of Docker Registry HTTP
@@ -235,6 +238,31 @@ internal sealed record OciError(int Status, string Code, string Message)
         {
             Headers = [new("Retry-After", "60")],
         };
+
+    /// <summary>A push into a repository that is a copy.</summary>
+    /// <param name="name">The repository.</param>
+    /// <param name="upstream">Of what it is a copy.</param>
+    public static OciError MirrorIsReadOnly(RepositoryName name, string upstream) =>
+        new(403, "DENIED", $"{name} is a copy of the upstream {upstream}: nothing can be pushed to it; use another name");
+
+    /// <summary>An upstream's repository that the operator does not serve.</summary>
+    public static OciError UpstreamNotAllowed(string upstream, RepositoryName remote) =>
+        new(403, "DENIED", $"the upstream {upstream} is not set up to serve {remote} here (registry.upstreams[].allow)");
+
+    /// <summary>An upstream gives nothing, and there is no copy.</summary>
+    /// <param name="status">403, 429, 502 or 503.</param>
+    /// <param name="upstream">Which.</param>
+    /// <param name="reason">Why; without secrets.</param>
+    /// <param name="retryAfter">After how long it is worth trying again; null when that is not known.</param>
+    public static OciError UpstreamFailed(int status, string upstream, string reason, TimeSpan? retryAfter) => new(
+        status,
+        status switch { 403 => "DENIED", 429 => "TOOMANYREQUESTS", _ => "UNAVAILABLE" },
+        $"there is no copy here, and the upstream {upstream} gives none: {Shown(reason)}")
+    {
+        Headers = status is 429 or 503 ? [new("Retry-After", $"{Math.Max(1, (long)Math.Ceiling((retryAfter ?? Soon).TotalSeconds))}")] : [],
+    };
+
+    private static TimeSpan Soon => TimeSpan.FromSeconds(10);
 
     /// <summary>What it takes to answer is not available at the moment (RFC 9110 section 15.6.4).</summary>
     public static OciError Unavailable(string reason) => new(503, "UNAVAILABLE", reason) { Headers = [new("Retry-After", "5")] };

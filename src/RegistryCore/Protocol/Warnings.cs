@@ -29,6 +29,9 @@ internal static class Warnings
     public static string WasNeeded(string content, string need) =>
         Write($"{need} needs {content} and can no longer be pulled whole; set registry.deleteNeeded to refuse such deletions");
 
+    /// <summary>A copy of an upstream that may be out of date (RFC 7234 section 5.5.1, "Response is Stale").</summary>
+    public static string Stale(string reason) => "110" + Write(reason)[3..];
+
     /// <summary>A header's value; what a quoted-string cannot hold becomes a question mark.</summary>
     public static string Write(string text)
     {

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
-using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Postgres;
 
 namespace AuthIndex.RegistryCore.Tests.State;
@@ -16,8 +15,7 @@ public class PostgresRegistryStateTests(SharedPostgres postgres) : RegistryState
         var connection = await CreateDatabaseAsync(postgres);
         for (var i = 0; i < 2; i++)
         {
-            opened.Add(await PostgresRegistryState.OpenAsync(
-                connection, Limits, Collection, new ContentRules(AllowsSparse: false, DeletesNeeded: true), Clock));
+            opened.Add(await PostgresRegistryState.OpenAsync(connection, Limits, Collection, Rules, Clock));
         }
 
         return (opened[0], opened[1]);

@@ -34,6 +34,34 @@ public abstract partial class RegistryStateTests
     }
 
     [Fact]
+    public async Task A_holder_of_a_blob_is_found_below_a_prefix_and_nowhere_else()
+    {
+        var blob = await AddBlobAsync("blob");
+        await AddBlobAsync("blob", "copies-of/app");
+        Assert.Null(await Other.Blobs.FindHolderAsync("copies", blob.Digest));
+        await AddBlobAsync("blob", "copies/app");
+        Assert.Equal(Name("copies/app"), await Other.Blobs.FindHolderAsync("copies", blob.Digest));
+        Assert.Null(await Other.Blobs.FindHolderAsync("copies/app", blob.Digest));
+        Assert.Null(await Other.Blobs.FindHolderAsync("copies", DigestOf("none")));
+        await One.Checked.MarkAsync(Assert.Single(await One.Checked.BlobsAsync("", Now + 1, 10)));
+        Assert.Null(await Other.Blobs.FindHolderAsync("copies", blob.Digest));
+    }
+
+    [Fact]
+    public async Task Copies_of_upstreams_may_be_incomplete_and_nothing_else()
+    {
+        var absent = DigestOf("absent");
+        foreach (var name in (string[])["copies", "copies-of/app", "team/copies/app"])
+        {
+            Assert.IsType<PutOutcome.Missing>(await One.Manifests.PutAsync(Name(name), Unique([absent]), ["v1"], default, "alice"));
+        }
+
+        Assert.IsType<PutOutcome.Stored>(await One.Manifests.PutAsync(Name("copies/app"), Unique([absent]), ["v1"], default, "alice"));
+        Assert.IsType<PutOutcome.Stored>(await One.Manifests.PutAsync(Name("copies/app"), Unique([absent]), ["v2"], default, "alice"));
+        Assert.Empty(await Other.Manifests.UnmetNeedsAsync());
+    }
+
+    [Fact]
     public async Task Bytes_that_are_wrong_are_shown_to_nobody_until_they_are_pushed_again()
     {
         var (blob, manifest) = (await AddBlobAsync("blob"), Unique());

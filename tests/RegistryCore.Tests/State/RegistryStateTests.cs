@@ -24,6 +24,8 @@ public abstract partial class RegistryStateTests : IAsyncLifetime
 
     private protected GarbageCollectionOptions Collection { get; } = new();
 
+    private protected ContentRules Rules { get; } = new(AllowsSparse: false, DeletesNeeded: true) { SparsePrefixes = ["copies"] };
+
     private protected IRegistryState One { get; private set; } = null!;
 
     private protected IRegistryState Other { get; private set; } = null!;

@@ -2,7 +2,6 @@ using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Files;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
-using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Sqlite;
 using AuthIndex.RegistryCore.Storage.Sqlite.Collection;
 using AuthIndex.TestKit;
@@ -25,7 +24,7 @@ public sealed class SqliteRegistryStateTests : RegistryStateTests
         cache = new ReadCache(Limits.ManifestCache.Bytes);
         var state = new SqliteRegistryState(
             database, cache, new RecentAccess(database), new FreeSpace(directory, reserve, new ByteSize(0)), Limits, Collection,
-            new ContentRules(AllowsSparse: false, DeletesNeeded: true));
+            Rules);
         return Task.FromResult<(IRegistryState, IRegistryState)>((state, state));
     }
 

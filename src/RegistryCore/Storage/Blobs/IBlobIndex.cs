@@ -24,6 +24,11 @@ internal interface IBlobIndex
     /// </summary>
     ValueTask<BlobRecord?> FindToKeepAsync(RepositoryName repository, Digest digest);
 
+    /// <summary>A repository below a prefix that holds the blob; null when none does.</summary>
+    /// <param name="prefix">What its name begins with, without the slash.</param>
+    /// <param name="digest">Which.</param>
+    ValueTask<RepositoryName?> FindHolderAsync(string prefix, Digest digest);
+
     /// <summary>Whether there is such a blob, whoever holds it.</summary>
     ValueTask<bool> ExistsAsync(Digest digest);
 

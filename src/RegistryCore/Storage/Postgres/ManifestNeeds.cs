@@ -21,7 +21,7 @@ internal static class ManifestNeeds
 
     /// <summary>What repositories refer to and do not hold, as lines for people: tags of these manifests cannot be pulled whole.</summary>
     /// <remarks>References are looked at a part at a time; between two parts others may push and delete.</remarks>
-    public static async ValueTask<IReadOnlyList<string>> UnmetAsync(PostgresDatabase database)
+    public static async ValueTask<IReadOnlyList<string>> UnmetAsync(PostgresDatabase database, ContentRules rules)
     {
         var unmet = new List<(string Repository, string Manifest, string Target, string? Tag)>();
         for (var next = new ReferenceKey(0, "", ""); next is not null;)
@@ -53,7 +53,8 @@ internal static class ManifestNeeds
             });
         }
 
-        return [.. unmet.OrderBy(row => row.Repository, StringComparer.Ordinal)
+        return [.. unmet.Where(row => !rules.AllowsSparseIn(row.Repository))
+            .OrderBy(row => row.Repository, StringComparer.Ordinal)
             .Select(row => new ContentNeed(row.Manifest, row.Tag).Unmet(row.Repository, row.Target))];
     }
 

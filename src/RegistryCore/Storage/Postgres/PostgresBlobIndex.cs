@@ -36,6 +36,15 @@ internal sealed class PostgresBlobIndex(PostgresDatabase database, GracePeriod g
     }
 
     /// <inheritdoc/>
+    public async ValueTask<RepositoryName?> FindHolderAsync(string prefix, Digest digest) =>
+        RepositoryName.TryParse(
+            await database.ReadAsync(db => db.QueryFirstOrDefaultAsync<string>(
+                HolderSql.Below, new { digest = digest.Value, start = prefix + "/", end = prefix + "0" })),
+            out var holder)
+            ? holder
+            : null;
+
+    /// <inheritdoc/>
     public ValueTask<bool> ExistsAsync(Digest digest) => database.ReadAsync(db => db.ExecuteScalarAsync<bool>(
         "SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = @digest)", new { digest = digest.Value }));
 

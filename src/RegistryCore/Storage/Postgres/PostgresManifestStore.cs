@@ -95,7 +95,7 @@ internal sealed class PostgresManifestStore(
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> UnmetNeedsAsync() =>
-        rules.AllowsSparse ? new([]) : ManifestNeeds.UnmetAsync(database);
+        rules.AllowsSparse ? new([]) : ManifestNeeds.UnmetAsync(database, rules);
 
     private async ValueTask<Found?> ReadAsync(RepositoryName repository, Reference reference)
     {
@@ -134,9 +134,12 @@ internal sealed class PostgresManifestStore(
     {
         var (found, digest) = (await RegistryRows.FindRepositoryAsync(db, repository), manifest.Manifest.Digest);
         var facts = found is { } known
-            ? await ManifestRows.FactsAsync(db, known, manifest, tags, !rules.AllowsSparse)
+            ? await ManifestRows.FactsAsync(db, known, manifest, tags, !rules.AllowsSparseIn(repository.Value))
             : new PushFacts(
-                rules.AllowsSparse ? [] : [.. manifest.Blobs, .. manifest.Children], null, false, [.. tags.Select(_ => (Digest?)null)]);
+                rules.AllowsSparseIn(repository.Value) ? [] : [.. manifest.Blobs, .. manifest.Children],
+                null,
+                false,
+                [.. tags.Select(_ => (Digest?)null)]);
         if (PushRules.Refusal(manifest.Manifest, tags, precondition, facts) is { } refusal) return refusal;
 
         var now = Now;

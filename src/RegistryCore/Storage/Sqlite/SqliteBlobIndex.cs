@@ -23,6 +23,14 @@ internal sealed class SqliteBlobIndex(RegistryDatabase database, ReadCache cache
         touches.FindAsync(new ContentKey(repository, digest, IsManifest: false), () => Find(repository, digest));
 
     /// <inheritdoc/>
+    public ValueTask<RepositoryName?> FindHolderAsync(string prefix, Digest digest) => new(database.Read(db =>
+        RepositoryName.TryParse(
+            db.QueryFirstOrDefault<string>(HolderSql.Below, new { digest = digest.Value, start = prefix + "/", end = prefix + "0" }),
+            out var holder)
+            ? holder
+            : (RepositoryName?)null));
+
+    /// <inheritdoc/>
     public ValueTask<bool> ExistsAsync(Digest digest) => new(database.Read(db =>
         db.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = @digest)", new { digest = digest.Value })));
 

@@ -69,7 +69,7 @@ public sealed class SlowDirectoryTests : IDisposable
         options.Connections = 1;
         using var signIn = new LdapSignIn(options);
 
-        for (var i = 0; i <= CircuitBreaker.Tolerated; i++)
+        for (var i = 0; i <= DirectoryBreaker.Tolerated; i++)
         {
             var outage = Assert.IsType<SignInOutcome.Unavailable>(
                 await signIn.AsAsync($"user{i}", "password").WaitAsync(Patience, TestContext.Current.CancellationToken));

@@ -17,8 +17,9 @@ internal static class ContentNeeds
         Find(db, ContentNeedSql.OfManifest, repository, digest);
 
     /// <summary>What repositories refer to and do not hold, as lines for people: tags of these manifests cannot be pulled whole.</summary>
-    public static IReadOnlyList<string> Unmet(SqliteConnection db) =>
+    public static IReadOnlyList<string> Unmet(SqliteConnection db, ContentRules rules) =>
         [.. db.Query<(string Repository, string Manifest, string Target, string? Tag)>(ContentNeedSql.Unmet())
+            .Where(row => !rules.AllowsSparseIn(row.Repository))
             .Select(row => new ContentNeed(row.Manifest, row.Tag).Unmet(row.Repository, row.Target))];
 
     private static ContentNeed? Find(SqliteConnection db, string sql, long repository, Digest digest)

@@ -53,7 +53,8 @@ internal sealed class SqliteManifestStore(
         RegistryDatabase.FindRepository(db, repository) is { } id && ManifestRows.IsShown(db, id, digest)));
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<string>> UnmetNeedsAsync() => new(rules.AllowsSparse ? [] : database.Read(ContentNeeds.Unmet));
+    public ValueTask<IReadOnlyList<string>> UnmetNeedsAsync() =>
+        new(rules.AllowsSparse ? [] : database.Read(db => ContentNeeds.Unmet(db, rules)));
 
     private ManifestRecord? Find(RepositoryName repository, Reference reference) => cache.GetOrRead(
         repository.Value,
@@ -71,7 +72,7 @@ internal sealed class SqliteManifestStore(
     {
         var (id, digest) = (RegistryDatabase.FindRepository(db, repository), manifest.Manifest.Digest);
         var facts = new PushFacts(
-            rules.AllowsSparse ? [] : ManifestRows.FindMissing(db, id, manifest),
+            rules.AllowsSparseIn(repository.Value) ? [] : ManifestRows.FindMissing(db, id, manifest),
             id is null ? null : ManifestRows.MediaTypeOf(db, id.Value, digest),
             tags.Count == 0 && id is not null && ManifestRows.IsShown(db, id.Value, digest),
             [.. tags.Select(tag => id is null ? null : TagRows.DigestOf(db, id.Value, tag))]);

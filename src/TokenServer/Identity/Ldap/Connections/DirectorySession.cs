@@ -15,9 +15,9 @@ internal sealed class DirectorySession(
 
     private readonly ServerConnections[] connections = [
         .. servers.Servers.Select(s => new ServerConnections(s.Server, settings, servers, connector, time))];
-    private readonly HashSet<CircuitBreaker> failed = []; // in this sign-in
+    private readonly HashSet<DirectoryBreaker> failed = []; // in this sign-in
     private Deadline? current;
-    private CircuitBreaker? answered;
+    private DirectoryBreaker? answered;
 
     /// <summary>Runs an action on the first server that answers.</summary>
     /// <exception cref="DirectoryUnavailableException">None does.</exception>
@@ -81,10 +81,10 @@ internal sealed class DirectorySession(
         Enumerable.Range(0, connections.Length).Where(i => !failed.Contains(servers.Servers[i]))
         .OrderByDescending(i => servers.Servers[i] == answered);
 
-    private bool HasOther(CircuitBreaker breaker) => servers.Servers.Any(s => s != breaker && s.Failure is null && !failed.Contains(s));
+    private bool HasOther(DirectoryBreaker breaker) => servers.Servers.Any(s => s != breaker && s.Failure is null && !failed.Contains(s));
 
     /// <summary>Whether a server is tried now. A server that is out of use is probed in the background while another one serves.</summary>
-    private bool MayTry(CircuitBreaker breaker)
+    private bool MayTry(DirectoryBreaker breaker)
     {
         if (!breaker.TryEnter()) return false;
         if (breaker.Failure is null || !HasOther(breaker)) return true;
@@ -92,7 +92,7 @@ internal sealed class DirectorySession(
         return false;
     }
 
-    private T At<T>(CircuitBreaker breaker, ServerConnections at, Deadline deadline, Func<ServerConnections, T> work)
+    private T At<T>(DirectoryBreaker breaker, ServerConnections at, Deadline deadline, Func<ServerConnections, T> work)
     {
         at.DropIdle();
         at.Deadline = answered != breaker && HasOther(breaker) ? new Deadline(deadline.Remaining / ShareOfFirst, time) : deadline;
@@ -113,7 +113,7 @@ internal sealed class DirectorySession(
         }
     }
 
-    private T Answered<T>(CircuitBreaker breaker, T result)
+    private T Answered<T>(DirectoryBreaker breaker, T result)
     {
         answered = breaker;
         if (breaker.Succeeded()) LdapLog.ServerBack(log, settings.Name, breaker.Server);

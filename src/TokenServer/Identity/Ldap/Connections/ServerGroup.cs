@@ -20,7 +20,7 @@ internal enum DirectoryHealth
 /// <summary>A directory's servers in order, with the state of each; shared by all its threads.</summary>
 internal sealed class ServerGroup
 {
-    private readonly CircuitBreaker[] servers;
+    private readonly DirectoryBreaker[] servers;
     private readonly DirectorySettings settings;
     private readonly Action<string> tellRefusal;
 
@@ -33,7 +33,7 @@ internal sealed class ServerGroup
     public ServerGroup(DirectorySettings settings, TimeProvider time, ILogger log)
     {
         this.settings = settings;
-        servers = [.. settings.Servers.Select(s => new CircuitBreaker(s, settings.Options.Timeouts.Retry, time))];
+        servers = [.. settings.Servers.Select(s => new DirectoryBreaker(s, settings.Options.Timeouts.Retry, time))];
         Account = new ServiceAccount(settings, time);
         tellRefusal = reason => LdapLog.SearchRefused(log, settings.Name, LogText.Clean(reason));
     }
@@ -60,7 +60,7 @@ internal sealed class ServerGroup
     }
 
     /// <summary>The breakers of the servers, in the configured order.</summary>
-    public IReadOnlyList<CircuitBreaker> Servers => servers;
+    public IReadOnlyList<DirectoryBreaker> Servers => servers;
 
     /// <summary>The state of the directory.</summary>
     public DirectoryHealth Health

@@ -9,14 +9,14 @@ internal static class ServerProbe
 
     /// <summary>Starts a probe. LDAP calls are synchronous, so it uses its own thread.</summary>
     public static void Begin(
-        CircuitBreaker breaker, DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time,
+        DirectoryBreaker breaker, DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time,
         ILogger log) =>
         new Thread(
             () => Look(
                 breaker, settings, servers, connector, time, log)) { IsBackground = true, Name = $"ldap {settings.Name} probe" }.Start();
 
     private static void Look(
-        CircuitBreaker breaker, DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time,
+        DirectoryBreaker breaker, DirectorySettings settings, ServerGroup servers, IDirectoryConnector connector, TimeProvider time,
         ILogger log)
     {
         using var connections = new ServerConnections(breaker.Server, settings, servers, connector, time);

@@ -57,7 +57,7 @@ public sealed class DirectorySessionTests : IDirectoryConnector, IDisposable
     public void When_no_server_answers_all_reasons_are_told()
     {
         onBind = (_, _) => Fail(true, isTimeout: false);
-        for (var i = 0; i < CircuitBreaker.Tolerated; i++) Assert.Throws<DirectoryUnavailableException>(Bind);
+        for (var i = 0; i < DirectoryBreaker.Tolerated; i++) Assert.Throws<DirectoryUnavailableException>(Bind);
         var outage = Assert.Throws<DirectoryUnavailableException>(Bind);
         Assert.Equal(TimeSpan.FromSeconds(10), outage.RetryAfter);
 

@@ -1,6 +1,6 @@
-using AuthIndex.TokenServer.Identity.Ldap.Connections;
+using AuthIndex.Hosting.Background;
 
-namespace AuthIndex.TokenServer.Tests.Identity.Ldap.Connections;
+namespace AuthIndex.Hosting.Tests.Background;
 
 public sealed class CircuitBreakerTests
 {
@@ -8,7 +8,7 @@ public sealed class CircuitBreakerTests
     private readonly CircuitBreaker breaker;
 
     public CircuitBreakerTests() =>
-        breaker = new CircuitBreaker(new DirectoryServer("one", 636, ServerSecurity.Tls), TimeSpan.FromSeconds(10), clock);
+        breaker = new CircuitBreaker(TimeSpan.FromSeconds(10), clock);
 
     [Fact]
     public void A_server_that_failed_several_times_is_left_alone_then_tried_once()

@@ -1,13 +1,12 @@
-namespace AuthIndex.TokenServer.Identity.Ldap.Connections;
+namespace AuthIndex.Hosting.Background;
 
 /// <summary>
 /// Stops using a server for a while once it has failed several times in a row. Then one attempt is let through, and its outcome decides for
 /// all.
 /// </summary>
-/// <param name="server">The server.</param>
 /// <param name="pause">How long it is not used.</param>
 /// <param name="time">The clock.</param>
-internal sealed class CircuitBreaker(DirectoryServer server, TimeSpan pause, TimeProvider time)
+public class CircuitBreaker(TimeSpan pause, TimeProvider time)
 {
     /// <summary>How many failures in a row are tolerated.</summary>
     public const int Tolerated = 2;
@@ -16,9 +15,6 @@ internal sealed class CircuitBreaker(DirectoryServer server, TimeSpan pause, Tim
     private int failures;
     private long since;
     private bool isOpen;
-
-    /// <summary>The directory server that it guards.</summary>
-    public DirectoryServer Server => server;
 
     /// <summary>Why it is not used; null when it is.</summary>
     public string? Failure { get; private set; }

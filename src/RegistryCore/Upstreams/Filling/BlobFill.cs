@@ -1,0 +1,153 @@
+using System.Security.Cryptography;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Upstreams.Client;
+using AuthIndex.TokenContract;
+using Microsoft.Win32.SafeHandles;
+
+namespace AuthIndex.RegistryCore.Upstreams.Filling;
+
+/// <summary>What is known of a blob once its download has begun.</summary>
+/// <param name="Size">Its size in bytes; null when the upstream does not say.</param>
+internal sealed record FillHead(long? Size);
+
+/// <summary>
+/// A blob on its way: a file that grows while it is hashed, and who reads it meanwhile. The last byte is held back until the digest has
+/// been found right and the blob is stored, so that nobody takes other bytes for a whole blob.
+/// </summary>
+internal sealed class BlobFill : IDisposable
+{
+    private readonly Lock gate = new();
+    private readonly string file;
+    private readonly SafeFileHandle handle;
+    private readonly IncrementalHash hash;
+    private readonly TaskCompletionSource<FillHead> head = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource grown = new(TaskCreationOptions.RunContinuationsAsynchronously); // under the gate, as the next
+    private readonly List<RepositoryName> shared = []; // likewise
+    private bool isMoving;
+
+    /// <summary>Makes the file.</summary>
+    public BlobFill(UpstreamRepository source, Digest digest, string file)
+    {
+        (Source, Digest, this.file) = (source, digest, file);
+        handle = File.OpenHandle(
+            file, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        hash = IncrementalHash.CreateHash(digest.Algorithm);
+        _ = ended.Task.ContinueWith(t => t.Exception, TaskContinuationOptions.OnlyOnFaulted); // seen, also when nobody waits
+        _ = head.Task.ContinueWith(t => t.Exception, TaskContinuationOptions.OnlyOnFaulted);
+    }
+
+    /// <summary>From which repository it is downloaded.</summary>
+    public UpstreamRepository Source { get; }
+
+    /// <summary>What it is.</summary>
+    public Digest Digest { get; }
+
+    /// <summary>The file.</summary>
+    public string DataFile => file;
+
+    /// <summary>Ends when the upstream has begun to send; fails with <see cref="UpstreamException"/> or an I/O error.</summary>
+    public Task<FillHead> Head => head.Task;
+
+    /// <summary>Ends when the blob is stored; fails likewise.</summary>
+    public Task Ended => ended.Task;
+
+    /// <summary>How many bytes have been written.</summary>
+    public long Written { get; private set; }
+
+    /// <summary>Says how large it will be.</summary>
+    public void Begin(FillHead found) => head.TrySetResult(found);
+
+    /// <summary>Appends bytes.</summary>
+    /// <exception cref="IOException">The disk is full or broken.</exception>
+    public void Append(ReadOnlySpan<byte> bytes)
+    {
+        RandomAccess.Write(handle, bytes, Written);
+        hash.AppendData(bytes);
+        TaskCompletionSource before;
+        lock (gate)
+        {
+            Written += bytes.Length;
+            (before, grown) = (grown, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+
+        before.SetResult();
+    }
+
+    /// <summary>Takes another repository of the upstream along, which may have the blob too; false when it is too late for that.</summary>
+    public bool TryShare(RepositoryName repository)
+    {
+        lock (gate)
+        {
+            if (isMoving) return false;
+            if (!shared.Contains(repository)) shared.Add(repository);
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Makes all bytes durable and says which digest they have; from now on nobody opens the file any more, and no repository joins.
+    /// </summary>
+    /// <param name="others">The repositories that joined.</param>
+    public Digest Close(out IReadOnlyList<RepositoryName> others)
+    {
+        lock (gate) (isMoving, others) = (true, shared);
+        RandomAccess.FlushToDisk(handle);
+        return Digest.Of(Digest.Algorithm, hash.GetCurrentHash());
+    }
+
+    /// <summary>Ends it well: the blob is stored.</summary>
+    public void Succeed() => ended.TrySetResult();
+
+    /// <summary>Ends it: who waits learns why.</summary>
+    public void Fail(Exception reason)
+    {
+        lock (gate) isMoving = true;
+        head.TrySetException(reason);
+        ended.TrySetException(reason);
+    }
+
+    /// <summary>Opens the growing file; null once it is about to become the blob, or to go.</summary>
+    public SafeFileHandle? TryOpen()
+    {
+        lock (gate)
+        {
+            return isMoving
+                ? null
+                : File.OpenHandle(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        }
+    }
+
+    /// <summary>
+    /// Waits until the byte at the position may be sent, and says up to where bytes may; null when the blob is stored, and all of them may.
+    /// </summary>
+    /// <exception cref="UpstreamException">The download failed.</exception>
+    /// <exception cref="IOException">The disk is full or broken.</exception>
+    public async ValueTask<long?> WaitAsync(long at, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task next;
+            lock (gate)
+            {
+                if (at < Written - 1 && !ended.Task.IsFaulted) return Written - 1;
+                next = grown.Task;
+            }
+
+            if (ended.Task.IsCompleted)
+            {
+                await ended.Task;
+                return null;
+            }
+
+            await Task.WhenAny(next, ended.Task).WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose()
+    {
+        handle.Dispose();
+        hash.Dispose();
+    }
+}

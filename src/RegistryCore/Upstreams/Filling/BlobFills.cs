@@ -1,0 +1,171 @@
+using AuthIndex.Hosting;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Blobs;
+using AuthIndex.RegistryCore.Storage.Uploads;
+using AuthIndex.RegistryCore.Upstreams.Client;
+
+namespace AuthIndex.RegistryCore.Upstreams.Filling;
+
+/// <summary>
+/// The downloads under way: one for each digest and upstream, however many clients and repositories want it. It belongs to no client, so
+/// that one that disconnects does not end it.
+/// </summary>
+internal sealed partial class BlobFills(
+    BlobStore blobs,
+    IBlobIndex index,
+    StorageDirectory directory,
+    FreeSpace space,
+    UpstreamMetrics metrics,
+    TimeProvider clock,
+    IHostApplicationLifetime lifetime,
+    ILogger<BlobFills> log)
+{
+    private const int MaxAtOnce = 32; // of one upstream; the others wait
+    private const int MaxRemembered = 10_000;
+
+    private static readonly TimeSpan RememberFailure = TimeSpan.FromMinutes(1);
+
+    private readonly Dictionary<(string Upstream, Digest Digest), BlobFill> running = []; // under the gate
+    private readonly Dictionary<string, SemaphoreSlim> turns = new(StringComparer.Ordinal); // likewise
+    private readonly TtlMap<(string Upstream, string Remote, Digest Digest), UpstreamFailure> failed = new(
+        MaxRemembered, RememberFailure, clock);
+    private readonly Lock gate = new();
+
+    /// <summary>How many downloads are under way, those that wait for their turn included.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (gate) return running.Count;
+        }
+    }
+
+    /// <summary>
+    /// The download of a blob for a repository, begun where it is not under way; null when the repository holds the blob now.
+    /// </summary>
+    /// <exception cref="UpstreamException">The upstream does not let the repository have it.</exception>
+    public async Task<BlobFill?> GetAsync(
+        UpstreamRepository repository, Digest digest, UpstreamClient client, CancellationToken cancellationToken)
+    {
+        var name = repository.Upstream.Name;
+        if (failed.Find((name, repository.Remote.Value, digest)) is { } before) throw new UpstreamException(before);
+        for (var isGranted = false; ; isGranted = true)
+        {
+            var fill = Running(repository, digest);
+            if (fill is not null)
+            {
+                if (fill.Source.Local == repository.Local) return fill;
+                if (!isGranted) await DemandAsync(repository, digest, client, cancellationToken);
+                if (fill.TryShare(repository.Local)) return fill;
+                await fill.Ended.WaitAsync(cancellationToken);
+            }
+
+            // Bytes that this upstream gave are taken for another of its repositories, if it says that they are there too.
+            if (await index.FindHolderAsync(repository.Upstream.Prefix, digest) is { } holder)
+            {
+                if (holder == repository.Local) return null;
+                if (fill is null && !isGranted) await DemandAsync(repository, digest, client, cancellationToken);
+                if (await blobs.MountAsync(holder, repository.Local, digest, repository.Upstream.Account)) return null;
+            }
+
+            if (TryStart(repository, digest, client) is { } started) return started;
+        }
+    }
+
+    private BlobFill? Running(UpstreamRepository repository, Digest digest)
+    {
+        lock (gate) return running.GetValueOrDefault((repository.Upstream.Name, digest));
+    }
+
+    /// <summary>Asks whether the upstream's repository holds the blob.</summary>
+    private static async Task DemandAsync(
+        UpstreamRepository repository, Digest digest, UpstreamClient client, CancellationToken cancellationToken)
+    {
+        using var answer = await client.SendAsync(
+            HttpMethod.Head, repository.Remote.Value, $"blobs/{digest}", null, cancellationToken);
+    }
+
+    private BlobFill? TryStart(UpstreamRepository repository, Digest digest, UpstreamClient client)
+    {
+        lock (gate)
+        {
+            var name = repository.Upstream.Name;
+            if (running.ContainsKey((name, digest))) return null;
+            space.Demand();
+            var fill = running[(name, digest)] = new BlobFill(repository, digest, directory.UploadData(UploadId.Create()));
+            if (!turns.TryGetValue(name, out var turn)) turns[name] = turn = new SemaphoreSlim(MaxAtOnce);
+            _ = RunAsync(fill, client, turn, lifetime.ApplicationStopping);
+            return fill;
+        }
+    }
+
+    /// <summary>One download from beginning to end. Whatever happens is told to those who wait for it.</summary>
+    private async Task RunAsync(BlobFill fill, UpstreamClient client, SemaphoreSlim turn, CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        try
+        {
+            await turn.WaitAsync(cancellationToken);
+            try
+            {
+                await new BlobDownload(client, space, metrics).RunAsync(fill, cancellationToken);
+            }
+            finally
+            {
+                turn.Release();
+            }
+
+            await StoreAsync(fill);
+            Leave(fill);
+            fill.Succeed();
+        }
+        catch (Exception e)
+        {
+            Remember(fill, e);
+            Leave(fill);
+            fill.Fail(e is OperationCanceledException ? new UpstreamException(FailureKind.Unavailable, "this registry is stopping") : e);
+        }
+        finally
+        {
+            fill.Dispose();
+            File.Delete(fill.DataFile); // gone already where it became the blob
+        }
+    }
+
+    private void Leave(BlobFill fill)
+    {
+        lock (gate) running.Remove((fill.Source.Upstream.Name, fill.Digest));
+    }
+
+    private async Task StoreAsync(BlobFill fill)
+    {
+        Fault.Pass(FaultPoint.BlobBeforeSync);
+        var actual = fill.Close(out var others);
+        if (actual != fill.Digest)
+        {
+            throw new UpstreamException(FailureKind.Unusable, $"what it sent as {fill.Digest} has the digest {actual}");
+        }
+
+        Fault.Pass(FaultPoint.BlobSynced);
+        await blobs.AddAsync(fill.Source.Local, fill.Digest, fill.DataFile, fill.Written);
+        foreach (var other in others) await blobs.MountAsync(fill.Source.Local, other, fill.Digest, fill.Source.Upstream.Account);
+    }
+
+    private void Remember(BlobFill fill, Exception e)
+    {
+        var (source, failure) = (fill.Source, (e as UpstreamException)?.Failure);
+        if (failure is { Kind: FailureKind.NotFound or FailureKind.Unusable })
+        {
+            failed.Set((source.Upstream.Name, source.Remote.Value, fill.Digest), failure);
+        }
+
+        if (failure is { Kind: FailureKind.NotFound } || e is OperationCanceledException) return;
+        LogFailed(log, source.Upstream.Name, source.Local.Value, fill.Digest.Value, e.Message);
+    }
+
+    [LoggerMessage(
+        EventId = LogEvents.UpstreamDownloadFailed, EventName = nameof(LogEvents.UpstreamDownloadFailed), Level = LogLevel.Warning,
+        Message = "Could not download from the upstream {Upstream}: {Repository}@{Digest}: {Reason}")]
+    private static partial void LogFailed(ILogger log, string upstream, string repository, string digest, string reason);
+}

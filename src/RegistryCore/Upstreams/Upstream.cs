@@ -1,0 +1,45 @@
+using AuthIndex.RegistryCore.Protocol;
+
+namespace AuthIndex.RegistryCore.Upstreams;
+
+/// <summary>An upstream, its patterns read.</summary>
+internal sealed class Upstream(UpstreamOptions options)
+{
+    private readonly string start = options.LocalPrefix + "/";
+    private readonly RepositoryPattern[] allowed = [.. options.Allow.Select(p => new RepositoryPattern(p))];
+
+    /// <summary>How it is configured.</summary>
+    public UpstreamOptions Options => options;
+
+    /// <summary>Its name.</summary>
+    public string Name => options.Name;
+
+    /// <summary>What its repositories' names begin with here, without the slash.</summary>
+    public string Prefix => options.LocalPrefix;
+
+    /// <summary>Where it is.</summary>
+    public Uri Url { get; } = options.Url ?? throw new ArgumentException("An upstream needs a URL.", nameof(options));
+
+    /// <summary>The account in whose name its content comes here.</summary>
+    public string Account { get; } = $"upstream {options.Name}";
+
+    /// <summary>The names without the prefix that are its own.</summary>
+    public IReadOnlyList<RepositoryPattern> Unprefixed { get; } =
+        [.. options.Unprefixed.Concat(options.Library ? ["library/**"] : []).Select(p => new RepositoryPattern(p))];
+
+    /// <summary>Whether a name here is one of its repositories.</summary>
+    public bool HoldsName(string name) => name.StartsWith(start, StringComparison.Ordinal);
+
+    /// <summary>Whether it is meant by the <c>ns</c> of a request.</summary>
+    public bool IsNamespace(string ns) => options.Ns.Contains(ns, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Whether a name without its prefix is its own.</summary>
+    public bool ClaimsUnprefixed(string name) => Unprefixed.Any(p => p.Matches(name));
+
+    /// <summary>Whether one of its own names is served.</summary>
+    public bool Allows(string remote) => allowed.Length == 0 || Array.Exists(allowed, p => p.Matches(remote));
+}
+
+/// <summary>All upstreams of the registry.</summary>
+/// <param name="All">In the order of the configuration.</param>
+internal sealed record UpstreamSet(IReadOnlyList<Upstream> All);

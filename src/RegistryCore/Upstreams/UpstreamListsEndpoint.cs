@@ -1,0 +1,139 @@
+using System.Text.Json;
+using AuthIndex.RegistryCore.Access;
+using AuthIndex.RegistryCore.Manifests;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Tags;
+using AuthIndex.RegistryCore.Upstreams.Client;
+
+namespace AuthIndex.RegistryCore.Upstreams;
+
+/// <summary>
+/// The lists of upstreams' repositories: tags and referrers (OCI distribution-spec 1.1, "Listing Tags", "Listing Referrers"). The upstream
+/// is asked each time, since only part of them is here; while it fails, what is here is listed, with a warning.
+/// </summary>
+internal sealed class UpstreamListsEndpoint(
+    ManifestPulls pulls, IManifestStore manifests, UpstreamClients clients, TagsEndpoint tags, ReferrersEndpoint referrers)
+{
+    private const int MaxBytes = 4 * 1024 * 1024;
+
+    private static readonly string[] Parameters = ["n", "last", "artifactType"];
+
+    /// <summary>GET and HEAD of the tags.</summary>
+    public async Task<OciError?> TagsAsync(V2Request request, UpstreamRepository repository)
+    {
+        try
+        {
+            var (bytes, link, _) = await AskAsync(request, repository, "tags/list");
+            var list = Read<TagList>(bytes);
+            if (list?.Tags is not { } found) throw new UpstreamException(FailureKind.Unusable, "its answer lists no tags");
+            if (link is not null) request.Http.Response.Headers.Link = link;
+            return await request.AnswerAsync(new TagList(repository.Local.Value, [.. found.Where(Reference.IsTag)]));
+        }
+        catch (UpstreamException e)
+        {
+            if (e.Failure.Kind == FailureKind.NotFound) return OciError.NameUnknown(repository.Local);
+            Warn(request, repository, e);
+            return await tags.ListAsync(request);
+        }
+    }
+
+    /// <summary>GET and HEAD of the manifests that refer to a digest.</summary>
+    public async Task<OciError?> ReferrersAsync(V2Request request, UpstreamRepository repository)
+    {
+        if (!Digest.TryParse(request.Argument, out var subject)) return OciError.DigestInvalid(request.Argument);
+        try
+        {
+            var (bytes, link, filters) = await AskAsync(request, repository, $"referrers/{subject}");
+            if (Read<ReferrerIndex>(bytes)?.Manifests is null)
+            {
+                throw new UpstreamException(FailureKind.Unusable, "its answer is not an index");
+            }
+
+            if (link is not null) request.Http.Response.Headers.Link = link;
+            if (filters == "artifactType") request.Http.Response.Headers["OCI-Filters-Applied"] = filters;
+            await request.SendAsync(MediaTypes.OciIndex, bytes);
+            return null;
+        }
+        catch (UpstreamException e) when (e.Failure.Kind is FailureKind.NotFound)
+        {
+            return await FallBackAsync(request, repository, subject);
+        }
+        catch (UpstreamException e)
+        {
+            Warn(request, repository, e);
+            return await referrers.GetAsync(request);
+        }
+    }
+
+    /// <summary>The index under the tag that stands for the list where a registry knows none ("Referrers Tag Schema").</summary>
+    private async Task<OciError?> FallBackAsync(V2Request request, UpstreamRepository repository, Digest subject)
+    {
+        var name = subject.Value.Replace(':', '-');
+        if (!Reference.TryParse(name[..Math.Min(name.Length, Reference.MaxTagLength)], out var tag)) return OciError.DigestInvalid(name);
+        var pull = await pulls.EnsureAsync(repository, tag, request.Aborted);
+        if (!pull.IsNone && await manifests.FindAsync(repository.Local, tag) is { MediaType: MediaTypes.OciIndex } index)
+        {
+            await request.SendAsync(MediaTypes.OciIndex, index.Bytes);
+            return null;
+        }
+
+        return await referrers.GetAsync(request);
+    }
+
+    private async Task<(byte[] Bytes, string? Link, string? Filters)> AskAsync(
+        V2Request request, UpstreamRepository repository, string tail)
+    {
+        if (!repository.Upstream.Allows(repository.Remote.Value)) throw new UpstreamException(FailureKind.Refused, "it is not served here");
+        var query = string.Join('&', Parameters.Where(p => request.Query(p) is not null)
+            .Select(p => $"{p}={Uri.EscapeDataString(request.Query(p) ?? "")}"));
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(request.Aborted);
+        limit.CancelAfter(UpstreamClient.Patience);
+        using var answer = await clients.Of(repository.Upstream).SendAsync(
+            HttpMethod.Get, repository.Remote.Value, query.Length > 0 ? $"{tail}?{query}" : tail, null, limit.Token);
+        try
+        {
+            var bytes = await UpstreamHttp.ReadAsync(answer, MaxBytes, limit.Token);
+            return (
+                bytes,
+                answer.Headers.TryGetValues("Link", out var links) ? NextLink(request.Location(tail), links.First()) : null,
+                answer.Headers.TryGetValues("OCI-Filters-Applied", out var filters) ? filters.First() : null);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException
+            || (e is OperationCanceledException && !request.Aborted.IsCancellationRequested))
+        {
+            throw new UpstreamException(FailureKind.Unavailable, "it did not send the whole list in time");
+        }
+    }
+
+    /// <summary>The upstream's link to the next page as one to this registry: of its query only.</summary>
+    private static string? NextLink(string path, string link)
+    {
+        var (start, end) = (link.IndexOf('?', StringComparison.Ordinal), link.IndexOf('>', StringComparison.Ordinal));
+        if (start < 0 || end < start) return null;
+        var query = link[start..end];
+        return query.All(c => char.IsAsciiLetterOrDigit(c) || "?&=%._-~+:/".Contains(c, StringComparison.Ordinal))
+            ? $"<{path}{query}>; rel=\"next\""
+            : null;
+    }
+
+    private static T? Read<T>(byte[] bytes) where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(bytes, JsonSerializerOptions.Web);
+        }
+        catch (JsonException)
+        {
+            throw new UpstreamException(FailureKind.Unusable, "its answer is not JSON");
+        }
+    }
+
+    private static void Warn(V2Request request, UpstreamRepository repository, UpstreamException e) =>
+        request.Http.Response.Headers.Warning = Warnings.Stale(
+            $"the upstream {repository.Upstream.Name} cannot be asked, this is what is here: {e.Failure.Reason}");
+
+    private sealed record TagList(string Name, IReadOnlyList<string>? Tags);
+
+    private sealed record ReferrerIndex(IReadOnlyList<JsonElement>? Manifests);
+}
