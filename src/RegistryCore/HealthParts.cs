@@ -3,6 +3,7 @@ using AuthIndex.Hosting.Health;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.S3;
 using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore;
@@ -20,6 +21,7 @@ internal static class HealthParts
         services.AddHealthPart(s => Keys(s.GetRequiredService<TrustedKeys>()));
         services.AddHealthPart(s => s.GetRequiredService<IRegistryState>().CheckHealth());
         services.AddHealthPart(s => Storage(s.GetRequiredService<StorageProbe>()));
+        services.AddHealthParts(s => s.GetService<ObjectStore>() is { } store ? [Objects(store)] : []);
         services.AddHealthPart(s => Space(s.GetRequiredService<FreeSpace>()));
         services.AddHealthPart(s => Index(s.GetRequiredService<IndexReporter>()));
         services.AddHealthPart(s => Revocations(s.GetRequiredService<RevocationFeedHealth>()));
@@ -34,6 +36,9 @@ internal static class HealthParts
         { Failure: { } failure } => new HealthPart("storage", HealthStatus.Degraded, failure),
         _ => new HealthPart("storage", HealthStatus.Ok),
     };
+
+    private static HealthPart Objects(ObjectStore store) =>
+        new("objectStore", store.Problem is null ? HealthStatus.Ok : HealthStatus.Failed, store.Problem);
 
     /// <summary>Pulls and deletions go on.</summary>
     private static HealthPart Space(FreeSpace space)

@@ -36,4 +36,7 @@ internal static class LogEvents
     public const int UpstreamContentRefused = 2032;
     public const int UpstreamDownloadFailed = 2033;
     public const int LeasesKept = 2040;
+    public const int ObjectStoreUnavailable = 2050;
+    public const int ObjectStoreFailed = 2051;
+    public const int RedirectLeaksToken = 2052;
 }

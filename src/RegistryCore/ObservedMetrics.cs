@@ -19,7 +19,7 @@ internal static class ObservedMetrics
         ObserveStorage(meter, services.GetRequiredService<StorageFigures>(), services.GetRequiredService<FreeSpace>());
         ObserveIndex(meter, services.GetRequiredService<IndexReporter>());
         ObserveRevocations(meter, services.GetRequiredService<RevocationFeedHealth>());
-        var uploads = services.GetRequiredService<UploadStore>();
+        var uploads = services.GetRequiredService<IUploadStore>();
         var keys = services.GetRequiredService<TrustedKeys>();
         meter.CreateObservableGauge(
             "authindex.upload.sessions", () => uploads.Count, description: "Uploads that have begun and are not finished.");

@@ -7,6 +7,7 @@ using AuthIndex.RegistryCore.Access.IndexLink;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
+using AuthIndex.RegistryCore.Storage.S3;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Upstreams;
 using AuthIndex.TokenContract;
@@ -83,6 +84,9 @@ internal sealed class RegistryOptions : ListenerOptions
 
     /// <summary>The folder that holds everything of the registry.</summary>
     public string Root => Path.Combine(DataDirectory, "registry");
+
+    /// <summary>Where the bytes of blobs are kept.</summary>
+    public StorageOptions Storage { get; set; } = new();
 
     /// <summary>Who this registry is to the token server.</summary>
     internal RegistryIdentity Identity =>

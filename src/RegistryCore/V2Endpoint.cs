@@ -4,6 +4,7 @@ using AuthIndex.Hosting.Telemetry;
 using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.S3;
 using AuthIndex.RegistryCore.Uploads;
 using AuthIndex.RegistryCore.Upstreams;
 using AuthIndex.TokenContract;
@@ -52,6 +53,15 @@ internal sealed partial class V2Endpoint(
         {
             LogUnavailable(log, http.TraceIdentifier, http.Request.Method, http.Request.Path.Value, e.Message);
             error = OciError.Unavailable("the registry's database does not answer; try again");
+        }
+        catch (ObjectStoreException e)
+        {
+            LogStoreFailed(log, http.TraceIdentifier, http.Request.Method, http.Request.Path.Value, e.Message);
+            error = OciError.Unavailable("the registry's object store does not answer; try again");
+        }
+        catch (BlobTooLargeException e)
+        {
+            error = OciError.BlobTooLarge(e.Most);
         }
         catch (Exception e)
         {
@@ -188,6 +198,11 @@ internal sealed partial class V2Endpoint(
         EventId = LogEvents.DatabaseUnavailable, EventName = nameof(LogEvents.DatabaseUnavailable), Level = LogLevel.Warning,
         Message = "The database did not answer request {RequestId}: {Method} {Path}: {Reason}")]
     private static partial void LogUnavailable(ILogger log, string requestId, string method, string? path, string reason);
+
+    [LoggerMessage(
+        EventId = LogEvents.ObjectStoreFailed, EventName = nameof(LogEvents.ObjectStoreFailed), Level = LogLevel.Warning,
+        Message = "The object store failed request {RequestId}: {Method} {Path}: {Reason}")]
+    private static partial void LogStoreFailed(ILogger log, string requestId, string method, string? path, string reason);
 
     [LoggerMessage(
         EventId = LogEvents.RequestFailed, EventName = nameof(LogEvents.RequestFailed), Level = LogLevel.Error,

@@ -44,6 +44,7 @@ public sealed partial class ConfigurationDocsTests
         Assert.True(checkedKeys >= 10);
     }
 
+    /// <summary>The default of a key; of one in a section that is absent by default, its default when the section is there.</summary>
     private static object? Default(string[] path) =>
         path.Aggregate(
             (object?)new RegistryOptions(),
@@ -51,9 +52,10 @@ public sealed partial class ConfigurationDocsTests
             {
                 var property = at!.GetType().GetProperty(
                     key.Replace("[]", "", StringComparison.Ordinal), BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase)!;
-                return key.EndsWith("[]", StringComparison.Ordinal)
-                    ? Activator.CreateInstance(property.PropertyType.GetGenericArguments()[0])
-                    : property.GetValue(at);
+                var type = property.PropertyType;
+                if (key.EndsWith("[]", StringComparison.Ordinal)) return Activator.CreateInstance(type.GetGenericArguments()[0]);
+                return property.GetValue(at)
+                    ?? (type.Name.EndsWith("Options", StringComparison.Ordinal) ? Activator.CreateInstance(type) : null);
             });
 
     private static string Root()

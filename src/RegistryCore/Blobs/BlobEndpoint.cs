@@ -6,7 +6,6 @@ using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Manifests;
-using Microsoft.Win32.SafeHandles;
 
 namespace AuthIndex.RegistryCore.Blobs;
 
@@ -41,16 +40,20 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Lim
             return null;
         }
 
-        var ranges = RangesOf(http.Request, digest, blob.Size);
-        if (ranges is { Count: 0 }) return OciError.RangeNotSatisfiable(blob.Size);
-        using var file = await blobs.OpenAsync(request.Repository, digest);
-        if (file is null) return OciError.BlobUnknown(digest);
-        if (RandomAccess.GetLength(file) is var length && length != blob.Size)
+        if (blobs.RedirectFor(blob, http.Connection.RemoteIpAddress) is { } elsewhere)
         {
-            throw new IOException($"The file of blob {digest} has {length} bytes, its record says {blob.Size}.");
+            http.Response.StatusCode = StatusCodes.Status307TemporaryRedirect;
+            headers.Location = elsewhere.AbsoluteUri;
+            headers.CacheControl = "no-store"; // the URL is only good for a while
+            return null;
         }
 
-        await SendAsync(request, file, blob, ranges);
+        var ranges = RangesOf(http.Request, digest, blob.Size);
+        if (ranges is { Count: 0 }) return OciError.RangeNotSatisfiable(blob.Size);
+        var first = ranges is [var range, ..] ? range : new ByteRange(0, blob.Size - 1);
+        using var content = await blobs.OpenAsync(request.Repository, blob, first, request.Aborted);
+        if (content is null) return OciError.BlobUnknown(digest);
+        await SendAsync(request, content, blob, ranges);
         return null;
     }
 
@@ -76,23 +79,23 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Lim
         return ByteRanges.Parse(request.Headers.Range, size, limits.Ranges);
     }
 
-    private static Task SendAsync(V2Request request, SafeFileHandle file, BlobRecord blob, IReadOnlyList<ByteRange>? ranges)
+    private static Task SendAsync(V2Request request, IBlobContent content, BlobRecord blob, IReadOnlyList<ByteRange>? ranges)
     {
-        if (ranges is null) return SendOneAsync(request, file, new ByteRange(0, blob.Size - 1));
+        if (ranges is null) return SendOneAsync(request, content, new ByteRange(0, blob.Size - 1));
         request.Http.Response.StatusCode = StatusCodes.Status206PartialContent;
-        if (ranges is not [var range]) return SendManyAsync(request, file, blob, ranges);
+        if (ranges is not [var range]) return SendManyAsync(request, content, blob, ranges);
         request.Http.Response.Headers.ContentRange = range.ContentRange(blob.Size);
-        return SendOneAsync(request, file, range);
+        return SendOneAsync(request, content, range);
     }
 
-    private static async Task SendOneAsync(V2Request request, SafeFileHandle file, ByteRange range)
+    private static async Task SendOneAsync(V2Request request, IBlobContent content, ByteRange range)
     {
         request.Http.Response.ContentLength = range.Length;
-        await BlobSender.SendAsync(request.Http.Response.BodyWriter, file, range, request.Aborted);
+        await content.SendAsync(request.Http.Response.BodyWriter, range, request.Aborted);
     }
 
     /// <summary>A <c>multipart/byteranges</c> answer (RFC 9110 section 14.6), its length known beforehand.</summary>
-    private static async Task SendManyAsync(V2Request request, SafeFileHandle file, BlobRecord blob, IReadOnlyList<ByteRange> ranges)
+    private static async Task SendManyAsync(V2Request request, IBlobContent content, BlobRecord blob, IReadOnlyList<ByteRange> ranges)
     {
         var response = request.Http.Response;
         var boundary = RandomNumberGenerator.GetHexString(32, lowercase: true);
@@ -106,7 +109,7 @@ internal sealed class BlobEndpoint(BlobStore blobs, RegistryMetrics metrics, Lim
         for (var i = 0; i < ranges.Count; i++)
         {
             await response.BodyWriter.WriteAsync(heads[i], request.Aborted);
-            await BlobSender.SendAsync(response.BodyWriter, file, ranges[i], request.Aborted);
+            await content.SendAsync(response.BodyWriter, ranges[i], request.Aborted);
         }
 
         await response.BodyWriter.WriteAsync(end, request.Aborted);

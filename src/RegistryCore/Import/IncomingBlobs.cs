@@ -107,7 +107,7 @@ internal sealed class IncomingBlobs : IDisposable
         }
 
         Fault.Pass(FaultPoint.ImportBlobVerified);
-        await blobs.AddAsync(repository, digest, here, size);
+        await blobs.AddAsync(repository, digest, here, size, cancellationToken);
         if (isLinked) report.Linked++;
         Count(size);
     }

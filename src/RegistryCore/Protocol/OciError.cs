@@ -138,6 +138,10 @@ internal sealed record OciError(int Status, string Code, string Message)
     public static OciError SizeInvalid(long declared, long received) =>
         new(400, "SIZE_INVALID", $"the Content-Range announced {declared} bytes, but the body has {received}; none of it was kept");
 
+    /// <summary>The blob has more bytes than the storage can keep as one (OCI distribution-spec 1.1, "Error Codes", code-10).</summary>
+    /// <param name="most">How many bytes a blob can have.</param>
+    public static OciError BlobTooLarge(long most) => new(413, "SIZE_INVALID", $"a blob may have at most {most} bytes here");
+
     /// <summary>A chunk that does not begin where the session ends; the headers tell the client where it does.</summary>
     public static OciError ChunkOutOfOrder(long expected, string location, string range) =>
         new(416, "BLOB_UPLOAD_INVALID", $"the next chunk must begin at byte {expected}")

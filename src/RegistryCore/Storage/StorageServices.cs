@@ -14,7 +14,6 @@ using AuthIndex.RegistryCore.Storage.S3;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Sqlite;
 using AuthIndex.RegistryCore.Storage.Sqlite.Collection;
-using AuthIndex.RegistryCore.Storage.Uploads;
 
 namespace AuthIndex.RegistryCore.Storage;
 
@@ -25,11 +24,11 @@ internal static class StorageServices
     /// <exception cref="OperatorException">The database and the store of bytes do not go together.</exception>
     public static IServiceCollection AddStorage(this IServiceCollection services, RegistryOptions options)
     {
-        if (options.Database.ConnectionFile is not null)
+        if (options.Database.ConnectionFile is not null && options.Storage.S3 is null)
         {
             throw new OperatorException(
-                "registry.database.connectionFile: PostgreSQL goes with blobs in an object store, which this version does not have yet: "
-                + "remove the key");
+                "registry.database.connectionFile: several registries on one database need blobs in an object store, because each has a "
+                + "data directory of its own: set registry.storage.s3, or remove the key");
         }
 
         services
@@ -50,11 +49,8 @@ internal static class StorageServices
             .AddSingleton(s => s.GetRequiredService<IRegistryState>().Outbox)
             .AddSingleton(s => s.GetRequiredService<IRegistryState>().Checked)
             .AddSingleton(s => s.GetRequiredService<IRegistryState>().Leases)
-            .AddSingleton<IBlobBytes>(s => s.GetService<ObjectStore>() is { } store
-                ? new ObjectBytes(store)
-                : new FileBytes(s.GetRequiredService<StorageDirectory>()))
             .AddSingleton<BlobStore>()
-            .AddSingleton<UploadStore>()
+            .AddBlobContents(options)
             .AddSingleton<MaintenanceLock>()
             .AddSingleton<GarbageCollector>()
             .AddSingleton(s => new Verifier(

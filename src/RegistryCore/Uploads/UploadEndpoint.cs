@@ -10,7 +10,7 @@ namespace AuthIndex.RegistryCore.Uploads;
 
 /// <summary>Uploads of blobs: whole, streamed, in chunks, and by mounting (OCI distribution-spec 1.1, "Pushing blobs").</summary>
 internal sealed class UploadEndpoint(
-    UploadStore uploads, BlobStore blobs, IndexClient index, Challenge challenge, LimitOptions limits, ReportingOptions reporting)
+    IUploadStore uploads, BlobStore blobs, IndexClient index, Challenge challenge, LimitOptions limits, ReportingOptions reporting)
 {
     /// <summary>
     /// What a mount needs besides the push, so that the challenge can ask for it: to pull from the repository named by <c>from</c>.
@@ -33,7 +33,7 @@ internal sealed class UploadEndpoint(
 
         var algorithm = request.Query("digest-algorithm");
         if (Digest.ParseAlgorithm(algorithm) is not { } known) return OciError.AlgorithmUnsupported(algorithm ?? "");
-        if (uploads.Create(request.Repository, request.Token.Subject, known) is not { } session)
+        if (await uploads.CreateAsync(request.Repository, request.Token.Subject, known) is not { } session)
         {
             return OciError.TooManyUploads(limits.UploadSessions);
         }
@@ -53,6 +53,7 @@ internal sealed class UploadEndpoint(
     public Task<OciError?> AppendAsync(V2Request request) => InTurnAsync(request, async session =>
     {
         if (await TakeBodyAsync(request, session) is { } error) return error;
+        await session.SaveAsync();
         Describe(request, session, StatusCodes.Status202Accepted);
         return null;
     });
@@ -74,23 +75,23 @@ internal sealed class UploadEndpoint(
     }
 
     /// <summary>GET and HEAD: where the session stands.</summary>
-    public Task<OciError?> StatusAsync(V2Request request)
+    public async Task<OciError?> StatusAsync(V2Request request)
     {
-        if (uploads.Find(request.Argument, request.Repository, request.Token.Subject) is not { } session)
+        if (await uploads.FindAsync(request.Argument, request.Repository, request.Token.Subject) is not { } session)
         {
-            return Task.FromResult<OciError?>(OciError.UploadUnknown());
+            return OciError.UploadUnknown();
         }
 
         Describe(request, session, StatusCodes.Status204NoContent);
-        return Task.FromResult<OciError?>(null);
+        return null;
     }
 
     /// <summary>DELETE: ends the session. crane opens one and cancels it to see whether it may push.</summary>
-    public Task<OciError?> CancelAsync(V2Request request) => InTurnAsync(request, session =>
+    public Task<OciError?> CancelAsync(V2Request request) => InTurnAsync(request, async session =>
     {
-        uploads.Remove(session);
+        await session.RemoveAsync();
         request.Http.Response.StatusCode = StatusCodes.Status204NoContent;
-        return Task.FromResult<OciError?>(null);
+        return null;
     });
 
     /// <summary>
@@ -157,7 +158,7 @@ internal sealed class UploadEndpoint(
     private async Task<OciError?> TakeWholeAsync(V2Request request, string text)
     {
         if (!Digest.TryParse(text, out var digest)) return OciError.DigestInvalid(text);
-        var session = uploads.CreateTransient(request.Repository, request.Token.Subject, digest.Algorithm);
+        var session = await uploads.CreateTransientAsync(request.Repository, request.Token.Subject, digest.Algorithm);
         try
         {
             await session.AppendAsync(request.Http.Request.BodyReader, request.Aborted);
@@ -165,19 +166,23 @@ internal sealed class UploadEndpoint(
         }
         finally
         {
-            uploads.Remove(session);
+            await session.RemoveAsync();
         }
     }
 
-    private async Task<OciError?> InTurnAsync(V2Request request, Func<UploadSession, Task<OciError?>> work)
+    private async Task<OciError?> InTurnAsync(V2Request request, Func<IUploadSession, Task<OciError?>> work)
     {
-        if (uploads.Find(request.Argument, request.Repository, request.Token.Subject) is not { } session) return OciError.UploadUnknown();
-        using var turn = await session.EnterAsync(request.Aborted);
+        if (await uploads.FindAsync(request.Argument, request.Repository, request.Token.Subject) is not { } session)
+        {
+            return OciError.UploadUnknown();
+        }
+
+        await using var turn = await session.EnterAsync(request.Aborted);
         if (turn is not null) return await work(session);
         return session.IsOver ? OciError.UploadUnknown() : OciError.UploadBusy();
     }
 
-    private static async Task<OciError?> TakeBodyAsync(V2Request request, UploadSession session)
+    private static async Task<OciError?> TakeBodyAsync(V2Request request, IUploadSession session)
     {
         var start = session.Offset;
         ByteRange? declared = null;
@@ -194,13 +199,13 @@ internal sealed class UploadEndpoint(
         }
 
         if (declared is null || declared.Value.Length == received) return null;
-        session.TruncateTo(start);
+        await session.TruncateAsync(start);
         return OciError.SizeInvalid(declared.Value.Length, received);
     }
 
-    private async Task<OciError?> StoreAsync(V2Request request, UploadSession session, Digest digest)
+    private static async Task<OciError?> StoreAsync(V2Request request, IUploadSession session, Digest digest)
     {
-        var actual = await uploads.FinishAsync(session, digest, request.Aborted);
+        var actual = await session.FinishAsync(digest, request.Aborted);
         if (actual != digest) return OciError.DigestMismatch(digest, actual);
         DescribeBlob(request, digest);
         return null;
@@ -210,7 +215,7 @@ internal sealed class UploadEndpoint(
     private async Task<bool> HasFinishedAsync(V2Request request)
     {
         if (!Digest.TryParse(request.Query("digest"), out var digest)
-            || !uploads.HasFinished(request.Argument, request.Repository, request.Token.Subject, digest)
+            || !await uploads.HasFinishedAsync(request.Argument, request.Repository, request.Token.Subject, digest)
             || await blobs.FindToKeepAsync(request.Repository, digest) is null)
         {
             return false;
@@ -230,7 +235,7 @@ internal sealed class UploadEndpoint(
         response.Headers["Docker-Content-Digest"] = digest.Value;
     }
 
-    private static void Describe(V2Request request, UploadSession session, int status)
+    private static void Describe(V2Request request, IUploadSession session, int status)
     {
         var response = request.Http.Response;
         response.StatusCode = status;
@@ -239,8 +244,8 @@ internal sealed class UploadEndpoint(
         response.Headers["Docker-Upload-UUID"] = session.Id.Value;
     }
 
-    private static string SessionLocation(V2Request request, UploadSession session) => request.Location($"blobs/uploads/{session.Id}");
+    private static string SessionLocation(V2Request request, IUploadSession session) => request.Location($"blobs/uploads/{session.Id}");
 
     /// <summary>What has arrived; an empty session says 0-0, because clients cannot read an empty range.</summary>
-    private static string ReceivedRange(UploadSession session) => $"0-{Math.Max(0, session.Offset - 1)}";
+    private static string ReceivedRange(IUploadSession session) => $"0-{Math.Max(0, session.Offset - 1)}";
 }

@@ -4,7 +4,7 @@ using AuthIndex.RegistryCore.Storage.Uploads;
 namespace AuthIndex.RegistryCore.Uploads;
 
 /// <summary>Removes abandoned upload sessions, in the background.</summary>
-internal sealed partial class UploadSweeper(UploadStore uploads, TimeSpan expiry, BackgroundLoops loops, ILogger<UploadSweeper> log)
+internal sealed partial class UploadSweeper(IUploadStore uploads, TimeSpan expiry, BackgroundLoops loops, ILogger<UploadSweeper> log)
     : BackgroundLoop("uploadSweep", loops)
 {
     private bool hasRun;
@@ -17,14 +17,13 @@ internal sealed partial class UploadSweeper(UploadStore uploads, TimeSpan expiry
     }
 
     /// <inheritdoc/>
-    protected override Task RoundAsync(CancellationToken stoppingToken)
+    protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        if (uploads.Sweep(expiry) is var removed and > 0) LogSwept(log, removed);
-        return Task.CompletedTask;
+        if (await uploads.SweepAsync(expiry, stoppingToken) is var removed and > 0) LogSwept(log, removed);
     }
 
     [LoggerMessage(
         EventId = LogEvents.UploadsExpired, EventName = nameof(LogEvents.UploadsExpired), Level = LogLevel.Information,
-        Message = "Removed {Count} files of expired upload sessions")]
+        Message = "Removed {Count} files or objects of expired upload sessions")]
     private static partial void LogSwept(ILogger log, int count);
 }

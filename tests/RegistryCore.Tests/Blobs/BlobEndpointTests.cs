@@ -5,7 +5,8 @@ using FsCheck.Fluent;
 
 namespace AuthIndex.RegistryCore.Tests.Blobs;
 
-public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<SharedRegistry>
+/// <summary>Blobs as clients see them, wherever their bytes are kept.</summary>
+public abstract class BlobEndpointSuite(SharedRegistry registry)
 {
     [Fact]
     public async Task GET_and_HEAD_describe_a_blob_alike()
@@ -242,26 +243,6 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
         Assert.Equal(blob.Digest, new Content(await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken)).Digest);
     }
 
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task A_missing_or_shortened_file_is_the_registrys_failure_and_never_a_404(bool isMissing)
-    {
-        await using var host = await TestKit.RegistryHost.StartAsync(o => o.LogLevel = "error");
-        var repository = new Repository(host, "some/repo");
-        var blob = await repository.PushBlobAsync();
-        var file = Path.Combine(host.Root, "blobs", "sha256", blob.Digest[7..9], blob.Digest[7..]);
-        if (isMissing) File.Delete(file);
-        else await File.WriteAllBytesAsync(file, blob.Bytes[..500], TestContext.Current.CancellationToken);
-
-        foreach (var headers in ((string, string)[][])[[], [("Range", "bytes=0-9")]])
-        {
-            var answer = (await repository.GetAsync($"blobs/{blob.Digest}", headers)).MustBe(HttpStatusCode.InternalServerError, "UNKNOWN");
-            Assert.DoesNotContain(host.Root, Encoding.UTF8.GetString(answer.Body), StringComparison.Ordinal);
-            Assert.DoesNotContain("IOException", Encoding.UTF8.GetString(answer.Body), StringComparison.Ordinal);
-        }
-    }
-
     [Fact]
     public async Task Pulls_that_are_hung_up_early_leave_the_registry_serving()
     {
@@ -301,5 +282,29 @@ public sealed class BlobEndpointTests(SharedRegistry registry) : IClassFixture<S
                 return (headers["Content-Type"], headers["Content-Range"], Encoding.Latin1.GetBytes(piece[(end + 4)..]));
             }),
         ];
+    }
+}
+
+/// <summary>Blobs in files.</summary>
+public sealed class BlobEndpointTests(SharedRegistry registry) : BlobEndpointSuite(registry), IClassFixture<SharedRegistry>
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_missing_or_shortened_file_is_the_registrys_failure_and_never_a_404(bool isMissing)
+    {
+        await using var host = await TestKit.RegistryHost.StartAsync(o => o.LogLevel = "error");
+        var repository = new Repository(host, "some/repo");
+        var blob = await repository.PushBlobAsync();
+        var file = Path.Combine(host.Root, "blobs", "sha256", blob.Digest[7..9], blob.Digest[7..]);
+        if (isMissing) File.Delete(file);
+        else await File.WriteAllBytesAsync(file, blob.Bytes[..500], TestContext.Current.CancellationToken);
+
+        foreach (var headers in ((string, string)[][])[[], [("Range", "bytes=0-9")]])
+        {
+            var answer = (await repository.GetAsync($"blobs/{blob.Digest}", headers)).MustBe(HttpStatusCode.InternalServerError, "UNKNOWN");
+            Assert.DoesNotContain(host.Root, Encoding.UTF8.GetString(answer.Body), StringComparison.Ordinal);
+            Assert.DoesNotContain("IOException", Encoding.UTF8.GetString(answer.Body), StringComparison.Ordinal);
+        }
     }
 }

@@ -3,8 +3,11 @@ using AuthIndex.TestKit;
 
 namespace AuthIndex.RegistryCore.Tests.Uploads;
 
-public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture<SharedRegistry>
+/// <summary>Uploads as clients see them, wherever their bytes are kept.</summary>
+public abstract class UploadEndpointSuite(SharedRegistry registry)
 {
+    private protected SharedRegistry Registry => registry;
+
     [Fact]
     public async Task A_session_begins_with_a_location_an_id_and_an_empty_range()
     {
@@ -150,10 +153,9 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         foreach (var digest in (string[])[blob.Digest, other.Digest])
         {
             (await repository.GetAsync($"blobs/{digest}")).MustBe(HttpStatusCode.NotFound, "BLOB_UNKNOWN");
-            Assert.False(File.Exists(FileOf(digest)));
         }
 
-        Assert.DoesNotContain(FilesHolding(blob), _ => true);
+        Assert.Empty(await registry.PlacesHoldingAsync(blob));
     }
 
     [Theory]
@@ -239,9 +241,9 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         var blob = Content.Random();
         var location = await repository.StartUploadAsync();
         await repository.PatchAsync(location, blob.Bytes);
-        Assert.NotEmpty(FilesHolding(blob));
+        Assert.NotEmpty(await registry.PlacesHoldingAsync(blob));
         (await repository.DeleteAsync(location)).MustBe(HttpStatusCode.NoContent);
-        Assert.Empty(FilesHolding(blob));
+        Assert.Empty(await registry.PlacesHoldingAsync(blob));
         (await repository.GetAsync(location)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
         (await repository.DeleteAsync(location)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
         (await repository.PatchAsync(location, blob.Bytes)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
@@ -347,6 +349,76 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
         MustBeStored(await repository.PutAsync($"{location}?digest={blob.Digest}", blob.Bytes[1000..]), repository, blob);
     }
 
+    [Fact]
+    public async Task A_blob_pushed_twice_at_once_is_there_once()
+    {
+        var repository = registry.New();
+        var blob = Content.Random(500_000);
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => repository.PostAsync($"blobs/uploads/?digest={blob.Digest}", blob.Bytes)));
+        Assert.All(answers, answer => MustBeStored(answer, repository, blob));
+        await MustHoldAsync(repository, blob);
+        Assert.Single(await registry.PlacesHoldingAsync(blob));
+    }
+
+    [Fact]
+    public async Task A_session_closed_twice_at_once_is_closed_once()
+    {
+        var repository = registry.New();
+        for (var i = 0; i < 10; i++)
+        {
+            var blob = Content.Random();
+            var location = await repository.StartUploadAsync();
+            var answers = await Task.WhenAll(
+                Enumerable.Range(0, 4).Select(_ => repository.PutAsync($"{location}?digest={blob.Digest}", blob.Bytes)));
+            Assert.Contains(answers, a => a.Status == HttpStatusCode.Created);
+            Assert.All(answers, a => Assert.Contains(a.Status, (HttpStatusCode[])[HttpStatusCode.Created, HttpStatusCode.Conflict]));
+            await MustHoldAsync(repository, blob);
+        }
+    }
+
+    private static PushedContent Chunked(byte[] bytes) => new PushedContent(bytes);
+
+    private protected static async Task<int> OffsetAsync(Repository repository, string location)
+    {
+        var last = int.Parse((await repository.GetAsync(location)).MustBe(HttpStatusCode.NoContent)["Range"]["0-".Length..]);
+        return last == 0 ? 0 : last + 1;
+    }
+
+    private protected static Task Eventually(Func<Task<bool>> condition) =>
+        AuthIndex.TestKit.Eventually.TrueAsync(condition, TimeSpan.FromSeconds(60), () => "it never came true");
+
+    private protected static void MustBeStored(Answer answer, Repository repository, Content blob)
+    {
+        answer.MustBe(HttpStatusCode.Created);
+        Assert.Equal((repository.PathOf($"blobs/{blob.Digest}"), blob.Digest), (answer["Location"], answer["Docker-Content-Digest"]));
+    }
+
+    private protected static async Task MustHoldAsync(Repository repository, Content blob) =>
+        Assert.Equal(blob.Bytes, (await repository.GetAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.OK).Body);
+
+    /// <summary>A body of unknown length, so that it travels chunked.</summary>
+    private sealed class PushedContent(byte[] bytes) : HttpContent
+    {
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            for (var at = 0; at < bytes.Length; at += 70_000)
+            {
+                await stream.WriteAsync(bytes.AsMemory(at, Math.Min(70_000, bytes.Length - at)));
+            }
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
+    }
+}
+
+/// <summary>Uploads into files.</summary>
+public sealed class UploadEndpointTests(SharedRegistry registry) : UploadEndpointSuite(registry), IClassFixture<SharedRegistry>
+{
     [Theory]
     [InlineData("PATCH", HttpStatusCode.Accepted)]
     [InlineData("PUT", HttpStatusCode.Created)]
@@ -377,7 +449,7 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
     [Fact]
     public async Task After_a_client_hung_up_the_session_goes_on_from_what_it_says()
     {
-        var repository = registry.New();
+        var repository = Registry.New();
         var blob = Content.Random(2_000_000);
         var location = await repository.StartUploadAsync();
         using (var lost = await repository.BeginPatchAsync(location, blob.Bytes.Length))
@@ -399,123 +471,32 @@ public sealed class UploadEndpointTests(SharedRegistry registry) : IClassFixture
     [Fact]
     public async Task A_whole_blob_whose_client_hung_up_leaves_no_file()
     {
-        var repository = registry.New();
+        var repository = Registry.New();
         var blob = Content.Random(2_000_000);
-        using (var lost = await RawConnection.OpenAsync(registry.Host.Client))
+        using (var lost = await RawConnection.OpenAsync(Registry.Host.Client))
         {
-            var token = registry.Host.Tokens.Make("alice", $"repository:{repository.Name}:push");
+            var token = Registry.Host.Tokens.Make("alice", $"repository:{repository.Name}:push");
             await lost.WriteAsync(
                 $"POST {repository.PathOf($"blobs/uploads/?digest={blob.Digest}")} HTTP/1.1\r\nHost: registry\r\nAuthorization: Bearer "
                 + $"{token}\r\nContent-Length: 2000000\r\n\r\n");
             await lost.WriteAsync(blob.Bytes[..1_000_000]);
-            await Eventually(() => Task.FromResult(FilesHolding(blob).Count > 0));
+            await Eventually(() => Task.FromResult(Registry.FilesHolding(blob).Count > 0));
             lost.HangUp();
         }
 
-        await Eventually(() => Task.FromResult(FilesHolding(blob).Count == 0));
+        await Eventually(() => Task.FromResult(Registry.FilesHolding(blob).Count == 0));
         (await repository.HeadAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.NotFound);
-    }
-
-    [Fact]
-    public async Task A_blob_pushed_twice_at_once_is_there_once()
-    {
-        var repository = registry.New();
-        var blob = Content.Random(500_000);
-        var answers = await Task.WhenAll(
-            Enumerable.Range(0, 8).Select(_ => repository.PostAsync($"blobs/uploads/?digest={blob.Digest}", blob.Bytes)));
-        Assert.All(answers, answer => MustBeStored(answer, repository, blob));
-        await MustHoldAsync(repository, blob);
-        Assert.Equal([FileOf(blob.Digest)], FilesHolding(blob));
-    }
-
-    [Fact]
-    public async Task A_session_closed_twice_at_once_is_closed_once()
-    {
-        var repository = registry.New();
-        for (var i = 0; i < 10; i++)
-        {
-            var blob = Content.Random();
-            var location = await repository.StartUploadAsync();
-            var answers = await Task.WhenAll(
-                Enumerable.Range(0, 4).Select(_ => repository.PutAsync($"{location}?digest={blob.Digest}", blob.Bytes)));
-            Assert.Contains(answers, a => a.Status == HttpStatusCode.Created);
-            Assert.All(answers, a => Assert.Contains(a.Status, (HttpStatusCode[])[HttpStatusCode.Created, HttpStatusCode.Conflict]));
-            await MustHoldAsync(repository, blob);
-        }
     }
 
     [Fact]
     public async Task Bytes_pushed_over_a_blob_heal_it()
     {
-        var repository = registry.New();
+        var repository = Registry.New();
         var blob = await repository.PushBlobAsync();
         File.Delete(FileOf(blob.Digest));
         await repository.PushBlobAsync(blob);
         await MustHoldAsync(repository, blob);
     }
 
-    private static PushedContent Chunked(byte[] bytes) => new PushedContent(bytes);
-
-    private static async Task<int> OffsetAsync(Repository repository, string location)
-    {
-        var last = int.Parse((await repository.GetAsync(location)).MustBe(HttpStatusCode.NoContent)["Range"]["0-".Length..]);
-        return last == 0 ? 0 : last + 1;
-    }
-
-    private static Task Eventually(Func<Task<bool>> condition) =>
-        AuthIndex.TestKit.Eventually.TrueAsync(condition, TimeSpan.FromSeconds(60), () => "it never came true");
-
-    private static void MustBeStored(Answer answer, Repository repository, Content blob)
-    {
-        answer.MustBe(HttpStatusCode.Created);
-        Assert.Equal((repository.PathOf($"blobs/{blob.Digest}"), blob.Digest), (answer["Location"], answer["Docker-Content-Digest"]));
-    }
-
-    private static async Task MustHoldAsync(Repository repository, Content blob) =>
-        Assert.Equal(blob.Bytes, (await repository.GetAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.OK).Body);
-
-    private string FileOf(string digest) => Path.Combine(registry.Host.Root, "blobs", digest[..6], digest[7..9], digest[7..]);
-
-    /// <summary>The files below the registry's folder that begin as the content does.</summary>
-    private List<string> FilesHolding(Content content)
-    {
-        var found = new List<string>();
-        foreach (var path in Directory.GetFiles(registry.Host.Root, "*", SearchOption.AllDirectories))
-        {
-            try
-            {
-                using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-                var start = new byte[64];
-                if (file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length
-                    && content.Bytes.AsSpan().StartsWith(start))
-                {
-                    found.Add(path);
-                }
-            }
-            catch (IOException)
-            {
-                // Another test's upload ended between the listing and now, or it is the lock.
-            }
-        }
-
-        return found;
-    }
-
-    /// <summary>A body of unknown length, so that it travels chunked.</summary>
-    private sealed class PushedContent(byte[] bytes) : HttpContent
-    {
-        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
-        {
-            for (var at = 0; at < bytes.Length; at += 70_000)
-            {
-                await stream.WriteAsync(bytes.AsMemory(at, Math.Min(70_000, bytes.Length - at)));
-            }
-        }
-
-        protected override bool TryComputeLength(out long length)
-        {
-            length = 0;
-            return false;
-        }
-    }
+    private string FileOf(string digest) => Path.Combine(Registry.Host.Root, "blobs", digest[..6], digest[7..9], digest[7..]);
 }

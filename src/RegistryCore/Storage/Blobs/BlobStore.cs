@@ -1,13 +1,12 @@
-using AuthIndex.Hosting.Files;
+using System.Net;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.TokenContract;
-using Microsoft.Win32.SafeHandles;
 
 namespace AuthIndex.RegistryCore.Storage.Blobs;
 
-/// <summary>The blobs: bytes in files that are named by their digest, and the rows that say which repository may show which.</summary>
-internal sealed class BlobStore(StorageDirectory directory, IBlobIndex index, DigestLocks locks)
+/// <summary>The blobs: their bytes, and the rows that say which repository may show which.</summary>
+internal sealed class BlobStore(IBlobContents contents, IBlobIndex index)
 {
     /// <inheritdoc cref="IBlobIndex.FindAsync"/>
     public ValueTask<BlobRecord?> FindAsync(RepositoryName repository, Digest digest) => index.FindAsync(repository, digest);
@@ -15,44 +14,30 @@ internal sealed class BlobStore(StorageDirectory directory, IBlobIndex index, Di
     /// <inheritdoc cref="IBlobIndex.FindToKeepAsync"/>
     public ValueTask<BlobRecord?> FindToKeepAsync(RepositoryName repository, Digest digest) => index.FindToKeepAsync(repository, digest);
 
-    /// <summary>Opens the bytes of a blob; null when it has gone since it was found.</summary>
-    /// <exception cref="IOException">The file is missing or cannot be read: the storage is damaged, which is never a 404.</exception>
-    public async ValueTask<SafeFileHandle?> OpenAsync(RepositoryName repository, Digest digest)
+    /// <summary>Opens the bytes of a blob to send them; null when it has gone since it was found.</summary>
+    /// <param name="repository">Where it was found.</param>
+    /// <param name="blob">As it was found.</param>
+    /// <param name="first">What is to be sent first.</param>
+    /// <param name="cancellationToken">Ends the wait for the store.</param>
+    /// <exception cref="IOException">The bytes are missing or cannot be read: the storage is damaged, which is never a 404.</exception>
+    public async ValueTask<IBlobContent?> OpenAsync(
+        RepositoryName repository, BlobRecord blob, ByteRange first, CancellationToken cancellationToken)
     {
-        try
+        while (true)
         {
-            return File.OpenHandle(directory.Blob(digest), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        }
-        catch (FileNotFoundException)
-        {
-            if (await index.FindAsync(repository, digest) is not null) throw;
-            return null;
+            if (await contents.OpenAsync(blob, first, cancellationToken) is { } content) return content;
+            if (await index.FindAsync(repository, blob.Digest) is not { } current) return null;
+            if (current == blob) throw new IOException($"The bytes of blob {blob.Digest} are missing.");
+            blob = current; // pushed again meanwhile
         }
     }
 
-    /// <summary>
-    /// Takes a finished file of the right digest into the store and links it: file and directory are synced, then the row is committed.
-    /// After a crash in between the file lies unlinked, where a later push of the same blob finds its place.
-    /// </summary>
-    public async Task AddAsync(RepositoryName repository, Digest digest, string file, long size)
-    {
-        using var turn = await locks.EnterAsync(digest);
-        var path = directory.Blob(digest);
-        File.Move(file, path, overwrite: true);
-        Fault.Pass(FaultPoint.BlobMoved);
-        DurableFile.SyncDirectory(ParentFolder.Of(path));
-        Fault.Pass(FaultPoint.DirectorySynced);
-        try
-        {
-            await index.AddAsync(repository, new BlobRecord(digest, size, digest.Value));
-        }
-        catch (StorageFullException)
-        {
-            // Room is short: give it back now. After other failures the row may yet prove durable, so the file waits for the collector.
-            if (!await index.ExistsAsync(digest)) File.Delete(path);
-            throw;
-        }
-    }
+    /// <inheritdoc cref="IBlobContents.RedirectFor"/>
+    public Uri? RedirectFor(BlobRecord blob, IPAddress? client) => contents.RedirectFor(blob, client);
+
+    /// <inheritdoc cref="IBlobContents.AddAsync"/>
+    public Task AddAsync(RepositoryName repository, Digest digest, string file, long size, CancellationToken cancellationToken) =>
+        contents.AddAsync(repository, digest, file, size, cancellationToken);
 
     /// <inheritdoc cref="IBlobIndex.LinkAsync"/>
     public Task<bool> LinkAsync(RepositoryName repository, Digest digest) => index.LinkAsync(repository, digest);

@@ -49,13 +49,16 @@ internal sealed class PostgresBlobIndex(PostgresDatabase database, GracePeriod g
         "SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = @digest)", new { digest = digest.Value }));
 
     /// <inheritdoc/>
-    public Task<bool> AddAsync(RepositoryName repository, BlobRecord blob) => database.WriteAsync(async db =>
+    public Task<bool> AddAsync(RepositoryName repository, BlobRecord blob) => database.WriteAsync(db => AddAsync(db, repository, blob));
+
+    /// <summary>The same in a transaction that does more.</summary>
+    public async Task<bool> AddAsync(NpgsqlConnection db, RepositoryName repository, BlobRecord blob)
     {
         var id = await RegistryRows.EnsureRepositoryAsync(db, repository, Now);
         var isNamed = await NameAsync(db, blob);
         await LinkAsync(db, id, blob.Digest);
         return isNamed;
-    });
+    }
 
     /// <inheritdoc/>
     public Task<bool> LinkAsync(RepositoryName repository, Digest digest) => database.WriteAsync(async db =>

@@ -5,6 +5,7 @@ using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Postgres.Collection;
+using AuthIndex.RegistryCore.Storage.Postgres.Uploads;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Tags;
 using Dapper;
@@ -28,7 +29,8 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
         Manifests = new PostgresManifestStore(database, cache, grace, limits, rules, time);
         Referrers = new PostgresReferrerStore(database);
         Tags = new PostgresTagStore(database, grace, time);
-        Blobs = new PostgresBlobIndex(database, grace, time);
+        var blobs = new PostgresBlobIndex(database, grace, time);
+        (Blobs, Uploads) = (blobs, new PostgresUploads(database, blobs, time));
         Leases = new PostgresLeases(database, time);
         Outbox = new PostgresOutbox(database, new PostgresContentReader(database), Leases);
         Pulls = new PostgresSharedPulls(database);
@@ -85,6 +87,9 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
 
     /// <inheritdoc/>
     public ICheckedContent Checked { get; }
+
+    /// <summary>Upload sessions whose bytes are in an object store.</summary>
+    public PostgresUploads Uploads { get; }
 
     /// <summary>What nothing leads to any more.</summary>
     public PostgresGarbage Garbage { get; }

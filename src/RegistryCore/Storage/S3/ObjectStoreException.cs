@@ -4,4 +4,12 @@ namespace AuthIndex.RegistryCore.Storage.S3;
 /// The object store did not do what it was asked to: it cannot be reached, is overloaded, took too long, or refuses. Of a write nobody
 /// can tell whether it was done; whoever asked is told to ask again.
 /// </summary>
-internal sealed class ObjectStoreException(string message, Exception? inner = null) : Exception(message, inner);
+internal class ObjectStoreException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>More bytes than an object can have parts for.</summary>
+/// <param name="most">How many bytes it can have.</param>
+internal sealed class BlobTooLargeException(long most) : Exception($"a blob may have at most {most} bytes (registry.storage.s3.partSize)")
+{
+    /// <summary>How many bytes it can have.</summary>
+    public long Most => most;
+}

@@ -148,7 +148,7 @@ internal sealed partial class BlobFills(
         }
 
         Fault.Pass(FaultPoint.BlobSynced);
-        await blobs.AddAsync(fill.Source.Local, fill.Digest, fill.DataFile, fill.Written);
+        await blobs.AddAsync(fill.Source.Local, fill.Digest, fill.DataFile, fill.Written, lifetime.ApplicationStopping);
         foreach (var other in others) await blobs.MountAsync(fill.Source.Local, other, fill.Digest, fill.Source.Upstream.Account);
     }
 

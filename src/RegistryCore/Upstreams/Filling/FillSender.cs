@@ -1,6 +1,6 @@
 using System.IO.Pipelines;
-using AuthIndex.RegistryCore.Blobs;
 using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.Files;
 using Microsoft.Win32.SafeHandles;
 
 namespace AuthIndex.RegistryCore.Upstreams.Filling;
@@ -22,7 +22,7 @@ internal static class FillSender
             cancellationToken.ThrowIfCancellationRequested();
             var until = await fill.WaitAsync(at, cancellationToken) ?? long.MaxValue;
             var piece = new ByteRange(at, Math.Min(range.Last, until - 1));
-            await BlobSender.SendAsync(body, file, piece, cancellationToken);
+            await FileSender.SendAsync(body, file, piece, cancellationToken);
             at = piece.Last + 1;
         }
     }

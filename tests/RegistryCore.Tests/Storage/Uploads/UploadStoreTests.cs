@@ -2,7 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
-using AuthIndex.RegistryCore.Storage.Uploads;
+using AuthIndex.RegistryCore.Storage.Files;
 using AuthIndex.TestKit;
 using AuthIndex.TokenContract;
 using Microsoft.Extensions.DependencyInjection;
@@ -13,7 +13,7 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
 {
     private static readonly TimeSpan Expiry = TimeSpan.FromDays(1);
 
-    private UploadStore Uploads => registry.Host.Services.GetRequiredService<UploadStore>();
+    private FileUploadStore Uploads => registry.Host.Services.GetRequiredService<FileUploadStore>();
 
     [Theory]
     [InlineData("")]
@@ -96,7 +96,7 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
     public async Task A_session_that_nobody_touched_is_swept_and_one_in_use_stays()
     {
         await using var host = await RegistryHost.StartAsync();
-        var uploads = host.Services.GetRequiredService<UploadStore>();
+        var uploads = host.Services.GetRequiredService<FileUploadStore>();
         var repository = new Repository(host, "some/repo");
         var (old, young) = (await repository.StartUploadAsync(), await repository.StartUploadAsync());
         await repository.PatchAsync(old, [1, 2, 3]);
@@ -123,7 +123,7 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
         await File.WriteAllTextAsync(Path.Combine(folder, new string('a', 32) + ".data"), "orphan", TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(Path.Combine(folder, "notes.txt"), "not ours", TestContext.Current.CancellationToken);
         host.Clock.Advance(Expiry + TimeSpan.FromMinutes(1));
-        Assert.Equal(3, host.Services.GetRequiredService<UploadStore>().Sweep(Expiry)); // record and bytes, and the orphan
+        Assert.Equal(3, host.Services.GetRequiredService<FileUploadStore>().Sweep(Expiry)); // record and bytes, and the orphan
         Assert.Equal([Path.Combine(folder, "notes.txt")], Directory.GetFiles(folder));
         (await new Repository(host, "some/repo").GetAsync(location)).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
     }
@@ -132,7 +132,7 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
     public async Task A_session_that_a_request_holds_is_not_swept()
     {
         await using var host = await RegistryHost.StartAsync();
-        var uploads = host.Services.GetRequiredService<UploadStore>();
+        var uploads = host.Services.GetRequiredService<FileUploadStore>();
         var session = uploads.Create(Name("some/repo"), "alice", HashAlgorithmName.SHA256)!;
         host.Clock.Advance(Expiry + TimeSpan.FromMinutes(1));
         using (session.TryEnter()) Assert.Equal(0, uploads.Sweep(Expiry));
@@ -171,14 +171,14 @@ public sealed class UploadStoreTests(SharedRegistry registry) : IClassFixture<Sh
     public async Task A_swept_session_cannot_be_entered_by_a_request_that_had_found_it()
     {
         await using var host = await RegistryHost.StartAsync();
-        var uploads = host.Services.GetRequiredService<UploadStore>();
+        var uploads = host.Services.GetRequiredService<FileUploadStore>();
         var session = uploads.Create(Name("some/repo"), "alice", HashAlgorithmName.SHA256)!;
         host.Clock.Advance(Expiry + TimeSpan.FromMinutes(1));
         uploads.Sweep(Expiry);
         Assert.Null(session.TryEnter());
     }
 
-    private UploadSession Create() => Uploads.Create(Name("some/repo"), "alice", HashAlgorithmName.SHA256)!;
+    private FileUploadSession Create() => Uploads.Create(Name("some/repo"), "alice", HashAlgorithmName.SHA256)!;
 
     private static void Age(RegistryHost host, string location, DateTimeOffset time)
     {

@@ -3,19 +3,27 @@ using System.IO.Pipelines;
 using System.Security.Cryptography;
 using AuthIndex.Hosting.Telemetry;
 using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.Uploads;
 using AuthIndex.TokenContract;
 using Microsoft.Win32.SafeHandles;
 
-namespace AuthIndex.RegistryCore.Storage.Uploads;
+namespace AuthIndex.RegistryCore.Storage.Files;
 
 /// <summary>
 /// An upload session: bytes that arrive in order into one file, hashed while they are written. It belongs to one repository and
 /// one account, and to one request at a time; from one whose client has fallen silent a newer request takes it over. The hash lives
 /// in memory; after a restart it is computed again from the file.
 /// </summary>
-internal sealed class UploadSession(
-    UploadId id, RepositoryName repository, string account, HashAlgorithmName algorithm, string file, FreeSpace space, TimeProvider clock)
-        : IDisposable
+internal sealed class FileUploadSession(
+    UploadId id,
+    RepositoryName repository,
+    string account,
+    HashAlgorithmName algorithm,
+    string file,
+    FileUploadStore store,
+    FreeSpace space,
+    TimeProvider clock)
+    : IUploadSession, IDisposable
 {
     private const int WriteSize = 256 * 1024;
     private const long SpaceCheckInterval = 4 * 1024 * 1024;
@@ -29,7 +37,7 @@ internal sealed class UploadSession(
     private IncrementalHash? hash;
     private long nextSpaceCheck;
 
-    /// <summary>The id that the session's URL ends in.</summary>
+    /// <inheritdoc/>
     public UploadId Id => id;
 
     /// <summary>Where the blob will be.</summary>
@@ -41,10 +49,10 @@ internal sealed class UploadSession(
     /// <summary>The file with the bytes.</summary>
     public string DataFile => file;
 
-    /// <summary>How many bytes it holds.</summary>
+    /// <inheritdoc/>
     public long Offset { get; private set; } = File.Exists(file) ? new FileInfo(file).Length : 0;
 
-    /// <summary>Whether it has ended: a request that found it before may not write to it any more.</summary>
+    /// <inheritdoc/>
     public bool IsOver
     {
         get
@@ -59,12 +67,8 @@ internal sealed class UploadSession(
         lock (gate) return isOver || holder is not null ? null : holder = new Turn(this);
     }
 
-    /// <summary>
-    /// Takes the session for one request as <see cref="TryEnter"/> does; but one that another request is about to leave is waited for,
-    /// and one whose request has brought nothing for a while, as when its client lost the network, is taken over.
-    /// </summary>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    public async Task<IDisposable?> EnterAsync(CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    public async Task<IAsyncDisposable?> EnterAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -81,12 +85,8 @@ internal sealed class UploadSession(
         }
     }
 
-    /// <summary>
-    /// Appends a body. When the client hangs up, what has arrived stays and can be resumed from; when the disk is full, nothing of
-    /// this body is kept. What has come is written each second, however little it is.
-    /// </summary>
-    /// <returns>How many bytes were appended; null when a newer request takes the session over, and what has come stays.</returns>
-    /// <exception cref="IOException">The disk is full or broken, or the client went away.</exception>
+    /// <inheritdoc/>
+    /// <remarks>What has come is written each second, however little it is.</remarks>
     public async Task<long?> AppendAsync(PipeReader body, CancellationToken cancellationToken)
     {
         Turn? turn; // none for a session that lasts one request
@@ -127,11 +127,39 @@ internal sealed class UploadSession(
         }
     }
 
-    /// <summary>Takes bytes back that should not have come.</summary>
-    public void TruncateTo(long offset)
+    /// <inheritdoc/>
+    public Task TruncateAsync(long offset)
     {
         using var handle = OpenFile();
         Truncate(handle, offset);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task SaveAsync() => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task<Digest> FinishAsync(Digest expected, CancellationToken cancellationToken) =>
+        store.FinishAsync(this, expected, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RemoveAsync()
+    {
+        store.Remove(this);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public SafeFileHandle? OpenReceived()
+    {
+        try
+        {
+            return File.OpenHandle(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The digest of what the session holds, by the algorithm of the digest that the client expects.</summary>
@@ -225,10 +253,11 @@ internal sealed class UploadSession(
         }
     }
 
-    private SafeFileHandle OpenFile() => File.OpenHandle(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+    private SafeFileHandle OpenFile() =>
+        File.OpenHandle(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
 
     /// <summary>What one request does with the session while it has it.</summary>
-    private sealed class Turn(UploadSession session) : IDisposable
+    private sealed class Turn(FileUploadSession session) : IDisposable, IAsyncDisposable
     {
         private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly Lock changing = new();
@@ -274,6 +303,12 @@ internal sealed class UploadSession(
                 body.CancelPendingRead();
                 return true;
             }
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Dispose();
+            return ValueTask.CompletedTask;
         }
 
         public void Dispose()

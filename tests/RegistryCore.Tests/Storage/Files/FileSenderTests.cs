@@ -1,11 +1,11 @@
 using System.IO.Pipelines;
-using AuthIndex.RegistryCore.Blobs;
 using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.Files;
 using AuthIndex.TestKit;
 
-namespace AuthIndex.RegistryCore.Tests.Blobs;
+namespace AuthIndex.RegistryCore.Tests.Storage.Files;
 
-public sealed class BlobSenderTests : IDisposable
+public sealed class FileSenderTests : IDisposable
 {
     private const int Size = 1024 * 1024;
 
@@ -19,8 +19,8 @@ public sealed class BlobSenderTests : IDisposable
         var path = folder["blob"];
         await File.WriteAllBytesAsync(path, Content.Random(Size).Bytes, TestContext.Current.CancellationToken);
         using var file = File.OpenHandle(path);
-        var stuck = Enumerable.Range(0, BlobSender.MaxLarge * 4).Select(_ => new Pipe(new PipeOptions(pauseWriterThreshold: 1, resumeWriterThreshold: 1))).ToList();
-        var sends = stuck.ConvertAll(p => BlobSender.SendAsync(p.Writer, file, new ByteRange(0, Size - 1), CancellationToken.None));
+        var stuck = Enumerable.Range(0, FileSender.MaxLarge * 4).Select(_ => new Pipe(new PipeOptions(pauseWriterThreshold: 1, resumeWriterThreshold: 1))).ToList();
+        var sends = stuck.ConvertAll(p => FileSender.SendAsync(p.Writer, file, new ByteRange(0, Size - 1), CancellationToken.None));
         Assert.DoesNotContain(sends, s => s.IsCompleted);
 
         var held = new List<long>();
@@ -32,7 +32,7 @@ public sealed class BlobSenderTests : IDisposable
         }
 
         Assert.InRange(held.Max(), 1, 256 * 1024);
-        Assert.All(held.Skip(BlobSender.MaxLarge), length => Assert.InRange(length, 1, 4096));
+        Assert.All(held.Skip(FileSender.MaxLarge), length => Assert.InRange(length, 1, 4096));
 
         // And each gets all of it once it reads.
         var blob = await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken);

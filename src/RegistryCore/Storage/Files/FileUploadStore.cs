@@ -3,33 +3,34 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Blobs;
+using AuthIndex.RegistryCore.Storage.Uploads;
 using AuthIndex.TokenContract;
 
-namespace AuthIndex.RegistryCore.Storage.Uploads;
+namespace AuthIndex.RegistryCore.Storage.Files;
 
 /// <summary>
 /// The upload sessions. Each has a small record beside its bytes, so that it survives a restart of the server; not power loss,
 /// since nothing of it has been acknowledged as stored.
 /// </summary>
-internal sealed class UploadStore
+internal sealed class FileUploadStore : IUploadStore
 {
     private const int MaxFinished = 10_000;
 
     private static readonly TimeSpan GivesWayAfter = TimeSpan.FromHours(1);
 
     private readonly StorageDirectory directory;
-    private readonly BlobStore blobs;
+    private readonly IBlobContents blobs;
     private readonly FreeSpace space;
     private readonly TimeProvider clock;
     private readonly int maxPerAccount;
-    private readonly ConcurrentDictionary<UploadId, UploadSession> sessions = new();
+    private readonly ConcurrentDictionary<UploadId, FileUploadSession> sessions = new();
     private readonly Dictionary<string, HashSet<UploadId>> owned = new(StringComparer.Ordinal); // by account
     private readonly Lock counting = new();
     private readonly Dictionary<UploadId, Finished> finished = []; // the newest; this and the next under a lock of their own
     private readonly Queue<UploadId> finishedInOrder = new();
 
     /// <summary>Finds the sessions that an earlier server left.</summary>
-    public UploadStore(StorageDirectory directory, BlobStore blobs, FreeSpace space, LimitOptions limits, TimeProvider clock)
+    public FileUploadStore(StorageDirectory directory, IBlobContents blobs, FreeSpace space, LimitOptions limits, TimeProvider clock)
     {
         (this.directory, this.blobs, this.space, this.clock) = (directory, blobs, space, clock);
         maxPerAccount = limits.UploadSessions;
@@ -43,38 +44,44 @@ internal sealed class UploadStore
             }
 
             if (ReadRecord(id) is not { } record || !RepositoryName.TryParse(record.Repository, out var repository)) continue;
-            sessions[id] = new UploadSession(
-                id, repository, record.Account, new HashAlgorithmName(record.Algorithm), directory.UploadData(id), space, clock);
+            sessions[id] = new FileUploadSession(
+                id, repository, record.Account, new HashAlgorithmName(record.Algorithm), directory.UploadData(id), this, space, clock);
             Owned(record.Account).Add(id);
         }
     }
 
-    /// <summary>How many sessions are open.</summary>
+    /// <inheritdoc/>
     public int Count => sessions.Count;
 
-    /// <summary>
-    /// Begins a session; null when the account has as many as it may. One of its own that lay untouched for an hour gives way.
-    /// </summary>
-    public UploadSession? Create(RepositoryName repository, string account, HashAlgorithmName algorithm)
+    /// <inheritdoc/>
+    public Task<IUploadSession?> CreateAsync(RepositoryName repository, string account, HashAlgorithmName algorithm) =>
+        Task.FromResult<IUploadSession?>(Create(repository, account, algorithm));
+
+    /// <inheritdoc cref="CreateAsync"/>
+    public FileUploadSession? Create(RepositoryName repository, string account, HashAlgorithmName algorithm)
     {
         space.Demand();
         var id = UploadId.Create();
         if (!TryCount(id, account)) return null;
         WriteRecord(id, new SessionRecord(repository.Value, account, algorithm.ToString()));
         Fault.Pass(FaultPoint.UploadRecorded);
-        return sessions[id] = new UploadSession(id, repository, account, algorithm, directory.UploadData(id), space, clock);
+        return sessions[id] = new FileUploadSession(id, repository, account, algorithm, directory.UploadData(id), this, space, clock);
     }
 
-    /// <summary>A session that lasts one request and leaves no record: for a blob that comes whole.</summary>
-    public UploadSession CreateTransient(RepositoryName repository, string account, HashAlgorithmName algorithm)
+    /// <inheritdoc/>
+    public Task<IUploadSession> CreateTransientAsync(RepositoryName repository, string account, HashAlgorithmName algorithm)
     {
         space.Demand();
         var id = UploadId.Create();
-        return new UploadSession(id, repository, account, algorithm, directory.UploadData(id), space, clock);
+        return Task.FromResult<IUploadSession>(
+            new FileUploadSession(id, repository, account, algorithm, directory.UploadData(id), this, space, clock));
     }
 
-    /// <summary>The session, if it is of this repository and this account; nobody else learns that it exists.</summary>
-    public UploadSession? Find(string? text, RepositoryName repository, string account)
+    /// <inheritdoc/>
+    public ValueTask<IUploadSession?> FindAsync(string? text, RepositoryName repository, string account) =>
+        new(Find(text, repository, account));
+
+    private FileUploadSession? Find(string? text, RepositoryName repository, string account)
     {
         if (!UploadId.TryParse(text, out var id)) return null;
         return sessions.TryGetValue(id, out var session) && session.Repository == repository && session.Account == account ? session : null;
@@ -85,7 +92,7 @@ internal sealed class UploadStore
     /// after a failure: a sync that failed cannot be tried again, the system may have forgotten the bytes by then.
     /// </summary>
     /// <returns>The digest that the bytes have.</returns>
-    public async Task<Digest> FinishAsync(UploadSession session, Digest expected, CancellationToken cancellationToken)
+    public async Task<Digest> FinishAsync(FileUploadSession session, Digest expected, CancellationToken cancellationToken)
     {
         var actual = await session.ComputeDigestAsync(expected.Algorithm, cancellationToken);
         try
@@ -95,7 +102,7 @@ internal sealed class UploadStore
                 Fault.Pass(FaultPoint.BlobBeforeSync);
                 session.Flush();
                 Fault.Pass(FaultPoint.BlobSynced);
-                await blobs.AddAsync(session.Repository, expected, session.DataFile, session.Offset);
+                await blobs.AddAsync(session.Repository, expected, session.DataFile, session.Offset, cancellationToken);
                 Remember(session, expected);
             }
         }
@@ -108,21 +115,19 @@ internal sealed class UploadStore
         return actual;
     }
 
-    /// <summary>
-    /// Whether a session of this repository and this account became this blob, as far as that is remembered: of the newest, and until the
-    /// server is restarted. Whoever lost the answer to the closing request asks again.
-    /// </summary>
-    public bool HasFinished(string? text, RepositoryName repository, string account, Digest digest)
+    /// <inheritdoc/>
+    /// <remarks>Of the newest, and until the server is restarted.</remarks>
+    public ValueTask<bool> HasFinishedAsync(string? text, RepositoryName repository, string account, Digest digest)
     {
         lock (finished)
         {
-            return UploadId.TryParse(text, out var id) && finished.TryGetValue(id, out var known)
-                && known == new Finished(repository, account, digest);
+            return new(UploadId.TryParse(text, out var id) && finished.TryGetValue(id, out var known)
+                && known == new Finished(repository, account, digest));
         }
     }
 
     /// <summary>Ends a session and gives its bytes back.</summary>
-    public void Remove(UploadSession session)
+    public void Remove(FileUploadSession session)
     {
         Forget(session);
         File.Delete(directory.UploadRecord(session.Id));
@@ -130,7 +135,10 @@ internal sealed class UploadStore
         session.Dispose();
     }
 
-    /// <summary>Removes sessions that nobody has touched for so long, and bytes without a record. Returns how many files went.</summary>
+    /// <inheritdoc/>
+    public Task<int> SweepAsync(TimeSpan untouchedFor, CancellationToken cancellationToken) => Task.FromResult(Sweep(untouchedFor));
+
+    /// <inheritdoc cref="SweepAsync"/>
     public int Sweep(TimeSpan untouchedFor)
     {
         var removed = 0;
@@ -156,7 +164,7 @@ internal sealed class UploadStore
         return removed;
     }
 
-    private void Remember(UploadSession session, Digest digest)
+    private void Remember(FileUploadSession session, Digest digest)
     {
         lock (finished)
         {
@@ -180,9 +188,9 @@ internal sealed class UploadStore
     }
 
     /// <summary>The account's session that was touched least recently, if that is long ago.</summary>
-    private UploadSession? Abandoned(string account)
+    private FileUploadSession? Abandoned(string account)
     {
-        var (found, touched) = ((UploadSession?)null, (clock.GetUtcNow() - GivesWayAfter).UtcDateTime);
+        var (found, touched) = ((FileUploadSession?)null, (clock.GetUtcNow() - GivesWayAfter).UtcDateTime);
         foreach (var id in Owned(account))
         {
             var last = ((string[])[directory.UploadRecord(id), directory.UploadData(id)]).Max(File.GetLastWriteTimeUtc);
@@ -192,7 +200,7 @@ internal sealed class UploadStore
         return found;
     }
 
-    private void Forget(UploadSession session)
+    private void Forget(FileUploadSession session)
     {
         sessions.TryRemove(session.Id, out _);
         Discount(session.Id, session.Account);

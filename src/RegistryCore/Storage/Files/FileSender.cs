@@ -3,10 +3,10 @@ using AuthIndex.Hosting.Telemetry;
 using AuthIndex.RegistryCore.Protocol;
 using Microsoft.Win32.SafeHandles;
 
-namespace AuthIndex.RegistryCore.Blobs;
+namespace AuthIndex.RegistryCore.Storage.Files;
 
 /// <summary>Copies a part of a file into an answer, reading straight into the answer's own buffers.</summary>
-internal static class BlobSender
+internal static class FileSender
 {
     // Measured: 128 KiB is slower than distribution on large blobs, 256 KiB a third faster, and more gains nothing.
     private const int ReadSize = 256 * 1024;

@@ -1,0 +1,455 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Security.Cryptography;
+using AuthIndex.Hosting.Postgres;
+using AuthIndex.Hosting.Telemetry;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.Blobs;
+using AuthIndex.RegistryCore.Storage.Postgres.Uploads;
+using AuthIndex.RegistryCore.Storage.Uploads;
+using AuthIndex.TokenContract;
+using Microsoft.Win32.SafeHandles;
+
+namespace AuthIndex.RegistryCore.Storage.S3;
+
+/// <summary>
+/// An upload session as one request has it. Bytes become parts of an object, each noted in the session's row once it is written, while the
+/// next is being received. What is left when the request ends, or when its client falls silent, becomes an object of its own, with which
+/// the next request begins; the blob itself, if nothing follows and there are no parts.
+/// </summary>
+internal sealed class S3UploadSession : IUploadSession
+{
+    private const int ReadSize = 256 * 1024;
+    private const int MaxParts = 10_000;
+
+    private static readonly TimeSpan MakesRoomAfter = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan ClosingPatience = TimeSpan.FromSeconds(60);
+
+    private readonly S3UploadStore shared;
+    private readonly RepositoryName repository;
+    private readonly HashAlgorithmName algorithm;
+    private readonly HashSet<string> tails = new(StringComparer.Ordinal); // that were written or found
+    private UploadRow row;
+    private UploadProgress entered;
+    private UploadProgress saved;
+    private ResumableHash hash;
+    private UploadLease? lease;
+    private PartBuffer? filling;
+    private long filledSince;
+    private Task? sending;
+    private bool hasFinished;
+
+    /// <summary>A session that was found, or, with a lease, one that lasts a request.</summary>
+    public S3UploadSession(UploadRow row, RepositoryName repository, S3UploadStore shared, UploadLease? lease = null)
+    {
+        (this.row, this.repository, this.shared, this.lease) = (row, repository, shared, lease);
+        algorithm = new HashAlgorithmName(row.Algorithm);
+        entered = saved = row.Progress;
+        hash = new ResumableHash(algorithm, saved.Hash);
+        Offset = saved.Received;
+    }
+
+    /// <inheritdoc/>
+    public UploadId Id => UploadId.TryParse(row.Id, out var id) ? id : throw new InvalidDataException($"The upload {row.Id} has no id.");
+
+    /// <inheritdoc/>
+    public long Offset { get; private set; }
+
+    /// <inheritdoc/>
+    public bool IsOver { get; private set; }
+
+    private string Key => S3UploadStore.KeyOf(row.Id);
+
+    private UploadLease Lease => lease ?? throw new InvalidOperationException("The session was not taken.");
+
+    /// <inheritdoc/>
+    public async Task<IAsyncDisposable?> EnterAsync(CancellationToken cancellationToken)
+    {
+        var holder = S3UploadStore.NewHolder();
+        var begun = shared.Clock.GetTimestamp();
+        DateTime? heldUntil = null;
+        while (true)
+        {
+            if (await shared.Rows.TryTakeAsync(row.Id, holder) is { } taken)
+            {
+                Begin(taken);
+                lease = shared.Hold(row.Id, holder);
+                return new Turn(this);
+            }
+
+            if (await shared.Rows.FindAsync(row.Id) is not { HasEnded: false } other)
+            {
+                IsOver = true;
+                return null;
+            }
+
+            // Whoever has it is alive if the lease was renewed since; then only the end of a closing request is waited for.
+            if (heldUntil is { } seen && other.HeldUntil > seen
+                && (other.Closing is null || shared.Clock.GetElapsedTime(begun) > ClosingPatience))
+            {
+                return null;
+            }
+
+            heldUntil ??= other.HeldUntil;
+            await Task.Delay(Look, shared.Clock, cancellationToken);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<long?> AppendAsync(PipeReader body, CancellationToken cancellationToken)
+    {
+        var start = Offset;
+        var record = RequestRecord.Current;
+        record?.Received ??= 0;
+        var heardAt = shared.Clock.GetTimestamp();
+        await using var wakes = BodyWait.WakeEverySecond(body, shared.Clock);
+        while (true)
+        {
+            Lease.WaitSince(heardAt);
+            var read = await ReadAsync(body);
+            if (!read.Buffer.IsEmpty || read.IsCompleted) Lease.Heard();
+            try
+            {
+                if (!read.Buffer.IsEmpty && !await TakeAsync(read.Buffer, cancellationToken)) return null;
+            }
+            catch (LeaseLostException)
+            {
+                return null;
+            }
+            finally
+            {
+                body.AdvanceTo(read.Buffer.End); // also after a failure: otherwise the server could not answer
+            }
+
+            record?.Received += read.Buffer.Length;
+            if (read.IsCompleted) return Offset - start;
+            if (Lease.IsLost) return null;
+            if (!read.Buffer.IsEmpty) heardAt = shared.Clock.GetTimestamp();
+            var isInTheWay = shared.Buffers.IsShort && filling is not null && shared.Clock.GetElapsedTime(filledSince) >= MakesRoomAfter;
+            if ((Lease.IsSilent || isInTheWay) && !Lease.IsPaused && !await TryLeaveAsync()) return null;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task TruncateAsync(long offset)
+    {
+        if (offset != entered.Received) throw new InvalidOperationException("A session goes back only to where the request began.");
+        await SentAsync();
+        GiveBack();
+        if (!await TryComeBackAsync()) throw new LeaseLostException();
+        var to = entered with { Multipart = saved.Multipart };
+        if (saved.Received != to.Received && !await shared.Rows.RewindAsync(row.Id, Lease.Holder, saved, to))
+        {
+            throw new LeaseLostException();
+        }
+
+        (saved, hash, Offset) = (to, new ResumableHash(algorithm, to.Hash), to.Received);
+    }
+
+    /// <inheritdoc/>
+    public async Task SaveAsync()
+    {
+        await SentAsync();
+        if (filling is not { Length: > 0 } || Offset == saved.Received) return;
+        var tail = $"{Key}-{Lease.Holder}-{Offset}";
+        using (var content = filling.OpenRead()) await shared.Store.PutAsync(tail, content, CancellationToken.None);
+        tails.Add(tail);
+        await AdvanceAsync(saved with { Received = Offset, Hash = hash.Export(), Tail = tail }, null, null);
+    }
+
+    /// <inheritdoc/>
+    public async Task<Digest> FinishAsync(Digest expected, CancellationToken cancellationToken)
+    {
+        await SentAsync();
+        if (!await TryComeBackAsync()) throw new LeaseLostException();
+        var actual = expected.Algorithm == algorithm ? hash.Current() : expected;
+        if (actual == expected)
+        {
+            var key = saved.Parts == 0 && row.Closing is null
+                ? await StoreSmallAsync()
+                : await StorePartsAsync(expected, cancellationToken);
+            if (expected.Algorithm != algorithm) actual = await HashAsync(key, expected.Algorithm, cancellationToken);
+            if (actual == expected)
+            {
+                await BecomeAsync(new BlobRecord(expected, Offset, key));
+                return expected;
+            }
+        }
+
+        await RemoveAsync();
+        return actual;
+    }
+
+    /// <inheritdoc/>
+    public async Task RemoveAsync()
+    {
+        IsOver = true;
+        await LeaveMemoryAsync();
+        if (lease is not { } held || hasFinished) return;
+        var hasEnded = await shared.Rows.EndAsync(row.Id, held.Holder);
+        await LetGoAsync();
+        if (!hasEnded) return; // it is another request's
+        try
+        {
+            await shared.CleanAsync(row with { Progress = saved }, CancellationToken.None);
+        }
+        catch (ObjectStoreException)
+        {
+            // It has ended; what is left of it is swept when the store works again.
+        }
+    }
+
+    /// <inheritdoc/>
+    public SafeFileHandle? OpenReceived() => null;
+
+    /// <summary>Reads what has come. When the source breaks off, what came before stays.</summary>
+    private async ValueTask<ReadResult> ReadAsync(PipeReader body)
+    {
+        try
+        {
+            return await body.ReadAtLeastAsync(ReadSize, CancellationToken.None);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            Lease.Heard();
+            if (!Lease.IsPaused) await TryLeaveAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Takes bytes in; false when another request has the session by now.</summary>
+    private async ValueTask<bool> TakeAsync(ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
+    {
+        if (row.Closing is not null) return false;
+        foreach (var segment in bytes)
+        {
+            for (var left = segment; left.Length > 0;)
+            {
+                if (filling is null && !await TryPrepareAsync(cancellationToken)) return false;
+                var part = filling ?? throw new InvalidOperationException("There is no memory.");
+                var some = left[..Math.Min(left.Length, part.Room.Length)];
+                some.CopyTo(part.Room);
+                part.Fill(some.Length);
+                hash.Append(some.Span);
+                Offset += some.Length;
+                left = left[some.Length..];
+                if (part.IsFull) await SendAsync(null, cancellationToken);
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Gets memory for a part, with what came after the last one; false when another request has the session by now.</summary>
+    private async ValueTask<bool> TryPrepareAsync(CancellationToken cancellationToken)
+    {
+        if (!await TryComeBackAsync()) return false;
+        if (shared.Buffers.TryRent(row.Account) is not { } part)
+        {
+            await SentAsync();
+            part = await shared.Buffers.RentAsync(row.Account, cancellationToken);
+        }
+
+        (filling, filledSince) = (part, shared.Clock.GetTimestamp());
+        if (saved.Tail is { } tail && Offset == saved.Received) await LoadAsync(tail, part, cancellationToken);
+        return true;
+    }
+
+    /// <summary>Takes the session again after it was left; false when another request has it by now.</summary>
+    private async ValueTask<bool> TryComeBackAsync()
+    {
+        if (!Lease.IsPaused) return true;
+        if (await shared.Rows.TryTakeAsync(row.Id, Lease.Holder, Offset) is null) return false;
+        Lease.IsPaused = false;
+        return true;
+    }
+
+    private async Task LoadAsync(string tail, PartBuffer part, CancellationToken cancellationToken)
+    {
+        using var reader = await shared.Store.OpenAsync(tail, null, cancellationToken)
+            ?? throw new ObjectStoreException($"the object {tail} of an upload is missing");
+        if (reader.Left > part.Room.Length)
+        {
+            throw new ObjectStoreException("the upload was begun with a larger registry.storage.s3.partSize and cannot go on");
+        }
+
+        while (await reader.ReadAsync(part.Room, cancellationToken) is var read and > 0) part.Fill(read);
+    }
+
+    /// <summary>Begins to write the part that was filled, after the one before it is noted.</summary>
+    private async ValueTask SendAsync(string? closing, CancellationToken cancellationToken)
+    {
+        await SentAsync();
+        var part = filling ?? throw new InvalidOperationException("There is no part.");
+        filling = null;
+        sending = SendAsync(part, Offset, hash.Export(), closing, cancellationToken);
+    }
+
+    private async Task SendAsync(PartBuffer part, long offset, byte[] state, string? closing, CancellationToken cancellationToken)
+    {
+        using (part)
+        {
+            var number = saved.Parts + 1;
+            if (number > MaxParts)
+            {
+                throw new BlobTooLargeException((long)MaxParts * shared.Buffers.PartSize);
+            }
+
+            var multipart = saved.Multipart ?? await shared.Store.BeginAsync(Key, cancellationToken);
+            using var content = part.OpenRead();
+            var sent = await shared.Store.PutPartAsync(Key, multipart, number, content, cancellationToken);
+            await AdvanceAsync(
+                new UploadProgress(offset, state, multipart, number, null), new ObjectPart(number, sent.ETag, sent.Size), closing);
+        }
+    }
+
+    /// <summary>Waits until the part that is being written is noted.</summary>
+    private async ValueTask SentAsync()
+    {
+        if (sending is not { } last) return;
+        sending = null;
+        await last;
+    }
+
+    private async Task AdvanceAsync(UploadProgress to, ObjectPart? part, string? closing)
+    {
+        if (!await shared.Rows.AdvanceAsync(row.Id, Lease.Holder, saved, to, part, closing)) throw new LeaseLostException();
+        saved = to;
+    }
+
+    /// <summary>Leaves the session to whoever comes, with all that has arrived; false when another request has it already.</summary>
+    private async Task<bool> TryLeaveAsync()
+    {
+        try
+        {
+            await SaveAsync();
+        }
+        catch (LeaseLostException)
+        {
+            return false;
+        }
+
+        GiveBack();
+        Lease.IsPaused = true;
+        await shared.Rows.ReleaseAsync(row.Id, Lease.Holder, []);
+        return true;
+    }
+
+    /// <summary>The key of a blob without parts.</summary>
+    private async Task<string> StoreSmallAsync()
+    {
+        await SaveAsync();
+        if (saved.Tail is { } tail) return tail;
+        var key = $"{Key}-{Lease.Holder}-0";
+        await shared.Store.PutAsync(key, Stream.Null, CancellationToken.None);
+        return key;
+    }
+
+    /// <summary>
+    /// Puts the parts together. Which they are is noted before: whoever goes on after a crash makes the same of them.
+    /// </summary>
+    private async Task<string> StorePartsAsync(Digest expected, CancellationToken cancellationToken)
+    {
+        if (row.Closing is null)
+        {
+            if (filling is null && saved.Tail is not null && !await TryPrepareAsync(cancellationToken)) throw new LeaseLostException();
+            if (filling is { Length: > 0 })
+            {
+                await SendAsync(expected.Value, cancellationToken);
+                await SentAsync();
+            }
+            else
+            {
+                await AdvanceAsync(saved, null, expected.Value);
+            }
+        }
+
+        var parts = await shared.Rows.PartsAsync(row.Id);
+        await shared.Store.CompleteAsync(
+            Key,
+            saved.Multipart ?? throw new InvalidDataException($"The upload {row.Id} has parts of nothing."),
+            [.. parts.Select(p => new ObjectPart(p.Number, p.ETag, p.Size))],
+            cancellationToken);
+        return Key;
+    }
+
+    private async Task<Digest> HashAsync(string key, HashAlgorithmName by, CancellationToken cancellationToken)
+    {
+        using var reader = await shared.Store.OpenAsync(key, null, cancellationToken)
+            ?? throw new ObjectStoreException($"the object {key} of an upload is missing");
+        using var computed = IncrementalHash.CreateHash(by);
+        var buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
+        try
+        {
+            while (await reader.ReadAsync(buffer, cancellationToken) is var read and > 0) computed.AppendData(buffer, 0, read);
+            return Digest.Of(by, computed.GetCurrentHash());
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private async Task BecomeAsync(BlobRecord blob)
+    {
+        var unused = tails.Where(t => t != blob.Key).ToList();
+        if (!await shared.Rows.FinishAsync(row, Lease.Holder, repository, blob, unused)) throw new LeaseLostException();
+        (hasFinished, IsOver) = (true, true);
+        await LeaveMemoryAsync();
+        await LetGoAsync();
+    }
+
+    private void Begin(UploadRow taken)
+    {
+        row = taken;
+        entered = saved = row.Progress;
+        hash = new ResumableHash(algorithm, saved.Hash);
+        Offset = saved.Received;
+        if (saved.Tail is { } tail) tails.Add(tail);
+    }
+
+    private async Task LeaveAsync()
+    {
+        if (lease is not { } held) return;
+        await LeaveMemoryAsync();
+        await LetGoAsync();
+        try
+        {
+            await shared.Rows.ReleaseAsync(row.Id, held.Holder, [.. tails.Where(t => t != saved.Tail)]);
+        }
+        catch (DatabaseUnavailableException)
+        {
+            // What was acknowledged is noted; the lease ends by itself.
+        }
+    }
+
+    private async ValueTask LetGoAsync()
+    {
+        if (lease is not { } held) return;
+        lease = null;
+        await shared.LetGoAsync(held);
+    }
+
+    /// <summary>Waits for what is on its way: how it ends changes nothing any more. Then gives the memory back.</summary>
+    private async Task LeaveMemoryAsync()
+    {
+        if (sending is { } last) await last.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        sending = null;
+        GiveBack();
+    }
+
+    private void GiveBack()
+    {
+        filling?.Dispose();
+        filling = null;
+    }
+
+    private sealed class Turn(S3UploadSession session) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync() => await session.LeaveAsync();
+    }
+
+    /// <summary>Another request has the session by now.</summary>
+    private sealed class LeaseLostException() : ObjectStoreException("another request has taken the upload over");
+}
