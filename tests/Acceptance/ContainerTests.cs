@@ -38,6 +38,29 @@ public sealed class ContainerTests(RealParts parts)
     }
 
     [Fact]
+    public async Task The_portal_shows_an_image_that_the_composed_registry_holds()
+    {
+        var servers = await parts.ComposedAsync();
+        var docker = await LoginAsync(servers);
+        var image = $"{servers.Host}/public/shown:1";
+        await docker.BuildAsync(image, 1_000);
+        await docker.MustAsync("push", image);
+        await docker.MustAsync("rmi", image);
+        using var http = new HttpClient();
+        var (page, address) = ("", new Uri(new Uri(servers.Realm), "/images/public/shown:1"));
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                using var answer = await http.GetAsync(address, TestContext.Current.CancellationToken);
+                page = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+                return answer.IsSuccessStatusCode; // once the index has the report
+            },
+            TimeSpan.FromSeconds(30), () => page);
+        Assert.Contains("Layers</h2>", page, StringComparison.Ordinal);
+        Assert.Contains($"docker pull {image}", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_servers_are_nobody_in_particular_without_capabilities_on_a_root_that_none_can_write()
     {
         var servers = await parts.ComposedAsync();

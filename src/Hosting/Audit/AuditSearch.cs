@@ -1,14 +1,27 @@
 using System.IO.Compression;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace AuthIndex.Hosting.Audit;
 
 /// <summary>A line of an audit log that was found.</summary>
 /// <param name="Text">The line, without its end; valid until the next one is read.</param>
-/// <param name="Line">The same as JSON; likewise.</param>
+/// <param name="Line">The same as JSON, an object whose texts can all be read; likewise.</param>
 public readonly record struct AuditLine(ReadOnlyMemory<byte> Text, JsonElement Line);
 
-/// <summary>Searches the files of an audit log, streaming. Unreadable lines are reported and skipped.</summary>
+/// <summary>Something in an audit log that cannot be read.</summary>
+/// <param name="File">The file.</param>
+/// <param name="Line">The line, from 1.</param>
+/// <param name="Message">What is wrong.</param>
+public sealed record AuditProblem(string File, long Line, string Message)
+{
+    /// <summary>The problem as <c>file:line: message</c>, for the terminal.</summary>
+    public override string ToString() => LogText.Clean($"{File}:{Line}: {Message}");
+}
+
+/// <summary>
+/// Reads the files of an audit log, streaming. A damaged line is reported and skipped: one torn line must not hide all others.
+/// </summary>
 public static class AuditSearch
 {
     /// <summary>The wanted lines of one file, in its order.</summary>
@@ -16,27 +29,39 @@ public static class AuditSearch
     /// <param name="query">What is wanted.</param>
     /// <param name="warn">Takes what cannot be read.</param>
     /// <param name="cancellationToken">Stops the search.</param>
-    public static IEnumerable<AuditLine> Read(string file, AuditQuery query, Action<string> warn, CancellationToken cancellationToken)
+    public static IEnumerable<AuditLine> Read(
+        string file, AuditQuery query, Action<AuditProblem> warn, CancellationToken cancellationToken)
+    {
+        foreach (var (number, text) in Lines(file, warn, cancellationToken))
+        {
+            using var document = Parse(text, out var problem);
+            if (document is null) warn(new AuditProblem(file, number, $"the line is skipped: {problem}"));
+            else if (query.Wants(document.RootElement)) yield return new AuditLine(text, document.RootElement);
+        }
+    }
+
+    /// <summary>All lines of one file that are not blank, as they are, with their numbers from 1.</summary>
+    /// <param name="file">The file; compressed when its name ends in <c>.gz</c>.</param>
+    /// <param name="warn">Takes what cannot be read: the file, the rest of it, or a line that is too long.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    public static IEnumerable<(long Number, ReadOnlyMemory<byte> Text)> Lines(
+        string file, Action<AuditProblem> warn, CancellationToken cancellationToken)
     {
         using var stream = Open(file, warn);
         if (stream is null) yield break;
         var lines = new AuditLines(stream);
-        for (var number = 1L; TryRead(lines, file, warn, out var line); number++)
+        for (var number = 1L; TryRead(lines, file, number, warn, out var line); number++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (line is { Span: var bytes } && bytes.Trim(" \t\r"u8).IsEmpty) continue;
-            using var document = line is { } text ? Parse(text) : null;
-            if (document is null || Wants(query, document.RootElement) is not { } isWanted)
+            if (line is not { } text)
             {
-                warn($"{LogText.Clean(file)}:{number}: the line cannot be read and is skipped");
-                continue;
+                warn(new AuditProblem(file, number, $"the line is skipped: it is longer than {AuditLines.MaxLength} bytes"));
             }
-
-            if (isWanted) yield return new AuditLine(line!.Value, document.RootElement);
+            else if (!text.Span.Trim(" \t\r"u8).IsEmpty) yield return (number, text);
         }
     }
 
-    private static Stream? Open(string file, Action<string> warn)
+    private static Stream? Open(string file, Action<AuditProblem> warn)
     {
         try
         {
@@ -46,12 +71,12 @@ public static class AuditSearch
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            warn(LogText.Clean($"{file}: the rest is skipped: {e.Message}"));
+            warn(new AuditProblem(file, 1, $"the file is skipped: {e.Message}"));
             return null;
         }
     }
 
-    private static bool TryRead(AuditLines lines, string file, Action<string> warn, out ReadOnlyMemory<byte>? line)
+    private static bool TryRead(AuditLines lines, string file, long number, Action<AuditProblem> warn, out ReadOnlyMemory<byte>? line)
     {
         try
         {
@@ -59,37 +84,54 @@ public static class AuditSearch
         }
         catch (Exception e) when (e is IOException or InvalidDataException)
         {
-            warn(LogText.Clean($"{file}: the rest is skipped: {e.Message}"));
+            warn(new AuditProblem(file, number, $"the rest of the file is skipped: {e.Message}"));
             line = null;
             return false;
         }
     }
 
-    private static JsonDocument? Parse(ReadOnlyMemory<byte> text)
+    /// <summary>Reads a line as JSON.</summary>
+    /// <param name="text">The line, without its end.</param>
+    /// <param name="problem">What is wrong with it; "" for nothing.</param>
+    /// <returns>An object whose texts can all be read; null for anything else.</returns>
+    public static JsonDocument? Parse(ReadOnlyMemory<byte> text, out string problem)
     {
         try
         {
             var document = JsonDocument.Parse(text);
-            if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
+            problem = document.RootElement.ValueKind != JsonValueKind.Object ? "it is not a JSON object"
+                : IsUnicode(text.Span) ? "" : "it contains a text that is not Unicode";
+            if (problem.Length == 0) return document;
             document.Dispose();
-            return null;
         }
-        catch (JsonException)
+        catch (JsonException e)
         {
-            return null;
+            problem = $"it is not JSON: {e.Message}";
         }
+
+        return null;
     }
 
-    /// <summary>Whether a line is wanted; null for bytes that are not UTF-8, or half of a surrogate pair.</summary>
-    private static bool? Wants(AuditQuery query, JsonElement line)
+    /// <summary>
+    /// Whether every text can be read: the parser leaves bytes that are not UTF-8, and halves of surrogate pairs, to whoever reads a text.
+    /// </summary>
+    private static bool IsUnicode(ReadOnlySpan<byte> json)
     {
+        if (!Utf8.IsValid(json)) return false;
+        if (json.IndexOf("\\ud"u8) < 0 && json.IndexOf("\\uD"u8) < 0) return true;
+        var reader = new Utf8JsonReader(json);
         try
         {
-            return query.Wants(line);
+            while (reader.Read())
+            {
+                if (reader.ValueIsEscaped) _ = reader.GetString();
+            }
+
+            return true;
         }
         catch (InvalidOperationException)
         {
-            return null;
+            return false;
         }
     }
 }

@@ -57,9 +57,10 @@ public static class ConfigurationTree
     /// <summary>Adds the <c>key=value</c> pairs of <c>--default</c> whose key no source has named.</summary>
     public static MappingNode WithDefaults(MappingNode root, IEnumerable<string> defaults, ICollection<SourceProblem> problems)
     {
+        var given = root; // several defaults may make one item of a list
         foreach (var setting in defaults)
         {
-            if (ReadSetting("--default", setting, problems) is var (path, value) && !Names(root, path))
+            if (ReadSetting("--default", setting, problems) is var (path, value) && !Names(given, path))
             {
                 root = (MappingNode)With(root, path, 0, value, problems);
             }

@@ -137,49 +137,42 @@ internal sealed record AuditEntry(
     public static string? Parse(ReadOnlyMemory<byte> line, out AuditEntry? entry)
     {
         entry = null;
-        try
+        using var document = AuditSearch.Parse(line, out var problem);
+        if (document is null) return problem;
+        var fields = new AuditFields(document.RootElement);
+        if (!DateTimeOffset.TryParseExact(
+            fields.Text("time"), AuditFile.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
         {
-            using var document = JsonDocument.Parse(line);
-            if (document.RootElement.ValueKind != JsonValueKind.Object) return "it is not a JSON object";
-            var fields = new AuditFields(document.RootElement);
-            if (!DateTimeOffset.TryParseExact(
-                fields.Text("time"), AuditFile.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
-            {
-                return "its 'time' is not a time";
-            }
+            return "its 'time' is not a time";
+        }
 
-            if (!AuditOutcomes.TryParse(fields.Text("outcome"), out var outcome)) return "its 'outcome' is unknown";
-            var read = new AuditEntry(
-                time,
-                fields.Text("decision"),
-                outcome,
-                fields.Text("account"),
-                fields.TextOrNull("signedInBy"),
-                fields.Texts("groups"),
-                fields.TextOrNull("address"),
-                fields.TextOrNull("service"),
-                fields.Texts("asked"),
-                fields.Texts("granted"),
-                [.. fields.Objects("refused").Select(r => new AuditRefusal(r.Text("scope"), r.Text("reason"), r.Texts("rules")))],
-                fields.Texts("allowedBy"),
-                fields.TextOrNull("policy"),
-                fields.TextOrNull("reason"))
-            {
-                Grant = fields.TextIfAny("grant"),
-                GrantName = fields.TextIfAny("grantName"),
-                Count = fields.NumberIfAny("count") ?? 1,
-                Since = DateTimeOffset.TryParseExact(
-                    fields.TextIfAny("since"), AuditFile.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal,
-                    out var since) ? since : null,
-                Omitted = (int)(fields.NumberIfAny("omitted") ?? 0),
-            };
-            if (fields.Problem is null) entry = read;
-            return fields.Problem;
-        }
-        catch (JsonException e)
+        if (!AuditOutcomes.TryParse(fields.Text("outcome"), out var outcome)) return "its 'outcome' is unknown";
+        var read = new AuditEntry(
+            time,
+            fields.Text("decision"),
+            outcome,
+            fields.Text("account"),
+            fields.TextOrNull("signedInBy"),
+            fields.Texts("groups"),
+            fields.TextOrNull("address"),
+            fields.TextOrNull("service"),
+            fields.Texts("asked"),
+            fields.Texts("granted"),
+            [.. fields.Objects("refused").Select(r => new AuditRefusal(r.Text("scope"), r.Text("reason"), r.Texts("rules")))],
+            fields.Texts("allowedBy"),
+            fields.TextOrNull("policy"),
+            fields.TextOrNull("reason"))
         {
-            return $"it is not JSON: {e.Message}";
-        }
+            Grant = fields.TextIfAny("grant"),
+            GrantName = fields.TextIfAny("grantName"),
+            Count = fields.NumberIfAny("count") ?? 1,
+            Since = DateTimeOffset.TryParseExact(
+                fields.TextIfAny("since"), AuditFile.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal,
+                out var since) ? since : null,
+            Omitted = (int)(fields.NumberIfAny("omitted") ?? 0),
+        };
+        if (fields.Problem is null) entry = read;
+        return fields.Problem;
     }
 
     private static void WriteTexts(Utf8JsonWriter json, ReadOnlySpan<byte> key, IReadOnlyList<string> texts)

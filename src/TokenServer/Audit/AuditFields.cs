@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace AuthIndex.TokenServer.Audit;
 
-/// <summary>The values of a JSON object by key and type; keeps the first problem.</summary>
+/// <summary>The values of a JSON object by key and type; keeps the first problem. All texts of the object can be read.</summary>
 internal sealed class AuditFields
 {
     private readonly JsonElement json;
@@ -16,7 +16,7 @@ internal sealed class AuditFields
     /// <summary>What is wrong, or null.</summary>
     public string? Problem { get; private set; }
 
-    public string Text(string key) => Value(key, JsonValueKind.String) is { } value ? TextOf(value, key) : "";
+    public string Text(string key) => Value(key, JsonValueKind.String) ?.GetString() ?? "";
 
     public string? TextOrNull(string key) =>
         json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null ? null : Text(key);
@@ -38,7 +38,7 @@ internal sealed class AuditFields
         if (Value(key, JsonValueKind.Array) is not { } array) return [];
         if (array.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
         {
-            return [.. array.EnumerateArray().Select(item => TextOf(item, key))];
+            return [.. array.EnumerateArray().Select(item => item.GetString() ?? "")];
         }
 
         Complain($"its '{key}' contains values that are not text");
@@ -63,20 +63,6 @@ internal sealed class AuditFields
         else if (value.ValueKind != kind) Complain($"its '{key}' is not {kind switch { JsonValueKind.String => "text", _ => "a list" }}");
         else return value;
         return null;
-    }
-
-    private string TextOf(JsonElement value, string key)
-    {
-        try
-        {
-            return value.GetString() ?? "";
-        }
-        catch (InvalidOperationException)
-        {
-            // Bytes that are not UTF-8, or half of a surrogate pair.
-            Complain($"its '{key}' is not Unicode text");
-            return "";
-        }
     }
 
     private void Complain(string problem)

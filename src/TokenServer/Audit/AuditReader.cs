@@ -1,17 +1,6 @@
-using System.IO.Compression;
 using AuthIndex.Hosting.Audit;
 
 namespace AuthIndex.TokenServer.Audit;
-
-/// <summary>Something in an audit log that cannot be read.</summary>
-/// <param name="File">The file.</param>
-/// <param name="Line">The line, from 1.</param>
-/// <param name="Message">What is wrong.</param>
-internal sealed record AuditProblem(string File, long Line, string Message)
-{
-    /// <summary>The problem as <c>file:line: message</c>, for the terminal.</summary>
-    public override string ToString() => $"{File}:{Line}: {Message}";
-}
 
 /// <summary>An entry and its position.</summary>
 internal sealed record AuditFinding(AuditEntry Entry, string File, long Line);
@@ -45,49 +34,11 @@ internal sealed class AuditReader(Action<AuditProblem> warn)
     /// <summary>The decisions of one file, in its order; administrative acts are not among them.</summary>
     public IEnumerable<AuditFinding> Read(string file, CancellationToken cancellation)
     {
-        using var stream = Open(file);
-        if (stream is null) yield break;
-        var lines = new AuditLines(stream);
-        for (var number = 1L; TryRead(lines, file, number, out var line); number++)
+        foreach (var (number, text) in AuditSearch.Lines(file, warn, cancellation))
         {
-            cancellation.ThrowIfCancellationRequested();
-            AuditEntry? entry = null;
-            var problem = line is { } text ? IsBlank(text.Span) || AdministrativeAct.IsOne(text.Span)
-                ? null
-                : AuditEntry.Parse(text, out entry) : $"it is longer than {AuditLines.MaxLength} bytes";
-            if (problem is not null) warn(new AuditProblem(file, number, $"the line is skipped: {problem}"));
+            if (AdministrativeAct.IsOne(text.Span)) continue;
+            if (AuditEntry.Parse(text, out var entry) is { } problem) warn(new AuditProblem(file, number, $"the line is skipped: {problem}"));
             else if (entry is not null) yield return new AuditFinding(entry, file, number);
         }
     }
-
-    private Stream? Open(string file)
-    {
-        try
-        {
-            // The server keeps writing, and a rotation may rename or remove the file.
-            var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            return file.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(stream, CompressionMode.Decompress) : stream;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            warn(new AuditProblem(file, 1, $"the file is skipped: {e.Message}"));
-            return null;
-        }
-    }
-
-    private bool TryRead(AuditLines lines, string file, long number, out ReadOnlyMemory<byte>? line)
-    {
-        try
-        {
-            return lines.TryRead(out line);
-        }
-        catch (Exception e) when (e is IOException or InvalidDataException)
-        {
-            warn(new AuditProblem(file, number, $"the rest of the file is skipped: {e.Message}"));
-            line = null;
-            return false;
-        }
-    }
-
-    private static bool IsBlank(ReadOnlySpan<byte> line) => line.Trim(" \t\r"u8).IsEmpty;
 }

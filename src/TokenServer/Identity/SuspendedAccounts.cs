@@ -89,7 +89,8 @@ internal sealed class SuspendedAccounts(TimeSpan? lookLasts = null)
             : outcome;
     }
 
-    // A directory may spell an account in another way tomorrow.
-    private Suspension? Find(SignInOutcome.SignedIn who) =>
-        who.IgnoresCase ? inAnyCase.GetValueOrDefault(AccountSpelling.Key(who.Account)) : suspended.GetValueOrDefault(who.Account);
+    // A directory may spell an account in another way tomorrow, and so may whoever else gives names: those have a colon.
+    private Suspension? Find(SignInOutcome.SignedIn who) => who.IgnoresCase || who.Account.Contains(':', StringComparison.Ordinal)
+        ? inAnyCase.GetValueOrDefault(AccountSpelling.Key(who.Account))
+        : suspended.GetValueOrDefault(who.Account);
 }

@@ -66,6 +66,16 @@ public sealed class ConfigurationTreeTests : IDisposable
     }
 
     [Theory]
+    [InlineData("", "{l: [{a: 1, b: 2}]}")]
+    [InlineData("l: [{a: file}]", "{l: [{a: file}]}")]
+    [InlineData("l: []", "{l: []}")]
+    public void Defaults_make_an_item_of_a_list_where_no_list_is_given(string file, string expected)
+    {
+        Assert.Equal(expected, Print(ConfigurationTree.WithDefaults(Read(file, [], []), ["l.0.a=1", "l.0.b=2"], problems)));
+        Assert.Empty(problems);
+    }
+
+    [Theory]
     [InlineData("novalue")]
     [InlineData("=value")]
     [InlineData("")]

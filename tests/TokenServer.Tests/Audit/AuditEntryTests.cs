@@ -61,7 +61,7 @@ public sealed class AuditEntryTests
     [Theory]
     [InlineData("\"account\":\"alice\",", "", "it has no 'account'")]
     [InlineData("\"alice\"", "7", "its 'account' is not text")]
-    [InlineData("\"alice\"", "\"\\ud800\"", "its 'account' is not Unicode text")]
+    [InlineData("\"alice\"", "\"\\ud800\"", "it contains a text that is not Unicode")]
     [InlineData("\"partly\"", "\"perhaps\"", "its 'outcome' is unknown")]
     [InlineData("10:00:00.123Z", "10 o'clock", "its 'time' is not a time")]
     [InlineData("[\"platform\",", "[1,", "its 'groups' contains values that are not text")]

@@ -66,7 +66,7 @@ public sealed class AuditCommandTests : IDisposable
         var found = await RunAsync("", ["audit", .. filters]);
         Assert.True(found.ExitCode == 0, found.ToString());
         Assert.Equal(days, string.Join(' ', found.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l[..10])));
-        Assert.Contains("the line cannot be read and is skipped", found.Error, StringComparison.Ordinal);
+        Assert.Contains("the line is skipped: it is not JSON", found.Error, StringComparison.Ordinal);
     }
 
     private static string Decision(string time, string id, string account, string outcome, string scope) =>

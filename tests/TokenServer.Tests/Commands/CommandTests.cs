@@ -180,6 +180,22 @@ public sealed class CommandTests : IDisposable
             await OkAsync("", "accounts", "suspend", typed, "--force");
         }
 
+        // A provider cannot be asked about its accounts.
+        string[] provider =
+        [
+            "--set", "tokenServer.publicUrl=https://login.example.org", "--set", "tokenServer.portal.providers.0.name=sso",
+            "--set", "tokenServer.portal.providers.0.issuer=https://sso.example.org",
+            "--set", "tokenServer.portal.providers.0.clientId=authindex",
+            "--set", "tokenServer.portal.providers.0.account={preferred_username}",
+        ];
+        Assert.StartsWith(
+            "suspended sso:alice;", (await OkAsync("", ["accounts", "suspend", "sso:alice", .. provider])).Output,
+            StringComparison.Ordinal);
+        Assert.Equal("resumed sso:alice\n", (await OkAsync("", ["accounts", "resume", "sso:alice", .. provider])).Output);
+        Assert.Contains(
+            "no OIDC issuer is named 'ssoo'; did you mean 'sso'?",
+            (await RunAsync("", ["accounts", "suspend", "ssoo:alice", .. provider])).Error, StringComparison.Ordinal);
+
         await OkAsync("", ["tokens", "create", "--account", "jgross", .. corp]);
         Assert.Contains(
             "added JGross; 1 tokens issued under this name were revoked",

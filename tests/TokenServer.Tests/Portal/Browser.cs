@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using AuthIndex.TestKit;
 
@@ -10,10 +11,12 @@ internal sealed partial class Browser : IDisposable
     public const string SessionCookie = "authindex";
 
     private readonly HttpClient client;
+    private readonly HttpClient reader;
 
     public Browser(TokenServerHost host, string? forwardedFor = null)
     {
-        client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = host.Address };
+        client = new HttpClient(NewHandler()) { BaseAddress = host.Address };
+        reader = new HttpClient(NewHandler(ConnectNarrowAsync)) { BaseAddress = host.Address };
         if (forwardedFor is not null) client.DefaultRequestHeaders.Add("X-Forwarded-For", forwardedFor);
     }
 
@@ -75,6 +78,14 @@ internal sealed partial class Browser : IDisposable
         return answer;
     }
 
+    /// <summary>Begins to get something; its content is not read yet, and the connection holds little of it.</summary>
+    public async Task<HttpResponseMessage> OpenAsync(string path)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Add("Cookie", string.Join("; ", Cookies.Select(c => $"{c.Key}={c.Value}")));
+        return await reader.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancel);
+    }
+
     /// <summary>The text of a page.</summary>
     public async Task<string> PageAsync(string path, HttpStatusCode status = HttpStatusCode.OK)
     {
@@ -87,7 +98,22 @@ internal sealed partial class Browser : IDisposable
     public static string? NextLink(string page) =>
         Next().Match(page) is { Success: true } link ? WebUtility.HtmlDecode(link.Groups["link"].Value) : null;
 
-    public void Dispose() => client.Dispose();
+    public void Dispose()
+    {
+        client.Dispose();
+        reader.Dispose();
+    }
+
+    private static SocketsHttpHandler NewHandler(
+        Func<SocketsHttpConnectionContext, CancellationToken, ValueTask<Stream>>? connect = null) =>
+        new() { AllowAutoRedirect = false, UseCookies = false, ConnectCallback = connect };
+
+    private static async ValueTask<Stream> ConnectNarrowAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 16 * 1024 };
+        await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
+        return new NetworkStream(socket, ownsSocket: true);
+    }
 
     [GeneratedRegex("href=\"(?<link>[^\"]*)\" rel=\"next\"", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Next();

@@ -47,6 +47,36 @@ public sealed class HtmlValidityTests
         }
     }
 
+    [Fact]
+    public async Task Every_page_for_administrators_parses_without_an_error_too()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        await File.WriteAllTextAsync(
+            host.Options.AuditPath, """{"time":"<b>","outcome":"<i>","account":"</td>","asked":["\"'"],"reason":"&"}""" + "\ntorn\n",
+            TestContext.Current.CancellationToken);
+        using var admin = new Browser(host);
+        await admin.SignInAsync("admin", TokenServerHost.AdminPassword);
+        await AssertValidAsync(
+            admin, "/admin/policy", "/admin/policy?who=<b>&where=none", "/admin/policy/explain",
+            "/admin/policy/explain?account=alice&scope=prod/app:pull", "/admin/policy/explain?scope=<b>", "/admin/policy/who-can",
+            "/admin/policy/who-can?action=pull&resource=public/app", "/admin/policy/who-can?action=<b>&resource=x",
+            "/admin/policy/candidate?file=policy.yaml", "/admin/audit", "/admin/audit?account=<b>", "/admin/audit?since=<b>",
+            "/admin/audit/export?format=x", "/admin/accounts", "/admin/accounts?account=alice", "/admin/accounts?account=<b>",
+            "/admin/system");
+        var changed = TokenServerHost.Policy.Replace("public/**", "open/**", StringComparison.Ordinal);
+        foreach (var (path, account, content) in ((string, string, string)[])[
+            ("/admin/policy/candidate", "", changed), ("/admin/policy/candidate", "", "<b>"), ("/admin/policy/reload", "", ""),
+            ("/admin/accounts/suspend", "alice", ""), ("/admin/accounts/suspend", "<b>", ""), ("/admin/accounts/resume", "<b>", ""),
+            ("/admin/accounts/unlock", "", ""), ("/admin/accounts/end", "<b>", "")])
+        {
+            using var answer = await admin.SubmitAsync(
+                path, ("file", "policy.yaml"), ("content", content), ("account", account), ("reason", "<b>"));
+            AssertValid(path, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        }
+
+        await AssertValidAsync(admin, "/admin/accounts", "/admin/accounts?account=alice"); // suspended now
+    }
+
     private static async Task AssertValidAsync(Browser browser, params string[] paths)
     {
         foreach (var path in paths)

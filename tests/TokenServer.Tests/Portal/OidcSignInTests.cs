@@ -200,6 +200,34 @@ public sealed class OidcSignInTests
         Assert.DoesNotContain("Signed in as", await browser.PageAsync("/"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_name_in_another_letter_case_is_the_same_account_and_nobody_elses()
+    {
+        await using var host = await OidcHost.StartAsync();
+        using var alice = new Browser(host.Server);
+        using (var first = await host.SignInAsync(alice)) Assert.Equal(HttpStatusCode.SeeOther, first.StatusCode);
+
+        // The provider spells the name in another way now: the account stays as it was.
+        host.People.Change = claims => claims["preferred_username"] = "ALICE";
+        using (var again = await host.SignInAsync(alice)) Assert.Equal(HttpStatusCode.SeeOther, again.StatusCode);
+        Assert.Contains("Signed in as corp:alice\"", await alice.PageAsync("/"), StringComparison.Ordinal);
+
+        // Somebody else whose name is spelled so gets neither the account nor one that people take for it.
+        using var other = new Browser(host.Server);
+        await RefusedAsync(await host.SignInAsync(other, "mallory"), "somebody else has this name here, in another spelling");
+        Assert.Contains("Signed in as corp:alice\"", await alice.PageAsync("/"), StringComparison.Ordinal);
+
+        // A suspension holds in any spelling, also for whoever gets the name when the sign-in has lapsed.
+        await host.Server.Service<ISuspensionStore>().SuspendAsync("corp:Alice", "admin", "", host.Clock.GetUtcNow());
+        await Eventually.TrueAsync(
+            async () => !(await alice.PageAsync("/")).Contains("Signed in as", StringComparison.Ordinal), TimeSpan.FromSeconds(30),
+            () => "alice is still signed in");
+        host.Clock.Advance(TimeSpan.FromHours(13));
+        using var later = await host.SignInAsync(other, "mallory");
+        Assert.Equal(HttpStatusCode.Forbidden, later.StatusCode);
+        Assert.DoesNotContain("authindex", other.Cookies.Keys);
+    }
+
     /// <summary>ID tokens that are wrong, by what is wrong with them.</summary>
     public static TheoryData<string> WrongTokens =>
         ["nonce", "no nonce", "audience", "issuer", "expired", "not yet", "unsigned", "another key", "no account", "no subject", "no groups"];

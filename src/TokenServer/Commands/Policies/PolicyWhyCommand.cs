@@ -53,7 +53,7 @@ internal static class PolicyWhyCommand
             return 1;
         }
 
-        var reader = new AuditReader(problem => error.WriteLine($"warning: {LogText.Clean(problem.ToString())}"));
+        var reader = new AuditReader(problem => error.WriteLine($"warning: {problem}"));
         if (wanted.In(reader, files, cancellation) is not { } found)
         {
             var rotated = files.Count switch { 1 => "", 2 => " and its rotated file", _ => $" and its {files.Count - 1} rotated files" };

@@ -1,9 +1,8 @@
-using System.Buffers;
-using System.Text;
 using System.Text.Json;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Audit;
 using AuthIndex.TokenServer.Access;
+using AuthIndex.TokenServer.Portal.Images;
 using AuthIndex.TokenServer.Portal.Pages.Administration;
 using AuthIndex.TokenServer.Protocol;
 
@@ -11,7 +10,7 @@ namespace AuthIndex.TokenServer.Portal.Administration;
 
 /// <summary>
 /// GET <c>/admin/audit</c>: the newest lines of the audit log and its rotated files that a filter wants; GET <c>/admin/audit/export</c>:
-/// all of them, as JSON lines or CSV. Files are read as they are searched; two searches run at a time.
+/// all of them, as JSON lines or CSV. Files are read as they are searched. Searches never wait for exports, whose readers may be slow.
 /// </summary>
 internal sealed class AuditPageEndpoint(string auditLog, PageRenderer pages, PortalSite site, TimeProvider time) : IDisposable
 {
@@ -27,12 +26,18 @@ internal sealed class AuditPageEndpoint(string auditLog, PageRenderer pages, Por
     private static readonly string[] Fields = ["account", "repository", "outcome", "decision", "action", "since", "until"];
     private static readonly TimeSpan MostSearch = TimeSpan.FromSeconds(20);
 
-    private readonly SemaphoreSlim turns = new(2);
+    /// <summary>How long an export may take; whoever reads it more slowly does not get the rest.</summary>
+    public static readonly TimeSpan MostExport = TimeSpan.FromMinutes(15);
 
-    private string Log => auditLog;
+    private readonly WorkTurns searches = new(2, 2, MostSearch * 1.5);
+    private readonly WorkTurns exports = new(4, 1, TimeSpan.Zero);
 
     /// <inheritdoc/>
-    public void Dispose() => turns.Dispose();
+    public void Dispose()
+    {
+        searches.Dispose();
+        exports.Dispose();
+    }
 
     /// <summary>Shows the newest lines.</summary>
     public async Task<Answer> ShowAsync(RouteRequest request, SessionCaller caller)
@@ -40,19 +45,13 @@ internal sealed class AuditPageEndpoint(string auditLog, PageRenderer pages, Por
         var asked = Fields.ToDictionary(f => f, f => Text(request, f), StringComparer.Ordinal);
         if (!TryRead(asked, out var query, out var problem))
         {
-            return await RenderAsync(caller, asked, [], false, problem, StatusCodes.Status400BadRequest);
+            return await RenderAsync(caller, asked, new Found([], false, new AuditDamage()), problem, StatusCodes.Status400BadRequest);
         }
 
-        await turns.WaitAsync(request.Aborted);
-        try
-        {
-            var (rows, isWhole) = Newest(query, request.Aborted);
-            return await RenderAsync(caller, asked, rows, isWhole, null, StatusCodes.Status200OK);
-        }
-        finally
-        {
-            turns.Release();
-        }
+        using var turn = await searches.TakeAsync(caller.Session.Account, request.Aborted);
+        return turn is null
+            ? await pages.ProblemAsync(caller, ErrorAnswer.TooManyRequests(MostSearch))
+            : await RenderAsync(caller, asked, Newest(query, request.Aborted), null, StatusCodes.Status200OK);
     }
 
     /// <summary>Sends all lines, oldest first, as they are found.</summary>
@@ -60,12 +59,17 @@ internal sealed class AuditPageEndpoint(string auditLog, PageRenderer pages, Por
     {
         var asked = Fields.ToDictionary(f => f, f => Text(request, f), StringComparer.Ordinal);
         if (!TryRead(asked, out var query, out var problem)) return await pages.ProblemAsync(caller, ErrorAnswer.InvalidRequest(problem));
-        return Text(request, "format") switch
+        var format = Text(request, "format");
+        if (format is not ("jsonl" or "csv"))
         {
-            "jsonl" => new ExportAnswer(this, query, IsCsv: false, request.Aborted),
-            "csv" => new ExportAnswer(this, query, IsCsv: true, request.Aborted),
-            _ => await pages.ProblemAsync(caller, ErrorAnswer.InvalidRequest("the format must be jsonl or csv")),
-        };
+            return await pages.ProblemAsync(caller, ErrorAnswer.InvalidRequest("the format must be jsonl or csv"));
+        }
+
+        return await exports.TakeAsync(caller.Session.Account, request.Aborted) is { } turn
+            ? new AuditExport(auditLog, query, format == "csv", turn, time)
+            : await pages.ProblemAsync(
+                caller, StatusCodes.Status429TooManyRequests, "Exports are under way",
+                "An account can have one export at a time, and the server few. Try again when the other one is done.", MostSearch);
     }
 
     private static string Text(RouteRequest request, string name) =>
@@ -97,17 +101,17 @@ internal sealed class AuditPageEndpoint(string auditLog, PageRenderer pages, Por
         string? Given(string field) => asked[field] is { Length: > 0 } text ? text : null;
     }
 
-    private (List<AuditRow> Rows, bool IsWhole) Newest(AuditQuery query, CancellationToken aborted)
+    private Found Newest(AuditQuery query, CancellationToken aborted)
     {
         using var limit = new CancellationTokenSource(MostSearch, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, aborted);
-        var found = new List<AuditRow>();
+        var (found, damage) = (new List<AuditRow>(), new AuditDamage());
         try
         {
-            foreach (var file in AuditFiles.Of(Log))
+            foreach (var file in AuditFiles.Of(auditLog))
             {
                 var newest = new Queue<AuditRow>();
-                foreach (var (_, line) in AuditSearch.Read(file, query, _ => { }, either.Token))
+                foreach (var (_, line) in AuditSearch.Read(file, query, damage.Add, either.Token))
                 {
                     newest.Enqueue(Row(line));
                     if (found.Count + newest.Count > MaxShown) newest.Dequeue();
@@ -117,11 +121,11 @@ internal sealed class AuditPageEndpoint(string auditLog, PageRenderer pages, Por
                 if (found.Count == MaxShown) break;
             }
 
-            return (found, true);
+            return new Found(found, true, damage);
         }
         catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
         {
-            return (found, false);
+            return new Found(found, false, damage);
         }
     }
 
@@ -129,20 +133,22 @@ internal sealed class AuditPageEndpoint(string auditLog, PageRenderer pages, Por
     {
         var isAct = AuditQuery.Text(line, "action").Length > 0;
         return new AuditRow(
-            AuditQuery.Text(line, "time"), AuditQuery.Text(line, "outcome"), AuditQuery.Text(line, isAct ? "by" : "account"),
-            isAct
+            Of("time"), Of("outcome"), Of(isAct ? "by" : "account"),
+            UntrustedJson.Shown(isAct
                 ? $"{AuditQuery.Text(line, "action")} {string.Join(' ', AuditQuery.Texts(line, "arguments"))}"
-                : string.Join(' ', AuditQuery.Texts(line, "asked")),
-            AuditQuery.Text(line, "address"), AuditQuery.Text(line, "decision"), AuditQuery.Text(line, "reason"));
+                : string.Join(' ', AuditQuery.Texts(line, "asked"))),
+            Of("address"), Of("decision"), Of("reason"));
+
+        string Of(string member) => UntrustedJson.Shown(AuditQuery.Text(line, member));
     }
 
     private async Task<Answer> RenderAsync(
-        SessionCaller caller, Dictionary<string, string> asked, List<AuditRow> rows, bool isWhole, string? problem, int status)
+        SessionCaller caller, Dictionary<string, string> asked, Found found, string? problem, int status)
     {
         var query = string.Join('&', asked.Where(a => a.Value.Length > 0).Select(a => $"{a.Key}={Uri.EscapeDataString(a.Value)}"));
         var model = new AuditModel(
-            [.. Fields.Select(f => new AuditField(f, LabelOf(f), asked[f]))], rows, rows.Count == MaxShown, isWhole, problem,
-            site.Link($"{ExportPath}?format=jsonl&{query}"), site.Link($"{ExportPath}?format=csv&{query}"));
+            [.. Fields.Select(f => new AuditField(f, LabelOf(f), asked[f]))], found.Rows, found.Rows.Count == MaxShown, found.IsWhole,
+            found.Damage.Text, problem, site.Link($"{ExportPath}?format=jsonl&{query}"), site.Link($"{ExportPath}?format=csv&{query}"));
         return await pages.RenderAsync<AuditPage>(caller, "Audit", model, status);
     }
 
@@ -154,41 +160,5 @@ internal sealed class AuditPageEndpoint(string auditLog, PageRenderer pages, Por
         _ => string.Concat(field[..1].ToUpperInvariant(), field[1..]),
     };
 
-    /// <summary>The lines as a file that browsers save.</summary>
-    private sealed record ExportAnswer(AuditPageEndpoint From, AuditQuery Query, bool IsCsv, CancellationToken Aborted) : Answer
-    {
-        private const int FlushAfter = 64 * 1024;
-
-        public override async Task SendAsync(HttpResponse response)
-        {
-            PageHeaders.AddTo(response.Headers);
-            response.ContentType = IsCsv ? "text/csv; charset=utf-8" : "application/jsonl; charset=utf-8";
-            response.Headers.ContentDisposition = $"attachment; filename=\"audit.{(IsCsv ? "csv" : "jsonl")}\"";
-            await From.turns.WaitAsync(Aborted);
-            try
-            {
-                var body = response.BodyWriter;
-                if (IsCsv) body.Write(Encoding.UTF8.GetBytes(AuditCsv.Header));
-                var unsent = 0L;
-                foreach (var file in AuditFiles.Of(From.Log).Reverse())
-                {
-                    foreach (var (text, line) in AuditSearch.Read(file, Query, _ => { }, Aborted))
-                    {
-                        var bytes = IsCsv ? Encoding.UTF8.GetBytes(AuditCsv.Line(line)) : [.. text.Span.TrimEnd((byte)'\r'), (byte)'\n'];
-                        body.Write(bytes);
-                        unsent += bytes.Length;
-                        if (unsent < FlushAfter) continue;
-                        await body.FlushAsync(Aborted);
-                        unsent = 0;
-                    }
-                }
-
-                await body.FlushAsync(Aborted);
-            }
-            finally
-            {
-                From.turns.Release();
-            }
-        }
-    }
+    private sealed record Found(IReadOnlyList<AuditRow> Rows, bool IsWhole, AuditDamage Damage);
 }

@@ -27,10 +27,10 @@ internal sealed class CandidateEndpoint(PolicyStore policies, string auditLog, P
 
     private static readonly TimeSpan MostReplay = TimeSpan.FromSeconds(10);
 
-    private readonly SemaphoreSlim turn = new(1);
+    private readonly WorkTurns turns = new(1, 2, MostReplay * 3);
 
     /// <inheritdoc/>
-    public void Dispose() => turn.Dispose();
+    public void Dispose() => turns.Dispose();
 
     /// <summary>Shows the form, with a file that is there.</summary>
     public async Task<Answer> ShowAsync(RouteRequest request, SessionCaller caller)
@@ -48,39 +48,34 @@ internal sealed class CandidateEndpoint(PolicyStore policies, string auditLog, P
         var names = files.Select(NameOf).ToList();
         var others = name.Length == 0 ? [] : files.Where(f => NameOf(f) != name);
         var path = name.Length == 0 ? "candidate.yaml" : name;
-        await turn.WaitAsync(request.Aborted);
-        try
+        using var turn = await turns.TakeAsync(caller.Session.Account, request.Aborted);
+        if (turn is null) return await pages.ProblemAsync(caller, ErrorAnswer.TooManyRequests(MostReplay));
+        var compiled = PolicyCompiler.Compile(
+            "candidate", [.. others, new PolicyFile(path, Encoding.UTF8.GetBytes(content))], time.GetUtcNow());
+        if (compiled.Policy is not { } candidate)
         {
-            var compiled = PolicyCompiler.Compile(
-                "candidate", [.. others, new PolicyFile(path, Encoding.UTF8.GetBytes(content))], time.GetUtcNow());
-            if (compiled.Policy is not { } candidate)
-            {
-                var problems = compiled.Errors.Take(MaxShown).Select(Describe).ToList();
-                return await RenderAsync(
-                    caller, new CandidateModel(names, name, content, problems, null), StatusCodes.Status422UnprocessableEntity);
-            }
+            var problems = compiled.Errors.Take(MaxShown).Select(Describe).ToList();
+            return await RenderAsync(
+                caller, new CandidateModel(names, name, content, problems, null), StatusCodes.Status422UnprocessableEntity);
+        }
 
-            var before = policies.Current;
-            var compared = PolicyComparison.Compare(before, candidate);
-            var (replay, isWhole) = Replay(new DecisionReplay(before, candidate, time.GetUtcNow()), request.Aborted);
-            var changes = replay.Changes;
-            var result = new CandidateResult(
-                candidate.Rules.Count, candidate.Tests.Count,
-                [.. compiled.Problems.Where(p => p.IsWarning).Take(MaxShown).Select(Describe)],
-                [.. compared.Grants.Take(MaxShown).Select(g => new GrantChangeRow(
-                    g.Who, g.Pattern == g.Resource ? g.Pattern : $"{g.Pattern} (tried with {g.Resource})", g.Circumstances,
-                    g.Gained.IsEmpty ? "" : g.Gained.ToString(), g.Lost.IsEmpty ? "" : g.Lost.ToString()))],
-                compared.Grants.Count, compared.Sampled, replay.Decisions, replay.Changed, isWhole,
-                [.. changes.Take(MaxShown).Select(c => new DecisionChangeRow(
-                    c.Account.Length == 0 ? "anonymous clients" : c.Account, c.Resource, c.Gained.IsEmpty ? "" : c.Gained.ToString(),
-                    c.Lost.IsEmpty ? "" : c.Lost.ToString(), c.Count, string.Join(", ", c.Samples.Select(s => s.Decision))))],
-                changes.Count);
-            return await RenderAsync(caller, new CandidateModel(names, name, content, null, result));
-        }
-        finally
-        {
-            turn.Release();
-        }
+        var before = policies.Current;
+        var compared = PolicyComparison.Compare(before, candidate);
+        var damage = new AuditDamage();
+        var (replay, isWhole) = Replay(new DecisionReplay(before, candidate, time.GetUtcNow()), damage, request.Aborted);
+        var changes = replay.Changes;
+        var result = new CandidateResult(
+            candidate.Rules.Count, candidate.Tests.Count,
+            [.. compiled.Problems.Where(p => p.IsWarning).Take(MaxShown).Select(Describe)],
+            [.. compared.Grants.Take(MaxShown).Select(g => new GrantChangeRow(
+                g.Who, g.Pattern == g.Resource ? g.Pattern : $"{g.Pattern} (tried with {g.Resource})", g.Circumstances,
+                g.Gained.IsEmpty ? "" : g.Gained.ToString(), g.Lost.IsEmpty ? "" : g.Lost.ToString()))],
+            compared.Grants.Count, compared.Sampled, replay.Decisions, replay.Changed, isWhole, damage.Text,
+            [.. changes.Take(MaxShown).Select(c => new DecisionChangeRow(
+                c.Account.Length == 0 ? "anonymous clients" : c.Account, c.Resource, c.Gained.IsEmpty ? "" : c.Gained.ToString(),
+                c.Lost.IsEmpty ? "" : c.Lost.ToString(), c.Count, string.Join(", ", c.Samples.Select(s => s.Decision))))],
+            changes.Count);
+        return await RenderAsync(caller, new CandidateModel(names, name, content, null, result));
     }
 
     private static string NameOf(PolicyFile file) => System.IO.Path.GetFileName(file.Path);
@@ -90,11 +85,11 @@ internal sealed class CandidateEndpoint(PolicyStore policies, string auditLog, P
 
     private IReadOnlyList<PolicyFile> Files() => new PolicyDirectory(policies.Path).Read([]) is { } read ? read.Files : [];
 
-    private (DecisionReplay Replay, bool IsWhole) Replay(DecisionReplay replay, CancellationToken aborted)
+    private (DecisionReplay Replay, bool IsWhole) Replay(DecisionReplay replay, AuditDamage damage, CancellationToken aborted)
     {
         using var limit = new CancellationTokenSource(MostReplay, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, aborted);
-        var reader = new AuditReader(_ => { });
+        var reader = new AuditReader(damage.Add);
         try
         {
             var read = 0;

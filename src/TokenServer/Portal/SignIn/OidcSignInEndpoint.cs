@@ -107,15 +107,22 @@ internal sealed class OidcSignInEndpoint(
 
         // 3 the account, by the rules of all accounts
         var endingsSeen = suspended.NewestEnding;
-        await people.SignedInAsync(attempt.Person!);
-        var found = await authenticator.FindAccountAsync(attempt.Person!.Account, request.Aborted);
+        if (await people.SignedInAsync(attempt.Person!, provider) is not { } person)
+        {
+            var taken = Refused(
+                provider, "somebody else has this name here, in another spelling; ask your administrator",
+                $"somebody else has the name {attempt.Person!.Account} in another spelling");
+            return await RefusedAsync(taken, request, visitor, browser, back, cookie, attempt.Person.Account);
+        }
+
+        var found = await authenticator.FindAccountAsync(person.Account, request.Aborted);
         if (found is not SignInOutcome.SignedIn { Origin: { } origin } who)
         {
-            return await RefusedAsync(found, request, visitor, browser, back, cookie, attempt.Person.Account);
+            return await RefusedAsync(found, request, visitor, browser, back, cookie, person.Account);
         }
 
         // Somebody else of that name signed in at the same moment.
-        if (origin.EntryId != attempt.Person.Subject)
+        if (origin.EntryId != person.Subject)
         {
             return await RefusedAsync(SignInOutcome.Overtaken, request, visitor, browser, back, cookie, who.Account);
         }

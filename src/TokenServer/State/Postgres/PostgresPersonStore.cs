@@ -12,10 +12,17 @@ internal sealed class PostgresPersonStore(PostgresDatabase database) : IPersonSt
         $"SELECT {PersonRow.Columns} FROM people WHERE account = @account", new { account }))?.Read());
 
     /// <inheritdoc/>
-    public Task SetAsync(Person person) => database.WriteAsync(db =>
-        db.ExecuteAsync(PersonRow.Upsert, PersonRow.Of(person)));
+    public Task<Person?> SetAsync(Person person, DateTimeOffset lapsed) => database.WriteAsync<Person?>(async db =>
+    {
+        // Nobody else takes a name of the provider meanwhile.
+        await db.ExecuteAsync("SELECT pg_advisory_xact_lock(hashtextextended('people:' || @Provider, 0))", new { person.Provider });
+        var known = (await db.QueryAsync<PersonRow>(PersonRow.OfProvider, new { person.Provider })).Select(row => row.Read());
+        if (person.Among(known, lapsed) is not { } named) return null;
+        await db.ExecuteAsync(PersonRow.Upsert, PersonRow.Of(named));
+        return named;
+    });
 
     /// <inheritdoc/>
-    public Task<int> RemoveAsync(string provider, string subject) => database.WriteAsync(db =>
-        db.ExecuteAsync("DELETE FROM people WHERE provider = @provider AND subject = @subject", new { provider, subject }));
+    public Task<int> EndAsync(string provider, string subject) => database.WriteAsync(db =>
+        db.ExecuteAsync(PersonRow.End, new { provider, subject }));
 }

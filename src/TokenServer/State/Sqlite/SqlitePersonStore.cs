@@ -11,10 +11,15 @@ internal sealed class SqlitePersonStore(StateDatabase database) : IPersonStore
         $"SELECT {PersonRow.Columns} FROM people WHERE account = @account", new { account })?.Read()));
 
     /// <inheritdoc/>
-    public Task SetAsync(Person person) => database.WriteAsync(db =>
-        db.Execute(PersonRow.Upsert, PersonRow.Of(person)));
+    public Task<Person?> SetAsync(Person person, DateTimeOffset lapsed) => database.WriteAsync(db =>
+    {
+        var known = db.Query<PersonRow>(PersonRow.OfProvider, new { person.Provider }, buffered: false).Select(row => row.Read());
+        if (person.Among(known, lapsed) is not { } named) return null;
+        db.Execute(PersonRow.Upsert, PersonRow.Of(named));
+        return named;
+    });
 
     /// <inheritdoc/>
-    public Task<int> RemoveAsync(string provider, string subject) => database.WriteAsync(db =>
-        db.Execute("DELETE FROM people WHERE provider = @provider AND subject = @subject", new { provider, subject }));
+    public Task<int> EndAsync(string provider, string subject) => database.WriteAsync(db =>
+        db.Execute(PersonRow.End, new { provider, subject }));
 }

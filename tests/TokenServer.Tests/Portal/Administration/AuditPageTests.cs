@@ -53,6 +53,65 @@ public sealed class AuditPageTests
         Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
     }
 
+    /// <summary>Lines that a crash, a disk or a hand has damaged.</summary>
+    private static readonly byte[][] Damaged =
+    [
+        "{\"time\":\"2029-01"u8.ToArray(), "[]"u8.ToArray(), "{\"account\":\"\\ud800\"}"u8.ToArray(),
+        [.. "{\"outcome\":\""u8, 0xff, .. "\"}"u8], "{\"asked\":[\"\\uDEAD\"]}"u8.ToArray(), "{\"\\uD800\":1}"u8.ToArray(),
+    ];
+
+    [Fact]
+    public async Task Damaged_lines_are_counted_and_said_and_hide_no_others()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        var log = host.Options.AuditPath + ".1";
+        foreach (var line in Damaged) await File.AppendAllBytesAsync(log, [.. line, (byte)'\n'], Cancel);
+        await WriteAsync(log, Line("whole", "2029-01-01T00:00:00.000Z", "\ud83d\ude00"));
+        using var admin = await AdminAsync(host);
+        foreach (var filter in (string[])["", "?account=%F0%9F%98%80&repository=team/app&since=2028-01-01&outcome=granted&action=pull"])
+        {
+            var page = await admin.PageAsync("/admin/audit" + filter);
+            Assert.Contains("DWHOLE", page, StringComparison.Ordinal);
+            Assert.Contains("6 lines of the audit log cannot be read; the first: audit.jsonl.1:1: the line is skipped", page,
+                StringComparison.Ordinal);
+        }
+
+        using var json = await admin.SendAsync("GET", "/admin/audit/export?format=jsonl&repository=team/app");
+        var exported = (await json.Content.ReadAsStringAsync(Cancel)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(2, exported.Length);
+        var last = JsonNode.Parse(exported[1])!;
+        Assert.Equal(("unreadable", 6), ((string?)last["outcome"], (int?)last["count"]));
+        using var csv = await admin.SendAsync("GET", "/admin/audit/export?format=csv&repository=team/app");
+        Assert.Contains("\"unreadable\"", (await csv.Content.ReadAsStringAsync(Cancel)).Split("\r\n")[2], StringComparison.Ordinal);
+        Assert.Contains(
+            "6 lines of the audit log", await CandidatePageAsync(admin), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Slow_exports_block_no_search_and_end_by_themselves()
+    {
+        await using var host = await TokenServerHost.StartAsync(
+            policy: TokenServerHost.Policy.Replace("admins: [admin]", "admins: [admin, alice]", StringComparison.Ordinal));
+        var line = Line("old", "2029-01-01T00:00:00.000Z", new string('x', 100_000));
+        for (var i = 0; i < 300; i++) await WriteAsync(host.Options.AuditPath + ".1", line); // more than connections buffer
+        using var admin = await AdminAsync(host);
+        using var alice = new Browser(host);
+        await alice.SignInAsync();
+        using var slow = await admin.OpenAsync("/admin/audit/export?format=jsonl");
+        using var other = await alice.OpenAsync("/admin/audit/export?format=csv");
+        using (var more = await admin.SendAsync("GET", "/admin/audit/export?format=csv"))
+        {
+            Assert.Equal(HttpStatusCode.TooManyRequests, more.StatusCode);
+        }
+
+        await Task.WhenAll(admin.PageAsync("/admin/audit?account=nobody"), alice.PageAsync("/admin/audit?account=nobody"));
+        host.Clock.Advance(AuditPageEndpoint.MostExport);
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => slow.Content.ReadAsByteArrayAsync(Cancel)); // not a part for the whole
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => other.Content.ReadAsByteArrayAsync(Cancel));
+        using var again = await admin.OpenAsync("/admin/audit/export?format=csv");
+        Assert.Equal(HttpStatusCode.OK, again.StatusCode);
+    }
+
     [Theory]
     [InlineData("=1+1", "\"'=1+1\"")]
     [InlineData(" +1", "\"' +1\"")]
@@ -69,6 +128,14 @@ public sealed class AuditPageTests
         var admin = new Browser(host);
         await admin.SignInAsync("admin", TokenServerHost.AdminPassword);
         return admin;
+    }
+
+    private static async Task<string> CandidatePageAsync(Browser admin)
+    {
+        await admin.PageAsync("/admin/policy/candidate");
+        using var compared = await admin.SubmitAsync(
+            "/admin/policy/candidate", ("file", "policy.yaml"), ("content", TokenServerHost.Policy));
+        return await compared.Content.ReadAsStringAsync(Cancel);
     }
 
     private static Task WriteAsync(string path, string content) => File.AppendAllTextAsync(path, content, Cancel);

@@ -22,16 +22,18 @@ internal sealed class PeopleSource(OidcProviders providers, IPersonStore store, 
     public long Version => Interlocked.Read(ref version);
 
     /// <summary>Records that somebody signed in at a provider.</summary>
-    public async Task SignedInAsync(Person person)
+    /// <returns>Who they are here; null when their name is somebody else's, in another spelling.</returns>
+    public async Task<Person?> SignedInAsync(Person person, OidcProvider provider)
     {
-        await store.SetAsync(person);
-        Interlocked.Increment(ref version);
+        var named = await store.SetAsync(person, person.SignedIn - provider.Options.SignInFor);
+        if (named is not null) Interlocked.Increment(ref version);
+        return named;
     }
 
     /// <summary>Records that a provider says somebody may not sign in here any more: what they were before no longer holds.</summary>
     public async Task RefusedAsync(OidcProvider provider, string subject)
     {
-        if (await store.RemoveAsync(provider.Name, subject) > 0) Interlocked.Increment(ref version);
+        if (await store.EndAsync(provider.Name, subject) > 0) Interlocked.Increment(ref version);
     }
 
     /// <inheritdoc/>
@@ -41,6 +43,11 @@ internal sealed class PeopleSource(OidcProviders providers, IPersonStore store, 
         if (await store.FindAsync(account) is not { } person || person.Provider != provider.Name)
         {
             return new SignInOutcome.Refused($"the account has never signed in at the provider {provider.Name}");
+        }
+
+        if (person.SignedIn == DateTimeOffset.UnixEpoch)
+        {
+            return new SignInOutcome.Refused($"the provider {provider.Name} last refused the account what is required here");
         }
 
         return time.GetUtcNow() < person.SignedIn + provider.Options.SignInFor

@@ -18,6 +18,13 @@ internal sealed record PersonRow
             member_of = excluded.member_of, signed_in_at = excluded.signed_in_at
         """;
 
+    /// <summary>All accounts of a provider.</summary>
+    public const string OfProvider = $"SELECT {Columns} FROM people WHERE provider = @Provider";
+
+    /// <summary>Ends the sign-in of whatever account somebody has.</summary>
+    public const string End =
+        "UPDATE people SET signed_in_at = 0 WHERE provider = @provider AND subject = @subject AND signed_in_at > 0";
+
     public string Account { get; init; } = "";
 
     public string Provider { get; init; } = "";

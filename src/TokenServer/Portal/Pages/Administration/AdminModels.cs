@@ -5,12 +5,13 @@ namespace AuthIndex.TokenServer.Portal.Pages.Administration;
 /// <param name="Rows">The lines, newest first.</param>
 /// <param name="IsFull">Whether there may be older ones.</param>
 /// <param name="IsWhole">Whether all files were searched.</param>
+/// <param name="Damage">What could not be read; null when everything could.</param>
 /// <param name="Problem">What is wrong with the filter; null for nothing.</param>
 /// <param name="JsonLink">The reference to all lines, as JSON lines.</param>
 /// <param name="CsvLink">The reference to all lines, as CSV.</param>
 public sealed record AuditModel(
-    IReadOnlyList<AuditField> Fields, IReadOnlyList<AuditRow> Rows, bool IsFull, bool IsWhole, string? Problem, string JsonLink,
-    string CsvLink);
+    IReadOnlyList<AuditField> Fields, IReadOnlyList<AuditRow> Rows, bool IsFull, bool IsWhole, string? Damage, string? Problem,
+    string JsonLink, string CsvLink);
 
 /// <summary>A field of the filter.</summary>
 /// <param name="Name">Its name.</param>

@@ -85,11 +85,12 @@ public sealed record CandidateModel(
 /// <param name="Decisions">How many recorded decisions were asked again.</param>
 /// <param name="Changed">How many come out otherwise.</param>
 /// <param name="IsWhole">Whether all recorded decisions were.</param>
+/// <param name="Damage">What could not be read of them; null when everything could.</param>
 /// <param name="Replayed">The changes among them.</param>
 /// <param name="AllReplayed">How many there are.</param>
 public sealed record CandidateResult(
     int Rules, int Tests, IReadOnlyList<string> Warnings, IReadOnlyList<GrantChangeRow> Grants, int AllGrants, int Sampled,
-    long Decisions, long Changed, bool IsWhole, IReadOnlyList<DecisionChangeRow> Replayed, int AllReplayed);
+    long Decisions, long Changed, bool IsWhole, string? Damage, IReadOnlyList<DecisionChangeRow> Replayed, int AllReplayed);
 
 /// <summary>A change of a grant.</summary>
 /// <param name="Who">Whose.</param>
