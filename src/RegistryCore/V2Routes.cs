@@ -54,14 +54,16 @@ internal sealed class V2Routes(
     TagsEndpoint tags,
     TagHistoryEndpoint history,
     ManifestEndpoint manifests,
+    SizesEndpoint sizes,
     ReferrersEndpoint referrers,
     BlobEndpoint blobs,
     UploadEndpoint uploads,
     UpstreamEndpoint upstream,
     UpstreamListsEndpoint lists)
 {
-    // An extension of the registry's own: no component of a name begins with an underscore (OCI distribution-spec 1.1, "Extensions").
+    // Extensions of the registry's own: no component of a name begins with an underscore (OCI distribution-spec 1.1, "Extensions").
     private const string HistoryTail = "_authindex/history/{}";
+    private const string SizesTail = "_authindex/sizes";
 
     private static readonly ActionSet Any = ActionSet.None;
     private static readonly ActionSet Pull = ActionSet.Pull;
@@ -83,6 +85,7 @@ internal sealed class V2Routes(
         new(["DELETE"],      "manifests/{}",      Delete,   Delete,   manifests.DeleteAsync),
         new(["GET", "HEAD"], "referrers/{}",      Pull,     Pull,     referrers.GetAsync,  lists.ReferrersAsync),
         new(["GET", "HEAD"], HistoryTail,         Pull,     Pull,     history.ListAsync),
+        new(["GET", "HEAD"], SizesTail,           Pull,     Pull,     sizes.ListAsync),
         new(["POST"],        "blobs/uploads",     Push,     PullPush, uploads.StartAsync),
         new(["POST"],        "blobs/uploads/",    Push,     PullPush, uploads.StartAsync),
         new(["GET", "HEAD"], "blobs/uploads/{}",  Push,     PullPush, uploads.StatusAsync),

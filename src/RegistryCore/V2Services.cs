@@ -17,6 +17,7 @@ internal static class V2Services
         .AddSingleton<SearchEndpoint>()
         .AddSingleton<TagsEndpoint>()
         .AddSingleton<TagHistoryEndpoint>()
+        .AddSingleton<SizesEndpoint>()
         .AddManifests()
         .AddSingleton<BlobEndpoint>()
         .AddUploads(options)

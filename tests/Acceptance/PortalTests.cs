@@ -230,8 +230,74 @@ public sealed class PortalTests(RealParts parts)
         await CheckAsync(page, scripts);
     }
 
-    internal static Task<IBrowser> LaunchAsync(IPlaywright playwright) =>
-        playwright.Chromium.LaunchAsync(new() { ExecutablePath = "/usr/bin/chromium", Args = ["--no-sandbox"] });
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Behind_a_proxy_with_another_name_port_and_path_the_portal_works_the_same(bool scripts)
+    {
+        RealParts.Require(NginxServer.Obstacle());
+        const string name = "portal.example.com";
+        const string repository = "users/alice/app";
+        var front = new IPEndPoint(IPAddress.Loopback, FreePort.At(IPAddress.Loopback));
+        var address = $"https://{name}:{front.Port}/auth/";
+        await using var servers = await PortalServers.StartAsync(o => o.PublicUrl = new Uri(address.TrimEnd('/')));
+        var config = new JsonObject { ["os"] = "linux", ["architecture"] = "amd64" };
+        var first = await servers.PushImageAsync($"{repository}:v1", config, null, "one");
+        await servers.PushImageAsync($"{repository}:v1", config, null, "two");
+        using var folder = new TemporaryDirectory();
+        using var authority = new CertificateAuthority();
+        using var certificate = authority.IssueServer(name);
+        CertificateAuthority.Write(certificate, folder["proxy.pem"], folder["proxy.key"]);
+        await using var nginx = await NginxServer.StartAsync(
+            $$"""
+            server {
+                listen {{front}} ssl;
+                ssl_certificate {{folder["proxy.pem"]}};
+                ssl_certificate_key {{folder["proxy.key"]}};
+                location /auth/ { proxy_pass {{servers.Host.Address}}; proxy_set_header Host $host; }
+            }
+            """, front);
+        using var playwright = await Playwright.CreateAsync();
+        await using var browser = await LaunchAsync(playwright, $"--host-resolver-rules=MAP {name} 127.0.0.1");
+        await using var context = await browser.NewContextAsync(new()
+        {
+            BaseURL = address, JavaScriptEnabled = scripts, IgnoreHTTPSErrors = true,
+        });
+        var page = await context.NewPageAsync();
+        var outside = new List<string>();
+        page.Request += (_, request) =>
+        {
+            if (!request.Url.StartsWith(address, StringComparison.Ordinal)) outside.Add(request.Url);
+        };
+
+        await page.GotoAsync("access"); // leads to the form, and back
+        await SignInAsync(page, "alice", TokenServerHost.AlicePassword);
+        await page.GetByRole(AriaRole.Heading, new() { Name = "My access" }).WaitForAsync();
+        var cookie = Assert.Single(await context.CookiesAsync(), c => c.Name == "__Host-authindex");
+        Assert.Equal((true, true, "/", name), (cookie.Secure, cookie.HttpOnly, cookie.Path, cookie.Domain));
+
+        await page.GotoAsync("");
+        await page.GetByLabel("Name contains").FillAsync("app");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Search" }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = repository }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "v1", Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Heading, new() { Name = "Layers" }).WaitForAsync();
+        await CheckAsync(page, scripts);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Roll back" }).ClickAsync();
+        await page.GetByText(first, new() { Exact = true }).First.WaitForAsync();
+        await page.GotoAsync($"repositories/{repository}");
+        await page.GetByLabel("Choose v1").CheckAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Delete chosen tags" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Delete" }).ClickAsync();
+        await page.GetByText("There is no tag").WaitForAsync();
+        await CheckAsync(page, scripts);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign out", Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Sign in", Exact = true }).First.WaitForAsync();
+        Assert.Empty(outside);
+    }
+
+    internal static Task<IBrowser> LaunchAsync(IPlaywright playwright, params string[] more) =>
+        playwright.Chromium.LaunchAsync(new() { ExecutablePath = "/usr/bin/chromium", Args = ["--no-sandbox", .. more] });
 
     internal static async Task SignInAsync(IPage page, string account, string password)
     {

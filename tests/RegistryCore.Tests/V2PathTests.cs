@@ -19,6 +19,7 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
         new TagsEndpoint(null!, null!),
         new TagHistoryEndpoint(null!),
         new ManifestEndpoint(null!, null!, null!, null!, null!, null!, null!, null!, null!),
+        new SizesEndpoint(null!),
         new ReferrersEndpoint(null!, null!, null!),
         new BlobEndpoint(null!, null!, null!, null!),
         new UploadEndpoint(null!, null!, null!, null!, null!, null!),

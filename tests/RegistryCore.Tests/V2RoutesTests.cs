@@ -22,6 +22,7 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
         ["DELETE manifests/{}"] = (HttpStatusCode.NotFound, "MANIFEST_UNKNOWN"),
         ["GET referrers/{}"] = (HttpStatusCode.OK, null),
         ["GET _authindex/history/{}"] = (HttpStatusCode.OK, null),
+        ["GET _authindex/sizes"] = (HttpStatusCode.OK, null),
         ["POST blobs/uploads"] = (HttpStatusCode.Accepted, null),
         ["POST blobs/uploads/"] = (HttpStatusCode.Accepted, null),
         ["GET blobs/uploads/{}"] = (HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN"),

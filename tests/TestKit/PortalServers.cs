@@ -139,7 +139,8 @@ internal sealed class PortalServers : IAsyncDisposable
         folder.Dispose();
     }
 
-    private async Task<JsonObject> PushBlobAsync(string name, string mediaType, byte[] bytes)
+    /// <summary>Pushes a blob; its descriptor.</summary>
+    public async Task<JsonObject> PushBlobAsync(string name, string mediaType, byte[] bytes)
     {
         using var client = await ClientAsync(name);
         using var content = new ByteArrayContent(bytes);

@@ -95,6 +95,14 @@ internal sealed partial class RegistryClient : IDisposable
         return await SendAsync(request, cancellationToken);
     }
 
+    /// <summary>Gets what pulls of images download, where the registry tells.</summary>
+    public async Task<RegistryAnswer> SizesAsync(
+        RepositoryName repository, IReadOnlyList<string> digests, string token, CancellationToken cancellationToken)
+    {
+        using var request = Request(HttpMethod.Get, repository, $"_authindex/sizes?digest={string.Join("&digest=", digests)}", token);
+        return await SendAsync(request, cancellationToken);
+    }
+
     /// <summary>Deletes a tag, as long as it points at a digest; or a manifest with all its tags.</summary>
     /// <param name="image">What to delete.</param>
     /// <param name="pointsAt">What the tag must point at.</param>

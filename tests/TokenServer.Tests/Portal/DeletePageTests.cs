@@ -43,6 +43,60 @@ public sealed class DeletePageTests
     }
 
     [Fact]
+    public async Task An_image_without_tags_is_deleted_by_its_digest_and_one_with_tags_is_not()
+    {
+        await using var servers = await PortalServers.StartAsync();
+        var old = await servers.PushImageAsync($"{Repository}:v1", Config, null, "one");
+        var tagged = await servers.PushImageAsync($"{Repository}:v1", Config, null, "two");
+        using var browser = new Browser(servers.Host);
+        await browser.SignInAsync();
+        Assert.DoesNotContain("/delete-image/", await browser.PageAsync($"/images/{Repository}@{tagged}"), StringComparison.Ordinal);
+        await browser.PageAsync($"/delete-image/{Repository}@{tagged}?registry=registry", HttpStatusCode.Conflict);
+        using (var kept = await browser.SubmitAsync($"/delete-image/{Repository}@{tagged}", ("registry", "registry")))
+        {
+            Assert.Equal(HttpStatusCode.Conflict, kept.StatusCode);
+        }
+
+        Assert.Contains(
+            $"href=\"/delete-image/{Repository}@{old}?registry=registry\"", await browser.PageAsync($"/images/{Repository}@{old}"),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "No tag points at this image", await browser.PageAsync($"/delete-image/{Repository}@{old}?registry=registry"),
+            StringComparison.Ordinal);
+        foreach (var wrong in (string[])[
+            $"/delete-image/{Repository}:v1?registry=registry", $"/delete-image/{Repository}@{old}?registry=none", $"/delete-image/{Repository}@{old}"])
+        {
+            await browser.PageAsync(wrong, HttpStatusCode.NotFound);
+        }
+
+        using (var done = await browser.SubmitAsync($"/delete-image/{Repository}@{old}", ("registry", "registry")))
+        {
+            Assert.Equal($"/repositories/{Repository}", done.Headers.Location!.ToString());
+        }
+
+        await browser.PageAsync($"/images/{Repository}@{old}", HttpStatusCode.NotFound);
+        Assert.Contains("Layers", await browser.PageAsync($"/images/{Repository}:v1"), StringComparison.Ordinal);
+        await Eventually.TrueAsync(
+            () => File.ReadAllText(servers.Host.Options.AuditPath).Contains("\"action\":\"images delete\"", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(30), () => "the audit log has no such line");
+    }
+
+    [Fact]
+    public async Task Whoever_may_not_delete_deletes_no_image_by_its_digest()
+    {
+        await using var servers = await PortalServers.StartAsync();
+        var old = await servers.PushImageAsync("public/app:v1", Config, null, "one");
+        await servers.PushImageAsync("public/app:v1", Config, null, "two");
+        using var alice = new Browser(servers.Host);
+        await alice.SignInAsync();
+        Assert.DoesNotContain("/delete-image/", await alice.PageAsync($"/images/public/app@{old}"), StringComparison.Ordinal);
+        await alice.PageAsync($"/delete-image/public/app@{old}?registry=registry", HttpStatusCode.Forbidden);
+        using var refused = await alice.SubmitAsync($"/delete-image/public/app@{old}", ("registry", "registry"));
+        Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+        await alice.PageAsync($"/images/public/app@{old}");
+    }
+
+    [Fact]
     public async Task A_tag_that_moved_meanwhile_stays()
     {
         await using var servers = await PortalServers.StartAsync();

@@ -19,7 +19,7 @@ public sealed class HtmlValidityTests
             { "os": "a<b>&\"'", "config": { "Labels": { "<i>": "<b>" }, "Cmd": ["a", "<p>"] }, "history": [{ "created_by": "<td>" }] }
             """)!.AsObject();
         var annotations = new JsonObject { ["org.opencontainers.image.source"] = "https://git.example.com/?a=1&b=\"2\"" };
-        await servers.PushImageAsync("users/alice/app:v1", config, annotations, "first");
+        var old = await servers.PushImageAsync("users/alice/app:v1", config, annotations, "first");
         var digest = await servers.PushImageAsync("users/alice/app:v1", config, annotations, "second");
         await servers.PushReferrerAsync("users/alice/app", "application/vnd.cncf.notary.signature", digest);
         var index = await servers.PushManifestAsync("users/alice/app:all", PortalServers.Index, new JsonObject
@@ -39,6 +39,7 @@ public sealed class HtmlValidityTests
         await AssertValidAsync(
             browser, "/", "/?q=<script>", "/repositories/users/alice/app", "/repositories/none", "/images/users/alice/app:v1",
             $"/images/users/alice/app@{index}", "/images/users/alice/app:none", "/delete/users/alice/app?tag=v1@registry", "/delete/none",
+            $"/delete-image/users/alice/app@{old}?registry=registry",
             "/access", "/access/denials", "/access/denials?decision=x", "/sign-in?again=1");
         foreach (var path in (string[])["/access/create", "/access/revoke", "/access/end", "/rollback", "/delete/users/alice/app"])
         {

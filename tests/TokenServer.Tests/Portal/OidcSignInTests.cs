@@ -223,6 +223,8 @@ public sealed class OidcSignInTests
             async () => !(await alice.PageAsync("/")).Contains("Signed in as", StringComparison.Ordinal), TimeSpan.FromSeconds(30),
             () => "alice is still signed in");
         host.Clock.Advance(TimeSpan.FromHours(13));
+        await Eventually.TrueAsync(
+            () => host.Server.Service<SuspendedAccounts>().Count == 1, TimeSpan.FromSeconds(30), () => "nobody is suspended");
         using var later = await host.SignInAsync(other, "mallory");
         Assert.Equal(HttpStatusCode.Forbidden, later.StatusCode);
         Assert.DoesNotContain("authindex", other.Cookies.Keys);

@@ -82,9 +82,10 @@ internal sealed class ImagePageEndpoint(
                 : await reader.HistoryAsync(
                     image.Tag, digest, tokens.May(visitor.Subject, service, name, ActionSet.Pull.Union(ActionSet.Push))
                     && visitor is SessionCaller),
-            image.Tag is { } tag && visitor is SessionCaller && tokens.May(visitor.Subject, service, name, ActionSet.Delete)
-                ? site.Link(DeletePageEndpoint.PathOf(name.Value, tag, service.Name))
-                : null);
+            visitor is not SessionCaller || !tokens.May(visitor.Subject, service, name, ActionSet.Delete) ? null
+                : image.Tag is { } tag ? site.Link(DeletePageEndpoint.PathOf(name.Value, tag, service.Name))
+                : (await catalog.TagsOfAsync(name, service.Name, digest.Value, 1)).Count > 0 ? null
+                : site.Link(DeleteImageEndpoint.PathOf(name.Value, digest.Value, service.Name)));
         return await pages.RenderAsync<ImagePage>(visitor, $"{image}", model);
     }
 

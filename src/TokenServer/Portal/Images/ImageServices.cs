@@ -10,6 +10,8 @@ internal static class ImageServices
         .AddSingleton<RegistryTokens>()
         .AddSingleton<RegistryClients>()
         .AddSingleton<TagActs>()
+        .AddSingleton<RepositoryDetails>()
+        .AddSingleton<DeleteImageEndpoint>()
         .AddSingleton<ImagePageEndpoint>()
         .AddSingleton<DeletePageEndpoint>()
         .AddSingleton<RollBackEndpoint>();

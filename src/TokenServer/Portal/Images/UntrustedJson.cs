@@ -81,13 +81,18 @@ internal static class UntrustedJson
             ? url.AbsoluteUri
             : null;
 
-    /// <summary>A text as it may be shown.</summary>
-    public static string Shown(string text)
+    /// <summary>A text as it may be shown, on one line.</summary>
+    public static string Shown(string text) => Shown(text, MaxText, keepsLines: false);
+
+    /// <summary>All lines of a text, as they may be shown.</summary>
+    public static string ShownLines(string text) => Shown(text, int.MaxValue, keepsLines: true);
+
+    private static string Shown(string text, int most, bool keepsLines)
     {
-        var shown = new StringBuilder(Math.Min(text.Length, MaxText + 1));
+        var shown = new StringBuilder(text.Length <= most ? text.Length : most + 1);
         foreach (var rune in text.EnumerateRunes())
         {
-            if (shown.Length >= MaxText)
+            if (shown.Length >= most)
             {
                 shown.Append('…');
                 break;
@@ -97,7 +102,8 @@ internal static class UntrustedJson
             var isSeen = Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format
                 or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse
                 or UnicodeCategory.OtherNotAssigned);
-            shown.Append(isWhite ? " " : isSeen ? rune.ToString() : "\uFFFD");
+            if (isWhite) shown.Append(keepsLines ? (char)rune.Value : ' ');
+            else shown.Append(isSeen ? rune.ToString() : "\uFFFD");
         }
 
         return shown.ToString();

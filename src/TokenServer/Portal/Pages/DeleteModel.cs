@@ -8,6 +8,14 @@ namespace AuthIndex.TokenServer.Portal.Pages;
 public sealed record DeleteModel(
     string Repository, string Action, IReadOnlyList<DeletionRow> Rows, IReadOnlyList<string> Failures);
 
+/// <summary>An image without tags that is about to be deleted.</summary>
+/// <param name="Repository">The repository's name.</param>
+/// <param name="Digest">The image's digest.</param>
+/// <param name="Registry">The registry's name.</param>
+/// <param name="Action">Where the form is sent.</param>
+/// <param name="Image">The reference to the image's page.</param>
+public sealed record DeleteImageModel(string Repository, string Digest, string Registry, string Action, string Image);
+
 /// <summary>The chosen tags of one image.</summary>
 /// <param name="Registry">The registry's name.</param>
 /// <param name="Digest">The image's digest.</param>

@@ -10,7 +10,7 @@ namespace AuthIndex.TokenServer.Portal.Pages;
 /// <param name="Referrers">What refers to it.</param>
 /// <param name="Pulls">The commands that pull it, by tag first.</param>
 /// <param name="History">Where the tag pointed; null where the page is of a digest, or the registry keeps no history.</param>
-/// <param name="Delete">The reference to the page that deletes the tag; null where the visitor may not.</param>
+/// <param name="Delete">The reference to the page that deletes the tag, or an image without tags; null where the visitor may not.</param>
 public sealed record ImageModel(
     string Repository, string? Tag, string Digest, string Registry, IReadOnlyList<LinkedText> Others, ImageContent Content,
     ReferrersModel Referrers, IReadOnlyList<PullCommand> Pulls, HistoryModel? History, string? Delete);

@@ -1,0 +1,136 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+using AuthIndex.TokenContract;
+using AuthIndex.TokenServer.Portal.Pages;
+using AuthIndex.TokenServer.Registries;
+
+namespace AuthIndex.TokenServer.Portal.Images;
+
+/// <summary>
+/// Finds the README or model card of an image: a layer of Markdown (as <c>oras</c> pushes it), a documentation layer of a model (CNCF
+/// model-spec), or either of them in what refers to the image. Few requests, and little of each.
+/// </summary>
+/// <param name="client">Asks the registry.</param>
+/// <param name="token">A token that grants pull on the repository.</param>
+/// <param name="repository">The repository.</param>
+/// <param name="cancellationToken">Ends the asking.</param>
+internal sealed class ReadmeReader(
+    RegistryClient client, string token, RepositoryName repository, CancellationToken cancellationToken)
+{
+    private const string Markdown = "text/markdown";
+    private const string ModelDoc = "application/vnd.cncf.model.doc.v1";
+
+    /// <summary>The README that belongs to an image; null when there is none.</summary>
+    /// <param name="image">The image.</param>
+    public async Task<ReadmeModel?> ReadAsync(ImageReference image)
+    {
+        if (await ManifestAsync(image) is not var (digest, json)) return null;
+        var description = json.Object("annotations").Text("org.opencontainers.image.description");
+        if (await OfManifestAsync(json) is { } own) return own with { Description = description };
+        if (await client.ReferrersAsync(repository, digest, token, cancellationToken) is RegistryAnswer.Done done
+            && UntrustedJson.Parse(done.Body) is { } referrers
+            && referrers.Items("manifests", 1000).Where(IsDocumentation).LastOrDefault() is { ValueKind: JsonValueKind.Object } referrer
+            && ContentDigest.TryParse(referrer.Raw("digest"), out var found)
+            && await ManifestAsync(new ImageReference(repository, null, found)) is var (_, attached)
+            && await OfManifestAsync(attached) is { } readme)
+        {
+            return readme with { Description = description };
+        }
+
+        return description is null ? null : new ReadmeModel(description, null, null);
+    }
+
+    private static bool IsDocumentation(JsonElement referrer) =>
+        referrer.Raw("artifactType") is { } type
+        && (type.StartsWith(Markdown, StringComparison.OrdinalIgnoreCase) || type.StartsWith(ModelDoc, StringComparison.Ordinal)
+            || type.Contains("readme", StringComparison.OrdinalIgnoreCase)
+            || type.Contains("documentation", StringComparison.OrdinalIgnoreCase));
+
+    private async Task<(ContentDigest Digest, JsonElement Json)?> ManifestAsync(ImageReference image) =>
+        await client.ManifestAsync(image, token, cancellationToken) is RegistryAnswer.Done { Digest: { } digest } done
+        && UntrustedJson.Parse(done.Body) is { } json
+            ? (new ContentDigest(digest), json)
+            : null;
+
+    /// <summary>The README among a manifest's layers.</summary>
+    private async Task<ReadmeModel?> OfManifestAsync(JsonElement manifest)
+    {
+        var layers = manifest.Items("layers", 500).Where(IsReadme).ToList();
+        if (layers.Count == 0) return null;
+        var layer = layers.Find(l => Name(l).StartsWith("readme", StringComparison.OrdinalIgnoreCase));
+        if (layer.ValueKind != JsonValueKind.Object) layer = layers[0];
+        if (layer.Size("size") is not <= ReadmeMarkdown.MaxBytes || !ContentDigest.TryParse(layer.Raw("digest"), out var digest))
+        {
+            return Problem($"it is larger than {Shell.Size(ReadmeMarkdown.MaxBytes)}");
+        }
+
+        if (await client.BlobAsync(repository, digest, token, cancellationToken) is not RegistryAnswer.Done blob)
+        {
+            return Problem("the registry did not send it");
+        }
+
+        var type = layer.Raw("mediaType") ?? "";
+        return TextOf(type.EndsWith(".tar", StringComparison.Ordinal) || type.EndsWith(".tar+gzip", StringComparison.Ordinal)
+                ? FromArchive(blob.Body, type.EndsWith("gzip", StringComparison.Ordinal))
+                : blob.Body) is not { } text ? Problem($"it is not text, or larger than {Shell.Size(ReadmeMarkdown.MaxBytes)}")
+            : ReadmeMarkdown.ToHtml(text) is { } html ? new ReadmeModel(null, html, null)
+            : Problem("it is too complex");
+    }
+
+    private static bool IsReadme(JsonElement layer)
+    {
+        var type = layer.Raw("mediaType") ?? "";
+        return type.Split(';')[0].Equals(Markdown, StringComparison.OrdinalIgnoreCase)
+            || (IsMarkdownFile(Name(layer))
+                && (type is ModelDoc + ".raw" or ModelDoc + ".tar" or ModelDoc + ".tar+gzip"
+                    || !type.StartsWith("application/vnd.", StringComparison.Ordinal)));
+    }
+
+    /// <summary>The name of the file in a layer: as oras writes it, or as a model's builder does.</summary>
+    private static string Name(JsonElement layer)
+    {
+        var annotations = layer.Object("annotations");
+        return annotations.Raw("org.opencontainers.image.title") ?? annotations.Raw("org.cncf.model.filepath") ?? "";
+    }
+
+    private static bool IsMarkdownFile(string name) => name.EndsWith(".md", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>The first Markdown file in an archive; null when there is none, or when the archive is too large.</summary>
+    private static byte[]? FromArchive(byte[] content, bool isCompressed)
+    {
+        try
+        {
+            using var tar = new TarReader(isCompressed ? Decompressed(content) : new MemoryStream(content));
+            while (tar.GetNextEntry() is { } entry)
+            {
+                var isFile = entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile;
+                if (!isFile || !IsMarkdownFile(entry.Name)) continue;
+                using var file = new MemoryStream();
+                entry.DataStream?.CopyTo(file);
+                return file.ToArray();
+            }
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or FormatException or ArgumentException)
+        {
+            return null; // it is not an archive
+        }
+
+        return null;
+    }
+
+    private static MemoryStream Decompressed(byte[] content)
+    {
+        using var bytes = new GZipStream(new MemoryStream(content), CompressionMode.Decompress);
+        var archive = new byte[2 * ReadmeMarkdown.MaxBytes];
+        var length = bytes.ReadAtLeast(archive, archive.Length, throwOnEndOfStream: false);
+        return bytes.ReadByte() < 0 ? new MemoryStream(archive, 0, length) : throw new InvalidDataException("It is too large.");
+    }
+
+    private static string? TextOf(byte[]? content) =>
+        content is { Length: <= ReadmeMarkdown.MaxBytes } && Utf8.IsValid(content) ? Encoding.UTF8.GetString(content) : null;
+
+    private static ReadmeModel Problem(string reason) => new(null, null, $"The README cannot be shown: {reason}.");
+}
