@@ -37,7 +37,10 @@ internal sealed class AuditReader(Action<AuditProblem> warn)
         foreach (var (number, text) in AuditSearch.Lines(file, warn, cancellation))
         {
             if (AdministrativeAct.IsOne(text.Span)) continue;
-            if (AuditEntry.Parse(text, out var entry) is { } problem) warn(new AuditProblem(file, number, $"the line is skipped: {problem}"));
+            if (AuditEntry.Parse(text, out var entry) is { } problem)
+            {
+                warn(new AuditProblem(file, number, $"the line is skipped: {problem}"));
+            }
             else if (entry is not null) yield return new AuditFinding(entry, file, number);
         }
     }

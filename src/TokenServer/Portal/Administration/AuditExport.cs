@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using AuthIndex.Hosting.Audit;
 using AuthIndex.TokenServer.Protocol;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace AuthIndex.TokenServer.Portal.Administration;
 
@@ -15,7 +16,9 @@ namespace AuthIndex.TokenServer.Portal.Administration;
 /// <param name="IsCsv">CSV, or else JSON lines.</param>
 /// <param name="Turn">Ends when the export does.</param>
 /// <param name="Time">The clock.</param>
-internal sealed record AuditExport(string Log, AuditQuery Query, bool IsCsv, IDisposable Turn, TimeProvider Time) : Answer
+/// <param name="Connection">The client's connection, which is cut.</param>
+internal sealed record AuditExport(
+    string Log, AuditQuery Query, bool IsCsv, IDisposable Turn, TimeProvider Time, IHttpRequestLifetimeFeature Connection) : Answer
 {
     private const int FlushAfter = 64 * 1024;
 
@@ -27,7 +30,7 @@ internal sealed record AuditExport(string Log, AuditQuery Query, bool IsCsv, IDi
     {
         using var turn = Turn;
         using var limit = new CancellationTokenSource(AuditPageEndpoint.MostExport, Time);
-        var aborted = response.HttpContext.RequestAborted;
+        var aborted = Connection.RequestAborted;
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, aborted);
         PageHeaders.AddTo(response.Headers);
         response.ContentType = IsCsv ? "text/csv; charset=utf-8" : "application/jsonl; charset=utf-8";
@@ -38,7 +41,7 @@ internal sealed record AuditExport(string Log, AuditQuery Query, bool IsCsv, IDi
         }
         catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
         {
-            response.HttpContext.Abort();
+            Connection.Abort();
         }
     }
 

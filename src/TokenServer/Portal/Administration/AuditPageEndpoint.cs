@@ -5,6 +5,7 @@ using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Portal.Images;
 using AuthIndex.TokenServer.Portal.Pages.Administration;
 using AuthIndex.TokenServer.Protocol;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace AuthIndex.TokenServer.Portal.Administration;
 
@@ -66,7 +67,9 @@ internal sealed class AuditPageEndpoint(string auditLog, PageRenderer pages, Por
         }
 
         return await exports.TakeAsync(caller.Session.Account, request.Aborted) is { } turn
-            ? new AuditExport(auditLog, query, format == "csv", turn, time)
+            ? new AuditExport(
+                auditLog, query, format == "csv", turn, time,
+                request.Http.HttpContext.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>())
             : await pages.ProblemAsync(
                 caller, StatusCodes.Status429TooManyRequests, "Exports are under way",
                 "An account can have one export at a time, and the server few. Try again when the other one is done.", MostSearch);

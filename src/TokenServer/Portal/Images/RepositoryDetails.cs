@@ -69,7 +69,8 @@ internal sealed class RepositoryDetails(CatalogReader catalog, RegistryTokens to
         {
             var digests = tags.Where(t => t.Service == service).Select(t => t.Digest).Distinct(StringComparer.Ordinal)
                 .Where(d => ContentDigest.TryParse(d, out _)).ToList();
-            if (digests.Count == 0 || await registries[service].Client.SizesAsync(name, digests, token, cancellationToken) is not RegistryAnswer.Done done
+            if (digests.Count == 0
+                || await registries[service].Client.SizesAsync(name, digests, token, cancellationToken) is not RegistryAnswer.Done done
                 || UntrustedJson.Parse(done.Body) is not { } json)
             {
                 continue;

@@ -120,12 +120,12 @@ public sealed class AuditPageTests
         var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 1024, resumeWriterThreshold: 512));
         using var aborted = new CancellationTokenSource();
         var http = new DefaultHttpContext();
-        http.Features.Set<IHttpRequestLifetimeFeature>(new Lifetime(aborted));
         http.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(pipe.Writer.AsStream()));
         var clock = new FakeTimeProvider(TokenServerHost.Start);
         using var turns = new WorkTurns(1, 1, TimeSpan.Zero);
         var turn = await turns.TakeAsync("admin", Cancel);
-        var export = new AuditExport(folder["audit.jsonl"], new AuditQuery(), IsCsv: false, turn!, clock).SendAsync(http.Response);
+        var export = new AuditExport(
+            folder["audit.jsonl"], new AuditQuery(), IsCsv: false, turn!, clock, new Lifetime(aborted)).SendAsync(http.Response);
         Assert.False(export.IsCompleted);
         Assert.Null(await turns.TakeAsync("admin", Cancel));
         clock.Advance(AuditPageEndpoint.MostExport);
