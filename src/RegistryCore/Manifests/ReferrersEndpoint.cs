@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
@@ -14,6 +15,9 @@ internal sealed class ReferrersEndpoint(IReferrerStore referrers, IManifestStore
 {
     private const int MaxPage = 1000;
     private const int MaxPageBytes = 4 * 1024 * 1024; // as much as one manifest: annotations alone may fill one
+
+    // Media types end in "+json", which the default would write as \u002B; the answer is no part of HTML.
+    private static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>GET and HEAD: always an index, empty for a digest or a repository that nobody refers to.</summary>
     public async Task<OciError?> GetAsync(V2Request request)
@@ -83,7 +87,7 @@ internal sealed class ReferrersEndpoint(IReferrerStore referrers, IManifestStore
     private static ArrayBufferWriter<byte> Render(List<ReferrerRecord> rows)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(buffer);
+        using var json = new Utf8JsonWriter(buffer, Json);
         json.WriteStartObject();
         json.WriteNumber("schemaVersion"u8, 2);
         json.WriteString("mediaType"u8, MediaTypes.OciIndex);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using System.Text.Json;
 
 namespace AuthIndex.RegistryCore.Tests.Manifests;
@@ -70,6 +71,7 @@ public sealed class ReferrersEndpointTests(SharedRegistry registry) : IClassFixt
         var filtered = await repository.GetAsync($"referrers/{subject}?artifactType=example%2Fsbom%2Bjson");
         Assert.Equal("artifactType", filtered["OCI-Filters-Applied"]);
         Assert.Equal([bill.Digest], Digests(filtered));
+        Assert.Contains("\"example/sbom+json\"", Encoding.UTF8.GetString(filtered.Body), StringComparison.Ordinal); // readable: the plus is not escaped
         Assert.Empty(Digests(await repository.GetAsync($"referrers/{subject}?artifactType=example%2Fother")));
         var all = await repository.GetAsync($"referrers/{subject}?artifactType=");
         Assert.Equal((2, ""), (Digests(all).Count, all["OCI-Filters-Applied"]));
