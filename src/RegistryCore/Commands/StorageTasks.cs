@@ -87,7 +87,7 @@ internal sealed class StorageTasks(
         {
             throw new OperatorException(
                 "this registry keeps its rows in PostgreSQL and its blobs in an object store: back up the database first and then the "
-                + "store, each by its own means (docs/replicas.md)");
+                + "store, each by its own means, with no garbage collection in between (docs/replicas.md)");
         }
 
         var report = await backup.RunAsync(task.Directory, cancellationToken);

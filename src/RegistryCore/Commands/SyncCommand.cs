@@ -56,7 +56,7 @@ internal static class SyncCommand
         var outbox = new SqliteOutbox(database);
         using var held = FileLock.TryTake(Path.Combine(options.Root, "lock"));
         if (held is null) await WaitAsync(outbox, output, cancellationToken);
-        else await RunHereAsync(options, outbox, cancellationToken);
+        else await RunHereAsync(options, outbox, new SingleProcess(), cancellationToken);
         await output.WriteLineAsync(Done);
     }
 
@@ -68,21 +68,45 @@ internal static class SyncCommand
             connection, options.Limits, options.GarbageCollection, options.ContentRules, TimeProvider.System);
         var request = await state.Outbox.RequestResyncAsync();
         await output.WriteLineAsync(Asked);
-        try
+        while ((await state.Outbox.StateAsync()).ResyncDone < request)
         {
-            while ((await state.Outbox.StateAsync()).ResyncDone < request)
-            {
-                await state.Leases.RenewAsync();
-                if (state.Leases.Holds(SingletonJob.Reporting)) await RunHereAsync(options, state.Outbox, cancellationToken);
-                else await Task.Delay(Look, cancellationToken);
-            }
-        }
-        finally
-        {
-            await state.Leases.ReleaseAsync();
+            await state.Leases.RenewAsync(SingletonJob.Reporting);
+            if (state.Leases.Holds(SingletonJob.Reporting)) await RunInPlaceAsync(options, state, cancellationToken);
+            else await Task.Delay(Look, cancellationToken);
         }
 
         await output.WriteLineAsync(Done);
+    }
+
+    /// <summary>Resyncs here while it keeps the lease; ends early when another process has taken it, which then does the rest.</summary>
+    private static async Task RunInPlaceAsync(
+        RegistryOptions options, PostgresRegistryState state, CancellationToken cancellationToken)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var keeping = KeepAsync(over.Token);
+        try
+        {
+            await RunHereAsync(options, state.Outbox, state.Leases, cancellationToken);
+        }
+        catch (LeaseLostException)
+        {
+            // Whoever took over makes the resync that was asked for.
+        }
+        finally
+        {
+            await over.CancelAsync();
+            await keeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await state.Leases.ReleaseAsync();
+        }
+
+        async Task KeepAsync(CancellationToken ended)
+        {
+            while (true)
+            {
+                await Task.Delay(PostgresLeases.Lasts / 3, ended);
+                await state.Leases.RenewAsync(SingletonJob.Reporting);
+            }
+        }
     }
 
     private static async Task WaitAsync(SqliteOutbox outbox, TextWriter output, CancellationToken cancellationToken)
@@ -92,12 +116,16 @@ internal static class SyncCommand
         while (outbox.LastState().ResyncDone < request) await Task.Delay(Look, cancellationToken);
     }
 
-    private static async Task RunHereAsync(RegistryOptions options, IOutbox outbox, CancellationToken cancellationToken)
+    private static async Task RunHereAsync(
+        RegistryOptions options, IOutbox outbox, ILeases leases, CancellationToken cancellationToken)
     {
         await outbox.SetReportingAsync(true);
         using var http = TokenServerHttp.Create(options.TokenServer, TokenServerHttp.Timeout, NullLogger<CertificateFiles>.Instance);
         var resync = new Resync(
-            outbox, new IndexReportClient(new IndexConnection(options.Identity, options.TokenServer, http)), NullLogger<Resync>.Instance);
+            outbox,
+            leases,
+            new IndexReportClient(new IndexConnection(options.Identity, options.TokenServer, http)),
+            NullLogger<Resync>.Instance);
         switch (await resync.RunAsync(cancellationToken))
         {
             case ReportOutcome.Failed { Reason: var reason }: throw new OperatorException(

@@ -102,6 +102,7 @@ internal sealed partial class IndexReporter(
         isBehind = false;
         try
         {
+            if (IsContactDue()) await outbox.SetReportingAsync(true); // another process, still set up otherwise, may have ended it
             var stand = await outbox.StateAsync();
             if (stand.Depth > MaxDepth) return await GiveUpAsync(stand); // first: a resync that cannot be made holds up no deluge
             if (stand.NeedsResync) return await ResyncAsync(cancellationToken);
@@ -113,12 +114,13 @@ internal sealed partial class IndexReporter(
             var outcome = await client.SendAsync(new EventReport(batch.After, batch.Events, pulled), cancellationToken);
             if (outcome is ReportOutcome.Accepted)
             {
-                if (batch.Events.Count > 0) await outbox.AcknowledgeAsync(batch.End);
                 if (pulled.Count > 0 || batch.Events.Count == 0) lastContact = Clock.GetTimestamp();
                 pulled = [];
+                if (batch.Events.Count > 0) await outbox.AcknowledgeAsync(batch.End);
             }
             else if (outcome is ReportOutcome.OutOfStep)
             {
+                if (!leases.Holds(SingletonJob.Reporting)) return null; // the index is in step with the process that took over
                 losses.Enqueue(Clock.GetTimestamp());
                 await outbox.RequestResyncAsync();
             }

@@ -8,11 +8,12 @@ namespace AuthIndex.RegistryCore.IndexSync;
 /// Tells the index everything anew, as of one moment, in parts. What breaks off is begun again from the start: the index drops
 /// the parts of an unfinished one.
 /// </summary>
-internal sealed partial class Resync(IOutbox outbox, IndexReportClient client, ILogger<Resync> log)
+internal sealed partial class Resync(IOutbox outbox, ILeases leases, IndexReportClient client, ILogger<Resync> log)
 {
     private const int PageSize = 1000;
 
     /// <summary>Sends everything, page by page, and stops at the first page that is not accepted.</summary>
+    /// <exception cref="LeaseLostException">Another process has begun a snapshot of its own, which a further page would drop.</exception>
     public async Task<ReportOutcome> RunAsync(CancellationToken cancellationToken)
     {
         await using var snapshot = await outbox.OpenSnapshotAsync();
@@ -23,6 +24,7 @@ internal sealed partial class Resync(IOutbox outbox, IndexReportClient client, I
         {
             RegistryEvent[] part = more ? parts.Current : [];
             more = more && await parts.MoveNextAsync();
+            if (!leases.Holds(SingletonJob.Reporting)) throw new LeaseLostException(SingletonJob.Reporting);
             var outcome = await client.SendAsync(new SnapshotReport(epoch, page, !more, snapshot.Position, part), cancellationToken);
             if (outcome is not ReportOutcome.Accepted) return outcome;
             sent += part.Length;

@@ -8,9 +8,6 @@ internal static class SingletonJob
 
     /// <summary>The background scrub: every blob is to be read once, not once for each process.</summary>
     public const string Scrub = "scrub";
-
-    /// <summary>All of them.</summary>
-    public static readonly string[] All = [Reporting, Scrub];
 }
 
 /// <summary>Which of the jobs that one process does for all are this process's at the moment.</summary>

@@ -71,6 +71,17 @@ public sealed class PostgresCollectorTests(SharedPostgres postgres) : IAsyncLife
     }
 
     [Fact]
+    public async Task Damaged_bytes_that_come_again_under_their_key_are_not_deleted()
+    {
+        var blob = await AddAsync("blob");
+        await state.Checked.MarkAsync(Assert.Single(await state.Checked.ByKeyAsync("", 10)));
+        await state.Blobs.AddAsync(Name("a"), blob);
+        await CollectAsync();
+        Assert.Equal([blob.Key], bytes.Stored.Keys);
+        Assert.NotNull(await state.Blobs.FindAsync(Name("a"), blob.Digest));
+    }
+
+    [Fact]
     public async Task Rows_and_bytes_are_compared_by_key_and_bytes_that_wait_for_their_deletion_are_named()
     {
         var (kept, lost, deleted) = (await AddAsync("kept"), await AddAsync("lost"), await AddAsync("deleted"));

@@ -16,6 +16,7 @@ namespace AuthIndex.RegistryCore.Tests.State;
 public sealed class PostgresLeaseTests(SharedPostgres postgres) : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly string[] All = [SingletonJob.Reporting, SingletonJob.Scrub];
 
     private readonly FakeTimeProvider clock = new(DateTimeOffset.FromUnixTimeSeconds(1_800_000_000));
     private string connection = "";
@@ -42,25 +43,34 @@ public sealed class PostgresLeaseTests(SharedPostgres postgres) : IAsyncLifetime
     public async Task A_job_stays_with_one_process_until_that_gives_it_up_or_says_nothing_more()
     {
         Assert.False(one.Leases.Holds(SingletonJob.Scrub));
-        await one.Leases.RenewAsync();
-        await other.Leases.RenewAsync();
-        foreach (var job in SingletonJob.All) Assert.Equal((true, false), (one.Leases.Holds(job), other.Leases.Holds(job)));
+        await one.Leases.RenewAsync(All);
+        await other.Leases.RenewAsync(All);
+        foreach (var job in All) Assert.Equal((true, false), (one.Leases.Holds(job), other.Leases.Holds(job)));
 
         clock.Advance(PostgresLeases.Lasts - TimeSpan.FromSeconds(1));
-        await one.Leases.RenewAsync();
+        await one.Leases.RenewAsync(All);
         clock.Advance(PostgresLeases.Lasts - TimeSpan.FromSeconds(1));
         Assert.True(one.Leases.Holds(SingletonJob.Scrub));
         clock.Advance(TimeSpan.FromSeconds(1)); // it knows by itself that it was silent for too long
         Assert.False(one.Leases.Holds(SingletonJob.Scrub));
         await ExpireAsync();
-        await other.Leases.RenewAsync();
-        await one.Leases.RenewAsync();
+        await other.Leases.RenewAsync(All);
+        await one.Leases.RenewAsync(All);
         Assert.Equal((false, true), (one.Leases.Holds(SingletonJob.Scrub), other.Leases.Holds(SingletonJob.Scrub)));
 
         await other.Leases.ReleaseAsync();
         Assert.False(other.Leases.Holds(SingletonJob.Scrub));
-        await one.Leases.RenewAsync();
+        await one.Leases.RenewAsync(All);
         Assert.True(one.Leases.Holds(SingletonJob.Scrub));
+    }
+
+    [Fact]
+    public async Task A_process_takes_no_job_that_is_switched_off_in_it()
+    {
+        await one.Leases.RenewAsync(SingletonJob.Scrub);
+        await other.Leases.RenewAsync(All);
+        Assert.Equal((false, true), (one.Leases.Holds(SingletonJob.Reporting), other.Leases.Holds(SingletonJob.Reporting)));
+        Assert.Equal((true, false), (one.Leases.Holds(SingletonJob.Scrub), other.Leases.Holds(SingletonJob.Scrub)));
     }
 
     [Fact]
@@ -68,11 +78,11 @@ public sealed class PostgresLeaseTests(SharedPostgres postgres) : IAsyncLifetime
     {
         await one.Outbox.SetReportingAsync(true);
         await PushAsync("v1");
-        await one.Leases.RenewAsync();
+        await one.Leases.RenewAsync(All);
         var snapshot = await one.Outbox.OpenSnapshotAsync();
         var batch = await one.Outbox.ReadAsync(10);
         await ExpireAsync();
-        await other.Leases.RenewAsync(); // the first one was only slow, and goes on
+        await other.Leases.RenewAsync(All); // the first one was only slow, and goes on
         await Assert.ThrowsAsync<LeaseLostException>(() => one.Outbox.AcknowledgeAsync(batch.End));
         await Assert.ThrowsAsync<LeaseLostException>(() => one.Outbox.GiveUpAsync(batch.End));
         await Assert.ThrowsAsync<LeaseLostException>(() => one.Outbox.CompleteResyncAsync(snapshot));
@@ -85,7 +95,7 @@ public sealed class PostgresLeaseTests(SharedPostgres postgres) : IAsyncLifetime
     [Fact]
     public async Task Nobody_takes_a_job_over_before_what_is_being_written_for_it_is_committed()
     {
-        await one.Leases.RenewAsync();
+        await one.Leases.RenewAsync(All);
         var (isIn, goOn) = (NewSource(), NewSource());
         var writing = database.WriteAsync(async db =>
         {
@@ -95,7 +105,7 @@ public sealed class PostgresLeaseTests(SharedPostgres postgres) : IAsyncLifetime
             return 0;
         });
         await isIn.Task;
-        var taking = other.Leases.RenewAsync();
+        var taking = other.Leases.RenewAsync(All);
         await Eventually.TrueAsync(
             async () => await database.ReadAsync(db => db.ExecuteScalarAsync<bool>(
                 "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')")),
@@ -109,7 +119,7 @@ public sealed class PostgresLeaseTests(SharedPostgres postgres) : IAsyncLifetime
     [Fact]
     public async Task Pulls_seen_by_all_processes_are_taken_once_by_the_one_that_reports()
     {
-        await one.Pulls!.NoteAsync([new("a", "sha256:1", 5), new("a", "sha256:2", 7)]);
+        await one.Pulls!.NoteAsync([new("a", "sha256:1", 5), new("a", "sha256:2", 7), new("a", "sha256:1", 4)]);
         await other.Pulls!.NoteAsync([new("a", "sha256:1", 9), new("a", "sha256:2", 3)]);
         var taken = await other.Pulls.TakeAsync(1);
         taken = [.. taken, .. await one.Pulls.TakeAsync(10)];

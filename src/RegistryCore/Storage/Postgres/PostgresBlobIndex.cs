@@ -126,7 +126,7 @@ internal sealed class PostgresBlobIndex(PostgresDatabase database, GracePeriod g
                 await db.ExecuteAsync(
                     """
                     UPDATE blobs SET key = @Key, size = @Size, verified_at = @now, damaged_at = NULL WHERE digest = @digest;
-                    INSERT INTO deletions (key, size, due) VALUES (@old, @size, @now)
+                    INSERT INTO deletions (key, size, due) SELECT @old, @size, @now WHERE @old <> @Key
                     """,
                     new { row.digest, row.Key, row.Size, row.now, old, size });
                 return true;
@@ -136,7 +136,7 @@ internal sealed class PostgresBlobIndex(PostgresDatabase database, GracePeriod g
             if (await db.ExecuteAsync(
                 """
                 INSERT INTO blobs (digest, key, size, stored_at, verified_at) VALUES (@digest, @Key, @Size, @now, @now)
-                ON CONFLICT DO NOTHING
+                ON CONFLICT (digest) DO NOTHING
                 """, row) > 0)
             {
                 return true;

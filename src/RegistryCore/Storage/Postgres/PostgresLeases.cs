@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Postgres;
+using AuthIndex.RegistryCore.Access.IndexLink;
+using AuthIndex.RegistryCore.Storage.Scrubbing;
 using Dapper;
 using Npgsql;
 
@@ -23,21 +25,22 @@ internal sealed class PostgresLeases(PostgresDatabase database, TimeProvider tim
     /// <inheritdoc/>
     public bool Holds(string job) => held.TryGetValue(job, out var from) && time.GetElapsedTime(from) < Lasts;
 
-    /// <summary>Takes the jobs that are free, and renews those that are this process's.</summary>
+    /// <summary>Takes those of the jobs that are free, and renews those that are this process's.</summary>
+    /// <param name="jobs">The jobs that this process would do: one that is switched off here is left to the others.</param>
     /// <exception cref="DatabaseUnavailableException">The database does not answer; what is held runs out by itself.</exception>
-    public async Task RenewAsync()
+    public async Task RenewAsync(params string[] jobs)
     {
         var from = time.GetTimestamp();
         var mine = (await database.WriteAsync(db => db.QueryAsync<string>(
             """
             INSERT INTO leases AS l (job, holder, until)
-            SELECT job, @self, clock_timestamp() + @Lasts FROM unnest(@All) AS j (job) ORDER BY job
+            SELECT job, @self, clock_timestamp() + @Lasts FROM unnest(@jobs) AS j (job) ORDER BY job
             ON CONFLICT (job) DO UPDATE SET holder = excluded.holder, until = clock_timestamp() + @Lasts
             WHERE l.holder = excluded.holder OR l.until < clock_timestamp()
             RETURNING job
             """,
-            new { self, Lasts, SingletonJob.All }))).ToHashSet(StringComparer.Ordinal);
-        foreach (var job in SingletonJob.All)
+            new { self, Lasts, jobs }))).ToHashSet(StringComparer.Ordinal);
+        foreach (var job in jobs)
         {
             if (mine.Contains(job)) held[job] = from;
             else held.TryRemove(job, out _);
@@ -62,9 +65,16 @@ internal sealed class PostgresLeases(PostgresDatabase database, TimeProvider tim
 }
 
 /// <summary>Renews the leases for as long as the server runs, and gives them up when it stops.</summary>
-internal sealed partial class LeaseRenewal(PostgresLeases leases, BackgroundLoops loops, ILogger<LeaseRenewal> log)
-    : BackgroundLoop("leases", loops)
+internal sealed partial class LeaseRenewal(
+    PostgresLeases leases, ReportingOptions reporting, ScrubOptions scrub, BackgroundLoops loops, ILogger<LeaseRenewal> log)
+        : BackgroundLoop("leases", loops)
 {
+    private readonly string[] jobs =
+    [
+        .. reporting.Enabled ? [SingletonJob.Reporting] : (string[])[],
+        .. scrub.Every > TimeSpan.Zero ? [SingletonJob.Scrub] : (string[])[],
+    ];
+
     private bool isFirst = true;
 
     /// <inheritdoc/>
@@ -91,7 +101,7 @@ internal sealed partial class LeaseRenewal(PostgresLeases leases, BackgroundLoop
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        await leases.RenewAsync();
+        await leases.RenewAsync(jobs);
         isFirst = false;
     }
 

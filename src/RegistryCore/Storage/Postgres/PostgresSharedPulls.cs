@@ -13,7 +13,8 @@ internal sealed class PostgresSharedPulls(PostgresDatabase database) : ISharedPu
         : database.WriteAsync(db => db.ExecuteAsync(
             """
             INSERT INTO recent_pulls AS p (repository, digest, pulled_at)
-            SELECT * FROM unnest(@repositories, @digests, @times) AS t (repository, digest, at) ORDER BY 1, 2
+            SELECT repository, digest, max(at) FROM unnest(@repositories, @digests, @times) AS t (repository, digest, at)
+            GROUP BY 1, 2 ORDER BY 1, 2
             ON CONFLICT (repository, digest) DO UPDATE SET pulled_at = greatest(p.pulled_at, excluded.pulled_at)
             """,
             new

@@ -30,14 +30,13 @@ internal sealed class ScrubSchedule(
         try
         {
             var before = Clock.GetUtcNow().ToUnixTimeSeconds() - (long)every.TotalSeconds;
-            await scrubber.RunAsync(before, withManifests, options.BytesPerSecond.Bytes, stoppingToken);
+            var report = await scrubber.RunAsync(before, withManifests, options.BytesPerSecond.Bytes, stoppingToken);
+            if (withManifests && !report.GaveWay) manifestsDue = Clock.GetUtcNow() + every;
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             metrics.ScrubFailed();
             throw;
         }
-
-        if (withManifests) manifestsDue = Clock.GetUtcNow() + every;
     }
 }

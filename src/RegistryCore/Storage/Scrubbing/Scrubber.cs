@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Blobs;
@@ -7,6 +8,10 @@ namespace AuthIndex.RegistryCore.Storage.Scrubbing;
 /// <summary>The result of a scrub: what was checked, what is damaged, and what is intact again.</summary>
 internal sealed record ScrubReport(int Blobs, long Bytes, int Manifests, IReadOnlyList<string> Damaged, int Healed)
 {
+    /// <summary>Whether it ended before it had checked everything, because another scrub, or another process, goes on.</summary>
+    [JsonIgnore]
+    public bool GaveWay { get; init; }
+
     /// <summary>What manifests need and their repositories do not hold any more, as lines for people.</summary>
     public IReadOnlyList<string> Unmet { get; init; } = [];
 }
@@ -84,7 +89,7 @@ internal sealed partial class Scrubber(
             }
 
             await content.NoteIntactAsync(intact); // together, which spares a commit for each
-            if (GivesWay()) return report;
+            if (GivesWay()) return report with { GaveWay = true };
         }
 
         if (!withManifests) return report;

@@ -57,14 +57,14 @@ internal sealed class Verifier(ICheckedContent content, IBlobBytes bytes, TimeSp
             {
                 blobs++;
                 if (order < 0) await NoteMissingAsync(row);
-                else if (item!.Size != row.Size) wrongSize.Add(row.Digest.Value);
-                else if (withDigests && !await bytes.IsIntactAsync(row, BlobFile.NoPace, cancellationToken)) await NoteDamagedAsync(row);
+                else if (item!.Size != row.Size) await NoteIfCurrentAsync(wrongSize, row);
+                else if (withDigests && !await bytes.IsIntactAsync(row, BlobFile.NoPace, cancellationToken)) await NoteIfCurrentAsync(damaged, row);
             }
 
             if (order >= 0 && item is not null)
             {
                 objects++;
-                if (order > 0 && item.WrittenAt < before && !await content.IsNamedAsync(item.Key)) NoteUnnamed(item);
+                if (order > 0 && item.WrittenAt < before) await NoteUnnamedAsync(item);
             }
 
             if (order <= 0) row = await NextAsync(rows);
@@ -80,13 +80,15 @@ internal sealed class Verifier(ICheckedContent content, IBlobBytes bytes, TimeSp
             else if (size != blob.Size) wrongSize.Add(blob.Digest.Value);
         }
 
-        async Task NoteDamagedAsync(BlobToCheck blob)
+        async Task NoteIfCurrentAsync(List<string> into, BlobToCheck blob)
         {
-            if (await content.IsCurrentAsync(blob)) damaged.Add(blob.Digest.Value);
+            if (await content.IsCurrentAsync(blob)) into.Add(blob.Digest.Value);
         }
 
-        void NoteUnnamed(StoredBytes found)
+        async Task NoteUnnamedAsync(StoredBytes found)
         {
+            if (await content.IsNamedAsync(found.Key)) return;
+            if (await bytes.SizeAsync(found.Key, cancellationToken) is null) return; // collected since it was listed
             (unnamed, unnamedBytes) = (unnamed + 1, unnamedBytes + found.Size);
             if (unnamedKeys.Count < KeysTold) unnamedKeys.Add(found.Key);
         }

@@ -16,6 +16,7 @@ CREATE TABLE blobs (
     damaged_at  bigint                     -- since when they are known not to be: shown to nobody
 );
 CREATE UNIQUE INDEX blobs_unique_key ON blobs (key);
+CREATE INDEX blobs_by_check ON blobs (verified_at, digest);
 CREATE INDEX blobs_damaged ON blobs (digest) WHERE damaged_at IS NOT NULL;
 
 -- Which repository may show which blob: nobody sees a blob by knowing its digest.
