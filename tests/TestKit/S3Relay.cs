@@ -28,6 +28,12 @@ public enum S3Fault
 
     /// <summary>The server's answer breaks off in the middle of its body.</summary>
     HalfAnswer,
+
+    /// <summary>It is answered with a 404 page, as by a proxy that does not find the server, and does not reach it.</summary>
+    NotFoundPage,
+
+    /// <summary>It is answered with 200 and an error in the body, and does not reach the server.</summary>
+    ErrorAfterOk,
 }
 
 /// <summary>The line to an S3 server, with the faults that a test wants.</summary>
@@ -79,6 +85,12 @@ public sealed class S3Relay : IAsyncDisposable
             case S3Fault.SlowDown:
                 await RefuseAsync(http, 503, "SlowDown");
                 return;
+            case S3Fault.NotFoundPage:
+                await RefuseAsync(http, 404, null);
+                return;
+            case S3Fault.ErrorAfterOk:
+                await RefuseAsync(http, 200, "InternalError");
+                return;
             case S3Fault.Silence:
                 await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
                 return;
@@ -92,13 +104,16 @@ public sealed class S3Relay : IAsyncDisposable
         else await PassOnAsync(http, answer, fault == S3Fault.HalfAnswer);
     }
 
-    private static async Task RefuseAsync(HttpContext http, int status, string code)
+    private static async Task RefuseAsync(HttpContext http, int status, string? code)
     {
         await http.Request.Body.CopyToAsync(Stream.Null, http.RequestAborted);
         http.Response.StatusCode = status;
-        http.Response.ContentType = "application/xml";
+        http.Response.ContentType = code is null ? "text/html" : "application/xml";
+        if (HttpMethods.IsHead(http.Request.Method)) return;
         await http.Response.WriteAsync(
-            $"""<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>as the test wants</Message></Error>""",
+            code is null
+                ? "<html><body>404 Not Found</body></html>"
+                : $"""<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>as the test wants</Message></Error>""",
             http.RequestAborted);
     }
 

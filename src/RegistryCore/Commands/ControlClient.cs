@@ -6,6 +6,7 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Sqlite;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.S3;
 
 namespace AuthIndex.RegistryCore.Commands;
 
@@ -68,7 +69,7 @@ internal static class ControlClient
         {
             return await services.GetRequiredService<StorageTasks>().RunAsync(task, TellAsync, cancellationToken);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or DbException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or DbException or ObjectStoreException)
         {
             throw new OperatorException(e.Message, e);
         }

@@ -83,6 +83,13 @@ internal sealed class ObjectStore : IDisposable
     {
         address = options.ServiceUrl ?? throw new OperatorException("registry.storage.s3.serviceUrl: is required");
         bucket = options.Bucket ?? throw new OperatorException("registry.storage.s3.bucket: is required");
+        if (options.Prefix is [.., not '/'])
+        {
+            throw new OperatorException(
+                $"registry.storage.s3.prefix: '{options.Prefix}' must end with a slash: without it, the objects of '{options.Prefix}2' "
+                    + "would count as its own");
+        }
+
         (prefix, this.clock) = (options.Prefix, clock);
         client = new AmazonS3Client(accessKey, secretKey, new AmazonS3Config
         {
@@ -166,7 +173,7 @@ internal sealed class ObjectStore : IDisposable
         {
             try
             {
-                await client.CompleteMultipartUploadAsync(
+                var answer = await client.CompleteMultipartUploadAsync(
                     new CompleteMultipartUploadRequest
                     {
                         BucketName = bucket,
@@ -175,6 +182,13 @@ internal sealed class ObjectStore : IDisposable
                         PartETags = [.. parts.Select(p => new PartETag(p.Number, p.ETag))],
                     },
                     limited);
+
+                // A store that takes long begins its answer with 200 and may end it with an error, which then names no object.
+                if (string.IsNullOrEmpty(answer.ETag) && await LengthAsync(key, limited) != parts.Sum(p => p.Size))
+                {
+                    throw new IOException("the store did not put the parts together");
+                }
+
                 return true;
             }
             catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
@@ -245,7 +259,7 @@ internal sealed class ObjectStore : IDisposable
                 yield return new StoredObject(found.Key[prefix.Length..], found.Size ?? 0, At(found.LastModified));
             }
 
-            request.ContinuationToken = page.NextContinuationToken;
+            request.ContinuationToken = Further(request.ContinuationToken, page.NextContinuationToken, page.IsTruncated);
         }
         while (page.IsTruncated == true);
     }
@@ -263,6 +277,7 @@ internal sealed class ObjectStore : IDisposable
                 yield return new OpenMultipart(found.Key[prefix.Length..], found.UploadId, At(found.Initiated));
             }
 
+            Further($"{request.KeyMarker} {request.UploadIdMarker}", $"{page.NextKeyMarker} {page.NextUploadIdMarker}", page.IsTruncated);
             (request.KeyMarker, request.UploadIdMarker) = (page.NextKeyMarker, page.NextUploadIdMarker);
         }
         while (page.IsTruncated == true);
@@ -280,7 +295,8 @@ internal sealed class ObjectStore : IDisposable
 
     /// <summary>Asks the store for something small, so that <see cref="Problem"/> is as of now.</summary>
     /// <exception cref="ObjectStoreException">It does not answer, or refuses.</exception>
-    public async Task ProbeAsync(CancellationToken cancellationToken) => await SizeAsync("probe", cancellationToken);
+    public Task ProbeAsync(CancellationToken cancellationToken) =>
+        RunAsync(limited => IsListedAsync("probe", limited), cancellationToken);
 
     /// <summary>Writes, lists, reads and deletes an object, as the registry will have to.</summary>
     /// <exception cref="OperatorException">The store answers, and refuses.</exception>
@@ -319,7 +335,7 @@ internal sealed class ObjectStore : IDisposable
         {
             try
             {
-                return await client.GetObjectAsync(
+                var answer = await client.GetObjectAsync(
                     new GetObjectRequest
                     {
                         BucketName = bucket,
@@ -327,8 +343,11 @@ internal sealed class ObjectStore : IDisposable
                         ByteRange = range is { First: var first, Last: var last } ? new Amazon.S3.Model.ByteRange(first, last) : null,
                     },
                     limited);
+                if (range is not { } wanted || Brings(answer, wanted)) return answer;
+                answer.Dispose();
+                throw new IOException("the store answers with another range than it was asked for");
             }
-            catch (AmazonS3Exception e) when (IsMissing(e))
+            catch (AmazonS3Exception e) when (e.ErrorCode is "NoSuchKey") // and no other 404, such as that of a proxy in between
             {
                 return null;
             }
@@ -345,13 +364,10 @@ internal sealed class ObjectStore : IDisposable
     }
 
     /// <summary>Whether something failed by the state of the store or of the way to it.</summary>
-    internal static bool IsOutage(Exception e, CancellationToken cancellationToken) => e switch
-    {
-        OperationCanceledException => !cancellationToken.IsCancellationRequested, // a time limit
-        AmazonServiceException or AmazonClientException or HttpRequestException or IOException or SocketException
-            or TimeoutException => true,
-        _ => false,
-    };
+    internal static bool IsOutage(Exception e, CancellationToken cancellationToken) =>
+        !cancellationToken.IsCancellationRequested // whoever asked has left, and cut what was on its way
+        && e is OperationCanceledException or AmazonServiceException or AmazonClientException or HttpRequestException or IOException
+            or SocketException or TimeoutException;
 
     private bool IsEncrypted => string.Equals(address.Scheme, Uri.UriSchemeHttps, StringComparison.Ordinal);
 
@@ -385,15 +401,27 @@ internal sealed class ObjectStore : IDisposable
         {
             return (await client.GetObjectMetadataAsync(bucket, prefix + key, cancellationToken)).ContentLength;
         }
-        catch (AmazonS3Exception e) when (IsMissing(e))
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
+            // An answer to HEAD has no body that would say what is missing: the bucket perhaps, or all of the store behind a proxy.
+            if (await IsListedAsync(key, cancellationToken)) throw;
             return null;
         }
     }
 
-    /// <summary>An answer to HEAD has no body, and so no code.</summary>
-    private static bool IsMissing(AmazonS3Exception e) =>
-        e.StatusCode == HttpStatusCode.NotFound && e.ErrorCode is not "NoSuchBucket";
+    private async Task<bool> IsListedAsync(string key, CancellationToken cancellationToken) => (await client.ListObjectsV2Async(
+        new ListObjectsV2Request { BucketName = bucket, Prefix = prefix + key, MaxKeys = 1 }, cancellationToken))
+        .S3Objects is [{ Key: var first }] && string.Equals(first, prefix + key, StringComparison.Ordinal);
+
+    private static bool Brings(GetObjectResponse answer, ByteRange wanted) =>
+        answer.ContentLength == wanted.Last - wanted.First + 1
+        && (wanted.First == 0 || answer.HttpStatusCode == HttpStatusCode.PartialContent);
+
+    /// <summary>Where a list goes on; a store that says "further" and not where would be asked for its beginning for ever.</summary>
+    private static string? Further(string? before, string? next, bool? isTruncated) =>
+        isTruncated == true && (string.IsNullOrWhiteSpace(next) || string.Equals(before, next, StringComparison.Ordinal))
+            ? throw new ObjectStoreException("the object store does not say where its list goes on")
+            : next;
 
     /// <summary>Whether the store understood, and will not, however often it is asked.</summary>
     private static bool IsRefusal(AmazonS3Exception e) =>

@@ -172,6 +172,48 @@ public sealed class ObjectStoreTests(SharedObjectStore shared) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_missing_on_the_way_to_the_store_is_no_missing_object()
+    {
+        var store = await BehindRelayAsync();
+        await PutAsync(store, "key", [1]);
+        relay!.Fault = (_, _, _) => S3Fault.NotFoundPage;
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.SizeAsync("key", Cancellation));
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.OpenAsync("key", null, Cancellation));
+        relay.Fault = (method, _, _) => method == "HEAD" ? S3Fault.NotFoundPage : S3Fault.None;
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.SizeAsync("key", Cancellation));
+        Assert.Null(await store.SizeAsync("other", Cancellation));
+
+        var without = await shared.CreateBucketAsync();
+        without.Bucket = "no-such-bucket";
+        var lost = Open(without);
+        await Assert.ThrowsAsync<ObjectStoreException>(() => lost.ProbeAsync(Cancellation));
+        Assert.Contains("no such bucket", lost.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Parts_that_the_store_did_not_put_together_after_it_said_200_are_no_object()
+    {
+        var store = await BehindRelayAsync();
+        var (id, parts) = await WritePartsAsync(store, "key", RandomNumberGenerator.GetBytes(PartSize + 1000));
+        relay!.Fault = (method, path, _) =>
+            method == "POST" && path.Contains("uploadId", StringComparison.Ordinal) ? S3Fault.ErrorAfterOk : S3Fault.None;
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.CompleteAsync("key", id, parts, Cancellation));
+        relay.Fault = (_, _, _) => S3Fault.None;
+        await store.CompleteAsync("key", id, parts, Cancellation);
+        Assert.Equal(PartSize + 1000, await store.SizeAsync("key", Cancellation));
+    }
+
+    [Fact]
+    public async Task A_prefix_that_others_may_begin_with_is_refused()
+    {
+        var options = await shared.CreateBucketAsync();
+        options.Prefix = "registry";
+        Assert.Contains(
+            "must end with a slash",
+            Assert.Throws<OperatorException>(() => new ObjectStore(options, TimeProvider.System)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_answer_that_breaks_off_is_asked_for_again_from_there()
     {
         var store = await BehindRelayAsync();
