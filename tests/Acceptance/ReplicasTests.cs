@@ -6,7 +6,7 @@ using AuthIndex.TestKit;
 namespace AuthIndex.Acceptance;
 
 /// <summary>Two token servers on one PostgreSQL database behind a proxy, as companies run them, with real clients.</summary>
-public sealed class ReplicasTests(RealParts parts)
+public sealed class ReplicasTests(RealParts parts, ITestOutputHelper output)
 {
     private const string Password = "a password of carol";
 
@@ -50,6 +50,55 @@ public sealed class ReplicasTests(RealParts parts)
             async () => await StatusAsync(servers.Index, "admin", servers.AdminPassword) == HttpStatusCode.OK, Patience, () => servers.Log);
         await docker.MustAsync("pull", $"{servers.Host}/platform/one:0");
         await docker.MustAsync("rmi", $"{servers.Host}/platform/one:0");
+    }
+
+    [Fact]
+    public async Task No_push_that_was_acknowledged_is_lost_while_each_of_two_token_servers_and_registries_is_killed()
+    {
+        RealParts.Require(ReplicatedServers.Obstacle() ?? RadosGateway.Obstacle());
+        var docker = await parts.DockerAsync();
+        await using var servers = await ReplicatedServers.StartAsync(registries: 2);
+        var login = await docker.LoginAsync(servers.Host, "admin", servers.AdminPassword);
+        Assert.True(login.ExitCode == 0, login.All + servers.Log);
+        var (pushed, retried) = (new List<string>(), 0);
+        foreach (var server in (string[])[.. servers.TokenServers, .. servers.Registries])
+        {
+            var killing = KillAndRestartAsync(servers, server);
+            for (var i = 0; !killing.IsCompleted || i < 2; i++)
+            {
+                var image = $"{servers.Host}/platform/{server}:{i}";
+                await docker.BuildAsync(image, 100_000);
+                retried += await PushAsync(docker, image, servers);
+                pushed.Add(image);
+                await docker.MustAsync("rmi", image);
+            }
+
+            await killing;
+        }
+
+        // The database of all: restarted under the pushes.
+        var restarting = RestartAsync(servers.Database);
+        for (var i = 0; !restarting.IsCompleted || i < 2; i++)
+        {
+            var image = $"{servers.Host}/platform/database:{i}";
+            await docker.BuildAsync(image, 100_000);
+            retried += await PushAsync(docker, image, servers);
+            pushed.Add(image);
+            await docker.MustAsync("rmi", image);
+        }
+
+        await restarting;
+        foreach (var image in pushed)
+        {
+            var pulled = await docker.RunAsync("pull", image);
+            Assert.True(pulled.ExitCode == 0, $"lost: {image}\n{pulled.All}{servers.Log}");
+            await docker.MustAsync("rmi", image);
+        }
+
+        output.WriteLine($"{pushed.Count} pushes acknowledged, {retried} retried, 0 lost");
+        Assert.Contains(
+            " 0 missing, 0 of the wrong size, 0 damaged,", await servers.CommandAsync(["verify", "--digests"], program: "RegistryCore"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -102,6 +151,24 @@ public sealed class ReplicasTests(RealParts parts)
     {
         await servers.KillAsync(server);
         await servers.StartAsync(server);
+    }
+
+    /// <summary>Pushes until it is acknowledged, as people do.</summary>
+    /// <returns>How often it had to be repeated.</returns>
+    private static async Task<int> PushAsync(DockerClient docker, string image, ReplicatedServers servers)
+    {
+        for (var retries = 0; ; retries++)
+        {
+            var pushed = await docker.RunAsync("push", image);
+            if (pushed.ExitCode == 0) return retries;
+            Assert.True(retries < 10, pushed.All + servers.Log);
+        }
+    }
+
+    private static async Task RestartAsync(PostgresServer database)
+    {
+        await database.StopAsync();
+        await database.StartAgainAsync();
     }
 
     private static async Task AddUserAsync(ReplicatedServers servers)

@@ -3,8 +3,8 @@ using System.Net;
 namespace AuthIndex.TestKit;
 
 /// <summary>
-/// Token servers as processes of their own on one PostgreSQL database, behind one nginx, and a registry that knows only nginx. Keys,
-/// accounts, credential and policy lie in a folder that all read.
+/// Token servers as processes of their own on one PostgreSQL database, behind one nginx, and a registry that knows only nginx, or two of
+/// them behind it as well, on a database and a bucket of their own. Keys, accounts, credential and policy lie in a folder that all read.
 /// </summary>
 public sealed class ReplicatedServers : IAsyncDisposable
 {
@@ -14,6 +14,7 @@ public sealed class ReplicatedServers : IAsyncDisposable
     private readonly Dictionary<string, ChildProcess> running = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> ports = new(StringComparer.Ordinal);
     private NginxServer? nginx;
+    private RadosGateway? store;
 
     private ReplicatedServers(PostgresServer database) => Database = database;
 
@@ -29,6 +30,9 @@ public sealed class ReplicatedServers : IAsyncDisposable
     /// <summary>The names of the token servers.</summary>
     public IReadOnlyList<string> TokenServers { get; } = ["one", "other"];
 
+    /// <summary>The names of the registries; one, on SQLite and files, unless several were asked for.</summary>
+    public IReadOnlyList<string> Registries { get; private set; } = [];
+
     /// <summary>The password of <c>admin</c>.</summary>
     public string AdminPassword { get; private set; } = "";
 
@@ -41,16 +45,20 @@ public sealed class ReplicatedServers : IAsyncDisposable
     /// <summary>Why none can be started here; null when they can.</summary>
     public static string? Obstacle() => PostgresServer.Obstacle() ?? NginxServer.Obstacle();
 
-    /// <summary>Starts the database, both token servers, nginx and the registry.</summary>
-    public static async Task<ReplicatedServers> StartAsync()
+    /// <summary>Starts the database, both token servers, nginx and the registry, or registries.</summary>
+    /// <param name="registries">How many registries; several have their rows in PostgreSQL and their blobs in an object store.</param>
+    public static async Task<ReplicatedServers> StartAsync(int registries = 1)
     {
-        var servers = new ReplicatedServers(await PostgresServer.StartAsync());
+        var servers = new ReplicatedServers(await PostgresServer.StartAsync())
+        {
+            Registries = registries == 1 ? ["registry"] : [.. Enumerable.Range(1, registries).Select(n => $"registry-{n}")],
+        };
         try
         {
             await servers.PrepareAsync();
             foreach (var server in servers.TokenServers) await servers.StartAsync(server);
             await servers.StartNginxAsync();
-            await servers.StartRegistryAsync();
+            foreach (var server in servers.Registries) await servers.StartAsync(server);
             return servers;
         }
         catch
@@ -63,24 +71,26 @@ public sealed class ReplicatedServers : IAsyncDisposable
     /// <summary>Where one of the token servers listens.</summary>
     public Uri At(string server) => new($"http://127.0.0.1:{ports[server]}/");
 
-    /// <summary>Starts a token server, and waits until it is ready.</summary>
-    public Task StartAsync(string server) => StartAsync(
-        server, "TokenServer", "--data", folder[server], "--set", $"tokenServer.listen=127.0.0.1:{PortOf(server)}");
+    /// <summary>Starts a token server or a registry, and waits until it is ready.</summary>
+    public Task StartAsync(string server) => TokenServers.Contains(server)
+        ? StartAsync(server, "TokenServer", "--data", folder[server], "--set", $"tokenServer.listen=127.0.0.1:{PortOf(server)}")
+        : StartAsync(server, "RegistryCore", "--data", folder[server], "--set", $"registry.listen=127.0.0.1:{PortOf(server)}");
 
-    /// <summary>Kills a token server, as a machine that is switched off does.</summary>
+    /// <summary>Kills a token server or a registry, as a machine that is switched off does.</summary>
     public async Task KillAsync(string server)
     {
         await running[server].DisposeAsync();
         running.Remove(server);
     }
 
-    /// <summary>Runs one of the token server's commands, which must succeed.</summary>
+    /// <summary>Runs one of a server's commands, which must succeed.</summary>
     /// <param name="arguments">The command.</param>
     /// <param name="input">What it reads from standard input, such as a password.</param>
-    public async Task<string> CommandAsync(IEnumerable<string> arguments, string input = "")
+    /// <param name="program">The server's program.</param>
+    public async Task<string> CommandAsync(IEnumerable<string> arguments, string input = "", string program = "TokenServer")
     {
         var result = await ChildProcess.RunAsync(
-            "dotnet", [Program("TokenServer"), .. arguments, "--config", Configuration, "--data", folder["commands"]], input: input);
+            "dotnet", [Program(program), .. arguments, "--config", Configuration, "--data", folder["commands"]], input: input);
         return result.ExitCode == 0 ? result.Output : throw new InvalidOperationException($"{string.Join(' ', arguments)}: {result}");
     }
 
@@ -89,6 +99,7 @@ public sealed class ReplicatedServers : IAsyncDisposable
     {
         foreach (var process in running.Values) await process.DisposeAsync();
         if (nginx is not null) await nginx.DisposeAsync();
+        if (store is not null) await store.DisposeAsync();
         await Database.DisposeAsync();
         folder.Dispose();
     }
@@ -105,9 +116,7 @@ public sealed class ReplicatedServers : IAsyncDisposable
     private async Task PrepareAsync()
     {
         Index = new Uri($"http://127.0.0.1:{PortOf("nginx")}/");
-        var connection = folder["connection"];
-        await File.WriteAllTextAsync(connection, Database.Url(await Database.CreateAsync()));
-        File.SetUnixFileMode(connection, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var connection = await ConnectionFileAsync("connection");
         await File.WriteAllTextAsync(Configuration, $$"""
             tokenServer:
               database: { connectionFile: {{connection}} }
@@ -119,11 +128,57 @@ public sealed class ReplicatedServers : IAsyncDisposable
               tokenServer:
                 url: {{Index}}
                 credentialFile: {{folder["shared/registry-credential"]}}
+            {{(Registries.Count == 1 ? "" : await SharedStorageAsync())}}
             """);
         Directory.CreateDirectory(folder["shared"]);
         await CommandAsync(["init"]);
         AdminPassword = (await File.ReadAllTextAsync(Path.Combine(folder["commands"], "initial-admin-password"))).Trim();
     }
+
+    private async Task<string> ConnectionFileAsync(string name)
+    {
+        await File.WriteAllTextAsync(folder[name], Database.Url(await Database.CreateAsync()));
+        File.SetUnixFileMode(folder[name], UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return folder[name];
+    }
+
+    private async Task<string> SharedStorageAsync()
+    {
+        store = await RadosGateway.StartAsync();
+        var bucket = await store.CreateBucketAsync();
+        return $$"""
+              database: { connectionFile: {{await ConnectionFileAsync("registry-connection")}} }
+              storage:
+                s3:
+                  serviceUrl: {{bucket.ServiceUrl}}
+                  region: {{bucket.Region}}
+                  bucket: {{bucket.Bucket}}
+                  forcePathStyle: true
+                  accessKeyFile: {{bucket.AccessKeyFile}}
+                  secretKeyFile: {{bucket.SecretKeyFile}}
+            """;
+    }
+
+    private string RegistryProxy() => Registries.Count == 1
+        ? ""
+        : $$"""
+          upstream registries {
+              {{string.Join('\n', Registries.Select(r => $"server 127.0.0.1:{PortOf(r)} max_fails=1 fail_timeout=1s;"))}}
+          }
+          server {
+              listen 127.0.0.1:{{PortOf("registry")}};
+              client_max_body_size 0;
+              location / {
+                  proxy_pass http://registries;
+                  proxy_set_header Host $http_host;
+                  proxy_http_version 1.1;
+                  proxy_request_buffering off;
+                  proxy_buffering off;
+                  proxy_read_timeout 300s;
+                  proxy_next_upstream error timeout http_503 non_idempotent;
+              }
+          }
+          """;
 
     private async Task StartNginxAsync() => nginx = await NginxServer.StartAsync(
         $$"""
@@ -140,11 +195,9 @@ public sealed class ReplicatedServers : IAsyncDisposable
                 proxy_next_upstream error timeout http_503 non_idempotent;
             }
         }
+        {{RegistryProxy()}}
         """,
         new IPEndPoint(IPAddress.Loopback, ports["nginx"]));
-
-    private Task StartRegistryAsync() => StartAsync(
-        "registry", "RegistryCore", "--data", folder["registry"], "--set", $"registry.listen=127.0.0.1:{PortOf("registry")}");
 
     private async Task StartAsync(string name, string program, params string[] options)
     {
