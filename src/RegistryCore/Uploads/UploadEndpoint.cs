@@ -68,7 +68,7 @@ internal sealed class UploadEndpoint(
         {
             var text = request.Query("digest") ?? "";
             if (!Digest.TryParse(text, out var digest)) return OciError.DigestInvalid(text);
-            if (await TakeBodyAsync(request, session) is { } error) return error;
+            if (await TakeBodyAsync(request, session, digest) is { } error) return error;
             return await StoreAsync(request, session, digest);
         });
         return error is { Code: OciError.UploadUnknownCode } && await HasFinishedAsync(request) ? null : error;
@@ -182,7 +182,7 @@ internal sealed class UploadEndpoint(
         return session.IsOver ? OciError.UploadUnknown() : OciError.UploadBusy();
     }
 
-    private static async Task<OciError?> TakeBodyAsync(V2Request request, IUploadSession session)
+    private static async Task<OciError?> TakeBodyAsync(V2Request request, IUploadSession session, Digest? expected = null)
     {
         var start = session.Offset;
         ByteRange? declared = null;
@@ -191,6 +191,12 @@ internal sealed class UploadEndpoint(
             if (!ChunkRange.TryParse(header, out var range)) return OciError.RangeInvalid(header);
             if (range.First != start) return OciError.ChunkOutOfOrder(start, SessionLocation(request, session), ReceivedRange(session));
             declared = range;
+        }
+        else if (expected is { } digest && session.Has(digest))
+        {
+            // It was sent before, and could not be stored then.
+            await request.Http.Request.Body.CopyToAsync(Stream.Null, request.Aborted);
+            return null;
         }
 
         if (await session.AppendAsync(request.Http.Request.BodyReader, request.Aborted) is not { } received)

@@ -171,6 +171,10 @@ internal sealed class FileUploadSession(
         return Digest.Of(expected, other.GetCurrentHash());
     }
 
+    /// <inheritdoc/>
+    public bool Has(Digest digest) =>
+        Offset > 0 && digest.Algorithm == algorithm && hash is not null && Digest.Of(algorithm, hash.GetCurrentHash()) == digest;
+
     /// <summary>Makes the bytes durable, exactly those that were hashed.</summary>
     public void Flush()
     {

@@ -61,6 +61,9 @@ internal sealed class S3UploadSession : IUploadSession
 
     private string Key => S3UploadStore.KeyOf(row.Id);
 
+    /// <summary>Whether there is something to leave, and a request that could go on with it: no other one knows a transient session.</summary>
+    private bool MayLeave => !Lease.IsPaused && !row.IsTransient;
+
     private UploadLease Lease => lease ?? throw new InvalidOperationException("The session was not taken.");
 
     /// <inheritdoc/>
@@ -127,9 +130,12 @@ internal sealed class S3UploadSession : IUploadSession
             if (Lease.IsLost) return null;
             if (!read.Buffer.IsEmpty) heardAt = shared.Clock.GetTimestamp();
             var isInTheWay = shared.Buffers.IsShort && filling is not null && shared.Clock.GetElapsedTime(filledSince) >= MakesRoomAfter;
-            if ((Lease.IsSilent || isInTheWay) && !Lease.IsPaused && !await TryLeaveAsync()) return null;
+            if ((Lease.IsSilent || isInTheWay) && MayLeave && !await TryLeaveAsync()) return null;
         }
     }
+
+    /// <inheritdoc/>
+    public bool Has(Digest digest) => Offset > 0 && digest.Algorithm == algorithm && hash.Current() == digest;
 
     /// <inheritdoc/>
     public async Task TruncateAsync(long offset)
@@ -187,9 +193,15 @@ internal sealed class S3UploadSession : IUploadSession
         IsOver = true;
         await LeaveMemoryAsync();
         if (lease is not { } held || hasFinished) return;
-        var hasEnded = await shared.Rows.EndAsync(row.Id, held.Holder);
-        await LetGoAsync();
-        if (!hasEnded) return; // it is another request's
+        try
+        {
+            if (!await shared.Rows.EndAsync(row.Id, held.Holder)) return; // it is another request's
+        }
+        finally
+        {
+            await LetGoAsync();
+        }
+
         try
         {
             await shared.CleanAsync(row with { Progress = saved }, CancellationToken.None);
@@ -213,7 +225,7 @@ internal sealed class S3UploadSession : IUploadSession
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
             Lease.Heard();
-            if (!Lease.IsPaused) await TryLeaveAsync();
+            if (MayLeave) await TryLeaveAsync();
             throw;
         }
     }
@@ -234,7 +246,7 @@ internal sealed class S3UploadSession : IUploadSession
                 hash.Append(some.Span);
                 Offset += some.Length;
                 left = left[some.Length..];
-                if (part.IsFull) await SendAsync(null, cancellationToken);
+                if (part.IsFull) await SendAsync(null, CancellationToken.None); // what has come stays, also when the client hangs up
             }
         }
 
@@ -252,7 +264,8 @@ internal sealed class S3UploadSession : IUploadSession
         }
 
         (filling, filledSince) = (part, shared.Clock.GetTimestamp());
-        if (saved.Tail is { } tail && Offset == saved.Received) await LoadAsync(tail, part, cancellationToken);
+        var known = saved; // once: the part that is on its way may be noted at any time
+        if (known.Tail is { } tail && Offset == known.Received) await LoadAsync(tail, part, cancellationToken);
         return true;
     }
 
@@ -260,7 +273,13 @@ internal sealed class S3UploadSession : IUploadSession
     private async ValueTask<bool> TryComeBackAsync()
     {
         if (!Lease.IsPaused) return true;
-        if (await shared.Rows.TryTakeAsync(row.Id, Lease.Holder, Offset) is null) return false;
+        var taken = await shared.Rows.TryTakeAsync(row.Id, Lease.Holder, Offset);
+        if (taken is not { Closing: null, Progress: var there }
+            || (there.Multipart, there.Parts, there.Tail) != (saved.Multipart, saved.Parts, saved.Tail))
+        {
+            return false;
+        }
+
         Lease.IsPaused = false;
         return true;
     }
@@ -366,6 +385,11 @@ internal sealed class S3UploadSession : IUploadSession
         }
 
         var parts = await shared.Rows.PartsAsync(row.Id);
+        if (parts.Sum(p => p.Size) is var written && written != Offset)
+        {
+            throw new InvalidDataException($"The parts of the upload {row.Id} have {written} bytes; {Offset} were received.");
+        }
+
         await shared.Store.CompleteAsync(
             Key,
             saved.Multipart ?? throw new InvalidDataException($"The upload {row.Id} has parts of nothing."),

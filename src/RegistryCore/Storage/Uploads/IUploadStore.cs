@@ -69,6 +69,9 @@ internal interface IUploadSession
     /// <exception cref="IOException">There is no room, the disk is broken, or the source broke off.</exception>
     Task<long?> AppendAsync(PipeReader body, CancellationToken cancellationToken);
 
+    /// <summary>Whether what has come has this digest, as far as that is known without reading it again.</summary>
+    bool Has(Digest digest);
+
     /// <summary>Takes bytes back that should not have come: back to where the request that has the session began.</summary>
     Task TruncateAsync(long offset);
 

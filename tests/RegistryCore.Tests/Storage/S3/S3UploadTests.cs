@@ -251,6 +251,25 @@ public sealed class S3UploadTests(SharedPostgres postgres, SharedObjectStore sha
         }
     }
 
+    [Theory]
+    [InlineData(1000)]
+    [InlineData(PartSize + 1000)]
+    public async Task A_closing_request_with_the_whole_blob_is_taken_again_after_it_could_not_be_stored(int size)
+    {
+        var bucket = await BehindRelayAsync();
+        var a = await StartAsync(await postgres.CreateDatabaseAsync(), bucket);
+        var blob = Content.Random(size);
+        var location = await a.StartUploadAsync();
+        relay!.Fault = (method, path, _) => method == "POST" && path.Contains("uploadId", StringComparison.Ordinal)
+            ? S3Fault.InternalError
+            : S3Fault.None;
+        var first = await a.PutAsync($"{location}?digest={blob.Digest}", blob.Bytes);
+        Assert.Equal(size > PartSize ? HttpStatusCode.ServiceUnavailable : HttpStatusCode.Created, first.Status);
+        relay.Fault = (_, _, _) => S3Fault.None;
+        (await a.PutAsync($"{location}?digest={blob.Digest}", blob.Bytes)).MustBe(HttpStatusCode.Created);
+        await MustHoldAsync(a, blob);
+    }
+
     [Fact]
     public async Task A_large_blob_is_answered_with_a_redirect_to_GET_and_never_to_HEAD()
     {

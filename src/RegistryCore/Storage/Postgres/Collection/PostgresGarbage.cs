@@ -59,7 +59,9 @@ internal sealed class PostgresGarbage(PostgresDatabase database, GracePeriod gra
         (await db.QueryAsync<BytesToDelete>(
             """
             UPDATE deletions SET due = @now + @DeletionLease
-            WHERE id IN (SELECT id FROM deletions WHERE due <= @now ORDER BY due LIMIT @count FOR UPDATE SKIP LOCKED)
+            WHERE id IN (
+                SELECT id FROM deletions d WHERE due <= @now AND NOT EXISTS (SELECT 1 FROM blobs b WHERE b.key = d.key)
+                ORDER BY due LIMIT @count FOR UPDATE SKIP LOCKED)
             RETURNING id, key, size
             """,
             new { now = Now, count, DeletionLease })).AsList());

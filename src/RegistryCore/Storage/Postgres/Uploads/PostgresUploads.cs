@@ -71,7 +71,7 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
                     $"""
                     UPDATE uploads SET ended_at = @now WHERE id =
                         (SELECT id FROM uploads WHERE account = @Account AND ended_at IS NULL AND NOT is_transient
-                         AND touched_at < @givesWayBefore AND {IsFree} ORDER BY touched_at LIMIT 1)
+                         AND touched_at < @givesWayBefore AND {IsFree} ORDER BY touched_at LIMIT 1 FOR UPDATE SKIP LOCKED)
                     """,
                     new { now = Now, row.Account, givesWayBefore });
                 if (ended == 0) return false;
@@ -117,8 +117,12 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
     {
         var released = await db.ExecuteAsync(
             "UPDATE uploads SET holder = NULL, held_until = NULL WHERE id = @id AND holder = @holder", new { id, holder });
-        if (released > 0) await DropAsync(db, unused);
-        return released;
+        if (released == 0) return false;
+
+        // What one knows of the row may be older than the row: of a commit whose answer was lost. It names what counts.
+        var tail = await db.QuerySingleAsync<string?>("SELECT tail FROM uploads WHERE id = @id", new { id });
+        await DropAsync(db, [.. unused.Where(key => key != tail)]);
+        return true;
     });
 
     /// <summary>Notes what has come since, and the part that it is, if it is one; false when another request has the session.</summary>
