@@ -10,7 +10,7 @@ namespace AuthIndex.Acceptance;
 /// </summary>
 public sealed class RealParts : IAsyncDisposable
 {
-    private readonly Lazy<Task<DockerEngine>> engine = new(DockerEngine.StartAsync);
+    private readonly Lazy<Task<DockerEngine>> engine = new(() => DockerEngine.StartAsync());
     private readonly Lazy<Task<AuthIndexUp>> up = new(() => AuthIndexUp.StartAsync());
     private readonly Lazy<Task<ComposedServers>> composed;
 

@@ -2,10 +2,47 @@ using AuthIndex.TestKit;
 
 namespace AuthIndex.Acceptance;
 
-/// <summary>Real clients pull images of another registry through ours.</summary>
+/// <summary>Real clients pull images of another registry through ours: with nothing there, once all is there, and cut off.</summary>
 public sealed class UpstreamTests(RealParts parts)
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Docker_ctr_podman_and_skopeo_pull_through_a_cold_a_warm_and_a_cut_off_cache()
+    {
+        RealParts.Require(DistributionRegistry.Obstacle());
+        RealParts.Require(ContainerdServer.Obstacle());
+        using var folder = new TemporaryDirectory();
+        var upstream = await DistributionRegistry.StartOpenAsync();
+        var isCut = false;
+        try
+        {
+            var builder = await parts.DockerAsync();
+            foreach (var name in (string[])["library/app", "acme/app"])
+            {
+                await builder.BuildAsync($"{upstream.Host}/{name}:1", 1_000, 200_000);
+                await builder.MustAsync("push", $"{upstream.Host}/{name}:1");
+            }
+
+            await using var up = await StartAsync(folder, $"url: 'http://{upstream.Host}'", "library: true", "check: 0s", "ns: [docker.io]");
+            await using var engine = await DockerEngine.StartAsync("--registry-mirror", $"http://{up.Host}");
+            await using var containerd = await ContainerdServer.StartAsync();
+            await PullAsync(folder, up.Host, engine.NewClient(), containerd, "cold");
+            await PullAsync(folder, up.Host, engine.NewClient(), containerd, "warm");
+            isCut = true;
+            await upstream.DisposeAsync();
+            await PullAsync(folder, up.Host, engine.NewClient(), containerd, "cut off");
+
+            using var http = new HttpClient();
+            var metrics = await http.GetStringAsync(new Uri(up.Registry, "/metrics"), Cancellation);
+            Assert.Matches("authindex_upstream_requests_total\\{[^}]*result=\"hit\"[^}]*\\} [1-9]", metrics);
+            Assert.Matches("authindex_upstream_requests_total\\{[^}]*result=\"stale\"[^}]*\\} [1-9]", metrics);
+        }
+        finally
+        {
+            if (!isCut) await upstream.DisposeAsync();
+        }
+    }
 
     [Fact]
     public async Task A_registry_of_our_own_is_an_upstream_with_a_credential()
@@ -45,6 +82,48 @@ public sealed class UpstreamTests(RealParts parts)
             Cancellation);
         return await AuthIndexUp.StartAsync(
             "--config", folder["authindex.yaml"], "--policies", folder["policies"], "--data", folder["data"]);
+    }
+
+    /// <summary>Each client once, none of which has anything left of the last time.</summary>
+    private static async Task PullAsync(TemporaryDirectory folder, string host, DockerClient docker, ContainerdServer containerd, string when)
+    {
+        await docker.MustAsync("pull", "library/app:1");
+        await docker.MustAsync("rmi", "library/app:1");
+
+        var hosts = folder.Folder("hosts");
+        await File.WriteAllTextAsync(
+            Path.Combine(Directory.CreateDirectory(Path.Combine(hosts, "docker.io")).FullName, "hosts.toml"),
+            $"[host.\"http://{host}\"]\n  capabilities = [\"pull\", \"resolve\"]\n",
+            Cancellation);
+        var fetched = await containerd.CtrAsync("--namespace", when.Replace(' ', '-'), "content", "fetch", "--hosts-dir", hosts, "docker.io/acme/app:1");
+        Assert.True(fetched.ExitCode == 0, $"{when}: {fetched.All}");
+
+        await PodmanAsync(folder, host, when);
+        await SkopeoAsync(folder, host, "hub/acme/app:1");
+    }
+
+    private static async Task PodmanAsync(TemporaryDirectory folder, string host, string when)
+    {
+        using var own = new TemporaryDirectory();
+        await File.WriteAllTextAsync(
+            folder["registries.conf"],
+            $"""
+            [[registry]]
+            location = "docker.io"
+            [[registry.mirror]]
+            location = "{host}/hub"
+            insecure = true
+            """,
+            Cancellation);
+        await File.WriteAllTextAsync(own["policy.json"], """{"default":[{"type":"insecureAcceptAnything"}]}""", Cancellation);
+        var pulled = await ChildProcess.RunAsync(
+            "podman",
+            [
+                "--root", own["root"], "--runroot", own["run"], "--tmpdir", own["tmp"], "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs",
+                "pull", "--signature-policy", own["policy.json"], "docker.io/acme/app:1",
+            ],
+            new Dictionary<string, string> { ["CONTAINERS_REGISTRIES_CONF"] = folder["registries.conf"] });
+        Assert.True(pulled.ExitCode == 0, $"{when}: {pulled.All}");
     }
 
     private static async Task SkopeoAsync(TemporaryDirectory folder, string host, string name)

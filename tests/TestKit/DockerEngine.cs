@@ -9,13 +9,13 @@ public sealed class DockerEngine : IAsyncDisposable
     private readonly TemporaryDirectory folder = new();
     private readonly ChildProcess daemon;
 
-    private DockerEngine() => daemon = ChildProcess.Start(
+    private DockerEngine(string[] options) => daemon = ChildProcess.Start(
         InstalledProgram.Find("dockerd")!,
         [
             "--data-root", folder["data"], "--exec-root", folder["exec"], "--pidfile", folder["pid"], "--host", Host,
             "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs",
             // A failure shall be seen, not tried again until it is gone.
-            "--max-download-attempts=1",
+            "--max-download-attempts=1", .. options,
         ]);
 
     /// <summary>Where clients find the engine, as <c>DOCKER_HOST</c> has it.</summary>
@@ -29,10 +29,11 @@ public sealed class DockerEngine : IAsyncDisposable
     }
 
     /// <summary>Starts an engine and waits until it answers.</summary>
+    /// <param name="options">More options of dockerd.</param>
     /// <exception cref="InvalidOperationException">It ended; the message holds its log.</exception>
-    public static async Task<DockerEngine> StartAsync()
+    public static async Task<DockerEngine> StartAsync(params string[] options)
     {
-        var engine = new DockerEngine();
+        var engine = new DockerEngine(options);
         try
         {
             var client = engine.NewClient();
