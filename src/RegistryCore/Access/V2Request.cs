@@ -39,5 +39,8 @@ internal sealed record V2Request(HttpContext Http, RepositoryName Repository, st
     }
 
     /// <summary>A Location for a path of this repository.</summary>
-    public string Location(string tail) => $"{BasePath}/v2/{Repository}/{tail}";
+    public string Location(string tail) => LocationOf(Repository, tail);
+
+    /// <summary>The same of another repository.</summary>
+    public string LocationOf(RepositoryName repository, string tail) => $"{BasePath}/v2/{repository}/{tail}";
 }

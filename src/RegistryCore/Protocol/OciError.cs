@@ -249,6 +249,10 @@ internal sealed record OciError(int Status, string Code, string Message)
     public static OciError MirrorIsReadOnly(RepositoryName name, string upstream) =>
         new(403, "DENIED", $"{name} is a copy of the upstream {upstream}: nothing can be pushed to it; use another name");
 
+    /// <summary>A push into a repository that is a copy of an upstream that is no longer configured.</summary>
+    public static OciError FormerMirrorIsReadOnly(RepositoryName name) =>
+        new(403, "DENIED", $"{name} lies below the prefix of a former upstream: nothing can be pushed there; use another name");
+
     /// <summary>An upstream's repository that the operator does not serve.</summary>
     public static OciError UpstreamNotAllowed(string upstream, RepositoryName remote) =>
         new(403, "DENIED", $"the upstream {upstream} is not set up to serve {remote} here (registry.upstreams[].allow)");

@@ -11,4 +11,10 @@ internal interface IRepositoryStore
     /// <param name="count">The most names.</param>
     /// <param name="prefix">How they begin.</param>
     ValueTask<IReadOnlyList<string>> ListAsync(string after, int count, string prefix = "");
+
+    /// <summary>What the names of upstreams' copies begin with, without the slash; those of upstreams no longer configured included.</summary>
+    ValueTask<IReadOnlyList<string>> UpstreamPrefixesAsync();
+
+    /// <summary>Remembers prefixes as upstreams'.</summary>
+    Task AddUpstreamPrefixesAsync(IReadOnlyList<string> prefixes);
 }

@@ -16,7 +16,6 @@ namespace AuthIndex.RegistryCore.Storage;
 ///   restoring                         there while a restore into the folder is not finished
 ///   trusted-keys.json                 the token server's keys as last fetched
 ///   revocations.json                  the index's revocations as last heard
-///   upstream-prefixes.json            what the names of upstreams' copies begin with
 ///   probe                             made and removed to see that files can be made
 ///   blobs/sha256/ab/ab12…             the bytes of a blob
 ///   blobs/sha512/cd/cd34…
@@ -88,9 +87,6 @@ internal sealed class StorageDirectory : IDisposable
 
     /// <summary>The room that is kept for deletions.</summary>
     public string Reserve => Path.Combine(held.Root, SpaceReserve.Name);
-
-    /// <summary>The file with the prefixes under which copies of upstreams lie.</summary>
-    public string UpstreamPrefixes => Path.Combine(held.Root, "upstream-prefixes.json");
 
     /// <summary>The folder of the upload sessions.</summary>
     public string Uploads => Path.Combine(held.Root, "uploads");

@@ -1,35 +1,32 @@
-using System.Text.Json;
 using AuthIndex.Hosting;
-using AuthIndex.Hosting.Files;
 using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Manifests;
 
 namespace AuthIndex.RegistryCore.Upstreams;
 
 /// <summary>
 /// Refuses to serve an upstream under names that this registry's own repositories have: they could be pushed no more, and what the upstream
-/// has under their names would be pulled in their place. A prefix that was once free of them is an upstream's from then on, which is
-/// written down, since its copies look like any other repository.
+/// has under their names would be pulled in their place. A prefix that was once free of them is an upstream's from then on, which the
+/// database remembers, since its copies look like any other repository.
 /// </summary>
-internal sealed class OwnRepositories(UpstreamSet upstreams, IRepositoryStore repositories, StorageDirectory directory) : IHostedService
+internal sealed class OwnRepositories(UpstreamSet upstreams, IRepositoryStore repositories, ContentRules rules) : IHostedService
 {
     private const int PageSize = 1000;
 
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        if (upstreams.All.Count == 0) return;
-        var before = File.Exists(directory.UpstreamPrefixes)
-            ? JsonSerializer.Deserialize<List<string>>(await File.ReadAllBytesAsync(directory.UpstreamPrefixes, cancellationToken)) ?? []
-            : [];
+        var before = await repositories.UpstreamPrefixesAsync();
         for (var i = 0; i < upstreams.All.Count; i++) await DemandNoneAsync($"registry.upstreams[{i}]", upstreams.All[i], before);
-        var now = before.Union(upstreams.All.Select(u => u.Prefix), StringComparer.Ordinal).ToList();
-        if (now.Count > before.Count) DurableFile.Replace(directory.UpstreamPrefixes, JsonSerializer.SerializeToUtf8Bytes(now));
+        var added = upstreams.All.Select(u => u.Prefix).Except(before, StringComparer.Ordinal).ToList();
+        if (added.Count > 0) await repositories.AddUpstreamPrefixesAsync(added);
+        upstreams.Prefixes = rules.SparsePrefixes = [.. before, .. added];
     }
 
     /// <inheritdoc/>
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private async Task DemandNoneAsync(string key, Upstream upstream, List<string> known)
+    private async Task DemandNoneAsync(string key, Upstream upstream, IReadOnlyList<string> known)
     {
         if (!known.Contains(upstream.Prefix, StringComparer.Ordinal)
             && await repositories.ListAsync("", 1, upstream.Prefix + "/") is [var own, ..])

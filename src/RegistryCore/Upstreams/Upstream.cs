@@ -42,4 +42,8 @@ internal sealed class Upstream(UpstreamOptions options)
 
 /// <summary>All upstreams of the registry.</summary>
 /// <param name="All">In the order of the configuration.</param>
-internal sealed record UpstreamSet(IReadOnlyList<Upstream> All);
+internal sealed record UpstreamSet(IReadOnlyList<Upstream> All)
+{
+    /// <summary>The prefixes of all upstreams, once the registry has started also of those that are no longer configured.</summary>
+    public IReadOnlyList<string> Prefixes { get; set; } = [.. All.Select(u => u.Prefix)];
+}

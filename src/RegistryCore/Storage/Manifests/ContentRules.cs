@@ -7,9 +7,9 @@ internal sealed record ContentRules(bool AllowsSparse, bool DeletesNeeded)
 {
     /// <summary>
     /// What the names of repositories begin with, without the slash, that may always be sparse: copies of upstreams, of which only that is
-    /// here for which somebody asked.
+    /// here for which somebody asked. The registry adds those of upstreams that are no longer configured when it starts.
     /// </summary>
-    public IReadOnlyList<string> SparsePrefixes { get; init; } = [];
+    public IReadOnlyList<string> SparsePrefixes { get; set; } = [];
 
     /// <summary>Whether a repository's manifests may refer to what it does not hold.</summary>
     public bool AllowsSparseIn(string repository)

@@ -15,4 +15,12 @@ internal sealed class PostgresRepositoryStore(PostgresDatabase database) : IRepo
             ORDER BY name LIMIT @count
             """,
             new { after = RegistryRows.UpToNul(after), prefix, end = prefix + IRepositoryStore.Greatest, count })).AsList());
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>> UpstreamPrefixesAsync() => database.ReadAsync<IReadOnlyList<string>>(async db =>
+        (await db.QueryAsync<string>("SELECT prefix FROM upstream_prefixes ORDER BY prefix")).AsList());
+
+    /// <inheritdoc/>
+    public Task AddUpstreamPrefixesAsync(IReadOnlyList<string> prefixes) => database.WriteAsync(db => db.ExecuteAsync(
+        "INSERT INTO upstream_prefixes (prefix) SELECT unnest(@prefixes) ON CONFLICT DO NOTHING", new { prefixes = prefixes.ToArray() }));
 }

@@ -14,4 +14,12 @@ internal sealed class SqliteRepositoryStore(RegistryDatabase database) : IReposi
             ORDER BY name LIMIT @count
             """,
             new { after, prefix, end = prefix + IRepositoryStore.Greatest, count }).AsList()));
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>> UpstreamPrefixesAsync() => new(database.Read(db =>
+        db.Query<string>("SELECT prefix FROM upstream_prefixes ORDER BY prefix").AsList()));
+
+    /// <inheritdoc/>
+    public Task AddUpstreamPrefixesAsync(IReadOnlyList<string> prefixes) => database.WriteAsync(db => db.Execute(
+        "INSERT INTO upstream_prefixes (prefix) VALUES (@prefix) ON CONFLICT DO NOTHING", prefixes.Select(prefix => new { prefix })));
 }
