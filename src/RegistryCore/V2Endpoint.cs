@@ -113,7 +113,10 @@ internal sealed partial class V2Endpoint(
         if (token is null) return refused;
 
         var request = new V2Request(http, mirrored?.Local ?? match.Repository, match.Argument, token, basePath);
-        return mirrored is null ? await match.Route.Handler(request) : await RunMirroredAsync(match.Route, request, mirrored);
+        if (mirrored is not null) return await RunMirroredAsync(match.Route, request, mirrored);
+        return match.Route.Needs.Covers(ActionSet.Push) && upstreams.IsCopy(request.Repository)
+            ? OciError.FormerMirrorIsReadOnly(request.Repository)
+            : await match.Route.Handler(request);
     }
 
     /// <summary>A copy of an upstream is filled by pulls alone; what is here of it can be deleted and looked at as all else.</summary>

@@ -1,4 +1,6 @@
+using System.Data.Common;
 using System.Net;
+using System.Net.Http.Headers;
 using AuthIndex.Hosting;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Protocol;
@@ -54,7 +56,7 @@ internal sealed partial class ManifestPulls(
         UpstreamRepository repository, Reference reference, CancellationToken cancellationToken)
     {
         var key = (repository.Local.Value, reference.Value);
-        var local = await manifests.FindAsync(repository.Local, reference);
+        var local = await manifests.FindToKeepAsync(repository.Local, reference); // so that it is not collected before it is sent
         if (local is not null)
         {
             if (reference.Tag is null) return ManifestPull.Hit;
@@ -103,12 +105,18 @@ internal sealed partial class ManifestPulls(
         }
         catch (UpstreamException e)
         {
-            if (e.Failure.Kind == FailureKind.Unusable)
+            if (e.Failure.Kind is FailureKind.Unusable or FailureKind.Refused)
             {
                 LogRefused(log, repository.Upstream.Name, $"{repository.Local}:{reference}", e.Message);
             }
 
             return await FailedAsync(key, repository, reference, local, e.Failure);
+        }
+        catch (Exception e) when (local is not null && e is IOException or UnauthorizedAccessException or DbException)
+        {
+            LogRefused(log, repository.Upstream.Name, $"{repository.Local}:{reference}", $"it cannot be stored: {e.Message}");
+            return await FailedAsync(
+                key, repository, reference, local, new UpstreamFailure(FailureKind.Unavailable, "what it has now cannot be stored here"));
         }
     }
 
@@ -135,7 +143,6 @@ internal sealed partial class ManifestPulls(
     /// <summary>Where the upstream's tag points now, if elsewhere than the copy; by its tag where it does not say.</summary>
     private async Task<string?> MovedAsync(UpstreamRepository repository, Reference tag, ManifestRecord local)
     {
-        using var limit = new CancellationTokenSource(UpstreamClient.Patience);
         using var answer = await clients.Of(repository.Upstream).SendAsync(
             HttpMethod.Head,
             repository.Remote.Value,
@@ -145,9 +152,9 @@ internal sealed partial class ManifestPulls(
                 headers.TryAddWithoutValidation("Accept", Accept);
                 headers.TryAddWithoutValidation("If-None-Match", $"\"{local.Digest}\"");
             },
-            limit.Token);
+            CancellationToken.None);
         if (answer.StatusCode == HttpStatusCode.NotModified) return null;
-        var digest = DigestOf(answer);
+        var digest = DigestOf(answer.Headers);
         return digest is null ? tag.Value : digest == local.Digest ? null : digest.Value.Value;
     }
 
@@ -161,37 +168,35 @@ internal sealed partial class ManifestPulls(
         }
         else
         {
-            await FetchAsync(repository, target, reference.Digest, tag);
+            try
+            {
+                await FetchAsync(repository, target, reference.Digest, tag);
+            }
+            catch (UpstreamException e) when (e.Failure.Kind == FailureKind.NotFound && reference.Digest is not null)
+            {
+                // The tag is there: that its manifest is not is no reason to delete the tag here.
+                throw new UpstreamException(FailureKind.Unusable, $"its tag points at {target}, which it does not have");
+            }
         }
     }
 
     private async Task FetchAsync(UpstreamRepository repository, string reference, Digest? expected, string? tag)
     {
-        using var limit = new CancellationTokenSource(UpstreamClient.Patience);
-        try
+        var answer = await clients.Of(repository.Upstream).ReadAsync(
+            repository.Remote.Value,
+            $"manifests/{reference}",
+            headers => headers.TryAddWithoutValidation("Accept", Accept),
+            limits.ManifestSize.Bytes,
+            CancellationToken.None);
+        metrics.Received(repository.Upstream.Name, answer.Bytes.Length);
+        var named = expected ?? DigestOf(answer.Headers);
+        var actual = Digest.Compute(named?.Algorithm ?? System.Security.Cryptography.HashAlgorithmName.SHA256, answer.Bytes);
+        if (named is not null && actual != named)
         {
-            using var answer = await clients.Of(repository.Upstream).SendAsync(
-                HttpMethod.Get,
-                repository.Remote.Value,
-                $"manifests/{reference}",
-                headers => headers.TryAddWithoutValidation("Accept", Accept),
-                limit.Token);
-            var bytes = await UpstreamHttp.ReadAsync(answer, limits.ManifestSize.Bytes, limit.Token);
-            metrics.Received(repository.Upstream.Name, bytes.Length);
-            var named = expected ?? DigestOf(answer);
-            var actual = Digest.Compute(named?.Algorithm ?? System.Security.Cryptography.HashAlgorithmName.SHA256, bytes);
-            if (named is not null && actual != named)
-            {
-                throw new UpstreamException(FailureKind.Unusable, $"what it sent as {named} has the digest {actual}");
-            }
+            throw new UpstreamException(FailureKind.Unusable, $"what it sent as {named} has the digest {actual}");
+        }
 
-            var type = answer.Content.Headers.ContentType?.MediaType;
-            await StoreAsync(repository, new ManifestRecord(actual, type ?? "", bytes), tag);
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
-        {
-            throw new UpstreamException(FailureKind.Unavailable, "it did not send the whole manifest in time");
-        }
+        await StoreAsync(repository, new ManifestRecord(actual, answer.MediaType ?? "", answer.Bytes), tag);
     }
 
     private async Task StoreAsync(UpstreamRepository repository, ManifestRecord record, string? tag)
@@ -210,13 +215,13 @@ internal sealed partial class ManifestPulls(
         }
     }
 
-    private static Digest? DigestOf(HttpResponseMessage answer) =>
-        answer.Headers.TryGetValues("Docker-Content-Digest", out var values) && Digest.TryParse(values.FirstOrDefault(), out var digest)
+    private static Digest? DigestOf(HttpResponseHeaders headers) =>
+        headers.TryGetValues("Docker-Content-Digest", out var values) && Digest.TryParse(values.FirstOrDefault(), out var digest)
             ? digest
             : null;
 
     [LoggerMessage(
         EventId = LogEvents.UpstreamContentRefused, EventName = nameof(LogEvents.UpstreamContentRefused), Level = LogLevel.Warning,
-        Message = "What the upstream {Upstream} sent for {Manifest} cannot be used: {Reason}")]
+        Message = "Cannot take {Manifest} from the upstream {Upstream}: {Reason}")]
     private static partial void LogRefused(ILogger log, string upstream, string manifest, string reason);
 }

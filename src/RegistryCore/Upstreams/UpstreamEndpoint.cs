@@ -20,6 +20,8 @@ internal sealed class UpstreamEndpoint(
     // A range that begins so far behind what has come is asked for upstream: the client would wait too long.
     private const long Ahead = 16 * 1024 * 1024;
     private const int MaxForwarded = 16;
+    private const int MaxOthers = 3;
+    private const int ReadSize = 64 * 1024;
 
     private int forwarded;
 
@@ -27,7 +29,7 @@ internal sealed class UpstreamEndpoint(
     public async Task<OciError?> ManifestAsync(V2Request request, UpstreamRepository repository)
     {
         if (!Reference.TryParse(request.Argument, out var reference)) return OciError.ReferenceUnknown(request.Argument);
-        if (Refusal(repository) is { } refusal) return refusal;
+        if (repository.Refusal is { } refusal) return refusal;
         var pull = await pulls.EnsureAsync(repository, reference, request.Aborted);
         metrics.Count(repository.Upstream.Name, pull.Result);
         if (pull is { IsNone: true, Failure: { } failure }) return ErrorOf(repository, failure, OciError.ManifestUnknown(reference));
@@ -38,7 +40,7 @@ internal sealed class UpstreamEndpoint(
     /// <summary>GET and HEAD of a blob.</summary>
     public async Task<OciError?> BlobAsync(V2Request request, UpstreamRepository repository)
     {
-        if (Refusal(repository) is { } refusal) return refusal;
+        if (repository.Refusal is { } refusal) return refusal;
         var local = await blobs.GetAsync(request);
         if (local is not { Code: OciError.BlobUnknownCode } || !Digest.TryParse(request.Argument, out var digest))
         {
@@ -63,10 +65,6 @@ internal sealed class UpstreamEndpoint(
         }
     }
 
-    private static OciError? Refusal(UpstreamRepository repository) => repository.Upstream.Allows(repository.Remote.Value)
-        ? null
-        : OciError.UpstreamNotAllowed(repository.Upstream.Name, repository.Remote);
-
     private static OciError ErrorOf(UpstreamRepository repository, UpstreamFailure failure, OciError unknown) => failure.Kind switch
     {
         FailureKind.NotFound => unknown,
@@ -83,6 +81,7 @@ internal sealed class UpstreamEndpoint(
 
     private async Task<OciError?> HeadAsync(V2Request request, UpstreamRepository repository, Digest digest)
     {
+        fills.DemandNotFailed(repository, digest);
         using var answer = await clients.Of(repository.Upstream).SendAsync(
             HttpMethod.Head, repository.Remote.Value, $"blobs/{digest}", null, request.Aborted);
         if (answer.Content.Headers.ContentLength is not { } size)
@@ -97,12 +96,37 @@ internal sealed class UpstreamEndpoint(
 
     private async Task<OciError?> FillAsync(V2Request request, UpstreamRepository repository, Digest digest)
     {
-        if (await fills.GetAsync(repository, digest, clients.Of(repository.Upstream), request.Aborted) is not { } fill)
+        for (var others = 0; ; others++)
         {
-            return await blobs.GetAsync(request);
+            if (await fills.GetAsync(repository, digest, clients.Of(repository.Upstream), request.Aborted) is not { } fill)
+            {
+                return await blobs.GetAsync(request);
+            }
+
+            try
+            {
+                return await FollowAsync(request, repository, digest, fill);
+            }
+            catch (UpstreamException) when (fill.Source.Local != repository.Local && others < MaxOthers
+                && !request.Http.Response.HasStarted)
+            {
+                // That was how another repository's download ended: this one is tried for itself.
+            }
+        }
+    }
+
+    private async Task<OciError?> FollowAsync(V2Request request, UpstreamRepository repository, Digest digest, BlobFill fill)
+    {
+        FillHead head;
+        try
+        {
+            head = await fill.Head.WaitAsync(request.Aborted);
+        }
+        finally
+        {
+            fill.Exit();
         }
 
-        var head = await fill.Head.WaitAsync(request.Aborted);
         var ranges = head.Size is { } known ? blobs.RangesOf(request.Http.Request, digest, known) : null;
         if (head.Size is { } whole && ranges is { Count: 0 }) return OciError.RangeNotSatisfiable(whole);
 
@@ -115,7 +139,8 @@ internal sealed class UpstreamEndpoint(
 
         var size = head.Size.Value;
         var range = ranges?[0] ?? new ByteRange(0, size - 1);
-        if (range.First > fill.Written + Ahead && await TryForwardAsync(request, repository, digest, range, size)) return null;
+        var isLast = range.Last == size - 1; // with it a client may have the whole blob, whose digest must be right
+        if (!isLast && range.First > fill.Written + Ahead && await TryForwardAsync(request, repository, digest, range, size)) return null;
         Describe(request, digest);
         Begin(request, range, size, isPart: ranges is not null);
         await request.Http.Response.StartAsync(request.Aborted);
@@ -146,13 +171,19 @@ internal sealed class UpstreamEndpoint(
             Describe(request, digest);
             Begin(request, range, size, isPart: true);
             await using var body = await answer.Content.ReadAsStreamAsync(request.Aborted);
-            await body.CopyToAsync(request.Http.Response.Body, request.Aborted);
-            metrics.Received(repository.Upstream.Name, range.Length);
+            using var silence = CancellationTokenSource.CreateLinkedTokenSource(request.Aborted);
+            var buffer = new byte[ReadSize];
+            while (await BlobDownload.ReadAsync(body, buffer, silence, request.Aborted) is > 0 and var read)
+            {
+                metrics.Received(repository.Upstream.Name, read);
+                await request.Http.Response.Body.WriteAsync(buffer.AsMemory(0, read), request.Aborted);
+            }
+
             return true;
         }
-        catch (HttpRequestException e)
+        catch (UpstreamException) when (!request.Http.Response.HasStarted)
         {
-            throw new UpstreamException(FailureKind.Unavailable, $"the connection broke: {e.Message}");
+            return false; // the download serves it, later
         }
         finally
         {

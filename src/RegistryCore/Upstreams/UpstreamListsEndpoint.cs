@@ -16,19 +16,22 @@ internal sealed class UpstreamListsEndpoint(
     ManifestPulls pulls, IManifestStore manifests, UpstreamClients clients, TagsEndpoint tags, ReferrersEndpoint referrers)
 {
     private const int MaxBytes = 4 * 1024 * 1024;
+    private const int MaxDigits = 9;
+    private const int MaxParameter = 256; // characters
 
     private static readonly string[] Parameters = ["n", "last", "artifactType"];
 
     /// <summary>GET and HEAD of the tags.</summary>
     public async Task<OciError?> TagsAsync(V2Request request, UpstreamRepository repository)
     {
+        if ((repository.Refusal ?? BadQuery(request)) is { } refusal) return refusal;
         try
         {
             var (bytes, link, _) = await AskAsync(request, repository, "tags/list");
             var list = Read<TagList>(bytes);
             if (list?.Tags is not { } found) throw new UpstreamException(FailureKind.Unusable, "its answer lists no tags");
             if (link is not null) request.Http.Response.Headers.Link = link;
-            return await request.AnswerAsync(new TagList(repository.Local.Value, [.. found.Where(Reference.IsTag)]));
+            return await request.AnswerAsync(new TagList(repository.Asked.Value, [.. found.Where(Reference.IsTag)]));
         }
         catch (UpstreamException e)
         {
@@ -42,6 +45,7 @@ internal sealed class UpstreamListsEndpoint(
     public async Task<OciError?> ReferrersAsync(V2Request request, UpstreamRepository repository)
     {
         if (!Digest.TryParse(request.Argument, out var subject)) return OciError.DigestInvalid(request.Argument);
+        if ((repository.Refusal ?? BadQuery(request)) is { } refusal) return refusal;
         try
         {
             var (bytes, link, filters) = await AskAsync(request, repository, $"referrers/{subject}");
@@ -84,26 +88,27 @@ internal sealed class UpstreamListsEndpoint(
     private async Task<(byte[] Bytes, string? Link, string? Filters)> AskAsync(
         V2Request request, UpstreamRepository repository, string tail)
     {
-        if (!repository.Upstream.Allows(repository.Remote.Value)) throw new UpstreamException(FailureKind.Refused, "it is not served here");
         var query = string.Join('&', Parameters.Where(p => request.Query(p) is not null)
             .Select(p => $"{p}={Uri.EscapeDataString(request.Query(p) ?? "")}"));
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(request.Aborted);
-        limit.CancelAfter(UpstreamClient.Patience);
-        using var answer = await clients.Of(repository.Upstream).SendAsync(
-            HttpMethod.Get, repository.Remote.Value, query.Length > 0 ? $"{tail}?{query}" : tail, null, limit.Token);
-        try
+        var answer = await clients.Of(repository.Upstream).ReadAsync(
+            repository.Remote.Value, query.Length > 0 ? $"{tail}?{query}" : tail, null, MaxBytes, request.Aborted);
+        return (
+            answer.Bytes,
+            answer.Headers.TryGetValues("Link", out var links) ? NextLink(request.LocationOf(repository.Asked, tail), links.First()) : null,
+            answer.Headers.TryGetValues("OCI-Filters-Applied", out var filters) ? filters.First() : null);
+    }
+
+    /// <summary>What no registry understands is not passed on: how the upstream answers it says nothing about the upstream.</summary>
+    private static OciError? BadQuery(V2Request request)
+    {
+        if (request.Query("n") is { } n && (n.Length is 0 or > MaxDigits || !n.All(char.IsAsciiDigit)))
         {
-            var bytes = await UpstreamHttp.ReadAsync(answer, MaxBytes, limit.Token);
-            return (
-                bytes,
-                answer.Headers.TryGetValues("Link", out var links) ? NextLink(request.Location(tail), links.First()) : null,
-                answer.Headers.TryGetValues("OCI-Filters-Applied", out var filters) ? filters.First() : null);
+            return OciError.BadRequest($"n must be a number of at most {MaxDigits} digits");
         }
-        catch (Exception e) when (e is HttpRequestException or IOException
-            || (e is OperationCanceledException && !request.Aborted.IsCancellationRequested))
-        {
-            throw new UpstreamException(FailureKind.Unavailable, "it did not send the whole list in time");
-        }
+
+        var wrong = Parameters.FirstOrDefault(
+            p => request.Query(p) is { } value && (value.Length > MaxParameter || !value.All(c => c is >= ' ' and <= '~')));
+        return wrong is null ? null : OciError.BadRequest($"{wrong} must be at most {MaxParameter} printable ASCII characters");
     }
 
     /// <summary>The upstream's link to the next page as one to this registry: of its query only.</summary>

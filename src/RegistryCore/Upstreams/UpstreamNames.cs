@@ -1,3 +1,4 @@
+using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Upstreams;
@@ -7,10 +8,17 @@ namespace AuthIndex.RegistryCore.Upstreams;
 /// <param name="Local">Its name here, under which its content is kept.</param>
 /// <param name="Remote">Its name there.</param>
 /// <param name="Asked">The name on which policy and token decide: the one that the client asks a token for.</param>
-internal sealed record UpstreamRepository(Upstream Upstream, RepositoryName Local, RepositoryName Remote, RepositoryName Asked);
+/// <param name="IsTooLong">Whether its name there or here is longer than a repository's may be: then there is nothing behind it.</param>
+internal sealed record UpstreamRepository(
+    Upstream Upstream, RepositoryName Local, RepositoryName Remote, RepositoryName Asked, bool IsTooLong = false)
+{
+    /// <summary>Why it is not served; null when it is.</summary>
+    public OciError? Refusal => IsTooLong ? OciError.NameInvalid(Asked.Value)
+        : Upstream.Allows(Remote.Value) ? null : OciError.UpstreamNotAllowed(Upstream.Name, Remote);
+}
 
 /// <summary>
-/// Which names belong to which upstream. A name with an upstream's prefix is its own; so is one with its <c>ns</c>, and one without either
+/// Which names belong to which upstream. A name with an upstream's <c>ns</c> is its own; so is one with its prefix, and one without either
 /// that it claims (<c>library</c>, <c>unprefixed</c>). In the last case the policy decides on the name as the client wrote it: docker asks
 /// for a token for that name, whatever the challenge says.
 /// </summary>
@@ -28,30 +36,41 @@ internal sealed class UpstreamNames(UpstreamSet upstreams)
     {
         foreach (var upstream in upstreams.All)
         {
-            if (upstream.HoldsName(written.Value)) return Of(upstream, written, written.Value[(upstream.Prefix.Length + 1)..], written);
+            if (ns is null || !upstream.IsNamespace(ns)) continue;
+            return upstream.HoldsName(written.Value) ? Held(upstream, written) : Below(upstream, written, isAskedLocally: true);
         }
 
         foreach (var upstream in upstreams.All)
         {
-            if (ns is not null && upstream.IsNamespace(ns)) return Below(upstream, written, isAskedLocally: true);
+            if (upstream.HoldsName(written.Value)) return Held(upstream, written);
         }
 
         foreach (var upstream in upstreams.All)
         {
-            if (upstream.ClaimsUnprefixed(written.Value)) return Below(upstream, written, isAskedLocally: false);
+            if (ns is null && upstream.ClaimsUnprefixed(written.Value)) return Below(upstream, written, isAskedLocally: false);
         }
 
         return null;
     }
 
-    private static UpstreamRepository? Below(Upstream upstream, RepositoryName written, bool isAskedLocally) =>
+    /// <summary>Whether a name lies below a prefix that is, or once was, an upstream's.</summary>
+    public bool IsCopy(RepositoryName written) =>
+        upstreams.Prefixes.Any(p => written.Value.Length > p.Length && written.Value[p.Length] == '/'
+            && written.Value.StartsWith(p, StringComparison.Ordinal));
+
+    private static UpstreamRepository Held(Upstream upstream, RepositoryName written) =>
+        Of(upstream, written, written.Value[(upstream.Prefix.Length + 1)..], written);
+
+    private static UpstreamRepository Below(Upstream upstream, RepositoryName written, bool isAskedLocally) =>
         RepositoryName.TryParse($"{upstream.Prefix}/{written}", out var local)
             ? Of(upstream, local, written.Value, isAskedLocally ? local : written)
-            : null; // too long a name for any repository here
+            : new UpstreamRepository(upstream, written, written, written, IsTooLong: true);
 
-    private static UpstreamRepository? Of(Upstream upstream, RepositoryName local, string remote, RepositoryName asked)
+    private static UpstreamRepository Of(Upstream upstream, RepositoryName local, string remote, RepositoryName asked)
     {
         if (upstream.Options.Library && !remote.Contains('/', StringComparison.Ordinal)) remote = Library + remote;
-        return RepositoryName.TryParse(remote, out var name) ? new UpstreamRepository(upstream, local, name, asked) : null;
+        return RepositoryName.TryParse(remote, out var name)
+            ? new UpstreamRepository(upstream, local, name, asked)
+            : new UpstreamRepository(upstream, local, local, asked, IsTooLong: true);
     }
 }

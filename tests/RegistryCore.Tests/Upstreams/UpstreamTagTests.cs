@@ -176,7 +176,7 @@ public sealed class UpstreamTagTests : IAsyncLifetime
     [Fact]
     public async Task After_several_failures_the_upstream_is_not_asked_for_a_while()
     {
-        Fail(500, null);
+        Fail(503, null);
         for (var i = 0; i < 5; i++) (await app.GetAsync($"manifests/{i}")).MustBe(HttpStatusCode.ServiceUnavailable, "UNAVAILABLE");
         Assert.Equal(3, upstream.Asked.Count);
         host.Clock.Advance(TimeSpan.FromSeconds(10));

@@ -5,6 +5,12 @@ using AuthIndex.Hosting.Background;
 
 namespace AuthIndex.RegistryCore.Upstreams.Client;
 
+/// <summary>An answer that has been read.</summary>
+/// <param name="Bytes">Its body.</param>
+/// <param name="Headers">Its headers.</param>
+/// <param name="MediaType">What the body is; null when it does not say.</param>
+internal sealed record UpstreamAnswer(byte[] Bytes, HttpResponseHeaders Headers, string? MediaType);
+
 /// <summary>
 /// Asks one upstream: with its tokens, along its redirects, and not while it has just failed again and again. An answer is a success; all
 /// else is an <see cref="UpstreamException"/>.
@@ -17,7 +23,6 @@ internal sealed partial class UpstreamClient : IDisposable
     private const int MaxRedirects = 5;
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromHours(1);
 
     private readonly Upstream upstream;
     private readonly HttpClient http;
@@ -32,7 +37,7 @@ internal sealed partial class UpstreamClient : IDisposable
         (this.upstream, this.clock, this.log) = (upstream, clock, log);
         http = UpstreamHttp.Create(upstream.Options, upstream.Url);
         tokens = new UpstreamTokens(
-            upstream.Url, upstream.Options.RealmHosts, new UpstreamCredential(upstream.Options, upstream.Url), http, clock);
+            upstream.Url, upstream.Options.RealmHosts, new UpstreamCredential(upstream.Options, upstream.Url, clock), http, clock);
         breaker = new CircuitBreaker(Pause, clock);
     }
 
@@ -49,8 +54,38 @@ internal sealed partial class UpstreamClient : IDisposable
     /// <param name="prepare">Adds headers; null for none.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="UpstreamException">It gives nothing.</exception>
-    public async Task<HttpResponseMessage> SendAsync(
-        HttpMethod method, string repository, string tail, Action<HttpRequestHeaders>? prepare, CancellationToken cancellationToken)
+    public Task<HttpResponseMessage> SendAsync(
+        HttpMethod method, string repository, string tail, Action<HttpRequestHeaders>? prepare, CancellationToken cancellationToken) =>
+        RunAsync(method, repository, tail, prepare, (answer, _) => Task.FromResult(answer), cancellationToken);
+
+    /// <summary>Asks for a path below a repository, and reads all of the answer.</summary>
+    /// <param name="repository">The repository, by its name there.</param>
+    /// <param name="tail">What follows its name, a query included.</param>
+    /// <param name="prepare">Adds headers; null for none.</param>
+    /// <param name="limit">The most bytes.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="UpstreamException">It gives nothing, or not all of it in time.</exception>
+    public Task<UpstreamAnswer> ReadAsync(
+        string repository, string tail, Action<HttpRequestHeaders>? prepare, long limit, CancellationToken cancellationToken) =>
+        RunAsync(
+            HttpMethod.Get,
+            repository,
+            tail,
+            prepare,
+            async (answer, patience) =>
+            {
+                using (answer)
+                {
+                    var bytes = await UpstreamHttp.ReadAsync(answer, limit, patience);
+                    return new UpstreamAnswer(bytes, answer.Headers, answer.Content.Headers.ContentType?.MediaType);
+                }
+            },
+            cancellationToken);
+
+    /// <summary>Tells the breaker how it went when all of it is done: the headers of an answer that breaks off are no success.</summary>
+    private async Task<T> RunAsync<T>(
+        HttpMethod method, string repository, string tail, Action<HttpRequestHeaders>? prepare,
+        Func<HttpResponseMessage, CancellationToken, Task<T>> finish, CancellationToken cancellationToken)
     {
         // Rate limits count manifests, not blobs: an image whose manifests are here can still be completed.
         var isLimited = tail.StartsWith("manifests/", StringComparison.Ordinal);
@@ -63,31 +98,37 @@ internal sealed partial class UpstreamClient : IDisposable
         if (!breaker.TryEnter())
         {
             throw new UpstreamException(new UpstreamFailure(
-                FailureKind.Unavailable, $"it failed several times: {breaker.Failure}", breaker.Remaining));
+                FailureKind.Unavailable, "it failed several times", breaker.Remaining), $"it failed several times: {breaker.Failure}");
         }
 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Patience);
         try
         {
-            var answer = await AuthorizedAsync(
-                method, repository, new Uri(upstream.Url, $"/v2/{repository}/{tail}"), prepare, limit.Token);
-            answer = Judge(answer, isLimited);
+            var answer = Judge(await AuthorizedAsync(
+                method, repository, new Uri(upstream.Url, $"/v2/{repository}/{tail}"), prepare, limit.Token));
+            limit.CancelAfter(Patience);
+            var result = await finish(answer, limit.Token);
             if (breaker.Succeeded()) LogRecovered(log, upstream.Name);
-            return answer;
+            return result;
         }
         catch (UpstreamException e)
         {
-            if (e.Failure.Kind != FailureKind.Unavailable) breaker.Succeeded();
-            else Failed(e.Message);
+            if (e.Failure.IsOutage) Failed(e.Message);
+            else if (e.Failure.Kind != FailureKind.Unavailable) breaker.Succeeded();
+            if (isLimited && (e.Failure.Kind == FailureKind.TooMany || e.Failure is { IsOutage: true, RetryAfter: not null }))
+            {
+                Interlocked.Exchange(ref pausedUntil, (clock.GetUtcNow() + (e.Failure.RetryAfter ?? Pause)).UtcTicks);
+            }
+
             throw;
         }
         catch (Exception e) when (e is HttpRequestException or IOException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            var reason = e is OperationCanceledException ? "it did not answer in time" : Reason(e);
+            var reason = UpstreamHttp.Reason(e);
             Failed(reason);
-            throw new UpstreamException(FailureKind.Unavailable, reason);
+            throw Broken(e, "it", isOutage: true);
         }
     }
 
@@ -123,15 +164,26 @@ internal sealed partial class UpstreamClient : IDisposable
             using var request = new HttpRequestMessage(method, target);
             prepare?.Invoke(request.Headers);
             if (IsHome(target)) request.Headers.Authorization = authorization;
-            var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            HttpResponseMessage answer;
+            try
+            {
+                answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            }
+            catch (Exception e) when (!IsHome(target) && e is HttpRequestException or IOException or OperationCanceledException)
+            {
+                throw Broken(e, "the host to which it redirects", isOutage: false);
+            }
+
             if ((int)answer.StatusCode is not (301 or 302 or 303 or 307 or 308)) return answer;
             using (answer)
             {
                 if (redirects == MaxRedirects) throw new UpstreamException(FailureKind.Unusable, "it redirects too often");
-                target = answer.Headers.Location is { } location
-                    ? new Uri(target, location)
-                    : throw new UpstreamException(FailureKind.Unusable, "it redirects to nowhere");
-                RequireSafe(target);
+                if (answer.Headers.Location is not { } location || !Uri.TryCreate(target, location, out var next))
+                {
+                    throw new UpstreamException(FailureKind.Unusable, "it redirects to nowhere");
+                }
+
+                RequireSafe(target = next);
             }
         }
     }
@@ -156,7 +208,7 @@ internal sealed partial class UpstreamClient : IDisposable
         }
     }
 
-    private HttpResponseMessage Judge(HttpResponseMessage answer, bool isLimited)
+    private HttpResponseMessage Judge(HttpResponseMessage answer)
     {
         if (answer.Headers.TryGetValues("ratelimit-remaining", out var remaining))
         {
@@ -167,44 +219,35 @@ internal sealed partial class UpstreamClient : IDisposable
         if (status is 200 or 206 or 304) return answer;
         using (answer)
         {
-            var wait = RetryAfter(answer);
-            if (status == 429 || (status == 503 && wait is not null))
-            {
-                if (isLimited) Interlocked.Exchange(ref pausedUntil, (clock.GetUtcNow() + (wait ?? Pause)).UtcTicks);
-                throw new UpstreamException(new UpstreamFailure(
-                    status == 429 ? FailureKind.TooMany : FailureKind.Unavailable, $"it answered {status}", wait ?? Pause));
-            }
-
+            var wait = UpstreamHttp.RetryAfter(answer, clock);
             throw new UpstreamException(new UpstreamFailure(
                 status switch
                 {
                     404 or 410 => FailureKind.NotFound,
+                    429 => FailureKind.TooMany,
                     401 or 403 => FailureKind.Refused,
                     >= 500 => FailureKind.Unavailable,
                     _ => FailureKind.Unusable,
                 },
                 string.Create(CultureInfo.InvariantCulture, $"it answered {status}"),
-                wait));
+                status == 429 ? wait ?? Pause : wait)
+            {
+                IsOutage = status is 502 or 503 or 504 && answer.RequestMessage?.RequestUri is { } asked && IsHome(asked),
+            });
         }
     }
 
-    private TimeSpan? RetryAfter(HttpResponseMessage answer)
+    private static UpstreamException Broken(Exception e, string who, bool isOutage)
     {
-        if (answer.Headers.RetryAfter is not { } header) return null;
-        var wait = header.Delta ?? (header.Date is { } date ? date - clock.GetUtcNow() : Pause);
-        return wait <= TimeSpan.Zero ? TimeSpan.FromSeconds(1) : wait > LongestPause ? LongestPause : wait;
+        var reason = UpstreamHttp.Reason(e);
+        return new UpstreamException(
+            new UpstreamFailure(FailureKind.Unavailable, $"{who} {UpstreamHttp.ShortReason(e)}") { IsOutage = isOutage },
+            $"{who}: {reason}");
     }
 
     private void Failed(string reason)
     {
         if (breaker.Failed(reason)) LogFailed(log, upstream.Name, reason);
-    }
-
-    /// <summary>The innermost message: the outer ones say no more than that a request failed.</summary>
-    private static string Reason(Exception e)
-    {
-        while (e.InnerException is { } inner) e = inner;
-        return e.Message;
     }
 
     [LoggerMessage(

@@ -6,18 +6,43 @@ using System.Text.Json;
 namespace AuthIndex.RegistryCore.Upstreams.Client;
 
 /// <summary>The credential for an upstream: of a file, or of a program that keeps it (docker's credential helpers).</summary>
-internal sealed class UpstreamCredential(UpstreamOptions options, Uri url)
+internal sealed class UpstreamCredential(UpstreamOptions options, Uri url, TimeProvider clock)
 {
     private const int MaxLength = 64 * 1024;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Keep = TimeSpan.FromMinutes(1); // what the program printed
+
+    private readonly Lock gate = new();
+    private Task<string>? printed; // under the gate, as the next
+    private long printedAt;
 
     /// <summary>The <c>Authorization</c> of Basic; null where none is configured.</summary>
     /// <exception cref="UpstreamException">It cannot be had; the message does not contain it.</exception>
     public async Task<AuthenticationHeaderValue?> GetAsync(CancellationToken cancellationToken)
     {
         if (options.CredentialFile is { } file) return Basic(await ReadAsync(file, cancellationToken));
-        return options.CredentialHelper.Count > 0 ? Basic(await AskAsync(cancellationToken)) : null;
+        return options.CredentialHelper.Count > 0 ? Basic(await PrintedAsync().WaitAsync(cancellationToken)) : null;
+    }
+
+    /// <summary>Lets the program run again at the next need: what it printed was refused.</summary>
+    public void Forget()
+    {
+        lock (gate) printed = null;
+    }
+
+    /// <summary>What the program prints: run once for all who need it within a minute.</summary>
+    private Task<string> PrintedAsync()
+    {
+        lock (gate)
+        {
+            if (printed is null || (printed.IsCompleted && (!printed.IsCompletedSuccessfully || clock.GetElapsedTime(printedAt) >= Keep)))
+            {
+                (printed, printedAt) = (Task.Run(AskAsync), clock.GetTimestamp());
+            }
+
+            return printed;
+        }
     }
 
     private static AuthenticationHeaderValue Basic(string credential) =>
@@ -30,19 +55,21 @@ internal sealed class UpstreamCredential(UpstreamOptions options, Uri url)
             var text = (await File.ReadAllTextAsync(file, cancellationToken)).Trim();
             return text.IndexOf(':', StringComparison.Ordinal) > 0 && !text.Contains('\n', StringComparison.Ordinal)
                 ? text
-                : throw new UpstreamException(FailureKind.Refused, $"{file} must contain one line USER:PASSWORD");
+                : throw Unusable($"{file} must contain one line USER:PASSWORD");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UpstreamException(FailureKind.Refused, $"cannot read {file}: {e.Message}");
+            throw Unusable($"cannot read {file}: {e.Message}");
         }
     }
 
-    private async Task<string> AskAsync(CancellationToken cancellationToken)
+    private static UpstreamException Unusable(string detail) =>
+        new(FailureKind.Refused, "the registry has no usable credential for it; the log says why", detail);
+
+    private async Task<string> AskAsync()
     {
         var program = options.CredentialHelper[0];
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Patience);
+        using var limit = new CancellationTokenSource(Patience);
         try
         {
             using var helper = Process.Start(new ProcessStartInfo(program, options.CredentialHelper.Skip(1).Append("get"))
@@ -51,7 +78,7 @@ internal sealed class UpstreamCredential(UpstreamOptions options, Uri url)
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
-            }) ?? throw new UpstreamException(FailureKind.Refused, $"cannot start {program}");
+            }) ?? throw Unusable($"cannot start {program}");
             try
             {
                 await helper.StandardInput.WriteLineAsync(url.GetLeftPart(UriPartial.Authority).AsMemory(), limit.Token);
@@ -62,23 +89,22 @@ internal sealed class UpstreamCredential(UpstreamOptions options, Uri url)
                 await helper.WaitForExitAsync(limit.Token);
                 if (helper.ExitCode != 0)
                 {
-                    throw new UpstreamException(FailureKind.Refused, $"{program} ended with status {helper.ExitCode}");
+                    throw Unusable($"{program} ended with status {helper.ExitCode}");
                 }
 
                 return JsonSerializer.Deserialize<HelperAnswer>(answer) is { Username.Length: > 0, Secret: { } secret } found
                     ? $"{found.Username}:{secret}"
-                    : throw new UpstreamException(FailureKind.Refused, $"{program} did not print a Username and a Secret");
+                    : throw Unusable($"{program} did not print a Username and a Secret");
             }
             finally
             {
                 if (!helper.HasExited) helper.Kill(entireProcessTree: true);
             }
         }
-        catch (Exception e) when (e is JsonException or IOException or System.ComponentModel.Win32Exception
-            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (e is JsonException or IOException or System.ComponentModel.Win32Exception or OperationCanceledException)
         {
             // Not the exception's own text: what the program printed may stand in it.
-            throw new UpstreamException(FailureKind.Refused, $"{program} gave no credential ({e.GetType().Name})");
+            throw Unusable($"{program} gave no credential ({e.GetType().Name})");
         }
     }
 

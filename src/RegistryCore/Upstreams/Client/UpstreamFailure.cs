@@ -27,13 +27,20 @@ internal sealed record UpstreamFailure(FailureKind Kind, string Reason, TimeSpan
 {
     /// <summary>Whether what is here already may be served instead: the upstream does not say that it is wrong.</summary>
     public bool LeavesCopy => Kind is FailureKind.TooMany or FailureKind.Unavailable or FailureKind.Unusable or FailureKind.Refused;
+
+    /// <summary>
+    /// Whether the upstream itself is away: it cannot be reached, or says so (502, 503, 504). What a client can provoke does not count.
+    /// </summary>
+    public bool IsOutage { get; init; }
 }
 
 /// <summary>An upstream gives nothing.</summary>
-internal sealed class UpstreamException(UpstreamFailure failure) : Exception(failure.Reason)
+/// <param name="failure">Why; for clients.</param>
+/// <param name="detail">Why, for the log: it may name files and addresses of this server's side. Null for the same.</param>
+internal sealed class UpstreamException(UpstreamFailure failure, string? detail = null) : Exception(detail ?? failure.Reason)
 {
-    public UpstreamException(FailureKind kind, string reason)
-        : this(new UpstreamFailure(kind, reason))
+    public UpstreamException(FailureKind kind, string reason, string? detail = null)
+        : this(new UpstreamFailure(kind, reason), detail)
     {
     }
 

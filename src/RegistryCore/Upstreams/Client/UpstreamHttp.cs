@@ -9,6 +9,8 @@ internal static class UpstreamHttp
     /// <summary>How long a connection may take to open.</summary>
     public static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan LongestPause = TimeSpan.FromHours(1);
+
     /// <summary>A client that follows no redirect and sends no credential by itself.</summary>
     /// <exception cref="Hosting.OperatorException">The CA file cannot be read.</exception>
     public static HttpClient Create(UpstreamOptions options, Uri url)
@@ -48,6 +50,30 @@ internal static class UpstreamHttp
             if (length == buffer.Length) Array.Resize(ref buffer, (int)Math.Min(limit + 1, 2L * buffer.Length));
         }
     }
+
+    /// <summary>How long an answer asks to be left alone, up to an hour; null when it does not ask.</summary>
+    public static TimeSpan? RetryAfter(HttpResponseMessage answer, TimeProvider clock)
+    {
+        if (answer.Headers.RetryAfter is not { } header) return null;
+        var wait = header.Delta ?? (header.Date is { } date ? date - clock.GetUtcNow() : TimeSpan.Zero);
+        return wait <= TimeSpan.Zero ? TimeSpan.FromSeconds(1) : wait > LongestPause ? LongestPause : wait;
+    }
+
+    /// <summary>Why a request failed, for the log: the innermost message, since the outer ones say no more than that it did.</summary>
+    public static string Reason(Exception e)
+    {
+        if (e is OperationCanceledException) return "no answer in time";
+        while (e.InnerException is { } inner) e = inner;
+        return e.Message;
+    }
+
+    /// <summary>The same for clients: without addresses and other internals.</summary>
+    public static string ShortReason(Exception e) => e switch
+    {
+        OperationCanceledException => "did not answer in time",
+        HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => "has a certificate that is not trusted",
+        _ => "cannot be reached, or broke the connection",
+    };
 
     private static UpstreamException TooLong(long limit) => new(FailureKind.Unusable, $"its answer has more than {limit} bytes");
 }

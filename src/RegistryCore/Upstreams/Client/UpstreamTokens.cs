@@ -13,7 +13,8 @@ namespace AuthIndex.RegistryCore.Upstreams.Client;
 internal sealed class UpstreamTokens(
     Uri url, IReadOnlyList<string> realmHosts, UpstreamCredential credential, HttpClient http, TimeProvider clock)
 {
-    private const int MaxKept = 10_000;
+    private const int MaxKept = 1_000;
+    private const int MaxToken = 16 * 1024; // characters
     private const int MaxAnswer = 64 * 1024;
     private const int ShortestSeconds = 60; // a token is good for as long, whatever the answer says (Docker token specification)
 
@@ -40,13 +41,14 @@ internal sealed class UpstreamTokens(
         lock (gate)
         {
             if (kept.Find(repository) is { } known && !known.Equals(refused)) return known; // somebody has just got it
-            if (!asked.TryGetValue(repository, out flight!)) asked[repository] = flight = AskAsync(repository, challenge);
+            if (!asked.TryGetValue(repository, out flight!)) asked[repository] = flight = AskAsync(repository, challenge, refused);
         }
 
         return await flight.WaitAsync(cancellationToken);
     }
 
-    private async Task<AuthenticationHeaderValue> AskAsync(string repository, UpstreamChallenge challenge)
+    private async Task<AuthenticationHeaderValue> AskAsync(
+        string repository, UpstreamChallenge challenge, AuthenticationHeaderValue? refused)
     {
         await Task.Yield(); // so that it is among those asked before it ends
         try
@@ -54,17 +56,15 @@ internal sealed class UpstreamTokens(
             using var limit = new CancellationTokenSource(UpstreamClient.Patience);
             var (token, lifetime) = challenge.Realm is { } realm
                 ? await FetchAsync(repository, realm, challenge.Service, limit.Token)
-                : (await PasswordAsync(limit.Token), Longest);
+                : (await PasswordAsync(refused, limit.Token), Longest);
             if (lifetime > TimeSpan.Zero) kept.Set(repository, token, lifetime);
             return token;
         }
-        catch (OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
-            throw new UpstreamException(FailureKind.Unavailable, "its token server did not answer in time");
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException)
-        {
-            throw new UpstreamException(FailureKind.Unavailable, $"its token server did not answer: {e.Message}");
+            throw new UpstreamException(
+                new UpstreamFailure(FailureKind.Unavailable, $"its token server {UpstreamHttp.ShortReason(e)}") { IsOutage = true },
+                $"its token server: {UpstreamHttp.Reason(e)}");
         }
         finally
         {
@@ -72,9 +72,13 @@ internal sealed class UpstreamTokens(
         }
     }
 
-    private async Task<AuthenticationHeaderValue> PasswordAsync(CancellationToken cancellationToken) =>
-        await credential.GetAsync(cancellationToken)
+    private async Task<AuthenticationHeaderValue> PasswordAsync(
+        AuthenticationHeaderValue? refused, CancellationToken cancellationToken)
+    {
+        if (refused is not null) credential.Forget();
+        return await credential.GetAsync(cancellationToken)
             ?? throw new UpstreamException(FailureKind.Refused, "it asks for a password, and no credential is configured");
+    }
 
     private async Task<(AuthenticationHeaderValue Token, TimeSpan Lifetime)> FetchAsync(
         string repository, Uri realm, string service, CancellationToken cancellationToken)
@@ -92,6 +96,7 @@ internal sealed class UpstreamTokens(
         using var request = new HttpRequestMessage(HttpMethod.Get, target.Uri);
         request.Headers.Authorization = await credential.GetAsync(cancellationToken);
         using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        if (answer.StatusCode == HttpStatusCode.Unauthorized) credential.Forget();
         if (answer.StatusCode != HttpStatusCode.OK) throw new UpstreamException(Refusal(answer));
         TokenAnswer? read;
         try
@@ -103,21 +108,24 @@ internal sealed class UpstreamTokens(
             throw new UpstreamException(FailureKind.Unusable, "its token server's answer is not JSON");
         }
 
-        if ((string.IsNullOrEmpty(read?.Token) ? read?.AccessToken : read.Token) is not { Length: > 0 } token
+        if ((string.IsNullOrEmpty(read?.Token) ? read?.AccessToken : read.Token) is not { Length: > 0 and <= MaxToken } token
             || !AuthenticationHeaderValue.TryParse($"Bearer {token}", out var header))
         {
-            throw new UpstreamException(FailureKind.Unusable, "its token server's answer contains no token");
+            throw new UpstreamException(FailureKind.Unusable, "its token server's answer contains no token that can be used");
         }
 
         var lifetime = TimeSpan.FromSeconds(Math.Clamp(read?.ExpiresIn ?? ShortestSeconds, 0, (long)Longest.TotalSeconds)) - Margin;
         return (header, lifetime);
     }
 
-    private static UpstreamFailure Refusal(HttpResponseMessage answer)
+    private UpstreamFailure Refusal(HttpResponseMessage answer)
     {
         var status = (int)answer.StatusCode;
         var kind = status == 429 ? FailureKind.TooMany : status is 401 or 403 ? FailureKind.Refused : FailureKind.Unavailable;
-        return new UpstreamFailure(kind, $"its token server answered {status}");
+        return new UpstreamFailure(kind, $"its token server answered {status}", UpstreamHttp.RetryAfter(answer, clock))
+        {
+            IsOutage = status is 502 or 503 or 504,
+        };
     }
 
     private sealed record TokenAnswer(

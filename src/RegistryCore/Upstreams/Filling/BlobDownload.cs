@@ -10,18 +10,25 @@ namespace AuthIndex.RegistryCore.Upstreams.Filling;
 /// Downloads a blob into a <see cref="BlobFill"/>. A download that breaks goes on where it broke (RFC 9110 section 14.2), or reads over
 /// what is here already where the upstream knows no ranges. The network is read no faster than the disk takes it.
 /// </summary>
-internal sealed class BlobDownload(UpstreamClient client, FreeSpace space, UpstreamMetrics metrics)
+internal sealed class BlobDownload(UpstreamClient client, FreeSpace space, UpstreamMetrics metrics, TimeProvider clock)
 {
     /// <summary>How long the upstream may send nothing.</summary>
     public static readonly TimeSpan Silence = TimeSpan.FromSeconds(30);
 
     private const int ReadSize = 256 * 1024;
     private const int MaxBreaks = 5; // in a row, without a byte between them
+    private const int MaxBreaksInAll = 50;
+    private const long LeastBytes = 1024 * 1024; // in every period, breaks included
     private const long SpaceCheckInterval = 4 * 1024 * 1024;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
 
+    private static readonly TimeSpan Period = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
+
     private long nextSpaceCheck;
+    private long periodFrom = clock.GetTimestamp();
+    private long periodBytes;
 
     /// <summary>Downloads all of it; the digest is not looked at.</summary>
     /// <exception cref="UpstreamException">The upstream does not give it.</exception>
@@ -29,7 +36,7 @@ internal sealed class BlobDownload(UpstreamClient client, FreeSpace space, Upstr
     public async Task RunAsync(BlobFill fill, CancellationToken cancellationToken)
     {
         long? size = null;
-        for (var breaks = 0; ;)
+        for (var (breaks, all) = (0, 0); ;)
         {
             var before = fill.Written;
             try
@@ -49,8 +56,11 @@ internal sealed class BlobDownload(UpstreamClient client, FreeSpace space, Upstr
             catch (UpstreamException e) when (e.Failure.Kind == FailureKind.Unavailable && size is not null)
             {
                 breaks = fill.Written > before ? 1 : breaks + 1;
-                if (breaks > MaxBreaks) throw;
-                await Task.Delay(FirstPause * Math.Pow(2, breaks - 1), cancellationToken);
+                var pause = FirstPause * Math.Pow(2, breaks - 1);
+                if (e.Failure.RetryAfter > pause) pause = e.Failure.RetryAfter.Value;
+                if (breaks > MaxBreaks || ++all > MaxBreaksInAll || pause > LongestPause) throw;
+                await Task.Delay(pause, cancellationToken);
+                DemandRate(0);
             }
         }
     }
@@ -88,6 +98,7 @@ internal sealed class BlobDownload(UpstreamClient client, FreeSpace space, Upstr
                 var read = await ReadAsync(body, buffer, silence, cancellationToken);
                 if (read == 0) return;
                 metrics.Received(fill.Source.Upstream.Name, read);
+                DemandRate(read);
                 var bytes = buffer.AsMemory(0, read);
                 if (skip > 0)
                 {
@@ -115,19 +126,32 @@ internal sealed class BlobDownload(UpstreamClient client, FreeSpace space, Upstr
         }
     }
 
-    private static async Task<int> ReadAsync(
+    /// <summary>Ends a download that would hold its turn for ever, a byte now and then.</summary>
+    private void DemandRate(int read)
+    {
+        periodBytes += read;
+        if (clock.GetElapsedTime(periodFrom) < Period) return;
+        if (periodBytes < LeastBytes) throw new UpstreamException(FailureKind.Unusable, "it sends too slowly");
+        (periodFrom, periodBytes) = (clock.GetTimestamp(), 0);
+    }
+
+    /// <summary>Reads what the upstream sends next; 0 at the end.</summary>
+    /// <exception cref="UpstreamException">It breaks off, or sends nothing for <see cref="Silence"/>.</exception>
+    public static async Task<int> ReadAsync(
         Stream body, byte[] buffer, CancellationTokenSource silence, CancellationToken cancellationToken)
     {
         silence.CancelAfter(Silence);
         try
         {
-            return await body.ReadAsync(buffer.AsMemory(0, ReadSize), silence.Token);
+            return await body.ReadAsync(buffer, silence.Token);
         }
         catch (Exception e) when (e is IOException or HttpRequestException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             throw new UpstreamException(
-                FailureKind.Unavailable, e is OperationCanceledException ? "it stopped sending" : $"the connection broke: {e.Message}");
+                FailureKind.Unavailable,
+                e is OperationCanceledException ? "it stopped sending" : "the connection broke",
+                $"the connection broke: {e.Message}");
         }
     }
 }

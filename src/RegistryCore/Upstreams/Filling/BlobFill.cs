@@ -18,20 +18,22 @@ internal sealed class BlobFill : IDisposable
 {
     private readonly Lock gate = new();
     private readonly string file;
-    private readonly SafeFileHandle handle;
+    private readonly CancellationTokenSource abandoned = new();
     private readonly IncrementalHash hash;
     private readonly TaskCompletionSource<FillHead> head = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource grown = new(TaskCreationOptions.RunContinuationsAsynchronously); // under the gate, as the next
     private readonly List<RepositoryName> shared = []; // likewise
+    private SafeFileHandle? handle; // of him who has the turn
+    private int waiting; // under the gate, as the next two
+    private bool hasTurn;
     private bool isMoving;
 
-    /// <summary>Makes the file.</summary>
+    /// <summary>Makes one that waits for its turn.</summary>
     public BlobFill(UpstreamRepository source, Digest digest, string file)
     {
         (Source, Digest, this.file) = (source, digest, file);
-        handle = File.OpenHandle(
-            file, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        Abandoned = abandoned.Token;
         hash = IncrementalHash.CreateHash(digest.Algorithm);
         _ = ended.Task.ContinueWith(t => t.Exception, TaskContinuationOptions.OnlyOnFaulted); // seen, also when nobody waits
         _ = head.Task.ContinueWith(t => t.Exception, TaskContinuationOptions.OnlyOnFaulted);
@@ -52,6 +54,43 @@ internal sealed class BlobFill : IDisposable
     /// <summary>Ends when the blob is stored; fails likewise.</summary>
     public Task Ended => ended.Task;
 
+    /// <summary>Ends when nobody waits any more for one that has not had its turn.</summary>
+    public CancellationToken Abandoned { get; }
+
+    /// <summary>Counts somebody who waits for the head; false when it has just been given up.</summary>
+    public bool TryEnter()
+    {
+        lock (gate)
+        {
+            if (abandoned.IsCancellationRequested) return false;
+            waiting++;
+            return true;
+        }
+    }
+
+    /// <summary>Somebody waits no more. One that has not had its turn is given up with the last; a download under way goes on.</summary>
+    public void Exit()
+    {
+        lock (gate)
+        {
+            if (--waiting == 0 && !hasTurn && !isMoving) _ = abandoned.CancelAsync();
+        }
+    }
+
+    /// <summary>Makes the file, since its turn has come; false when it has been given up.</summary>
+    /// <exception cref="IOException">The disk is full or broken.</exception>
+    public bool TryOpenFile()
+    {
+        lock (gate)
+        {
+            if (abandoned.IsCancellationRequested) return false;
+            hasTurn = true;
+        }
+
+        handle = File.OpenHandle(file, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        return true;
+    }
+
     /// <summary>How many bytes have been written.</summary>
     public long Written { get; private set; }
 
@@ -62,7 +101,7 @@ internal sealed class BlobFill : IDisposable
     /// <exception cref="IOException">The disk is full or broken.</exception>
     public void Append(ReadOnlySpan<byte> bytes)
     {
-        RandomAccess.Write(handle, bytes, Written);
+        RandomAccess.Write(handle!, bytes, Written);
         hash.AppendData(bytes);
         TaskCompletionSource before;
         lock (gate)
@@ -92,7 +131,7 @@ internal sealed class BlobFill : IDisposable
     public Digest Close(out IReadOnlyList<RepositoryName> others)
     {
         lock (gate) (isMoving, others) = (true, shared);
-        RandomAccess.FlushToDisk(handle);
+        RandomAccess.FlushToDisk(handle!);
         return Digest.Of(Digest.Algorithm, hash.GetCurrentHash());
     }
 
@@ -147,7 +186,8 @@ internal sealed class BlobFill : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose()
     {
-        handle.Dispose();
+        handle?.Dispose();
         hash.Dispose();
+        abandoned.Dispose();
     }
 }

@@ -22,12 +22,14 @@ internal sealed partial class BlobFills(
     ILogger<BlobFills> log)
 {
     private const int MaxAtOnce = 32; // of one upstream; the others wait
+    private const int MaxWaiting = 1_000; // for one upstream
     private const int MaxRemembered = 10_000;
 
+    private static readonly TimeSpan RetryWhenBusy = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RememberFailure = TimeSpan.FromMinutes(1);
 
     private readonly Dictionary<(string Upstream, Digest Digest), BlobFill> running = []; // under the gate
-    private readonly Dictionary<string, SemaphoreSlim> turns = new(StringComparer.Ordinal); // likewise
+    private readonly Dictionary<string, Turns> turns = new(StringComparer.Ordinal); // likewise
     private readonly TtlMap<(string Upstream, string Remote, Digest Digest), UpstreamFailure> failed = new(
         MaxRemembered, RememberFailure, clock);
     private readonly Lock gate = new();
@@ -42,35 +44,56 @@ internal sealed partial class BlobFills(
     }
 
     /// <summary>
-    /// The download of a blob for a repository, begun where it is not under way; null when the repository holds the blob now.
+    /// The download of a blob for a repository, begun where it is not under way; null when the repository holds the blob now. The caller
+    /// calls <see cref="BlobFill.Exit"/> when it waits no more for the head.
     /// </summary>
     /// <exception cref="UpstreamException">The upstream does not let the repository have it.</exception>
     public async Task<BlobFill?> GetAsync(
         UpstreamRepository repository, Digest digest, UpstreamClient client, CancellationToken cancellationToken)
     {
-        var name = repository.Upstream.Name;
-        if (failed.Find((name, repository.Remote.Value, digest)) is { } before) throw new UpstreamException(before);
-        for (var isGranted = false; ; isGranted = true)
+        for (var isGranted = false; ;)
         {
-            var fill = Running(repository, digest);
-            if (fill is not null)
+            DemandNotFailed(repository, digest);
+            if (Running(repository, digest) is { } fill)
             {
-                if (fill.Source.Local == repository.Local) return fill;
-                if (!isGranted) await DemandAsync(repository, digest, client, cancellationToken);
-                if (fill.TryShare(repository.Local)) return fill;
-                await fill.Ended.WaitAsync(cancellationToken);
+                var isOwn = fill.Source.Local == repository.Local;
+                if (!isOwn && !isGranted)
+                {
+                    await DemandAsync(repository, digest, client, cancellationToken);
+                    isGranted = true;
+                }
+
+                if (fill.TryEnter())
+                {
+                    if (isOwn || fill.TryShare(repository.Local)) return fill;
+                    fill.Exit();
+                }
+
+                await Task.WhenAny(fill.Ended).WaitAsync(cancellationToken); // how it ended is not this repository's affair
             }
 
             // Bytes that this upstream gave are taken for another of its repositories, if it says that they are there too.
             if (await index.FindHolderAsync(repository.Upstream.Prefix, digest) is { } holder)
             {
                 if (holder == repository.Local) return null;
-                if (fill is null && !isGranted) await DemandAsync(repository, digest, client, cancellationToken);
+                if (!isGranted)
+                {
+                    await DemandAsync(repository, digest, client, cancellationToken);
+                    isGranted = true;
+                }
+
                 if (await blobs.MountAsync(holder, repository.Local, digest, repository.Upstream.Account)) return null;
             }
 
             if (TryStart(repository, digest, client) is { } started) return started;
         }
+    }
+
+    /// <summary>Spares the upstream a question that it has just answered with no.</summary>
+    /// <exception cref="UpstreamException">It has.</exception>
+    public void DemandNotFailed(UpstreamRepository repository, Digest digest)
+    {
+        if (failed.Find((repository.Upstream.Name, repository.Remote.Value, digest)) is { } before) throw new UpstreamException(before);
     }
 
     private BlobFill? Running(UpstreamRepository repository, Digest digest)
@@ -93,38 +116,52 @@ internal sealed partial class BlobFills(
             var name = repository.Upstream.Name;
             if (running.ContainsKey((name, digest))) return null;
             space.Demand();
+            if (!turns.TryGetValue(name, out var turn)) turns[name] = turn = new Turns();
+            if (turn.Count >= MaxAtOnce + MaxWaiting)
+            {
+                throw new UpstreamException(new UpstreamFailure(
+                    FailureKind.Unavailable, "too many downloads wait for it already", RetryWhenBusy));
+            }
+
+            turn.Count++;
             var fill = running[(name, digest)] = new BlobFill(repository, digest, directory.UploadData(UploadId.Create()));
-            if (!turns.TryGetValue(name, out var turn)) turns[name] = turn = new SemaphoreSlim(MaxAtOnce);
+            fill.TryEnter();
             _ = RunAsync(fill, client, turn, lifetime.ApplicationStopping);
             return fill;
         }
     }
 
     /// <summary>One download from beginning to end. Whatever happens is told to those who wait for it.</summary>
-    private async Task RunAsync(BlobFill fill, UpstreamClient client, SemaphoreSlim turn, CancellationToken cancellationToken)
+    private async Task RunAsync(BlobFill fill, UpstreamClient client, Turns turn, CancellationToken cancellationToken)
     {
         await Task.Yield();
         try
         {
-            await turn.WaitAsync(cancellationToken);
+            using (var wait = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, fill.Abandoned))
+            {
+                await turn.Free.WaitAsync(wait.Token);
+            }
+
             try
             {
-                await new BlobDownload(client, space, metrics).RunAsync(fill, cancellationToken);
+                if (!fill.TryOpenFile()) throw new OperationCanceledException(fill.Abandoned);
+                await new BlobDownload(client, space, metrics, clock).RunAsync(fill, cancellationToken);
             }
             finally
             {
-                turn.Release();
+                turn.Free.Release();
             }
 
             await StoreAsync(fill);
-            Leave(fill);
+            Leave(fill, turn);
             fill.Succeed();
         }
         catch (Exception e)
         {
             Remember(fill, e);
-            Leave(fill);
-            fill.Fail(e is OperationCanceledException ? new UpstreamException(FailureKind.Unavailable, "this registry is stopping") : e);
+            Leave(fill, turn);
+            var isOver = e is OperationCanceledException;
+            fill.Fail(isOver ? new UpstreamException(FailureKind.Unavailable, "this registry no longer waits for it") : e);
         }
         finally
         {
@@ -133,9 +170,12 @@ internal sealed partial class BlobFills(
         }
     }
 
-    private void Leave(BlobFill fill)
+    private void Leave(BlobFill fill, Turns turn)
     {
-        lock (gate) running.Remove((fill.Source.Upstream.Name, fill.Digest));
+        lock (gate)
+        {
+            if (running.Remove((fill.Source.Upstream.Name, fill.Digest))) turn.Count--;
+        }
     }
 
     private async Task StoreAsync(BlobFill fill)
@@ -155,13 +195,21 @@ internal sealed partial class BlobFills(
     private void Remember(BlobFill fill, Exception e)
     {
         var (source, failure) = (fill.Source, (e as UpstreamException)?.Failure);
-        if (failure is { Kind: FailureKind.NotFound or FailureKind.Unusable })
+        if (failure is { Kind: FailureKind.NotFound or FailureKind.Unusable or FailureKind.Refused })
         {
             failed.Set((source.Upstream.Name, source.Remote.Value, fill.Digest), failure);
         }
 
         if (failure is { Kind: FailureKind.NotFound } || e is OperationCanceledException) return;
         LogFailed(log, source.Upstream.Name, source.Local.Value, fill.Digest.Value, e.Message);
+    }
+
+    /// <summary>The turns of an upstream, and how many download or wait; the count under the gate.</summary>
+    private sealed class Turns
+    {
+        public SemaphoreSlim Free { get; } = new(MaxAtOnce);
+
+        public int Count { get; set; }
     }
 
     [LoggerMessage(

@@ -133,6 +133,7 @@ public sealed class UpstreamTokensTests : IAsyncLifetime
     [InlineData("http://10.0.0.1/")]
     [InlineData("http://example.com/")]
     [InlineData("file:///etc/passwd")]
+    [InlineData("//[")]
     [InlineData("https://169.254.169.254/")]
     public async Task A_redirect_to_where_an_upstream_cannot_be_is_not_followed(string location)
     {
@@ -165,16 +166,55 @@ public sealed class UpstreamTokensTests : IAsyncLifetime
     [InlineData(429, "", 429, "TOOMANYREQUESTS")]
     [InlineData(200, "no JSON", 502, "UNAVAILABLE")]
     [InlineData(200, "{}", 502, "UNAVAILABLE")]
+    [InlineData(200, "{\"token\":\"LONG\"}", 502, "UNAVAILABLE")]
     [InlineData(200, """{"token":"a\r\nX: y"}""", 502, "UNAVAILABLE")]
     public async Task Without_a_token_there_is_an_error_that_says_so(int status, string body, int expected, string code)
     {
         tokens.Answer = async http =>
         {
             http.Response.StatusCode = status;
-            await http.Response.WriteAsync(body);
+            await http.Response.WriteAsync(body.Replace("LONG", new string('a', 20_000), StringComparison.Ordinal));
         };
         Assert.Contains(
             "token", (await app.GetAsync("manifests/1")).MustBe((HttpStatusCode)expected, code).ErrorMessage, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_token_server_is_left_alone_for_as_long_as_it_says()
+    {
+        tokens.Answer = http =>
+        {
+            (http.Response.StatusCode, http.Response.Headers.RetryAfter) = (429, "60");
+            return Task.CompletedTask;
+        };
+        foreach (var tag in new[] { "1", "2" })
+        {
+            var answer = (await app.GetAsync($"manifests/{tag}")).MustBe(HttpStatusCode.TooManyRequests, "TOOMANYREQUESTS");
+            Assert.Equal("60", answer["Retry-After"]);
+        }
+
+        Assert.Single(tokens.Asked);
+    }
+
+    [Fact]
+    public async Task A_helper_runs_once_for_several_repositories()
+    {
+        await SetCredentialAsync("helper");
+        upstream.Image("acme/other", "1");
+        tokens.Answer = http => http.Response.WriteAsync("{\"token\":\"good\"}");
+        (await app.GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+        (await new Repository(host, "hub/acme/other").GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+        Assert.Equal("x", await File.ReadAllTextAsync(folder["runs"], TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task Clients_learn_nothing_of_where_the_credential_lies()
+    {
+        options.CredentialFile = folder["nowhere"];
+        await host.RestartAsync();
+        var answer = (await new Repository(host, "hub/acme/app").GetAsync("manifests/1")).MustBe(HttpStatusCode.Forbidden, "DENIED");
+        Assert.Contains("no usable credential", answer.ErrorMessage, StringComparison.Ordinal);
+        Assert.DoesNotContain("nowhere", answer.ErrorMessage, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -220,6 +260,7 @@ public sealed class UpstreamTokensTests : IAsyncLifetime
         else if (kind == "helper")
         {
             await File.WriteAllTextAsync(folder["helper"], $$"""
+                printf x >> {{folder["runs"]}}
                 read -r server
                 [ "$server $1" = "{{upstream.Url.GetLeftPart(UriPartial.Authority)}} get" ] && echo '{"Username":"robot","Secret":"s3cret"}'
                 """);
