@@ -12,7 +12,7 @@ internal interface IRepositoryStore
     /// <param name="prefix">How they begin.</param>
     ValueTask<IReadOnlyList<string>> ListAsync(string after, int count, string prefix = "");
 
-    /// <summary>What the names of upstreams' copies begin with, without the slash; those of upstreams no longer configured included.</summary>
+    /// <summary>What the names of upstreams' copies begin with, without the slash; also of upstreams no longer configured.</summary>
     ValueTask<IReadOnlyList<string>> UpstreamPrefixesAsync();
 
     /// <summary>Remembers prefixes as upstreams'.</summary>
