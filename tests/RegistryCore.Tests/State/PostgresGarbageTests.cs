@@ -118,7 +118,7 @@ public sealed class PostgresGarbageTests(SharedPostgres postgres, ITestOutputHel
             WHERE m.media_type = 'm';
             INSERT INTO blobs (digest, key, size, stored_at, verified_at) SELECT n::text, n::text, 2, 0, 0 FROM generate_series(1, 150000) n;
             UPDATE blobs SET damaged_at = 1 WHERE digest = '7'
-            """));
+            """), isLong: true);
         var (tags, manifests) = await database.ReadAsync(
             db => db.QuerySingleAsync<(int, int)>("SELECT (SELECT count(*) FROM tags)::int, (SELECT count(*) FROM manifests)::int"));
         clock.Advance(TimeSpan.FromDays(3));
