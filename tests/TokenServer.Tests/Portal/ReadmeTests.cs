@@ -84,6 +84,19 @@ public sealed class ReadmeTests
             servers, "v1", "application/vnd.cncf.model.doc.v1.tar+gzip", Archive(new byte[10_000_000], isCompressed: true),
             "org.cncf.model.filepath", "README.md"); // small until it is decompressed
         Assert.Contains("The README cannot be shown", await alice.PageAsync($"/repositories/{Repository}"), StringComparison.Ordinal);
+
+        foreach (var (kind, claimed) in ((char, string)[])[('x', "17777777777"), ('L', "20000000000"), ('S', "00000000000"), ('0', "zzz")])
+        {
+            var header = new byte[1024];
+            "README.md"u8.CopyTo(header);
+            Encoding.ASCII.GetBytes(claimed).CopyTo(header, 124);
+            header[156] = (byte)kind;
+            "        "u8.CopyTo(header.AsSpan(148));
+            Encoding.ASCII.GetBytes(Convert.ToString(header.Sum(b => b), 8).PadLeft(6, '0') + "\0").CopyTo(header, 148);
+            await PushAsync(
+                servers, "v1", "application/vnd.cncf.model.doc.v1.tar", header, "org.cncf.model.filepath", "README.md");
+            Assert.Contains("The README cannot be shown", await alice.PageAsync($"/repositories/{Repository}"), StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -34,7 +34,9 @@ internal static class AuditCsv
     /// <summary>A text as a cell that no spreadsheet takes for a formula.</summary>
     public static string Cell(string text)
     {
-        var harmless = text.TrimStart() is ['=' or '+' or '-' or '@', ..] || text is ['\t' or '\r' or '\n', ..] ? "'" + text : text;
+        var isFormula = text.TrimStart() is [
+            '=' or '+' or '-' or '@' or '\uff1d' or '\uff0b' or '\uff0d' or '\uff20', ..]; // the full-width ones as well
+        var harmless = isFormula || text is ['\t' or '\r' or '\n', ..] ? "'" + text : text;
         return $"\"{harmless.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
     }
 }

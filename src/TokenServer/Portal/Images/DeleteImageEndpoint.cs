@@ -36,7 +36,7 @@ internal sealed class DeleteImageEndpoint(
     {
         if (!(await FindAsync(request, visitor, form["registry"])).TryGet(out var found, out var refused)) return refused;
         var (image, service, client, token) = found;
-        var answer = await client.DeleteAsync(image, image.Digest!.Value, token, request.Aborted);
+        var answer = await client.DeleteAsync(image, image.Digest!.Value, token, CancellationToken.None); // what was done is recorded
         acts.Recorded("images delete", visitor, request.Address, image, service.Name, image.Value, answer);
         return answer is RegistryAnswer.Done or RegistryAnswer.Missing
             ? new RedirectAnswer(site.Link(RepositoryPageEndpoint.PathOf(image.Repository.Value)))

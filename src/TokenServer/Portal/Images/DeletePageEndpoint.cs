@@ -101,7 +101,9 @@ internal sealed class DeletePageEndpoint(
             foreach (var tag in group)
             {
                 var image = new ImageReference(name, tag.Tag, null);
-                var answer = await client.DeleteAsync(image, tag.Digest!.Value, token.Text, request.Aborted);
+
+                // To its end also when the browser hangs up: what was done is recorded.
+                var answer = await client.DeleteAsync(image, tag.Digest!.Value, token.Text, CancellationToken.None);
                 acts.Recorded("tags delete", visitor, request.Address, image, service.Name, tag.Digest.Value.Value, answer);
                 if (answer is RegistryAnswer.Done or RegistryAnswer.Missing) deleted.Add(tag); // somebody else was faster
                 else failures.Add($"{tag.Tag}: {RegistryProblem.TextOf(answer)}");

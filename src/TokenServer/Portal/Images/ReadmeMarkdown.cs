@@ -87,6 +87,11 @@ internal static class ReadmeMarkdown
             foreach (var column in table.ColumnDefinitions) column.Alignment = null; // it would be a style
         }
 
+        foreach (var code in document.Descendants<FencedCodeBlock>())
+        {
+            code.SetAttributes(new HtmlAttributes()); // its language would be a class
+        }
+
         foreach (var link in document.Descendants<AutolinkInline>().ToList())
         {
             if (link.IsEmail || UntrustedJson.WebLink(link.Url) is not { } url)

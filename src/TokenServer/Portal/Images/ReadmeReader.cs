@@ -103,17 +103,21 @@ internal sealed class ReadmeReader(
     {
         try
         {
-            using var tar = new TarReader(isCompressed ? Decompressed(content) : new MemoryStream(content));
+            var archive = isCompressed ? Decompressed(content) : content;
+            if (!HasOnlyWhatItHolds(archive)) return null;
+            using var tar = new TarReader(new MemoryStream(archive));
             while (tar.GetNextEntry() is { } entry)
             {
                 var isFile = entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile;
                 if (!isFile || !IsMarkdownFile(entry.Name)) continue;
+                if (entry.Length > ReadmeMarkdown.MaxBytes) return null;
                 using var file = new MemoryStream();
                 entry.DataStream?.CopyTo(file);
                 return file.ToArray();
             }
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or FormatException or ArgumentException)
+        catch (Exception e) when (e is InvalidDataException or IOException or FormatException or ArgumentException
+            or InvalidOperationException or NotSupportedException)
         {
             return null; // it is not an archive
         }
@@ -121,12 +125,32 @@ internal sealed class ReadmeReader(
         return null;
     }
 
-    private static MemoryStream Decompressed(byte[] content)
+    /// <summary>
+    /// Whether no entry is longer than the archive: the reader takes memory for names and attributes by what their entry claims.
+    /// </summary>
+    private static bool HasOnlyWhatItHolds(ReadOnlySpan<byte> archive)
+    {
+        const int Block = 512;
+        while (archive.Length >= Block && archive[..Block].ContainsAnyExcept((byte)0))
+        {
+            var field = archive[124..136].Trim(" \0"u8);
+            if (!field.IsEmpty && field.ContainsAnyExceptInRange((byte)'0', (byte)'7')) return false;
+            var size = 0L;
+            foreach (var digit in field) size = (size * 8) + digit - '0';
+            archive = archive[Block..];
+            if (size > archive.Length) return false;
+            archive = archive[(int)Math.Min((size + Block - 1) / Block * Block, archive.Length)..];
+        }
+
+        return true;
+    }
+
+    private static byte[] Decompressed(byte[] content)
     {
         using var bytes = new GZipStream(new MemoryStream(content), CompressionMode.Decompress);
         var archive = new byte[2 * ReadmeMarkdown.MaxBytes];
         var length = bytes.ReadAtLeast(archive, archive.Length, throwOnEndOfStream: false);
-        return bytes.ReadByte() < 0 ? new MemoryStream(archive, 0, length) : throw new InvalidDataException("It is too large.");
+        return bytes.ReadByte() < 0 ? archive[..length] : throw new InvalidDataException("It is too large.");
     }
 
     private static string? TextOf(byte[]? content) =>

@@ -32,7 +32,11 @@ internal sealed class RollBackEndpoint(RegistryTokens tokens, RegistryClients re
         }
 
         var answer = await client.ManifestAsync(new ImageReference(image.Repository, null, to), token.Text, request.Aborted);
-        if (answer is RegistryAnswer.Done manifest) answer = await client.MoveAsync(image, manifest, from, token.Text, request.Aborted);
+        if (answer is RegistryAnswer.Done manifest)
+        {
+            answer = await client.MoveAsync(image, manifest, from, token.Text, CancellationToken.None); // what was done is recorded
+        }
+
         acts.Recorded("tags rollback", visitor, request.Address, image, service.Name, to.Value, answer);
         return answer switch
         {

@@ -144,6 +144,7 @@ public sealed class AuditPageTests
     [InlineData("a\"b", "\"a\"\"b\"")]
     [InlineData("a=b", "\"a=b\"")]
     [InlineData("", "\"\"")]
+    [InlineData("\uff1dcmd", "\"'\uff1dcmd\"")]
     public void A_cell_is_never_a_formula(string text, string cell) => Assert.Equal(cell, AuditCsv.Cell(text));
 
     private static async Task<Browser> AdminAsync(TokenServerHost host)
