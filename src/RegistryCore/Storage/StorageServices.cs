@@ -95,8 +95,20 @@ internal static class StorageServices
     public static IServiceCollection AddStorageMaintenance(this IServiceCollection services, RegistryOptions options)
     {
         // First, so that it ends last: what holds a lease ends before the lease is given up.
-        if (options.Database.ConnectionFile is not null) services.AddHostedService<LeaseRenewal>();
-        else services.AddHostedService<RecentAccessLog>();
+        if (options.Database.ConnectionFile is not null)
+        {
+            string[] jobs =
+            [
+                .. options.Reporting.Enabled ? [SingletonJob.Reporting] : (string[])[],
+                .. options.Scrub.Every > TimeSpan.Zero ? [SingletonJob.Scrub] : (string[])[],
+            ];
+            services.AddHostedService(s => ActivatorUtilities.CreateInstance<LeaseRenewal>(s, (object)jobs));
+        }
+        else
+        {
+            services.AddHostedService<RecentAccessLog>();
+        }
+
         return services
             .AddSingleton<StorageFigures>()
             .AddHostedService(s => s.GetRequiredService<StorageFigures>())

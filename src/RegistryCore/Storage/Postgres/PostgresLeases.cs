@@ -2,8 +2,6 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Postgres;
-using AuthIndex.RegistryCore.Access.IndexLink;
-using AuthIndex.RegistryCore.Storage.Scrubbing;
 using Dapper;
 using Npgsql;
 
@@ -65,16 +63,13 @@ internal sealed class PostgresLeases(PostgresDatabase database, TimeProvider tim
 }
 
 /// <summary>Renews the leases for as long as the server runs, and gives them up when it stops.</summary>
+/// <param name="jobs">The jobs that this process would do.</param>
+/// <param name="leases">The leases.</param>
+/// <param name="loops">Where it is registered.</param>
+/// <param name="log">The log.</param>
 internal sealed partial class LeaseRenewal(
-    PostgresLeases leases, ReportingOptions reporting, ScrubOptions scrub, BackgroundLoops loops, ILogger<LeaseRenewal> log)
-        : BackgroundLoop("leases", loops)
+    string[] jobs, PostgresLeases leases, BackgroundLoops loops, ILogger<LeaseRenewal> log) : BackgroundLoop("leases", loops)
 {
-    private readonly string[] jobs =
-    [
-        .. reporting.Enabled ? [SingletonJob.Reporting] : (string[])[],
-        .. scrub.Every > TimeSpan.Zero ? [SingletonJob.Scrub] : (string[])[],
-    ];
-
     private bool isFirst = true;
 
     /// <inheritdoc/>

@@ -61,7 +61,7 @@ internal sealed class S3UploadSession : IUploadSession
 
     private string Key => S3UploadStore.KeyOf(row.Id);
 
-    /// <summary>Whether there is something to leave, and a request that could go on with it: no other one knows a transient session.</summary>
+    /// <summary>Whether it can be left to another request; none knows a transient session.</summary>
     private bool MayLeave => !Lease.IsPaused && !row.IsTransient;
 
     private UploadLease Lease => lease ?? throw new InvalidOperationException("The session was not taken.");

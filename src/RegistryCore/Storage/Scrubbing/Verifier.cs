@@ -58,7 +58,10 @@ internal sealed class Verifier(ICheckedContent content, IBlobBytes bytes, TimeSp
                 blobs++;
                 if (order < 0) await NoteMissingAsync(row);
                 else if (item!.Size != row.Size) await NoteIfCurrentAsync(wrongSize, row);
-                else if (withDigests && !await bytes.IsIntactAsync(row, BlobFile.NoPace, cancellationToken)) await NoteIfCurrentAsync(damaged, row);
+                else if (withDigests && !await bytes.IsIntactAsync(row, BlobFile.NoPace, cancellationToken))
+                {
+                    await NoteIfCurrentAsync(damaged, row);
+                }
             }
 
             if (order >= 0 && item is not null)
