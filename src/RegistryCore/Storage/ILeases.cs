@@ -10,6 +10,10 @@ internal static class SingletonJob
     public const string Scrub = "scrub";
 }
 
+/// <summary>The jobs that this process would do: one that is switched off here is left to the others.</summary>
+/// <param name="Names">Some of <see cref="SingletonJob"/>.</param>
+internal sealed record OwnJobs(params string[] Names);
+
 /// <summary>Which of the jobs that one process does for all are this process's at the moment.</summary>
 internal interface ILeases
 {

@@ -36,6 +36,7 @@ internal static class StorageServices
             .AddSingleton(options.ContentRules)
             .AddSingleton(options.GarbageCollection)
             .AddSingleton(options.Scrub)
+            .AddSingleton(JobsOf(options))
             .AddSingleton<RegistryMetrics>()
             .AddSingleton(_ => new StorageDirectory(options.Root))
             .AddSingleton(s => new SpaceReserve(s.GetRequiredService<StorageDirectory>().Reserve))
@@ -61,6 +62,12 @@ internal static class StorageServices
             ? services.AddSharedState(() => DatabaseOptions.Read(file))
             : services.AddOwnState();
     }
+
+    private static OwnJobs JobsOf(RegistryOptions options) => new(
+    [
+        .. options.Reporting.Enabled ? [SingletonJob.Reporting] : (string[])[],
+        .. options.Scrub.Every > TimeSpan.Zero ? [SingletonJob.Scrub] : (string[])[],
+    ]);
 
     /// <summary>How long after the last byte bytes can lie without a row: as long as an upload can lie untouched, and some more.</summary>
     private static TimeSpan LongestUpload(RegistryOptions options) => options.UploadExpiry + TimeSpan.FromHours(1);
@@ -95,20 +102,8 @@ internal static class StorageServices
     public static IServiceCollection AddStorageMaintenance(this IServiceCollection services, RegistryOptions options)
     {
         // First, so that it ends last: what holds a lease ends before the lease is given up.
-        if (options.Database.ConnectionFile is not null)
-        {
-            string[] jobs =
-            [
-                .. options.Reporting.Enabled ? [SingletonJob.Reporting] : (string[])[],
-                .. options.Scrub.Every > TimeSpan.Zero ? [SingletonJob.Scrub] : (string[])[],
-            ];
-            services.AddHostedService(s => ActivatorUtilities.CreateInstance<LeaseRenewal>(s, (object)jobs));
-        }
-        else
-        {
-            services.AddHostedService<RecentAccessLog>();
-        }
-
+        if (options.Database.ConnectionFile is not null) services.AddHostedService<LeaseRenewal>();
+        else services.AddHostedService<RecentAccessLog>();
         return services
             .AddSingleton<StorageFigures>()
             .AddHostedService(s => s.GetRequiredService<StorageFigures>())

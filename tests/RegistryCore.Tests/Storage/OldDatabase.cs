@@ -3,7 +3,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Tests.Storage;
 
-/// <summary>Makes a database what an earlier program left: without what the upgrade to state and vendors' layers adds.</summary>
+/// <summary>Makes a database what an earlier program left: without what came with or after the upgrade to state and vendors' layers.</summary>
 internal static class OldDatabase
 {
     public static void Downgrade(string file)
@@ -15,6 +15,7 @@ internal static class OldDatabase
             DELETE FROM manifest_references WHERE NOT is_required;
             ALTER TABLE manifest_references DROP COLUMN is_required;
             DROP TABLE storage_state;
+            DROP TABLE upstream_prefixes;
             PRAGMA user_version=3;
             """);
     }

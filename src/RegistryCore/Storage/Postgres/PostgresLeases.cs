@@ -63,12 +63,8 @@ internal sealed class PostgresLeases(PostgresDatabase database, TimeProvider tim
 }
 
 /// <summary>Renews the leases for as long as the server runs, and gives them up when it stops.</summary>
-/// <param name="jobs">The jobs that this process would do.</param>
-/// <param name="leases">The leases.</param>
-/// <param name="loops">Where it is registered.</param>
-/// <param name="log">The log.</param>
-internal sealed partial class LeaseRenewal(
-    string[] jobs, PostgresLeases leases, BackgroundLoops loops, ILogger<LeaseRenewal> log) : BackgroundLoop("leases", loops)
+internal sealed partial class LeaseRenewal(PostgresLeases leases, OwnJobs jobs, BackgroundLoops loops, ILogger<LeaseRenewal> log)
+    : BackgroundLoop("leases", loops)
 {
     private bool isFirst = true;
 
@@ -96,7 +92,7 @@ internal sealed partial class LeaseRenewal(
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)
     {
-        await leases.RenewAsync(jobs);
+        await leases.RenewAsync(jobs.Names);
         isFirst = false;
     }
 
