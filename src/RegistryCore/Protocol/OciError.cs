@@ -257,7 +257,7 @@ internal sealed record OciError(int Status, string Code, string Message)
     public static OciError UpstreamNotAllowed(string upstream, RepositoryName remote) =>
         new(403, "DENIED", $"the upstream {upstream} is not set up to serve {remote} here (registry.upstreams[].allow)");
 
-    /// <summary>An upstream gives nothing, and there is no copy.</summary>
+    /// <summary>An upstream does not answer, and there is no copy.</summary>
     /// <param name="status">403, 429, 502 or 503.</param>
     /// <param name="upstream">Which.</param>
     /// <param name="reason">Why; without secrets.</param>

@@ -30,7 +30,7 @@ internal interface IRegistryState
     /// <summary>What is known of the bytes' being right.</summary>
     ICheckedContent Checked { get; }
 
-    /// <summary>Where this process leaves pulls for another one to report; null where there is no other.</summary>
+    /// <summary>Where a process stores the pulls that another process reports; null if the registry is a single process.</summary>
     ISharedPulls? Pulls { get; }
 
     /// <summary>Which jobs of the registry are this process's.</summary>

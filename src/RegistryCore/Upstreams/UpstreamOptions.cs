@@ -34,7 +34,7 @@ internal sealed class UpstreamOptions
     /// <summary>Which of its repositories are served; patterns of its own names, all of them when empty.</summary>
     public List<string> Allow { get; set; } = [];
 
-    /// <summary>A file with <c>USER:PASSWORD</c>; read anew for every token.</summary>
+    /// <summary>A file with <c>USER:PASSWORD</c>; read again for every token.</summary>
     [FilePath]
     public string? CredentialFile { get; set; }
 

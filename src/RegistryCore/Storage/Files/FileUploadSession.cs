@@ -149,19 +149,6 @@ internal sealed class FileUploadSession(
         return Task.CompletedTask;
     }
 
-    /// <inheritdoc/>
-    public SafeFileHandle? OpenReceived()
-    {
-        try
-        {
-            return File.OpenHandle(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        }
-        catch (FileNotFoundException)
-        {
-            return null;
-        }
-    }
-
     /// <summary>The digest of what the session holds, by the algorithm of the digest that the client expects.</summary>
     public async Task<Digest> ComputeDigestAsync(HashAlgorithmName expected, CancellationToken cancellationToken)
     {

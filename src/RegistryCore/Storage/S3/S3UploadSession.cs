@@ -8,7 +8,6 @@ using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Postgres.Uploads;
 using AuthIndex.RegistryCore.Storage.Uploads;
 using AuthIndex.TokenContract;
-using Microsoft.Win32.SafeHandles;
 
 namespace AuthIndex.RegistryCore.Storage.S3;
 
@@ -212,9 +211,6 @@ internal sealed class S3UploadSession : IUploadSession
         }
     }
 
-    /// <inheritdoc/>
-    public SafeFileHandle? OpenReceived() => null;
-
     /// <summary>Reads what has come. When the source breaks off, what came before stays.</summary>
     private async ValueTask<ReadResult> ReadAsync(PipeReader body)
     {
@@ -239,7 +235,7 @@ internal sealed class S3UploadSession : IUploadSession
             for (var left = segment; left.Length > 0;)
             {
                 if (filling is null && !await TryPrepareAsync(cancellationToken)) return false;
-                var part = filling ?? throw new InvalidOperationException("There is no memory.");
+                var part = filling ?? throw new InvalidOperationException("No part buffer was rented.");
                 var some = left[..Math.Min(left.Length, part.Room.Length)];
                 some.CopyTo(part.Room);
                 part.Fill(some.Length);
@@ -300,7 +296,7 @@ internal sealed class S3UploadSession : IUploadSession
     private async ValueTask SendAsync(string? closing, CancellationToken cancellationToken)
     {
         await SentAsync();
-        var part = filling ?? throw new InvalidOperationException("There is no part.");
+        var part = filling ?? throw new InvalidOperationException("No part is being filled.");
         filling = null;
         sending = SendAsync(part, Offset, hash.Export(), closing, cancellationToken);
     }

@@ -4,11 +4,11 @@ namespace AuthIndex.RegistryCore.Storage.Scrubbing;
 
 /// <summary>Whether database and store agree.</summary>
 /// <param name="Blobs">The rows that were compared.</param>
-/// <param name="Objects">What lies in the store.</param>
+/// <param name="Objects">How many objects or files are stored.</param>
 /// <param name="Missing">Digests whose bytes are missing.</param>
 /// <param name="WrongSize">Digests whose bytes are more or fewer than the row says.</param>
 /// <param name="Damaged">Digests whose bytes have another digest; empty unless they were read.</param>
-/// <param name="Unnamed">How much lies in the store that no row names, and that no upload can still be writing.</param>
+/// <param name="Unnamed">How many stored objects no row names, although no upload can still be writing them.</param>
 /// <param name="UnnamedBytes">Its bytes.</param>
 /// <param name="UnnamedKeys">The first keys of it.</param>
 internal sealed record VerifyReport(

@@ -2,7 +2,6 @@ using System.IO.Pipelines;
 using System.Security.Cryptography;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.TokenContract;
-using Microsoft.Win32.SafeHandles;
 
 namespace AuthIndex.RegistryCore.Storage.Uploads;
 
@@ -60,13 +59,13 @@ internal interface IUploadSession
     Task<IAsyncDisposable?> EnterAsync(CancellationToken cancellationToken);
 
     /// <summary>
-    /// Appends bytes to the end. When their source breaks off, what has arrived stays and can be resumed from; when there is no room,
+    /// Appends bytes to the end. If their source ends early, what has arrived stays and can be resumed from; if the disk is full,
     /// nothing of them is kept. What has come is hashed each second, however little it is.
     /// </summary>
     /// <param name="body">Where they come from: a request, or a pipe that a program fills.</param>
     /// <param name="cancellationToken">Ends the wait for the store; the wait for bytes ends with their source.</param>
     /// <returns>How many bytes were appended; null when a newer request takes the session over, and what has come stays.</returns>
-    /// <exception cref="IOException">There is no room, the disk is broken, or the source broke off.</exception>
+    /// <exception cref="IOException">The disk is full or broken, or the source ended early.</exception>
     Task<long?> AppendAsync(PipeReader body, CancellationToken cancellationToken);
 
     /// <summary>Whether what has come has this digest, as far as that is known without reading it again.</summary>
@@ -86,10 +85,4 @@ internal interface IUploadSession
 
     /// <summary>Ends the session and gives its bytes back.</summary>
     Task RemoveAsync();
-
-    /// <summary>
-    /// Opens what has come so far, to read it while more arrives, up to <see cref="Offset"/>. It stays readable after the session has
-    /// become a blob. Null where bytes cannot be read before they are a blob, or the session is over.
-    /// </summary>
-    SafeFileHandle? OpenReceived();
 }

@@ -92,7 +92,7 @@ internal sealed partial class UpstreamClient : IDisposable
         if (isLimited && clock.GetUtcNow().Ticks is var now && Interlocked.Read(ref pausedUntil) is var until && now < until)
         {
             throw new UpstreamException(new UpstreamFailure(
-                FailureKind.TooMany, "it asked to be left alone for a while", TimeSpan.FromTicks(until - now)));
+                FailureKind.TooMany, "it allows no more requests for now", TimeSpan.FromTicks(until - now)));
         }
 
         if (!breaker.TryEnter())
@@ -252,7 +252,7 @@ internal sealed partial class UpstreamClient : IDisposable
 
     [LoggerMessage(
         EventId = LogEvents.UpstreamFailed, EventName = nameof(LogEvents.UpstreamFailed), Level = LogLevel.Warning,
-        Message = "The upstream {Upstream} fails and is left alone for a while; serving the copies that are here: {Reason}")]
+        Message = "The upstream {Upstream} fails and is not asked for a while; serving the copies that are here: {Reason}")]
     private static partial void LogFailed(ILogger log, string upstream, string reason);
 
     [LoggerMessage(

@@ -25,7 +25,7 @@ internal static class ReadmeMarkdown
     private static readonly MarkdownPipeline Pipeline =
         new MarkdownPipelineBuilder().DisableHtml().UsePipeTables().UseYamlFrontMatter().Build();
 
-    // A parser looks for the end of a link to the end of the paragraph, from each bracket anew: a paragraph of brackets takes minutes.
+    // For each bracket, the parser searches the rest of the paragraph for the end of a link: a paragraph of brackets takes minutes.
     private const long MaxSteps = 50_000_000;
 
     // It looks at all headings for each one.

@@ -127,7 +127,7 @@ internal sealed partial class SqliteCollector(
         {
             foreach (var blob in batch)
             {
-                // Somebody pushes it at this moment: then it is no garbage.
+                // It is being pushed right now, so it is not garbage.
                 if (locks.TryEnter(blob.Digest) is { } hold) held.Add((blob, hold));
             }
 
