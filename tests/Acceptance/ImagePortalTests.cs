@@ -79,6 +79,32 @@ public sealed class ImagePortalTests
         Assert.Empty(problems);
     }
 
+    [Theory]
+    [InlineData(ColorScheme.Light, 1280)]
+    [InlineData(ColorScheme.Dark, 360)]
+    public async Task A_readme_and_a_model_card_are_accessible_whatever_they_hold(ColorScheme scheme, int width)
+    {
+        await using var servers = await PortalServers.StartAsync();
+        await PushReadmeAsync(servers, "public/tool", "text/markdown");
+        await PushReadmeAsync(servers, "public/model", "application/vnd.cncf.model.doc.v1.raw");
+        using var playwright = await Playwright.CreateAsync();
+        await using var browser = await PortalTests.LaunchAsync(playwright);
+        await using var context = await browser.NewContextAsync(new()
+        {
+            BaseURL = servers.Host.Address.ToString(), ColorScheme = scheme, ViewportSize = new() { Width = width, Height = 800 },
+        });
+        var page = await context.NewPageAsync();
+        var problems = Watch(page, servers.Host.Address);
+        foreach (var repository in (string[])["public/tool", "public/model"])
+        {
+            await page.GotoAsync($"/repositories/{repository}");
+            await page.GetByRole(AriaRole.Heading, new() { Name = "A title below others" }).WaitForAsync();
+            await PortalTests.CheckAsync(page, scripts: true);
+        }
+
+        Assert.Empty(problems);
+    }
+
     [Fact]
     public async Task The_keyboard_alone_finds_an_image_and_deletes_a_tag()
     {
@@ -119,6 +145,48 @@ public sealed class ImagePortalTests
         var second = await servers.PushImageAsync($"{Repository}:v1", Config, annotations, "second");
         await servers.PushImageAsync($"{Repository}:kept", Config, annotations, "second");
         return (first, second);
+    }
+
+    /// <summary>An image with a text of whatever Markdown has.</summary>
+    private static async Task PushReadmeAsync(PortalServers servers, string repository, string type)
+    {
+        var columns = Enumerable.Range(0, 12).ToList();
+        var text = $"""
+            ---
+            license: mit
+            ---
+            #### A title below others
+            # A title
+
+            Text with `code`, *emphasis*, [a link](https://example.com/{new string('x', 200)}) and <b>{new string('y', 200)}</b>.
+
+            | {string.Join(" | ", columns.Select(c => c == 0 ? "" : $"column{c}"))} |
+            |{string.Concat(columns.Select(_ => "---|"))}
+            | {string.Join(" | ", columns.Select(_ => "value"))} |
+
+            ```
+            {new string('z', 300)}
+            ```
+
+            - [ ] one
+              1. ![](https://example.com/x.png)
+
+            > [](https://example.com)
+
+            ***
+            """;
+        var layer = await servers.PushBlobAsync(repository, type, System.Text.Encoding.UTF8.GetBytes(text));
+        layer["annotations"] = new JsonObject
+        {
+            ["org.opencontainers.image.title"] = "README.md", ["org.cncf.model.filepath"] = "README.md",
+        };
+        await servers.PushManifestAsync($"{repository}:latest", PortalServers.Manifest, new JsonObject
+        {
+            ["schemaVersion"] = 2, ["mediaType"] = PortalServers.Manifest, ["artifactType"] = "application/vnd.example",
+            ["config"] = await servers.PushBlobAsync(repository, "application/vnd.oci.empty.v1+json", "{}"u8.ToArray()),
+            ["layers"] = new JsonArray(layer),
+            ["annotations"] = new JsonObject { ["org.opencontainers.image.description"] = Evil },
+        });
     }
 
     /// <summary>Collects what a page must not do: fail, open a dialog, ask another server.</summary>

@@ -33,19 +33,23 @@ public sealed record AuditQuery
         IsInTime(line)
         && (Outcome is null || Outcome == Text(line, "outcome"))
         && (Decision is null || Canonical(Decision) == Canonical(Text(line, "decision")))
-        && (Account is null || Account == Text(line, "account") || Texts(line, "arguments").Contains(
-            Account, StringComparer.Ordinal) || IsBy(Text(line, "by"), Account))
+        && (Account is null || IsAccount(Text(line, "account"), Account) || Texts(line, "arguments").Any(a => IsAccount(a, Account))
+            || IsBy(Text(line, "by"), Account))
         && (Repository is null || Texts(line,
             "asked").Any(s => s.StartsWith($"repository:{Repository}:", StringComparison.Ordinal)) || Texts(line,
                 "arguments").Contains(Repository, StringComparer.Ordinal))
         && (Action is null || $"{Text(line, "action")} ".StartsWith(Action + " ", StringComparison.Ordinal) || Texts(line,
             "asked").Any(s => s[(s.LastIndexOf(':') + 1)..].Split(',').Contains(Action, StringComparer.Ordinal)));
 
+    /// <summary>Whether a name is an account's. Names that others give, which have a colon, are one in any letter case.</summary>
+    private static bool IsAccount(string name, string account) => name.Equals(
+        account, account.Contains(':', StringComparison.Ordinal) ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+
     /// <summary>
     /// Whether an act was an account's: in the portal it is "ACCOUNT at ADDRESS", on the command line the names of people of the machine.
     /// </summary>
     private static bool IsBy(string by, string account) => by.LastIndexOf(" at ", StringComparison.Ordinal) is >= 0 and var end
-        ? by[..end] == account
+        ? IsAccount(by[..end], account)
         : by.Split(':', ' ', ')').Contains(account, StringComparer.Ordinal);
 
     /// <summary>The text of a member; empty where there is none.</summary>

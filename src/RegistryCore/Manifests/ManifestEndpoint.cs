@@ -78,19 +78,26 @@ internal sealed class ManifestEndpoint(
         }
     }
 
-    /// <summary>DELETE of a tag, or of a manifest with every tag that points at it.</summary>
+    /// <summary>
+    /// DELETE of a tag, or of a manifest with every tag that points at it; with <c>untagged=true</c> only of one that no tag points at.
+    /// </summary>
     public async Task<OciError?> DeleteAsync(V2Request request)
     {
         if (!Reference.TryParse(request.Argument, out var reference)) return OciError.TagInvalid(request.Argument);
         var headers = request.Http.Request.Headers;
         var precondition = new Precondition(headers.IfMatch, headers.IfNoneMatch);
+        var untagged = request.Query("untagged");
+        if (untagged is not (null or "true")) return OciError.BadRequest("untagged must be true, or not be given");
+        if (untagged is not null && reference.Tag is not null) return OciError.BadRequest("untagged is for manifests named by digest");
         var deletion = reference.Digest is { } digest
-            ? await manifests.DeleteAsync(request.Repository, digest, precondition, request.Token.Subject, rules.DeletesNeeded)
+            ? await manifests.DeleteAsync(
+                request.Repository, digest, precondition, request.Token.Subject, rules.DeletesNeeded, evenIfTagged: untagged is null)
             : await tagged.DeleteAsync(request.Repository, reference.Value, precondition, request.Token.Subject);
         switch (deletion.Outcome)
         {
             case DeleteOutcome.NotFound: return OciError.ManifestUnknown(reference);
             case DeleteOutcome.TagMoved: return OciError.TagMoved(reference.Value);
+            case DeleteOutcome.Tagged: return OciError.StillTagged(reference.Value, deletion.Tags ?? []);
             case DeleteOutcome.Needed: return OciError.StillNeeded(reference.Value, $"{deletion.Need}");
             default:
                 metrics.Deleted();

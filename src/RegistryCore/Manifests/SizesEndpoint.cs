@@ -30,7 +30,7 @@ internal sealed class SizesEndpoint(IManifestStore manifests)
                 return OciError.DigestInvalid(text ?? "");
             }
 
-            if (await manifests.FindAsync(request.Repository, reference) is { Bytes.Length: <= MaxManifest } found
+            if (await manifests.FindUpToAsync(request.Repository, reference, MaxManifest) is { } found
                 && SizeOf(found.Bytes) is { } size)
             {
                 sizes.Add(new ManifestSize(digest.ToString(), size));

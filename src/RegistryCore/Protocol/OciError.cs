@@ -104,6 +104,14 @@ internal sealed record OciError(int Status, string Code, string Message)
     public static OciError TagMoved(string tag) =>
         new(412, "PRECONDITION_FAILED", $"the tag {tag} does not match the request's precondition");
 
+    /// <summary>A deletion, by a digest, of what was to have no tags and has some: an extension of this registry's own.</summary>
+    public static OciError StillTagged(string digest, IReadOnlyList<string> tags)
+    {
+        const int Named = 10;
+        var more = tags.Count > Named ? $" and {tags.Count - Named} more" : "";
+        return new(409, "DENIED", $"tags point at {digest}: {string.Join(", ", tags.Take(Named))}{more}; delete them first");
+    }
+
     /// <summary>A deletion of what something else cannot be pulled without.</summary>
     public static OciError StillNeeded(string content, string need) => new(409, "DENIED", $"{need} needs {content}: delete that first");
 

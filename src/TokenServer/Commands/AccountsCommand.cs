@@ -52,7 +52,9 @@ internal static class AccountsCommand
             }
 
             await using var state = await OpenAsync(options, time);
-            var account = parsed.GetValue(force) ? typed : await NamedAccount.ResolveAsync(options, typed, time, cancellationToken);
+            var account = parsed.GetValue(force)
+                ? typed
+                : await NamedAccount.ResolveAsync(options, state.People, typed, time, cancellationToken);
             var existing = await state.Suspensions.SuspendAsync(account, WhoAmI(), why, time.GetUtcNow());
             if (existing is not null) throw new OperatorException($"the account is already suspended: {Describe(existing)}");
             return Done($"suspended {account}; registries will refuse its tokens within a second");
@@ -70,7 +72,7 @@ internal static class AccountsCommand
             await using var state = await OpenAsync(OptionsOf(line, parsed), time);
             var suspensions = state.Suspensions;
             string[] suspended = [.. (await suspensions.AllAsync()).Select(s => s.Account)];
-            var account = NamedAccount.Among(suspended, typed);
+            var account = AccountSpelling.Among(suspended, typed);
             var resumption = account is null ? Resumption.NotSuspended : await suspensions.ResumeAsync(account, time.GetUtcNow());
             if (resumption == Resumption.NotSuspended)
             {
@@ -133,7 +135,7 @@ internal static class AccountsCommand
             var holds = await state.SignInHolds.ReadAsync();
             var account = parsed.GetValue(force) || holds.Any(h => AccountSpelling.Key(h.Account) == AccountSpelling.Key(typed))
                 ? typed
-                : await NamedAccount.ResolveAsync(options, typed, time, cancellationToken);
+                : await NamedAccount.ResolveAsync(options, state.People, typed, time, cancellationToken);
             // Failures are counted under what was typed and, where a directory was asked, under the account.
             await state.SignInHolds.ReleaseAsync([.. new[] { typed, account }.Distinct(StringComparer.OrdinalIgnoreCase)]);
             return Done($"unlocked {account}: a running server will forget its failed sign-ins within a second");

@@ -4,6 +4,7 @@ using AuthIndex.Hosting.Yaml;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Ldap;
+using AuthIndex.TokenServer.Identity.Oidc.People;
 using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Policies.Files;
 using AuthIndex.TokenServer.Policies.Subjects;
@@ -11,8 +12,8 @@ using AuthIndex.TokenServer.Policies.Subjects;
 namespace AuthIndex.TokenServer.Commands;
 
 /// <summary>
-/// Finds the account that an administrator names: its true name in htpasswd or a directory, from any spelling that signs it in. An unknown
-/// name is refused, so that no command silently does nothing.
+/// Finds the account that an administrator names: its true name in htpasswd, a directory or what a provider's people are known by, from any
+/// spelling that signs it in. An unknown name is refused, so that no command silently does nothing.
 /// </summary>
 internal static class NamedAccount
 {
@@ -24,12 +25,13 @@ internal static class NamedAccount
 
     /// <summary>The true name of an account.</summary>
     /// <param name="options">The configuration.</param>
+    /// <param name="people">The accounts of providers.</param>
     /// <param name="typed">What the administrator typed.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the asking.</param>
     /// <exception cref="OperatorException">The name is unknown or ambiguous, or a directory cannot be asked.</exception>
     public static async Task<string> ResolveAsync(
-        TokenServerOptions options, string typed, TimeProvider time, CancellationToken cancellationToken)
+        TokenServerOptions options, IPersonStore people, string typed, TimeProvider time, CancellationToken cancellationToken)
     {
         if (typed.Length is 0 or > AccountName.MaxLength)
         {
@@ -44,7 +46,13 @@ internal static class NamedAccount
         if (typed.IndexOf(':', StringComparison.Ordinal) is >= 0 and var colon)
         {
             var issuers = options.Oidc.Select(i => i.Name).Concat(options.Portal.Providers.Select(p => p.Name)).ToList();
-            if (Subject.IsCertificate(typed) || issuers.Contains(typed[..colon], StringComparer.Ordinal)) return typed;
+            if (Subject.IsCertificate(typed)) return typed;
+            if (issuers.Contains(typed[..colon], StringComparer.Ordinal))
+            {
+                var alike = await people.AlikeAsync(typed);
+                return AccountSpelling.Among(alike, typed) ?? (alike.Count == 0 ? typed : throw Ambiguous(typed, alike));
+            }
+
             throw new OperatorException(
                 $"no OIDC issuer is named '{LogText.Clean(typed[..colon])}'"
                 + $"{Suggestion.For(typed[..colon], issuers)}; --force uses the name as typed");
@@ -62,14 +70,6 @@ internal static class NamedAccount
         return RobotsReader.Problem(new Subject(SubjectKind.Robot, robot), policy.Robots);
     }
 
-    /// <summary>The matching name: the exact one, or the only one in another spelling; null when there is none or more than one.</summary>
-    public static string? Among(IReadOnlyCollection<string> names, string typed)
-    {
-        if (names.Contains(typed, StringComparer.Ordinal)) return typed;
-        var key = AccountSpelling.Key(typed);
-        return names.Where(n => AccountSpelling.Key(n) == key).Take(2).ToList() is [var only] ? only : null;
-    }
-
     private static async Task<string> AmongPeopleAsync(
         TokenServerOptions options, string typed, TimeProvider time, CancellationToken cancellationToken)
     {
@@ -77,7 +77,7 @@ internal static class NamedAccount
             ? HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken))
             : null;
         var alike = local?.Alike(typed) ?? [];
-        if (Among(alike, typed) is { } found) return found;
+        if (AccountSpelling.Among(alike, typed) is { } found) return found;
         if (alike.Count > 0) throw Ambiguous(typed, alike);
 
         using var sources = new AccountSources(options, time);

@@ -3,6 +3,7 @@ using System.Net;
 using AuthIndex.Hosting;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Oidc.People;
 using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.State;
@@ -81,9 +82,8 @@ internal static class TokensCommand
                 parsed.GetRequiredValue(name), parsed.GetValue(expires), parsed.GetValue(repositories), parsed.GetValue(actions),
                 parsed.GetValue(addresses));
             if (!request.TryCheck(limits, out var lifetime, out var narrowing, out var problem)) throw new OperatorException(problem);
-            var (owner, origin) = await OwnerAsync(options, parsed.GetRequiredValue(account), cancellationToken);
-
             await using var state = await StateFactory.OpenAsync(options, Time);
+            var (owner, origin) = await OwnerAsync(options, state.People, parsed.GetRequiredValue(account), cancellationToken);
             var maker = new GrantFactory(state.Grants, limits, Time);
             var (grant, secret, refusal) = await maker.MakeAccessAsync(owner, origin, request.Name, lifetime, narrowing);
             if (refusal is not null)
@@ -121,7 +121,7 @@ internal static class TokensCommand
             await using var state = await StateFactory.OpenAsync(options, Time);
             var now = Time.GetUtcNow();
             var store = state.Grants;
-            var owner = parsed.GetValue(account) is { } typed ? await NamedAsync(options, store, typed, cancellationToken) : null;
+            var owner = parsed.GetValue(account) is { } typed ? await NamedAsync(options, state, typed, cancellationToken) : null;
             var grants = (await store.ListAsync(owner)).Where(g => now < limits.EndOf(g)).ToList();
             if (parsed.GetValue(json))
             {
@@ -176,7 +176,7 @@ internal static class TokensCommand
             var options = Bind(line, parsed);
             await using var state = await StateFactory.OpenAsync(options, Time);
             var store = state.Grants;
-            var owner = typed is null || parsed.GetValue(force) ? typed : await NamedAsync(options, store, typed, cancellationToken);
+            var owner = typed is null || parsed.GetValue(force) ? typed : await NamedAsync(options, state, typed, cancellationToken);
             if (owner is not null && (program ?? address) is null)
             {
                 var ended = await EndAllAsync(state, owner, null, cancellationToken);
@@ -234,15 +234,16 @@ internal static class TokensCommand
 
     /// <summary>The true name of an account that has tokens or exists: tokens outlive their account.</summary>
     private static async Task<string> NamedAsync(
-        TokenServerOptions options, IGrantStore store, string typed, CancellationToken cancellationToken)
+        TokenServerOptions options, IState state, string typed, CancellationToken cancellationToken)
     {
-        string[] owners = [.. (await store.ListAsync(null)).Select(g => g.Account).Distinct(StringComparer.Ordinal)];
-        return NamedAccount.Among(owners, typed) ?? await NamedAccount.ResolveAsync(options, typed, Time, cancellationToken);
+        string[] owners = [.. (await state.Grants.ListAsync(null)).Select(g => g.Account).Distinct(StringComparer.Ordinal)];
+        return AccountSpelling.Among(owners, typed)
+            ?? await NamedAccount.ResolveAsync(options, state.People, typed, Time, cancellationToken);
     }
 
     /// <summary>The account's one true name, as it signs in; a token of an account that cannot sign in would never work.</summary>
     private static async Task<(string Account, AccountOrigin? Origin)> OwnerAsync(
-        TokenServerOptions options, string account, CancellationToken cancellationToken)
+        TokenServerOptions options, IPersonStore people, string account, CancellationToken cancellationToken)
     {
         if (Robot.NameIn(account) is { } robot)
         {
@@ -251,9 +252,10 @@ internal static class TokensCommand
                 : (account, null);
         }
 
-        account = await NamedAccount.ResolveAsync(options, account, Time, cancellationToken);
+        account = await NamedAccount.ResolveAsync(options, people, account, Time, cancellationToken);
         using var sources = new AccountSources(options, Time);
-        var identities = new IdentityChain(sources.All); // a suspended account may be resumed
+        var providers = new OidcProviders(options.Portal.Providers, options.Oidc, options.PublicUrl);
+        var identities = new IdentityChain([.. sources.All, new PeopleSource(providers, people, Time)]); // a suspended one may be resumed
         return await identities.FindAsync(account, cancellationToken) switch
         {
             SignInOutcome.SignedIn who => (who.Account, who.Origin),

@@ -103,7 +103,10 @@ internal sealed partial class RegistryClient : IDisposable
         return await SendAsync(request, cancellationToken);
     }
 
-    /// <summary>Deletes a tag, as long as it points at a digest; or a manifest with all its tags.</summary>
+    /// <summary>
+    /// Deletes a tag, as long as it points at a digest; or a manifest that no tag points at, which an AuthIndex registry makes sure of, and
+    /// others do not.
+    /// </summary>
     /// <param name="image">What to delete.</param>
     /// <param name="pointsAt">What the tag must point at.</param>
     /// <param name="token">A token that grants delete on its repository.</param>
@@ -111,7 +114,8 @@ internal sealed partial class RegistryClient : IDisposable
     public async Task<RegistryAnswer> DeleteAsync(
         ImageReference image, ContentDigest pointsAt, string token, CancellationToken cancellationToken)
     {
-        using var request = Request(HttpMethod.Delete, image.Repository, $"manifests/{image.Value}", token);
+        var condition = image.Tag is null ? "?untagged=true" : "";
+        using var request = Request(HttpMethod.Delete, image.Repository, $"manifests/{image.Value}{condition}", token);
         if (image.Tag is not null) request?.Headers.IfMatch.Add(new EntityTagHeaderValue($"\"{pointsAt}\""));
         return await SendAsync(request, cancellationToken);
     }
@@ -193,7 +197,7 @@ internal sealed partial class RegistryClient : IDisposable
             : new RegistryAnswer.Refused(response.StatusCode, Said(response.StatusCode switch
             {
                 HttpStatusCode.PreconditionFailed => "the tag has moved meanwhile; look again",
-                HttpStatusCode.Conflict => "something still needs it",
+                HttpStatusCode.Conflict => "a tag points at it, or something still needs it; look again",
                 HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => "it does not accept this server's token",
                 HttpStatusCode.MethodNotAllowed => "it does not allow this",
                 >= HttpStatusCode.Moved and < HttpStatusCode.BadRequest => "it redirects elsewhere, which is not followed",

@@ -13,6 +13,8 @@ public sealed class AuditQueryTests
     [InlineData("alice at 2001:db8::1", "alice", true)]
     [InlineData("1000:alice", "alice", true)]
     [InlineData("0:root (sudo by 1000:alice)", "alice", true)]
+    [InlineData("corp:alice at 192.0.2.1", "corp:ALICE", true)] // names of providers are one in any letter case
+    [InlineData("alice at 192.0.2.1", "ALICE", false)]
     public void Whose_act_it_was_is_compared_as_a_whole_where_it_was_done_in_the_portal(string by, string account, bool isWanted)
     {
         using var line = JsonDocument.Parse(JsonSerializer.Serialize(new { action = "accounts suspend", by }));

@@ -366,6 +366,23 @@ public sealed class ManifestEndpointTests(SharedRegistry registry) : IClassFixtu
     }
 
     [Fact]
+    public async Task A_manifest_that_is_to_have_no_tags_is_deleted_only_when_it_has_none()
+    {
+        var repository = registry.New();
+        var manifest = Manifest.Empty();
+        await repository.PushManifestAsync(manifest, "v1");
+        var kept = (await repository.DeleteAsync($"manifests/{manifest.Digest}?untagged=true")).MustBe(HttpStatusCode.Conflict, "DENIED");
+        Assert.Contains(
+            $"tags point at {manifest.Digest}: v1; delete them first", System.Text.Encoding.UTF8.GetString(kept.Body),
+            StringComparison.Ordinal);
+        Assert.Equal(manifest.Bytes, (await repository.GetAsync("manifests/v1")).Body);
+        (await repository.DeleteAsync("manifests/v1?untagged=true")).MustBe(HttpStatusCode.BadRequest, "UNSUPPORTED");
+        (await repository.DeleteAsync($"manifests/{manifest.Digest}?untagged=1")).MustBe(HttpStatusCode.BadRequest, "UNSUPPORTED");
+        (await repository.DeleteAsync("manifests/v1")).MustBe(HttpStatusCode.Accepted);
+        (await repository.DeleteAsync($"manifests/{manifest.Digest}?untagged=true")).MustBe(HttpStatusCode.Accepted);
+    }
+
+    [Fact]
     public async Task A_condition_holds_for_each_of_several_tags_or_none_moves()
     {
         var repository = registry.New();

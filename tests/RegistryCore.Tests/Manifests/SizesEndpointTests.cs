@@ -20,6 +20,18 @@ public sealed class SizesEndpointTests(SharedRegistry registry) : IClassFixture<
             (image.Digest, config.Size + layer.Size), (size.GetProperty("digest").GetString(), size.GetProperty("size").GetInt64()));
     }
 
+    [Fact]
+    public async Task An_image_with_a_long_manifest_is_left_out()
+    {
+        var repository = registry.New();
+        var (config, layer) = (await repository.PushBlobAsync(), await repository.PushBlobAsync());
+        var shown = Manifest.OfImage(config, [layer]);
+        var text = System.Text.Encoding.UTF8.GetString(shown.Bytes);
+        var longer = await repository.PushManifestAsync(Content.Text(text + new string(' ', 64 * 1024)), "long", Manifest.Image);
+        var answer = (await repository.GetAsync($"_authindex/sizes?digest={longer.Digest}")).MustBe(HttpStatusCode.OK);
+        Assert.Empty(answer.Json.GetProperty("sizes").EnumerateArray());
+    }
+
     [Theory]
     [InlineData("v1")]
     [InlineData("")]

@@ -176,6 +176,47 @@ public abstract partial class RegistryStateTests
     }
 
     [Fact]
+    public async Task A_deletion_of_what_is_to_have_no_tags_names_those_that_it_has_and_changes_nothing()
+    {
+        var digest = await PushAsync(Unique(), "v1", "v2");
+        var kept = await Other.Manifests.DeleteAsync(App, digest, default, "bob", evenIfNeeded: false, evenIfTagged: false);
+        Assert.Equal(DeleteOutcome.Tagged, kept.Outcome);
+        Assert.Equal(["v1", "v2"], kept.Tags!.Order(StringComparer.Ordinal));
+        Assert.Equal(digest, (await One.Manifests.FindAsync(App, At("v2")))!.Digest);
+        await One.Tags.DeleteAsync(App, "v1", default, "bob");
+        await One.Tags.DeleteAsync(App, "v2", default, "bob");
+        var gone = await Other.Manifests.DeleteAsync(App, digest, default, "bob", evenIfNeeded: false, evenIfTagged: false);
+        Assert.Equal(new Deletion(DeleteOutcome.Deleted), gone);
+    }
+
+    [Fact]
+    public async Task Of_a_tag_and_the_deletion_of_what_is_to_have_none_at_once_never_both_succeed()
+    {
+        for (var round = 0; round < 30; round++)
+        {
+            var manifest = Unique();
+            var digest = await PushAsync(manifest);
+            var tagging = Other.Manifests.PutAsync(App, manifest, ["latest"], default, "alice");
+            var deleting = One.Manifests.DeleteAsync(App, digest, default, "bob", evenIfNeeded: false, evenIfTagged: false);
+            Assert.IsType<PutOutcome.Stored>(await tagging); // also after the deletion: it is pushed anew
+            await deleting;
+            Assert.Equal(digest, (await One.Manifests.FindAsync(App, At("latest")))?.Digest);
+        }
+    }
+
+    [Fact]
+    public async Task A_manifest_is_read_only_up_to_a_length()
+    {
+        var digest = await PushAsync(Unique(), "v1");
+        var length = (await One.Manifests.FindAsync(App, At("v1")))!.Bytes.Length;
+        foreach (var reference in (string[])["v1", digest.Value])
+        {
+            Assert.Equal(digest, (await One.Manifests.FindUpToAsync(App, At(reference), length))!.Digest);
+            Assert.Null(await One.Manifests.FindUpToAsync(App, At(reference), length - 1));
+        }
+    }
+
+    [Fact]
     public async Task Of_a_push_and_the_deletion_of_what_it_needs_at_once_never_both_succeed()
     {
         for (var round = 0; round < 30; round++)

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Identity.Oidc.People;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Tests.Grants;
@@ -88,6 +89,33 @@ public sealed class TokensCommandTests : IDisposable
             "there is no account 'nobody'",
             (await ChildProcess.RunAsync(Program, ["accounts", "unlock", "nobody", "--data", host.Options.DataDirectory])).Error,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_account_of_a_provider_is_found_in_any_letter_case()
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        host.Clock.AdjustTime(DateTimeOffset.UtcNow);
+        var now = host.Clock.GetUtcNow();
+        var alice = new Person("corp:alice", "corp", "1", [], DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds()));
+        Assert.NotNull(await host.Service<IPersonStore>().SetAsync(alice, now - TimeSpan.FromHours(12)));
+        string[] provider =
+        [
+            "--data", host.Options.DataDirectory, "--set", "tokenServer.publicUrl=http://127.0.0.1:5001",
+            "--set", "tokenServer.portal.providers.0.name=corp", "--set", "tokenServer.portal.providers.0.issuer=https://idp.example.com",
+            "--set", "tokenServer.portal.providers.0.clientId=x", "--set", "tokenServer.portal.providers.0.account={sub}",
+        ];
+        foreach (var (said, arguments) in new (string, string[])[]
+        {
+            ("created the access token", ["tokens", "create", "--account", "corp:ALICE"]),
+            ("revoked 1 tokens of corp:alice", ["tokens", "revoke", "--account", "corp:ALICE"]),
+            ("suspended corp:alice;", ["accounts", "suspend", "corp:Alice"]),
+            ("resumed corp:alice", ["accounts", "resume", "corp:ALICE"]),
+        })
+        {
+            var result = await ChildProcess.RunAsync(Program, [.. arguments, .. provider]);
+            Assert.Contains(said, result.Output + result.Error, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

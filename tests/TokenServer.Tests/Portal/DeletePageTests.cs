@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
+using AuthIndex.TokenServer.State;
+using Dapper;
 
 namespace AuthIndex.TokenServer.Tests.Portal;
 
@@ -79,6 +81,22 @@ public sealed class DeletePageTests
         await Eventually.TrueAsync(
             () => File.ReadAllText(servers.Host.Options.AuditPath).Contains("\"action\":\"images delete\"", StringComparison.Ordinal),
             TimeSpan.FromSeconds(30), () => "the audit log has no such line");
+    }
+
+    [Fact]
+    public async Task An_image_whose_tag_the_index_does_not_know_yet_stays()
+    {
+        await using var servers = await PortalServers.StartAsync();
+        var digest = await servers.PushImageAsync($"{Repository}:v1", Config, null, "one");
+        using var browser = new Browser(servers.Host);
+        await browser.SignInAsync();
+        await servers.Host.Service<StateDatabase>().WriteAsync(db => db.Execute("DELETE FROM tags"));
+        await browser.PageAsync($"/delete-image/{Repository}@{digest}?registry=registry");
+        using var kept = await browser.SubmitAsync($"/delete-image/{Repository}@{digest}", ("registry", "registry"));
+        Assert.Equal(HttpStatusCode.Conflict, kept.StatusCode);
+        Assert.Contains(
+            "a tag points at it", await kept.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("Layers", await browser.PageAsync($"/images/{Repository}@{digest}"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -4,7 +4,8 @@ using System.Text;
 using System.Text.Json.Nodes;
 using AngleSharp.Html.Parser;
 using AuthIndex.TestKit;
-using AuthIndex.TokenServer.Portal.Images;
+using AuthIndex.TokenServer.Portal.Images.Readmes;
+using AuthIndex.TokenServer.Registries;
 
 namespace AuthIndex.TokenServer.Tests.Portal;
 
@@ -189,6 +190,37 @@ public sealed class ReadmeTests
         await Task.Run(() => ReadmeMarkdown.ToHtml(text), TestContext.Current.CancellationToken);
         TestContext.Current.TestOutputHelper!.WriteLine($"{part}: {watch.ElapsedMilliseconds} ms");
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(10), $"{part}: {watch.Elapsed}");
+    }
+
+    [Fact]
+    public async Task A_text_is_rendered_once_for_all_who_look_and_little_is_rendered_at_once()
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        using var go = new ManualResetEventSlim();
+        var rendered = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        using var renderer = new ReadmeRenderer(text =>
+        {
+            rendered.Enqueue(text);
+            go.Wait(TimeSpan.FromSeconds(60), CancellationToken.None);
+            return $"<p>{text}</p>";
+        });
+        var (one, two) = (LookAsync("one"), LookAsync("two"));
+        var again = LookAsync("one", "bob");
+        await Eventually.TrueAsync(() => rendered.Count == 2, TimeSpan.FromSeconds(30), () => "two texts are not rendered at once");
+
+        // A page stops waiting; what it waited for is finished all the same. Of one account no more is begun.
+        using var impatient = new CancellationTokenSource();
+        var left = LookAsync("one", "carol", impatient.Token);
+        await impatient.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
+        Assert.Null(await LookAsync("three"));
+        go.Set();
+        Assert.Equal(["<p>one</p>", "<p>two</p>", "<p>one</p>"], (await Task.WhenAll(one, two, again)).Select(r => r!.Html));
+        Assert.Equal("<p>one</p>", (await LookAsync("one", "carol"))!.Html);
+        Assert.Equal(2, rendered.Count);
+
+        Task<ReadmeRenderer.Rendered?> LookAsync(string text, string who = "alice", CancellationToken? patience = null) =>
+            renderer.RenderAsync(ContentDigest.Of(Encoding.UTF8.GetBytes(text)), text, who, patience ?? cancel);
     }
 
     private static async Task PushAsync(

@@ -40,6 +40,10 @@ public abstract partial class StateTests
         Assert.NotNull(await One.People.SetAsync(other with { Account = "other:ålice", Provider = "other" }, Lapsed));
         Assert.Equal("corp:ålice", (await One.People.SetAsync(other, alice.SignedIn))!.Account);
         Assert.Null(await One.People.SetAsync(alice, Lapsed)); // now it is theirs
+        Assert.Null(await One.People.SetAsync(alice with { Account = other.Account }, Lapsed)); // in whatever spelling
+        Assert.Equal(["corp:Ålice", "corp:ålice"], (await Other.People.AlikeAsync("corp:ÅLICE ")).Order(StringComparer.Ordinal));
+        Assert.Empty(await One.People.AlikeAsync("corp:bob"));
+        Assert.Empty(await One.People.AlikeAsync("ålice"));
     }
 
     [Fact]

@@ -14,9 +14,19 @@ internal enum DeleteOutcome
 
     /// <summary>Something needs it; nothing was changed.</summary>
     Needed,
+
+    /// <summary>Tags point at it, and it was to go only without any; nothing was changed.</summary>
+    Tagged,
 }
 
 /// <summary>What became of a deletion.</summary>
 /// <param name="Outcome">Whether it is gone.</param>
 /// <param name="Need">What needs, or needed, it; null for nothing.</param>
-internal readonly record struct Deletion(DeleteOutcome Outcome, ContentNeed? Need = null);
+internal readonly record struct Deletion(DeleteOutcome Outcome, ContentNeed? Need = null)
+{
+    /// <summary>The tags that point at it, where that is why it is not gone.</summary>
+    public IReadOnlyList<string>? Tags { get; init; }
+
+    /// <summary>What was to go only without tags, and has some.</summary>
+    public static Deletion OfTagged(IReadOnlyList<string> tags) => new(DeleteOutcome.Tagged) { Tags = tags };
+}

@@ -12,6 +12,15 @@ internal interface IManifestStore
     ValueTask<ManifestRecord?> FindAsync(RepositoryName repository, Reference reference);
 
     /// <summary>
+    /// The manifest under a tag or digest, unless it is longer: then its bytes are not read. Null when there is none, it is longer, or its
+    /// bytes are damaged.
+    /// </summary>
+    /// <param name="repository">The repository.</param>
+    /// <param name="reference">The tag or digest.</param>
+    /// <param name="most">How many bytes it has at most.</param>
+    ValueTask<ManifestRecord?> FindUpToAsync(RepositoryName repository, Reference reference, int most);
+
+    /// <summary>
     /// The manifest, which goes on existing for the grace period when it was asked for by digest: the client may push an index of it.
     /// </summary>
     ValueTask<ManifestRecord?> FindToKeepAsync(RepositoryName repository, Reference reference);
@@ -31,8 +40,9 @@ internal interface IManifestStore
     /// <param name="precondition">Judged against the digest.</param>
     /// <param name="account">The account that deletes it.</param>
     /// <param name="evenIfNeeded">Whether it goes although a tagged index needs it.</param>
+    /// <param name="evenIfTagged">Whether it goes although tags point at it, with them.</param>
     Task<Deletion> DeleteAsync(
-        RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded);
+        RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded, bool evenIfTagged = true);
 
     /// <summary>Whether the repository holds the manifest, and its bytes are not known to be damaged.</summary>
     ValueTask<bool> HoldsAsync(RepositoryName repository, Digest digest);

@@ -24,6 +24,10 @@ internal sealed class PostgresManifestStore(
         (await ReadAsync(repository, reference))?.Manifest;
 
     /// <inheritdoc/>
+    public async ValueTask<ManifestRecord?> FindUpToAsync(RepositoryName repository, Reference reference, int most) =>
+        (await ReadAsync(repository, reference, most))?.Manifest;
+
+    /// <inheritdoc/>
     public async ValueTask<ManifestRecord?> FindToKeepAsync(RepositoryName repository, Reference reference)
     {
         if (await ReadAsync(repository, reference) is not { } found) return null;
@@ -61,7 +65,7 @@ internal sealed class PostgresManifestStore(
 
     /// <inheritdoc/>
     public async Task<Deletion> DeleteAsync(
-        RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded)
+        RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded, bool evenIfTagged = true)
     {
         // A tag may come to point at the manifest before its row is held: then the tag is held as well, before the row is.
         for (IReadOnlyList<string> tags = []; ;)
@@ -75,7 +79,7 @@ internal sealed class PostgresManifestStore(
                 IReadOnlyList<string> pointing = (await db.QueryAsync<string>(
                     "SELECT name FROM tags WHERE repository = @id AND digest = @digest", new { id, digest = digest.Value })).AsList();
                 if (!pointing.All(held.Contains)) return ((Deletion?)null, pointing);
-                return (await DeleteAsync(db, id, digest, pointing, precondition, account, evenIfNeeded), pointing);
+                return (await DeleteAsync(db, id, digest, pointing, precondition, account, evenIfNeeded, evenIfTagged), pointing);
             });
             if (deletion is { } done) return done;
             tags = found;
@@ -97,7 +101,7 @@ internal sealed class PostgresManifestStore(
     public ValueTask<IReadOnlyList<string>> UnmetNeedsAsync() =>
         rules.AllowsSparse ? new([]) : ManifestNeeds.UnmetAsync(database, rules);
 
-    private async ValueTask<Found?> ReadAsync(RepositoryName repository, Reference reference)
+    private async ValueTask<Found?> ReadAsync(RepositoryName repository, Reference reference, int most = int.MaxValue)
     {
         // Bytes that are at hand need not come again; that the repository holds them is read all the same, in the same statement.
         var known = cache.Last(repository, reference);
@@ -109,11 +113,12 @@ internal sealed class PostgresManifestStore(
                 JOIN manifests m ON m.repository = r.id
                     AND m.digest = coalesce(@digest, (SELECT t.digest FROM tags t WHERE t.repository = r.id AND t.name = @tag))
                 JOIN manifest_contents c ON c.digest = m.digest AND c.damaged_at IS NULL
-                WHERE r.name = @name
+                WHERE r.name = @name AND octet_length(c.bytes) <= @most
                 """,
                 new
                 {
                     name = repository.Value,
+                    most,
                     digest = reference.Digest?.Value,
                     tag = reference.Tag,
                     known = known?.Digest.Value,
@@ -165,10 +170,12 @@ internal sealed class PostgresManifestStore(
         IReadOnlyList<string> tags,
         Precondition precondition,
         string account,
-        bool evenIfNeeded)
+        bool evenIfNeeded,
+        bool evenIfTagged)
     {
         var exists = await ManifestRows.ExistsAsync(db, repository, digest);
         if (PushRules.Refusal(exists ? digest : null, precondition) is { } refusal) return new Deletion(refusal);
+        if (tags.Count > 0 && !evenIfTagged) return Deletion.OfTagged(tags);
         var need = await ManifestNeeds.OfManifestAsync(db, repository, digest);
         if (need is not null && !evenIfNeeded) return new Deletion(DeleteOutcome.Needed, need);
 

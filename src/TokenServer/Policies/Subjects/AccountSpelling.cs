@@ -9,4 +9,12 @@ internal static class AccountSpelling
     /// <summary>The spelling under which a name is compared.</summary>
     public static string Key(string name) =>
         string.Join(' ', name.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ToUpperInvariant();
+
+    /// <summary>The matching name: the exact one, or the only one in another spelling; null when there is none or more than one.</summary>
+    public static string? Among(IReadOnlyCollection<string> names, string typed)
+    {
+        if (names.Contains(typed, StringComparer.Ordinal)) return typed;
+        var key = Key(typed);
+        return names.Where(n => Key(n) == key).Take(2).ToList() is [var only] ? only : null;
+    }
 }

@@ -2,6 +2,7 @@ using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Authentication;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Identity.Oidc.People;
 using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Portal.Pages.Administration;
 using AuthIndex.TokenServer.Protocol;
@@ -16,7 +17,7 @@ namespace AuthIndex.TokenServer.Portal.Administration;
 /// </summary>
 internal sealed class AccountsPageEndpoint(
     Authenticator authenticator, ISuspensionStore suspensions, ISignInHoldStore holds, IGrantStore grants, ISessionStore sessions,
-    AdminRights rights, AccountActs acts, PageRenderer pages, PortalSite site, TimeProvider time)
+    IPersonStore people, AdminRights rights, AccountActs acts, PageRenderer pages, PortalSite site, TimeProvider time)
 {
     /// <summary>Where it is.</summary>
     public const string Path = "/admin/accounts";
@@ -75,7 +76,8 @@ internal sealed class AccountsPageEndpoint(
     /// <summary>Lets a suspended account sign in again.</summary>
     public async Task<Answer> ResumeAsync(RouteRequest request, SessionCaller caller, Form form)
     {
-        var account = form["account"];
+        string[] suspended = [.. (await suspensions.AllAsync()).Select(s => s.Account)];
+        var account = AccountSpelling.Among(suspended, form["account"]) ?? form["account"];
         if (await suspensions.ResumeAsync(account, time.GetUtcNow()) == Resumption.NotSuspended)
         {
             return await WrongAsync(caller, $"The account {account} is not suspended.");
@@ -114,6 +116,12 @@ internal sealed class AccountsPageEndpoint(
     private async Task<string?> ProblemAsync(string account, CancellationToken cancellationToken)
     {
         if (account.Length is 0 or > AccountName.MaxLength) return "Name the account.";
+        var alike = await people.AlikeAsync(account);
+        if (alike.Count > 0 && !alike.Contains(account, StringComparer.Ordinal))
+        {
+            return $"The account is spelled {string.Join(" or ", alike)}.";
+        }
+
         return await authenticator.FindAccountAsync(account, cancellationToken) switch
         {
             SignInOutcome.UnknownAccount => $"There is no account {account}.",
@@ -126,6 +134,7 @@ internal sealed class AccountsPageEndpoint(
         string name, IReadOnlyList<Suspension> suspended, IReadOnlyList<Identity.Throttling.HeldAccount> held,
         CancellationToken cancellationToken)
     {
+        name = AccountSpelling.Among(await people.AlikeAsync(name), name) ?? name;
         var found = await authenticator.FindAccountAsync(name, cancellationToken);
         var who = found as SignInOutcome.SignedIn;
 

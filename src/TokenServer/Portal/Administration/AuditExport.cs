@@ -9,7 +9,8 @@ namespace AuthIndex.TokenServer.Portal.Administration;
 
 /// <summary>
 /// The wanted lines of the audit log as a file that browsers save, oldest first, sent as they are found. What could not be read is said in
-/// a last line. An export that takes too long is broken off, so that no browser takes a part for the whole.
+/// a last line. An export that takes too long, or whose reader may not have it any more, is broken off, so that no browser takes a part for
+/// the whole.
 /// </summary>
 /// <param name="Log">The audit log.</param>
 /// <param name="Query">What is wanted.</param>
@@ -17,8 +18,10 @@ namespace AuthIndex.TokenServer.Portal.Administration;
 /// <param name="Turn">Ends when the export does.</param>
 /// <param name="Time">The clock.</param>
 /// <param name="Connection">The client's connection, which is cut.</param>
+/// <param name="MayGoOn">Whether the reader's session and right still hold; asked before each part is sent.</param>
 internal sealed record AuditExport(
-    string Log, AuditQuery Query, bool IsCsv, IDisposable Turn, TimeProvider Time, IHttpRequestLifetimeFeature Connection) : Answer
+    string Log, AuditQuery Query, bool IsCsv, IDisposable Turn, TimeProvider Time, IHttpRequestLifetimeFeature Connection,
+    Func<ValueTask<bool>> MayGoOn) : Answer
 {
     private const int FlushAfter = 64 * 1024;
 
@@ -37,7 +40,7 @@ internal sealed record AuditExport(
         response.Headers.ContentDisposition = $"attachment; filename=\"audit.{(IsCsv ? "csv" : "jsonl")}\"";
         try
         {
-            await WriteAsync(response, either.Token);
+            if (!await WriteAsync(response, either.Token)) Connection.Abort();
         }
         catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
         {
@@ -45,7 +48,8 @@ internal sealed record AuditExport(
         }
     }
 
-    private async Task WriteAsync(HttpResponse response, CancellationToken cancellationToken)
+    /// <summary>Writes it; false when the reader may not have the rest.</summary>
+    private async Task<bool> WriteAsync(HttpResponse response, CancellationToken cancellationToken)
     {
         var (body, damage, unsent) = (response.BodyWriter, new AuditDamage(), 0L);
         if (IsCsv) body.Write(Encoding.UTF8.GetBytes(AuditCsv.Header));
@@ -57,6 +61,7 @@ internal sealed record AuditExport(
                 body.Write(bytes);
                 unsent += bytes.Length;
                 if (unsent < FlushAfter) continue;
+                if (!await MayGoOn()) return false;
                 await body.FlushAsync(cancellationToken);
                 unsent = 0;
             }
@@ -72,6 +77,8 @@ internal sealed record AuditExport(
             body.Write(Encoding.UTF8.GetBytes(IsCsv ? AuditCsv.Line(last) : last.GetRawText() + "\n"));
         }
 
+        if (!await MayGoOn()) return false;
         await body.FlushAsync(cancellationToken);
+        return true;
     }
 }

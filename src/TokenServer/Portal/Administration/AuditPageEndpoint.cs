@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Audit;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Portal.Images;
 using AuthIndex.TokenServer.Portal.Pages.Administration;
@@ -13,7 +14,8 @@ namespace AuthIndex.TokenServer.Portal.Administration;
 /// GET <c>/admin/audit</c>: the newest lines of the audit log and its rotated files that a filter wants; GET <c>/admin/audit/export</c>:
 /// all of them, as JSON lines or CSV. Files are read as they are searched. Searches never wait for exports, whose readers may be slow.
 /// </summary>
-internal sealed class AuditPageEndpoint(string auditLog, PageRenderer pages, PortalSite site, TimeProvider time) : IDisposable
+internal sealed class AuditPageEndpoint(
+    string auditLog, SessionCheck sessions, AdminRights rights, PageRenderer pages, PortalSite site, TimeProvider time) : IDisposable
 {
     /// <summary>Where it is.</summary>
     public const string Path = "/admin/audit";
@@ -69,11 +71,15 @@ internal sealed class AuditPageEndpoint(string auditLog, PageRenderer pages, Por
         return await exports.TakeAsync(caller.Session.Account, request.Aborted) is { } turn
             ? new AuditExport(
                 auditLog, query, format == "csv", turn, time,
-                request.Http.HttpContext.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>())
+                request.Http.HttpContext.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>(), () => MayGoOnAsync(request, caller))
             : await pages.ProblemAsync(
                 caller, StatusCodes.Status429TooManyRequests, "Exports are under way",
                 "An account can have one export at a time, and the server few. Try again when the other one is done.", MostSearch);
     }
+
+    private async ValueTask<bool> MayGoOnAsync(RouteRequest request, SessionCaller caller) =>
+        (await sessions.FindAsync(request)).TryGet(out var now, out _)
+        && now is SessionCaller same && same.Session.Id == caller.Session.Id && rights.May(same, AdminArea.Audit, ActionSet.Pull);
 
     private static string Text(RouteRequest request, string name) =>
         (request.Http.Query[name].FirstOrDefault() ?? "").Trim() is var text && text.Length > MaxText ? text[..MaxText] : text;

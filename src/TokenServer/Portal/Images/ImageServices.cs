@@ -1,3 +1,4 @@
+using AuthIndex.TokenServer.Portal.Images.Readmes;
 using AuthIndex.TokenServer.Registries;
 
 namespace AuthIndex.TokenServer.Portal.Images;
@@ -10,6 +11,7 @@ internal static class ImageServices
         .AddSingleton<RegistryTokens>()
         .AddSingleton<RegistryClients>()
         .AddSingleton<TagActs>()
+        .AddSingleton(_ => new ReadmeRenderer(ReadmeMarkdown.ToHtml))
         .AddSingleton<RepositoryDetails>()
         .AddSingleton<DeleteImageEndpoint>()
         .AddSingleton<ImagePageEndpoint>()

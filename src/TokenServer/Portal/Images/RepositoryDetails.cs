@@ -1,6 +1,7 @@
 using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Index;
+using AuthIndex.TokenServer.Portal.Images.Readmes;
 using AuthIndex.TokenServer.Portal.Pages;
 using AuthIndex.TokenServer.Registries;
 
@@ -10,7 +11,8 @@ namespace AuthIndex.TokenServer.Portal.Images;
 /// What only the registries know of a page of tags: the images' sizes, by one request to each registry, and the repository's README. The
 /// page does without either when a registry takes long, is away, or does not have it.
 /// </summary>
-internal sealed class RepositoryDetails(CatalogReader catalog, RegistryTokens tokens, RegistryClients registries, TimeProvider time)
+internal sealed class RepositoryDetails(
+    CatalogReader catalog, RegistryTokens tokens, RegistryClients registries, ReadmeRenderer renderer, TimeProvider time)
 {
     /// <summary>How long the page waits for both.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
@@ -43,7 +45,7 @@ internal sealed class RepositoryDetails(CatalogReader catalog, RegistryTokens to
         }
 
         var sizes = SizesAsync(name, tags, granted, either.Token);
-        var readme = isFirst ? ReadmeAsync(name, services, tags, granted, either.Token) : Task.FromResult<ReadmeModel?>(null);
+        var readme = isFirst ? ReadmeAsync(visitor, name, services, tags, granted, either.Token) : Task.FromResult<ReadmeModel?>(null);
         return new RepositoryDetail(await UnlessLateAsync(sizes, aborted) ?? [], await UnlessLateAsync(readme, aborted));
     }
 
@@ -87,13 +89,15 @@ internal sealed class RepositoryDetails(CatalogReader catalog, RegistryTokens to
 
     /// <summary>The README that belongs to the tag <c>latest</c>, or to the tag on the page that was pushed last.</summary>
     private async Task<ReadmeModel?> ReadmeAsync(
-        RepositoryName name, IReadOnlyList<string> services, IReadOnlyList<TagPlace> tags, Dictionary<string, string> granted,
-        CancellationToken cancellationToken)
+        SubjectCaller visitor, RepositoryName name, IReadOnlyList<string> services, IReadOnlyList<TagPlace> tags,
+        Dictionary<string, string> granted, CancellationToken cancellationToken)
     {
+        var who = visitor.Who.Account.Length > 0 ? visitor.Who.Account : $"{visitor.Address}";
         var latest = await catalog.TagsNamedAsync(name, services, [Latest]);
         var image = latest.Concat(tags.OrderByDescending(t => t.MovedAt)).FirstOrDefault(t => granted.ContainsKey(t.Service));
         return image is not null && ContentDigest.TryParse(image.Digest, out var digest)
-            ? await new ReadmeReader(registries[image.Service].Client, granted[image.Service], name, cancellationToken)
+            ? await new ReadmeReader(
+                registries[image.Service].Client, granted[image.Service], name, renderer, who, cancellationToken)
                 .ReadAsync(new ImageReference(name, null, digest))
             : null;
     }

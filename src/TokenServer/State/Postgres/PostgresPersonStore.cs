@@ -12,6 +12,10 @@ internal sealed class PostgresPersonStore(PostgresDatabase database) : IPersonSt
         $"SELECT {PersonRow.Columns} FROM people WHERE account = @account", new { account }))?.Read());
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>> AlikeAsync(string account) => database.ReadAsync(async db => PersonRow.Alike(
+        await db.QueryAsync<string>(PersonRow.NamesOfProvider, new { provider = PersonRow.ProviderOf(account) }), account));
+
+    /// <inheritdoc/>
     public Task<Person?> SetAsync(Person person, DateTimeOffset lapsed) => database.WriteAsync<Person?>(async db =>
     {
         // Nobody else takes a name of the provider meanwhile.

@@ -11,6 +11,10 @@ internal sealed class SqlitePersonStore(StateDatabase database) : IPersonStore
         $"SELECT {PersonRow.Columns} FROM people WHERE account = @account", new { account })?.Read()));
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>> AlikeAsync(string account) => new(database.Read(db => PersonRow.Alike(
+        db.Query<string>(PersonRow.NamesOfProvider, new { provider = PersonRow.ProviderOf(account) }), account)));
+
+    /// <inheritdoc/>
     public Task<Person?> SetAsync(Person person, DateTimeOffset lapsed) => database.WriteAsync(db =>
     {
         var known = db.Query<PersonRow>(PersonRow.OfProvider, new { person.Provider }, buffered: false).Select(row => row.Read());

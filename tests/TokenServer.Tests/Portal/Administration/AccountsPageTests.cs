@@ -75,6 +75,40 @@ public sealed class AccountsPageTests
     }
 
     [Fact]
+    public async Task An_account_of_a_provider_is_named_in_its_own_spelling_before_anything_is_ended()
+    {
+        await using var host = await OidcHost.StartAsync();
+        using var alice = new Browser(host.Server);
+        using (var signedIn = await host.SignInAsync(alice)) Assert.Equal(HttpStatusCode.SeeOther, signedIn.StatusCode);
+        using var admin = new Browser(host.Server);
+        await admin.SignInAsync("admin", TokenServerHost.AdminPassword);
+        var page = await admin.PageAsync("/admin/accounts?account=corp:ALICE");
+        Assert.Contains("corp:alice", page, StringComparison.Ordinal);
+        Assert.Contains("1 sessions", page, StringComparison.Ordinal);
+        foreach (var act in (string[])["suspend", "end"])
+        {
+            using var refused = await admin.SubmitAsync($"/admin/accounts/{act}", ("account", "corp:ALICE"));
+            Assert.Equal(HttpStatusCode.Conflict, refused.StatusCode);
+            Assert.Contains(
+                "The account is spelled corp:alice.", await refused.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
+        }
+
+        Assert.Empty(await host.Server.Service<ISuspensionStore>().AllAsync());
+        using (var done = await admin.SubmitAsync("/admin/accounts/suspend", ("account", "corp:alice")))
+        {
+            Assert.Equal(HttpStatusCode.SeeOther, done.StatusCode);
+        }
+
+        Assert.Empty(await host.Server.Service<ISessionStore>().ListAsync("corp:alice"));
+        using (var resumed = await admin.SubmitAsync("/admin/accounts/resume", ("account", "corp:ALICE")))
+        {
+            Assert.Equal("/admin/accounts?account=corp%3Aalice", resumed.Headers.Location!.ToString());
+        }
+
+        Assert.Empty(await host.Server.Service<ISuspensionStore>().AllAsync());
+    }
+
+    [Fact]
     public async Task A_name_that_is_no_account_and_the_own_account_are_not_suspended()
     {
         await using var host = await TokenServerHost.StartAsync();

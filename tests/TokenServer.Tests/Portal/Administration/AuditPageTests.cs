@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using AuthIndex.Hosting.Audit;
 using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Policies;
 using AuthIndex.TokenServer.Portal;
 using AuthIndex.TokenServer.Portal.Administration;
 using Microsoft.AspNetCore.Http;
@@ -125,7 +126,7 @@ public sealed class AuditPageTests
         using var turns = new WorkTurns(1, 1, TimeSpan.Zero);
         var turn = await turns.TakeAsync("admin", Cancel);
         var export = new AuditExport(
-            folder["audit.jsonl"], new AuditQuery(), IsCsv: false, turn!, clock, new Lifetime(aborted)).SendAsync(http.Response);
+            folder["audit.jsonl"], new AuditQuery(), IsCsv: false, turn!, clock, new Lifetime(aborted), () => new(true)).SendAsync(http.Response);
         Assert.False(export.IsCompleted);
         Assert.Null(await turns.TakeAsync("admin", Cancel));
         clock.Advance(AuditPageEndpoint.MostExport);
@@ -133,6 +134,32 @@ public sealed class AuditPageTests
         Assert.True(aborted.IsCancellationRequested);
         using var next = await turns.TakeAsync("admin", Cancel);
         Assert.NotNull(next);
+    }
+
+    [Theory]
+    [InlineData(false)] // the session ends
+    [InlineData(true)] // the policy takes the right
+    public async Task An_export_is_broken_off_when_its_reader_may_not_have_it_any_more(bool byPolicy)
+    {
+        await using var host = await TokenServerHost.StartAsync();
+        var line = Line("old", "2029-01-01T00:00:00.000Z", new string('x', 100_000));
+        await WriteAsync(host.Options.AuditPath + ".1", string.Concat(Enumerable.Repeat(line, 300))); // more than connections buffer
+        using var admin = await AdminAsync(host);
+        using var export = await admin.OpenAsync("/admin/audit/export?format=jsonl");
+        if (byPolicy)
+        {
+            await File.WriteAllTextAsync(
+                Path.Combine(host.Options.PoliciesDirectory, "policy.yaml"),
+                TokenServerHost.Policy.Replace("admins: [admin]", "admins: [alice]", StringComparison.Ordinal), Cancel);
+            Assert.True(host.Service<PolicyStore>().Reload());
+        }
+        else
+        {
+            using var gone = await admin.SubmitAsync("/sign-out");
+            Assert.Equal(HttpStatusCode.SeeOther, gone.StatusCode);
+        }
+
+        await Assert.ThrowsAnyAsync<Exception>(() => export.Content.CopyToAsync(Stream.Null, Cancel));
     }
 
     [Theory]

@@ -11,8 +11,10 @@ namespace AuthIndex.RegistryCore.Storage.Sqlite.Manifests;
 /// <summary>The rows of manifests, of their bytes, and of what they refer to: all SQL about them.</summary>
 internal static class ManifestRows
 {
-    /// <summary>The manifest under a tag or digest; null when there is none, or its bytes are damaged.</summary>
-    public static ManifestRecord? Read(SqliteConnection db, RepositoryName repository, Reference reference)
+    /// <summary>
+    /// The manifest under a tag or digest; null when there is none, it is longer than <paramref name="most"/>, or its bytes are damaged.
+    /// </summary>
+    public static ManifestRecord? Read(SqliteConnection db, RepositoryName repository, Reference reference, int most = int.MaxValue)
     {
         // One statement sees one commit: between two, the tag could move and the manifest it pointed at go.
         var row = db.QuerySingleOrDefault<(string Digest, string MediaType, byte[] Bytes)?>(
@@ -21,9 +23,9 @@ internal static class ManifestRows
             JOIN manifests m ON m.repository = r.id
                 AND m.digest = coalesce(@digest, (SELECT t.digest FROM tags t WHERE t.repository = r.id AND t.name = @tag))
             JOIN manifest_contents c ON c.digest = m.digest AND c.damaged_at IS NULL
-            WHERE r.name = @name
+            WHERE r.name = @name AND length(c.bytes) <= @most
             """,
-            new { name = repository.Value, digest = reference.Digest?.Value, tag = reference.Tag });
+            new { name = repository.Value, digest = reference.Digest?.Value, tag = reference.Tag, most });
         return row is { } found && Digest.TryParse(found.Digest, out var digest)
             ? new ManifestRecord(digest, found.MediaType, found.Bytes)
             : null;

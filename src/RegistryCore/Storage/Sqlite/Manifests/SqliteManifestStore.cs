@@ -18,6 +18,10 @@ internal sealed class SqliteManifestStore(
     public ValueTask<ManifestRecord?> FindAsync(RepositoryName repository, Reference reference) => new(Find(repository, reference));
 
     /// <inheritdoc/>
+    public ValueTask<ManifestRecord?> FindUpToAsync(RepositoryName repository, Reference reference, int most) =>
+        new(database.Read(db => ManifestRows.Read(db, repository, reference, most)));
+
+    /// <inheritdoc/>
     public ValueTask<ManifestRecord?> FindToKeepAsync(RepositoryName repository, Reference reference) =>
         !keepsUntagged && reference.Digest is { } digest
             ? touches.FindAsync(new ContentKey(repository, digest, IsManifest: true), () => Find(repository, reference))
@@ -42,10 +46,10 @@ internal sealed class SqliteManifestStore(
 
     /// <inheritdoc/>
     public Task<Deletion> DeleteAsync(
-        RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded) =>
+        RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded, bool evenIfTagged = true) =>
         cache.InvalidateAfterAsync(repository.Value, database.WriteWithReserveAsync(db =>
             RegistryDatabase.FindRepository(db, repository) is { } id
-                ? Delete(db, id, digest, precondition, account, evenIfNeeded)
+                ? Delete(db, id, digest, precondition, account, evenIfNeeded, evenIfTagged)
                 : new Deletion(DeleteOutcome.NotFound)));
 
     /// <inheritdoc/>
@@ -89,14 +93,17 @@ internal sealed class SqliteManifestStore(
     }
 
     private Deletion Delete(
-        SqliteConnection db, long repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded)
+        SqliteConnection db, long repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded,
+        bool evenIfTagged)
     {
         var current = ManifestRows.Exists(db, repository, digest) ? digest : (Digest?)null;
         if (PushRules.Refusal(current, precondition) is { } refusal) return new Deletion(refusal);
+        var tags = TagRows.Of(db, repository, digest);
+        if (tags.Count > 0 && !evenIfTagged) return Deletion.OfTagged(tags);
         var need = ContentNeeds.OfManifest(db, repository, digest);
         if (need is not null && !evenIfNeeded) return new Deletion(DeleteOutcome.Needed, need);
 
-        foreach (var tag in TagRows.Of(db, repository, digest))
+        foreach (var tag in tags)
         {
             TagRows.Move(db, repository, tag, digest, null, account, database.Now);
         }

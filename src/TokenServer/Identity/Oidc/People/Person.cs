@@ -21,8 +21,8 @@ internal sealed record Person(string Account, string Provider, string Subject, I
     {
         var key = AccountSpelling.Key(Account);
         var alike = known.Where(k => AccountSpelling.Key(k.Account) == key).ToList();
-        if (alike.Any(k => k.Account != Account && k.Subject != Subject && k.SignedIn > lapsed)) return null;
-        return alike.Find(k => k.Subject == Subject) is { } own ? this with { Account = own.Account } : this;
+        var named = alike.Find(k => k.Subject == Subject) is { } own ? this with { Account = own.Account } : this;
+        return alike.Any(k => k.Account != named.Account && k.Subject != Subject && k.SignedIn > lapsed) ? null : named;
     }
 }
 
@@ -31,6 +31,9 @@ internal interface IPersonStore
 {
     /// <summary>The account of a name; null when it has not signed in.</summary>
     ValueTask<Person?> FindAsync(string account);
+
+    /// <summary>The provider's accounts whose names are equal to one but for letter case and spaces; no account for another name.</summary>
+    ValueTask<IReadOnlyList<string>> AlikeAsync(string account);
 
     /// <summary>Records a sign-in, under the name that <see cref="Person.Among"/> says.</summary>
     /// <param name="person">Who signed in.</param>

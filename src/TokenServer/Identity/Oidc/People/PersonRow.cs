@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Identity.Oidc.People;
 
@@ -25,6 +26,9 @@ internal sealed record PersonRow
     public const string End =
         "UPDATE people SET signed_in_at = 0 WHERE provider = @provider AND subject = @subject AND signed_in_at > 0";
 
+    /// <summary>The names of all accounts of the provider that a name begins with.</summary>
+    public const string NamesOfProvider = "SELECT account FROM people WHERE provider = @provider ORDER BY account";
+
     public string Account { get; init; } = "";
 
     public string Provider { get; init; } = "";
@@ -34,6 +38,13 @@ internal sealed record PersonRow
     public string MemberOf { get; init; } = "[]";
 
     public long SignedInAt { get; init; }
+
+    /// <summary>The provider that an account is of, by its name; empty for one that is of none.</summary>
+    public static string ProviderOf(string account) => account[..Math.Max(0, account.IndexOf(':', StringComparison.Ordinal))];
+
+    /// <summary>The names that are equal to one but for letter case and spaces.</summary>
+    public static IReadOnlyList<string> Alike(IEnumerable<string> names, string account) =>
+        [.. names.Where(n => AccountSpelling.Key(n) == AccountSpelling.Key(account))];
 
     /// <summary>The row that stores an account.</summary>
     public static PersonRow Of(Person person) => new()

@@ -7,7 +7,7 @@ using Markdig.Renderers.Html;
 using Markdig.Syntax;
 using Markdig.Syntax.Inlines;
 
-namespace AuthIndex.TokenServer.Portal.Images;
+namespace AuthIndex.TokenServer.Portal.Images.Readmes;
 
 /// <summary>
 /// Markdown that anybody may have pushed (CommonMark with tables), as HTML for a page of ours: HTML in it is text, a link leads to the web

@@ -7,7 +7,7 @@ using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Portal.Pages;
 using AuthIndex.TokenServer.Registries;
 
-namespace AuthIndex.TokenServer.Portal.Images;
+namespace AuthIndex.TokenServer.Portal.Images.Readmes;
 
 /// <summary>
 /// Finds the README or model card of an image: a layer of Markdown (as <c>oras</c> pushes it), a documentation layer of a model (CNCF
@@ -16,9 +16,12 @@ namespace AuthIndex.TokenServer.Portal.Images;
 /// <param name="client">Asks the registry.</param>
 /// <param name="token">A token that grants pull on the repository.</param>
 /// <param name="repository">The repository.</param>
+/// <param name="renderer">Makes HTML of it.</param>
+/// <param name="who">The account, or address, of whoever looks.</param>
 /// <param name="cancellationToken">Ends the asking.</param>
 internal sealed class ReadmeReader(
-    RegistryClient client, string token, RepositoryName repository, CancellationToken cancellationToken)
+    RegistryClient client, string token, RepositoryName repository, ReadmeRenderer renderer, string who,
+    CancellationToken cancellationToken)
 {
     private const string Markdown = "text/markdown";
     private const string ModelDoc = "application/vnd.cncf.model.doc.v1";
@@ -73,11 +76,16 @@ internal sealed class ReadmeReader(
         }
 
         var type = layer.Raw("mediaType") ?? "";
-        return TextOf(type.EndsWith(".tar", StringComparison.Ordinal) || type.EndsWith(".tar+gzip", StringComparison.Ordinal)
+        var text = TextOf(type.EndsWith(".tar", StringComparison.Ordinal) || type.EndsWith(".tar+gzip", StringComparison.Ordinal)
                 ? FromArchive(blob.Body, type.EndsWith("gzip", StringComparison.Ordinal))
-                : blob.Body) is not { } text ? Problem($"it is not text, or larger than {Shell.Size(ReadmeMarkdown.MaxBytes)}")
-            : ReadmeMarkdown.ToHtml(text) is { } html ? new ReadmeModel(null, html, null)
-            : Problem("it is too complex");
+                : blob.Body);
+        if (text is null) return Problem($"it is not text, or larger than {Shell.Size(ReadmeMarkdown.MaxBytes)}");
+        return await renderer.RenderAsync(ContentDigest.Of(Encoding.UTF8.GetBytes(text)), text, who, cancellationToken) switch
+        {
+            null => Problem("others are being prepared; look again"),
+            { Html: { } html } => new ReadmeModel(null, html, null),
+            _ => Problem("it is too complex"),
+        };
     }
 
     private static bool IsReadme(JsonElement layer)
