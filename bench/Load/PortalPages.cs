@@ -7,8 +7,8 @@ using AuthIndex.TokenServer.Index;
 namespace AuthIndex.Load;
 
 /// <summary>
-/// How long the portal's pages and the searches of clients take with 100,000 repositories, one of them with 100,000 tags, for anyone and for
-/// an administrator, with both databases.
+/// How long the portal's pages and the searches of clients take with 100,000 repositories, one of them with 100,000 tags, for anyone and
+/// for an administrator, with both databases.
 /// </summary>
 internal static class PortalPages
 {

@@ -15,13 +15,24 @@ internal sealed class PostgresCatalogStore(PostgresDatabase database) : ICatalog
 {
     private const int SweptAtOnce = 500, PullsSweptAtOnce = 2000;
 
-    private const string SelectTags =
+    private const string SelectTags = SelectOf + "JOIN tags t ON t.repository = r.id\n" + SelectMore;
+
+    // Read along the index, whatever the planner knows of a repository with very many tags.
+    private const string SelectPage =
+        SelectOf
+        + "CROSS JOIN LATERAL (SELECT * FROM tags WHERE repository = r.id AND name > @after ORDER BY name LIMIT @rows) t\n" + SelectMore;
+
+    private const string SelectOf =
         """
         SELECT t.name AS Name, c.service AS Service, t.digest AS Digest, m.media_type AS MediaType, m.size AS Size,
                t.moved_at AS MovedAt, t.moved_by AS MovedBy, p.pulled_at AS PulledAt
         FROM repositories r
         JOIN copies c ON c.id = r.copy AND c.state = 'live'
-        JOIN tags t ON t.repository = r.id
+
+        """;
+
+    private const string SelectMore =
+        """
         JOIN manifests m ON m.repository = r.id AND m.digest = t.digest
         LEFT JOIN pulls p ON p.service = c.service AND p.repository = r.name AND p.digest = t.digest
 
@@ -59,9 +70,9 @@ internal sealed class PostgresCatalogStore(PostgresDatabase database) : ICatalog
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<TagPlace>> TagsAsync(RepositoryName name, IReadOnlyList<string> services, string after, int count) =>
         database.ReadAsync<IReadOnlyList<TagPlace>>(async db => (await db.QueryAsync<TagPlace>(
-        SelectTags +
+        SelectPage +
         """
-        WHERE r.name = @name AND c.service = ANY(@services) AND t.name > @after
+        WHERE r.name = @name AND c.service = ANY(@services)
         ORDER BY t.name, c.service LIMIT @rows
         """,
         new { name = name.Value, services = services.ToArray(), after = UpToNul(after), rows = count * services.Count })).AsList());
