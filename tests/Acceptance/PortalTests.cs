@@ -311,7 +311,8 @@ public sealed class PortalTests(RealParts parts)
     {
         if (!scripts) return; // the checks are scripts themselves
         var result = await page.RunAxe();
-        Assert.Empty(result.Violations.Select(v => $"{page.Url}: {v.Id}: {string.Join(' ', v.Nodes.Select(n => n.Html))}"));
+        Assert.Equal(
+            "", string.Join('\n', result.Violations.Select(v => $"{page.Url}: {v.Id}: {string.Join(' ', v.Nodes.Select(n => n.Html))}")));
         Assert.False(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth > innerWidth"), $"{page.Url} is too wide");
     }
 

@@ -159,7 +159,7 @@ public sealed class ReadmeTests
 
             1. **run** `it`
 
-            | a | b |
+            |   | b |
             |--:|---|
             | 1 | [site](https://example.com/?a=1&b=2) |
 
@@ -167,6 +167,7 @@ public sealed class ReadmeTests
             """)!;
         Assert.Contains("<pre><code>license: mit\n</code></pre>", html, StringComparison.Ordinal);
         Assert.Contains("<h3>Use</h3>\n<h4>Deep</h4>", html, StringComparison.Ordinal);
+        Assert.Contains("<tr>\n<td></td>\n<th>b</th>\n</tr>", html, StringComparison.Ordinal); // a heading has a text
         Assert.Contains("<strong>run</strong> <code>it</code>", html, StringComparison.Ordinal);
         Assert.Contains(
             "<td><a href=\"https://example.com/?a=1&amp;b=2\" rel=\"nofollow noopener noreferrer\">site</a></td>", html, StringComparison.Ordinal);

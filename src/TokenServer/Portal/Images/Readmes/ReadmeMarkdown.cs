@@ -45,7 +45,7 @@ internal static class ReadmeMarkdown
             Pipeline.Setup(renderer);
             renderer.ObjectRenderers.TryRemove<YamlFrontMatterHtmlRenderer>(); // shown as the code that it is
             renderer.Render(document);
-            return text.ToString();
+            return text.ToString().Replace("<th></th>", "<td></td>", StringComparison.Ordinal); // no heading without a text
         }
         catch (ArgumentException) // the parser's bound of nesting
         {
