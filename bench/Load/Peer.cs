@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using AuthIndex.RegistryCore.Storage.S3;
 using AuthIndex.TestKit;
 
 namespace AuthIndex.Load;
@@ -20,17 +21,30 @@ internal sealed class Peer : IAsyncDisposable
         File.WriteAllText(folder["config.yml"], $$"""
             version: 0.1
             log: { level: error, accesslog: { disabled: true } }
-            storage: { filesystem: { rootdirectory: {{storage}}/peer }, delete: { enabled: true } }
+            storage: { {{storage}}, delete: { enabled: true }, redirect: { disable: true } }
             http: { addr: "127.0.0.1:{{port}}" }
             """);
-        process = ChildProcess.Start("taskset", ["-c", "0", "docker-registry", "serve", folder["config.yml"]]);
+
+        // With this variable its object store's library does not start, and it means nothing to a store without TLS.
+        process = ChildProcess.Start(
+            "taskset", ["-c", "0", "env", "-u", "AWS_CA_BUNDLE", "docker-registry", "serve", folder["config.yml"]]);
     }
 
     /// <summary>Where it listens.</summary>
     public Uri Url { get; }
 
-    /// <summary>Starts it.</summary>
-    public static async Task<Peer> StartAsync(string storage)
+    /// <summary>Starts it with files below a folder.</summary>
+    public static Task<Peer> StartAsync(string folder) => StartWithAsync($"filesystem: {{ rootdirectory: {folder}/peer }}");
+
+    /// <summary>Starts it with an object store.</summary>
+    public static async Task<Peer> StartAsync(S3Options bucket) => await StartWithAsync(
+        $$"""
+        s3: { regionendpoint: "{{bucket.ServiceUrl}}", region: us-east-1, bucket: {{bucket.Bucket}}, secure: false, v4auth: true,
+          chunksize: {{bucket.PartSize.Bytes}}, accesskey: "{{await File.ReadAllTextAsync(bucket.AccessKeyFile!)}}",
+          secretkey: "{{await File.ReadAllTextAsync(bucket.SecretKeyFile!)}}" }
+        """);
+
+    private static async Task<Peer> StartWithAsync(string storage)
     {
         var peer = new Peer(storage);
         using var http = new HttpClient();

@@ -9,6 +9,12 @@ if (args is ["bare-loop", var folder])
     return 0;
 }
 
+if (args is [BareUpload.Command, .. var upload])
+{
+    await BareUpload.RunAsync(upload);
+    return 0;
+}
+
 if (args is ["policy"])
 {
     PolicyDecisions.Run();
@@ -18,12 +24,18 @@ if (args is ["policy"])
 if (args is ["portal"]) return await PortalPages.RunAsync() ? 0 : 1;
 
 if (args is ["--storage", var parent, ..]) (storage, args) = (Path.GetFullPath(parent), args[2..]);
+if (args is ["replicas", .. var chosen])
+{
+    await ReplicasBenchmarks.RunAsync(storage, chosen);
+    return 0;
+}
+
 if (args is ["profile", var name]) return await Profile.RunAsync(name, storage);
 
 string[] known = [.. ReadBenchmarks.Names, .. Push.All.Select(p => p.Name)];
 if (args.FirstOrDefault(a => !known.Contains(a, StringComparer.Ordinal)) is { } unknown)
 {
-    await Console.Error.WriteLineAsync($"error: no benchmark {unknown}; known are policy, portal, profile NAME, {string.Join(", ", known)}");
+    await Console.Error.WriteLineAsync($"error: no benchmark {unknown}; known are policy, portal, replicas, profile NAME, {string.Join(", ", known)}");
     return 2;
 }
 

@@ -23,7 +23,7 @@ internal static class Table
         {
             line += string.Create(
                 CultureInfo.InvariantCulture,
-                $"   bare loop {least.MegabytesPerSecond:F0} MB/s, {own.PerSecond / least.PerSecond:P0} of it");
+                $"   bare: {least.MegabytesPerSecond:F0} MB/s, {own.PerSecond / least.PerSecond:P0} of it");
         }
 
         Console.WriteLine(line);

@@ -16,9 +16,10 @@ public sealed class RadosGateway : IAsyncDisposable
     private readonly List<ChildProcess> processes = [];
     private readonly string accessKey = RandomNumberGenerator.GetHexString(20);
     private readonly string secretKey = RandomNumberGenerator.GetHexString(40);
+    private readonly int gibibytes;
     private int buckets;
 
-    private RadosGateway() => Port = FreePort.At(IPAddress.Loopback);
+    private RadosGateway(int gibibytes) => (this.gibibytes, Port) = (gibibytes, FreePort.At(IPAddress.Loopback));
 
     /// <summary>The port of its S3 interface.</summary>
     public int Port { get; }
@@ -30,10 +31,14 @@ public sealed class RadosGateway : IAsyncDisposable
     public static string? Obstacle() => InstalledProgram.FirstMissing(
         ("radosgw", "radosgw"), ("ceph-mon", "ceph-mon"), ("ceph-osd", "ceph-osd"), ("ceph", "ceph-common"));
 
+    /// <summary>The ids of its processes.</summary>
+    public IEnumerable<int> ProcessIds => processes.Select(p => p.Id);
+
     /// <summary>Starts one.</summary>
-    public static async Task<RadosGateway> StartAsync()
+    /// <param name="gibibytes">The most that it holds, in GiB.</param>
+    public static async Task<RadosGateway> StartAsync(int gibibytes = 4)
     {
-        var gateway = new RadosGateway();
+        var gateway = new RadosGateway(gibibytes);
         try
         {
             await gateway.LaunchAsync();
@@ -51,12 +56,7 @@ public sealed class RadosGateway : IAsyncDisposable
     internal async Task<S3Options> CreateBucketAsync(Uri? by = null)
     {
         var name = $"test-{Interlocked.Increment(ref buckets)}";
-        using var client = new Amazon.S3.AmazonS3Client(accessKey, secretKey, new Amazon.S3.AmazonS3Config
-        {
-            ServiceURL = Url.AbsoluteUri,
-            AuthenticationRegion = "us-east-1",
-            ForcePathStyle = true,
-        });
+        using var client = Client();
         await client.PutBucketAsync(new Amazon.S3.Model.PutBucketRequest { BucketName = name });
         return new S3Options
         {
@@ -67,6 +67,14 @@ public sealed class RadosGateway : IAsyncDisposable
             SecretKeyFile = folder["secret-key"],
         };
     }
+
+    /// <summary>A client of the store's own maker.</summary>
+    internal Amazon.S3.AmazonS3Client Client() => new(accessKey, secretKey, new Amazon.S3.AmazonS3Config
+    {
+        ServiceURL = Url.AbsoluteUri,
+        AuthenticationRegion = "us-east-1",
+        ForcePathStyle = true,
+    });
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -117,13 +125,16 @@ public sealed class RadosGateway : IAsyncDisposable
             [osd.0]
             osd data = {folder["osd"]}
             osd objectstore = memstore
-            memstore device bytes = 4294967296
+            memstore device bytes = {(long)gibibytes << 30}
             osd memory target = 939524096
             [client.rgw]
             keyring = {folder["rgw.keyring"]}
             rgw frontends = beast endpoint=127.0.0.1:{Port}
             rgw dns name = 127.0.0.1
             rgw enable usage log = false
+            rgw gc obj min wait = 0
+            rgw gc processor period = 1
+            rgw gc processor max time = 1
 
             """);
         await RunAsync("ceph-authtool", "--create-keyring", folder["mon.keyring"], "--gen-key", "-n", "mon.", "--cap", "mon", "allow *");

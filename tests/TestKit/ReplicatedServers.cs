@@ -14,7 +14,6 @@ public sealed class ReplicatedServers : IAsyncDisposable
     private readonly Dictionary<string, ChildProcess> running = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> ports = new(StringComparer.Ordinal);
     private NginxServer? nginx;
-    private RadosGateway? store;
 
     private ReplicatedServers(PostgresServer database) => Database = database;
 
@@ -33,6 +32,9 @@ public sealed class ReplicatedServers : IAsyncDisposable
     /// <summary>The names of the registries; one, on SQLite and files, unless several were asked for.</summary>
     public IReadOnlyList<string> Registries { get; private set; } = [];
 
+    /// <summary>The object store of several registries; null for one registry.</summary>
+    public RadosGateway? Store { get; private set; }
+
     /// <summary>The password of <c>admin</c>.</summary>
     public string AdminPassword { get; private set; } = "";
 
@@ -47,7 +49,8 @@ public sealed class ReplicatedServers : IAsyncDisposable
 
     /// <summary>Starts the database, both token servers, nginx and the registry, or registries.</summary>
     /// <param name="registries">How many registries; several have their rows in PostgreSQL and their blobs in an object store.</param>
-    public static async Task<ReplicatedServers> StartAsync(int registries = 1)
+    /// <param name="storeGibibytes">The most that the object store holds, in GiB.</param>
+    public static async Task<ReplicatedServers> StartAsync(int registries = 1, int storeGibibytes = 4)
     {
         var servers = new ReplicatedServers(await PostgresServer.StartAsync())
         {
@@ -55,7 +58,7 @@ public sealed class ReplicatedServers : IAsyncDisposable
         };
         try
         {
-            await servers.PrepareAsync();
+            await servers.PrepareAsync(storeGibibytes);
             foreach (var server in servers.TokenServers) await servers.StartAsync(server);
             await servers.StartNginxAsync();
             foreach (var server in servers.Registries) await servers.StartAsync(server);
@@ -71,10 +74,15 @@ public sealed class ReplicatedServers : IAsyncDisposable
     /// <summary>Where one of the token servers listens.</summary>
     public Uri At(string server) => new($"http://127.0.0.1:{ports[server]}/");
 
+    /// <summary>The process id of one of the servers.</summary>
+    public int ProcessOf(string server) => running[server].Id;
+
     /// <summary>Starts a token server or a registry, and waits until it is ready.</summary>
-    public Task StartAsync(string server) => TokenServers.Contains(server)
-        ? StartAsync(server, "TokenServer", "--data", folder[server], "--set", $"tokenServer.listen=127.0.0.1:{PortOf(server)}")
-        : StartAsync(server, "RegistryCore", "--data", folder[server], "--set", $"registry.listen=127.0.0.1:{PortOf(server)}");
+    /// <param name="server">Its name.</param>
+    /// <param name="options">More options for its command line.</param>
+    public Task StartAsync(string server, params string[] options) => TokenServers.Contains(server)
+        ? LaunchAsync(server, "TokenServer", ["--data", folder[server], "--set", $"tokenServer.listen=127.0.0.1:{PortOf(server)}", .. options])
+        : LaunchAsync(server, "RegistryCore", ["--data", folder[server], "--set", $"registry.listen=127.0.0.1:{PortOf(server)}", .. options]);
 
     /// <summary>Kills a token server or a registry, as a machine that is switched off does.</summary>
     public async Task KillAsync(string server)
@@ -99,7 +107,7 @@ public sealed class ReplicatedServers : IAsyncDisposable
     {
         foreach (var process in running.Values) await process.DisposeAsync();
         if (nginx is not null) await nginx.DisposeAsync();
-        if (store is not null) await store.DisposeAsync();
+        if (Store is not null) await Store.DisposeAsync();
         await Database.DisposeAsync();
         folder.Dispose();
     }
@@ -113,7 +121,7 @@ public sealed class ReplicatedServers : IAsyncDisposable
         return port;
     }
 
-    private async Task PrepareAsync()
+    private async Task PrepareAsync(int storeGibibytes)
     {
         Index = new Uri($"http://127.0.0.1:{PortOf("nginx")}/");
         var connection = await ConnectionFileAsync("connection");
@@ -128,7 +136,7 @@ public sealed class ReplicatedServers : IAsyncDisposable
               tokenServer:
                 url: {{Index}}
                 credentialFile: {{folder["shared/registry-credential"]}}
-            {{(Registries.Count == 1 ? "" : await SharedStorageAsync())}}
+            {{(Registries.Count == 1 ? "" : await SharedStorageAsync(storeGibibytes))}}
             """);
         Directory.CreateDirectory(folder["shared"]);
         await CommandAsync(["init"]);
@@ -142,10 +150,10 @@ public sealed class ReplicatedServers : IAsyncDisposable
         return folder[name];
     }
 
-    private async Task<string> SharedStorageAsync()
+    private async Task<string> SharedStorageAsync(int gibibytes)
     {
-        store = await RadosGateway.StartAsync();
-        var bucket = await store.CreateBucketAsync();
+        Store = await RadosGateway.StartAsync(gibibytes);
+        var bucket = await Store.CreateBucketAsync();
         return $$"""
               database: { connectionFile: {{await ConnectionFileAsync("registry-connection")}} }
               storage:
@@ -199,7 +207,7 @@ public sealed class ReplicatedServers : IAsyncDisposable
         """,
         new IPEndPoint(IPAddress.Loopback, ports["nginx"]));
 
-    private async Task StartAsync(string name, string program, params string[] options)
+    private async Task LaunchAsync(string name, string program, params string[] options)
     {
         var ready = folder[$"{name}.ready"];
         File.Delete(ready);

@@ -13,6 +13,9 @@ public sealed class DatabaseUnavailableException : DbException
     /// <summary>After which time asking again is worth a try.</summary>
     public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(2);
 
+    // A statement that was prepared before a newer program added a column to what it reads.
+    private const string ChangedTable = PostgresErrorCodes.FeatureNotSupported;
+
     /// <summary>Wraps a failure that has to do with the state of the database, not with the query.</summary>
     public DatabaseUnavailableException(string message, Exception? inner = null)
         : base(message, inner)
@@ -31,11 +34,16 @@ public sealed class DatabaseUnavailableException : DbException
     internal static bool IsBroken(Exception e) => e switch
     {
         PostgresException { SqlState: { } state } => state.StartsWith("08", StringComparison.Ordinal)
-            || state is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow,
+            || state is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow
+                or ChangedTable,
         NpgsqlException { InnerException: TimeoutException } => false,
         NpgsqlException { InnerException: IOException or SocketException } => true,
         _ => false,
     };
+
+    /// <summary>Whether nothing of a transaction was done, and it may be done once more.</summary>
+    internal static bool IsRolledBack(PostgresException e) =>
+        e.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or ChangedTable;
 
     // https://www.postgresql.org/docs/current/errcodes-appendix.html, by class: 08 connection, 28 credentials, 40 rolled back by the
     // server, 53 out of resources, 57 told to stop or to end, 58 its system. 25006 is a standby, which takes

@@ -8,8 +8,8 @@ namespace AuthIndex.Hosting.Postgres;
 
 /// <summary>
 /// A PostgreSQL database that several processes use at once, with a bounded number of connections and a time limit on every statement.
-/// Keeps nothing in a session, so a pooler in transaction mode may lie between. What goes wrong by the database's state comes out as
-/// <see cref="DatabaseUnavailableException"/>, and the next call tries again.
+/// Keeps nothing in a session but prepared statements, and not even those where a pooler lies between, which may be in transaction mode.
+/// What goes wrong by the database's state comes out as <see cref="DatabaseUnavailableException"/>, and the next call tries again.
 /// </summary>
 public sealed class PostgresDatabase : IAsyncDisposable
 {
@@ -26,11 +26,19 @@ public sealed class PostgresDatabase : IAsyncDisposable
 
     private const string NoLimits = "SET LOCAL statement_timeout=0;SET LOCAL idle_in_transaction_session_timeout=0";
 
-    private readonly NpgsqlDataSource source;
+    // Statements that a connection keeps prepared, which spares the database planning them each time.
+    private const int PreparedStatements = 100;
+
+    private readonly NpgsqlConnectionStringBuilder connectionString;
     private readonly string program;
+    private volatile NpgsqlDataSource source;
     private volatile string? problem;
 
-    private PostgresDatabase(NpgsqlDataSource source, string program) => (this.source, this.program) = (source, program);
+    private PostgresDatabase(NpgsqlConnectionStringBuilder connectionString, string program)
+    {
+        (this.connectionString, this.program) = (connectionString, program);
+        source = new NpgsqlDataSourceBuilder(connectionString.ConnectionString).Build();
+    }
 
     /// <summary>Why the database did not answer when it was last asked; null when it did. Names no host and no account.</summary>
     public string? Problem => problem;
@@ -41,10 +49,25 @@ public sealed class PostgresDatabase : IAsyncDisposable
     /// The program, such as <see cref="TokenServer"/>: the database lists connections under this name, and the schema is this program's.
     /// </param>
     /// <exception cref="OperatorException">It is neither.</exception>
-    public static PostgresDatabase Create(string connection, string program)
+    public static PostgresDatabase Create(string connection, string program) =>
+        new(ConnectionText.Read(connection, $"authindex {program}"), program);
+
+    /// <summary>
+    /// From now on keeps statements prepared, unless a pooler lies between: then the next one may go to another connection. A pooler is
+    /// told by its answer: the process that it names as the connection's own is not the one that answers.
+    /// </summary>
+    /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
+    public async Task PrepareStatementsAsync()
     {
-        var builder = ConnectionText.Read(connection, $"authindex {program}");
-        return new PostgresDatabase(new NpgsqlDataSourceBuilder(builder.ConnectionString).Build(), program);
+        if (await ReadAsync(async db => db.ProcessID != await db.ExecuteScalarAsync<int>("SELECT pg_backend_pid()"))) return;
+        var preparing = new NpgsqlConnectionStringBuilder(connectionString.ConnectionString)
+        {
+            MaxAutoPrepare = PreparedStatements,
+            AutoPrepareMinUsages = 2,
+        };
+        var before = source;
+        source = new NpgsqlDataSourceBuilder(preparing.ConnectionString).Build();
+        await before.DisposeAsync();
     }
 
     /// <summary>
@@ -134,7 +157,7 @@ public sealed class PostgresDatabase : IAsyncDisposable
             {
                 return await TryWriteAsync(work, alone, isShared, isLong);
             }
-            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure)
+            catch (PostgresException e) when (DatabaseUnavailableException.IsRolledBack(e))
             {
                 return await TryWriteAsync(work, alone, isShared, isLong); // nothing of it was done
             }

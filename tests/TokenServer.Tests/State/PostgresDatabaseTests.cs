@@ -51,6 +51,40 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
             ["late", "other"], (await state.Revocations.AfterAsync(page.Sequence, 10)).Items.Select(i => i.Value));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Statements_are_kept_prepared_unless_a_pooler_lies_between(bool isPooled)
+    {
+        var server = await postgres.ServerAsync();
+        var port = isPooled ? (await postgres.PoolerAsync()).Port : server.Port;
+        await using var database = PostgresDatabase.Create(server.ConnectionString(await server.CreateAsync(), port), "test");
+        await database.PrepareStatementsAsync();
+        var prepared = await database.ReadAsync(async db =>
+        {
+            for (var i = 0; i < 5; i++) await db.ExecuteScalarAsync<int>("SELECT 1");
+            return await db.QueryAsync<string>("SELECT statement FROM pg_prepared_statements");
+        });
+        Assert.Equal(isPooled ? [] : ["SELECT 1"], prepared);
+    }
+
+    [Fact]
+    public async Task A_prepared_statement_survives_that_a_newer_program_changes_its_table()
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        await using var database = PostgresDatabase.Create(connection + ";Maximum Pool Size=1", "test");
+        await using var newer = PostgresDatabase.Create(connection, "test");
+        await database.PrepareStatementsAsync();
+        await newer.WriteAsync(db => db.ExecuteAsync("CREATE TABLE things (name text); INSERT INTO things VALUES ('one')"));
+        for (var i = 0; i < 5; i++) await ReadAsync();
+        await newer.WriteAsync(db => db.ExecuteAsync("ALTER TABLE things ADD COLUMN size bigint"));
+        Assert.Equal("one", await ReadAsync());
+        await newer.WriteAsync(db => db.ExecuteAsync("ALTER TABLE things ADD COLUMN colour text"));
+        Assert.Equal("one", await database.WriteAsync(db => db.QuerySingleAsync<string>("SELECT * FROM things")));
+
+        Task<string> ReadAsync() => database.ReadAsync(db => db.QuerySingleAsync<string>("SELECT * FROM things")).AsTask();
+    }
+
     [Fact]
     public async Task A_schema_of_a_newer_version_is_refused()
     {

@@ -55,6 +55,7 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
         try
         {
             await state.database.MigrateAsync(typeof(PostgresRegistryState).Assembly, ".Storage.Postgres.Schema.");
+            await state.database.PrepareStatementsAsync();
             await state.database.WriteAsync(db => db.ExecuteAsync(
                 "INSERT INTO storage_state (one, created_at, manifests_unreviewed) VALUES (1, @now, false) ON CONFLICT DO NOTHING",
                 new { now = time.GetUtcNow().ToUnixTimeSeconds() }));

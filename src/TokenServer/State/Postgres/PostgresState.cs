@@ -45,6 +45,7 @@ internal sealed class PostgresState : IState
         try
         {
             await opened.MigrateAsync(typeof(PostgresState).Assembly, ".State.Postgres.Schema.");
+            await opened.PrepareStatementsAsync();
             return new PostgresState(opened, await PostgresSharedFailures.ReadKeyAsync(opened), time);
         }
         catch
