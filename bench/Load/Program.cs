@@ -1,3 +1,4 @@
+using System.Globalization;
 using AuthIndex.Load;
 
 // Measures AuthIndex side by side with distribution: servers on core 0, load on core 1, rounds in turn.
@@ -23,6 +24,14 @@ if (args is ["policy"])
 
 if (args is ["portal"]) return await PortalPages.RunAsync() ? 0 : 1;
 
+if (args is ["scale"]) return await Scale.RunAsync() ? 0 : 1;
+
+if (args is ["seed", var connectionFile, var repositories])
+{
+    await new RegistrySeed((await File.ReadAllTextAsync(connectionFile)).Trim()).AddAsync(0, int.Parse(repositories, CultureInfo.InvariantCulture));
+    return 0;
+}
+
 if (args is ["--storage", var parent, ..]) (storage, args) = (Path.GetFullPath(parent), args[2..]);
 if (args is ["replicas", .. var chosen])
 {
@@ -35,7 +44,7 @@ if (args is ["profile", var name]) return await Profile.RunAsync(name, storage);
 string[] known = [.. ReadBenchmarks.Names, .. Push.All.Select(p => p.Name)];
 if (args.FirstOrDefault(a => !known.Contains(a, StringComparer.Ordinal)) is { } unknown)
 {
-    await Console.Error.WriteLineAsync($"error: no benchmark {unknown}; known are policy, portal, replicas, profile NAME, {string.Join(", ", known)}");
+    await Console.Error.WriteLineAsync($"error: no benchmark {unknown}; known are policy, portal, replicas, scale, seed FILE COUNT, profile NAME, {string.Join(", ", known)}");
     return 2;
 }
 

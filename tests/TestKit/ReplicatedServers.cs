@@ -44,6 +44,9 @@ public sealed class ReplicatedServers : IAsyncDisposable
     /// <summary>The configuration that all read.</summary>
     public string Configuration => folder["authindex.yaml"];
 
+    /// <summary>The connection string of the database of several registries.</summary>
+    public string RegistryConnection { get; private set; } = "";
+
     /// <summary>Why none can be started here; null when they can.</summary>
     public static string? Obstacle() => PostgresServer.Obstacle() ?? NginxServer.Obstacle();
 
@@ -95,10 +98,13 @@ public sealed class ReplicatedServers : IAsyncDisposable
     /// <param name="arguments">The command.</param>
     /// <param name="input">What it reads from standard input, such as a password.</param>
     /// <param name="program">The server's program.</param>
-    public async Task<string> CommandAsync(IEnumerable<string> arguments, string input = "", string program = "TokenServer")
+    /// <param name="timeout">How long it may take; null for two minutes.</param>
+    public async Task<string> CommandAsync(
+        IEnumerable<string> arguments, string input = "", string program = "TokenServer", TimeSpan? timeout = null)
     {
         var result = await ChildProcess.RunAsync(
-            "dotnet", [Program(program), .. arguments, "--config", Configuration, "--data", folder["commands"]], input: input);
+            "dotnet", [Program(program), .. arguments, "--config", Configuration, "--data", folder["commands"]], input: input,
+            timeout: timeout);
         return result.ExitCode == 0 ? result.Output : throw new InvalidOperationException($"{string.Join(' ', arguments)}: {result}");
     }
 
@@ -124,7 +130,7 @@ public sealed class ReplicatedServers : IAsyncDisposable
     private async Task PrepareAsync(int storeGibibytes)
     {
         Index = new Uri($"http://127.0.0.1:{PortOf("nginx")}/");
-        var connection = await ConnectionFileAsync("connection");
+        var connection = await ConnectionFileAsync("connection", await Database.CreateAsync());
         await File.WriteAllTextAsync(Configuration, $$"""
             tokenServer:
               database: { connectionFile: {{connection}} }
@@ -143,9 +149,9 @@ public sealed class ReplicatedServers : IAsyncDisposable
         AdminPassword = (await File.ReadAllTextAsync(Path.Combine(folder["commands"], "initial-admin-password"))).Trim();
     }
 
-    private async Task<string> ConnectionFileAsync(string name)
+    private async Task<string> ConnectionFileAsync(string name, string database)
     {
-        await File.WriteAllTextAsync(folder[name], Database.Url(await Database.CreateAsync()));
+        await File.WriteAllTextAsync(folder[name], Database.Url(database));
         File.SetUnixFileMode(folder[name], UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return folder[name];
     }
@@ -154,8 +160,10 @@ public sealed class ReplicatedServers : IAsyncDisposable
     {
         Store = await RadosGateway.StartAsync(gibibytes);
         var bucket = await Store.CreateBucketAsync();
+        var database = await Database.CreateAsync();
+        RegistryConnection = Database.ConnectionString(database);
         return $$"""
-              database: { connectionFile: {{await ConnectionFileAsync("registry-connection")}} }
+              database: { connectionFile: {{await ConnectionFileAsync("registry-connection", database)}} }
               storage:
                 s3:
                   serviceUrl: {{bucket.ServiceUrl}}

@@ -8,7 +8,7 @@ namespace AuthIndex.RegistryCore.Tests.Storage.S3;
 /// <summary>One S3 server for all tests of this assembly, started by the first that asks.</summary>
 public sealed class SharedObjectStore : IAsyncDisposable
 {
-    private readonly Lazy<Task<RadosGateway>> server = new(RadosGateway.StartAsync);
+    private readonly Lazy<Task<RadosGateway>> server = new(() => RadosGateway.StartAsync());
 
     /// <summary>Makes an empty bucket. The test is skipped where no server can be started.</summary>
     /// <param name="by">Where the registry reaches the server; null for its own URL.</param>

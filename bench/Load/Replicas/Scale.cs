@@ -1,0 +1,128 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text.Json;
+using AuthIndex.TestKit;
+
+namespace AuthIndex.Load;
+
+/// <summary>
+/// How the times of a token server and a registry on PostgreSQL change from 1,000 to 100,000 repositories, with ten tags, images and blobs
+/// each. One client asks for one thing after another.
+/// </summary>
+internal static class Scale
+{
+    private const int Few = 1_000, Many = 100_000;
+    private const int Requests = 400;
+    private const int Garbage = 1_000;
+
+    /// <summary>Measures both and prints; false when something takes more than a quarter longer, which is 20 % fewer in the same time.</summary>
+    public static async Task<bool> RunAsync()
+    {
+        await using var servers = await ReplicatedServers.StartAsync(2);
+        var seed = new RegistrySeed(servers.RegistryConnection);
+        var few = await MeasureAsync(servers, seed, 0, Few);
+        var many = await MeasureAsync(servers, seed, Few, Many);
+        Console.WriteLine($"{"work",-24} {$"{Few:N0}",12} {$"{Many:N0}",12}   times");
+        foreach (var (name, before) in few)
+        {
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"{name,-24} {before,9:F2} ms {many[name],9:F2} ms   {many[name] / before,5:F2}"));
+        }
+
+        return few.All(f => many[f.Key] <= f.Value * 1.25);
+    }
+
+    private static async Task<Dictionary<string, double>> MeasureAsync(ReplicatedServers servers, RegistrySeed seed, int from, int count)
+    {
+        var clock = Stopwatch.StartNew();
+        await seed.AddAsync(from, count);
+        await Console.Error.WriteLineAsync($"{count:N0} repositories after {clock.Elapsed.TotalSeconds:F0} s");
+        clock.Restart();
+        await servers.CommandAsync(["sync"], program: "RegistryCore", timeout: TimeSpan.FromMinutes(30));
+        await Console.Error.WriteLineAsync($"reported to the index after {clock.Elapsed.TotalSeconds:F0} s");
+
+        var registry = servers.At(servers.Registries[0]);
+        var index = servers.At(servers.TokenServers[0]);
+        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false });
+        var bearer = await TokenAsync(http, servers, "registry:catalog:*");
+        var push = await TokenAsync(http, servers, $"repository:{RegistrySeed.Repository(count / 2)}:pull,push");
+        using var pusher = new PushClient(registry, RegistrySeed.Repository(count / 2), push);
+        var blobs = new UniqueBlobs(1024);
+        var tokens = new Dictionary<string, string>(StringComparer.Ordinal);
+        Uri At(string path) => new(registry, path);
+        (string Name, Func<int, Task> Work)[] all =
+        [
+            ("token", n => GetAsync(http, new Uri(index, $"/token?service=registry&scope=repository:{RegistrySeed.Repository(n)}:pull"), null)),
+            ("manifest by tag", n => GetAsync(http, At($"/v2/{RegistrySeed.Repository(n)}/manifests/{RegistrySeed.Tag(1 + n % 10)}"), n)),
+            ("blob HEAD", n => GetAsync(http, At($"/v2/{RegistrySeed.Repository(n)}/blobs/{RegistrySeed.Blob(n, 1)}"), n, HttpMethod.Head)),
+            ("tags list", n => GetAsync(http, At($"/v2/{RegistrySeed.Repository(n)}/tags/list"), n)),
+            ("referrers", n => GetAsync(http, At($"/v2/{RegistrySeed.Repository(n)}/referrers/{RegistrySeed.Subject(n)}"), n)),
+            ("catalog page", n => GetAsync(http, At($"/v2/_catalog?n=100&last={RegistrySeed.Repository(n)}"), null, null, bearer)),
+            ("docker search", n => GetAsync(http, At($"/v1/search?q=app-{n}"), null)),
+            ("portal search", n => GetAsync(http, new Uri(index, $"/?q=app-{n}"), null)),
+            ("portal repository", n => GetAsync(http, new Uri(index, $"/repositories/{RegistrySeed.Repository(n)}"), null)),
+            ("push", async _ =>
+            {
+                var blob = blobs.Next();
+                await pusher.BlobAsync(blob);
+                await pusher.ManifestAsync(blob, [blob]);
+            }),
+        ];
+        var results = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (var (name, work) in all)
+        {
+            var times = new List<double>();
+            for (var request = -Requests / 2; request < Requests; request++) // the first ones warm up
+            {
+                var number = RandomNumberGenerator.GetInt32(count);
+                await PrepareAsync(number);
+                var start = Stopwatch.GetTimestamp();
+                await work(number);
+                if (request >= 0) times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+            }
+
+            times.Sort();
+            results[name] = times[times.Count / 2];
+        }
+
+        for (var round = 0; round < 3; round++)
+        {
+            await seed.AddGarbageAsync(Garbage, count + round);
+            clock.Restart();
+            await servers.CommandAsync(["gc"], program: "RegistryCore");
+            var took = clock.Elapsed.TotalMilliseconds;
+            results["collection of 1,000"] = round == 0 ? took : Math.Min(took, results["collection of 1,000"]);
+        }
+
+        return results;
+
+        async Task PrepareAsync(int number) => tokens[RegistrySeed.Repository(number)] =
+            tokens.GetValueOrDefault(RegistrySeed.Repository(number))
+                ?? await TokenAsync(http, servers, $"repository:{RegistrySeed.Repository(number)}:pull");
+
+        async Task GetAsync(HttpClient client, Uri url, int? number, HttpMethod? method = null, string? token = null)
+        {
+            using var request = new HttpRequestMessage(method ?? HttpMethod.Get, url);
+            request.Headers.TryAddWithoutValidation("Accept", PushClient.ManifestType);
+            if ((number is { } n ? tokens[RegistrySeed.Repository(n)] : token) is { } bearerToken)
+            {
+                request.Headers.Authorization = AuthenticationHeaderValue.Parse(bearerToken);
+            }
+
+            using var answer = await client.SendAsync(request);
+            _ = await answer.EnsureSuccessStatusCode().Content.ReadAsByteArrayAsync();
+        }
+    }
+
+    private static async Task<string> TokenAsync(HttpClient http, ReplicatedServers servers, string scope)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(servers.Index, $"/token?service=registry&scope={scope}"));
+        request.Headers.Authorization = new AuthenticationHeaderValue(
+            "Basic", Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"admin:{servers.AdminPassword}")));
+        using var answer = await http.SendAsync(request);
+        using var json = JsonDocument.Parse(await answer.EnsureSuccessStatusCode().Content.ReadAsStringAsync());
+        return "Bearer " + json.RootElement.GetProperty("token").GetString();
+    }
+}
