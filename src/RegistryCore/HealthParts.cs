@@ -38,7 +38,10 @@ internal static class HealthParts
     };
 
     private static HealthPart Objects(ObjectStore store) =>
-        new("objectStore", store.Problem is null ? HealthStatus.Ok : HealthStatus.Failed, store.Problem);
+        store.Problem is { } problem ? new("objectStore", HealthStatus.Failed, problem)
+        : store.KeysFailure is not null
+            ? new("objectStore", HealthStatus.Degraded, "its changed keys cannot be used (see the log); the previous ones are in use")
+        : new("objectStore", HealthStatus.Ok);
 
     /// <summary>Pulls and deletions go on.</summary>
     private static HealthPart Space(FreeSpace space)

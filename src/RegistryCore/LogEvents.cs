@@ -39,4 +39,9 @@ internal static class LogEvents
     public const int ObjectStoreUnavailable = 2050;
     public const int ObjectStoreFailed = 2051;
     public const int RedirectLeaksToken = 2052;
+    public const int UploadRefused = 2053;
+    public const int UploadCleanupFailed = 2054;
+    public const int ObjectStoreKeysChanged = 2055;
+    public const int ObjectStoreKeysUnusable = 2056;
+    public const int BytesUndeleted = 2057;
 }

@@ -10,6 +10,9 @@ namespace AuthIndex.TestKit;
 /// </summary>
 public sealed class RadosGateway : IAsyncDisposable
 {
+    /// <summary>The least size of a part but the last, in bytes: less than elsewhere, so that tests move few.</summary>
+    public const int LeastPart = 256 * 1024;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
     private readonly TemporaryDirectory folder = new();
@@ -131,6 +134,7 @@ public sealed class RadosGateway : IAsyncDisposable
             keyring = {folder["rgw.keyring"]}
             rgw frontends = beast endpoint=127.0.0.1:{Port}
             rgw dns name = 127.0.0.1
+            rgw multipart min part size = {LeastPart}
             rgw enable usage log = false
             rgw gc obj min wait = 0
             rgw gc processor period = 1

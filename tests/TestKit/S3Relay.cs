@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -34,6 +35,15 @@ public enum S3Fault
 
     /// <summary>It is answered with 200 and an error in the body, and does not reach the server.</summary>
     ErrorAfterOk,
+
+    /// <summary>It is answered with 400 InvalidPart, and does not reach the server.</summary>
+    InvalidPart,
+
+    /// <summary>It is answered with 200 and an error for each key, and does not reach the server.</summary>
+    NotDeleted,
+
+    /// <summary>It reaches the server only after <see cref="S3Relay.Release"/>.</summary>
+    Held,
 }
 
 /// <summary>The line to an S3 server, with the faults that a test wants.</summary>
@@ -42,6 +52,7 @@ public sealed class S3Relay : IAsyncDisposable
     private readonly WebApplication app;
     private readonly Uri target;
     private readonly HttpClient client = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false });
+    private TaskCompletionSource released = NewGate();
     private int requests;
 
     private S3Relay(WebApplication app, Uri target) => (this.app, this.target) = (app, target);
@@ -54,6 +65,9 @@ public sealed class S3Relay : IAsyncDisposable
 
     /// <summary>How many requests have come.</summary>
     public int Requests => Volatile.Read(ref requests);
+
+    /// <summary>Lets those go on that are held.</summary>
+    public void Release() => Interlocked.Exchange(ref released, NewGate()).SetResult();
 
     /// <summary>Starts a line.</summary>
     public static async Task<S3Relay> StartAsync(Uri target)
@@ -91,6 +105,15 @@ public sealed class S3Relay : IAsyncDisposable
             case S3Fault.ErrorAfterOk:
                 await RefuseAsync(http, 200, "InternalError");
                 return;
+            case S3Fault.InvalidPart:
+                await RefuseAsync(http, 400, "InvalidPart");
+                return;
+            case S3Fault.NotDeleted:
+                await DeleteNothingAsync(http);
+                return;
+            case S3Fault.Held:
+                await Volatile.Read(ref released).Task.WaitAsync(http.RequestAborted);
+                break;
             case S3Fault.Silence:
                 await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
                 return;
@@ -116,6 +139,19 @@ public sealed class S3Relay : IAsyncDisposable
                 : $"""<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>as the test wants</Message></Error>""",
             http.RequestAborted);
     }
+
+    private static async Task DeleteNothingAsync(HttpContext http)
+    {
+        using var reader = new StreamReader(http.Request.Body);
+        var keys = Regex.Matches(
+            await reader.ReadToEndAsync(http.RequestAborted), "<Key>[^<]*</Key>", RegexOptions.None, TimeSpan.FromSeconds(1));
+        var errors = keys.Select(k => $"<Error>{k.Value}<Code>AccessDenied</Code><Message>locked</Message></Error>");
+        http.Response.ContentType = "application/xml";
+        await http.Response.WriteAsync(
+            $"""<?xml version="1.0" encoding="UTF-8"?><DeleteResult>{string.Concat(errors)}</DeleteResult>""", http.RequestAborted);
+    }
+
+    private static TaskCompletionSource NewGate() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Asks the server the same, the host included, since that is signed.</summary>
     private async Task<HttpResponseMessage> AskAsync(HttpContext http, string path)

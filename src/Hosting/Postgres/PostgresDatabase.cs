@@ -237,16 +237,28 @@ public sealed class PostgresDatabase : IAsyncDisposable
     }
 
     /// <summary>The version of the schema, 0 for none, and whether it is noted whose it is.</summary>
-    /// <exception cref="OperatorException">It is another program's.</exception>
+    /// <exception cref="OperatorException">It is another program's, or another account's that keeps it to itself.</exception>
     private async Task<(int Version, bool IsNamed)> VersionAsync(NpgsqlConnection db)
     {
         // Asked of the catalog's rows: by its name a connection may remember that there was no such table, also after a wait for a lock.
-        var columns = (await db.QueryAsync<string>(
+        // The information schema would leave out what this account may not see, whose name is taken all the same.
+        var found = (await db.QueryAsync<(string Column, bool MayRead, string Owner)>(
             """
-            SELECT column_name FROM information_schema.columns
-            WHERE table_name = 'schema_version' AND table_schema = ANY(current_schemas(false))
+            SELECT a.attname::text, has_table_privilege(c.oid, 'SELECT'), pg_get_userbyid(c.relowner)::text
+            FROM pg_catalog.pg_class c
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            WHERE c.relname = 'schema_version' AND n.nspname = ANY(current_schemas(false))
             """)).AsList();
-        if (columns.Count == 0) return default;
+        if (found.Count == 0) return default;
+        if (found.Find(f => !f.MayRead) is { Owner: { } other })
+        {
+            throw new OperatorException(
+                $"the database has tables of this schema that belong to the account {other} and that this account may not read: use that "
+                + "account, another database, or give each its own account with its own schema");
+        }
+
+        var columns = found.ConvertAll(f => f.Column);
 
         // Before programs were named there was the token server's alone.
         var isNamed = columns.Contains("program", StringComparer.Ordinal);

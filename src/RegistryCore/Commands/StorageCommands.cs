@@ -18,7 +18,7 @@ internal static class StorageCommands
     {
         var dryRun = new Option<bool>("--dry-run") { Description = "Only report what would be removed." };
         var leftovers = new Option<bool>("--leftovers") { Description = "Also remove files that the database does not list when there are "
-            + "more of them than crashes leave." };
+            + "more of them than crashes leave, and objects that it does not list and that no upload can still be writing." };
         return Make(
             shared,
             "gc",

@@ -18,7 +18,7 @@ internal abstract record StorageTask
 {
     /// <summary>Removes what nothing leads to.</summary>
     /// <param name="DryRun">Whether nothing is removed.</param>
-    /// <param name="Leftovers">Whether files that the database does not name go however many they are.</param>
+    /// <param name="Leftovers">Whether files that the database does not name go however many they are, and such objects at all.</param>
     internal sealed record Gc(bool DryRun, bool Leftovers = false) : StorageTask;
 
     /// <summary>Compares everything with its digests.</summary>

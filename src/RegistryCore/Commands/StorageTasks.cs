@@ -48,6 +48,12 @@ internal sealed class StorageTasks(
               {report.Blobs} blobs that no repository references: {new ByteSize(report.BlobBytes)}
               {report.Leftovers} files left by crashes: {new ByteSize(report.LeftoverBytes)}
             """;
+        if (report.Undeleted > 0)
+        {
+            var refused = $"the object store refuses to delete {report.Undeleted} objects: see the log; they are tried again later";
+            return TaskReport.Of(false, $"{text}\n{refused}", report);
+        }
+
         if (report.Unexplained == 0) return TaskReport.Of(true, text, report);
         var kept =
             $"kept {report.Unexplained} files that the database does not list, more than crashes leave: is the database an older copy? "

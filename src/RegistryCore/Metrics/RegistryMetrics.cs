@@ -20,6 +20,7 @@ internal sealed class RegistryMetrics
     private readonly Counter<long> scrubFailures;
     private readonly Counter<long> damaged;
     private readonly Counter<long> healed;
+    private readonly Counter<long> unreadable;
 
     public RegistryMetrics(Meter meter)
     {
@@ -40,10 +41,12 @@ internal sealed class RegistryMetrics
         damaged = meter.CreateCounter<long>("authindex.registry.damaged", description: "Blobs and manifests found damaged.");
         healed = meter.CreateCounter<long>(
             "authindex.registry.healed", description: "Blobs and manifests that were damaged and are whole again.");
+        unreadable = meter.CreateCounter<long>(
+            "authindex.registry.unreadable", description: "Reads of a blob that the object store did not give although it answered.");
 
         // What an alert looks at must be there before it happens.
         foreach (var counter in (Counter<long>[])[pulls, pushes, deletions, collectedBytes, scrubbed, scrubbedBytes, scrubFailures, damaged,
-            healed])
+            healed, unreadable])
         {
             counter.Add(0);
         }
@@ -96,4 +99,7 @@ internal sealed class RegistryMetrics
 
     /// <summary>Something is whole again.</summary>
     public void Healed() => healed.Add(1);
+
+    /// <summary>A blob could not be read, although its store answers.</summary>
+    public void Unreadable() => unreadable.Add(1);
 }

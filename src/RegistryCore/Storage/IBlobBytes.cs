@@ -8,12 +8,18 @@ namespace AuthIndex.RegistryCore.Storage;
 /// <param name="WrittenAt">When they were written.</param>
 internal sealed record StoredBytes(string Key, long Size, DateTimeOffset WrittenAt);
 
+/// <summary>Bytes that their store does not delete, although it answers.</summary>
+/// <param name="Key">The key under which they lie.</param>
+/// <param name="Reason">What the store says.</param>
+internal sealed record UndeletedBytes(string Key, string Reason);
+
 /// <summary>The bytes of blobs, by the keys that the rows name: for maintenance, which looks at them without a client.</summary>
 internal interface IBlobBytes
 {
     /// <summary>Deletes bytes; those that are not there are left alone.</summary>
-    /// <exception cref="IOException">The store does not do it.</exception>
-    Task DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken);
+    /// <returns>Those that the store refuses to delete.</returns>
+    /// <exception cref="Exception">The store does not answer: of none is known whether it was deleted.</exception>
+    Task<IReadOnlyList<UndeletedBytes>> DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken);
 
     /// <summary>Reads bytes, and says whether they are there, of the row's size and of its digest.</summary>
     /// <param name="blob">The row.</param>

@@ -70,7 +70,7 @@ internal static class StorageServices
     ]);
 
     /// <summary>How long after the last byte bytes can lie without a row: as long as an upload can lie untouched, and some more.</summary>
-    private static TimeSpan LongestUpload(RegistryOptions options) => options.UploadExpiry + TimeSpan.FromHours(1);
+    internal static TimeSpan LongestUpload(RegistryOptions options) => options.UploadExpiry + TimeSpan.FromHours(1);
 
     /// <summary>Adds the rows of a registry that is a single process: a SQLite file in its folder.</summary>
     private static IServiceCollection AddOwnState(this IServiceCollection services) => services

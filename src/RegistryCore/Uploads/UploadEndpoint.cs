@@ -53,7 +53,7 @@ internal sealed class UploadEndpoint(
     public Task<OciError?> AppendAsync(V2Request request) => InTurnAsync(request, async session =>
     {
         if (await TakeBodyAsync(request, session) is { } error) return error;
-        await session.SaveAsync();
+        if (!await session.SaveAsync()) return Interrupted(session);
         Describe(request, session, StatusCodes.Status202Accepted);
         return null;
     });
@@ -69,7 +69,9 @@ internal sealed class UploadEndpoint(
             var text = request.Query("digest") ?? "";
             if (!Digest.TryParse(text, out var digest)) return OciError.DigestInvalid(text);
             if (await TakeBodyAsync(request, session, digest) is { } error) return error;
-            return await StoreAsync(request, session, digest);
+            return await session.FinishAsync(digest, request.Aborted) is { } actual
+                ? Stored(request, digest, actual)
+                : Interrupted(session);
         });
         return error is { Code: OciError.UploadUnknownCode } && await HasFinishedAsync(request) ? null : error;
     }
@@ -161,8 +163,10 @@ internal sealed class UploadEndpoint(
         var session = await uploads.CreateTransientAsync(request.Repository, request.Token.Subject, digest.Algorithm);
         try
         {
-            await session.AppendAsync(request.Http.Request.BodyReader, request.Aborted);
-            return await StoreAsync(request, session, digest);
+            return await session.AppendAsync(request.Http.Request.BodyReader, request.Aborted) is null
+                || await session.FinishAsync(digest, request.Aborted) is not { } actual
+                    ? OciError.Unavailable("the storage has lost the upload; send it again")
+                    : Stored(request, digest, actual);
         }
         finally
         {
@@ -201,17 +205,19 @@ internal sealed class UploadEndpoint(
 
         if (await session.AppendAsync(request.Http.Request.BodyReader, request.Aborted) is not { } received)
         {
-            return OciError.UploadTakenOver();
+            return Interrupted(session);
         }
 
         if (declared is null || declared.Value.Length == received) return null;
-        await session.TruncateAsync(start);
+        if (!await session.TruncateAsync(start)) return Interrupted(session);
         return OciError.SizeInvalid(declared.Value.Length, received);
     }
 
-    private static async Task<OciError?> StoreAsync(V2Request request, IUploadSession session, Digest digest)
+    /// <summary>Why a session does not go on: the storage has lost it, so it has to begin again, or a newer request has it.</summary>
+    private static OciError Interrupted(IUploadSession session) => session.IsOver ? OciError.UploadUnknown() : OciError.UploadTakenOver();
+
+    private static OciError? Stored(V2Request request, Digest digest, Digest actual)
     {
-        var actual = await session.FinishAsync(digest, request.Aborted);
         if (actual != digest) return OciError.DigestMismatch(digest, actual);
         DescribeBlob(request, digest);
         return null;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
+using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Blobs;
@@ -10,6 +11,8 @@ using AuthIndex.RegistryCore.Storage.Postgres;
 using AuthIndex.RegistryCore.Storage.Postgres.Collection;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.TokenContract;
+using Dapper;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.RegistryCore.Tests.State;
 
@@ -20,13 +23,17 @@ public sealed class PostgresCollectorTests(SharedPostgres postgres) : IAsyncLife
 
     private readonly FakeTimeProvider clock = new(DateTimeOffset.FromUnixTimeSeconds(1_800_000_000));
     private readonly Bytes bytes = new();
+    private string connection = "";
     private PostgresRegistryState state = null!;
 
     /// <inheritdoc/>
-    public async ValueTask InitializeAsync() => state = await PostgresRegistryState.OpenAsync(
-        await postgres.CreateDatabaseAsync(), new LimitOptions(),
-        new GarbageCollectionOptions { Untagged = new UntaggedPolicy(TimeSpan.FromDays(1)) },
-        new ContentRules(AllowsSparse: false, DeletesNeeded: true), clock);
+    public async ValueTask InitializeAsync()
+    {
+        connection = await postgres.CreateDatabaseAsync();
+        state = await PostgresRegistryState.OpenAsync(
+            connection, new LimitOptions(), new GarbageCollectionOptions { Untagged = new UntaggedPolicy(TimeSpan.FromDays(1)) },
+            new ContentRules(AllowsSparse: false, DeletesNeeded: true), clock);
+    }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => state.DisposeAsync();
@@ -56,6 +63,30 @@ public sealed class PostgresCollectorTests(SharedPostgres postgres) : IAsyncLife
     }
 
     [Fact]
+    public async Task A_dry_run_goes_through_a_long_queue_in_parts_and_counts_everything_once()
+    {
+        var blobs = new List<BlobRecord>();
+        foreach (var name in (string[])["first", "second", "third"])
+        {
+            var blob = await AddAsync(name);
+            blobs.Add(blob);
+            await state.Blobs.RemoveAsync(Name("a"), blob.Digest, "alice", evenIfNeeded: true);
+            await PushAsync(name, []);
+            await using var rows = PostgresDatabase.Create(connection, "test");
+            await rows.WriteAsync(db => db.ExecuteAsync(
+                """
+                INSERT INTO reviews (kind, repository, digest, due)
+                SELECT 'blob', NULL, 'sha256:none' || n, 0 FROM generate_series(1, 11000) AS n;
+                INSERT INTO reviews (kind, repository, digest, due) VALUES ('blob', NULL, @Value, 0)
+                """,
+                new { blob.Digest.Value })); // twice
+        }
+
+        clock.Advance(TimeSpan.FromDays(3));
+        Assert.Equal(new CollectionReport(true, 3, 0, 3, blobs.Sum(b => b.Size), 0, 0), await CollectAsync(isDryRun: true));
+    }
+
+    [Fact]
     public async Task Bytes_that_the_store_does_not_delete_now_are_deleted_by_a_later_run()
     {
         var blob = await AddAsync("blob");
@@ -67,6 +98,21 @@ public sealed class PostgresCollectorTests(SharedPostgres postgres) : IAsyncLife
         Assert.Equal(0, (await CollectAsync()).BlobBytes); // they are another's for a while, who may only be slow
         clock.Advance(TimeSpan.FromHours(1));
         Assert.Equal(blob.Size, (await CollectAsync()).BlobBytes);
+        Assert.Empty(bytes.Stored);
+    }
+
+    [Fact]
+    public async Task Bytes_that_the_store_refuses_to_delete_stay_queued_and_keep_no_others()
+    {
+        var (locked, other) = (await AddAsync("locked"), await AddAsync("other"));
+        clock.Advance(TimeSpan.FromDays(1));
+        bytes.Locked.Add(locked.Key);
+        var report = await CollectAsync();
+        Assert.Equal((2, other.Size, 1), (report.Blobs, report.BlobBytes, report.Undeleted));
+        Assert.Equal([locked.Key], bytes.Stored.Keys);
+        bytes.Locked.Clear();
+        clock.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(locked.Size, (await CollectAsync()).BlobBytes);
         Assert.Empty(bytes.Stored);
     }
 
@@ -104,7 +150,8 @@ public sealed class PostgresCollectorTests(SharedPostgres postgres) : IAsyncLife
         RepositoryName.TryParse(text, out var name) ? name : throw new ArgumentException(text, nameof(text));
 
     private Task<CollectionReport> CollectAsync(bool isDryRun = false) =>
-        new PostgresCollector(state.Garbage, state.Forecast, bytes).CollectAsync(isDryRun, withUnexplained: false, Stop);
+        new PostgresCollector(state.Garbage, state.Forecast, bytes, NullLogger<PostgresCollector>.Instance)
+            .CollectAsync(isDryRun, withUnexplained: false, Stop);
 
     private async Task<BlobRecord> AddAsync(string text)
     {
@@ -131,13 +178,16 @@ public sealed class PostgresCollectorTests(SharedPostgres postgres) : IAsyncLife
     {
         public ConcurrentDictionary<string, long> Stored { get; } = new(StringComparer.Ordinal);
 
+        public HashSet<string> Locked { get; } = new(StringComparer.Ordinal);
+
         public bool IsAway { get; set; }
 
-        public Task DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+        public Task<IReadOnlyList<UndeletedBytes>> DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
         {
             if (IsAway) throw new IOException("away");
-            foreach (var key in keys) Stored.TryRemove(key, out _);
-            return Task.CompletedTask;
+            foreach (var key in keys.Where(k => !Locked.Contains(k))) Stored.TryRemove(key, out _);
+            return Task.FromResult<IReadOnlyList<UndeletedBytes>>(
+                [.. keys.Where(Locked.Contains).Select(k => new UndeletedBytes(k, "locked"))]);
         }
 
         public Task<bool> IsIntactAsync(

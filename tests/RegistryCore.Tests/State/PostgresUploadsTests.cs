@@ -27,7 +27,7 @@ public sealed class PostgresUploadsTests(SharedPostgres postgres) : IAsyncLifeti
         var empty = new UploadProgress(0, [1], null, 0, null);
         var row = new UploadRow("u1", "a", "alice", "SHA256", false, empty, null, null, null, false);
         Assert.True(await state.Uploads.TryAddAsync(row, 10, 0, "me"));
-        Assert.True(await state.Uploads.AdvanceAsync("u1", "me", empty, empty with { Received = 5, Tail = "new" }, null, null));
+        Assert.True(await state.Uploads.AdvanceAsync("u1", "me", empty, empty with { Received = 5, Tail = "new" }, null, null, null));
         await state.Uploads.ReleaseAsync("u1", "me", ["old", "new"]); // it knows of neither
         clock.Advance(TimeSpan.FromDays(1));
         Assert.Equal(["old"], (await state.Garbage.TakeDeletionsAsync(10)).Select(d => d.Key));

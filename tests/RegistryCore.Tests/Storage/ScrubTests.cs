@@ -85,15 +85,16 @@ public sealed class ScrubTests
     [Fact]
     public async Task A_mark_that_comes_after_a_blob_was_read_stays()
     {
-        await using var registry = await RegistryHost.StartAsync();
+        var pace = new FakeTimeProvider();
+        await using var registry = await StartPacedAsync(pace);
         using var http = registry.As(Scope);
         var blobs = (await StoreAsync(http, 3, 1_000_000)).Order(StringComparer.Ordinal).ToList();
         var slow = registry.Service<Scrubber>()
             .RunAsync(long.MaxValue, withManifests: false, bytesPerSecond: 1024 * 1024, TestContext.Current.CancellationToken);
-        await Eventually.TrueAsync(
-            async () => await CheckedAsync(registry) > 1, TimeSpan.FromMinutes(1), () => "the first blob was not read");
+        await AdvanceAsync(pace, async () => await CheckedAsync(registry) > 1);
         await registry.Service<RegistryDatabase>()
             .WriteAsync(db => db.Execute("UPDATE blobs SET damaged_at = 7 WHERE digest = @digest", new { digest = blobs[0] }));
+        await AdvanceAsync(pace, () => Task.FromResult(slow.IsCompleted));
         await slow;
 
         Assert.Equal(
@@ -104,16 +105,18 @@ public sealed class ScrubTests
     [Fact]
     public async Task A_scrub_by_command_takes_the_turn_of_the_one_in_the_background_and_what_it_finds_stays_marked()
     {
-        await using var registry = await RegistryHost.StartAsync();
+        var pace = new FakeTimeProvider();
+        await using var registry = await StartPacedAsync(pace);
         using var http = registry.As(Scope);
         var blobs = (await StoreAsync(http, 3, 3_000_000)).Order(StringComparer.Ordinal).ToList();
         var slow = registry.Service<Scrubber>()
             .RunAsync(long.MaxValue, withManifests: false, bytesPerSecond: 1024 * 1024, TestContext.Current.CancellationToken);
-        await Eventually.TrueAsync(
-            async () => await CheckedAsync(registry) > 1, TimeSpan.FromMinutes(1), () => "the first blob was not read");
+        await AdvanceAsync(pace, async () => await CheckedAsync(registry) > 1);
         Damage(FileOf(registry, blobs[0]), "flipped");
 
-        Assert.Equal([blobs[0]], (await ScrubAsync(registry)).Damaged);
+        var command = ScrubAsync(registry);
+        await AdvanceAsync(pace, () => Task.FromResult(slow.IsCompleted));
+        Assert.Equal([blobs[0]], (await command).Damaged);
         Assert.InRange((await slow).Blobs, 1, 2);
         Assert.Equal(HttpStatusCode.NotFound, await TestImage.StatusAsync(http, HttpMethod.Head, $"/v2/{Repository}/blobs/{blobs[0]}"));
     }
@@ -199,6 +202,19 @@ public sealed class ScrubTests
     }
 
     /// <summary>How many blobs and manifests scrubs have begun to check.</summary>
+    /// <summary>A registry whose scrubs read on only as a clock is turned.</summary>
+    private static Task<RegistryHost> StartPacedAsync(TimeProvider pace) => RegistryHost.StartAsync(
+        replace: s => s.AddSingleton(p => ActivatorUtilities.CreateInstance<Scrubber>(p, pace)));
+
+    private static Task AdvanceAsync(FakeTimeProvider pace, Func<Task<bool>> until) => Eventually.TrueAsync(
+        async () =>
+        {
+            pace.Advance(TimeSpan.FromSeconds(0.3));
+            return await until();
+        },
+        TimeSpan.FromMinutes(1),
+        () => "nothing more was read");
+
     private static async Task<int> CheckedAsync(RegistryHost registry)
     {
         var page = await registry.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);

@@ -153,6 +153,24 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
     }
 
     [Fact]
+    public async Task Tables_that_another_account_keeps_to_itself_are_named()
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        await using (var owner = await PostgresState.OpenAsync(connection, TimeProvider.System))
+        {
+        }
+
+        await using var database = PostgresDatabase.Create(connection, PostgresDatabase.TokenServer);
+        await database.WriteAsync(db => db.ExecuteAsync(
+            "CREATE ROLE stranger LOGIN PASSWORD 'secret'; GRANT ALL ON SCHEMA public TO stranger"));
+        var own = new Npgsql.NpgsqlConnectionStringBuilder(connection) { Username = "stranger", Password = "secret" };
+        await using var apart = PostgresDatabase.Create(own.ConnectionString, PostgresDatabase.TokenServer);
+        var refused = await Assert.ThrowsAsync<OperatorException>(
+            () => apart.MigrateAsync(typeof(PostgresState).Assembly, ".State.Postgres.Schema."));
+        Assert.Contains("belong to the account postgres", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Of_two_transactions_that_wait_for_each_other_the_one_that_is_rolled_back_is_done_once_more()
     {
         await using var database = PostgresDatabase.Create(await (await postgres.ServerAsync()).CreateDatabaseAsync(), "test");

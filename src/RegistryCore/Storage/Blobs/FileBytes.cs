@@ -8,10 +8,10 @@ namespace AuthIndex.RegistryCore.Storage.Blobs;
 internal sealed class FileBytes(StorageDirectory directory) : IBlobBytes
 {
     /// <inheritdoc/>
-    public Task DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<UndeletedBytes>> DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
     {
         foreach (var key in keys) File.Delete(PathOf(key));
-        return Task.CompletedTask;
+        return Task.FromResult<IReadOnlyList<UndeletedBytes>>([]);
     }
 
     /// <inheritdoc/>

@@ -11,8 +11,17 @@ namespace AuthIndex.RegistryCore.Storage.Collection;
 /// <param name="Leftovers">Files that the database does not name.</param>
 /// <param name="LeftoverBytes">Their bytes.</param>
 /// <param name="Unexplained">Files that the database does not name and that were kept, because crashes do not leave so many.</param>
+/// <param name="Undeleted">Objects that the object store refuses to delete; later collections try again.</param>
 internal sealed record CollectionReport(
-    bool DryRun, int Manifests, int Links, int Blobs, long BlobBytes, int Leftovers, long LeftoverBytes, int Unexplained = 0);
+    bool DryRun,
+    int Manifests,
+    int Links,
+    int Blobs,
+    long BlobBytes,
+    int Leftovers,
+    long LeftoverBytes,
+    int Unexplained = 0,
+    int Undeleted = 0);
 
 /// <summary>
 /// Has garbage collected, beside running pushes and pulls, and tells of it. A process makes one collection or backup at a time.

@@ -128,19 +128,19 @@ internal sealed class FileUploadSession(
     }
 
     /// <inheritdoc/>
-    public Task TruncateAsync(long offset)
+    public Task<bool> TruncateAsync(long offset)
     {
         using var handle = OpenFile();
         Truncate(handle, offset);
-        return Task.CompletedTask;
+        return Task.FromResult(true);
     }
 
     /// <inheritdoc/>
-    public Task SaveAsync() => Task.CompletedTask;
+    public Task<bool> SaveAsync() => Task.FromResult(true);
 
     /// <inheritdoc/>
-    public Task<Digest> FinishAsync(Digest expected, CancellationToken cancellationToken) =>
-        store.FinishAsync(this, expected, cancellationToken);
+    public async Task<Digest?> FinishAsync(Digest expected, CancellationToken cancellationToken) =>
+        await store.FinishAsync(this, expected, cancellationToken);
 
     /// <inheritdoc/>
     public Task RemoveAsync()

@@ -12,7 +12,7 @@ internal sealed class ObjectBytes(ObjectStore store) : IBlobBytes
     private const int ReadSize = 256 * 1024;
 
     /// <inheritdoc/>
-    public Task DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<UndeletedBytes>> DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken) =>
         store.DeleteAsync(keys, cancellationToken);
 
     /// <inheritdoc/>
@@ -21,23 +21,14 @@ internal sealed class ObjectBytes(ObjectStore store) : IBlobBytes
     {
         if (await store.SizeAsync(blob.Key, cancellationToken) != blob.Size) return false;
         using var hash = IncrementalHash.CreateHash(blob.Digest.Algorithm);
-        if (blob.Size > 0) // no store has a range of nothing
+        try
         {
-            using var reader = await store.OpenAsync(blob.Key, new ByteRange(0, blob.Size - 1), cancellationToken);
-            if (reader is null) return false; // deleted since
-            var buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
-            try
-            {
-                while (await reader.ReadAsync(buffer, cancellationToken) is > 0 and var read)
-                {
-                    hash.AppendData(buffer, 0, read);
-                    await pace(read, cancellationToken);
-                }
-            }
-            finally
-            {
-                ArrayPool<byte>.Shared.Return(buffer);
-            }
+            // No store has a range of nothing.
+            if (blob.Size > 0 && !await HashAsync(hash, blob, pace, cancellationToken)) return false;
+        }
+        catch (ObjectUnreadableException)
+        {
+            return false;
         }
 
         return Digest.Of(blob.Digest.Algorithm, hash.GetCurrentHash()) == blob.Digest;
@@ -53,5 +44,28 @@ internal sealed class ObjectBytes(ObjectStore store) : IBlobBytes
         {
             yield return new StoredBytes(found.Key, found.Size, found.WrittenAt);
         }
+    }
+
+    /// <summary>Takes all bytes in; false when they were deleted meanwhile.</summary>
+    private async Task<bool> HashAsync(
+        IncrementalHash hash, BlobToCheck blob, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken)
+    {
+        using var reader = await store.OpenAsync(blob.Key, new ByteRange(0, blob.Size - 1), cancellationToken);
+        if (reader is null) return false;
+        var buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
+        try
+        {
+            while (await reader.ReadAsync(buffer, cancellationToken) is > 0 and var read)
+            {
+                hash.AppendData(buffer, 0, read);
+                await pace(read, cancellationToken);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        return true;
     }
 }

@@ -1,4 +1,5 @@
 using Amazon.S3.Model;
+using AuthIndex.RegistryCore.Storage.S3.Requests;
 using ByteRange = AuthIndex.RegistryCore.Protocol.ByteRange;
 
 namespace AuthIndex.RegistryCore.Storage.S3;
@@ -9,9 +10,6 @@ namespace AuthIndex.RegistryCore.Storage.S3;
 /// </summary>
 internal sealed class ObjectReader : IDisposable
 {
-    // The same as a whole request may take until its answer begins.
-    private static readonly TimeSpan Silence = ObjectStore.AnswerTimeout;
-
     private const int MaxRetries = 3;
 
     private readonly ObjectStore store;
@@ -27,7 +25,8 @@ internal sealed class ObjectReader : IDisposable
     public long Left => end - at;
 
     /// <summary>Reads what has come; 0 only at the end.</summary>
-    /// <exception cref="ObjectStoreException">The store does not give the bytes.</exception>
+    /// <exception cref="ObjectStoreException">The store is not available.</exception>
+    /// <exception cref="ObjectUnreadableException">The store is available, and does not give the bytes.</exception>
     public async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         if (Left == 0 || buffer.IsEmpty) return 0;
@@ -36,7 +35,7 @@ internal sealed class ObjectReader : IDisposable
         for (var retries = 0; retries <= MaxRetries; retries++)
         {
             answer ??= await store.AskAsync(key, new ByteRange(at, end - 1), cancellationToken)
-                ?? throw new ObjectStoreException($"the object {key} has gone while it was read");
+                ?? throw new ObjectUnreadableException($"the object {key} has gone while it was read");
             try
             {
                 var read = await ReadOnceAsync(answer.ResponseStream, buffer, cancellationToken);
@@ -46,7 +45,7 @@ internal sealed class ObjectReader : IDisposable
                     return read;
                 }
             }
-            catch (Exception e) when (ObjectStore.IsOutage(e, cancellationToken))
+            catch (Exception e) when (StoreErrors.IsFailure(e, cancellationToken))
             {
                 trouble = e;
             }
@@ -55,16 +54,16 @@ internal sealed class ObjectReader : IDisposable
             answer = null;
         }
 
-        throw store.Failed($"the object {key} breaks off at byte {at} of {end}", trouble);
+        throw await store.UnreadableAsync(key, $"it breaks off at byte {at} of {end}", trouble, cancellationToken);
     }
 
     /// <inheritdoc/>
     public void Dispose() => answer?.Dispose();
 
-    private static async ValueTask<int> ReadOnceAsync(Stream stream, Memory<byte> buffer, CancellationToken cancellationToken)
+    private async ValueTask<int> ReadOnceAsync(Stream stream, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Silence);
+        limit.CancelAfter(store.Silence);
         return await stream.ReadAsync(buffer, limit.Token);
     }
 }

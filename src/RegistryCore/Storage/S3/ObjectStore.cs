@@ -1,13 +1,12 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
-using System.Text;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
 using AuthIndex.Hosting;
-using AuthIndex.Hosting.Files;
+using AuthIndex.RegistryCore.Storage.S3.Requests;
+using Microsoft.Extensions.Logging.Abstractions;
 using ByteRange = AuthIndex.RegistryCore.Protocol.ByteRange;
 
 namespace AuthIndex.RegistryCore.Storage.S3;
@@ -36,24 +35,12 @@ internal sealed record ObjectPart(int Number, string ETag, long Size);
 /// </summary>
 internal sealed class ObjectStore : IDisposable
 {
-    /// <summary>After which time asking again is worth a try.</summary>
-    public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
+    /// <summary>What the keys begin with of objects that only try the store out.</summary>
+    internal const string ProbeStart = "probe-";
 
-    /// <summary>
-    /// How long the store may take to do what moves no content, repetitions included, and may be silent while it sends some.
-    /// </summary>
-    internal static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(15);
-
-    private const int MaxRetries = 3;
     private const int MaxKeysPerRequest = 1000;
 
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(3);
-
-    // Content that goes slower than 64 KiB/s is not worth waiting for.
-    private const long LeastRate = 64 * 1024;
-
-    // A store puts thousands of parts together in it.
-    private static readonly TimeSpan CompletionTimeout = TimeSpan.FromMinutes(3);
 
     private readonly SocketsHttpHandler handler = new()
     {
@@ -65,21 +52,20 @@ internal sealed class ObjectStore : IDisposable
     };
 
     private readonly AmazonS3Client client;
+    private readonly StoreRequests requests;
+    private readonly S3Keys keys;
     private readonly TimeProvider clock;
     private readonly Uri address;
     private readonly string bucket;
     private readonly string prefix;
-    private volatile string? problem;
 
     /// <summary>Names a store; nothing is asked of it yet.</summary>
+    /// <param name="options">Where it is.</param>
+    /// <param name="clock">The clock.</param>
+    /// <param name="log">Receives changes of the keys.</param>
+    /// <param name="timing">How long it is waited for; null for what a server waits.</param>
     /// <exception cref="OperatorException">A file with a key is missing, empty, or others can get at it.</exception>
-    public ObjectStore(S3Options options, TimeProvider clock)
-        : this(options, Credential(options.AccessKeyFile, "the object store's access key"),
-            Credential(options.SecretKeyFile, "the object store's secret key"), clock)
-    {
-    }
-
-    private ObjectStore(S3Options options, string accessKey, string secretKey, TimeProvider clock)
+    public ObjectStore(S3Options options, TimeProvider clock, ILogger<ObjectStore>? log = null, ObjectStoreTiming? timing = null)
     {
         address = options.ServiceUrl ?? throw new OperatorException("registry.storage.s3.serviceUrl: is required");
         bucket = options.Bucket ?? throw new OperatorException("registry.storage.s3.bucket: is required");
@@ -91,7 +77,9 @@ internal sealed class ObjectStore : IDisposable
         }
 
         (prefix, this.clock) = (options.Prefix, clock);
-        client = new AmazonS3Client(accessKey, secretKey, new AmazonS3Config
+        requests = new StoreRequests(timing ?? ObjectStoreTiming.Default, clock, AskAnythingAsync);
+        keys = new S3Keys(options.AccessKeyFile, options.SecretKeyFile, (ILogger?)log ?? NullLogger.Instance);
+        client = new AmazonS3Client(keys, new AmazonS3Config
         {
             ServiceURL = address.AbsoluteUri,
             IgnoreConfiguredEndpointUrls = true, // what the environment says is meant for other programs
@@ -102,52 +90,61 @@ internal sealed class ObjectStore : IDisposable
             RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
             ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
             RetryMode = RequestRetryMode.Standard,
-            MaxErrorRetry = MaxRetries,
+            MaxErrorRetry = 0, // repeated here, each attempt within a time limit of its own
+            MaxStaleConnectionRetries = 0,
             HttpClientFactory = new Connections(handler),
         });
     }
 
-    /// <summary>Why the store did not do what it was last asked; null when it did. Names no host and no account.</summary>
-    public string? Problem => problem;
+    /// <summary>Why the store does not do what it is asked; null when it does. Names no host and no account.</summary>
+    public string? Problem => requests.Problem;
+
+    /// <summary>Why the files with the keys, which were changed, are not in use; null when they are.</summary>
+    public string? KeysFailure => keys.Failure;
 
     /// <summary>The store's host, which clients reach when they are redirected.</summary>
     public string Host => address.Host;
 
+    /// <summary>How long the store may be silent while it sends content.</summary>
+    internal TimeSpan Silence => requests.Silence;
+
     /// <summary>Writes an object in one request.</summary>
-    public Task PutAsync(string key, Stream content, CancellationToken cancellationToken) => RunAsync(
-        async limited =>
+    public Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => requests.SendAsync(
+        async attempt =>
         {
+            using var sent = SentContent.Of(content, attempt);
             await client.PutObjectAsync(
                 new PutObjectRequest
                 {
                     BucketName = bucket,
                     Key = prefix + key,
-                    InputStream = content,
+                    InputStream = sent,
                     AutoCloseStream = false,
                     ContentType = "application/octet-stream",
                     UseChunkEncoding = false,
                     DisablePayloadSigning = IsEncrypted,
                 },
-                limited);
+                attempt.Token);
             return true;
         },
-        cancellationToken,
-        TimeFor(content));
+        content.Length,
+        cancellationToken);
 
     /// <summary>Begins an object that is written in parts.</summary>
     /// <returns>The store's id for it.</returns>
-    public Task<string> BeginAsync(string key, CancellationToken cancellationToken) => RunAsync(
-        async limited => (await client.InitiateMultipartUploadAsync(
+    public Task<string> BeginAsync(string key, CancellationToken cancellationToken) => requests.AskAsync(
+        async attempt => (await client.InitiateMultipartUploadAsync(
             new InitiateMultipartUploadRequest { BucketName = bucket, Key = prefix + key, ContentType = "application/octet-stream" },
-            limited)).UploadId,
+            attempt.Token)).UploadId,
         cancellationToken);
 
     /// <summary>Writes a part; one of the same number before it is replaced.</summary>
+    /// <exception cref="UploadRefusedException">The store does not know the upload any more, or will not have the part.</exception>
     public Task<ObjectPart> PutPartAsync(
-        string key, string uploadId, int number, Stream content, CancellationToken cancellationToken) => RunAsync(
-        async limited =>
+        string key, string uploadId, int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => requests.SendAsync(
+        async attempt =>
         {
-            var size = content.Length - content.Position;
+            using var sent = SentContent.Of(content, attempt);
             var answer = await client.UploadPartAsync(
                 new UploadPartRequest
                 {
@@ -155,21 +152,22 @@ internal sealed class ObjectStore : IDisposable
                     Key = prefix + key,
                     UploadId = uploadId,
                     PartNumber = number,
-                    PartSize = size,
-                    InputStream = content,
+                    PartSize = content.Length,
+                    InputStream = sent,
                     UseChunkEncoding = false,
                     DisablePayloadSigning = IsEncrypted,
                 },
-                limited);
-            return new ObjectPart(number, answer.ETag, size);
+                attempt.Token);
+            return new ObjectPart(number, answer.ETag, content.Length);
         },
-        cancellationToken,
-        TimeFor(content));
+        content.Length,
+        cancellationToken);
 
     /// <summary>Makes an object of its parts. Asked again, because the answer was lost, it finds the object there.</summary>
+    /// <exception cref="UploadRefusedException">The store does not know the upload any more, or will not have its parts.</exception>
     public Task CompleteAsync(
-        string key, string uploadId, IReadOnlyList<ObjectPart> parts, CancellationToken cancellationToken) => RunAsync(
-        async limited =>
+        string key, string uploadId, IReadOnlyList<ObjectPart> parts, CancellationToken cancellationToken) => requests.CompleteAsync(
+        async attempt =>
         {
             try
             {
@@ -181,10 +179,10 @@ internal sealed class ObjectStore : IDisposable
                         UploadId = uploadId,
                         PartETags = [.. parts.Select(p => new PartETag(p.Number, p.ETag))],
                     },
-                    limited);
+                    attempt.Token);
 
                 // A store that takes long begins its answer with 200 and may end it with an error, which then names no object.
-                if (string.IsNullOrEmpty(answer.ETag) && await LengthAsync(key, limited) != parts.Sum(p => p.Size))
+                if (string.IsNullOrEmpty(answer.ETag) && await LengthAsync(key, attempt.Token) != parts.Sum(p => p.Size))
                 {
                     throw new IOException("the store did not put the parts together");
                 }
@@ -193,20 +191,19 @@ internal sealed class ObjectStore : IDisposable
             }
             catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
             {
-                if (await LengthAsync(key, limited) == parts.Sum(p => p.Size)) return true;
+                if (await LengthAsync(key, attempt.Token) == parts.Sum(p => p.Size)) return true;
                 throw;
             }
         },
-        cancellationToken,
-        CompletionTimeout);
+        cancellationToken);
 
     /// <summary>Gives the parts of an object back that will not be made. One that is complete or unknown is left alone.</summary>
-    public Task AbortAsync(string key, string uploadId, CancellationToken cancellationToken) => RunAsync(
-        async limited =>
+    public Task AbortAsync(string key, string uploadId, CancellationToken cancellationToken) => requests.AskAsync(
+        async attempt =>
         {
             try
             {
-                await client.AbortMultipartUploadAsync(bucket, prefix + key, uploadId, limited);
+                await client.AbortMultipartUploadAsync(bucket, prefix + key, uploadId, attempt.Token);
             }
             catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
             {
@@ -226,24 +223,19 @@ internal sealed class ObjectStore : IDisposable
 
     /// <summary>The size of an object in bytes; null when there is none.</summary>
     public Task<long?> SizeAsync(string key, CancellationToken cancellationToken) =>
-        RunAsync(limited => LengthAsync(key, limited), cancellationToken);
+        requests.AskAsync(attempt => LengthAsync(key, attempt.Token), cancellationToken);
 
     /// <summary>Deletes objects; those that do not exist are left alone.</summary>
-    public async Task DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+    /// <returns>Those that the store answers it does not delete.</returns>
+    public async Task<IReadOnlyList<UndeletedBytes>> DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
     {
+        var undeleted = new List<UndeletedBytes>();
         foreach (var some in keys.Chunk(MaxKeysPerRequest))
         {
-            await RunAsync(
-                limited => client.DeleteObjectsAsync(
-                    new DeleteObjectsRequest
-                    {
-                        BucketName = bucket,
-                        Objects = [.. some.Select(k => new KeyVersion { Key = prefix + k })],
-                        Quiet = true,
-                    },
-                    limited),
-                cancellationToken);
+            undeleted.AddRange(await requests.AskAsync(attempt => DeleteOnceAsync(some, attempt.Token), cancellationToken));
         }
+
+        return undeleted;
     }
 
     /// <summary>All objects whose keys begin with a text, in order of their keys.</summary>
@@ -253,7 +245,7 @@ internal sealed class ObjectStore : IDisposable
         ListObjectsV2Response page;
         do
         {
-            page = await RunAsync(limited => client.ListObjectsV2Async(request, limited), cancellationToken);
+            page = await requests.AskAsync(attempt => client.ListObjectsV2Async(request, attempt.Token), cancellationToken);
             foreach (var found in page.S3Objects ?? [])
             {
                 yield return new StoredObject(found.Key[prefix.Length..], found.Size ?? 0, At(found.LastModified));
@@ -271,7 +263,7 @@ internal sealed class ObjectStore : IDisposable
         ListMultipartUploadsResponse page;
         do
         {
-            page = await RunAsync(limited => client.ListMultipartUploadsAsync(request, limited), cancellationToken);
+            page = await requests.AskAsync(attempt => client.ListMultipartUploadsAsync(request, attempt.Token), cancellationToken);
             foreach (var found in page.MultipartUploads ?? [])
             {
                 yield return new OpenMultipart(found.Key[prefix.Length..], found.UploadId, At(found.Initiated));
@@ -293,10 +285,9 @@ internal sealed class ObjectStore : IDisposable
         Protocol = IsEncrypted ? Amazon.S3.Protocol.HTTPS : Amazon.S3.Protocol.HTTP,
     }));
 
-    /// <summary>Asks the store for something small, so that <see cref="Problem"/> is as of now.</summary>
+    /// <summary>Asks the store whether it answers, so that <see cref="Problem"/> is as of now.</summary>
     /// <exception cref="ObjectStoreException">It does not answer, or refuses.</exception>
-    public Task ProbeAsync(CancellationToken cancellationToken) =>
-        RunAsync(limited => IsListedAsync("probe", limited), cancellationToken);
+    public Task ProbeAsync(CancellationToken cancellationToken) => requests.ProbeAsync(cancellationToken);
 
     /// <summary>Writes, lists, reads and deletes an object, as the registry will have to.</summary>
     /// <exception cref="OperatorException">The store answers, and refuses.</exception>
@@ -305,20 +296,20 @@ internal sealed class ObjectStore : IDisposable
     {
         try
         {
-            var key = $"probe-{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
-            using (var content = new MemoryStream("AuthIndex"u8.ToArray())) await PutAsync(key, content, cancellationToken);
+            var key = NewProbe();
+            await PutAsync(key, "AuthIndex"u8.ToArray(), cancellationToken);
             await foreach (var _ in ListAsync(key, cancellationToken)) break;
             using (await OpenAsync(key, null, cancellationToken))
             {
-                await DeleteAsync([key], cancellationToken);
+                if (await DeleteAsync([key], cancellationToken) is [{ Reason: var reason }, ..]) throw Refused(reason, null);
             }
+
+            await requests.ProbeAsync(cancellationToken);
         }
-        catch (ObjectStoreException e) when (e.InnerException is AmazonS3Exception refusal && IsRefusal(refusal))
+        catch (Exception e) when (e is ObjectStoreException or ObjectUnreadableException
+            && e.InnerException is AmazonS3Exception refusal && StoreErrors.IsRefusal(refusal))
         {
-            throw new OperatorException(
-                $"registry.storage.s3: the object store refuses the bucket '{bucket}': {Reason(refusal)}. The account must be allowed to "
-                    + "get, put, list and delete objects below the prefix, and to list and abort multipart uploads",
-                e);
+            throw Refused(StoreErrors.Reason(refusal), e);
         }
     }
 
@@ -330,8 +321,9 @@ internal sealed class ObjectStore : IDisposable
     }
 
     /// <summary>Begins to read an object; null when there is none.</summary>
-    internal Task<GetObjectResponse?> AskAsync(string key, ByteRange? range, CancellationToken cancellationToken) => RunAsync(
-        async limited =>
+    /// <exception cref="ObjectUnreadableException">The store does not give it, although it answers.</exception>
+    internal Task<GetObjectResponse?> AskAsync(string key, ByteRange? range, CancellationToken cancellationToken) => requests.AskAsync(
+        async attempt =>
         {
             try
             {
@@ -342,7 +334,7 @@ internal sealed class ObjectStore : IDisposable
                         Key = prefix + key,
                         ByteRange = range is { First: var first, Last: var last } ? new Amazon.S3.Model.ByteRange(first, last) : null,
                     },
-                    limited);
+                    attempt.Token);
                 if (range is not { } wanted || Brings(answer, wanted)) return answer;
                 answer.Dispose();
                 throw new IOException("the store answers with another range than it was asked for");
@@ -352,48 +344,59 @@ internal sealed class ObjectStore : IDisposable
                 return null;
             }
         },
-        cancellationToken);
+        cancellationToken,
+        read: key);
 
-    /// <summary>Notes that the store does not do what it is asked, and gives what to throw.</summary>
-    internal ObjectStoreException Failed(string what, Exception? cause)
-    {
-        problem = cause is AmazonS3Exception refusal && (int)refusal.StatusCode > 0
-            ? Reason(refusal)
-            : "it cannot be reached, or does not answer in time";
-        return new ObjectStoreException($"the object store is not available: {what}: {cause?.Message ?? problem}", cause);
-    }
-
-    /// <summary>Whether something failed by the state of the store or of the way to it.</summary>
-    internal static bool IsOutage(Exception e, CancellationToken cancellationToken) =>
-        !cancellationToken.IsCancellationRequested // whoever asked has left, and cut what was on its way
-        && e is OperationCanceledException or AmazonServiceException or AmazonClientException or HttpRequestException or IOException
-            or SocketException or TimeoutException;
+    /// <summary>What to throw when an object cannot be read to its end.</summary>
+    internal Task<Exception> UnreadableAsync(string key, string what, Exception? cause, CancellationToken cancellationToken) =>
+        requests.FailureAsync(what, key, cause, cancellationToken);
 
     private bool IsEncrypted => string.Equals(address.Scheme, Uri.UriSchemeHttps, StringComparison.Ordinal);
 
-    private static TimeSpan TimeFor(Stream content) =>
-        AnswerTimeout + TimeSpan.FromSeconds((content.Length - content.Position) / LeastRate);
+    /// <summary>A key that no object has.</summary>
+    private static string NewProbe() => $"{ProbeStart}{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
 
-    /// <summary>Asks, and repeats what may do better: within a time limit, which is that of small questions where none is given.</summary>
-    private async Task<T> RunAsync<T>(
-        Func<CancellationToken, Task<T>> request,
-        CancellationToken cancellationToken,
-        TimeSpan? within = null,
-        [CallerMemberName] string what = "")
+    /// <summary>
+    /// What any store that works answers: a list, and that an object is missing, for which it has to look where it keeps objects.
+    /// </summary>
+    private async Task AskAnythingAsync(Attempt attempt)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(within ?? AnswerTimeout);
+        var key = NewProbe();
+        await IsListedAsync(key, attempt.Token);
         try
         {
-            var answer = await request(limit.Token);
-            problem = null;
-            return answer;
+            using var answer = await client.GetObjectAsync(bucket, prefix + key, attempt.Token);
         }
-        catch (Exception e) when (IsOutage(e, cancellationToken))
+        catch (AmazonS3Exception e) when (e.ErrorCode is "NoSuchKey")
         {
-            throw Failed(what, e);
+            // So it is.
         }
     }
+
+    private async Task<IReadOnlyList<UndeletedBytes>> DeleteOnceAsync(string[] some, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await client.DeleteObjectsAsync(
+                new DeleteObjectsRequest
+                {
+                    BucketName = bucket,
+                    Objects = [.. some.Select(k => new KeyVersion { Key = prefix + k })],
+                    Quiet = true,
+                },
+                cancellationToken);
+            return [];
+        }
+        catch (DeleteObjectsException e) when (e.Response?.DeleteErrors is { Count: > 0 } errors) // of some, in an answer with 200
+        {
+            return [.. errors.Select(error => new UndeletedBytes(error.Key[prefix.Length..], $"{error.Code} {error.Message}".Trim()))];
+        }
+    }
+
+    private OperatorException Refused(string reason, Exception? cause) => new(
+        $"registry.storage.s3: the object store refuses the bucket '{bucket}': {reason}. The account must be allowed to get, put, list and "
+            + "delete objects below the prefix, and to list and abort multipart uploads",
+        cause);
 
     private async Task<long?> LengthAsync(string key, CancellationToken cancellationToken)
     {
@@ -422,24 +425,6 @@ internal sealed class ObjectStore : IDisposable
         isTruncated == true && (string.IsNullOrWhiteSpace(next) || string.Equals(before, next, StringComparison.Ordinal))
             ? throw new ObjectStoreException("the object store does not say where its list goes on")
             : next;
-
-    /// <summary>Whether the store understood, and will not, however often it is asked.</summary>
-    private static bool IsRefusal(AmazonS3Exception e) =>
-        (int)e.StatusCode is >= 300 and < 500 and not ((int)HttpStatusCode.RequestTimeout or (int)HttpStatusCode.TooManyRequests);
-
-    private static string Reason(AmazonS3Exception e) => (e.ErrorCode, e.StatusCode) switch
-    {
-        ("InvalidAccessKeyId", _) => "it does not know the access key",
-        ("SignatureDoesNotMatch", _) => "the secret key does not belong to the access key (SignatureDoesNotMatch)",
-        ("RequestTimeTooSkewed", _) => "its clock and this server's differ by too much",
-        ("NoSuchBucket", _) => "there is no such bucket",
-        ("SlowDown", _) or (_, HttpStatusCode.ServiceUnavailable) => "it is overloaded",
-        (_, HttpStatusCode.Forbidden) => "the account may not do this (403)",
-        _ => $"it answers {(int)e.StatusCode} {e.ErrorCode}",
-    };
-
-    private static string Credential(string? file, string what) =>
-        Encoding.UTF8.GetString(SecretFile.Read(file ?? "", what, "write the key into it")).Trim();
 
     private static DateTimeOffset At(DateTime? time) =>
         time is { } known ? new DateTimeOffset(known.ToUniversalTime(), TimeSpan.Zero) : DateTimeOffset.MinValue;

@@ -6,6 +6,16 @@ namespace AuthIndex.RegistryCore.Storage.S3;
 /// </summary>
 internal class ObjectStoreException(string message, Exception? inner = null) : Exception(message, inner);
 
+/// <summary>
+/// The object store has lost an upload, or will not have its parts. It does not help to ask again: the upload has to begin again.
+/// </summary>
+internal sealed class UploadRefusedException(string message, Exception inner) : ObjectStoreException(message, inner);
+
+/// <summary>
+/// An object cannot be read although the object store answers: it is damaged, too short or gone. It concerns nobody who does not want it.
+/// </summary>
+internal sealed class ObjectUnreadableException(string message, Exception? inner = null) : IOException(message, inner);
+
 /// <summary>More bytes than an object can have parts for.</summary>
 /// <param name="most">How many bytes it can have.</param>
 internal sealed class BlobTooLargeException(long most) : Exception($"a blob may have at most {most} bytes (registry.storage.s3.partSize)")

@@ -132,8 +132,8 @@ internal sealed class PartBuffer(PartBuffers buffers, string account) : IDisposa
     /// <summary>Forgets what there is.</summary>
     public void Clear() => Length = 0;
 
-    /// <summary>The bytes, to be read as often as it takes.</summary>
-    public Stream OpenRead() => new MemoryStream(Bytes, 0, Length, writable: false);
+    /// <summary>The bytes.</summary>
+    public ReadOnlyMemory<byte> Content => Bytes.AsMemory(0, Length);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net;
 using AuthIndex.Hosting.Telemetry;
+using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Uploads;
@@ -9,15 +10,24 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.RegistryCore.Storage.S3;
 
 /// <summary>The bytes of blobs in an object store, under the keys that their rows name.</summary>
-internal sealed class S3Blobs(ObjectStore store, IUploadStore uploads, RedirectOptions? redirect) : IBlobContents
+internal sealed class S3Blobs(ObjectStore store, IUploadStore uploads, RegistryMetrics metrics, RedirectOptions? redirect)
+    : IBlobContents
 {
     /// <inheritdoc/>
     public async ValueTask<IBlobContent?> OpenAsync(BlobRecord blob, ByteRange first, CancellationToken cancellationToken)
     {
-        if (blob.Size == 0) return new ObjectContent(store, blob.Key, null, first); // no store has a range of it
-        return await store.OpenAsync(blob.Key, first, cancellationToken) is { } reader
-            ? new ObjectContent(store, blob.Key, reader, first)
-            : null;
+        if (blob.Size == 0) return new ObjectContent(store, metrics, blob.Key, null, first); // no store has a range of it
+        try
+        {
+            return await store.OpenAsync(blob.Key, first, cancellationToken) is { } reader
+                ? new ObjectContent(store, metrics, blob.Key, reader, first)
+                : null;
+        }
+        catch (ObjectUnreadableException)
+        {
+            metrics.Unreadable();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -36,10 +46,17 @@ internal sealed class S3Blobs(ObjectStore store, IUploadStore uploads, RedirectO
         {
             await using var content = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, useAsync: false);
             var body = PipeReader.Create(content);
-            if (await session.AppendAsync(body, cancellationToken) != size
-                || await session.FinishAsync(digest, cancellationToken) != digest)
+            if (await session.AppendAsync(body, cancellationToken) is { } stored
+                && await session.FinishAsync(digest, cancellationToken) is { } actual)
             {
-                throw new IOException($"The file of blob {digest} was changed while it was stored.");
+                if (stored != size || actual != digest)
+                {
+                    throw new IOException($"The file of blob {digest} was changed while it was stored.");
+                }
+            }
+            else
+            {
+                throw new ObjectStoreException($"the object store has lost the upload of the blob {digest}");
             }
         }
         finally
@@ -50,7 +67,8 @@ internal sealed class S3Blobs(ObjectStore store, IUploadStore uploads, RedirectO
         File.Delete(file);
     }
 
-    private sealed class ObjectContent(ObjectStore store, string key, ObjectReader? reader, ByteRange open) : IBlobContent
+    private sealed class ObjectContent(
+        ObjectStore store, RegistryMetrics metrics, string key, ObjectReader? reader, ByteRange open) : IBlobContent
     {
         private const int ReadSize = 64 * 1024;
 
@@ -58,13 +76,29 @@ internal sealed class S3Blobs(ObjectStore store, IUploadStore uploads, RedirectO
 
         public async Task SendAsync(PipeWriter body, ByteRange range, CancellationToken cancellationToken)
         {
+            try
+            {
+                await ReadAndSendAsync(body, range, cancellationToken);
+            }
+            catch (ObjectUnreadableException)
+            {
+                metrics.Unreadable();
+                throw;
+            }
+        }
+
+        public void Dispose() => reader?.Dispose();
+
+        private async Task ReadAndSendAsync(PipeWriter body, ByteRange range, CancellationToken cancellationToken)
+        {
             var record = RequestRecord.Current;
             record?.Sent ??= 0;
             if (range.Length == 0) return;
             if (reader is null || range != open)
             {
                 reader?.Dispose();
-                reader = await store.OpenAsync(key, range, cancellationToken) ?? throw new IOException($"The object {key} has gone.");
+                reader = await store.OpenAsync(key, range, cancellationToken) 
+                    ?? throw new ObjectUnreadableException($"the object {key} has gone");
             }
 
             while (reader.Left > 0)
@@ -79,7 +113,5 @@ internal sealed class S3Blobs(ObjectStore store, IUploadStore uploads, RedirectO
             reader.Dispose();
             reader = null;
         }
-
-        public void Dispose() => reader?.Dispose();
     }
 }

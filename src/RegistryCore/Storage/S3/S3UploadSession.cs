@@ -21,9 +21,11 @@ internal sealed class S3UploadSession : IUploadSession
     private const int ReadSize = 256 * 1024;
     private const int MaxParts = 10_000;
 
+    private const int EagerLooks = 30;
+
     private static readonly TimeSpan MakesRoomAfter = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan ClosingPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LaterLook = TimeSpan.FromMilliseconds(500);
 
     private readonly S3UploadStore shared;
     private readonly RepositoryName repository;
@@ -69,9 +71,8 @@ internal sealed class S3UploadSession : IUploadSession
     public async Task<IAsyncDisposable?> EnterAsync(CancellationToken cancellationToken)
     {
         var holder = S3UploadStore.NewHolder();
-        var begun = shared.Clock.GetTimestamp();
         DateTime? heldUntil = null;
-        while (true)
+        for (var looks = 0; ; looks++)
         {
             if (await shared.Rows.TryTakeAsync(row.Id, holder) is { } taken)
             {
@@ -86,105 +87,42 @@ internal sealed class S3UploadSession : IUploadSession
                 return null;
             }
 
-            // Whoever has it is alive if the lease was renewed since; then only the end of a closing request is waited for.
-            if (heldUntil is { } seen && other.HeldUntil > seen
-                && (other.Closing is null || shared.Clock.GetElapsedTime(begun) > ClosingPatience))
-            {
-                return null;
-            }
-
+            // Whoever has it is alive if the lease was renewed since; then it is waited for only if its client has sent all.
+            if (heldUntil is { } seen && other.HeldUntil > seen && !other.IsLeaving && other.Closing is null) return null;
             heldUntil ??= other.HeldUntil;
-            await Task.Delay(Look, shared.Clock, cancellationToken);
+            await Task.Delay(looks < EagerLooks ? Look : LaterLook, shared.Clock, cancellationToken);
         }
     }
 
     /// <inheritdoc/>
-    public async Task<long?> AppendAsync(PipeReader body, CancellationToken cancellationToken)
-    {
-        var start = Offset;
-        var record = RequestRecord.Current;
-        record?.Received ??= 0;
-        var heardAt = shared.Clock.GetTimestamp();
-        await using var wakes = BodyWait.WakeEverySecond(body, shared.Clock);
-        while (true)
-        {
-            Lease.WaitSince(heardAt);
-            var read = await ReadAsync(body);
-            if (!read.Buffer.IsEmpty || read.IsCompleted) Lease.Heard();
-            try
-            {
-                if (!read.Buffer.IsEmpty && !await TakeAsync(read.Buffer, cancellationToken)) return null;
-            }
-            catch (LeaseLostException)
-            {
-                return null;
-            }
-            finally
-            {
-                body.AdvanceTo(read.Buffer.End); // also after a failure: otherwise the server could not answer
-            }
-
-            record?.Received += read.Buffer.Length;
-            if (read.IsCompleted) return Offset - start;
-            if (Lease.IsLost) return null;
-            if (!read.Buffer.IsEmpty) heardAt = shared.Clock.GetTimestamp();
-            var isInTheWay = shared.Buffers.IsShort && filling is not null && shared.Clock.GetElapsedTime(filledSince) >= MakesRoomAfter;
-            if ((Lease.IsSilent || isInTheWay) && MayLeave && !await TryLeaveAsync()) return null;
-        }
-    }
+    public Task<long?> AppendAsync(PipeReader body, CancellationToken cancellationToken) =>
+        UnlessInterruptedAsync(() => ReceiveAsync(body, cancellationToken));
 
     /// <inheritdoc/>
     public bool Has(Digest digest) => Offset > 0 && digest.Algorithm == algorithm && hash.Current() == digest;
 
     /// <inheritdoc/>
-    public async Task TruncateAsync(long offset)
+    public async Task<bool> TruncateAsync(long offset)
     {
         if (offset != entered.Received) throw new InvalidOperationException("A session goes back only to where the request began.");
-        await SentAsync();
-        GiveBack();
-        if (!await TryComeBackAsync()) throw new LeaseLostException();
-        var to = entered with { Multipart = saved.Multipart };
-        if (saved.Received != to.Received && !await shared.Rows.RewindAsync(row.Id, Lease.Holder, saved, to))
+        return await UnlessInterruptedAsync<bool>(async () =>
         {
-            throw new LeaseLostException();
-        }
-
-        (saved, hash, Offset) = (to, new ResumableHash(algorithm, to.Hash), to.Received);
+            await SentAsync();
+            await RewindAsync();
+            return true;
+        }) is true;
     }
 
     /// <inheritdoc/>
-    public async Task SaveAsync()
+    public async Task<bool> SaveAsync() => await UnlessInterruptedAsync<bool>(async () =>
     {
-        await SentAsync();
-        if (filling is not { Length: > 0 } || Offset == saved.Received) return;
-        var tail = $"{Key}-{Lease.Holder}-{Offset}";
-        using (var content = filling.OpenRead()) await shared.Store.PutAsync(tail, content, CancellationToken.None);
-        tails.Add(tail);
-        await AdvanceAsync(saved with { Received = Offset, Hash = hash.Export(), Tail = tail }, null, null);
-    }
+        await StoreTailAsync();
+        return true;
+    }) is true;
 
     /// <inheritdoc/>
-    public async Task<Digest> FinishAsync(Digest expected, CancellationToken cancellationToken)
-    {
-        await SentAsync();
-        if (!await TryComeBackAsync()) throw new LeaseLostException();
-        var actual = expected.Algorithm == algorithm ? hash.Current() : expected;
-        if (actual == expected)
-        {
-            var key = saved.Parts == 0 && row.Closing is null
-                ? await StoreSmallAsync()
-                : await StorePartsAsync(expected, cancellationToken);
-            if (expected.Algorithm != algorithm) actual = await HashAsync(key, expected.Algorithm, cancellationToken);
-            if (actual == expected)
-            {
-                await BecomeAsync(new BlobRecord(expected, Offset, key));
-                return expected;
-            }
-        }
-
-        await RemoveAsync();
-        return actual;
-    }
+    public Task<Digest?> FinishAsync(Digest expected, CancellationToken cancellationToken) =>
+        UnlessInterruptedAsync<Digest>(async () => await BecomeBlobAsync(expected, cancellationToken));
 
     /// <inheritdoc/>
     public async Task RemoveAsync()
@@ -211,6 +149,70 @@ internal sealed class S3UploadSession : IUploadSession
         }
     }
 
+    /// <summary>
+    /// Does a step; null when the session cannot go on here. When it fails otherwise, the session goes back to where the request began:
+    /// that is where a client continues that repeats the request, and where one that asks is told to.
+    /// </summary>
+    private async Task<T?> UnlessInterruptedAsync<T>(Func<Task<T?>> step)
+        where T : struct
+    {
+        try
+        {
+            return await step();
+        }
+        catch (LeaseLostException)
+        {
+            IsOver = await shared.Rows.FindAsync(row.Id) is not { HasEnded: false };
+            return null;
+        }
+        catch (Exception e) when (e is UploadRefusedException or ObjectUnreadableException)
+        {
+            shared.NoteRefused(row, e.Message);
+            await RemoveAsync();
+            return null;
+        }
+        catch (Exception e) when (e is ObjectStoreException or DatabaseUnavailableException)
+        {
+            await TryRewindAsync();
+            throw;
+        }
+    }
+
+    private async Task<long?> ReceiveAsync(PipeReader body, CancellationToken cancellationToken)
+    {
+        var start = Offset;
+        var record = RequestRecord.Current;
+        record?.Received ??= 0;
+        var heardAt = shared.Clock.GetTimestamp();
+        await using var wakes = BodyWait.WakeEverySecond(body, shared.Clock);
+        while (true)
+        {
+            Lease.WaitSince(heardAt);
+            var read = await ReadAsync(body);
+            if (!read.Buffer.IsEmpty || read.IsCompleted) Lease.Heard();
+            try
+            {
+                if (!read.Buffer.IsEmpty && !await TakeAsync(read.Buffer, cancellationToken)) return null;
+            }
+            finally
+            {
+                body.AdvanceTo(read.Buffer.End); // also after a failure: otherwise the server could not answer
+            }
+
+            record?.Received += read.Buffer.Length;
+            if (read.IsCompleted)
+            {
+                Lease.IsLeaving = true;
+                return Offset - start;
+            }
+
+            if (Lease.IsLost) throw new LeaseLostException();
+            if (!read.Buffer.IsEmpty) heardAt = shared.Clock.GetTimestamp();
+            var isInTheWay = shared.Buffers.IsShort && filling is not null && shared.Clock.GetElapsedTime(filledSince) >= MakesRoomAfter;
+            if ((Lease.IsSilent || isInTheWay) && MayLeave) await LeaveToOthersAsync();
+        }
+    }
+
     /// <summary>Reads what has come. When the source breaks off, what came before stays.</summary>
     private async ValueTask<ReadResult> ReadAsync(PipeReader body)
     {
@@ -221,12 +223,12 @@ internal sealed class S3UploadSession : IUploadSession
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
             Lease.Heard();
-            if (MayLeave) await TryLeaveAsync();
+            if (MayLeave) await TryLeaveToOthersAsync();
             throw;
         }
     }
 
-    /// <summary>Takes bytes in; false when another request has the session by now.</summary>
+    /// <summary>Takes bytes in; false when an earlier request has closed the session.</summary>
     private async ValueTask<bool> TakeAsync(ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
     {
         if (row.Closing is not null) return false;
@@ -234,7 +236,7 @@ internal sealed class S3UploadSession : IUploadSession
         {
             for (var left = segment; left.Length > 0;)
             {
-                if (filling is null && !await TryPrepareAsync(cancellationToken)) return false;
+                if (filling is null) await PrepareAsync(cancellationToken);
                 var part = filling ?? throw new InvalidOperationException("No part buffer was rented.");
                 var some = left[..Math.Min(left.Length, part.Room.Length)];
                 some.CopyTo(part.Room);
@@ -249,10 +251,10 @@ internal sealed class S3UploadSession : IUploadSession
         return true;
     }
 
-    /// <summary>Gets memory for a part, with what came after the last one; false when another request has the session by now.</summary>
-    private async ValueTask<bool> TryPrepareAsync(CancellationToken cancellationToken)
+    /// <summary>Gets memory for a part, with what came after the last one.</summary>
+    private async ValueTask PrepareAsync(CancellationToken cancellationToken)
     {
-        if (!await TryComeBackAsync()) return false;
+        await ComeBackAsync();
         if (shared.Buffers.TryRent(row.Account) is not { } part)
         {
             await SentAsync();
@@ -262,31 +264,30 @@ internal sealed class S3UploadSession : IUploadSession
         (filling, filledSince) = (part, shared.Clock.GetTimestamp());
         var known = saved; // once: the part that is on its way may be noted at any time
         if (known.Tail is { } tail && Offset == known.Received) await LoadAsync(tail, part, cancellationToken);
-        return true;
     }
 
-    /// <summary>Takes the session again after it was left; false when another request has it by now.</summary>
-    private async ValueTask<bool> TryComeBackAsync()
+    /// <summary>Takes the session again after it was left.</summary>
+    /// <exception cref="LeaseLostException">Another request has it by now.</exception>
+    private async ValueTask ComeBackAsync()
     {
-        if (!Lease.IsPaused) return true;
+        if (!Lease.IsPaused) return;
         var taken = await shared.Rows.TryTakeAsync(row.Id, Lease.Holder, Offset);
         if (taken is not { Closing: null, Progress: var there }
             || (there.Multipart, there.Parts, there.Tail) != (saved.Multipart, saved.Parts, saved.Tail))
         {
-            return false;
+            throw new LeaseLostException();
         }
 
         Lease.IsPaused = false;
-        return true;
     }
 
     private async Task LoadAsync(string tail, PartBuffer part, CancellationToken cancellationToken)
     {
         using var reader = await shared.Store.OpenAsync(tail, null, cancellationToken)
-            ?? throw new ObjectStoreException($"the object {tail} of an upload is missing");
+            ?? throw new ObjectUnreadableException($"the object {tail} of an upload is missing");
         if (reader.Left > part.Room.Length)
         {
-            throw new ObjectStoreException("the upload was begun with a larger registry.storage.s3.partSize and cannot go on");
+            throw new ObjectUnreadableException("the upload was begun with a larger registry.storage.s3.partSize");
         }
 
         while (await reader.ReadAsync(part.Room, cancellationToken) is var read and > 0) part.Fill(read);
@@ -312,8 +313,7 @@ internal sealed class S3UploadSession : IUploadSession
             }
 
             var multipart = saved.Multipart ?? await shared.Store.BeginAsync(Key, cancellationToken);
-            using var content = part.OpenRead();
-            var sent = await shared.Store.PutPartAsync(Key, multipart, number, content, cancellationToken);
+            var sent = await shared.Store.PutPartAsync(Key, multipart, number, part.Content, cancellationToken);
             await AdvanceAsync(
                 new UploadProgress(offset, state, multipart, number, null), new ObjectPart(number, sent.ETag, sent.Size), closing);
         }
@@ -327,37 +327,109 @@ internal sealed class S3UploadSession : IUploadSession
         await last;
     }
 
-    private async Task AdvanceAsync(UploadProgress to, ObjectPart? part, string? closing)
+    /// <summary>Writes what came after the last part.</summary>
+    private async Task StoreTailAsync()
     {
-        if (!await shared.Rows.AdvanceAsync(row.Id, Lease.Holder, saved, to, part, closing)) throw new LeaseLostException();
-        saved = to;
+        await SentAsync();
+        if (filling is not { Length: > 0 } || Offset == saved.Received) return;
+        var tail = $"{Key}-{Lease.Holder}-{Offset}";
+        tails.Add(tail);
+        await shared.Store.PutAsync(tail, filling.Content, CancellationToken.None);
+        await AdvanceAsync(saved with { Received = Offset, Hash = hash.Export(), Tail = tail }, null, null);
     }
 
-    /// <summary>Leaves the session to whoever comes, with all that has arrived; false when another request has it already.</summary>
-    private async Task<bool> TryLeaveAsync()
+    private async Task AdvanceAsync(UploadProgress to, ObjectPart? part, string? closing)
     {
-        try
+        // To the tail with which the request began it may have to go back.
+        var superseded = saved.Tail is { } tail && tail != to.Tail && tail != entered.Tail ? tail : null;
+        if (!await shared.Rows.AdvanceAsync(row.Id, Lease.Holder, saved, to, part, closing, superseded)) throw new LeaseLostException();
+        saved = to;
+        if (superseded is null) return;
+        tails.Remove(superseded);
+        await shared.DeleteQueuedAsync([superseded]);
+    }
+
+    /// <summary>Goes back to where the request began.</summary>
+    private async Task RewindAsync()
+    {
+        GiveBack();
+        await ComeBackAsync();
+        var to = entered with { Multipart = saved.Multipart };
+        if (saved.Received != to.Received && !await shared.Rows.RewindAsync(row.Id, Lease.Holder, saved, to))
         {
-            await SaveAsync();
-        }
-        catch (LeaseLostException)
-        {
-            return false;
+            throw new LeaseLostException();
         }
 
+        (saved, hash, Offset) = (to, new ResumableHash(algorithm, to.Hash), to.Received);
+    }
+
+    /// <summary>Goes back after a failure, if that can be; what keeps it from that is no worse than the failure.</summary>
+    private async Task TryRewindAsync()
+    {
+        if (lease is null || row.IsTransient) return;
+        await LeaveMemoryAsync();
+        try
+        {
+            await RewindAsync();
+        }
+        catch (Exception e) when (e is LeaseLostException or DatabaseUnavailableException)
+        {
+            // The bytes stay, or the session is another's, or is closing; the row says what has come.
+        }
+    }
+
+    /// <summary>Leaves the session to whoever comes, with all that has arrived.</summary>
+    private async Task LeaveToOthersAsync()
+    {
+        await StoreTailAsync();
         GiveBack();
         Lease.IsPaused = true;
         await shared.Rows.ReleaseAsync(row.Id, Lease.Holder, []);
-        return true;
+    }
+
+    /// <summary>The same after the client has hung up: there is nobody left to tell that it did not go well.</summary>
+    private async Task TryLeaveToOthersAsync()
+    {
+        try
+        {
+            await LeaveToOthersAsync();
+        }
+        catch (ObjectStoreException)
+        {
+            // The row says what has come; the rest is the client's to send again.
+        }
+    }
+
+    private async Task<Digest> BecomeBlobAsync(Digest expected, CancellationToken cancellationToken)
+    {
+        Lease.IsLeaving = true;
+        await SentAsync();
+        await ComeBackAsync();
+        var actual = expected.Algorithm == algorithm ? hash.Current() : expected;
+        if (actual == expected)
+        {
+            var key = saved.Parts == 0 && row.Closing is null
+                ? await StoreSmallAsync()
+                : await StorePartsAsync(expected, cancellationToken);
+            if (expected.Algorithm != algorithm) actual = await HashAsync(key, expected.Algorithm, cancellationToken);
+            if (actual == expected)
+            {
+                await BecomeAsync(new BlobRecord(expected, Offset, key));
+                return expected;
+            }
+        }
+
+        await RemoveAsync();
+        return actual;
     }
 
     /// <summary>The key of a blob without parts.</summary>
     private async Task<string> StoreSmallAsync()
     {
-        await SaveAsync();
+        await StoreTailAsync();
         if (saved.Tail is { } tail) return tail;
         var key = $"{Key}-{Lease.Holder}-0";
-        await shared.Store.PutAsync(key, Stream.Null, CancellationToken.None);
+        await shared.Store.PutAsync(key, ReadOnlyMemory<byte>.Empty, CancellationToken.None);
         return key;
     }
 
@@ -368,7 +440,7 @@ internal sealed class S3UploadSession : IUploadSession
     {
         if (row.Closing is null)
         {
-            if (filling is null && saved.Tail is not null && !await TryPrepareAsync(cancellationToken)) throw new LeaseLostException();
+            if (filling is null && saved.Tail is not null) await PrepareAsync(cancellationToken);
             if (filling is { Length: > 0 })
             {
                 await SendAsync(expected.Value, cancellationToken);
@@ -397,7 +469,7 @@ internal sealed class S3UploadSession : IUploadSession
     private async Task<Digest> HashAsync(string key, HashAlgorithmName by, CancellationToken cancellationToken)
     {
         using var reader = await shared.Store.OpenAsync(key, null, cancellationToken)
-            ?? throw new ObjectStoreException($"the object {key} of an upload is missing");
+            ?? throw new ObjectUnreadableException($"the object {key} of an upload is missing");
         using var computed = IncrementalHash.CreateHash(by);
         var buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
         try
@@ -436,7 +508,8 @@ internal sealed class S3UploadSession : IUploadSession
         await LetGoAsync();
         try
         {
-            await shared.Rows.ReleaseAsync(row.Id, held.Holder, [.. tails.Where(t => t != saved.Tail)]);
+            var dropped = await shared.Rows.ReleaseAsync(row.Id, held.Holder, [.. tails.Where(t => t != saved.Tail)]);
+            await shared.DeleteQueuedAsync(dropped);
         }
         catch (DatabaseUnavailableException)
         {

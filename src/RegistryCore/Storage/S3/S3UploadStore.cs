@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Postgres.Uploads;
 using AuthIndex.RegistryCore.Storage.Uploads;
@@ -10,8 +11,9 @@ namespace AuthIndex.RegistryCore.Storage.S3;
 /// The upload sessions of several registries that share a database and an object store: any of them goes on with any session. What a
 /// session writes has keys that begin with its own, so whatever crashes leave is found by it.
 /// </summary>
-internal sealed class S3UploadStore(
-    PostgresUploads rows, ObjectStore store, PartBuffers buffers, LimitOptions limits, TimeProvider clock) : IUploadStore
+internal sealed partial class S3UploadStore(
+    PostgresUploads rows, ObjectStore store, PartBuffers buffers, LimitOptions limits, TimeProvider clock, ILogger<S3UploadStore> log)
+    : IUploadStore
 {
     private const int SweptAtOnce = 100;
 
@@ -70,8 +72,7 @@ internal sealed class S3UploadStore(
         {
             foreach (var row in ended)
             {
-                await CleanAsync(row, cancellationToken);
-                if (row.Digest is null) removed++;
+                if (await TryAsync(row.Id, () => CleanAsync(row, cancellationToken)) && row.Digest is null) removed++;
             }
         }
 
@@ -79,6 +80,7 @@ internal sealed class S3UploadStore(
     }
 
     /// <summary>Removes what a session that has ended has left in the store, except a blob, and forgets it.</summary>
+    /// <exception cref="ObjectStoreException">The store does not remove all of it.</exception>
     internal async Task CleanAsync(UploadRow row, CancellationToken cancellationToken)
     {
         var key = KeyOf(row.Id);
@@ -86,9 +88,34 @@ internal sealed class S3UploadStore(
         var left = new List<string>();
         await foreach (var found in store.ListAsync(key, cancellationToken)) left.Add(found.Key);
         var unused = left.Except(await rows.KeysInUseAsync(left), StringComparer.Ordinal).ToList();
-        if (unused.Count > 0) await store.DeleteAsync(unused, cancellationToken);
+        if (unused.Count > 0 && await store.DeleteAsync(unused, cancellationToken) is [var first, ..])
+        {
+            throw new ObjectStoreException($"the object store does not delete {first.Key}: {first.Reason}");
+        }
+
         await rows.ForgetAsync(row.Id);
     }
+
+    /// <summary>
+    /// Deletes objects that are queued for it at once: what small requests leave would pile up until the next collection. Those that
+    /// cannot be deleted now stay in the queue.
+    /// </summary>
+    internal async Task DeleteQueuedAsync(IReadOnlyCollection<string> keys)
+    {
+        if (keys.Count == 0) return;
+        try
+        {
+            var undeleted = (await store.DeleteAsync(keys, CancellationToken.None)).Select(u => u.Key);
+            await rows.NoteDeletedAsync([.. keys.Except(undeleted, StringComparer.Ordinal)]);
+        }
+        catch (Exception e) when (e is ObjectStoreException or DatabaseUnavailableException)
+        {
+            // A collection deletes them.
+        }
+    }
+
+    /// <summary>Tells of an upload that the store has lost, or will not have.</summary>
+    internal void NoteRefused(UploadRow row, string reason) => LogRefused(log, row.Id, row.Repository, reason);
 
     /// <summary>The lease of a session that was taken.</summary>
     internal UploadLease Hold(string id, string holder)
@@ -125,12 +152,29 @@ internal sealed class S3UploadStore(
             var known = await rows.KnownAsync([.. some.Select(o => o.Key.Split('/')[^1])]);
             foreach (var open in some.Where(o => !known.Contains(o.Key.Split('/')[^1], StringComparer.Ordinal)))
             {
-                await store.AbortAsync(open.Key, open.UploadId, cancellationToken);
-                aborted++;
+                if (await TryAsync(open.Key, () => store.AbortAsync(open.Key, open.UploadId, cancellationToken))) aborted++;
             }
         }
 
         return aborted;
+    }
+
+    /// <summary>
+    /// Removes something; false, which is told, when the store does not do it although it works: it is tried again with a later round, and
+    /// keeps nothing else from being removed.
+    /// </summary>
+    private async Task<bool> TryAsync(string what, Func<Task> remove)
+    {
+        try
+        {
+            await remove();
+            return true;
+        }
+        catch (ObjectStoreException e) when (store.Problem is null)
+        {
+            LogNotCleaned(log, what, e.Message);
+            return false;
+        }
     }
 
     private async ValueTask<UploadRow?> RowAsync(string? text, RepositoryName repository, string account) =>
@@ -151,4 +195,15 @@ internal sealed class S3UploadStore(
         Closing: null,
         Digest: null,
         HasEnded: false);
+
+    [LoggerMessage(
+        EventId = LogEvents.UploadRefused, EventName = nameof(LogEvents.UploadRefused), Level = LogLevel.Error,
+        Message = "The upload {Id} to {Repository} has ended, and its client begins again: the object store has lost what had come, or "
+            + "refuses it: {Reason}")]
+    private static partial void LogRefused(ILogger log, string id, string repository, string reason);
+
+    [LoggerMessage(
+        EventId = LogEvents.UploadCleanupFailed, EventName = nameof(LogEvents.UploadCleanupFailed), Level = LogLevel.Warning,
+        Message = "What the upload {Upload} has left in the object store cannot be removed now and is tried again later: {Reason}")]
+    private static partial void LogNotCleaned(ILogger log, string upload, string reason);
 }

@@ -21,6 +21,7 @@ internal sealed class UploadLease : IAsyncDisposable
     private readonly TimeProvider clock;
     private long waitingSince; // 0 while nothing is waited for
     private volatile bool isPaused;
+    private volatile bool isLeaving;
     private volatile bool isLost;
 
     /// <summary>Begins to renew a lease that was taken.</summary>
@@ -42,6 +43,13 @@ internal sealed class UploadLease : IAsyncDisposable
     {
         get => isPaused;
         set => isPaused = value;
+    }
+
+    /// <summary>Whether the client has sent all, so that another request that comes may wait for the session.</summary>
+    public bool IsLeaving
+    {
+        get => isLeaving;
+        set => isLeaving = value;
     }
 
     /// <summary>Whether the client has brought nothing for a while.</summary>
@@ -66,7 +74,7 @@ internal sealed class UploadLease : IAsyncDisposable
         {
             try
             {
-                if (!isPaused && !IsSilent && !await rows.RenewAsync(id, Holder) && !isPaused) isLost = true;
+                if (!isPaused && !IsSilent && !await rows.RenewAsync(id, Holder, isLeaving) && !isPaused) isLost = true;
             }
             catch (DatabaseUnavailableException)
             {

@@ -64,7 +64,10 @@ internal interface IUploadSession
     /// </summary>
     /// <param name="body">Where they come from: a request, or a pipe that a program fills.</param>
     /// <param name="cancellationToken">Ends the wait for the store; the wait for bytes ends with their source.</param>
-    /// <returns>How many bytes were appended; null when a newer request takes the session over, and what has come stays.</returns>
+    /// <returns>
+    /// How many bytes were appended; null when the session cannot go on here: it <see cref="IsOver"/>, or a newer request takes it over,
+    /// and what has come stays.
+    /// </returns>
     /// <exception cref="IOException">The disk is full or broken, or the source ended early.</exception>
     Task<long?> AppendAsync(PipeReader body, CancellationToken cancellationToken);
 
@@ -72,16 +75,18 @@ internal interface IUploadSession
     bool Has(Digest digest);
 
     /// <summary>Takes bytes back that should not have come: back to where the request that has the session began.</summary>
-    Task TruncateAsync(long offset);
+    /// <returns>False when the session cannot go on here, as for <see cref="AppendAsync"/>.</returns>
+    Task<bool> TruncateAsync(long offset);
 
     /// <summary>Makes what has come survive this server, for the next request.</summary>
-    Task SaveAsync();
+    /// <returns>False when the session cannot go on here, as for <see cref="AppendAsync"/>.</returns>
+    Task<bool> SaveAsync();
 
     /// <summary>
     /// Ends the session: when its bytes have the digest they become a blob of the repository, durably.
     /// </summary>
-    /// <returns>The digest that the bytes have.</returns>
-    Task<Digest> FinishAsync(Digest expected, CancellationToken cancellationToken);
+    /// <returns>The digest that the bytes have; null when the session cannot go on here, as for <see cref="AppendAsync"/>.</returns>
+    Task<Digest?> FinishAsync(Digest expected, CancellationToken cancellationToken);
 
     /// <summary>Ends the session and gives its bytes back.</summary>
     Task RemoveAsync();

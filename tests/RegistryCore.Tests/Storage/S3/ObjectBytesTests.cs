@@ -36,8 +36,7 @@ public sealed class ObjectBytesTests(SharedObjectStore shared)
 
     private static async Task<BlobToCheck> PutAsync(ObjectStore store, string key, byte[] content)
     {
-        using var stream = new MemoryStream(content);
-        await store.PutAsync(key, stream, Stop);
+        await store.PutAsync(key, content, Stop);
         return new BlobToCheck(Digest.Compute(HashAlgorithmName.SHA256, content), content.Length, key, null);
     }
 }

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using AuthIndex.Hosting;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.S3.Requests;
 using AuthIndex.TestKit;
 
 namespace AuthIndex.RegistryCore.Tests.Storage.S3;
@@ -11,7 +12,7 @@ namespace AuthIndex.RegistryCore.Tests.Storage.S3;
 /// <summary>The object store against a real S3 server, and with faults on the way to it.</summary>
 public sealed class ObjectStoreTests(SharedObjectStore shared) : IAsyncLifetime
 {
-    private const int PartSize = 5 * 1024 * 1024;
+    private const int PartSize = RadosGateway.LeastPart;
 
     private readonly List<IDisposable> stores = [];
     private S3Relay? relay;
@@ -224,24 +225,82 @@ public sealed class ObjectStoreTests(SharedObjectStore shared) : IAsyncLifetime
         Assert.InRange(relay.Requests, 4, 6);
     }
 
-    private ObjectStore Open(S3Options options)
+    [Fact]
+    public async Task A_store_that_falls_silent_while_it_is_sent_a_part_is_sent_it_again()
     {
-        var store = new ObjectStore(options, TimeProvider.System);
+        var store = await BehindRelayAsync(SharedReplica.Timing with { Silence = TimeSpan.FromMilliseconds(500) });
+        var bytes = RandomNumberGenerator.GetBytes(PartSize);
+        relay!.Fault = (_, _, before) => before == 0 ? S3Fault.Silence : S3Fault.None;
+        await PutAsync(store, "key", bytes);
+        Assert.Equal(bytes, await ReadAsync(store, "key"));
+    }
+
+    [Fact]
+    public async Task One_object_that_the_store_does_not_give_is_no_outage()
+    {
+        var store = await BehindRelayAsync();
+        await PutAsync(store, "good", [1]);
+        await PutAsync(store, "bad", [1]);
+        relay!.Fault = (_, path, _) => path.EndsWith("/bad", StringComparison.Ordinal) ? S3Fault.InternalError : S3Fault.None;
+        await Assert.ThrowsAsync<ObjectUnreadableException>(() => store.OpenAsync("bad", null, Cancellation));
+        await Assert.ThrowsAsync<ObjectStoreException>(() => PutAsync(store, "bad", [1]));
+        Assert.Null(store.Problem);
+        Assert.Equal([1], await ReadAsync(store, "good"));
+    }
+
+    [Fact]
+    public async Task Objects_that_the_store_does_not_delete_are_named_although_it_answers_200()
+    {
+        var store = await BehindRelayAsync();
+        relay!.Fault = (method, _, _) => method == "POST" ? S3Fault.NotDeleted : S3Fault.None;
+        var undeleted = await store.DeleteAsync(["a/1", "a/2"], Cancellation);
+        Assert.Equal([("a/1", "AccessDenied locked"), ("a/2", "AccessDenied locked")], undeleted.Select(u => (u.Key, u.Reason)));
+        Assert.Null(store.Problem);
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => store.TryOutAsync(Cancellation));
+        Assert.Contains("AccessDenied", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Keys_that_change_are_used_at_once_and_the_last_good_ones_stay()
+    {
+        var options = await shared.CreateBucketAsync();
+        using var folder = new TemporaryDirectory();
+        var secret = await File.ReadAllTextAsync(options.SecretKeyFile!, Cancellation);
+        options.SecretKeyFile = folder["secret"];
+        await WriteAsync("wrong");
+        var store = Open(options);
+        await Assert.ThrowsAsync<ObjectStoreException>(() => PutAsync(store, "key", [1]));
+        await WriteAsync(secret);
+        await PutAsync(store, "key", [1]);
+        Assert.Null(store.KeysFailure);
+        await WriteAsync(" ");
+        Assert.Equal([1], await ReadAsync(store, "key"));
+        Assert.Contains("is empty", store.KeysFailure, StringComparison.Ordinal);
+        await WriteAsync("wrong");
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.SizeAsync("key", Cancellation));
+
+        async Task WriteAsync(string text)
+        {
+            await File.WriteAllTextAsync(folder["new"], text, Cancellation);
+            File.SetUnixFileMode(folder["new"], UnixFileMode.UserRead);
+            File.Move(folder["new"], folder["secret"], overwrite: true);
+        }
+    }
+
+    private ObjectStore Open(S3Options options, ObjectStoreTiming? timing = null)
+    {
+        var store = new ObjectStore(options, TimeProvider.System, timing: timing ?? SharedReplica.Timing);
         stores.Add(store);
         return store;
     }
 
-    private async Task<ObjectStore> BehindRelayAsync()
+    private async Task<ObjectStore> BehindRelayAsync(ObjectStoreTiming? timing = null)
     {
         relay = await shared.RelayAsync();
-        return Open(await shared.CreateBucketAsync(relay.Address));
+        return Open(await shared.CreateBucketAsync(relay.Address), timing);
     }
 
-    private static async Task PutAsync(ObjectStore store, string key, byte[] bytes)
-    {
-        using var content = new MemoryStream(bytes);
-        await store.PutAsync(key, content, Cancellation);
-    }
+    private static Task PutAsync(ObjectStore store, string key, byte[] bytes) => store.PutAsync(key, bytes, Cancellation);
 
     private static async Task<(string Id, List<ObjectPart> Parts)> WritePartsAsync(ObjectStore store, string key, byte[] bytes)
     {
@@ -249,8 +308,7 @@ public sealed class ObjectStoreTests(SharedObjectStore shared) : IAsyncLifetime
         var parts = new List<ObjectPart>();
         foreach (var part in bytes.Chunk(PartSize))
         {
-            using var content = new MemoryStream(part);
-            parts.Add(await store.PutPartAsync(key, id, parts.Count + 1, content, Cancellation));
+            parts.Add(await store.PutPartAsync(key, id, parts.Count + 1, part, Cancellation));
         }
 
         return (id, parts);

@@ -2,20 +2,26 @@ using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Postgres;
 using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.S3.Requests;
 using AuthIndex.RegistryCore.Tests.State;
 using AuthIndex.TestKit;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthIndex.RegistryCore.Tests.Storage.S3;
 
 /// <summary>One registry on PostgreSQL and an object store for all tests of a class.</summary>
 public sealed class SharedReplica(SharedPostgres postgres, SharedObjectStore store) : SharedRegistry
 {
+    /// <summary>As patient as a server, and quick to ask again.</summary>
+    internal static readonly ObjectStoreTiming Timing = ObjectStoreTiming.Default with { FirstPause = TimeSpan.FromMilliseconds(5) };
+
     /// <summary>Starts a registry on a database and a bucket, which others may use as well.</summary>
     /// <param name="connection">The database.</param>
     /// <param name="bucket">The bucket.</param>
     /// <param name="configure">Sets further options.</param>
+    /// <param name="timing">How long the store is waited for.</param>
     internal static async Task<(RegistryHost Host, PostgresRegistryState State)> StartAsync(
-        string connection, S3Options bucket, Action<RegistryOptions>? configure = null)
+        string connection, S3Options bucket, Action<RegistryOptions>? configure = null, ObjectStoreTiming? timing = null)
     {
         var host = await RegistryHost.StartAsync(
             o =>
@@ -24,7 +30,7 @@ public sealed class SharedReplica(SharedPostgres postgres, SharedObjectStore sto
                 o.Storage.S3 = bucket;
                 configure?.Invoke(o);
             },
-            replace: s => s.AddSharedState(() => connection));
+            replace: s => s.AddSharedState(() => connection).AddSingleton(timing ?? Timing));
         return (host, host.Service<PostgresRegistryState>());
     }
 

@@ -28,7 +28,11 @@ internal sealed record UploadRow(
     DateTime? HeldUntil,
     string? Closing,
     string? Digest,
-    bool HasEnded);
+    bool HasEnded)
+{
+    /// <summary>Whether the client of the request that has it has sent all.</summary>
+    public bool IsLeaving { get; init; }
+}
 
 /// <summary>What of an upload is in the store.</summary>
 /// <param name="Received">How many bytes.</param>
@@ -47,7 +51,8 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
     private const string Columns =
         """
         id, repository, account, algorithm, is_transient, received, hash, multipart, tail, held_until, closing, digest,
-        ended_at IS NOT NULL, (SELECT coalesce(max(number), 0) FROM upload_parts WHERE upload = id)
+        ended_at IS NOT NULL, (SELECT coalesce(max(number), 0) FROM upload_parts WHERE upload = id),
+        is_leaving
         """;
 
     private const string LeaseEnd = "clock_timestamp() + interval '5 s'";
@@ -100,7 +105,7 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
     {
         var taken = await db.ExecuteAsync(
             $"""
-            UPDATE uploads SET holder = @holder, held_until = {LeaseEnd}, touched_at = @now
+            UPDATE uploads SET holder = @holder, held_until = {LeaseEnd}, is_leaving = false, touched_at = @now
             WHERE id = @id AND ended_at IS NULL AND {IsFree} AND (@at::bigint IS NULL OR received = @at)
             """,
             new { id, holder, now = Now, at });
@@ -108,28 +113,46 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
     });
 
     /// <summary>Goes on holding a session; false when another request has it.</summary>
-    public async Task<bool> RenewAsync(string id, string holder) => await database.WriteAsync(db => db.ExecuteAsync(
-        $"UPDATE uploads SET held_until = {LeaseEnd}, touched_at = @now WHERE id = @id AND holder = @holder AND ended_at IS NULL",
-        new { id, holder, now = Now })) > 0;
+    /// <param name="id">The session.</param>
+    /// <param name="holder">Who has it.</param>
+    /// <param name="isLeaving">Whether the holder's client has sent all.</param>
+    public async Task<bool> RenewAsync(string id, string holder, bool isLeaving) => await database.WriteAsync(db => db.ExecuteAsync(
+        $"""
+        UPDATE uploads SET held_until = {LeaseEnd}, is_leaving = @isLeaving, touched_at = @now
+        WHERE id = @id AND holder = @holder AND ended_at IS NULL
+        """,
+        new { id, holder, isLeaving, now = Now })) > 0;
 
     /// <summary>Gives the lease back, if one still has it, and queues objects for deletion that do not count any more.</summary>
-    public Task ReleaseAsync(string id, string holder, IReadOnlyCollection<string> unused) => database.WriteAsync(async db =>
+    /// <returns>The objects that are queued.</returns>
+    public Task<IReadOnlyList<string>> ReleaseAsync(string id, string holder, IReadOnlyCollection<string> unused) =>
+        database.WriteAsync<IReadOnlyList<string>>(async db =>
     {
         var released = await db.ExecuteAsync(
             "UPDATE uploads SET holder = NULL, held_until = NULL WHERE id = @id AND holder = @holder", new { id, holder });
-        if (released == 0) return false;
+        if (released == 0) return [];
 
         // What one knows of the row may be older than the row: of a commit whose answer was lost. It names what counts.
         var tail = await db.QuerySingleAsync<string?>("SELECT tail FROM uploads WHERE id = @id", new { id });
-        await DropAsync(db, [.. unused.Where(key => key != tail)]);
-        return true;
+        string[] dropped = [.. unused.Where(key => key != tail)];
+        await DropAsync(db, dropped);
+        return dropped;
     });
 
-    /// <summary>Notes what has come since, and the part that it is, if it is one; false when another request has the session.</summary>
-    public Task<bool> AdvanceAsync(string id, string holder, UploadProgress from, UploadProgress to, ObjectPart? part, string? closing) =>
+    /// <summary>Notes what has come since; false when another request has the session.</summary>
+    /// <param name="id">The session.</param>
+    /// <param name="holder">Who has it.</param>
+    /// <param name="from">What had come.</param>
+    /// <param name="to">What has come.</param>
+    /// <param name="part">The part that it is; null when it is none.</param>
+    /// <param name="closing">The digest of the closing request; null while more may come.</param>
+    /// <param name="superseded">An object that does not count any more and is queued for deletion; null for none.</param>
+    public Task<bool> AdvanceAsync(
+        string id, string holder, UploadProgress from, UploadProgress to, ObjectPart? part, string? closing, string? superseded) =>
         database.WriteAsync(async db =>
         {
             if (await MoveAsync(db, id, holder, from, to, closing) == 0) return false;
+            if (superseded is not null) await DropAsync(db, [superseded]);
             if (part is not null)
             {
                 await db.ExecuteAsync(
@@ -216,6 +239,32 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
     /// <summary>Forgets a session whose leavings are removed.</summary>
     public Task ForgetAsync(string id) => database.WriteAsync(db => db.ExecuteAsync("DELETE FROM uploads WHERE id = @id", new { id }));
 
+    /// <summary>Notes that objects are gone that were queued for deletion.</summary>
+    public Task NoteDeletedAsync(IReadOnlyCollection<string> keys) => database.WriteAsync(db => db.ExecuteAsync(
+        "DELETE FROM deletions WHERE key = ANY(@keys)", new { keys = keys.ToArray() }));
+
+    /// <summary>
+    /// Queues those of these objects for deletion that no row names, and none ever will: one of a blob is named by the session that made
+    /// it, in whose place the blob's row comes in the same transaction.
+    /// </summary>
+    /// <param name="objects">The key of each, and the session that it is of; null for none.</param>
+    /// <param name="isDryRun">Whether none is queued.</param>
+    /// <returns>The keys of those.</returns>
+    public Task<IReadOnlyList<string>> DropUnnamedAsync(IReadOnlyList<(string Key, string? Upload)> objects, bool isDryRun) =>
+        database.WriteAsync<IReadOnlyList<string>>(async db =>
+        {
+            var unnamed = (await db.QueryAsync<string>(
+                """
+                SELECT o.key FROM unnest(@keys, @uploads) AS o (key, upload)
+                WHERE NOT EXISTS (SELECT 1 FROM uploads u WHERE u.id = o.upload)
+                AND NOT EXISTS (SELECT 1 FROM blobs b WHERE b.key = o.key)
+                AND NOT EXISTS (SELECT 1 FROM deletions d WHERE d.key = o.key)
+                """,
+                new { keys = objects.Select(o => o.Key).ToArray(), uploads = objects.Select(o => o.Upload).ToArray() })).AsList();
+            if (!isDryRun) await DropAsync(db, unnamed);
+            return unnamed;
+        });
+
     /// <summary>Which of these keys the row of a blob names.</summary>
     public async ValueTask<IReadOnlyList<string>> KeysInUseAsync(IReadOnlyList<string> keys) => await database.ReadAsync(async db =>
         (await db.QueryAsync<string>("SELECT key FROM blobs WHERE key = ANY(@keys)", new { keys = keys.ToArray() })).AsList());
@@ -263,7 +312,7 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
                 reader.IsDBNull(9) ? null : reader.GetDateTime(9),
                 Text(10),
                 Text(11),
-                reader.GetBoolean(12)));
+                reader.GetBoolean(12)) { IsLeaving = reader.GetBoolean(14) });
         }
 
         return rows;
