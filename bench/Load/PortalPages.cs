@@ -26,16 +26,19 @@ internal static class PortalPages
     /// <summary>Measures and prints; false when a page takes 200 ms or more.</summary>
     public static async Task<bool> RunAsync()
     {
-        var isFast = await RunAsync("SQLite", null);
+        var isFast = await RunAsync("SQLite", null, host => Task.FromResult(new FileInfo(host.Options.DatabaseFile).Length));
         if (PostgresServer.Obstacle() is { } obstacle) throw new InvalidOperationException(obstacle);
         await using var postgres = await PostgresServer.StartAsync();
         using var folder = new TemporaryDirectory();
-        await File.WriteAllTextAsync(folder["connection"], await postgres.CreateDatabaseAsync());
+        var name = await postgres.CreateAsync();
+        await File.WriteAllTextAsync(folder["connection"], postgres.ConnectionString(name));
         File.SetUnixFileMode(folder["connection"], UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        return await RunAsync("PostgreSQL", folder["connection"]) && isFast;
+        async Task<long> SizeAsync() =>
+            long.Parse(await postgres.QueryAsync($"SELECT pg_database_size('{name}')"), CultureInfo.InvariantCulture);
+        return await RunAsync("PostgreSQL", folder["connection"], _ => SizeAsync()) && isFast;
     }
 
-    private static async Task<bool> RunAsync(string database, string? connectionFile)
+    private static async Task<bool> RunAsync(string database, string? connectionFile, Func<TokenServerHost, Task<long>> size)
     {
         await using var host = await TokenServerHost.StartAsync(o =>
         {
@@ -43,7 +46,7 @@ internal static class PortalPages
             o.Database.ConnectionFile = connectionFile;
         });
         await FillAsync(host.Service<ICatalogStore>());
-        Console.WriteLine($"{database,-46} {"median ms",10} {"worst ms",10}");
+        Console.WriteLine($"{$"{database}, {await size(host) / 1_048_576} MiB",-46} {"median ms",10} {"worst ms",10}");
         var isFast = true;
         foreach (var path in Pages) isFast &= await MeasureAsync(path, () => host.GetAsync(path));
         foreach (var query in (string[])["n=100", "q=99999", "q=none"])

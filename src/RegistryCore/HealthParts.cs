@@ -20,7 +20,8 @@ internal static class HealthParts
         services.AddSingleton<StorageProbe>();
         services.AddHealthPart(s => Keys(s.GetRequiredService<TrustedKeys>()));
         services.AddHealthPart(s => s.GetRequiredService<IRegistryState>().CheckHealth());
-        services.AddHealthPart(s => Storage(s.GetRequiredService<StorageProbe>()));
+        services.AddHealthPart(
+            s => Storage(s.GetRequiredService<StorageProbe>(), keepsBlobs: s.GetService<ObjectStore>() is null));
         services.AddHealthParts(s => s.GetService<ObjectStore>() is { } store ? [Objects(store)] : []);
         services.AddHealthPart(s => Space(s.GetRequiredService<FreeSpace>()));
         services.AddHealthPart(s => Index(s.GetRequiredService<IndexReporter>()));
@@ -30,9 +31,10 @@ internal static class HealthParts
     private static HealthPart Keys(TrustedKeys keys) =>
         new("keys", keys.Problem is null ? HealthStatus.Ok : keys.Any ? HealthStatus.Degraded : HealthStatus.Failed, keys.Problem);
 
-    private static HealthPart Storage(StorageProbe probe) => probe.Look() switch
+    /// <summary>The data directory, which has no folder for blobs where an object store keeps them.</summary>
+    private static HealthPart Storage(StorageProbe probe, bool keepsBlobs) => probe.Look() switch
     {
-        { Blobs: false } => new HealthPart("storage", HealthStatus.Failed, "the blob folder cannot be reached; pushes and pulls fail"),
+        { Blobs: false } when keepsBlobs => new HealthPart("storage", HealthStatus.Failed, "the blob folder cannot be reached; pushes and pulls fail"),
         { Failure: { } failure } => new HealthPart("storage", HealthStatus.Degraded, failure),
         _ => new HealthPart("storage", HealthStatus.Ok),
     };

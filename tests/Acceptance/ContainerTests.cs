@@ -143,6 +143,7 @@ public sealed class ContainerTests(RealParts parts)
     [InlineData("ldap")]
     [InlineData("observability")]
     [InlineData("ldap", "observability")]
+    [InlineData("replicas")]
     public async Task Every_profile_of_the_composition_is_sound(params string[] profiles)
     {
         RealParts.Require(ComposedServers.Obstacle());
@@ -176,6 +177,32 @@ public sealed class ContainerTests(RealParts parts)
                 int.Parse(await servers.InspectAsync(server, "{{.Config.StopTimeout}}"), CultureInfo.InvariantCulture)
                     > longest.TotalSeconds);
         }
+    }
+
+    [Fact]
+    public async Task Two_of_each_server_behind_the_proxy_go_on_while_one_of_them_is_stopped()
+    {
+        RealParts.Require(PostgresServer.Obstacle() ?? NginxServer.Obstacle() ?? RadosGateway.Obstacle());
+        var starting = RadosGateway.StartAsync(address: System.Net.IPAddress.Any);
+        var composed = await parts.ComposedAsync();
+        await using var store = await starting;
+        await using var servers = await composed.WithReplicasAsync(store);
+        var docker = await LoginAsync(servers);
+        var image = $"{servers.Host}/platform/replicated:1";
+        var id = await docker.BuildAsync(image, 100_000);
+        await docker.MustAsync("push", image);
+        string[] firsts = [await servers.ContainerAsync("token-server-1"), await servers.ContainerAsync("registry-1")];
+        Assert.DoesNotContain(
+            ComposedServers.SamplePassword, await docker.MustAsync(["inspect", .. firsts]), StringComparison.Ordinal);
+        await docker.MustAsync(["stop", "--time", "45", .. firsts]);
+        await docker.MustAsync("rmi", image);
+        await docker.MustAsync("pull", image);
+        Assert.Equal(id, await docker.ImageIdAsync(image));
+        var another = $"{servers.Host}/platform/replicated:2";
+        await docker.BuildAsync(another, 100_000);
+        await docker.MustAsync("push", another);
+        await docker.MustAsync("rmi", image, another);
+        Assert.Equal("", await servers.ContainerAsync("registry")); // the single ones are not started along
     }
 
     private async Task<DockerClient> LoginAsync(ComposedServers servers)

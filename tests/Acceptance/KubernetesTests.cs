@@ -172,6 +172,7 @@ public sealed class KubernetesTests
             TokenServer.Portal.SignInPageEndpoint.SignOutPath, TokenServer.Portal.AssetEndpoint.Path + "/style.css",
             TokenServer.Portal.RepositoryPageEndpoint.Path + "/team/app", TokenServer.Portal.Images.ImagePageEndpoint.Path + "/team/app:1",
             TokenServer.Portal.Images.DeletePageEndpoint.Path + "/team/app", TokenServer.Portal.Images.RollBackEndpoint.Path,
+            TokenServer.Portal.Images.DeleteImageEndpoint.Path + "/team/app@sha256:0",
             TokenServer.Portal.AccessPageEndpoint.CreatePath, TokenServer.Portal.Administration.SystemPageEndpoint.Path })
         {
             Assert.True(Passes(path), path);

@@ -58,6 +58,17 @@ public sealed class ReplicasTests(RealParts parts, ITestOutputHelper output)
         RealParts.Require(ReplicatedServers.Obstacle() ?? RadosGateway.Obstacle());
         var docker = await parts.DockerAsync();
         await using var servers = await ReplicatedServers.StartAsync(registries: 2);
+        using (var http = new HttpClient())
+        {
+            foreach (var server in (string[])[.. servers.TokenServers, .. servers.Registries])
+            {
+                using var ready = await http.GetAsync(new Uri(servers.At(server), "healthz/ready"), TestContext.Current.CancellationToken);
+                Assert.True(
+                    ready.IsSuccessStatusCode,
+                    $"{server}: {await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)}");
+            }
+        }
+
         var login = await docker.LoginAsync(servers.Host, "admin", servers.AdminPassword);
         Assert.True(login.ExitCode == 0, login.All + servers.Log);
         var (pushed, retried) = (new List<string>(), 0);

@@ -6,12 +6,17 @@ namespace AuthIndex.TestKit;
 public sealed class ComposedServers : IAsyncDisposable
 {
     private static readonly string[] Services = ["init", "token-server", "registry"];
+    private static readonly string[] Replicas =
+        ["init", "replica-secrets", "token-server-1", "token-server-2", "registry-1", "registry-2"];
+
+    // Of the addresses for benchmarks (RFC 2544), which no network of this machine has.
+    private const string ReplicaNetwork = "198.19.57.0/24", ReplicaGateway = "198.19.57.1";
 
     private readonly TemporaryDirectory folder = new();
     private readonly Dictionary<string, string> environment;
     private readonly string[] options;
 
-    private ComposedServers(DockerClient docker, string engine, string project, params string[] more)
+    private ComposedServers(DockerClient docker, string engine, string project, IEnumerable<string> services, params string[] more)
     {
         Docker = docker;
         options = ["--project-name", project, "--file", ComposeFile, "--file", folder["dotnet.yml"], .. more];
@@ -25,12 +30,15 @@ public sealed class ComposedServers : IAsyncDisposable
             ["AUTHINDEX_REGISTRY_PORT"] = $"{registry}",
             ["AUTHINDEX_REALM"] = Realm,
         };
-        var mounts = Services.Select(s => $"  {s}: {{ volumes: [\"{StandInImages.DotNet}:{StandInImages.DotNet}:ro\"] }}");
+        var mounts = services.Select(s => $"  {s}: {{ volumes: [\"{StandInImages.DotNet}:{StandInImages.DotNet}:ro\"] }}");
         File.WriteAllLines(folder["dotnet.yml"], ["services:", .. mounts]);
     }
 
     /// <summary>The repository's <c>compose.yml</c>.</summary>
     public static string ComposeFile { get; } = Path.Combine(Path.GetDirectoryName(AuthIndexUp.Script)!, "compose.yml");
+
+    /// <summary>The password of the database of <see cref="WithReplicasAsync"/>.</summary>
+    public static string SamplePassword => "Sample9password";
 
     /// <summary>The engine's command line.</summary>
     public DockerClient Docker { get; }
@@ -54,8 +62,8 @@ public sealed class ComposedServers : IAsyncDisposable
     /// <exception cref="InvalidOperationException">A part did not come up; the message says what was written.</exception>
     public static async Task<ComposedServers> StartAsync(DockerEngine engine)
     {
-        var servers = new ComposedServers(engine.NewClient(), engine.Host, "authindex-test");
-        await servers.UpAsync(servers.BuildAsync);
+        var servers = new ComposedServers(engine.NewClient(), engine.Host, "authindex-test", Services);
+        await servers.UpAsync(servers.BuildAsync, "registry");
         return servers;
     }
 
@@ -64,10 +72,45 @@ public sealed class ComposedServers : IAsyncDisposable
     /// <exception cref="InvalidOperationException">A part did not come up; the message says what was written.</exception>
     public async Task<ComposedServers> WithDirectoryAsync(string policies)
     {
-        var servers = new ComposedServers(Docker, environment["DOCKER_HOST"], "authindex-test-ldap", "--profile", "ldap");
+        var servers = new ComposedServers(Docker, environment["DOCKER_HOST"], "authindex-test-ldap", Services, "--profile", "ldap");
         servers.environment["AUTHINDEX_CONFIGURATION"] = "./deploy/ldap/authindex.yaml";
         servers.environment["AUTHINDEX_POLICIES"] = policies;
-        await servers.UpAsync(servers.BuildDirectoryAsync);
+        await servers.UpAsync(servers.BuildDirectoryAsync, "registry");
+        return servers;
+    }
+
+    /// <summary>Starts another composition of the same images, with the profile <c>replicas</c>.</summary>
+    /// <param name="store">Its object store, which listens on all addresses.</param>
+    /// <exception cref="InvalidOperationException">A part did not come up; the message says what was written.</exception>
+    public async Task<ComposedServers> WithReplicasAsync(RadosGateway store)
+    {
+        var servers = new ComposedServers(
+            Docker, environment["DOCKER_HOST"], "authindex-test-replicas", Replicas, "--profile", "replicas");
+        File.AppendAllLines(
+            servers.folder["dotnet.yml"],
+            ["networks:", $$"""  default: { ipam: { config: [{ subnet: "{{ReplicaNetwork}}", gateway: "{{ReplicaGateway}}" }] } }"""]);
+        var bucket = (await store.CreateBucketAsync()).Bucket ?? throw new InvalidOperationException("the bucket has no name");
+        foreach (var (name, value) in new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["POSTGRES_IMAGE"] = StandInImages.Postgres,
+            ["NGINX_IMAGE"] = StandInImages.Nginx,
+            ["POSTGRES_PASSWORD"] = SamplePassword,
+            ["S3_URL"] = $"http://{ReplicaGateway}:{store.Port}",
+            ["S3_BUCKET"] = bucket,
+            ["S3_ACCESS_KEY"] = store.AccessKey,
+            ["S3_SECRET_KEY"] = store.SecretKey,
+        })
+        {
+            servers.environment[$"AUTHINDEX_{name}"] = value;
+        }
+
+        await servers.UpAsync(
+            async () =>
+            {
+                await StandInImages.ImportPostgresAsync(Docker);
+                await StandInImages.ImportNginxAsync(Docker);
+            },
+            "registry-2", "proxy");
         return servers;
     }
 
@@ -114,17 +157,17 @@ public sealed class ComposedServers : IAsyncDisposable
         folder.Dispose();
     }
 
-    private async Task UpAsync(Func<Task> build)
+    private async Task UpAsync(Func<Task> build, string last, params string[] started)
     {
         try
         {
             await build();
-            await ComposeAsync("up", "--detach", "--no-build");
+            await ComposeAsync(["up", "--detach", "--no-build", .. started]);
             var said = await ComposeAsync("logs", "--no-color", "init");
             AdminPassword = said.Split("user admin, password ") is [_, var told]
                 ? told.Split(' ')[0]
                 : throw new InvalidOperationException($"init told no password:\n{said}");
-            await HealthyAsync("registry");
+            await HealthyAsync(last);
         }
         catch
         {

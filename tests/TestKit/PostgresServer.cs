@@ -110,6 +110,9 @@ public sealed class PostgresServer : IAsyncDisposable
     private static bool MustChangeAccount => string.Equals(Environment.UserName, "root", StringComparison.Ordinal);
 
     /// <summary>The folder of the newest version's programs: Debian puts most of them into none that the PATH names.</summary>
+    /// <summary>The path of one of its programs.</summary>
+    internal static string Program(string name) => Path.Combine(Programs()!, name);
+
     private static string? Programs()
     {
         const string versions = "/usr/lib/postgresql";

@@ -20,9 +20,17 @@ public sealed class RadosGateway : IAsyncDisposable
     private readonly string accessKey = RandomNumberGenerator.GetHexString(20);
     private readonly string secretKey = RandomNumberGenerator.GetHexString(40);
     private readonly int gibibytes;
+    private readonly IPAddress address;
     private int buckets;
 
-    private RadosGateway(int gibibytes) => (this.gibibytes, Port) = (gibibytes, FreePort.At(IPAddress.Loopback));
+    private RadosGateway(int gibibytes, IPAddress address) =>
+        (this.gibibytes, this.address, Port) = (gibibytes, address, FreePort.At(address));
+
+    /// <summary>The name of its only account.</summary>
+    internal string AccessKey => accessKey;
+
+    /// <summary>The account's secret.</summary>
+    internal string SecretKey => secretKey;
 
     /// <summary>The port of its S3 interface.</summary>
     public int Port { get; }
@@ -39,9 +47,10 @@ public sealed class RadosGateway : IAsyncDisposable
 
     /// <summary>Starts one.</summary>
     /// <param name="gibibytes">The most that it holds, in GiB.</param>
-    public static async Task<RadosGateway> StartAsync(int gibibytes = 4)
+    /// <param name="address">Where it listens, such as any address for one that containers reach; loopback when absent.</param>
+    public static async Task<RadosGateway> StartAsync(int gibibytes = 4, IPAddress? address = null)
     {
-        var gateway = new RadosGateway(gibibytes);
+        var gateway = new RadosGateway(gibibytes, address ?? IPAddress.Loopback);
         try
         {
             await gateway.LaunchAsync();
@@ -132,7 +141,7 @@ public sealed class RadosGateway : IAsyncDisposable
             osd memory target = 939524096
             [client.rgw]
             keyring = {folder["rgw.keyring"]}
-            rgw frontends = beast endpoint=127.0.0.1:{Port}
+            rgw frontends = beast endpoint={address}:{Port}
             rgw dns name = 127.0.0.1
             rgw multipart min part size = {LeastPart}
             rgw enable usage log = false

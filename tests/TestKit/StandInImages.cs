@@ -15,6 +15,12 @@ public static class StandInImages
     /// <summary>The name of the image that stands in for .NET's runtime, with the libraries that the servers call.</summary>
     public const string Runtime = "stand-in/runtime";
 
+    /// <summary>The name of the image that stands in for PostgreSQL's own, with its ways of preparing a new volume.</summary>
+    public const string Postgres = "stand-in/postgres";
+
+    /// <summary>The name of the image that stands in for nginx's own.</summary>
+    public const string Nginx = "stand-in/nginx";
+
     /// <summary>The name of the image that stands in for Debian with its OpenLDAP.</summary>
     public const string OpenLdap = "stand-in/openldap";
 
@@ -25,7 +31,7 @@ public static class StandInImages
     // glibc loads them by these names; what they need besides comes with them. The first libldap there is, is the one that .NET takes.
     private static readonly string[] Libraries = ["libcrypt.so.1", "libssl.so.3"];
     private static readonly string[] LdapLibraries = ["libldap.so.2", "libldap-2.6.so.0", "libldap-2.5.so.0", "libldap-2.4.so.2"];
-    private static readonly string[] Programs = ["/bin/sh", "/bin/cp", "/bin/mkdir", "/bin/chown", "/bin/rm"];
+    private static readonly string[] Programs = ["/bin/sh", "/bin/cp", "/bin/mkdir", "/bin/chown", "/bin/rm", "/bin/mv"];
     private static readonly string[] OpenLdapPrograms = [
         "/usr/sbin/slapd", "/usr/sbin/slapadd", "/usr/sbin/slappasswd", "/usr/bin/ldapsearch", "/usr/bin/awk", "/usr/bin/base64",
             "/usr/bin/head", "/usr/bin/tr"];
@@ -82,7 +88,66 @@ public static class StandInImages
         });
     }
 
-    private static async Task ImportAsync(DockerClient docker, string name, string root, Func<string, Task> fill)
+    /// <summary>Makes that of nginx and gives it to an engine.</summary>
+    public static async Task ImportNginxAsync(DockerClient docker)
+    {
+        using var folder = new TemporaryDirectory();
+        await ImportAsync(docker, Nginx, folder.Folder("nginx"), async root =>
+        {
+            await CopyAsync(root, "/usr/sbin/nginx");
+            File.CreateSymbolicLink(root + "/usr/bin/nginx", "/usr/sbin/nginx");
+        });
+    }
+
+    /// <summary>Makes that of PostgreSQL and gives it to an engine.</summary>
+    public static async Task ImportPostgresAsync(DockerClient docker)
+    {
+        const string owner = "999";
+        using var folder = new TemporaryDirectory();
+        await ImportAsync(
+            docker, Postgres, folder.Folder("postgres"),
+            async root =>
+            {
+                var programs = Path.GetDirectoryName(PostgresServer.Program("postgres"))!;
+                var home = Path.GetDirectoryName(programs)!;
+                string[] named = ["postgres", "initdb", "pg_ctl", "psql", "pg_isready"];
+                await CopyAsync(
+                    root,
+                    [.. named.Select(p => Path.Combine(programs, p)),
+                        .. Directory.EnumerateFiles(Path.Combine(home, "lib"), "*.so")
+                            .Where(f => !Path.GetFileName(f).StartsWith("llvm", StringComparison.Ordinal))]);
+                foreach (var program in named)
+                {
+                    File.CreateSymbolicLink($"{root}/usr/bin/{program}", Path.Combine(programs, program));
+                }
+
+                await MustAsync("cp", "-r", "--parents", $"/usr/share/postgresql/{Path.GetFileName(home)}", root);
+                await File.WriteAllTextAsync(root + "/etc/passwd", $"postgres:x:{owner}:{owner}::/var/lib/postgresql:/bin/sh\n");
+                foreach (var place in (string[])["/tmp", "/var/run/postgresql", "/var/lib/postgresql/data"])
+                {
+                    Directory.CreateDirectory(root + place);
+                    await MustAsync("chown", $"{owner}:{owner}", root + place);
+                }
+
+                Script(root, "docker-entrypoint.sh", """
+                    set -eu
+                    if [ ! -e "$PGDATA/PG_VERSION" ]; then
+                      printf '%s\n' "${POSTGRES_PASSWORD:?}" >/tmp/password
+                      initdb --username="$POSTGRES_USER" --pwfile=/tmp/password --auth-local=trust --auth-host=scram-sha-256 \
+                        --no-locale --encoding=UTF8 --no-sync "$PGDATA"
+                      echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
+                      pg_ctl --pgdata="$PGDATA" --options="-c listen_addresses=" --wait start
+                      for script in /docker-entrypoint-initdb.d/*.sh; do "$script"; done
+                      pg_ctl --pgdata="$PGDATA" --wait stop
+                    fi
+                    exec "$@" -c listen_addresses='*'
+                    """);
+            },
+            $"USER {owner}:{owner}", """ENTRYPOINT ["/usr/bin/docker-entrypoint.sh"]""");
+    }
+
+    private static async Task ImportAsync(
+        DockerClient docker, string name, string root, Func<string, Task> fill, params string[] changes)
     {
         foreach (var place in (string[])["bin", "usr/bin", "etc", "proc", "sys", "dev"])
         {
@@ -94,7 +159,8 @@ public static class StandInImages
         await MustAsync("chmod", "-R", "a+rX", root);
         var archive = root + ".tar";
         await MustAsync("tar", "-c", "-f", archive, "-C", root, ".");
-        await docker.MustAsync("import", "--change", "ENV PATH=/usr/bin:/bin", archive, name);
+        await docker.MustAsync(
+            ["import", .. changes.Append("ENV PATH=/usr/bin:/bin").SelectMany(c => (string[])["--change", c]), archive, name]);
     }
 
     /// <summary>The libraries that the loader knows here, the first of a name being the one that it takes.</summary>
@@ -106,7 +172,7 @@ public static class StandInImages
     /// <summary>
     /// Copies programs and libraries (those of .NET excepted), and the libraries that they need, to the places where they lie here.
     /// </summary>
-    private static async Task CopyAsync(string root, string[] files)
+    private static async Task CopyAsync(string root, params string[] files)
     {
         var needed = await MustAsync("ldd", files);
         var all = files.Concat(needed.Split([' ', '\t', '\n', '\r']).Where(w => w.StartsWith('/') && !w.EndsWith(':')));

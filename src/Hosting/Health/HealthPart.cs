@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -37,4 +38,11 @@ public static class HealthRegistration
     /// <summary>Adds as many parts as there are.</summary>
     public static void AddHealthParts(this IServiceCollection services, Func<IServiceProvider, IEnumerable<HealthPart>> parts) =>
         services.AddSingleton(s => new HealthSource(() => parts(s)));
+
+    /// <summary>Adds a gauge of the parts: a proxy sends no requests to a server that is not ready, so nobody else would notice.</summary>
+    public static void Observe(Meter meter, IReadOnlyList<HealthSource> sources) => meter.CreateObservableGauge(
+        "authindex.health.failed",
+        () => sources.SelectMany(s => s.Parts()).Select(part => new Measurement<int>(
+            part.Status == HealthStatus.Failed ? 1 : 0, new KeyValuePair<string, object?>("part", part.Name))),
+        description: "1 for each part of readiness that has failed.");
 }

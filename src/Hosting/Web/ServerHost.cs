@@ -327,6 +327,7 @@ public static class ServerHost
                         ? (Measurement<long>[])[]
                         : [new(new DateTimeOffset(files.Current.Certificate.NotAfter).ToUnixTimeSeconds())],
                 "s", "When the server's certificate expires, in Unix seconds.");
+            HealthRegistration.Observe(meter, [.. s.GetServices<HealthSource>()]);
             return new MetricsPage(meter);
         });
 

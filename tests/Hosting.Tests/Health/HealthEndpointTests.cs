@@ -1,6 +1,8 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Text.Json.Nodes;
 using AuthIndex.Hosting.Health;
+using AuthIndex.Hosting.Telemetry;
 using AuthIndex.Hosting.Tests.Web;
 
 namespace AuthIndex.Hosting.Tests.Health;
@@ -36,6 +38,20 @@ public sealed class HealthEndpointTests
         var (_, body) = await ReadyAsync(server);
         Assert.Equal(
             """{"status":"degraded","parts":{"background":{"status":"ok"},"one":{"status":"ok"},"two":{"status":"degraded","reason":"it limps","asked":2}}}""", body.ToJsonString());
+    }
+
+    [Fact]
+    public void Parts_that_have_failed_are_metrics()
+    {
+        using var meter = new Meter("sample");
+        using var page = new MetricsPage(meter);
+        var status = HealthStatus.Failed;
+        HealthRegistration.Observe(
+            meter, [new HealthSource(() => [new HealthPart("database", status), new HealthPart("keys", HealthStatus.Degraded)])]);
+        Assert.Contains("""authindex_health_failed{part="database"} 1""", page.Render(), StringComparison.Ordinal);
+        Assert.Contains("""authindex_health_failed{part="keys"} 0""", page.Render(), StringComparison.Ordinal);
+        status = HealthStatus.Ok;
+        Assert.Contains("""authindex_health_failed{part="database"} 0""", page.Render(), StringComparison.Ordinal);
     }
 
     [Theory]

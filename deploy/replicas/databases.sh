@@ -1,0 +1,11 @@
+#!/bin/sh
+# Run by the postgres image when its volume is new: a database with an account of its own for the token servers, and one for the registries.
+set -eu
+for name in authindex_index authindex_registry; do
+  psql --no-psqlrc --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres \
+    --set name="$name" --set password="$POSTGRES_PASSWORD" <<'SQL'
+CREATE ROLE :"name" LOGIN PASSWORD :'password';
+CREATE DATABASE :"name" OWNER :"name";
+REVOKE CONNECT ON DATABASE :"name" FROM PUBLIC;
+SQL
+done
