@@ -34,7 +34,8 @@ internal static class HealthParts
     /// <summary>The data directory, which has no folder for blobs where an object store keeps them.</summary>
     private static HealthPart Storage(StorageProbe probe, bool keepsBlobs) => probe.Look() switch
     {
-        { Blobs: false } when keepsBlobs => new HealthPart("storage", HealthStatus.Failed, "the blob folder cannot be reached; pushes and pulls fail"),
+        { Blobs: false } when keepsBlobs =>
+            new HealthPart("storage", HealthStatus.Failed, "the blob folder cannot be reached; pushes and pulls fail"),
         { Failure: { } failure } => new HealthPart("storage", HealthStatus.Degraded, failure),
         _ => new HealthPart("storage", HealthStatus.Ok),
     };
