@@ -35,6 +35,9 @@ internal static class LogEvents
     public const int UpstreamRecovered = 2031;
     public const int UpstreamContentRefused = 2032;
     public const int UpstreamDownloadFailed = 2033;
+    public const int UpstreamEvicted = 2034;
+    public const int UpstreamPinsExceedQuota = 2035;
+    public const int UpstreamUsesLost = 2036;
     public const int LeasesKept = 2040;
     public const int ObjectStoreUnavailable = 2050;
     public const int ObjectStoreFailed = 2051;

@@ -3,6 +3,9 @@ using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Uploads;
+using AuthIndex.RegistryCore.Upstreams;
+using AuthIndex.RegistryCore.Upstreams.Client;
+using AuthIndex.RegistryCore.Upstreams.Eviction;
 using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore;
@@ -19,6 +22,9 @@ internal static class ObservedMetrics
         ObserveStorage(meter, services.GetRequiredService<StorageFigures>(), services.GetRequiredService<FreeSpace>());
         ObserveIndex(meter, services.GetRequiredService<IndexReporter>());
         ObserveRevocations(meter, services.GetRequiredService<RevocationFeedHealth>());
+        ObserveUpstreams(
+            meter, services.GetRequiredService<UpstreamSet>(), services.GetRequiredService<UpstreamClients>(),
+            services.GetRequiredService<Evictor>());
         var uploads = services.GetRequiredService<IUploadStore>();
         var keys = services.GetRequiredService<TrustedKeys>();
         meter.CreateObservableGauge(
@@ -59,6 +65,30 @@ internal static class ObservedMetrics
         meter.CreateObservableGauge("authindex.storage.repositories", () => Last(s => s.Repositories), description: "Repositories.");
         meter.CreateObservableGauge("authindex.storage.free", Free, "By", "Bytes that the volume has free for pushes.");
         meter.CreateObservableGauge("authindex.storage.free.floor", () => space.Floor, "By", "Free bytes below which pushes are refused.");
+    }
+
+    private static void ObserveUpstreams(Meter meter, UpstreamSet upstreams, UpstreamClients clients, Evictor evictor)
+    {
+        IEnumerable<Measurement<long>> Each(Func<Upstream, long?> figure) =>
+            from upstream in upstreams.All
+            let value = figure(upstream)
+            where value is not null
+            select new Measurement<long>(value.Value, new KeyValuePair<string, object?>("upstream", upstream.Name));
+        meter.CreateObservableGauge(
+            "authindex.upstream.available",
+            () => Each(u => clients.Of(u) is { Failure: null, PausedUntil: null } ? 1 : 0),
+            description: "0 while an upstream fails, or asks to be left alone.");
+        meter.CreateObservableGauge(
+            "authindex.upstream.ratelimit.remaining",
+            () => Each(u => clients.Of(u).RateLimit?.Remaining),
+            description: "How many more manifests an upstream gives, as it said last; absent for one that does not say.");
+        meter.CreateObservableGauge(
+            "authindex.upstream.held",
+            () => Each(u => evictor.LastHeld(u.Name)),
+            "By",
+            "Bytes of an upstream's images that are here, each blob counted once; counted every ten minutes.");
+        meter.CreateObservableGauge(
+            "authindex.upstream.quota", () => Each(u => u.Options.Quota?.Bytes), "By", "The most bytes that are kept of an upstream.");
     }
 
     private static void ObserveIndex(Meter meter, IndexReporter reporter)

@@ -9,6 +9,7 @@ var root = shared.Root("The AuthIndex registry: keeps images, and obeys the toke
 root.Add(ServeCommand.Create(shared));
 root.Add(HealthCheckCommand.Create(Options));
 root.Add(SyncCommand.Create(shared));
+root.Add(MirrorCommand.Create(shared));
 foreach (var command in StorageCommands.All(shared)) root.Add(command);
 RegistryOptions Options(System.CommandLine.ParseResult parsed) => shared.Bind<RegistryOptions>(parsed, "registry");
 root.Add(AuditCommand.Create(parsed => Options(parsed).AuditPath, TimeProvider.System));

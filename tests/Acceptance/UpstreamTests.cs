@@ -25,7 +25,11 @@ public sealed class UpstreamTests(RealParts parts)
             }
 
             await using var up = await StartAsync(folder, $"url: 'http://{upstream.Host}'", "library: true", "check: 0s", "ns: [docker.io]");
-            await using var engine = await DockerEngine.StartAsync("--registry-mirror", $"http://{up.Host}");
+            await PrintAsync(folder, up, "docker", folder["daemon.json"]);
+            await PrintAsync(
+                folder, up, "containerd", Path.Combine(Directory.CreateDirectory(folder["hosts/docker.io"]).FullName, "hosts.toml"));
+            await PrintAsync(folder, up, "podman", folder["registries.conf"]);
+            await using var engine = await DockerEngine.StartAsync("--config-file", folder["daemon.json"]);
             await using var containerd = await ContainerdServer.StartAsync();
             await PullAsync(folder, up.Host, engine.NewClient(), containerd, "cold");
             await PullAsync(folder, up.Host, engine.NewClient(), containerd, "warm");
@@ -33,6 +37,9 @@ public sealed class UpstreamTests(RealParts parts)
             await upstream.DisposeAsync();
             await PullAsync(folder, up.Host, engine.NewClient(), containerd, "cut off");
 
+            var report = await AuthIndexUp.RunAsync("registry", "upstreams", "--data", folder["data"], "--config", folder["authindex.yaml"]);
+            Assert.True(report.ExitCode == 0 && report.Output.Contains("hub  http://", StringComparison.Ordinal), report.All);
+            Assert.Matches("requests since the start: [1-9][0-9]* hits, [1-9][0-9]* misses, [1-9][0-9]* stale", report.Output);
             using var http = new HttpClient();
             var metrics = await http.GetStringAsync(new Uri(up.Registry, "/metrics"), Cancellation);
             Assert.Matches("authindex_upstream_requests_total\\{[^}]*result=\"hit\"[^}]*\\} [1-9]", metrics);
@@ -84,37 +91,32 @@ public sealed class UpstreamTests(RealParts parts)
             "--config", folder["authindex.yaml"], "--policies", folder["policies"], "--data", folder["data"]);
     }
 
+    /// <summary>Has the configuration of a client printed into a file.</summary>
+    private static async Task PrintAsync(TemporaryDirectory folder, AuthIndexUp up, string client, string file)
+    {
+        var printed = await AuthIndexUp.RunAsync(
+            "mirror", "print", client, "--config", folder["authindex.yaml"], "--data", folder["data"], "--set", $"registry.listen={up.Host}");
+        Assert.True(printed.ExitCode == 0, printed.All);
+        await File.WriteAllTextAsync(file, printed.Output, Cancellation);
+    }
+
     /// <summary>Each client once, none of which has anything left of the last time.</summary>
     private static async Task PullAsync(TemporaryDirectory folder, string host, DockerClient docker, ContainerdServer containerd, string when)
     {
         await docker.MustAsync("pull", "library/app:1");
         await docker.MustAsync("rmi", "library/app:1");
 
-        var hosts = folder.Folder("hosts");
-        await File.WriteAllTextAsync(
-            Path.Combine(Directory.CreateDirectory(Path.Combine(hosts, "docker.io")).FullName, "hosts.toml"),
-            $"[host.\"http://{host}\"]\n  capabilities = [\"pull\", \"resolve\"]\n",
-            Cancellation);
-        var fetched = await containerd.CtrAsync("--namespace", when.Replace(' ', '-'), "content", "fetch", "--hosts-dir", hosts, "docker.io/acme/app:1");
+        var fetched = await containerd.CtrAsync(
+            "--namespace", when.Replace(' ', '-'), "content", "fetch", "--hosts-dir", folder["hosts"], "docker.io/acme/app:1");
         Assert.True(fetched.ExitCode == 0, $"{when}: {fetched.All}");
 
-        await PodmanAsync(folder, host, when);
+        await PodmanAsync(folder, when);
         await SkopeoAsync(folder, host, "hub/acme/app:1");
     }
 
-    private static async Task PodmanAsync(TemporaryDirectory folder, string host, string when)
+    private static async Task PodmanAsync(TemporaryDirectory folder, string when)
     {
         using var own = new TemporaryDirectory();
-        await File.WriteAllTextAsync(
-            folder["registries.conf"],
-            $"""
-            [[registry]]
-            location = "docker.io"
-            [[registry.mirror]]
-            location = "{host}/hub"
-            insecure = true
-            """,
-            Cancellation);
         await File.WriteAllTextAsync(own["policy.json"], """{"default":[{"type":"insecureAcceptAnything"}]}""", Cancellation);
         var pulled = await ChildProcess.RunAsync(
             "podman",

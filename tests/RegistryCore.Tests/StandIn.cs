@@ -11,6 +11,7 @@ internal sealed class StandIn : IAsyncDisposable
 {
     private WebApplication app = null!;
     private int port;
+    private Action<ListenerOptions>? configure;
 
     /// <summary>How it answers.</summary>
     public Func<HttpContext, Task> Answer { get; set; } = http => Task.CompletedTask;
@@ -20,9 +21,9 @@ internal sealed class StandIn : IAsyncDisposable
 
     public Uri Url => new($"http://127.0.0.1:{port}");
 
-    public static async Task<StandIn> StartAsync()
+    public static async Task<StandIn> StartAsync(Action<ListenerOptions>? configure = null)
     {
-        var standIn = new StandIn();
+        var standIn = new StandIn { configure = configure };
         await standIn.StartAgainAsync();
         return standIn;
     }
@@ -39,6 +40,7 @@ internal sealed class StandIn : IAsyncDisposable
     {
         var options =
             new StandInOptions { Listen = new ListenAddress("127.0.0.1", port), LogLevel = "error", DrainTimeout = TimeSpan.Zero };
+        configure?.Invoke(options);
         app = ServerHost.CreateBuilder(options, "StandIn", _ => { }).Build();
         app.Run(http =>
         {

@@ -23,7 +23,7 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
         new ReferrersEndpoint(null!, null!, null!),
         new BlobEndpoint(null!, null!, null!, null!),
         new UploadEndpoint(null!, null!, null!, null!, null!, null!),
-        new UpstreamEndpoint(null!, null!, null!, null!, null!, null!),
+        new UpstreamEndpoint(null!, null!, null!, null!, null!, null!, null!),
         new UpstreamListsEndpoint(null!, null!, null!, null!, null!)));
 
     [Theory]

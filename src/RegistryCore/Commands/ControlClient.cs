@@ -7,6 +7,7 @@ using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Sqlite;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Upstreams;
 
 namespace AuthIndex.RegistryCore.Commands;
 
@@ -63,6 +64,7 @@ internal static class ControlClient
                 console => console.LogToStandardErrorThreshold = LogLevel.Trace))
             .AddSingleton(_ => new Meter("AuthIndex.RegistryCore"))
             .AddStorage(options)
+            .AddUpstreamEviction(options)
             .AddStorageTasks()
             .BuildServiceProvider();
         try

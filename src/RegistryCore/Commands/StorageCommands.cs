@@ -6,13 +6,14 @@ using AuthIndex.RegistryCore.Import;
 namespace AuthIndex.RegistryCore.Commands;
 
 /// <summary>
-/// The commands on what the registry stores: <c>gc</c>, <c>scrub</c>, <c>verify</c>, <c>backup</c>, <c>tags</c>, <c>import</c>. They
-/// work beside a running server and without one.
+/// The commands on what the registry stores: <c>gc</c>, <c>scrub</c>, <c>verify</c>, <c>backup</c>, <c>tags</c>, <c>import</c>,
+/// <c>upstreams</c>. They work beside a running server and without one.
 /// </summary>
 internal static class StorageCommands
 {
     public static IEnumerable<Command> All(CommandLine shared) =>
-        [Gc(shared), Scrub(shared), Verify(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared), Import(shared)];
+        [Gc(shared), Scrub(shared), Verify(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared), Import(shared),
+            Upstreams(shared)];
 
     private static Command Gc(CommandLine shared)
     {
@@ -34,6 +35,13 @@ internal static class StorageCommands
             "Compare everything stored with its digests; the exit status is 0 only if all is whole.",
             [],
             _ => new StorageTask.Scrub());
+
+    private static Command Upstreams(CommandLine shared) => Make(
+        shared,
+        "upstreams",
+        "Show how the upstreams are doing: what was served from here, what they sent, their rate limits, and how much is kept of them.",
+        [],
+        _ => new StorageTask.Upstreams());
 
     private static Command Verify(CommandLine shared)
     {

@@ -14,6 +14,7 @@ namespace AuthIndex.RegistryCore.Commands;
 [JsonDerivedType(typeof(TagsHistory), "tags history")]
 [JsonDerivedType(typeof(TagsRollback), "tags rollback")]
 [JsonDerivedType(typeof(Import), "import")]
+[JsonDerivedType(typeof(Upstreams), "upstreams")]
 internal abstract record StorageTask
 {
     /// <summary>Removes what nothing leads to.</summary>
@@ -40,6 +41,9 @@ internal abstract record StorageTask
 
     /// <summary>Takes over the storage of distribution.</summary>
     internal sealed record Import(ImportRequest Request) : StorageTask;
+
+    /// <summary>Tells how the upstreams stand.</summary>
+    internal sealed record Upstreams : StorageTask;
 }
 
 /// <summary>The result of a task, for the terminal and for scripts.</summary>

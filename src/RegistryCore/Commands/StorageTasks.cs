@@ -7,6 +7,7 @@ using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Tags;
+using AuthIndex.RegistryCore.Upstreams;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Commands;
@@ -19,6 +20,7 @@ internal sealed class StorageTasks(
     IManifestStore manifests,
     ITagStore tags,
     DistributionImport import,
+    UpstreamReport upstreams,
     Backup? backup = null)
 {
     /// <summary>Runs a task to its end.</summary>
@@ -35,6 +37,7 @@ internal sealed class StorageTasks(
         StorageTask.TagsHistory history => HistoryAsync(history),
         StorageTask.TagsRollback rollback => RollBackAsync(rollback),
         StorageTask.Import { Request: var request } => ImportAsync(request, tell, cancellationToken),
+        StorageTask.Upstreams => UpstreamsAsync(cancellationToken),
         _ => throw new InvalidOperationException($"No such task: {task}."),
     };
 
@@ -48,6 +51,11 @@ internal sealed class StorageTasks(
               {report.Blobs} blobs that no repository references: {new ByteSize(report.BlobBytes)}
               {report.Leftovers} files left by crashes: {new ByteSize(report.LeftoverBytes)}
             """;
+        if (report.Evicted > 0)
+        {
+            text += $"\n  {report.Evicted} manifests of upstreams, evicted, that alone need {new ByteSize(report.EvictedBytes)}";
+        }
+
         if (report.Undeleted > 0)
         {
             var refused = $"the object store refuses to delete {report.Undeleted} objects: see the log; they are tried again later";
@@ -121,6 +129,12 @@ internal sealed class StorageTasks(
         if (report.Problems.Count > 0) lines.Add($"not imported ({report.Problems.Count}):");
         lines.AddRange(report.Problems.Select(p => $"  {p.Repository}: {p.What}: {p.Reason}"));
         return TaskReport.Of(report.Problems.Count == 0, string.Join('\n', lines), report);
+    }
+
+    private async Task<TaskReport> UpstreamsAsync(CancellationToken cancellationToken)
+    {
+        var report = await upstreams.MakeAsync(cancellationToken);
+        return TaskReport.Of(true, report.Count == 0 ? "no upstreams are configured" : UpstreamReport.ToText(report), report);
     }
 
     private static string WithList(string text, IReadOnlyList<string> digests) => string.Join("\n  ", digests.Prepend(text));

@@ -65,13 +65,16 @@ internal sealed record OciError(int Status, string Code, string Message)
     /// <summary>
     /// Asked for what cannot be the name of a manifest: then there is none (clients ask so to see how a missing one is answered).
     /// </summary>
-    public static OciError ReferenceUnknown(string text) => new(404, "MANIFEST_UNKNOWN", TagInvalid(text).Message);
+    public static OciError ReferenceUnknown(string text) => new(404, ManifestUnknownCode, TagInvalid(text).Message);
+
+    /// <summary>The code of what is answered for a manifest that is not here.</summary>
+    public const string ManifestUnknownCode = "MANIFEST_UNKNOWN";
 
     /// <summary>
     /// The repository does not hold the manifest or tag (OCI distribution-spec 1.1, "Pulling manifests"; "Error Codes", code-7).
     /// </summary>
     public static OciError ManifestUnknown(Reference reference) =>
-        new(404, "MANIFEST_UNKNOWN", $"no manifest {reference} in this repository");
+        new(404, ManifestUnknownCode, $"no manifest {reference} in this repository");
 
     /// <summary>The manifest is not acceptable (OCI distribution-spec 1.1, "Pushing Manifests"; "Error Codes", code-6).</summary>
     public static OciError ManifestInvalid(string reason) => new(400, "MANIFEST_INVALID", reason);

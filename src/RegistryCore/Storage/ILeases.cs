@@ -20,6 +20,17 @@ internal interface ILeases
     /// <summary>Whether this process may go on with a job; it asks before every step, and leaves the job when it may not.</summary>
     /// <param name="job">One of <see cref="SingletonJob"/>.</param>
     bool Holds(string job);
+
+    /// <summary>Takes a job that any process may do, but only one at a time, or keeps it a while longer.</summary>
+    /// <param name="job">Any name that no other work has.</param>
+    /// <returns>Whether it is this process's now; it runs out by itself where it is not taken again within <see cref="RenewEvery"/>.</returns>
+    Task<bool> TryTakeAsync(string job);
+
+    /// <summary>Gives such a job up.</summary>
+    Task EndAsync(string job);
+
+    /// <summary>How often a job is to be taken again while it lasts.</summary>
+    public static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(5);
 }
 
 /// <summary>The leases of a registry that is a single process: all jobs are its own.</summary>
@@ -27,6 +38,12 @@ internal sealed class SingleProcess : ILeases
 {
     /// <inheritdoc/>
     public bool Holds(string job) => true;
+
+    /// <inheritdoc/>
+    public Task<bool> TryTakeAsync(string job) => Task.FromResult(true);
+
+    /// <inheritdoc/>
+    public Task EndAsync(string job) => Task.CompletedTask;
 }
 
 /// <summary>A process wrote for a job that has meanwhile gone to another.</summary>

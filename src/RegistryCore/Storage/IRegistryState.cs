@@ -3,6 +3,7 @@ using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Tags;
+using AuthIndex.RegistryCore.Storage.Uses;
 
 namespace AuthIndex.RegistryCore.Storage;
 
@@ -26,6 +27,9 @@ internal interface IRegistryState
 
     /// <summary>Changes not yet reported to the index.</summary>
     IOutbox Outbox { get; }
+
+    /// <summary>When manifests of upstreams were last asked for.</summary>
+    IManifestUses Uses { get; }
 
     /// <summary>What is known of the bytes' being right.</summary>
     ICheckedContent Checked { get; }

@@ -21,7 +21,8 @@ namespace AuthIndex.RegistryCore.Storage;
 ///   blobs/sha512/cd/cd34…
 ///   reserve                           room for deletions on a full volume
 ///   uploads/SESSION.json              an upload session: whose, where, since when
-///   uploads/SESSION.data              the bytes received so far; without a record, of a blob that an upstream sends
+///   uploads/SESSION.data              the bytes received so far
+///   downloads/HEX                     a blob that an upstream sends; nothing that outlives the process
 ///   imports/HEX                       a blob that is being imported; there while an import runs
 /// </code>
 /// </summary>
@@ -93,6 +94,9 @@ internal sealed class StorageDirectory : IDisposable
 
     /// <summary>The file by which it is seen whether files can be made.</summary>
     public string Probe => Path.Combine(held.Root, "probe");
+
+    /// <summary>The folder of what upstreams are sending; made by who downloads.</summary>
+    public string Downloads => Path.Combine(held.Root, "downloads");
 
     /// <summary>The folder of what is being imported; made by an import.</summary>
     public string Imports => Path.Combine(held.Root, "imports");

@@ -48,6 +48,7 @@ internal static class StorageServices
             .AddSingleton(s => s.GetRequiredService<IRegistryState>().Tags)
             .AddSingleton(s => s.GetRequiredService<IRegistryState>().Blobs)
             .AddSingleton(s => s.GetRequiredService<IRegistryState>().Outbox)
+            .AddSingleton(s => s.GetRequiredService<IRegistryState>().Uses)
             .AddSingleton(s => s.GetRequiredService<IRegistryState>().Checked)
             .AddSingleton(s => s.GetRequiredService<IRegistryState>().Leases)
             .AddSingleton<BlobStore>()

@@ -1,10 +1,15 @@
 using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Upstreams.Eviction;
+using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Upstreams;
 
 /// <summary>An upstream, its patterns read.</summary>
 internal sealed class Upstream(UpstreamOptions options)
 {
+    /// <summary>What the names of Docker Hub's own images begin with, which people leave out.</summary>
+    public const string Library = "library/";
+
     private readonly string start = options.LocalPrefix + "/";
     private readonly RepositoryPattern[] allowed = [.. options.Allow.Select(p => new RepositoryPattern(p))];
 
@@ -26,6 +31,16 @@ internal sealed class Upstream(UpstreamOptions options)
     /// <summary>The names without the prefix that are its own.</summary>
     public IReadOnlyList<RepositoryPattern> Unprefixed { get; } =
         [.. options.Unprefixed.Concat(options.Library ? ["library/**"] : []).Select(p => new RepositoryPattern(p))];
+
+    /// <summary>What of it is never evicted.</summary>
+    public IReadOnlyList<Pin> Pins { get; } = [.. options.Pin.Select(p => new Pin(p))];
+
+    /// <summary>What one of its repositories is called there, by its name here; it may be too long for a name.</summary>
+    public string RemoteOf(RepositoryName local)
+    {
+        var name = local.Value[start.Length..];
+        return options.Library && !name.Contains('/', StringComparison.Ordinal) ? Library + name : name;
+    }
 
     /// <summary>Whether a name here is one of its repositories.</summary>
     public bool HoldsName(string name) => name.StartsWith(start, StringComparison.Ordinal);

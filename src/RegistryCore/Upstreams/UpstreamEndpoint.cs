@@ -5,6 +5,7 @@ using AuthIndex.RegistryCore.Blobs;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Upstreams.Client;
+using AuthIndex.RegistryCore.Upstreams.Eviction;
 using AuthIndex.RegistryCore.Upstreams.Filling;
 
 namespace AuthIndex.RegistryCore.Upstreams;
@@ -15,12 +16,13 @@ namespace AuthIndex.RegistryCore.Upstreams;
 /// </summary>
 internal sealed class UpstreamEndpoint(
     ManifestPulls pulls, BlobFills fills, UpstreamClients clients, ManifestEndpoint manifests, BlobEndpoint blobs,
-    UpstreamMetrics metrics)
+    RecentUses uses, UpstreamMetrics metrics)
 {
     // A range that begins so far behind what has come is asked for upstream: the client would wait too long.
     private const long Ahead = 16 * 1024 * 1024;
     private const int MaxForwarded = 16;
     private const int MaxOthers = 3;
+    private const int MaxEvicted = 3; // in a row, between a look and the answer
     private const int ReadSize = 64 * 1024;
 
     private int forwarded;
@@ -30,11 +32,22 @@ internal sealed class UpstreamEndpoint(
     {
         if (!Reference.TryParse(request.Argument, out var reference)) return OciError.ReferenceUnknown(request.Argument);
         if (repository.Refusal is { } refusal) return refusal;
-        var pull = await pulls.EnsureAsync(repository, reference, request.Aborted);
-        metrics.Count(repository.Upstream.Name, pull.Result);
-        if (pull is { IsNone: true, Failure: { } failure }) return ErrorOf(repository, failure, OciError.ManifestUnknown(reference));
-        if (pull.Failure is { } stale) request.Http.Response.Headers.Warning = Warning(repository, stale);
-        return await manifests.GetAsync(request);
+        for (var evicted = 0; ; evicted++)
+        {
+            var pull = await pulls.EnsureAsync(repository, reference, request.Aborted);
+            if (pull is { IsNone: true, Failure: { } failure })
+            {
+                metrics.Count(repository.Upstream.Name, pull.Result);
+                return ErrorOf(repository, failure, OciError.ManifestUnknown(reference));
+            }
+
+            if (pull.Failure is { } stale) request.Http.Response.Headers.Warning = Warning(repository, stale);
+            var error = await manifests.GetAsync(request);
+            if (error is { Code: OciError.ManifestUnknownCode } && evicted < MaxEvicted) continue; // between the two: it is fetched anew
+            metrics.Count(repository.Upstream.Name, pull.Result);
+            if (error is null) Note(request, repository);
+            return error;
+        }
     }
 
     /// <summary>GET and HEAD of a blob.</summary>
@@ -45,6 +58,7 @@ internal sealed class UpstreamEndpoint(
         if (local is not { Code: OciError.BlobUnknownCode } || !Digest.TryParse(request.Argument, out var digest))
         {
             metrics.Count(repository.Upstream.Name, "hit");
+            if (local is null) CountSent(request, repository);
             return local;
         }
 
@@ -54,6 +68,7 @@ internal sealed class UpstreamEndpoint(
                 ? await HeadAsync(request, repository, digest)
                 : await FillAsync(request, repository, digest);
             metrics.Count(repository.Upstream.Name, "miss");
+            if (error is null) CountSent(request, repository);
             return error;
         }
         catch (UpstreamException e)
@@ -62,6 +77,26 @@ internal sealed class UpstreamEndpoint(
             if (!request.Http.Response.HasStarted) return ErrorOf(repository, e.Failure, OciError.BlobUnknown(digest));
             request.Http.Abort(); // only a broken connection can still tell the client; the log says why
             return null;
+        }
+    }
+
+    /// <summary>Remembers that the manifest was of use, so that it is not evicted; a look by the portal is none.</summary>
+    private void Note(V2Request request, UpstreamRepository repository)
+    {
+        CountSent(request, repository);
+        if (!request.Token.IsView && Digest.TryParse(request.Http.Response.Headers["Docker-Content-Digest"], out var digest))
+        {
+            uses.Note(repository.Local, digest);
+        }
+    }
+
+    /// <summary>Counts what was sent; what an object store sends in this registry's place is not seen here.</summary>
+    private void CountSent(V2Request request, UpstreamRepository repository)
+    {
+        var response = request.Http.Response;
+        if (HttpMethods.IsGet(request.Http.Request.Method) && response.StatusCode is 200 or 206)
+        {
+            metrics.Sent(repository.Upstream.Name, response.ContentLength ?? 0);
         }
     }
 

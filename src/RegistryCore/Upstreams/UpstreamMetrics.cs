@@ -1,12 +1,27 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 
 namespace AuthIndex.RegistryCore.Upstreams;
 
+/// <summary>What has been counted of an upstream since the registry started.</summary>
+/// <param name="Hits">Manifests and blobs that were here.</param>
+/// <param name="Misses">Those that were downloaded.</param>
+/// <param name="Stale">Those that were here and could not be looked up again.</param>
+/// <param name="Failed">Those that there were none of.</param>
+/// <param name="Received">The bytes that it sent.</param>
+/// <param name="Sent">The bytes of its images that clients got.</param>
+internal sealed record UpstreamCounts(long Hits, long Misses, long Stale, long Failed, long Received, long Sent);
+
 /// <summary>What is counted of upstreams; the only label from outside is an upstream's configured name.</summary>
 internal sealed class UpstreamMetrics
 {
+    private static readonly string[] Results = ["hit", "miss", "stale", "failed"];
+
+    private readonly ConcurrentDictionary<(string Upstream, string What), long> totals = new();
     private readonly Counter<long> requests;
     private readonly Counter<long> received;
+    private readonly Counter<long> sent;
+    private readonly Counter<long> evicted;
 
     public UpstreamMetrics(Meter meter, UpstreamSet upstreams)
     {
@@ -15,10 +30,15 @@ internal sealed class UpstreamMetrics
             description: "Manifests and blobs of upstreams that clients asked for, by result: hit (served from here), miss (downloaded), "
                 + "stale (served from here because the upstream failed) or failed.");
         received = meter.CreateCounter<long>("authindex.upstream.received", "By", "Bytes of blobs and manifests that upstreams sent.");
+        sent = meter.CreateCounter<long>(
+            "authindex.upstream.sent", "By", "Bytes of blobs and manifests of upstreams that clients were answered with.");
+        evicted = meter.CreateCounter<long>("authindex.upstream.evicted", description: "Manifests of upstreams that were evicted.");
         foreach (var upstream in upstreams.All)
         {
-            received.Add(0, Label(upstream.Name));
-            foreach (var result in (string[])["hit", "miss", "stale", "failed"]) Count(upstream.Name, result, 0);
+            Received(upstream.Name, 0);
+            Sent(upstream.Name, 0);
+            Evicted(upstream.Name, 0);
+            foreach (var result in Results) Count(upstream.Name, result, 0);
         }
     }
 
@@ -26,11 +46,37 @@ internal sealed class UpstreamMetrics
     /// <param name="upstream">Whose.</param>
     /// <param name="result">hit, miss, stale or failed.</param>
     /// <param name="times">How often.</param>
-    public void Count(string upstream, string result, int times = 1) =>
+    public void Count(string upstream, string result, int times = 1)
+    {
         requests.Add(times, Label(upstream), new KeyValuePair<string, object?>("result", result));
+        Add(upstream, result, times);
+    }
 
     /// <summary>An upstream sent bytes.</summary>
-    public void Received(string upstream, long bytes) => received.Add(bytes, Label(upstream));
+    public void Received(string upstream, long bytes)
+    {
+        received.Add(bytes, Label(upstream));
+        Add(upstream, nameof(Received), bytes);
+    }
+
+    /// <summary>A client was answered with bytes.</summary>
+    public void Sent(string upstream, long bytes)
+    {
+        sent.Add(bytes, Label(upstream));
+        Add(upstream, nameof(Sent), bytes);
+    }
+
+    /// <summary>Manifests were evicted.</summary>
+    public void Evicted(string upstream, long count) => evicted.Add(count, Label(upstream));
+
+    /// <summary>What has been counted until now.</summary>
+    public UpstreamCounts Of(string upstream) => new(
+        Total(upstream, Results[0]), Total(upstream, Results[1]), Total(upstream, Results[2]), Total(upstream, Results[3]),
+        Total(upstream, nameof(Received)), Total(upstream, nameof(Sent)));
+
+    private void Add(string upstream, string what, long more) => totals.AddOrUpdate((upstream, what), more, (_, before) => before + more);
+
+    private long Total(string upstream, string what) => totals.GetValueOrDefault((upstream, what));
 
     private static KeyValuePair<string, object?> Label(string upstream) => new("upstream", upstream);
 }

@@ -24,8 +24,6 @@ internal sealed record UpstreamRepository(
 /// </summary>
 internal sealed class UpstreamNames(UpstreamSet upstreams)
 {
-    private const string Library = "library/";
-
     /// <summary>Whether there are upstreams at all.</summary>
     public bool Any { get; } = upstreams.All.Count > 0;
 
@@ -68,7 +66,7 @@ internal sealed class UpstreamNames(UpstreamSet upstreams)
 
     private static UpstreamRepository Of(Upstream upstream, RepositoryName local, string remote, RepositoryName asked)
     {
-        if (upstream.Options.Library && !remote.Contains('/', StringComparison.Ordinal)) remote = Library + remote;
+        if (upstream.Options.Library && !remote.Contains('/', StringComparison.Ordinal)) remote = Upstream.Library + remote;
         return RepositoryName.TryParse(remote, out var name)
             ? new UpstreamRepository(upstream, local, name, asked)
             : new UpstreamRepository(upstream, local, local, asked, IsTooLong: true);

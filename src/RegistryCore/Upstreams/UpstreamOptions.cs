@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Net;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Upstreams;
@@ -51,12 +52,26 @@ internal sealed class UpstreamOptions
     /// <summary>An HTTP proxy to reach it through.</summary>
     public Uri? Proxy { get; set; }
 
+    /// <summary>A file with <c>USER:PASSWORD</c> for the proxy; read again whenever it asks.</summary>
+    [FilePath]
+    public string? ProxyCredentialFile { get; set; }
+
     /// <summary>How long a tag is served without asking the upstream where it points.</summary>
     [DurationRange("0s", "30d")]
     public TimeSpan Check { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>Whether a tag is served on when the upstream says that it is gone.</summary>
     public bool KeepWhenGone { get; set; } = true;
+
+    /// <summary>The most that is kept of it; what was used least recently goes. Any amount when absent.</summary>
+    public ByteSize? Quota { get; set; }
+
+    /// <summary>How long after its last use an image goes; never when absent.</summary>
+    [DurationRange("1h", "3650d")]
+    public TimeSpan? EvictAfter { get; set; }
+
+    /// <summary>What is never evicted: patterns of its own names, with or without <c>:TAG</c>, of what tags lead to.</summary>
+    public List<string> Pin { get; set; } = [];
 
     /// <summary>What its repositories' names begin with here.</summary>
     internal string LocalPrefix => Prefix ?? Name;
@@ -107,9 +122,15 @@ internal sealed class UpstreamOptions
 
         if (upstream.Proxy is { } proxy && (proxy.UserInfo.Length > 0 || proxy.PathAndQuery != "/"))
         {
-            yield return ("proxy", "write http://HOST:PORT, without a path and without credentials");
+            yield return ("proxy", "write http://HOST:PORT, without a path; credentials belong into proxyCredentialFile");
         }
 
+        if (upstream is { Proxy: null, ProxyCredentialFile: not null })
+        {
+            yield return ("proxyCredentialFile", "set proxy too: there is no proxy to sign in to");
+        }
+
+        if (upstream.Quota?.Bytes == 0) yield return ("quota", "must be more than nothing; leave it out to keep any amount");
         foreach (var ns in upstream.Ns.Where(ns => !IsHost(ns))) yield return ("ns", $"{Quote(ns)} is not a host name such as docker.io");
         foreach (var host in upstream.RealmHosts.Where(host => Uri.CheckHostName(host) == UriHostNameType.Unknown))
         {
@@ -117,6 +138,7 @@ internal sealed class UpstreamOptions
         }
 
         foreach (var pattern in upstream.Allow.Where(p => !IsPattern(p))) yield return ("allow", NoPattern(pattern));
+        foreach (var pin in upstream.Pin.Where(p => !IsPin(p))) yield return ("pin", NoPin(pin));
         foreach (var pattern in upstream.Unprefixed.Where(p => !IsPattern(p))) yield return ("unprefixed", NoPattern(pattern));
     }
 
@@ -156,6 +178,12 @@ internal sealed class UpstreamOptions
     private static bool IsPattern(string text) =>
         text.Length is > 0 and <= 2 * RepositoryName.MaxLength
         && text.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-' or '/' or '*');
+
+    private static bool IsPin(string text) => text.Split(':') is [var repository, .. { Length: <= 1 } tag] && IsPattern(repository)
+        && tag.All(t => t.Length is > 0 and <= Reference.MaxTagLength
+            && t.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' or '*'));
+
+    private static string NoPin(string text) => $"{Quote(text)} must be REPOSITORY or REPOSITORY:TAG, both of them names or patterns";
 
     private static string NoPattern(string text) =>
         $"{Quote(text)} is not a pattern of repository names: * stands for any text within a segment, ** across segments";

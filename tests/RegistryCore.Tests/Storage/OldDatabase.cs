@@ -16,6 +16,7 @@ internal static class OldDatabase
             ALTER TABLE manifest_references DROP COLUMN is_required;
             DROP TABLE storage_state;
             DROP TABLE upstream_prefixes;
+            DROP TABLE manifest_uses;
             PRAGMA user_version=3;
             """);
     }

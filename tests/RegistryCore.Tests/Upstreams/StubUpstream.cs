@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Upstreams;
 using Microsoft.AspNetCore.Http;
 
@@ -23,7 +24,8 @@ internal sealed class StubUpstream : IAsyncDisposable
 
     public Uri Url => server.Url;
 
-    public static async Task<StubUpstream> StartAsync() => new(await StandIn.StartAsync());
+    public static async Task<StubUpstream> StartAsync(Action<ListenerOptions>? configure = null) =>
+        new(await StandIn.StartAsync(configure));
 
     /// <summary>An image whose config and one layer it has; null for a layer that no other test has.</summary>
     public (Content Manifest, Content Config, Content Layer) Image(string repository, string tag, Content? layer = null)

@@ -20,7 +20,7 @@ public sealed class UpstreamBlobTests : IAsyncLifetime
 
     private string Tail => $"blobs/{blob.Digest}";
 
-    private string Uploads => Path.Combine(host.Root, "uploads");
+    private string Downloads => Path.Combine(host.Root, "downloads");
 
     public async ValueTask InitializeAsync()
     {
@@ -43,13 +43,13 @@ public sealed class UpstreamBlobTests : IAsyncLifetime
         SendIn2Parts(go.Task);
         var clients = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => BeginAsync(app)));
         foreach (var client in clients) Assert.True(await client.ReadAsync(new byte[1000], Cancellation) > 0); // the upstream waits still
-        Assert.Single(Directory.GetFiles(Uploads));
+        Assert.Single(Directory.GetFiles(Downloads));
         go.SetResult();
         foreach (var client in clients) Assert.True(await DrainAsync(client) > 0);
         Assert.Equal(1, upstream.Count("GET", Tail));
         await QuietAsync();
         Assert.Equal(blob.Bytes, (await app.GetAsync(Tail)).MustBe(HttpStatusCode.OK).Body);
-        Assert.Empty(Directory.GetFiles(Uploads));
+        Assert.Empty(Directory.GetFiles(Downloads));
         Assert.Equal(1, upstream.Count("GET", Tail));
     }
 
@@ -144,7 +144,7 @@ public sealed class UpstreamBlobTests : IAsyncLifetime
         await using var client = await BeginAsync(app);
         await Assert.ThrowsAnyAsync<Exception>(() => DrainAsync(client));
         await QuietAsync();
-        Assert.Empty(Directory.GetFiles(Uploads));
+        Assert.Empty(Directory.GetFiles(Downloads));
         Assert.False(File.Exists(Path.Combine(host.Root, "blobs", "sha256", blob.Digest[7..9], blob.Digest[7..])));
         (await app.GetAsync(Tail)).MustBe(HttpStatusCode.BadGateway, "UNAVAILABLE"); // remembered for a minute
         Assert.Equal(1, upstream.Count("GET", Tail));
@@ -176,7 +176,7 @@ public sealed class UpstreamBlobTests : IAsyncLifetime
         await using var client = await BeginAsync(app);
         await Assert.ThrowsAnyAsync<Exception>(() => DrainAsync(client));
         await QuietAsync();
-        Assert.Empty(Directory.GetFiles(Uploads));
+        Assert.Empty(Directory.GetFiles(Downloads));
         (await app.GetAsync(Tail)).MustBe(HttpStatusCode.BadGateway, "UNAVAILABLE");
     }
 
@@ -247,7 +247,7 @@ public sealed class UpstreamBlobTests : IAsyncLifetime
         here = new Repository(full, "hub/acme/app");
         (await here.GetAsync($"blobs/{there.Digest}")).MustBe(HttpStatusCode.OK);
         (await here.GetAsync(Tail)).MustBe(HttpStatusCode.InsufficientStorage, "UNAVAILABLE");
-        Assert.Empty(Directory.GetFiles(Path.Combine(full.Root, "uploads")));
+        Assert.Empty(Directory.GetFiles(Path.Combine(full.Root, "downloads")));
     }
 
     [Fact]
@@ -286,5 +286,5 @@ public sealed class UpstreamBlobTests : IAsyncLifetime
     }
 
     private Task QuietAsync() => Eventually.TrueAsync(
-        () => host.Service<BlobFills>().Count == 0 && !Directory.EnumerateFiles(Uploads).Any(), Patience, () => "a download goes on");
+        () => host.Service<BlobFills>().Count == 0 && !Directory.EnumerateFiles(Downloads).Any(), Patience, () => "a download goes on");
 }

@@ -23,7 +23,7 @@ public sealed class UpstreamFaultTests : IAsyncLifetime
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private string Uploads => Path.Combine(host.Root, "uploads");
+    private string Downloads => Path.Combine(host.Root, "downloads");
 
     public async ValueTask InitializeAsync()
     {
@@ -124,7 +124,7 @@ public sealed class UpstreamFaultTests : IAsyncLifetime
             .Select(_ => app.Client.GetAsync(app.PathOf($"blobs/{Content.Random().Digest}"), leaving.Token)).ToList();
         var fills = host.Service<BlobFills>();
         await Eventually.TrueAsync(() => fills.Count == 40, Patience, () => $"{fills.Count} downloads");
-        Assert.Equal(32, Directory.GetFiles(Uploads).Length);
+        Assert.Equal(32, Directory.GetFiles(Downloads).Length);
         await leaving.CancelAsync();
         foreach (var one in queued) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => one);
         await Eventually.TrueAsync(() => fills.Count == 32, Patience, () => $"{fills.Count} downloads");

@@ -1,4 +1,5 @@
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Configuration;
 using AuthIndex.RegistryCore.Upstreams;
 
 namespace AuthIndex.RegistryCore.Tests.Upstreams;
@@ -17,6 +18,11 @@ public sealed class UpstreamOptionsTests
         ("unprefixed: '' is not a pattern", u => u.Unprefixed = [""]),
         ("realmHosts: 'a b' is not a host name", u => u.RealmHosts = ["a b"]),
         ("credentialHelper: set credentialFile or credentialHelper", u => (u.CredentialFile, u.CredentialHelper) = ("/f", ["h"])),
+        ("pin: 'Library' must be REPOSITORY or REPOSITORY:TAG", u => u.Pin = ["library/alpine:3.*", "acme/**", "Library"]),
+        ("pin: 'app:1:2' must be", u => u.Pin = ["app:1:2"]),
+        ("pin: 'app:' must be", u => u.Pin = ["app:"]),
+        ("quota: must be more than nothing", u => u.Quota = new ByteSize(0)),
+        ("proxyCredentialFile: set proxy too", u => u.ProxyCredentialFile = "/f"),
         ("proxy: write http://HOST:PORT", u => u.Proxy = new Uri("http://me:secret@proxy:3128")),
     ];
 

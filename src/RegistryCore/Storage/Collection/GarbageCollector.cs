@@ -21,13 +21,21 @@ internal sealed record CollectionReport(
     int Leftovers,
     long LeftoverBytes,
     int Unexplained = 0,
-    int Undeleted = 0);
+    int Undeleted = 0)
+{
+    /// <summary>Manifests of upstreams that were evicted before; not among <see cref="Manifests"/>.</summary>
+    public int Evicted { get; init; }
+
+    /// <summary>The bytes of what only they needed, which this or a later collection gives back.</summary>
+    public long EvictedBytes { get; init; }
+}
 
 /// <summary>
 /// Has garbage collected, beside running pushes and pulls, and tells of it. A process makes one collection or backup at a time.
 /// </summary>
 internal sealed partial class GarbageCollector(
-    ICollector collector, MaintenanceLock maintenance, RegistryMetrics metrics, TimeProvider clock, ILogger<GarbageCollector> log)
+    ICollector collector, IEviction eviction, MaintenanceLock maintenance, RegistryMetrics metrics, TimeProvider clock,
+    ILogger<GarbageCollector> log)
 {
     /// <summary>Runs one collection, after the one that is running.</summary>
     /// <param name="isDryRun">Whether nothing is removed.</param>
@@ -56,7 +64,11 @@ internal sealed partial class GarbageCollector(
     {
         using var turn = await maintenance.EnterAsync(cancellationToken);
         var started = clock.GetTimestamp();
-        var report = await collector.CollectAsync(isDryRun, withUnexplained, cancellationToken);
+        var evicted = await eviction.RunAsync(isDryRun, cancellationToken);
+        var report = await collector.CollectAsync(isDryRun, withUnexplained, cancellationToken) with
+        {
+            Evicted = evicted.Manifests, EvictedBytes = evicted.Bytes,
+        };
         var seconds = clock.GetElapsedTime(started).TotalSeconds;
         LogDone(log, report, seconds);
         return report;

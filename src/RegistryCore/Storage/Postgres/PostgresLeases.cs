@@ -17,6 +17,8 @@ internal sealed class PostgresLeases(PostgresDatabase database, TimeProvider tim
     /// <summary>How long a job stays with a process that says nothing more.</summary>
     public static readonly TimeSpan Lasts = TimeSpan.FromSeconds(15);
 
+    private static readonly TimeSpan Forgotten = TimeSpan.FromHours(1);
+
     private readonly string self = RandomNumberGenerator.GetHexString(32, lowercase: true);
     private readonly ConcurrentDictionary<string, long> held = new(StringComparer.Ordinal);
 
@@ -43,6 +45,23 @@ internal sealed class PostgresLeases(PostgresDatabase database, TimeProvider tim
             if (mine.Contains(job)) held[job] = from;
             else held.TryRemove(job, out _);
         }
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> TryTakeAsync(string job)
+    {
+        await RenewAsync(job);
+        return Holds(job);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>What processes that died left behind goes along, so that the table stays small.</remarks>
+    public async Task EndAsync(string job)
+    {
+        held.TryRemove(job, out _);
+        await database.WriteAsync(db => db.ExecuteAsync(
+            "DELETE FROM leases WHERE (job = @job AND holder = @self) OR until < clock_timestamp() - @Forgotten",
+            new { self, job, Forgotten }));
     }
 
     /// <summary>Gives all jobs up, so that another process need not wait.</summary>

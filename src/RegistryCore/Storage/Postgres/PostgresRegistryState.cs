@@ -6,8 +6,10 @@ using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Postgres.Collection;
 using AuthIndex.RegistryCore.Storage.Postgres.Uploads;
+using AuthIndex.RegistryCore.Storage.Postgres.Uses;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Tags;
+using AuthIndex.RegistryCore.Storage.Uses;
 using Dapper;
 
 namespace AuthIndex.RegistryCore.Storage.Postgres;
@@ -33,6 +35,7 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
         (Blobs, Uploads) = (blobs, new PostgresUploads(database, blobs, time));
         Leases = new PostgresLeases(database, time);
         Outbox = new PostgresOutbox(database, new PostgresContentReader(database), Leases);
+        Uses = new PostgresManifestUses(database);
         Pulls = new PostgresSharedPulls(database);
         Checked = new PostgresCheckedContent(database, time);
         Garbage = new PostgresGarbage(database, grace, time);
@@ -85,6 +88,9 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
 
     /// <inheritdoc/>
     public IOutbox Outbox { get; }
+
+    /// <inheritdoc/>
+    public IManifestUses Uses { get; }
 
     /// <inheritdoc/>
     public ICheckedContent Checked { get; }

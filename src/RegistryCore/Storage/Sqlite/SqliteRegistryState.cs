@@ -7,6 +7,7 @@ using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Sqlite.Collection;
 using AuthIndex.RegistryCore.Storage.Sqlite.Manifests;
 using AuthIndex.RegistryCore.Storage.Tags;
+using AuthIndex.RegistryCore.Storage.Uses;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
@@ -34,6 +35,9 @@ internal sealed class SqliteRegistryState(
 
     /// <inheritdoc/>
     public IOutbox Outbox { get; } = new SqliteOutbox(database.Database);
+
+    /// <inheritdoc/>
+    public IManifestUses Uses { get; } = new SqliteManifestUses(database);
 
     /// <inheritdoc/>
     public ICheckedContent Checked { get; } = new SqliteCheckedContent(database, cache);

@@ -41,11 +41,15 @@ internal sealed partial class UpstreamClient : IDisposable
         breaker = new CircuitBreaker(Pause, clock);
     }
 
-    /// <summary>What the upstream said last of its rate limit: <c>ratelimit-remaining</c>; null when it says nothing.</summary>
-    public string? RateLimitRemaining { get; private set; }
+    /// <summary>What the upstream said last of its rate limit; null when it says nothing.</summary>
+    public RateLimit? RateLimit { get; private set; }
 
     /// <summary>Why it is not asked at the moment; null when it is.</summary>
     public string? Failure => breaker.Failure;
+
+    /// <summary>Until when it is not asked for manifests, as it wishes; null when it is.</summary>
+    public DateTimeOffset? PausedUntil =>
+        Interlocked.Read(ref pausedUntil) is var ticks && ticks > clock.GetUtcNow().Ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : null;
 
     /// <summary>Asks for a path below a repository; the answer is a success, its body not yet read.</summary>
     /// <param name="method">GET or HEAD.</param>
@@ -89,10 +93,10 @@ internal sealed partial class UpstreamClient : IDisposable
     {
         // Rate limits count manifests, not blobs: an image whose manifests are here can still be completed.
         var isLimited = tail.StartsWith("manifests/", StringComparison.Ordinal);
-        if (isLimited && clock.GetUtcNow().Ticks is var now && Interlocked.Read(ref pausedUntil) is var until && now < until)
+        if (isLimited && PausedUntil is { } until)
         {
             throw new UpstreamException(new UpstreamFailure(
-                FailureKind.TooMany, "it allows no more requests for now", TimeSpan.FromTicks(until - now)));
+                FailureKind.TooMany, "it allows no more requests for now", until - clock.GetUtcNow()));
         }
 
         if (!breaker.TryEnter())
@@ -210,11 +214,7 @@ internal sealed partial class UpstreamClient : IDisposable
 
     private HttpResponseMessage Judge(HttpResponseMessage answer)
     {
-        if (answer.Headers.TryGetValues("ratelimit-remaining", out var remaining))
-        {
-            RateLimitRemaining = string.Concat(string.Join(',', remaining).Where(c => c is > ' ' and <= '~').Take(40));
-        }
-
+        RateLimit = RateLimit.Read(answer.Headers) ?? RateLimit;
         var status = (int)answer.StatusCode;
         if (status is 200 or 206 or 304) return answer;
         using (answer)

@@ -27,7 +27,7 @@ internal static class UpstreamHttp
             UseCookies = false,
             UseProxy = options.Proxy is not null,
         };
-        if (options.Proxy is { } proxy) handler.Proxy = new WebProxy(proxy);
+        if (options.Proxy is { } proxy) handler.Proxy = new WebProxy(proxy) { Credentials = ProxyCredential.Of(options) };
         if (options.CaFile is { } file) handler.SslOptions.Trust(file, "registry.upstreams[].caFile");
         var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         http.DefaultRequestHeaders.UserAgent.ParseAdd("AuthIndex");

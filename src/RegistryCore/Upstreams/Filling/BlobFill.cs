@@ -138,6 +138,14 @@ internal sealed class BlobFill : IDisposable
     /// <summary>Ends it well: the blob is stored.</summary>
     public void Succeed() => ended.TrySetResult();
 
+    /// <summary>Ends it well before it began: the blob came here by another way. No repository joins any more.</summary>
+    /// <param name="others">The repositories that joined.</param>
+    public void Supersede(out IReadOnlyList<RepositoryName> others)
+    {
+        lock (gate) (isMoving, others) = (true, shared);
+        head.TrySetResult(new FillHead(null));
+    }
+
     /// <summary>Ends it: who waits learns why.</summary>
     public void Fail(Exception reason)
     {

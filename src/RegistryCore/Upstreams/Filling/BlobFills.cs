@@ -1,8 +1,8 @@
+using System.Security.Cryptography;
 using AuthIndex.Hosting;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Blobs;
-using AuthIndex.RegistryCore.Storage.Uploads;
 using AuthIndex.RegistryCore.Upstreams.Client;
 
 namespace AuthIndex.RegistryCore.Upstreams.Filling;
@@ -14,6 +14,7 @@ namespace AuthIndex.RegistryCore.Upstreams.Filling;
 internal sealed partial class BlobFills(
     BlobStore blobs,
     IBlobIndex index,
+    ILeases leases,
     StorageDirectory directory,
     FreeSpace space,
     UpstreamMetrics metrics,
@@ -26,6 +27,8 @@ internal sealed partial class BlobFills(
     private const int MaxRemembered = 10_000;
 
     private static readonly TimeSpan RetryWhenBusy = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestWaitForOthers = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan LookAtOthersEvery = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan RememberFailure = TimeSpan.FromMinutes(1);
 
     private readonly Dictionary<(string Upstream, Digest Digest), BlobFill> running = []; // under the gate
@@ -124,7 +127,8 @@ internal sealed partial class BlobFills(
             }
 
             turn.Count++;
-            var fill = running[(name, digest)] = new BlobFill(repository, digest, directory.UploadData(UploadId.Create()));
+            var fill = running[(name, digest)] = new BlobFill(
+                repository, digest, Path.Combine(directory.Downloads, RandomNumberGenerator.GetHexString(32, lowercase: true)));
             fill.TryEnter();
             _ = RunAsync(fill, client, turn, lifetime.ApplicationStopping);
             return fill;
@@ -142,17 +146,24 @@ internal sealed partial class BlobFills(
                 await turn.Free.WaitAsync(wait.Token);
             }
 
+            var isTurn = true;
             try
             {
-                if (!fill.TryOpenFile()) throw new OperationCanceledException(fill.Abandoned);
-                await new BlobDownload(client, space, metrics, clock).RunAsync(fill, cancellationToken);
+                await using var lease = await LeaseAsync(fill, cancellationToken);
+                if (await FromOthersAsync(fill, client, cancellationToken) is false)
+                {
+                    if (!fill.TryOpenFile()) throw new OperationCanceledException(fill.Abandoned);
+                    await new BlobDownload(client, space, metrics, clock).RunAsync(fill, cancellationToken);
+                    turn.Free.Release(); // storing takes its time too
+                    isTurn = false;
+                    await StoreAsync(fill);
+                }
             }
             finally
             {
-                turn.Free.Release();
+                if (isTurn) turn.Free.Release();
             }
 
-            await StoreAsync(fill);
             Leave(fill, turn);
             fill.Succeed();
         }
@@ -168,6 +179,37 @@ internal sealed partial class BlobFills(
             fill.Dispose();
             File.Delete(fill.DataFile); // gone already where it became the blob
         }
+    }
+
+    /// <summary>
+    /// Waits until no other process of the registry downloads the blob; null where that takes too long, or nobody here waits any more.
+    /// </summary>
+    private async Task<FillLease?> LeaseAsync(BlobFill fill, CancellationToken cancellationToken)
+    {
+        using var wait = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, fill.Abandoned);
+        for (var left = LongestWaitForOthers; left > TimeSpan.Zero; left -= LookAtOthersEvery)
+        {
+            if (await FillLease.TryTakeAsync(leases, fill.Source.Upstream.Name, fill.Digest) is { } lease) return lease;
+            await Task.Delay(LookAtOthersEvery, wait.Token);
+        }
+
+        return null;
+    }
+
+    /// <summary>Takes the blob from what another process has stored meanwhile; false when it is not here.</summary>
+    private async Task<bool> FromOthersAsync(BlobFill fill, UpstreamClient client, CancellationToken cancellationToken)
+    {
+        var (source, digest) = (fill.Source, fill.Digest);
+        if (await index.FindHolderAsync(source.Upstream.Prefix, digest) is not { } holder) return false;
+        if (await index.FindAsync(source.Local, digest) is null)
+        {
+            await DemandAsync(source, digest, client, cancellationToken);
+            if (!await blobs.MountAsync(holder, source.Local, digest, source.Upstream.Account)) return false;
+        }
+
+        fill.Supersede(out var others);
+        foreach (var other in others) await blobs.MountAsync(source.Local, other, digest, source.Upstream.Account);
+        return true;
     }
 
     private void Leave(BlobFill fill, Turns turn)

@@ -180,6 +180,22 @@ public sealed class UpstreamTokensTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_token_that_is_refused_before_its_time_is_replaced_once()
+    {
+        var issued = 0;
+        tokens.Answer = http => http.Response.WriteAsync($$"""{"token":"{{(++issued == 1 ? "good" : $"new{issued}")}}","expires_in":300}""");
+        (await app.GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+        Require($"Bearer realm=\"{tokens.Url}token\",service=\"up\"", "Bearer new2");
+        (await app.GetAsync("manifests/2")).MustBe(HttpStatusCode.OK);
+        Assert.Equal(["", "Bearer good", "Bearer good", "Bearer new2"], shown);
+
+        shown.Clear();
+        Require($"Bearer realm=\"{tokens.Url}token\",service=\"up\"", "Bearer never");
+        (await app.GetAsync("manifests/none")).MustBe(HttpStatusCode.Forbidden, "DENIED");
+        Assert.Equal(["Bearer new2", "Bearer new3"], shown); // asked again once, and no more
+    }
+
+    [Fact]
     public async Task A_token_server_is_left_alone_for_as_long_as_it_says()
     {
         tokens.Answer = http =>

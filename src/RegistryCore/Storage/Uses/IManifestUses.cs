@@ -1,0 +1,45 @@
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.TokenContract;
+
+namespace AuthIndex.RegistryCore.Storage.Uses;
+
+/// <summary>A manifest was asked for.</summary>
+/// <param name="Repository">In which repository.</param>
+/// <param name="Digest">Which.</param>
+/// <param name="At">When, in Unix seconds.</param>
+internal sealed record ManifestUse(RepositoryName Repository, Digest Digest, long At);
+
+/// <summary>A manifest, and when it was last of use.</summary>
+/// <param name="Digest">Its digest.</param>
+/// <param name="Size">Its own bytes.</param>
+/// <param name="UsedAt">When it was last asked for, or came here; Unix seconds.</param>
+/// <param name="PushedBy">The account that stored it.</param>
+internal sealed record UsedManifest(string Digest, long Size, long UsedAt, string PushedBy);
+
+/// <summary>What a manifest refers to.</summary>
+/// <param name="Manifest">The manifest.</param>
+/// <param name="Target">What it refers to.</param>
+/// <param name="Size">The bytes of the blob; null where the repository holds no such blob.</param>
+internal sealed record UsedReference(string Manifest, string Target, long? Size);
+
+/// <summary>A tag.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Digest">The manifest that it points at.</param>
+internal sealed record UsedTag(string Name, string Digest);
+
+/// <summary>What a repository holds.</summary>
+/// <param name="Manifests">All manifests.</param>
+/// <param name="References">What they refer to.</param>
+/// <param name="Tags">All tags.</param>
+internal sealed record UsedContent(
+    IReadOnlyList<UsedManifest> Manifests, IReadOnlyList<UsedReference> References, IReadOnlyList<UsedTag> Tags);
+
+/// <summary>When manifests of upstreams were last asked for. It decides what is evicted.</summary>
+internal interface IManifestUses
+{
+    /// <summary>Writes down uses; of one manifest the latest counts, and what is gone meanwhile is passed over.</summary>
+    Task NoteAsync(IReadOnlyList<ManifestUse> uses);
+
+    /// <summary>What a repository holds. A push in between may show in a part of it only.</summary>
+    ValueTask<UsedContent> ReadAsync(RepositoryName repository);
+}

@@ -1,0 +1,40 @@
+using AuthIndex.Hosting.Background;
+using AuthIndex.RegistryCore.Storage.Collection;
+
+namespace AuthIndex.RegistryCore.Upstreams.Eviction;
+
+/// <summary>
+/// Looks every ten minutes how much is here of each upstream, and has garbage collected at once where that is more than its quota: until
+/// the next collection on schedule a full cache would go on growing.
+/// </summary>
+internal sealed class EvictionSchedule(
+    UpstreamSet upstreams, Evictor evictor, GarbageCollector collector, GarbageCollectionOptions options, BackgroundLoops loops)
+    : BackgroundLoop("upstreamQuota", loops)
+{
+    /// <summary>How often it looks.</summary>
+    public static readonly TimeSpan Every = TimeSpan.FromMinutes(10);
+
+    /// <inheritdoc/>
+    protected override bool IsOver => upstreams.All.Count == 0;
+
+    /// <inheritdoc/>
+    protected override TimeSpan LongestPause => Every;
+
+    /// <inheritdoc/>
+    protected override Task NextAsync(CancellationToken stoppingToken) => Task.Delay(Every, Clock, stoppingToken);
+
+    /// <inheritdoc/>
+    protected override Task RoundAsync(CancellationToken stoppingToken) => LookAsync(stoppingToken);
+
+    /// <summary>Looks once.</summary>
+    public async Task LookAsync(CancellationToken cancellationToken)
+    {
+        var isOver = false;
+        foreach (var upstream in upstreams.All)
+        {
+            isOver |= await evictor.PlanAsync(upstream, cancellationToken) is { IsOverQuota: true, Evicted.Count: > 0 };
+        }
+
+        if (isOver && options.Every > TimeSpan.Zero) await collector.RunAsync(isDryRun: false, cancellationToken);
+    }
+}

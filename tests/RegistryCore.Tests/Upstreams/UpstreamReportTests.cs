@@ -1,0 +1,146 @@
+using System.Net;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Configuration;
+using AuthIndex.RegistryCore.Commands;
+using AuthIndex.RegistryCore.Upstreams;
+using AuthIndex.TestKit;
+
+namespace AuthIndex.RegistryCore.Tests.Upstreams;
+
+/// <summary>What operators are told of upstreams, and what they tell their clients.</summary>
+public sealed class UpstreamReportTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task The_report_counts_requests_and_bytes_and_knows_the_rate_limit_and_the_quota()
+    {
+        await using var upstream = await StubUpstream.StartAsync();
+        await using var host = await RegistryHost.StartAsync(o => o.Upstreams = [upstream.Options(u => u.Quota = new ByteSize(1 << 20))]);
+        var (manifest, _, layer) = upstream.Image("acme/app", "1");
+        upstream.Instead = http =>
+        {
+            http.Response.Headers["ratelimit-limit"] = "100;w=21600";
+            http.Response.Headers["ratelimit-remaining"] = "76;w=21600";
+            return Task.FromResult(false);
+        };
+        var app = new Repository(host, "hub/acme/app");
+        for (var i = 0; i < 2; i++)
+        {
+            (await app.GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+            (await app.GetAsync($"blobs/{layer.Digest}")).MustBe(HttpStatusCode.OK);
+        }
+
+        (await app.GetAsync("manifests/none")).MustBe(HttpStatusCode.NotFound);
+        upstream.Instead = http =>
+        {
+            (http.Response.StatusCode, http.Response.Headers.RetryAfter) = (429, "60");
+            return Task.FromResult(true);
+        };
+        (await app.GetAsync("manifests/another")).MustBe((HttpStatusCode)429);
+
+        var image = manifest.Size + layer.Size;
+        var report = await host.Service<StorageTasks>().RunAsync(new StorageTask.Upstreams(), _ => default, Cancellation);
+        var state = Assert.Single(await host.Service<UpstreamReport>().MakeAsync(Cancellation));
+        Assert.Equal(new UpstreamCounts(2, 2, 0, 2, image, 2 * image), state.Requests);
+        Assert.Equal((image, image, 1L << 20), (state.SavedBytes, state.HeldBytes, state.QuotaBytes));
+        Assert.Equal((76, 100, 21600), (state.RateLimit?.Remaining, state.RateLimit?.Limit, state.RateLimit?.Seconds));
+        Assert.Equal(host.Clock.GetUtcNow() + TimeSpan.FromSeconds(60), state.PausedUntil);
+        Assert.Contains("requests since the start: 2 hits, 2 misses, 0 stale, 2 failed", report.Text, StringComparison.Ordinal);
+        Assert.Contains("rate limit: 76 of 100 left in 360 minutes", report.Text, StringComparison.Ordinal);
+        Assert.Contains("asks for no manifest requests until", report.Text, StringComparison.Ordinal);
+        Assert.Contains("of 1MiB", report.Text, StringComparison.Ordinal);
+        Assert.Equal("hub", report.Result[0].GetProperty("name").GetString());
+
+        var metrics = await host.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), Cancellation);
+        foreach (var (name, value) in ((string, string)[])[
+            ("available", "0"), ("ratelimit_remaining", "76"), ("held_bytes", $"{image}"), ("quota_bytes", "1048576"),
+            ("sent_bytes_total", $"{2 * image}"), ("evicted_total", "0")])
+        {
+            Assert.Matches($"authindex_upstream_{name}\\{{[^}}]*upstream=\"hub\"[^}}]*\\}} {value}\n", metrics);
+        }
+    }
+
+    [Theory]
+    [InlineData("docker", """
+        {
+          "registry-mirrors": [
+            "https://registry.example.com"
+          ]
+        }
+        """)]
+    [InlineData("containerd", """
+        # /etc/containerd/certs.d/docker.io/hosts.toml
+        [host."https://registry.example.com"]
+          capabilities = ["pull", "resolve"]
+          ca = "/etc/ca.pem"
+
+        # /etc/containerd/certs.d/ghcr.io/hosts.toml
+        [host."https://registry.example.com"]
+          capabilities = ["pull", "resolve"]
+          ca = "/etc/ca.pem"
+        """)]
+    [InlineData("podman", """
+        [[registry]]
+        location = "docker.io"
+
+        [[registry.mirror]]
+        location = "registry.example.com/hub"
+
+        [[registry]]
+        location = "ghcr.io"
+
+        [[registry.mirror]]
+        location = "registry.example.com/mirrors/ghcr"
+
+        [[registry]]
+        location = "quay.io"
+
+        [[registry.mirror]]
+        location = "registry.example.com/quay"
+        """)]
+    [InlineData("buildkit", """
+        [registry."docker.io"]
+          mirrors = ["registry.example.com/hub"]
+
+        [registry."ghcr.io"]
+          mirrors = ["registry.example.com/mirrors/ghcr"]
+
+        [registry."quay.io"]
+          mirrors = ["registry.example.com/quay"]
+
+        [registry."registry.example.com"]
+          ca = ["/etc/ca.pem"]
+        """)]
+    public void Each_clients_configuration_names_this_registry(string client, string expected)
+    {
+        var mirror = new MirrorConfiguration(
+            new Uri("https://registry.example.com"),
+            "/etc/ca.pem",
+            [
+                Upstream("hub", "https://registry-1.docker.io", u => (u.Ns, u.Library) = (["docker.io"], true)),
+                Upstream("ghcr", "https://ghcr.io", u => (u.Ns, u.Prefix) = (["ghcr.io"], "mirrors/ghcr")),
+                Upstream("quay", "https://quay.io"),
+            ]);
+        Assert.Equal(expected, mirror.For(client).TrimEnd());
+    }
+
+    [Theory]
+    [InlineData("docker", "docker asks mirrors for Docker Hub's images only")]
+    [InlineData("containerd", "set ns")]
+    [InlineData("crane", "unknown client 'crane'")]
+    public void What_cannot_be_configured_is_said(string client, string reason)
+    {
+        var quay = new MirrorConfiguration(new Uri("https://registry.example.com"), null, [Upstream("quay", "https://quay.io")]);
+        Assert.Contains(reason, Assert.Throws<OperatorException>(() => quay.For(client)).Message, StringComparison.Ordinal);
+        var none = quay with { Upstreams = [] };
+        Assert.Contains("no upstreams", Assert.Throws<OperatorException>(() => none.For(client)).Message, StringComparison.Ordinal);
+    }
+
+    private static Upstream Upstream(string name, string url, Action<UpstreamOptions>? more = null)
+    {
+        var options = new UpstreamOptions { Name = name, Url = new Uri(url) };
+        more?.Invoke(options);
+        return new Upstream(options);
+    }
+}
