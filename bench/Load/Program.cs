@@ -1,5 +1,6 @@
 using System.Globalization;
 using AuthIndex.Load;
+using AuthIndex.Load.Upstreams;
 
 // Measures AuthIndex side by side with distribution: servers on core 0, load on core 1, rounds in turn.
 // Machines differ and are shared: the ratio is the figure, the rest orients.
@@ -41,10 +42,17 @@ if (args is ["replicas", .. var chosen])
 
 if (args is ["profile", var name]) return await Profile.RunAsync(name, storage);
 
+if (args is ["upstream"])
+{
+    await Servers.PinAsync(Environment.ProcessId, "1");
+    await UpstreamPulls.RunAsync(storage);
+    return 0;
+}
+
 string[] known = [.. ReadBenchmarks.Names, .. Push.All.Select(p => p.Name)];
 if (args.FirstOrDefault(a => !known.Contains(a, StringComparer.Ordinal)) is { } unknown)
 {
-    await Console.Error.WriteLineAsync($"error: no benchmark {unknown}; known are policy, portal, replicas, scale, seed FILE COUNT, profile NAME, {string.Join(", ", known)}");
+    await Console.Error.WriteLineAsync($"error: no benchmark {unknown}; known are policy, portal, upstream, replicas, scale, seed FILE COUNT, profile NAME, {string.Join(", ", known)}");
     return 2;
 }
 
