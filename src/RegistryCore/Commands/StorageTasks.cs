@@ -20,7 +20,7 @@ internal sealed class StorageTasks(
     IManifestStore manifests,
     ITagStore tags,
     DistributionImport import,
-    UpstreamReport upstreams,
+    Func<UpstreamReport> upstreams,
     Backup? backup = null)
 {
     /// <summary>Runs a task to its end.</summary>
@@ -133,7 +133,7 @@ internal sealed class StorageTasks(
 
     private async Task<TaskReport> UpstreamsAsync(CancellationToken cancellationToken)
     {
-        var report = await upstreams.MakeAsync(cancellationToken);
+        var report = await upstreams().MakeAsync(cancellationToken);
         return TaskReport.Of(true, report.Count == 0 ? "no upstreams are configured" : UpstreamReport.ToText(report), report);
     }
 

@@ -1,4 +1,4 @@
-using System.Collections.Concurrent;
+using System.Collections.Frozen;
 using System.Diagnostics.Metrics;
 
 namespace AuthIndex.RegistryCore.Upstreams;
@@ -15,9 +15,11 @@ internal sealed record UpstreamCounts(long Hits, long Misses, long Stale, long F
 /// <summary>What is counted of upstreams; the only label from outside is an upstream's configured name.</summary>
 internal sealed class UpstreamMetrics
 {
+    private const int ReceivedPlace = 4, SentPlace = 5, Places = 6;
+
     private static readonly string[] Results = ["hit", "miss", "stale", "failed"];
 
-    private readonly ConcurrentDictionary<(string Upstream, string What), long> totals = new();
+    private readonly FrozenDictionary<string, long[]> totals; // of each upstream the requests by result, received and sent
     private readonly Counter<long> requests;
     private readonly Counter<long> received;
     private readonly Counter<long> sent;
@@ -33,6 +35,7 @@ internal sealed class UpstreamMetrics
         sent = meter.CreateCounter<long>(
             "authindex.upstream.sent", "By", "Bytes of blobs and manifests of upstreams that clients were answered with.");
         evicted = meter.CreateCounter<long>("authindex.upstream.evicted", description: "Manifests of upstreams that were evicted.");
+        totals = upstreams.All.ToFrozenDictionary(u => u.Name, _ => new long[Places], StringComparer.Ordinal);
         foreach (var upstream in upstreams.All)
         {
             Received(upstream.Name, 0);
@@ -49,34 +52,34 @@ internal sealed class UpstreamMetrics
     public void Count(string upstream, string result, int times = 1)
     {
         requests.Add(times, Label(upstream), new KeyValuePair<string, object?>("result", result));
-        Add(upstream, result, times);
+        Add(upstream, Array.IndexOf(Results, result), times);
     }
 
     /// <summary>An upstream sent bytes.</summary>
     public void Received(string upstream, long bytes)
     {
         received.Add(bytes, Label(upstream));
-        Add(upstream, nameof(Received), bytes);
+        Add(upstream, ReceivedPlace, bytes);
     }
 
     /// <summary>A client was answered with bytes.</summary>
     public void Sent(string upstream, long bytes)
     {
         sent.Add(bytes, Label(upstream));
-        Add(upstream, nameof(Sent), bytes);
+        Add(upstream, SentPlace, bytes);
     }
 
     /// <summary>Manifests were evicted.</summary>
     public void Evicted(string upstream, long count) => evicted.Add(count, Label(upstream));
 
     /// <summary>What has been counted until now.</summary>
-    public UpstreamCounts Of(string upstream) => new(
-        Total(upstream, Results[0]), Total(upstream, Results[1]), Total(upstream, Results[2]), Total(upstream, Results[3]),
-        Total(upstream, nameof(Received)), Total(upstream, nameof(Sent)));
+    public UpstreamCounts Of(string upstream)
+    {
+        long Total(int place) => Interlocked.Read(ref totals[upstream][place]);
+        return new UpstreamCounts(Total(0), Total(1), Total(2), Total(3), Total(ReceivedPlace), Total(SentPlace));
+    }
 
-    private void Add(string upstream, string what, long more) => totals.AddOrUpdate((upstream, what), more, (_, before) => before + more);
-
-    private long Total(string upstream, string what) => totals.GetValueOrDefault((upstream, what));
+    private void Add(string upstream, int place, long more) => Interlocked.Add(ref totals[upstream][place], more);
 
     private static KeyValuePair<string, object?> Label(string upstream) => new("upstream", upstream);
 }

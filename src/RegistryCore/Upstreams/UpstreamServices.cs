@@ -29,5 +29,6 @@ internal static class UpstreamServices
         .AddSingleton<RecentUses>()
         .AddSingleton<Evictor>()
         .AddSingleton<IEviction>(s => s.GetRequiredService<Evictor>())
-        .AddSingleton<UpstreamReport>();
+        .AddSingleton<UpstreamReport>()
+        .AddSingleton<Func<UpstreamReport>>(s => s.GetRequiredService<UpstreamReport>); // no other command needs the upstreams' CA files
 }

@@ -11,8 +11,13 @@ internal sealed class EvictionSchedule(
     UpstreamSet upstreams, Evictor evictor, GarbageCollector collector, GarbageCollectionOptions options, BackgroundLoops loops)
     : BackgroundLoop("upstreamQuota", loops)
 {
-    /// <summary>How often it looks.</summary>
+    /// <summary>How often it looks, at most.</summary>
     public static readonly TimeSpan Every = TimeSpan.FromMinutes(10);
+
+    // Adding up what a large cache holds takes a moment; no more than this part of the time is spent on it.
+    private const int PauseForEachMoment = 50;
+
+    private TimeSpan pause = Every;
 
     /// <inheritdoc/>
     protected override bool IsOver => upstreams.All.Count == 0;
@@ -21,7 +26,7 @@ internal sealed class EvictionSchedule(
     protected override TimeSpan LongestPause => Every;
 
     /// <inheritdoc/>
-    protected override Task NextAsync(CancellationToken stoppingToken) => Task.Delay(Every, Clock, stoppingToken);
+    protected override Task NextAsync(CancellationToken stoppingToken) => Task.Delay(pause, Clock, stoppingToken);
 
     /// <inheritdoc/>
     protected override Task RoundAsync(CancellationToken stoppingToken) => LookAsync(stoppingToken);
@@ -29,12 +34,14 @@ internal sealed class EvictionSchedule(
     /// <summary>Looks once.</summary>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
-        var isOver = false;
+        var (isOver, started) = (false, Clock.GetTimestamp());
         foreach (var upstream in upstreams.All)
         {
             isOver |= await evictor.PlanAsync(upstream, cancellationToken) is { IsOverQuota: true, Evicted.Count: > 0 };
         }
 
+        var proportionate = Clock.GetElapsedTime(started) * PauseForEachMoment;
+        pause = proportionate > Every ? proportionate : Every;
         if (isOver && options.Every > TimeSpan.Zero) await collector.RunAsync(isDryRun: false, cancellationToken);
     }
 }
