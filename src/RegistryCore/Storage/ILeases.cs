@@ -23,7 +23,7 @@ internal interface ILeases
 
     /// <summary>Takes a job that any process may do, but only one at a time, or keeps it a while longer.</summary>
     /// <param name="job">Any name that no other work has.</param>
-    /// <returns>Whether it is this process's now; it runs out by itself where it is not taken again within <see cref="RenewEvery"/>.</returns>
+    /// <returns>Whether it is this process's now; it runs out where it is not taken again every <see cref="RenewEvery"/>.</returns>
     Task<bool> TryTakeAsync(string job);
 
     /// <summary>Gives such a job up.</summary>

@@ -44,9 +44,10 @@ internal sealed record MirrorConfiguration(Uri Registry, string? CaFile, IReadOn
     /// <summary>What to do with the text, for people.</summary>
     public string AdviceFor(string client) => client switch
     {
-        "docker" => "merge this into /etc/docker/daemon.json and restart docker; docker asks mirrors without a password, so a rule must let "
-            + "anyone pull" + (CaFile is null ? "" : $"; copy {CaFile} to /etc/docker/certs.d/{Host}/ca.crt"),
-        "containerd" => "write this to the path in its first line, below the config_path of containerd (ctr: --hosts-dir); no restart needed",
+        "docker" => "merge this into /etc/docker/daemon.json and restart docker; docker asks mirrors without a password, so a rule must "
+            + "let anyone pull" + (CaFile is null ? "" : $"; copy {CaFile} to /etc/docker/certs.d/{Host}/ca.crt"),
+        "containerd" => "write this to the path in its first line, below the config_path of containerd (ctr: --hosts-dir); "
+            + "no restart needed",
         "podman" => "write this to /etc/containers/registries.conf.d/authindex.conf"
             + (CaFile is null ? "" : $"; copy {CaFile} to /etc/containers/certs.d/{Host}/ca.crt"),
         _ => "merge this into /etc/buildkit/buildkitd.toml and restart buildkitd, or pass it to docker buildx create --buildkitd-config",
@@ -95,7 +96,7 @@ internal sealed record MirrorConfiguration(Uri Registry, string? CaFile, IReadOn
         + (IsHttp ? $"\n[registry.{Quote(Host)}]\n  http = true\n"
             : CaFile is null ? "" : $"\n[registry.{Quote(Host)}]\n  ca = [{Quote(CaFile)}]\n");
 
-    /// <summary>The registries that people name, each with the prefix of its images here; by its address where it has no other name.</summary>
+    /// <summary>The registries that people name, each with the prefix of its images here; by its address if it has no name.</summary>
     private IEnumerable<(string Registry, string Prefix)> Named() => Upstreams.SelectMany(
         u => (u.Options.Ns.Count > 0 ? u.Options.Ns : [u.Url.Authority]).Select(ns => (ns, u.Prefix)));
 

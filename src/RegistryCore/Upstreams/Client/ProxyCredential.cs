@@ -13,7 +13,8 @@ internal sealed class ProxyCredential : ICredentials
     private ProxyCredential(string file) => this.file = file;
 
     /// <summary>The credential of the configuration; null where there is none.</summary>
-    public static ProxyCredential? Of(UpstreamOptions options) => options.ProxyCredentialFile is { } file ? new ProxyCredential(file) : null;
+    public static ProxyCredential? Of(UpstreamOptions options) =>
+        options.ProxyCredentialFile is { } configured ? new ProxyCredential(configured) : null;
 
     /// <inheritdoc/>
     /// <exception cref="HttpRequestException">The file cannot be used; clients do not learn why.</exception>

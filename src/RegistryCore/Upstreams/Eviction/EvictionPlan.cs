@@ -1,6 +1,8 @@
 namespace AuthIndex.RegistryCore.Upstreams.Eviction;
 
-/// <summary>What is evicted of an upstream: what nobody used for long, and what was used least recently while all of it is too much.</summary>
+/// <summary>
+/// What is evicted of an upstream: what nobody used for long, and what was used least recently while all of it is too much.
+/// </summary>
 /// <param name="Held">The bytes of what is here, each blob counted once.</param>
 /// <param name="Kept">The bytes of what stays.</param>
 /// <param name="Evicted">What goes, the least recently used first.</param>

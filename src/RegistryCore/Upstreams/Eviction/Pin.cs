@@ -2,7 +2,7 @@ using AuthIndex.RegistryCore.Protocol;
 
 namespace AuthIndex.RegistryCore.Upstreams.Eviction;
 
-/// <summary>What is never evicted: <c>REPOSITORY</c> or <c>REPOSITORY:TAG</c>, both of them patterns, by the upstream's own names.</summary>
+/// <summary>What is never evicted: <c>REPOSITORY</c> or <c>REPOSITORY:TAG</c>, both patterns, by the upstream's own names.</summary>
 internal sealed class Pin
 {
     private readonly RepositoryPattern repository;

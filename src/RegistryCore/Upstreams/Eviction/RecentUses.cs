@@ -41,7 +41,7 @@ internal sealed class RecentUses(IManifestUses uses, TimeProvider clock) : IDisp
         using var hold = await WriteAndHoldAsync(cancellationToken);
     }
 
-    /// <summary>The same; until the answer is disposed, all uses from now on stay here, where <see cref="Has"/> finds them.</summary>
+    /// <summary>The same; until the answer is disposed, all uses from now on stay where <see cref="Has"/> finds them.</summary>
     public async Task<IDisposable> WriteAndHoldAsync(CancellationToken cancellationToken)
     {
         await turn.WaitAsync(cancellationToken);
@@ -49,7 +49,8 @@ internal sealed class RecentUses(IManifestUses uses, TimeProvider clock) : IDisp
         try
         {
             var written = times.ToArray();
-            if (written.Length > 0) await uses.NoteAsync([.. written.Select(w => new ManifestUse(w.Key.Repository, w.Key.Digest, w.Value))]);
+            List<ManifestUse> all = [.. written.Select(w => new ManifestUse(w.Key.Repository, w.Key.Digest, w.Value))];
+            if (all.Count > 0) await uses.NoteAsync(all);
             foreach (var entry in written)
             {
                 if (times.TryRemove(entry)) Interlocked.Decrement(ref noted); // not when it was used again meanwhile

@@ -19,7 +19,7 @@ internal sealed record StoredCopy(RepositoryName Repository, string Digest, long
     public bool IsPinned { get; set; }
 }
 
-/// <summary>All that is here of an upstream. An image stays whole with its index: a child is as recently used as what refers to it.</summary>
+/// <summary>What is here of an upstream. An image stays whole with its index: a child is as recently used as what refers to it.</summary>
 internal sealed class StoredCopies
 {
     private const int PageSize = 1000;
