@@ -13,7 +13,7 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private readonly TemporaryDirectory folder = new();
+    private readonly TemporaryDirectory folder = new(inMemory: true);
     private readonly string password = RandomNumberGenerator.GetHexString(16);
     private int databases;
     private ChildProcess? process;

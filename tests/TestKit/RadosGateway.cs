@@ -15,7 +15,7 @@ public sealed class RadosGateway : IAsyncDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
-    private readonly TemporaryDirectory folder = new();
+    private readonly TemporaryDirectory folder = new(inMemory: true);
     private readonly List<ChildProcess> processes = [];
     private readonly string accessKey = RandomNumberGenerator.GetHexString(20);
     private readonly string secretKey = RandomNumberGenerator.GetHexString(40);

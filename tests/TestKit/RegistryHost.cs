@@ -12,7 +12,7 @@ namespace AuthIndex.TestKit;
 /// </summary>
 public sealed class RegistryHost : IAsyncDisposable
 {
-    private readonly TemporaryDirectory folder = new();
+    private readonly TemporaryDirectory folder = new(inMemory: true);
     private readonly Action<RegistryOptions> configure;
     private readonly Action<IServiceCollection>? replace;
     private WebApplication? app;
