@@ -58,9 +58,19 @@ public sealed class RegistryHost : IAsyncDisposable
         Action<RegistryOptions>? configure = null, FakeTimeProvider? clock = null, Action<IServiceCollection>? replace = null)
     {
         var host = new RegistryHost(configure, clock, replace);
-        await File.WriteAllTextAsync(host.folder["jwks.json"], host.Tokens.Jwks);
-        await host.StartAppAsync();
-        return host;
+        try
+        {
+            await File.WriteAllTextAsync(host.folder["jwks.json"], host.Tokens.Jwks);
+            await host.StartAppAsync();
+            return host;
+        }
+        catch
+        {
+            if (host.app is not null) await host.app.DisposeAsync();
+            host.Tokens.Dispose();
+            host.folder.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Stops the server and starts another over the same folder.</summary>

@@ -12,8 +12,9 @@ public sealed class TemporaryDirectory : IDisposable
 
     /// <summary>Makes the folder.</summary>
     /// <param name="inMemory">
-    /// Whether it may lie in memory, if there is room: for servers that a test asks and does not kill. A registry makes hundreds of folders
-    /// and syncs each of its changes, which takes most of the time of a short test on a disk.
+    /// Whether it may lie in memory, if there is room: a registry makes hundreds of folders and syncs each of its changes, which takes most
+    /// of the time of a short test on a disk. What a killed process has written stays there as well. Files are moved and linked only between
+    /// folders of one kind.
     /// </param>
     public TemporaryDirectory(bool inMemory = false) => Root = inMemory && HasMemory()
         ? Directory.CreateDirectory(

@@ -19,7 +19,7 @@ public sealed class DistributionImportTests : IClassFixture<DistributionImportTe
     private static int tests;
 
     private readonly int number = Interlocked.Increment(ref tests); // each test has content and repositories of its own
-    private readonly TemporaryDirectory folder = new();
+    private readonly TemporaryDirectory folder = new(inMemory: true);
     private readonly RegistryHost registry;
     private readonly DistributionFolder source;
     private readonly TestImage image;

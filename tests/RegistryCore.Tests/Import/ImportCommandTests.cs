@@ -15,7 +15,7 @@ public sealed class ImportCommandTests
     [Fact]
     public async Task An_import_that_is_killed_anywhere_is_finished_by_the_next_and_leaves_nothing_half_done()
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         using var tokens = new TokenMaker(TimeProvider.System);
         var source = new DistributionFolder(folder);
         var images = Enumerable.Range(0, 3).Select(i => new TestImage(i)).ToList();
@@ -47,7 +47,7 @@ public sealed class ImportCommandTests
     [Fact]
     public async Task Beside_a_server_it_is_the_server_that_imports_and_progress_and_defects_are_told()
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         using var tokens = new TokenMaker(TimeProvider.System);
         var source = new DistributionFolder(folder);
         var (good, bad) = (new TestImage(1), new TestImage(2));
@@ -73,7 +73,7 @@ public sealed class ImportCommandTests
     [Fact]
     public async Task What_the_registrys_user_may_not_read_is_named_and_the_rest_is_taken()
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         var source = new DistributionFolder(folder);
         var (good, layer, manifest) = (new TestImage(1), new TestImage(2), new TestImage(3));
         foreach (var image in (TestImage[])[good, layer, manifest]) source.Push(Repository, image);

@@ -11,7 +11,7 @@ namespace AuthIndex.RegistryCore.Tests.State;
 /// <summary>SQLite does what every database must; one process has the file.</summary>
 public sealed class SqliteRegistryStateTests : RegistryStateTests
 {
-    private readonly TemporaryDirectory folder = new();
+    private readonly TemporaryDirectory folder = new(inMemory: true);
     private StorageDirectory? directory;
     private RegistryDatabase? database;
     private ReadCache? cache;

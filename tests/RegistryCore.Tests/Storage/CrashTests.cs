@@ -30,7 +30,7 @@ public sealed class CrashTests(ITestOutputHelper output)
     [Fact]
     public async Task What_was_acknowledged_survives_a_kill_at_every_point_and_the_rest_heals_by_pushing_again()
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         using var tokens = new TokenMaker(TimeProvider.System);
         var clients = Enumerable.Range(0, Clients).Select(i => new PushLedger($"crash/r{i}", $"crash/r{(i + 1) % Clients}", seed: i))
             .ToList();
@@ -64,7 +64,7 @@ public sealed class CrashTests(ITestOutputHelper output)
     [Fact]
     public async Task A_collection_that_is_killed_anywhere_leaves_no_row_without_its_file_and_the_next_one_removes_the_rest()
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         using var tokens = new TokenMaker(TimeProvider.System);
         var kept = new PushLedger("crash/kept", "crash/none", seed: 50);
         var kills = 0;

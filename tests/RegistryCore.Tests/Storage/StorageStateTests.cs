@@ -22,7 +22,7 @@ public sealed class StorageStateTests
         await using var registry = await RegistryHost.StartAsync();
         var image = new TestImage(1);
         await image.PushAsync(registry.As(Scope), Repository, "latest");
-        using var away = new TemporaryDirectory();
+        using var away = new TemporaryDirectory(inMemory: true);
         var mark = Path.Combine(registry.Root, "has-registry.db");
         var database = Path.Combine(registry.Root, "registry.db");
 
@@ -51,7 +51,7 @@ public sealed class StorageStateTests
         await using var registry = await RegistryHost.StartAsync();
         await new TestImage(1).PushAsync(registry.As(Scope), Repository, "latest");
         await using var empty = await RegistryHost.StartAsync(clock: new FakeTimeProvider(registry.Clock.GetUtcNow().AddMinutes(5)));
-        using var away = new TemporaryDirectory();
+        using var away = new TemporaryDirectory(inMemory: true);
         await empty.RestartAsync(() => File.Copy(Path.Combine(empty.Root, "registry.db"), away["fresh.db"]));
 
         await registry.RestartAsync(() =>
@@ -83,7 +83,7 @@ public sealed class StorageStateTests
         await using var registry = await RegistryHost.StartAsync();
         var image = new TestImage(1);
         await image.PushAsync(registry.As(Scope), Repository, "latest");
-        using var away = new TemporaryDirectory();
+        using var away = new TemporaryDirectory(inMemory: true);
         var blobs = Path.Combine(registry.Root, "blobs");
         await registry.RestartAsync(() =>
         {
@@ -100,7 +100,7 @@ public sealed class StorageStateTests
     {
         await using var registry = await RegistryHost.StartAsync();
         await new TestImage(1).PushAsync(registry.As(Scope), Repository, "latest");
-        using var away = new TemporaryDirectory();
+        using var away = new TemporaryDirectory(inMemory: true);
         await registry.RestartAsync(() =>
         {
             var database = Path.Combine(registry.Root, "registry.db");

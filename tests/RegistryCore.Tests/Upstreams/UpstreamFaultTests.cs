@@ -238,7 +238,7 @@ public sealed class UpstreamFaultTests : IAsyncLifetime
     {
         var (manifest, _, _) = upstream.Image("acme/app", "1");
         (await app.GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         await host.Service<Backup>().RunAsync(folder["backup"], Cancellation);
         await host.RestartAsync(() =>
         {

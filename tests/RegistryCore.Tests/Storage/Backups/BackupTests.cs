@@ -17,7 +17,7 @@ public sealed class BackupTests
     [Fact]
     public async Task A_backup_taken_while_pushes_go_on_and_killed_on_its_way_restores_to_a_registry_that_is_whole()
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         using var tokens = new TokenMaker(TimeProvider.System);
         var (data, backup, restored) = (folder["data"], folder["backup"], folder["restored"]);
         Directory.CreateDirectory(data);
@@ -64,7 +64,7 @@ public sealed class BackupTests
     [Fact]
     public async Task A_restore_names_what_the_backup_has_lost_and_the_rest_is_there()
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         using var tokens = new TokenMaker(TimeProvider.System);
         var (data, backup, restored) = (folder["data"], folder["backup"], folder["restored"]);
         foreach (var made in (string[])[data, restored]) Directory.CreateDirectory(made);
@@ -97,11 +97,11 @@ public sealed class BackupTests
     [Fact]
     public async Task A_backup_of_a_registry_that_has_lost_a_blob_says_so_and_fails()
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         using var tokens = new TokenMaker(TimeProvider.System);
         await using var server = await RegistryProcess.ServeAsync(folder.Root, tokens);
         using var http = server.Client(tokens, Scope);
-        using var elsewhere = new TemporaryDirectory();
+        using var elsewhere = new TemporaryDirectory(inMemory: true);
         var image = new TestImage(3);
         await image.PushAsync(http, Repository, "latest");
         File.Delete(StoredBlobs.FileOf(folder.Root, TestImage.DigestOf(image.Layer)));
@@ -114,9 +114,9 @@ public sealed class BackupTests
     [Fact]
     public async Task A_folder_that_holds_something_else_is_no_place_for_a_backup()
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         using var tokens = new TokenMaker(TimeProvider.System);
-        using var elsewhere = new TemporaryDirectory();
+        using var elsewhere = new TemporaryDirectory(inMemory: true);
         await File.WriteAllTextAsync(elsewhere["something"], "else", TestContext.Current.CancellationToken);
         await using var server = await RegistryProcess.ServeAsync(folder.Root, tokens);
         var made = await RegistryProcess.RunAsync(null, "backup", elsewhere.Root, "--data", folder.Root);
@@ -129,7 +129,7 @@ public sealed class BackupTests
     [InlineData(true)]
     public async Task A_renewed_backup_has_a_blob_that_was_pushed_again_after_it_rotted(bool onOtherVolume)
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         using var volume = onOtherVolume ? SmallVolume.TryMount(8) : null;
         Assert.SkipWhen(onOtherVolume && volume is null, SmallVolume.NeedsRoot);
         await using var registry = await RegistryHost.StartAsync();
@@ -153,7 +153,7 @@ public sealed class BackupTests
     [Fact]
     public async Task A_blob_that_is_known_to_be_damaged_is_named_and_not_saved()
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         await using var registry = await RegistryHost.StartAsync();
         using var http = registry.As(Scope);
         var image = new TestImage(5);
@@ -169,7 +169,7 @@ public sealed class BackupTests
     [Fact]
     public async Task The_last_good_copy_of_a_damaged_blob_stays_in_the_backup()
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         await using var registry = await RegistryHost.StartAsync();
         using var http = registry.As(Scope);
         var image = new TestImage(6);
@@ -188,7 +188,7 @@ public sealed class BackupTests
     [Fact]
     public async Task A_blob_that_the_disk_cannot_give_is_named_and_the_rest_is_restored()
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         await using var registry = await RegistryHost.StartAsync();
         using var http = registry.As(Scope);
         var image = new TestImage(7);
@@ -208,7 +208,7 @@ public sealed class BackupTests
     [Fact]
     public async Task A_blob_of_the_registry_that_the_disk_cannot_give_is_named_and_the_rest_is_saved()
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         Assert.True(RegistryCore.Protocol.Digest.TryParse(TestImage.DigestOf([]), out var digest));
         Assert.False(await BlobFile.CopyAsync("/proc/self/mem", folder["copy"], digest, TestContext.Current.CancellationToken));
         Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Root));
@@ -221,7 +221,7 @@ public sealed class BackupTests
     [InlineData("registry/inside")]
     public async Task A_folder_within_the_data_directory_is_no_place_for_a_backup(string place)
     {
-        using var folder = new TemporaryDirectory();
+        using var folder = new TemporaryDirectory(inMemory: true);
         await using var registry = await RegistryHost.StartAsync();
         var data = Path.GetDirectoryName(registry.Root)!;
         File.CreateSymbolicLink(folder["link"], data);
