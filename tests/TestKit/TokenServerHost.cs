@@ -86,7 +86,7 @@ internal sealed class TokenServerHost : IAsyncDisposable
     public static async Task<TokenServerHost> StartAsync(
         Action<TokenServerOptions>? configure = null, string policy = Policy, FakeTimeProvider? shared = null)
     {
-        var temporary = new TemporaryDirectory(inMemory: true);
+        var temporary = new TemporaryDirectory();
         var clock = shared ?? new FakeTimeProvider(Start);
         var options = new TokenServerOptions
         {
