@@ -17,6 +17,6 @@ return await CommandLine.RunAsync(
     root,
     args,
     new ActRecorder(
-        ["gc", "tags", "restore", "import", "sync"],
+        ["gc", "tags", "restore", "import", "sync", "storage"],
         parsed => (Options(parsed).AuditPath, new AuditRotation { MaxAge = TimeSpan.Zero }),
         TimeProvider.System));

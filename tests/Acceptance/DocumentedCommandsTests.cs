@@ -64,6 +64,7 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
         ["bench "] = "bench/Load/Program.cs",
         ["backup "] = "tests/Acceptance/RestoreDrillTests.cs",
         ["restore "] = "tests/Acceptance/RestoreDrillTests.cs",
+        ["registry storage copy "] = "tests/RegistryCore.Tests/Storage/Copying/StorageCopyTests.cs",
         ["state copy "] = "tests/TokenServer.Tests/State/StateCopyTests.cs",
         ["ldap doctor "] = "tests/Acceptance/LdapDoctorTests.cs",
         ["policy import docker-auth "] = "tests/TokenServer.Tests/Policies/Import",
@@ -211,7 +212,7 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
         .SelectMany(l => Name().Match(l).Groups["name"].Captures.Select(c => c.Value)).ToHashSet(StringComparer.Ordinal);
 
     [GeneratedRegex(
-        @"(?:^|`)(?: {4})?(?<command>(?:\./authindex (?=[a-z])|registry (?=gc|scrub|verify|backup|restore|tags|sync|import))[^`\n]*)",
+        @"(?:^|`)(?: {4})?(?<command>(?:\./authindex (?=[a-z])|registry (?=gc|scrub|verify|backup|restore|tags|sync|import|storage))[^`\n]*)",
         RegexOptions.ExplicitCapture | RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Command();
 

@@ -53,7 +53,7 @@ public sealed class ReplicasTests(RealParts parts, ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task No_push_that_was_acknowledged_is_lost_while_each_of_two_token_servers_and_registries_is_killed()
+    public async Task Of_two_token_servers_and_registries_each_is_replaced_and_no_push_fails_and_killed_and_none_is_lost()
     {
         RealParts.Require(ReplicatedServers.Obstacle() ?? RadosGateway.Obstacle());
         var docker = await parts.DockerAsync();
@@ -72,7 +72,22 @@ public sealed class ReplicasTests(RealParts parts, ITestOutputHelper output)
         var login = await docker.LoginAsync(servers.Host, "admin", servers.AdminPassword);
         Assert.True(login.ExitCode == 0, login.All + servers.Log);
         var (pushed, retried) = (new List<string>(), 0);
-        foreach (var server in (string[])[.. servers.TokenServers, .. servers.Registries])
+        string[] all = [.. servers.TokenServers, .. servers.Registries];
+
+        // One after another, as an upgrade does it: requests under way are finished, and others go to the other server.
+        var replacing = ReplaceAsync(servers, all);
+        for (var i = 0; !replacing.IsCompleted; i++)
+        {
+            var image = $"{servers.Host}/platform/replaced:{i}";
+            await docker.BuildAsync(image, 100_000);
+            await MustPushAsync(docker, image, servers);
+            pushed.Add(image);
+            await docker.MustAsync("rmi", image);
+        }
+
+        await replacing;
+        Assert.True(pushed.Count >= 3, $"only {pushed.Count} pushes were made meanwhile");
+        foreach (var server in all)
         {
             var killing = KillAndRestartAsync(servers, server);
             for (var i = 0; !killing.IsCompleted || i < 2; i++)
@@ -110,6 +125,86 @@ public sealed class ReplicasTests(RealParts parts, ITestOutputHelper output)
         Assert.Contains(
             " 0 missing, 0 of the wrong size, 0 damaged,", await servers.CommandAsync(["verify", "--digests"], program: "RegistryCore"),
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_registry_moves_to_PostgreSQL_and_an_object_store_and_a_backup_made_under_pushes_is_whole_elsewhere()
+    {
+        RealParts.Require(ReplicatedServers.Obstacle() ?? RadosGateway.Obstacle());
+        var docker = await parts.DockerAsync();
+        await using var servers = await ReplicatedServers.StartAsync();
+        Assert.Equal(0, (await docker.LoginAsync(servers.Host, "admin", servers.AdminPassword)).ExitCode);
+        var images = new Dictionary<string, string>(StringComparer.Ordinal);
+        for (var i = 0; i < 3; i++) await PushNewAsync($"platform/app{i}:1");
+        await AssertListedAsync(servers, "app2");
+
+        string[] copy = ["storage", "copy", "--to", "postgresql"];
+        await servers.UseSharedStorageAsync();
+        await servers.CommandAsync([.. copy, "--blobs-only"], program: "RegistryCore", data: "registry");
+        await PushNewAsync("platform/late:1");
+        await servers.StopAsync("registry");
+        var told = await servers.CommandAsync(copy, program: "RegistryCore", data: "registry");
+        Assert.StartsWith("copied and compared: ", told, StringComparison.Ordinal);
+        Assert.Contains(" 4 tags,", told, StringComparison.Ordinal);
+        await servers.StartAsync("registry");
+        await PullAllAsync();
+        using (var folder = new TemporaryDirectory())
+        {
+            await SkopeoTests.SkopeoAsync(
+                "copy", "--src-tls-verify=false", "--src-creds", $"admin:{servers.AdminPassword}", $"docker://{servers.Host}/platform/late:1",
+                $"dir:{folder["image"]}");
+        }
+
+        await PushNewAsync("platform/after:1");
+        await AssertListedAsync(servers, "late", "after");
+
+        var pushing = true;
+        var others = PushOnAsync();
+        await servers.BackUpRegistryAsync();
+        pushing = false;
+        Assert.True(await others > 0, "no push was made while the backup was");
+        await servers.StopAsync("registry");
+        await servers.UseRestoredRegistryAsync();
+        Assert.Contains(
+            " 0 missing, 0 of the wrong size, 0 damaged,", await servers.CommandAsync(["verify", "--digests"], program: "RegistryCore"),
+            StringComparison.Ordinal);
+        await servers.StartAsync("registry");
+        await PullAllAsync();
+        await PushNewAsync("platform/restored:1");
+        await AssertListedAsync(servers, "restored");
+
+        async Task PushNewAsync(string name)
+        {
+            var image = $"{servers.Host}/{name}";
+            images[image] = await docker.BuildAsync(image, 100_000);
+            await MustPushAsync(docker, image, servers);
+            await docker.MustAsync("rmi", image);
+        }
+
+        async Task PullAllAsync()
+        {
+            foreach (var (image, id) in images)
+            {
+                var pulled = await docker.RunAsync("pull", image);
+                Assert.True(pulled.ExitCode == 0, pulled.All + servers.Log);
+                Assert.Equal(id, await docker.ImageIdAsync(image));
+                await docker.MustAsync("rmi", image);
+            }
+        }
+
+        async Task<int> PushOnAsync()
+        {
+            var count = 0;
+            while (Volatile.Read(ref pushing))
+            {
+                var image = $"{servers.Host}/platform/meanwhile:{count++}";
+                await docker.BuildAsync(image, 100_000);
+                await MustPushAsync(docker, image, servers);
+                await docker.MustAsync("rmi", image);
+            }
+
+            return count;
+        }
     }
 
     [Fact]
@@ -154,6 +249,35 @@ public sealed class ReplicasTests(RealParts parts, ITestOutputHelper output)
             await Eventually.TrueAsync(
                 async () => await StatusAsync(servers.At(server), "admin", servers.AdminPassword) == HttpStatusCode.OK, Patience,
                 () => servers.Log);
+        }
+    }
+
+    private static async Task MustPushAsync(DockerClient docker, string image, ReplicatedServers servers)
+    {
+        var pushed = await docker.RunAsync("push", image);
+        Assert.True(pushed.ExitCode == 0, pushed.All + servers.Log);
+    }
+
+    private static async Task ReplaceAsync(ReplicatedServers servers, IEnumerable<string> all)
+    {
+        foreach (var server in all)
+        {
+            await servers.StopAsync(server);
+            await servers.StartAsync(server);
+        }
+    }
+
+    /// <summary>Waits until the index lists repositories, each once.</summary>
+    private static async Task AssertListedAsync(ReplicatedServers servers, params string[] names)
+    {
+        using var http = new HttpClient { BaseAddress = servers.Index };
+        http.DefaultRequestHeaders.Authorization = Basic.Header("admin", servers.AdminPassword);
+        foreach (var name in names)
+        {
+            await Eventually.TrueAsync(
+                async () => (await http.GetStringAsync(new Uri($"/index/v1/repositories?q={name}", UriKind.Relative), None))
+                    .Split($"\"platform/{name}\"").Length == 2,
+                Patience, () => servers.Log);
         }
     }
 

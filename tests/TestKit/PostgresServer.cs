@@ -70,9 +70,18 @@ public sealed class PostgresServer : IAsyncDisposable
     internal string UserLine => $"\"{Account}\" \"{password}\"";
 
     /// <summary>Runs a statement as the server's administrator, and gives what it answers.</summary>
-    public Task<string> QueryAsync(string sql, string database = Account) => InstalledProgram.RunAsync(
-        Path.Combine(Programs()!, "psql"),
-        ["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", $"{Port}", "-U", Account, "-d", database, "-c", sql],
+    public Task<string> QueryAsync(string sql, string database = Account) =>
+        ClientAsync("psql", database, "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql);
+
+    /// <summary>Writes a database into a file, as it is when that begins.</summary>
+    public Task DumpAsync(string database, string file) => ClientAsync("pg_dump", database, "-Fc", "-f", file);
+
+    /// <summary>Fills an empty database from such a file.</summary>
+    public Task RestoreAsync(string file, string database) => ClientAsync("pg_restore", database, "--exit-on-error", file);
+
+    private Task<string> ClientAsync(string program, string database, params string[] arguments) => InstalledProgram.RunAsync(
+        Path.Combine(Programs()!, program),
+        ["-h", "127.0.0.1", "-p", $"{Port}", "-U", Account, "-d", database, .. arguments],
         environment: new Dictionary<string, string>(StringComparer.Ordinal) { ["PGPASSWORD"] = password });
 
     /// <summary>Starts it again after <see cref="StopAsync"/>, at the same port.</summary>

@@ -88,6 +88,34 @@ public sealed class RadosGateway : IAsyncDisposable
         ForcePathStyle = true,
     });
 
+    /// <summary>Copies all objects of a bucket, as they are listed, into another.</summary>
+    internal async Task<S3Options> CopyBucketAsync(S3Options from)
+    {
+        var copy = await CreateBucketAsync();
+        using var client = Client();
+        var request = new Amazon.S3.Model.ListObjectsV2Request { BucketName = from.Bucket };
+        Amazon.S3.Model.ListObjectsV2Response page;
+        do
+        {
+            page = await client.ListObjectsV2Async(request);
+            foreach (var found in page.S3Objects ?? [])
+            {
+                try
+                {
+                    await client.CopyObjectAsync(from.Bucket, found.Key, copy.Bucket, found.Key);
+                }
+                catch (Amazon.S3.AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
+                {
+                    // It was of an upload that has ended since.
+                }
+            }
+
+            request.ContinuationToken = page.NextContinuationToken;
+        }
+        while (page.IsTruncated == true);
+        return copy;
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

@@ -82,6 +82,12 @@ public sealed class RegistryHost : IAsyncDisposable
         await StartAppAsync();
     }
 
+    /// <summary>Stops the server; its folder stays.</summary>
+    public Task StopAsync() => StopAppAsync();
+
+    /// <summary>Starts another server over the same folder.</summary>
+    public Task StartAgainAsync() => StartAppAsync();
+
     /// <summary>A client that sends a token granting these scopes to the account <c>alice</c>.</summary>
     public HttpClient As(params string[] scopes) => With(Tokens.Make("alice", scopes));
 
@@ -122,7 +128,9 @@ public sealed class RegistryHost : IAsyncDisposable
     private async Task StopAppAsync()
     {
         Client.Dispose();
-        await app!.StopAsync();
+        if (app is null) return;
+        await app.StopAsync();
         await app.DisposeAsync();
+        app = null;
     }
 }

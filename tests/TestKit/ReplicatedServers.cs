@@ -1,4 +1,5 @@
 using System.Net;
+using AuthIndex.RegistryCore.Storage.S3;
 
 namespace AuthIndex.TestKit;
 
@@ -14,6 +15,9 @@ public sealed class ReplicatedServers : IAsyncDisposable
     private readonly Dictionary<string, ChildProcess> running = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> ports = new(StringComparer.Ordinal);
     private NginxServer? nginx;
+    private string registryDatabase = "";
+    private S3Options bucket = new();
+    private S3Options backup = new();
 
     private ReplicatedServers(PostgresServer database) => Database = database;
 
@@ -94,16 +98,48 @@ public sealed class ReplicatedServers : IAsyncDisposable
         running.Remove(server);
     }
 
+    /// <summary>Stops a token server or a registry, as an upgrade does: its requests are finished first.</summary>
+    public async Task StopAsync(string server)
+    {
+        running[server].Terminate();
+        var ended = await running[server].ExitAsync(Patience);
+        running.Remove(server);
+        if (ended.ExitCode != 0) throw new InvalidOperationException($"{server}: {ended}");
+    }
+
+    /// <summary>Gives whoever starts or runs a command from now on an empty database and an empty bucket for the registry.</summary>
+    public async Task UseSharedStorageAsync() =>
+        await File.AppendAllTextAsync(Configuration, Environment.NewLine + await SharedStorageAsync(gibibytes: 4));
+
+    /// <summary>Backs the registry's database up, and then its objects, which are copied into another bucket.</summary>
+    public async Task BackUpRegistryAsync()
+    {
+        await Database.DumpAsync(registryDatabase, folder["registry.dump"]);
+        backup = await Store!.CopyBucketAsync(bucket);
+    }
+
+    /// <summary>Restores the backup into another database, which whoever starts from now on uses with the copied bucket.</summary>
+    public async Task UseRestoredRegistryAsync()
+    {
+        var restored = await Database.CreateAsync();
+        await Database.RestoreAsync(folder["registry.dump"], restored);
+        await File.WriteAllTextAsync(folder["registry-connection"], Database.Url(restored));
+        var settings = await File.ReadAllTextAsync(Configuration);
+        await File.WriteAllTextAsync(
+            Configuration, settings.Replace($"bucket: {bucket.Bucket}", $"bucket: {backup.Bucket}", StringComparison.Ordinal));
+    }
+
     /// <summary>Runs one of a server's commands, which must succeed.</summary>
     /// <param name="arguments">The command.</param>
     /// <param name="input">What it reads from standard input, such as a password.</param>
     /// <param name="program">The server's program.</param>
     /// <param name="timeout">How long it may take; null for two minutes.</param>
+    /// <param name="data">The server whose data directory it works on; null for one of the commands' own.</param>
     public async Task<string> CommandAsync(
-        IEnumerable<string> arguments, string input = "", string program = "TokenServer", TimeSpan? timeout = null)
+        IEnumerable<string> arguments, string input = "", string program = "TokenServer", TimeSpan? timeout = null, string? data = null)
     {
         var result = await ChildProcess.RunAsync(
-            "dotnet", [Program(program), .. arguments, "--config", Configuration, "--data", folder["commands"]], input: input,
+            "dotnet", [Program(program), .. arguments, "--config", Configuration, "--data", folder[data ?? "commands"]], input: input,
             timeout: timeout);
         return result.ExitCode == 0 ? result.Output : throw new InvalidOperationException($"{string.Join(' ', arguments)}: {result}");
     }
@@ -159,11 +195,11 @@ public sealed class ReplicatedServers : IAsyncDisposable
     private async Task<string> SharedStorageAsync(int gibibytes)
     {
         Store = await RadosGateway.StartAsync(gibibytes);
-        var bucket = await Store.CreateBucketAsync();
-        var database = await Database.CreateAsync();
-        RegistryConnection = Database.ConnectionString(database);
+        bucket = await Store.CreateBucketAsync();
+        registryDatabase = await Database.CreateAsync();
+        RegistryConnection = Database.ConnectionString(registryDatabase);
         return $$"""
-              database: { connectionFile: {{await ConnectionFileAsync("registry-connection", database)}} }
+              database: { connectionFile: {{await ConnectionFileAsync("registry-connection", registryDatabase)}} }
               storage:
                 s3:
                   serviceUrl: {{bucket.ServiceUrl}}

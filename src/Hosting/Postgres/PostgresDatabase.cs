@@ -48,9 +48,10 @@ public sealed class PostgresDatabase : IAsyncDisposable
     /// <param name="program">
     /// The program, such as <see cref="TokenServer"/>: the database lists connections under this name, and the schema is this program's.
     /// </param>
+    /// <param name="listedAs">Another name under which the database lists the connections; null for the program's.</param>
     /// <exception cref="OperatorException">It is neither.</exception>
-    public static PostgresDatabase Create(string connection, string program) =>
-        new(ConnectionText.Read(connection, $"authindex {program}"), program);
+    public static PostgresDatabase Create(string connection, string program, string? listedAs = null) =>
+        new(ConnectionText.Read(connection, listedAs ?? $"authindex {program}"), program);
 
     /// <summary>
     /// From now on keeps statements prepared, unless a pooler lies between: then the next one may go to another connection. A pooler is

@@ -12,8 +12,10 @@ namespace AuthIndex.RegistryCore.Commands;
 internal static class StorageCommands
 {
     public static IEnumerable<Command> All(CommandLine shared) =>
-        [Gc(shared), Scrub(shared), Verify(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared), Import(shared),
-            Upstreams(shared)];
+    [
+        Gc(shared), Scrub(shared), Verify(shared), Backup(shared), RestoreCommand.Create(shared), Tags(shared), Import(shared),
+        Upstreams(shared), StorageCopyCommand.Create(shared),
+    ];
 
     private static Command Gc(CommandLine shared)
     {

@@ -22,6 +22,9 @@ internal enum FaultPoint
     RestoreBlobCopied,
     RestoreDatabaseCopied,
     ImportBlobVerified,
+    CopiedBlob,
+    CopiedRows,
+    CopyCommitted,
 }
 
 /// <summary>

@@ -1,6 +1,7 @@
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.Copying;
 using AuthIndex.RegistryCore.Storage.Uploads;
 
 namespace AuthIndex.RegistryCore.Storage;
@@ -14,6 +15,8 @@ namespace AuthIndex.RegistryCore.Storage;
 ///   registry.db                       repositories, links, manifests, tags (SQLite)
 ///   has-registry.db                   says that the database belongs here, should it be lost
 ///   restoring                         there while a restore into the folder is not finished
+///   copying                           there while a copy into the folder is not finished: what is copied
+///   copy.lock                         held while a copy out of the folder runs
 ///   trusted-keys.json                 the token server's keys as last fetched
 ///   revocations.json                  the index's revocations as last heard
 ///   probe                             made and removed to see that files can be made
@@ -34,7 +37,7 @@ internal sealed class StorageDirectory : IDisposable
 
     /// <summary>Makes the folder where it is missing and holds it.</summary>
     /// <exception cref="OperatorException">
-    /// It cannot be written, another process holds it, or a restore into it is not finished.
+    /// It cannot be written, another process holds it, or a restore or copy into it is not finished.
     /// </exception>
     public StorageDirectory(string root)
     {
@@ -43,6 +46,7 @@ internal sealed class StorageDirectory : IDisposable
         try
         {
             RestoreMarker.DemandNone(held.Root);
+            CopyMarker.DemandNone(held.Root);
         }
         catch (OperatorException)
         {

@@ -1,3 +1,4 @@
+using AuthIndex.Hosting;
 using AuthIndex.Hosting.Health;
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Protocol;
@@ -48,21 +49,33 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
     /// <param name="collection">How long content is kept after a client was told that it exists.</param>
     /// <param name="rules">Whether manifests may be sparse.</param>
     /// <param name="time">The clock.</param>
-    /// <exception cref="Hosting.OperatorException">The connection string is none, or the database of a newer version.</exception>
+    /// <param name="copyAs">
+    /// The name under which the database lists the connections of who copies a registry into it or out of it; null for a registry, which
+    /// does not begin on an unfinished copy.
+    /// </param>
+    /// <exception cref="OperatorException">
+    /// The connection string is none, or the database of a newer version or an unfinished copy.
+    /// </exception>
     /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
     public static async Task<PostgresRegistryState> OpenAsync(
-        string connection, LimitOptions limits, GarbageCollectionOptions collection, ContentRules rules, TimeProvider time)
+        string connection, LimitOptions limits, GarbageCollectionOptions collection, ContentRules rules, TimeProvider time,
+        string? copyAs = null)
     {
         var state = new PostgresRegistryState(
-            PostgresDatabase.Create(connection, PostgresDatabase.Registry), limits, collection, rules, time);
+            PostgresDatabase.Create(connection, PostgresDatabase.Registry, copyAs), limits, collection, rules, time);
         try
         {
             await state.database.MigrateAsync(typeof(PostgresRegistryState).Assembly, ".Storage.Postgres.Schema.");
             await state.database.PrepareStatementsAsync();
-            await state.database.WriteAsync(db => db.ExecuteAsync(
-                "INSERT INTO storage_state (one, created_at, manifests_unreviewed) VALUES (1, @now, false) ON CONFLICT DO NOTHING",
+            var copyOf = await state.database.WriteAsync(db => db.ExecuteScalarAsync<string?>(
+                """
+                INSERT INTO storage_state (one, created_at, manifests_unreviewed) VALUES (1, @now, false) ON CONFLICT DO NOTHING;
+                SELECT copy_of FROM storage_state
+                """,
                 new { now = time.GetUtcNow().ToUnixTimeSeconds() }));
-            return state;
+            return copyAs is not null || copyOf is null ? state : throw new OperatorException(
+                $"the database is an unfinished copy of {copyOf}: run 'registry storage copy' again, or empty the database and the object "
+                + "store to give the copy up");
         }
         catch
         {
@@ -70,6 +83,9 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>The database itself, to copy a registry into it or out of it.</summary>
+    public PostgresDatabase Database => database;
 
     /// <inheritdoc/>
     public IRepositoryStore Repositories { get; }

@@ -1,0 +1,147 @@
+using System.CommandLine;
+using System.Data.Common;
+using System.Text.Json;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Configuration;
+using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Postgres;
+using AuthIndex.RegistryCore.Storage;
+using AuthIndex.RegistryCore.Storage.Copying;
+using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Sqlite;
+using Microsoft.Data.Sqlite;
+
+namespace AuthIndex.RegistryCore.Commands;
+
+/// <summary>
+/// <c>storage copy</c>: moves a registry between its data directory and the PostgreSQL database and object store of the configuration.
+/// </summary>
+internal static class StorageCopyCommand
+{
+    private const string Postgres = "postgresql";
+    private const string Sqlite = "sqlite";
+    private const string Again = "nothing is lost: run it again, and it goes on where it stopped";
+
+    public static Command Create(CommandLine shared) =>
+        new("storage", "Move the registry between its data directory and PostgreSQL with an object store.") { Copy(shared) };
+
+    private static Command Copy(CommandLine shared)
+    {
+        var target = new Option<string>("--to")
+        {
+            Description = $"Where to copy to: {Postgres}, the database and object store of registry.database and registry.storage.s3, or "
+                + $"{Sqlite}, the data directory.",
+            Required = true,
+        };
+        target.AcceptOnlyFromAmong(Postgres, Sqlite);
+        var blobsOnly = new Option<bool>("--blobs-only") { Description = "Copy only blobs, ahead, while the registry runs." };
+        var leaveDamaged = new Option<bool>("--leave-damaged") { Description = "Leave behind what is damaged or missing: it answers 404 "
+            + "until it is pushed again." };
+        var json = new Option<bool>("--json") { Description = "Output JSON." };
+        var command = new Command(
+            "copy",
+            "Copy the whole registry, every blob verified, to where there is none. Stop the registry first; interrupted, run it again.")
+        {
+            target, blobsOnly, leaveDamaged, json,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var options = shared.Bind<RegistryOptions>(parsed, RegistryOptions.Section);
+            var request = new CopyRequest(parsed.GetValue(blobsOnly), parsed.GetValue(leaveDamaged));
+            var report = await RunAsync(options, request, parsed.GetValue(target) == Postgres, cancellationToken);
+            await Console.Out.WriteLineAsync(
+                parsed.GetValue(json) ? JsonSerializer.Serialize(report, ReadableJson.Options) : Text(report, request));
+            return report.IsComplete || (request.BlobsOnly && report.Damaged.Count == 0) ? 0 : 1;
+        });
+        return command;
+    }
+
+    /// <summary>Copies, in one direction or the other.</summary>
+    /// <exception cref="OperatorException">It cannot be done, or was interrupted; the message says why.</exception>
+    internal static async Task<CopyReport> RunAsync(
+        RegistryOptions options, CopyRequest request, bool toPostgres, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return toPostgres
+                ? await ToPostgresAsync(options, request, cancellationToken)
+                : await ToSqliteAsync(options, request, cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or DbException or DatabaseUnavailableException
+            or ObjectStoreException)
+        {
+            throw new OperatorException($"{e.Message}; {Again}", e);
+        }
+    }
+
+    private static async Task<CopyReport> ToPostgresAsync(RegistryOptions options, CopyRequest request, CancellationToken cancellationToken)
+    {
+        var (root, clock) = (options.Root, TimeProvider.System);
+        var file = StorageDirectory.DatabaseIn(root);
+        if (!File.Exists(file)) throw new OperatorException($"nothing to copy: {file} is missing; name the data directory with --data");
+        CopyMarker.DemandNone(root);
+        using var alone = FileLock.TryTake(Path.Combine(root, "copy.lock"))
+            ?? throw new OperatorException($"another process copies {root}");
+        using (var server = request.BlobsOnly ? null : await ControlSocket.ConnectAsync(root, cancellationToken))
+        {
+            if (server is not null)
+            {
+                throw new OperatorException(
+                    $"the registry of {root} runs, and what it takes in meanwhile would be lost: stop it first. To shorten the stop, run "
+                    + "this with --blobs-only before");
+            }
+        }
+
+        await using var target = await SharedPlace.OpenAsync(PlaceOf(options), clock, cancellationToken);
+        var copy = new FilesToShared(target, root, Console.Error.WriteLine, clock);
+        if (request.BlobsOnly)
+        {
+            await using var beside = new SqliteConnection(
+                new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
+            await beside.OpenAsync(cancellationToken);
+            return await copy.RunAsync(beside, request, cancellationToken);
+        }
+
+        using var directory = new StorageDirectory(root);
+        await using var database = new RegistryDatabase(directory, new SpaceReserve(directory.Reserve), clock);
+        using var snapshot = database.Database.OpenSnapshot();
+        return await copy.RunAsync(snapshot.Connection, request, cancellationToken);
+    }
+
+    private static async Task<CopyReport> ToSqliteAsync(RegistryOptions options, CopyRequest request, CancellationToken cancellationToken)
+    {
+        DataDirectory.Ensure(options.DataDirectory);
+        using var held = DataDirectory.Hold(options.Root);
+        await using var source = await SharedPlace.OpenAsync(PlaceOf(options), TimeProvider.System, cancellationToken);
+        return await new SharedToFiles(source, held.Root, Console.Error.WriteLine, TimeProvider.System).RunAsync(request, cancellationToken);
+    }
+
+    private static SharedPlaceOptions PlaceOf(RegistryOptions options) => new(
+        DatabaseOptions.Read(options.Database.ConnectionFile ?? throw new OperatorException(
+            "registry.database.connectionFile is not set: it names the PostgreSQL database")),
+        options.Storage.S3 ?? throw new OperatorException("registry.storage.s3 is not set: it names the object store"),
+        options.Limits,
+        options.GarbageCollection,
+        options.ContentRules,
+        options.UploadExpiry + TimeSpan.FromHours(1));
+
+    private static string Text(CopyReport report, CopyRequest request)
+    {
+        var blobs = $"{report.Blobs} blobs ({new ByteSize(report.BlobBytes)}, {report.CopiedNow} of them now)";
+        List<string> lines = report.IsComplete
+            ? [$"copied and compared: {blobs}, {string.Join(", ", report.Rows.Where(r => r.Key != "blobs").Select(r => $"{r.Value} {r.Key}"))}"]
+            : [$"{blobs} are in the copy, which is not complete"];
+        if (report.Damaged.Count > 0)
+        {
+            lines.Add(report.IsComplete ? "left behind:" : "not copied, because they are missing or damaged:");
+            lines.AddRange(report.Damaged.Select(d => $"  {d}"));
+            if (!report.IsComplete) lines.Add("push them again, delete what needs them, or run this with --leave-damaged");
+        }
+        else if (request.BlobsOnly)
+        {
+            lines.Add("stop the registry and run this again without --blobs-only for the rest");
+        }
+
+        return string.Join('\n', lines);
+    }
+}
