@@ -55,11 +55,11 @@ public sealed partial class PreviousRelease(string tests)
         var tables = before.Select(c => c[0]).ToHashSet(StringComparer.Ordinal);
         problems.AddRange(
             from column in before
-            where !now.Exists(c => c[..3].SequenceEqual(column[..3]) && (column[3] == "NO" || c[3] == "YES"))
+            where !now.Exists(c => c.AsSpan(0, 3).SequenceEqual(column.AsSpan(0, 3)) && (column[3] == "NO" || c[3] == "YES"))
             select $"{column[0]}.{column[1]} is gone, of another type, or not null");
         problems.AddRange(
             from column in now
-            where tables.Contains(column[0]) && !before.Exists(c => c[..2].SequenceEqual(column[..2]))
+            where tables.Contains(column[0]) && !before.Exists(c => c.AsSpan(0, 2).SequenceEqual(column.AsSpan(0, 2)))
             where column[3] == "NO" && column[4] == "NO"
             select $"{column[0]}.{column[1]} is new and needs a value, which the previous release does not give");
         var rules = await ReadAsync(old, Rules);
@@ -154,7 +154,7 @@ public sealed partial class PreviousRelease(string tests)
         {
             if (file is null || listener is null) return;
             listener.Dispose();
-            File.WriteAllText(file, string.Join(Between, seen.Keys.Order(StringComparer.Ordinal)));
+            File.WriteAllText(file, string.Join(Between, seen.Keys.Order(StringComparer.Ordinal)) + "\n");
         }
 
         private void Note(string? text)
@@ -173,9 +173,9 @@ public sealed partial class PreviousRelease(string tests)
         }
     }
 
-    [GeneratedRegex("^(SELECT|INSERT|UPDATE|DELETE|WITH)\\b", RegexOptions.None, 1000)]
+    [GeneratedRegex("^(SELECT|INSERT|UPDATE|DELETE|WITH)\\b", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Prepared();
 
-    [GeneratedRegex(@"(?<![@\w])@\w+", RegexOptions.None, 1000)]
+    [GeneratedRegex(@"(?<![@\w])@\w+", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Parameter();
 }

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using AuthIndex.Hosting.Files;
-using AuthIndex.RegistryCore.Storage.S3;
 using AuthIndex.RegistryCore.Tests.State;
 using AuthIndex.TestKit;
 
@@ -65,8 +64,55 @@ public sealed class Measurements(SharedPostgres postgres, ITestOutputHelper outp
         await TimeAsync("the rest on the way back", folder["back"], settings, "sqlite");
     }
 
+    [Fact(Explicit = true)]
+    public async Task A_copy_that_is_killed_at_any_moment_or_finds_no_room_goes_on()
+    {
+        await using var gateway = await RadosGateway.StartAsync();
+        var settings = await SettingsAsync(gateway);
+        await using var source = await RegistryHost.StartAsync();
+        await PushAsync(source, 0, 150);
+        var data = Path.GetDirectoryName(source.Root)!;
+        await source.StopAsync();
+        await KillAsync(data, settings, "postgresql");
+        using (var small = SmallVolume.TryMount(100))
+        {
+            Assert.SkipWhen(small is null, SmallVolume.NeedsRoot);
+            var (status, _, error) = await RegistryProcess.RunAsync(
+                null, Arguments(Path.Combine(small!.Root, "data"), settings, "sqlite"));
+            output.WriteLine($"full: {status} {error.Trim().Split('\n')[^1]}");
+            Assert.Equal(1, status);
+            Assert.Contains("run it again", error, StringComparison.Ordinal);
+        }
+
+        await KillAsync(folder["back"], settings, "sqlite");
+        Assert.Equal(StoredBlobs.Files(data).Order(StringComparer.Ordinal), StoredBlobs.Files(folder["back"]).Order(StringComparer.Ordinal));
+    }
+
     /// <inheritdoc/>
     public void Dispose() => folder.Dispose();
+
+    private static string[] Arguments(string data, string[] settings, string to, params string[] options) =>
+        ["storage", "copy", "--to", to, .. options, "--data", data, .. settings.SelectMany(s => (string[])["--set", "registry." + s])];
+
+    /// <summary>Kills a copy after times that grow until one is not killed before it ends.</summary>
+    private async Task KillAsync(string data, string[] settings, string to)
+    {
+        var kills = 0;
+        for (var after = TimeSpan.FromMilliseconds(300); ; after += TimeSpan.FromMilliseconds(250), kills++)
+        {
+            await using var copy = ChildProcess.Start(RegistryProcess.Program, Arguments(data, settings, to));
+            await Task.Delay(after, Stop);
+            if (copy.HasExited)
+            {
+                Assert.Equal(0, (await copy.ExitAsync(TimeSpan.FromMinutes(1))).ExitCode);
+                break;
+            }
+
+            if (kills == 8) output.WriteLine($"beside it: {(await RegistryProcess.RunAsync(null, Arguments(data, settings, to))).Error.Trim()}");
+        }
+
+        output.WriteLine($"{to}: {kills} kills");
+    }
 
     private static async Task PushAsync(RegistryHost source, int first, int count)
     {
@@ -81,8 +127,7 @@ public sealed class Measurements(SharedPostgres postgres, ITestOutputHelper outp
     private async Task TimeAsync(string what, string data, string[] settings, string to, params string[] options)
     {
         var clock = Stopwatch.StartNew();
-        var (status, said, error) = await RegistryProcess.RunAsync(
-            null, ["storage", "copy", "--to", to, .. options, "--data", data, .. settings.SelectMany(s => (string[])["--set", "registry." + s])]);
+        var (status, said, error) = await RegistryProcess.RunAsync(null, Arguments(data, settings, to, options));
         output.WriteLine($"{what}: {clock.Elapsed.TotalSeconds:0.0} s: {said.Trim()}");
         Assert.True(status == 0, said + error);
     }
