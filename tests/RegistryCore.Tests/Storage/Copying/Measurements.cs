@@ -104,7 +104,8 @@ public sealed class Measurements(SharedPostgres postgres, ITestOutputHelper outp
             await Task.Delay(after, Stop);
             if (copy.HasExited)
             {
-                Assert.Equal(0, (await copy.ExitAsync(TimeSpan.FromMinutes(1))).ExitCode);
+                var ended = await copy.ExitAsync(TimeSpan.FromMinutes(1));
+                Assert.True(ended.ExitCode == 0, $"{to}, after {kills} kills: {ended}");
                 break;
             }
 

@@ -151,7 +151,7 @@ CREATE INDEX login_codes_by_expiry ON login_codes (expires_at);
 -- Failed sign-ins, as all servers count them together. Each count is of a number of tries that come back evenly. Names are kept as keyed
 -- hashes only: what is typed as a name is now and then a password.
 CREATE TABLE sign_in_key (key bytea NOT NULL);
-INSERT INTO sign_in_key (key) VALUES (decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'));
+INSERT INTO sign_in_key (key) VALUES ('a key');
 CREATE TABLE sign_in_failures (
     key     bytea PRIMARY KEY,             -- of an account from an address, an account, or an address
     account bytea,                         -- the account's part of it, if any: what 'accounts unlock' forgets
