@@ -92,7 +92,8 @@ internal static class StorageCopyCommand
             }
         }
 
-        await using var target = await SharedPlace.OpenAsync(PlaceOf(options), clock, cancellationToken);
+        using var logs = Logs();
+        await using var target = await SharedPlace.OpenAsync(PlaceOf(options), clock, logs, cancellationToken);
         var copy = new FilesToShared(target, root, Console.Error.WriteLine, clock);
         if (request.BlobsOnly)
         {
@@ -112,9 +113,13 @@ internal static class StorageCopyCommand
     {
         DataDirectory.Ensure(options.DataDirectory);
         using var held = DataDirectory.Hold(options.Root);
-        await using var source = await SharedPlace.OpenAsync(PlaceOf(options), TimeProvider.System, cancellationToken);
+        using var logs = Logs();
+        await using var source = await SharedPlace.OpenAsync(PlaceOf(options), TimeProvider.System, logs, cancellationToken);
         return await new SharedToFiles(source, held.Root, Console.Error.WriteLine, TimeProvider.System).RunAsync(request, cancellationToken);
     }
+
+    private static ILoggerFactory Logs() => LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Warning).AddConsole(
+        console => console.LogToStandardErrorThreshold = LogLevel.Trace));
 
     private static SharedPlaceOptions PlaceOf(RegistryOptions options) => new(
         DatabaseOptions.Read(options.Database.ConnectionFile ?? throw new OperatorException(

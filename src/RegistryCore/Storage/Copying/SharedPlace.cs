@@ -24,12 +24,13 @@ internal sealed class SharedPlace : IAsyncDisposable
     private readonly SharedPlaceOptions options;
     private readonly TimeProvider clock;
 
-    private SharedPlace(SharedPlaceOptions options, PostgresRegistryState state, TimeProvider clock)
+    private SharedPlace(SharedPlaceOptions options, PostgresRegistryState state, TimeProvider clock, ILoggerFactory logs)
     {
         (this.options, this.clock, State) = (options, clock, state);
         Store = new ObjectStore(options.Store, clock);
         Uploads = new S3UploadStore(
-            state.Uploads, Store, new PartBuffers((int)options.Store.PartSize.Bytes, options.Store.UploadMemory.Bytes), options.Limits, clock);
+            state.Uploads, Store, new PartBuffers((int)options.Store.PartSize.Bytes, options.Store.UploadMemory.Bytes), options.Limits, clock,
+            logs.CreateLogger<S3UploadStore>());
     }
 
     /// <summary>The database.</summary>
@@ -46,13 +47,14 @@ internal sealed class SharedPlace : IAsyncDisposable
 
     /// <summary>Opens both, and brings the database to the newest schema.</summary>
     /// <exception cref="OperatorException">One of them cannot be used.</exception>
-    public static async Task<SharedPlace> OpenAsync(SharedPlaceOptions options, TimeProvider clock, CancellationToken cancellationToken)
+    public static async Task<SharedPlace> OpenAsync(
+        SharedPlaceOptions options, TimeProvider clock, ILoggerFactory logs, CancellationToken cancellationToken)
     {
         var state = await PostgresRegistryState.OpenAsync(
             options.Connection, options.Limits, options.Collection, options.Rules, clock, Purpose);
         try
         {
-            var place = new SharedPlace(options, state, clock);
+            var place = new SharedPlace(options, state, clock, logs);
             await place.Store.TryOutAsync(cancellationToken);
             return place;
         }

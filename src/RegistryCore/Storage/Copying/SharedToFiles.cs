@@ -5,6 +5,7 @@ using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Sqlite;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Backups;
+using AuthIndex.RegistryCore.Storage.S3;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Sqlite;
 using Dapper;
@@ -45,7 +46,7 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
             new ParallelOptions { MaxDegreeOfParallelism = source.AtOnce, CancellationToken = cancellationToken },
             async (blob, stop) =>
             {
-                if (await FetchAsync(blob, progress, stop)) progress.Has(blob, isNew: true);
+                if (await TryFetchAsync(blob, progress, stop)) progress.Has(blob, isNew: true);
                 else if (await IsStillThereAsync(blob)) progress.NoteDamaged(blob.Digest);
                 Fault.Pass(FaultPoint.CopiedBlob);
             });
@@ -120,7 +121,19 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
         ];
     }
 
-    /// <summary>Writes the file of a blob, durably; false when the object is missing or damaged.</summary>
+    /// <summary>Writes the file of a blob, durably; false when the object is missing, damaged or cannot be read.</summary>
+    private async Task<bool> TryFetchAsync(BlobToCopy blob, CopyProgress progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await FetchAsync(blob, progress, cancellationToken);
+        }
+        catch (ObjectUnreadableException)
+        {
+            return false; // the store answers, but does not give these bytes
+        }
+    }
+
     private async Task<bool> FetchAsync(BlobToCopy blob, CopyProgress progress, CancellationToken cancellationToken)
     {
         var path = StorageDirectory.BlobIn(root, blob.Digest);

@@ -109,7 +109,9 @@ public sealed class Measurements(SharedPostgres postgres, ITestOutputHelper outp
                 break;
             }
 
-            if (kills == 8) output.WriteLine($"beside it: {(await RegistryProcess.RunAsync(null, Arguments(data, settings, to))).Error.Trim()}");
+            if (kills != 8) continue;
+            output.WriteLine($"beside it: {(await RegistryProcess.RunAsync(null, Arguments(data, settings, to))).Error.Trim()}");
+            if (copy.HasExited) break;
         }
 
         output.WriteLine($"{to}: {kills} kills");
