@@ -115,7 +115,8 @@ internal static class StorageCopyCommand
         using var held = DataDirectory.Hold(options.Root);
         using var logs = Logs();
         await using var source = await SharedPlace.OpenAsync(PlaceOf(options), TimeProvider.System, logs, cancellationToken);
-        return await new SharedToFiles(source, held.Root, Console.Error.WriteLine, TimeProvider.System).RunAsync(request, cancellationToken);
+        var copy = new SharedToFiles(source, held.Root, Console.Error.WriteLine, TimeProvider.System);
+        return await copy.RunAsync(request, cancellationToken);
     }
 
     private static ILoggerFactory Logs() => LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Warning).AddConsole(
@@ -133,8 +134,9 @@ internal static class StorageCopyCommand
     private static string Text(CopyReport report, CopyRequest request)
     {
         var blobs = $"{report.Blobs} blobs ({new ByteSize(report.BlobBytes)}, {report.CopiedNow} of them now)";
+        var others = report.Rows.Where(r => r.Key != CopiedTable.Blobs.Name).Select(r => $"{r.Value} {r.Key}");
         List<string> lines = report.IsComplete
-            ? [$"copied and compared: {blobs}, {string.Join(", ", report.Rows.Where(r => r.Key != "blobs").Select(r => $"{r.Value} {r.Key}"))}"]
+            ? [$"copied and compared: {blobs}, {string.Join(", ", others)}"]
             : [$"{blobs} are in the copy, which is not complete"];
         if (report.Damaged.Count > 0)
         {

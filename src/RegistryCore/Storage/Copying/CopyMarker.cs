@@ -4,7 +4,7 @@ using AuthIndex.Hosting.Files;
 
 namespace AuthIndex.RegistryCore.Storage.Copying;
 
-/// <summary>The file that says what a folder is being copied from: there until the copy is finished, so that no registry starts on it.</summary>
+/// <summary>The file that says what a folder is copied from: there until the copy is finished, so that no registry starts on it.</summary>
 internal static class CopyMarker
 {
     /// <summary>The file's name.</summary>

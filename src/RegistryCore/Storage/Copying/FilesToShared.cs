@@ -66,9 +66,8 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
 
     private string NameOf(SqliteConnection source)
     {
-        var createdAt = source.ExecuteScalar<long>("SELECT created_at FROM storage_state");
-        return string.Create(
-            CultureInfo.InvariantCulture, $"the registry in {Path.GetFullPath(root)} (made {DateTimeOffset.FromUnixTimeSeconds(createdAt):u})");
+        var made = DateTimeOffset.FromUnixTimeSeconds(source.ExecuteScalar<long>("SELECT created_at FROM storage_state"));
+        return string.Create(CultureInfo.InvariantCulture, $"the registry in {Path.GetFullPath(root)} (made {made:u})");
     }
 
     /// <summary>The blobs that the target has no row of.</summary>
@@ -121,7 +120,7 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
         }
         catch (BlobTooLargeException e)
         {
-            throw new OperatorException($"registry.storage.s3.partSize: {blob.Digest} has {blob.Size} bytes, too many for it: {e.Message}", e);
+            throw new OperatorException($"the blob {blob.Digest} has {blob.Size} bytes: {e.Message}", e);
         }
         finally
         {
@@ -168,7 +167,7 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
         }
     }
 
-    /// <summary>Compares the rows of blobs with the objects; the rows of objects that are not there go, so that another run stores them.</summary>
+    /// <summary>Compares the rows of blobs with the objects; rows without an object go, so that another run stores it.</summary>
     private async Task DemandStoredAsync(CancellationToken cancellationToken)
     {
         var report = await target.VerifyAsync(cancellationToken);
@@ -177,7 +176,7 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
         await target.State.Database.WriteAsync(db => db.ExecuteAsync(
             "DELETE FROM blob_links WHERE digest = ANY(@lost); DELETE FROM blobs WHERE digest = ANY(@lost)", new { lost }));
         throw new OperatorException(
-            $"the object store has lost {lost.Length} blobs that were stored in it, such as {lost[0]}; run it again to store them once more");
+            $"the object store has lost {lost.Length} blobs that were stored in it, such as {lost[0]}; run it again to store them anew");
     }
 
     /// <summary>Copies and compares all rows, and makes the copy a registry, in one transaction.</summary>
@@ -218,7 +217,7 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
             PostgresLock.Outbox,
             isLong: true);
 
-    /// <summary>Makes the rows of blobs those of the source: what it has no more goes, and what is damaged there has no bytes here.</summary>
+    /// <summary>Makes the rows of blobs those of the source: what it has no more goes; what is damaged there has no bytes here.</summary>
     /// <returns>How many there are.</returns>
     /// <exception cref="OperatorException">Some that are not damaged were not copied.</exception>
     private async Task<long> CopyBlobRowsAsync(

@@ -13,7 +13,8 @@ namespace AuthIndex.RegistryCore.Storage.Copying;
 
 /// <summary>What a copy needs to know of the configuration.</summary>
 internal sealed record SharedPlaceOptions(
-    string Connection, S3Options Store, LimitOptions Limits, GarbageCollectionOptions Collection, ContentRules Rules, TimeSpan LongestUpload);
+    string Connection, S3Options Store, LimitOptions Limits, GarbageCollectionOptions Collection, ContentRules Rules,
+    TimeSpan LongestUpload);
 
 /// <summary>A PostgreSQL database and an object store, opened to copy a registry into them or out of them.</summary>
 internal sealed class SharedPlace : IAsyncDisposable
@@ -29,8 +30,8 @@ internal sealed class SharedPlace : IAsyncDisposable
         (this.options, this.clock, State) = (options, clock, state);
         Store = new ObjectStore(options.Store, clock);
         Uploads = new S3UploadStore(
-            state.Uploads, Store, new PartBuffers((int)options.Store.PartSize.Bytes, options.Store.UploadMemory.Bytes), options.Limits, clock,
-            logs.CreateLogger<S3UploadStore>());
+            state.Uploads, Store, new PartBuffers((int)options.Store.PartSize.Bytes, options.Store.UploadMemory.Bytes), options.Limits,
+            clock, logs.CreateLogger<S3UploadStore>());
     }
 
     /// <summary>The database.</summary>

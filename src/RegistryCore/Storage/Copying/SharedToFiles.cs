@@ -193,12 +193,13 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
                 await SharedPlace.DemandNobodyAsync(db);
                 await db.ExecuteAsync(
                     """
-                    LOCK TABLE repositories, blobs, blob_links, manifest_contents, manifests, manifest_references, tags, tag_history, outbox,
-                        outbox_state, upstream_prefixes IN SHARE MODE
+                    LOCK TABLE repositories, blobs, blob_links, manifest_contents, manifests, manifest_references, tags, tag_history,
+                        outbox, outbox_state, upstream_prefixes IN SHARE MODE
                     """);
                 foreach (var old in (string[])[file, file + "-wal", file + "-shm", Mark]) File.Delete(old);
                 await Database.Open(file, typeof(RegistryDatabase).Assembly).DisposeAsync();
-                using var sqlite = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString());
+                using var sqlite = new SqliteConnection(
+                    new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString());
                 sqlite.Open();
                 sqlite.Execute("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; BEGIN IMMEDIATE");
                 var rows = new Dictionary<string, long>(StringComparer.Ordinal);

@@ -71,7 +71,9 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedObjectStore 
         finished = await StorageCopyCommand.RunAsync(back, Whole, toPostgres: false, Stop);
         Assert.Equal((true, 7L, 0L), (finished.IsComplete, finished.Blobs, finished.CopiedNow));
         Assert.Equal(before, Dump(DataOf(target)));
-        Assert.Equal(StoredBlobs.Files(DataOf(source)).Order(StringComparer.Ordinal), StoredBlobs.Files(DataOf(target)).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            StoredBlobs.Files(DataOf(source)).Order(StringComparer.Ordinal),
+            StoredBlobs.Files(DataOf(target)).Order(StringComparer.Ordinal));
         using (var db = Open(DataOf(target)))
         {
             Assert.Equal(44, db.ExecuteScalar<long>(
@@ -90,7 +92,8 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedObjectStore 
                 var next = new TestImage(9);
                 await next.PushAsync(http, One, "latest");
                 await next.AssertPullableAsync(http, One, "latest");
-                Assert.True((await host.Service<StorageTasks>().RunAsync(new StorageTask.Verify(Digests: true), _ => default, Stop)).Succeeded);
+                var verified = await host.Service<StorageTasks>().RunAsync(new StorageTask.Verify(Digests: true), _ => default, Stop);
+                Assert.True(verified.Succeeded, verified.Text);
             }
         }
     }
