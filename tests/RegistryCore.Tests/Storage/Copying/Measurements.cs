@@ -109,7 +109,7 @@ public sealed class Measurements(SharedPostgres postgres, ITestOutputHelper outp
                 break;
             }
 
-            if (kills != 8) continue;
+            if (kills != 6) continue;
             output.WriteLine($"beside it: {(await RegistryProcess.RunAsync(null, Arguments(data, settings, to))).Error.Trim()}");
             if (copy.HasExited) break;
         }

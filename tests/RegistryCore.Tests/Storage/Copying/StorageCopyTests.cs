@@ -47,6 +47,11 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedObjectStore 
 
         var before = Dump(DataOf(source));
         var options = await OptionsAsync(DataOf(source));
+        using (var store = new ObjectStore(options.Storage.S3!, TimeProvider.System))
+        {
+            await store.PutAsync("probe-0123", "of one that was killed before it began"u8.ToArray(), Stop);
+        }
+
         Assert.Equal(137, (await CommandAsync(options, "postgresql", FaultPoint.CopiedBlob, 2)).Status);
         var refused = await Assert.ThrowsAsync<OperatorException>(() => OpenAsync(options));
         Assert.Contains("unfinished copy of the registry in", refused.Message, StringComparison.Ordinal);
