@@ -39,6 +39,7 @@ internal sealed class CopiedTable
         new(
             "manifests", "repository, digest", numbers: "repository, size, pushed_at, touched_at",
             texts: "digest, media_type, artifact_type, subject, annotations, pushed_by"),
+        new("manifest_uses", "repository, digest", numbers: "repository, used_at", texts: "digest"),
         new("manifest_references", "repository, manifest, target", numbers: "repository", texts: "manifest, target", flags: "is_required"),
         new("tags", "repository, name", numbers: "repository, moved_at", texts: "name, digest, moved_by"),
         new("tag_history", "id", numbers: "id, repository, at", texts: "name, old_digest, new_digest, by"),
@@ -48,6 +49,9 @@ internal sealed class CopiedTable
 
     /// <summary>The table's name.</summary>
     public string Name { get; }
+
+    /// <summary>The names of the columns that are copied.</summary>
+    public IEnumerable<string> ColumnNames => columns.Select(c => c.Name);
 
     private string Names => string.Join(", ", columns.Select(c => c.Name));
 

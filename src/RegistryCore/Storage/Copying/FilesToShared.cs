@@ -196,8 +196,8 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
                 await ExecuteAsync(
                     db,
                     """
-                    TRUNCATE repositories, blob_links, manifest_contents, manifests, manifest_references, tags, tag_history, outbox,
-                        upstream_prefixes, reviews
+                    TRUNCATE repositories, blob_links, manifest_contents, manifests, manifest_uses, manifest_references, tags,
+                        tag_history, outbox, upstream_prefixes, reviews
                     """);
                 var rows = new Dictionary<string, long>(StringComparer.Ordinal)
                 {

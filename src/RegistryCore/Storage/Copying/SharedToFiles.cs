@@ -193,8 +193,8 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
                 await SharedPlace.DemandNobodyAsync(db);
                 await db.ExecuteAsync(
                     """
-                    LOCK TABLE repositories, blobs, blob_links, manifest_contents, manifests, manifest_references, tags, tag_history,
-                        outbox, outbox_state, upstream_prefixes IN SHARE MODE
+                    LOCK TABLE repositories, blobs, blob_links, manifest_contents, manifests, manifest_uses, manifest_references, tags,
+                        tag_history, outbox, outbox_state, upstream_prefixes IN SHARE MODE
                     """);
                 foreach (var old in (string[])[file, file + "-wal", file + "-shm", Mark]) File.Delete(old);
                 await Database.Open(file, typeof(RegistryDatabase).Assembly).DisposeAsync();

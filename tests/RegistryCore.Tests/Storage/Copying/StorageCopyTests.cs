@@ -6,6 +6,7 @@ using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Copying;
 using AuthIndex.RegistryCore.Storage.Postgres;
 using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Sqlite;
 using AuthIndex.RegistryCore.Tests.State;
 using AuthIndex.RegistryCore.Tests.Storage.S3;
 using AuthIndex.TestKit;
@@ -42,6 +43,7 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedObjectStore 
                 VALUES (42, 'a', 'tag.set', 'copy/one', 'latest', 'sha256:1', NULL, NULL, 'alice', 7),
                     (43, 'b', 'blob.mounted', 'copy/other', NULL, 'sha256:2', NULL, 5, '', 8);
                 INSERT INTO upstream_prefixes VALUES ('hub');
+                INSERT INTO manifest_uses SELECT repository, digest, 9 FROM manifests;
                 """);
         }
 
@@ -101,6 +103,21 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedObjectStore 
                 Assert.True(verified.Succeeded, verified.Text);
             }
         }
+    }
+
+    [Fact]
+    public async Task Every_table_and_column_is_copied()
+    {
+        string[] others = ["storage_state", "outbox_state", "sqlite_sequence"]; // which every database has, and whose rows are set
+        DataDirectory.MakeForOwner(folder["data/registry"]);
+        await RegistryDatabase.Open(folder["data/registry"]).DisposeAsync();
+        using var db = Open(folder["data"]);
+        var there = db.Query<(string, string)>(
+            "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT IN @others",
+            new { others });
+        var copied = CopiedTable.All.Append(CopiedTable.Blobs).SelectMany(t => t.ColumnNames.Select(c => (t.Name, c)))
+            .Append(("blobs", "damaged_at")); // told anew for the bytes of the copy
+        Assert.Equal(there.Order(), copied.Order());
     }
 
     [Fact]
