@@ -287,7 +287,9 @@ public static class ServerHost
     /// <summary>Refuses a URL that clients cannot append their paths to.</summary>
     /// <param name="url">The URL; null passes.</param>
     /// <param name="key">Its key in the configuration.</param>
-    /// <exception cref="OperatorException">It ends in <c>/v2/</c>, which clients append themselves, or has a query or fragment.</exception>
+    /// <exception cref="OperatorException">
+    /// It ends in <c>/v2/</c>, which clients append themselves, or has a query, a fragment or a password, which everybody would be shown.
+    /// </exception>
     public static void DemandBase(Uri? url, string key)
     {
         if (url is null) return;
@@ -296,6 +298,7 @@ public static class ServerHost
             throw new OperatorException($"{key}: leave out the /v2/ at the end, which clients append themselves");
         }
 
+        if (url.UserInfo.Length > 0) throw new OperatorException($"{key}: leave out USER:PASSWORD@, which everybody would be shown");
         if (url.Query.Length > 0 || url.Fragment.Length > 0)
         {
             throw new OperatorException($"{key}: a URL that clients append paths to has no query and no fragment");

@@ -58,6 +58,7 @@ internal static class ControlClient
             throw new OperatorException($"there is no registry in {options.Root}; name the data directory with --data");
         }
 
+        UpstreamOptions.Validate(options.Upstreams);
         await using var services = new ServiceCollection()
             .AddSingleton(TimeProvider.System)
             .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddConsole(

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Security.Cryptography.X509Certificates;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Upstreams;
 
 namespace AuthIndex.RegistryCore.Commands;
@@ -7,7 +9,8 @@ namespace AuthIndex.RegistryCore.Commands;
 /// <summary><c>mirror print</c>: prints how clients pull the images of upstreams from this registry.</summary>
 internal static class MirrorCommand
 {
-    private const string DevelopmentCa = "certs/ca.pem"; // where `up --tls` keeps it in the data directory
+    // Where `up --tls` keeps them in the data directory.
+    private const string DevelopmentCa = "certs/ca.pem", DevelopmentCertificate = "certs/server.pem";
 
     public static Command Create(CommandLine shared)
     {
@@ -30,9 +33,20 @@ internal static class MirrorCommand
         return new Command("mirror", "Set up clients of the upstreams.") { print };
     }
 
-    private static MirrorConfiguration Of(RegistryOptions options, string? ca)
+    /// <summary>What the configuration says of clients.</summary>
+    /// <param name="options">The configuration.</param>
+    /// <param name="ca">The CA file; null for the development CA, if it is in use.</param>
+    /// <exception cref="OperatorException">Clients could not find this registry by it.</exception>
+    internal static MirrorConfiguration Of(RegistryOptions options, string? ca)
     {
         UpstreamOptions.Validate(options.Upstreams);
+        ServerHost.DemandBase(options.PublicUrl, "registry.publicUrl");
+        if (options.PublicUrl?.AbsolutePath.Length > 1)
+        {
+            throw new OperatorException(
+                "registry.publicUrl has a path: clients find a mirror only at the root of a host; give the registry a host of its own");
+        }
+
         if (options.PublicUrl is null && options.Listen.Host is "0.0.0.0" or "::")
         {
             throw new OperatorException("set registry.publicUrl: under which address clients reach this registry is not known");
@@ -40,10 +54,20 @@ internal static class MirrorCommand
 
         var scheme = options.Tls.CertificateFile is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps;
         var registry = options.PublicUrl ?? new Uri($"{scheme}://{options.Listen}");
-        var development = Path.GetFullPath(Path.Combine(options.DataDirectory, DevelopmentCa));
         return new MirrorConfiguration(
             registry,
-            registry.Scheme == Uri.UriSchemeHttps ? ca ?? (File.Exists(development) ? development : null) : null,
+            registry.Scheme == Uri.UriSchemeHttps ? ca ?? DevelopmentCaOf(options, registry.Host) : null,
             [.. options.Upstreams.Select(u => new Upstream(u))]);
     }
+
+    /// <summary>The development CA, if there is one and it certifies this host: a public host has another certificate.</summary>
+    private static string? DevelopmentCaOf(RegistryOptions options, string host)
+    {
+        var (ca, certificate) = (InData(options, DevelopmentCa), InData(options, DevelopmentCertificate));
+        if (!File.Exists(ca) || !File.Exists(certificate)) return null;
+        using var server = X509Certificate2.CreateFromPem(File.ReadAllText(certificate));
+        return server.MatchesHostname(host.Trim('[', ']')) ? ca : null;
+    }
+
+    private static string InData(RegistryOptions options, string path) => Path.GetFullPath(Path.Combine(options.DataDirectory, path));
 }

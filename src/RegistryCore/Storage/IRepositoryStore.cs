@@ -4,7 +4,7 @@ namespace AuthIndex.RegistryCore.Storage;
 internal interface IRepositoryStore
 {
     /// <summary>Greater than every text that a name goes on with.</summary>
-    protected const string Greatest = "\U0010ffff";
+    internal const string Greatest = "\U0010ffff";
 
     /// <summary>The names of repositories that hold a manifest and begin with a prefix, in byte order.</summary>
     /// <param name="after">The name, which need not exist, that all of them come after.</param>

@@ -46,12 +46,16 @@ internal sealed record MirrorConfiguration(Uri Registry, string? CaFile, IReadOn
     {
         "docker" => "merge this into /etc/docker/daemon.json and restart docker; docker asks mirrors without a password, so a rule must "
             + "let anyone pull" + (CaFile is null ? "" : $"; copy {CaFile} to /etc/docker/certs.d/{Host}/ca.crt"),
-        "containerd" => "write this to the path in its first line, below the config_path of containerd (ctr: --hosts-dir); "
-            + "no restart needed",
+        "containerd" => "write each part to the path in its first line, below the config_path of containerd (ctr: --hosts-dir); "
+            + "no restart needed" + CopyOf(CaFile),
         "podman" => "write this to /etc/containers/registries.conf.d/authindex.conf"
             + (CaFile is null ? "" : $"; copy {CaFile} to /etc/containers/certs.d/{Host}/ca.crt"),
-        _ => "merge this into /etc/buildkit/buildkitd.toml and restart buildkitd, or pass it to docker buildx create --buildkitd-config",
+        _ => "merge this into /etc/buildkit/buildkitd.toml and restart buildkitd, or pass it to docker buildx create --buildkitd-config"
+            + CopyOf(CaFile),
     };
+
+    /// <summary>What else to do where the configuration names a file of this machine.</summary>
+    private static string CopyOf(string? file) => file is null ? "" : $"; copy {file} to the same path on the client's machine";
 
     private string ForDocker()
     {

@@ -43,7 +43,12 @@ internal sealed class UpstreamEndpoint(
 
             if (pull.Failure is { } stale) request.Http.Response.Headers.Warning = Warning(repository, stale);
             var error = await manifests.GetAsync(request);
-            if (error is { Code: OciError.ManifestUnknownCode } && evicted < MaxEvicted) continue; // between the two: it is fetched anew
+            if (error is { Code: OciError.ManifestUnknownCode } && evicted < MaxEvicted)
+            {
+                request.Http.Response.Headers.Remove("Warning"); // of the copy that went between the two: it is fetched anew
+                continue;
+            }
+
             metrics.Count(repository.Upstream.Name, pull.Result);
             if (error is null) Note(request, repository);
             return error;
@@ -57,19 +62,19 @@ internal sealed class UpstreamEndpoint(
         var local = await blobs.GetAsync(request);
         if (local is not { Code: OciError.BlobUnknownCode } || !Digest.TryParse(request.Argument, out var digest))
         {
+            if (local is not null) return local; // a mistake of the client is neither a hit nor a failure of the upstream
             metrics.Count(repository.Upstream.Name, "hit");
-            if (local is null) CountSent(request, repository);
-            return local;
+            CountSent(request, repository);
+            return null;
         }
 
         try
         {
-            var error = HttpMethods.IsHead(request.Http.Request.Method)
-                ? await HeadAsync(request, repository, digest)
-                : await FillAsync(request, repository, digest);
+            if (HttpMethods.IsHead(request.Http.Request.Method)) return await HeadAsync(request, repository, digest); // downloads nothing
+            if (await FillAsync(request, repository, digest) is { } error) return error;
             metrics.Count(repository.Upstream.Name, "miss");
-            if (error is null) CountSent(request, repository);
-            return error;
+            CountSent(request, repository);
+            return null;
         }
         catch (UpstreamException e)
         {

@@ -70,7 +70,7 @@ internal sealed class UpstreamOptions
     [DurationRange("1h", "3650d")]
     public TimeSpan? EvictAfter { get; set; }
 
-    /// <summary>What is never evicted: patterns of its own names, with or without <c>:TAG</c>, of what tags lead to.</summary>
+    /// <summary>What is never evicted: patterns of its own names, or with <c>:TAG</c> of what tags lead to.</summary>
     public List<string> Pin { get; set; } = [];
 
     /// <summary>What its repositories' names begin with here.</summary>

@@ -14,11 +14,12 @@ namespace AuthIndex.RegistryCore.Upstreams;
 /// <param name="PausedUntil">Until when it asks to be left alone; null when it does not.</param>
 /// <param name="Failure">Why it is not asked at the moment; null when it is.</param>
 /// <param name="HeldBytes">What is kept of it, each blob counted once.</param>
+/// <param name="LooseBytes">What of that no manifest needs: it waits for garbage collection.</param>
 /// <param name="QuotaBytes">The most that is kept; null for any amount.</param>
 /// <param name="DueManifests">How many manifests the next garbage collection evicts.</param>
 internal sealed record UpstreamState(
     string Name, Uri Url, UpstreamCounts? Requests, long? SavedBytes, RateLimit? RateLimit, DateTimeOffset? PausedUntil, string? Failure,
-    long HeldBytes, long? QuotaBytes, int DueManifests);
+    long HeldBytes, long LooseBytes, long? QuotaBytes, int DueManifests);
 
 /// <summary>Tells how all upstreams stand.</summary>
 /// <param name="upstreams">The upstreams.</param>
@@ -37,7 +38,10 @@ internal sealed class UpstreamReport(
         var states = new List<UpstreamState>();
         foreach (var upstream in upstreams.All)
         {
-            var plan = await evictor.PlanAsync(upstream, cancellationToken);
+            var bytes = await evictor.SumAsync(upstream);
+            var due = upstream.Options is { Quota: null, EvictAfter: null }
+                ? 0
+                : (await evictor.PlanAsync(upstream, cancellationToken)).Evicted.Count;
             var (client, counts) = (clients.Of(upstream), server is null ? null : metrics.Of(upstream.Name));
             states.Add(new UpstreamState(
                 upstream.Name,
@@ -47,9 +51,10 @@ internal sealed class UpstreamReport(
                 client.RateLimit,
                 client.PausedUntil,
                 client.Failure,
-                plan.Held,
+                bytes.Held,
+                bytes.Loose,
                 upstream.Options.Quota?.Bytes,
-                plan.Evicted.Count));
+                due));
         }
 
         return states;
@@ -78,6 +83,7 @@ internal sealed class UpstreamReport(
         if (state.PausedUntil is { } until) yield return $"  asks for no manifest requests until {until:yyyy-MM-dd HH:mm:ss}Z";
         if (state.Failure is { } failure) yield return $"  failing: {failure}";
         yield return $"  kept: {Size(state.HeldBytes)}{(state.QuotaBytes is { } quota ? $" of {new ByteSize(quota)}" : ", no quota")}"
+            + (state.LooseBytes > 0 ? $", of which {Size(state.LooseBytes)} wait for garbage collection" : "")
             + (state.DueManifests > 0 ? $"; the next collection evicts {state.DueManifests} manifests" : "");
     }
 

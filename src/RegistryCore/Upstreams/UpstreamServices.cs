@@ -14,6 +14,7 @@ internal static class UpstreamServices
         .AddHostedService<DownloadFolder>()
         .AddHostedService<RecentUseLog>()
         .AddHostedService<EvictionSchedule>()
+        .AddHostedService<UpstreamProbe>()
         .AddSingleton<UpstreamNames>()
         .AddSingleton<BlobFills>()
         .AddSingleton<ManifestPulls>()

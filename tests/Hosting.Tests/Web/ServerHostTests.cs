@@ -236,6 +236,7 @@ public sealed class ServerHostTests : IDisposable
     [Theory]
     [InlineData("https://registry.example.com/v2/", "sample.publicUrl: leave out the /v2/")]
     [InlineData("https://registry.example.com/images/v2", "sample.publicUrl: leave out the /v2/")]
+    [InlineData("https://user:secret@registry.example.com", "sample.publicUrl: leave out USER:PASSWORD@")]
     [InlineData("https://registry.example.com/?a=b", "no query")]
     [InlineData("https://registry.example.com/#a", "no fragment")]
     [InlineData("https://registry.example.com/images/", null)]

@@ -117,6 +117,32 @@ public sealed class PostgresLeaseTests(SharedPostgres postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_use_of_a_manifest_that_is_being_deleted_waits_and_is_passed_over()
+    {
+        await PushAsync("v1");
+        var digest = await database.ReadAsync(db => db.QuerySingleAsync<string>("SELECT digest FROM manifests"));
+        var name = await database.ReadAsync(db => db.QuerySingleAsync<string>("SELECT name FROM repositories"));
+        Assert.True(RepositoryName.TryParse(name, out var repository));
+        var (isIn, goOn) = (NewSource(), NewSource());
+        var deleting = database.WriteAsync(async db =>
+        {
+            await db.ExecuteAsync("DELETE FROM tags; DELETE FROM manifests");
+            isIn.SetResult();
+            await goOn.Task;
+            return 0;
+        });
+        await isIn.Task;
+        var noting = other.Uses.NoteAsync([new(repository, Digest.ParseStored(digest), 5)]);
+        await Eventually.TrueAsync(
+            async () => await database.ReadAsync(db => db.ExecuteScalarAsync<bool>(
+                "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')")),
+            Patience, () => "nobody waits");
+        goOn.SetResult();
+        await deleting;
+        await noting;
+    }
+
+    [Fact]
     public async Task Pulls_seen_by_all_processes_are_taken_once_by_the_one_that_reports()
     {
         await one.Pulls!.NoteAsync([new("a", "sha256:1", 5), new("a", "sha256:2", 7), new("a", "sha256:1", 4)]);

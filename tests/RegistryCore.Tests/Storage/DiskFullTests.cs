@@ -3,6 +3,7 @@ using System.Text.Json;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Files;
 using AuthIndex.RegistryCore.Storage.Collection;
+using AuthIndex.RegistryCore.Tests.Upstreams;
 using AuthIndex.TestKit;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -216,12 +217,39 @@ public sealed class DiskFullTests
             await TestImage.StatusAsync(http, HttpMethod.Get, $"/v2/{Repository}/blobs/{TestImage.DigestOf(image.Layer)}"));
     }
 
-    private static Task<RegistryHost> StartAsync(SmallVolume volume, long floor) => RegistryHost.StartAsync(o =>
+    [Fact]
+    public async Task On_a_volume_filled_to_the_last_byte_uses_of_upstreams_images_are_written_down_and_what_nobody_uses_is_evicted()
     {
-        o.DataDirectory = volume.Root;
-        o.FreeSpaceFloor = new ByteSize(floor);
-        o.GarbageCollection.Every = TimeSpan.Zero;
-    });
+        using var volume = SmallVolume.TryMount(24);
+        Assert.SkipWhen(volume is null, SmallVolume.NeedsRoot);
+        await using var upstream = await StubUpstream.StartAsync();
+        var (old, used) = (upstream.Image("acme/old", "1"), upstream.Image("acme/used", "1"));
+        await using var registry = await StartAsync(volume, floor: 0, o => o.Upstreams = [upstream.Options(u =>
+        {
+            (u.Check, u.EvictAfter) = (TimeSpan.FromDays(30), TimeSpan.FromDays(1));
+        })]);
+        foreach (var (name, layer) in ((string, Content)[])[("acme/old", old.Layer), ("acme/used", used.Layer)])
+        {
+            (await new Repository(registry, $"hub/{name}").GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+            (await new Repository(registry, $"hub/{name}").GetAsync($"blobs/{layer.Digest}")).MustBe(HttpStatusCode.OK);
+        }
+
+        registry.Clock.Advance(TimeSpan.FromDays(2));
+        volume.Fill();
+        (await new Repository(registry, "hub/acme/used").GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+        var report = await registry.Services.GetRequiredService<GarbageCollector>()
+            .RunAsync(isDryRun: false, TestContext.Current.CancellationToken);
+        Assert.Equal((1, 1), (report.Evicted, report.Blobs));
+    }
+
+    private static Task<RegistryHost> StartAsync(SmallVolume volume, long floor, Action<RegistryOptions>? more = null) =>
+        RegistryHost.StartAsync(o =>
+        {
+            o.DataDirectory = volume.Root;
+            o.FreeSpaceFloor = new ByteSize(floor);
+            o.GarbageCollection.Every = TimeSpan.Zero;
+            more?.Invoke(o);
+        });
 
     private static async Task<string> BeginAsync(HttpClient http)
     {

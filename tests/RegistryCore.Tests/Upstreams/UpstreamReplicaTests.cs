@@ -56,12 +56,36 @@ public sealed class UpstreamReplicaTests(SharedPostgres postgres, SharedObjectSt
             Patience,
             () => "leases are left");
 
-        async Task<object?> ExecuteAsync(string sql)
-        {
-            await using var db = new NpgsqlConnection(connection);
-            await db.OpenAsync(Cancellation);
-            await using var command = new NpgsqlCommand(sql, db);
-            return await command.ExecuteScalarAsync(Cancellation);
-        }
+        Task<object?> ExecuteAsync(string sql) => UpstreamReplicaTests.ExecuteAsync(connection, sql);
+    }
+
+    [Fact]
+    public async Task Downloads_that_another_registry_makes_take_no_turns_from_others()
+    {
+        await using var upstream = await StubUpstream.StartAsync();
+        var connection = await postgres.CreateDatabaseAsync();
+        var (host, _) = await SharedReplica.StartAsync(
+            connection, await store.CreateBucketAsync(), o => o.Upstreams = [upstream.Options()]);
+        await using var registry = host;
+        var blobs = Enumerable.Range(0, 40).Select(_ => Content.Random(100)).ToList();
+        foreach (var blob in blobs) upstream.Put("acme/app", blob);
+        await ExecuteAsync(connection, "INSERT INTO leases VALUES "
+            + string.Join(", ", blobs.Skip(1).Select(b => $"('download hub {b.Digest}', 'other', clock_timestamp() + interval '1 day')")));
+        var app = new Repository(registry, "hub/acme/app");
+        var waiting = blobs.Skip(1).Select(b => app.GetAsync($"blobs/{b.Digest}")).ToList();
+        await Eventually.TrueAsync(
+            () => registry.Service<BlobFills>().Count == waiting.Count, Patience, () => "the downloads do not begin");
+        (await app.GetAsync($"blobs/{blobs[0].Digest}")).MustBe(HttpStatusCode.OK);
+        Assert.DoesNotContain(waiting, w => w.IsCompleted);
+        await ExecuteAsync(connection, "DELETE FROM leases WHERE holder = 'other'");
+        foreach (var answer in await Task.WhenAll(waiting)) answer.MustBe(HttpStatusCode.OK);
+    }
+
+    private static async Task<object?> ExecuteAsync(string connection, string sql)
+    {
+        await using var db = new NpgsqlConnection(connection);
+        await db.OpenAsync(Cancellation);
+        await using var command = new NpgsqlCommand(sql, db);
+        return await command.ExecuteScalarAsync(Cancellation);
     }
 }

@@ -1,9 +1,14 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.RegistryCore.Commands;
 using AuthIndex.RegistryCore.Upstreams;
+using AuthIndex.RegistryCore.Upstreams.Client;
 using AuthIndex.TestKit;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace AuthIndex.RegistryCore.Tests.Upstreams;
 
@@ -17,7 +22,7 @@ public sealed class UpstreamReportTests
     {
         await using var upstream = await StubUpstream.StartAsync();
         await using var host = await RegistryHost.StartAsync(o => o.Upstreams = [upstream.Options(u => u.Quota = new ByteSize(1 << 20))]);
-        var (manifest, _, layer) = upstream.Image("acme/app", "1");
+        var (manifest, config, layer) = upstream.Image("acme/app", "1");
         upstream.Instead = http =>
         {
             http.Response.Headers["ratelimit-limit"] = "100;w=21600";
@@ -31,6 +36,10 @@ public sealed class UpstreamReportTests
             (await app.GetAsync($"blobs/{layer.Digest}")).MustBe(HttpStatusCode.OK);
         }
 
+        // Where nothing is sent, nothing is counted.
+        (await app.HeadAsync($"blobs/{config.Digest}")).MustBe(HttpStatusCode.OK);
+        (await app.GetAsync("blobs/sha256:12")).MustBe(HttpStatusCode.BadRequest);
+        (await app.GetAsync($"blobs/{layer.Digest}", ("Range", "bytes=900000-"))).MustBe(HttpStatusCode.RequestedRangeNotSatisfiable);
         (await app.GetAsync("manifests/none")).MustBe(HttpStatusCode.NotFound);
         upstream.Instead = http =>
         {
@@ -59,6 +68,32 @@ public sealed class UpstreamReportTests
         {
             Assert.Matches($"authindex_upstream_{name}\\{{[^}}]*upstream=\"hub\"[^}}]*\\}} {value}\n", metrics);
         }
+    }
+
+    [Fact]
+    public async Task An_upstream_that_answers_again_is_available_though_nobody_pulls()
+    {
+        await using var upstream = await StubUpstream.StartAsync();
+        await using var host = await RegistryHost.StartAsync(o => o.Upstreams = [upstream.Options()]);
+        var client = host.Service<UpstreamClients>().Of(host.Service<UpstreamSet>().All[0]);
+        var isDown = true;
+        upstream.Instead = http =>
+        {
+            http.Response.StatusCode = isDown ? 503 : 401;
+            return Task.FromResult(true);
+        };
+        for (var i = 0; i < 3; i++) (await new Repository(host, "hub/acme/app").GetAsync($"manifests/{i}")).MustBe((HttpStatusCode)503);
+        Assert.NotNull(client.Failure);
+        var probe = host.Services.GetServices<IHostedService>().OfType<UpstreamProbe>().Single();
+        host.Clock.Advance(TimeSpan.FromSeconds(11));
+        await probe.ProbeAsync(Cancellation);
+        Assert.Equal("it answered 503", client.Failure);
+        isDown = false;
+        await probe.ProbeAsync(Cancellation);
+        Assert.Equal((1, "it answered 503"), (upstream.Count("GET", "/v2/"), client.Failure)); // once in ten seconds
+        host.Clock.Advance(TimeSpan.FromSeconds(11));
+        await probe.ProbeAsync(Cancellation);
+        Assert.Null(client.Failure);
     }
 
     [Theory]
@@ -135,6 +170,41 @@ public sealed class UpstreamReportTests
         Assert.Contains(reason, Assert.Throws<OperatorException>(() => quay.For(client)).Message, StringComparison.Ordinal);
         var none = quay with { Upstreams = [] };
         Assert.Contains("no upstreams", Assert.Throws<OperatorException>(() => none.For(client)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("https://registry.example.com/images/", "has a path")]
+    [InlineData("https://user:secret@registry.example.com/", "leave out USER:PASSWORD@")]
+    public void Clients_are_not_told_of_an_address_under_which_they_find_no_mirror(string url, string problem)
+    {
+        var options = new RegistryOptions { PublicUrl = new Uri(url) };
+        Assert.Contains(
+            problem, Assert.Throws<OperatorException>(() => MirrorCommand.Of(options, null)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("https://localhost:5000", true)]
+    [InlineData("https://registry.example.com", false)]
+    [InlineData("http://localhost:5000", false)]
+    public void The_development_CA_is_for_the_hosts_that_it_certifies(string url, bool isTold)
+    {
+        using var folder = new TemporaryDirectory();
+        Directory.CreateDirectory(folder["certs"]);
+        File.WriteAllText(folder["certs/ca.pem"], "");
+        using var key = ECDsa.Create();
+        var request = new CertificateRequest("CN=development", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("localhost");
+        request.CertificateExtensions.Add(names.Build());
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(1));
+        File.WriteAllText(folder["certs/server.pem"], certificate.ExportCertificatePem());
+        var options = new RegistryOptions { PublicUrl = new Uri(url), DataDirectory = folder[""] };
+        var mirror = MirrorCommand.Of(options, null);
+        Assert.Equal(isTold ? folder["certs/ca.pem"] : null, mirror.CaFile);
+        foreach (var client in MirrorConfiguration.Clients)
+        {
+            Assert.Equal(isTold, mirror.AdviceFor(client).Contains($"copy {folder["certs/ca.pem"]} to", StringComparison.Ordinal));
+        }
     }
 
     private static Upstream Upstream(string name, string url, Action<UpstreamOptions>? more = null)

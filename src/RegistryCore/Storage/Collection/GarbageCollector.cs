@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using AuthIndex.RegistryCore.Metrics;
 
 namespace AuthIndex.RegistryCore.Storage.Collection;
@@ -45,13 +46,7 @@ internal sealed partial class GarbageCollector(
     {
         try
         {
-            var report = await CollectAsync(isDryRun, withUnexplained, cancellationToken);
-            if (!isDryRun)
-            {
-                metrics.Collected(report.Manifests, report.Links, report.Blobs, report.Leftovers, report.BlobBytes + report.LeftoverBytes);
-            }
-
-            return report;
+            return await CollectAsync(isDryRun, withUnexplained, cancellationToken);
         }
         catch (Exception e) when (!isDryRun && e is not OperationCanceledException)
         {
@@ -64,14 +59,33 @@ internal sealed partial class GarbageCollector(
     {
         using var turn = await maintenance.EnterAsync(cancellationToken);
         var started = clock.GetTimestamp();
-        var evicted = await eviction.RunAsync(isDryRun, cancellationToken);
+        var (evicted, failure) = await EvictAsync(isDryRun, cancellationToken);
         var report = await collector.CollectAsync(isDryRun, withUnexplained, cancellationToken) with
         {
             Evicted = evicted.Manifests, EvictedBytes = evicted.Bytes,
         };
         var seconds = clock.GetElapsedTime(started).TotalSeconds;
         LogDone(log, report, seconds);
+        if (!isDryRun)
+        {
+            metrics.Collected(report.Manifests, report.Links, report.Blobs, report.Leftovers, report.BlobBytes + report.LeftoverBytes);
+        }
+
+        failure?.Throw();
         return report;
+    }
+
+    /// <summary>Evicts; that it fails must not keep garbage from going, least of all on a full volume, and is told afterwards.</summary>
+    private async Task<(Evicted Evicted, ExceptionDispatchInfo? Failure)> EvictAsync(bool isDryRun, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await eviction.RunAsync(isDryRun, cancellationToken), null);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            return (default, ExceptionDispatchInfo.Capture(e));
+        }
     }
 
     [LoggerMessage(

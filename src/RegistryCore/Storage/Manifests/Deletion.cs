@@ -17,6 +17,9 @@ internal enum DeleteOutcome
 
     /// <summary>Tags point at it, and it was to go only without any; nothing was changed.</summary>
     Tagged,
+
+    /// <summary>It was used after what the caller knew of; nothing was changed.</summary>
+    UsedAgain,
 }
 
 /// <summary>What became of a deletion.</summary>

@@ -41,8 +41,10 @@ internal interface IManifestStore
     /// <param name="account">The account that deletes it.</param>
     /// <param name="evenIfNeeded">Whether it goes although a tagged index needs it.</param>
     /// <param name="evenIfTagged">Whether it goes although tags point at it, with them.</param>
+    /// <param name="lastUse">The last use that the caller knows of, in Unix seconds: it stays after a later one. Null for any.</param>
     Task<Deletion> DeleteAsync(
-        RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded, bool evenIfTagged = true);
+        RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded, bool evenIfTagged = true,
+        long? lastUse = null);
 
     /// <summary>Whether the repository holds the manifest, and its bytes are not known to be damaged.</summary>
     ValueTask<bool> HoldsAsync(RepositoryName repository, Digest digest);

@@ -2,8 +2,9 @@ using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Postgres.Collection;
-using AuthIndex.TokenContract;
+using AuthIndex.RegistryCore.Storage.Uses;
 using AuthIndex.TokenContract.Wire;
+using AuthIndex.TokenContract;
 using Dapper;
 using Npgsql;
 
@@ -65,7 +66,8 @@ internal sealed class PostgresManifestStore(
 
     /// <inheritdoc/>
     public async Task<Deletion> DeleteAsync(
-        RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded, bool evenIfTagged = true)
+        RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded, bool evenIfTagged = true,
+        long? lastUse = null)
     {
         // A tag may come to point at the manifest before its row is held: then the tag is held as well, before the row is.
         for (IReadOnlyList<string> tags = []; ;)
@@ -79,7 +81,8 @@ internal sealed class PostgresManifestStore(
                 IReadOnlyList<string> pointing = (await db.QueryAsync<string>(
                     "SELECT name FROM tags WHERE repository = @id AND digest = @digest", new { id, digest = digest.Value })).AsList();
                 if (!pointing.All(held.Contains)) return ((Deletion?)null, pointing);
-                return (await DeleteAsync(db, id, digest, pointing, precondition, account, evenIfNeeded, evenIfTagged), pointing);
+                var done = await DeleteAsync(db, id, digest, pointing, precondition, account, evenIfNeeded, evenIfTagged, lastUse);
+                return (done, pointing);
             });
             if (deletion is { } done) return done;
             tags = found;
@@ -171,10 +174,17 @@ internal sealed class PostgresManifestStore(
         Precondition precondition,
         string account,
         bool evenIfNeeded,
-        bool evenIfTagged)
+        bool evenIfTagged,
+        long? lastUse)
     {
         var exists = await ManifestRows.ExistsAsync(db, repository, digest);
         if (PushRules.Refusal(exists ? digest : null, precondition) is { } refusal) return new Deletion(refusal);
+        if (lastUse is { } known
+            && await db.ExecuteScalarAsync<bool>(UseSql.IsUsedSince, new { repository, digest = digest.Value, known }))
+        {
+            return new Deletion(DeleteOutcome.UsedAgain);
+        }
+
         if (tags.Count > 0 && !evenIfTagged) return Deletion.OfTagged(tags);
         var need = await ManifestNeeds.OfManifestAsync(db, repository, digest);
         if (need is not null && !evenIfNeeded) return new Deletion(DeleteOutcome.Needed, need);

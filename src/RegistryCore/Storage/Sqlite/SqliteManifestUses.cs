@@ -14,7 +14,7 @@ internal sealed class SqliteManifestUses(RegistryDatabase database) : IManifestU
     {
         foreach (var batch in uses.Chunk(BatchSize))
         {
-            await database.WriteAsync(db => db.Execute(
+            await database.WriteWithReserveAsync(db => db.Execute(
                 """
                 INSERT INTO manifest_uses (repository, digest, used_at)
                 SELECT m.repository, m.digest, @at FROM repositories r
@@ -33,8 +33,23 @@ internal sealed class SqliteManifestUses(RegistryDatabase database) : IManifestU
         return new(database.Read(db => new UsedContent(
             db.Query<(string Digest, long Size, long UsedAt, string PushedBy)>(UseSql.Manifests, row)
                 .Select(m => new UsedManifest(m.Digest, m.Size, m.UsedAt, m.PushedBy)).ToList(),
-            db.Query<(string Manifest, string Target, long? Size)>(UseSql.References, row)
-                .Select(x => new UsedReference(x.Manifest, x.Target, x.Size)).ToList(),
             db.Query<UsedTag>(UseSql.Tags, row).AsList())));
     }
+
+    /// <inheritdoc/>
+    public ValueTask ReadReferencesAsync(RepositoryName repository, Action<UsedReference> each)
+    {
+        database.Read(db =>
+        {
+            var rows = db.Query<(string Manifest, string Target, long? Size)>(
+                UseSql.References, new { name = repository.Value }, buffered: false);
+            foreach (var (manifest, target, size) in rows) each(new UsedReference(manifest, target, size));
+            return 0;
+        });
+        return default;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<HeldBytes> SumAsync(string prefix, long before) => new(database.Read(db => db.QuerySingle<HeldBytes>(
+        UseSql.Sum, new { prefix, end = prefix + IRepositoryStore.Greatest, before })));
 }

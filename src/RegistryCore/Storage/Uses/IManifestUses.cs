@@ -19,8 +19,8 @@ internal sealed record UsedManifest(string Digest, long Size, long UsedAt, strin
 /// <summary>What a manifest refers to.</summary>
 /// <param name="Manifest">The manifest.</param>
 /// <param name="Target">What it refers to.</param>
-/// <param name="Size">The bytes of the blob; null where the repository holds no such blob.</param>
-internal sealed record UsedReference(string Manifest, string Target, long? Size);
+/// <param name="Size">The bytes of the blob; null for a manifest.</param>
+internal readonly record struct UsedReference(string Manifest, string Target, long? Size);
 
 /// <summary>A tag.</summary>
 /// <param name="Name">Its name.</param>
@@ -29,10 +29,14 @@ internal sealed record UsedTag(string Name, string Digest);
 
 /// <summary>What a repository holds.</summary>
 /// <param name="Manifests">All manifests.</param>
-/// <param name="References">What they refer to.</param>
 /// <param name="Tags">All tags.</param>
-internal sealed record UsedContent(
-    IReadOnlyList<UsedManifest> Manifests, IReadOnlyList<UsedReference> References, IReadOnlyList<UsedTag> Tags);
+internal sealed record UsedContent(IReadOnlyList<UsedManifest> Manifests, IReadOnlyList<UsedTag> Tags);
+
+/// <summary>The bytes of the repositories below a prefix, each blob counted once.</summary>
+/// <param name="Held">Of all manifests and blobs.</param>
+/// <param name="Loose">Of the blobs that no manifest needs: they wait for garbage collection.</param>
+/// <param name="Due">Of those whose grace period is over.</param>
+internal readonly record struct HeldBytes(long Held, long Loose, long Due);
 
 /// <summary>When manifests of upstreams were last asked for. It decides what is evicted.</summary>
 internal interface IManifestUses
@@ -42,4 +46,15 @@ internal interface IManifestUses
 
     /// <summary>What a repository holds. A push in between may show in a part of it only.</summary>
     ValueTask<UsedContent> ReadAsync(RepositoryName repository);
+
+    /// <summary>
+    /// What manifests of a repository refer to, as far as it is here. Each is passed on by itself, since there can be millions; perhaps
+    /// more than once.
+    /// </summary>
+    ValueTask ReadReferencesAsync(RepositoryName repository, Action<UsedReference> each);
+
+    /// <summary>Adds up what repositories hold.</summary>
+    /// <param name="prefix">What their names begin with.</param>
+    /// <param name="before">Blobs that nobody pushed, mounted or asked for since then, in Unix seconds, are due.</param>
+    ValueTask<HeldBytes> SumAsync(string prefix, long before);
 }

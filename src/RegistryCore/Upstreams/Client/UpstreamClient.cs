@@ -136,6 +136,25 @@ internal sealed partial class UpstreamClient : IDisposable
         }
     }
 
+    /// <summary>Where it has failed: asks whether it answers again, since perhaps nobody pulls and finds out.</summary>
+    public async Task ProbeAsync(CancellationToken cancellationToken)
+    {
+        if (Failure is null || !breaker.TryEnter()) return;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Patience);
+        try
+        {
+            using var answer = await FollowAsync(HttpMethod.Get, new Uri(upstream.Url, "/v2/"), null, null, limit.Token);
+            if ((int)answer.StatusCode is var status and (502 or 503 or 504)) Failed($"it answered {status}");
+            else if (breaker.Succeeded()) LogRecovered(log, upstream.Name);
+        }
+        catch (Exception e) when (e is UpstreamException or HttpRequestException or IOException
+            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            Failed(UpstreamHttp.Reason(e));
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => http.Dispose();
 

@@ -15,21 +15,27 @@ namespace AuthIndex.RegistryCore.Upstreams.Eviction;
 /// </summary>
 internal sealed partial class Evictor(
     UpstreamSet upstreams, IRepositoryStore repositories, IManifestStore manifests, IManifestUses uses, RecentUses recent,
-    UpstreamMetrics metrics, TimeProvider clock, ILogger<Evictor> log) : IEviction
+    UpstreamMetrics metrics, GarbageCollectionOptions collection, TimeProvider clock, ILogger<Evictor> log) : IEviction
 {
     private readonly ConcurrentDictionary<string, long> held = new(StringComparer.Ordinal);
 
     /// <summary>The bytes of an upstream that were here when somebody last looked; null before.</summary>
     public long? LastHeld(string upstream) => held.TryGetValue(upstream, out var bytes) ? bytes : null;
 
-    /// <summary>How much is here of an upstream, and what of it is due to go.</summary>
+    /// <summary>How much is here of an upstream.</summary>
+    public async Task<HeldBytes> SumAsync(Upstream upstream)
+    {
+        var bytes = await uses.SumAsync(upstream.Prefix + "/", (clock.GetUtcNow() - collection.Grace).ToUnixTimeSeconds());
+        held[upstream.Name] = bytes.Held;
+        return bytes;
+    }
+
+    /// <summary>What is due to go of an upstream.</summary>
     public async Task<EvictionPlan> PlanAsync(Upstream upstream, CancellationToken cancellationToken)
     {
         var copies = await StoredCopies.ReadAsync(upstream, repositories, uses, cancellationToken);
         var unusedSince = upstream.Options.EvictAfter is { } after ? (clock.GetUtcNow() - after).ToUnixTimeSeconds() : (long?)null;
-        var plan = EvictionPlan.Make(copies, upstream.Options.Quota?.Bytes, unusedSince);
-        held[upstream.Name] = plan.Held;
-        return plan;
+        return EvictionPlan.Make(copies, upstream.Options.Quota?.Bytes, unusedSince);
     }
 
     /// <inheritdoc/>
@@ -39,37 +45,47 @@ internal sealed partial class Evictor(
         foreach (var upstream in upstreams.All)
         {
             if (upstream.Options is { Quota: null, EvictAfter: null }) continue;
-            using var hold = await recent.WriteAndHoldAsync(cancellationToken);
+            await recent.WriteAsync(cancellationToken);
             var plan = await PlanAsync(upstream, cancellationToken);
-            var done = isDryRun ? plan.Evicted.Count : await DeleteAsync(upstream, plan, cancellationToken);
-            if (!isDryRun) Tell(upstream, plan, done);
-            (count, bytes) = (count + done, bytes + plan.Held - plan.Kept);
+            var gone = isDryRun ? plan.Evicted : await DeleteAsync(upstream, plan, cancellationToken);
+            var isGone = gone.ToHashSet<StoredCopy>(ReferenceEqualityComparer.Instance);
+            var left = plan.Copies.Sum(plan.Copies.Manifests.Where(m => !isGone.Contains(m)));
+            if (!isDryRun) Tell(upstream, plan, gone.Count, left);
+            (count, bytes) = (count + gone.Count, bytes + plan.Held - left);
         }
 
         return new Evicted(count, bytes);
     }
 
-    private async Task<int> DeleteAsync(Upstream upstream, EvictionPlan plan, CancellationToken cancellationToken)
+    /// <summary>Deletes what the plan says, but for what was asked for since.</summary>
+    private async Task<IReadOnlyCollection<StoredCopy>> DeleteAsync(
+        Upstream upstream, EvictionPlan plan, CancellationToken cancellationToken)
     {
-        var count = 0;
-        foreach (var manifest in plan.Evicted)
+        var gone = new List<StoredCopy>();
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            var digest = Digest.ParseStored(manifest.Digest);
-            if (recent.Has(manifest.Repository, digest)) continue; // asked for since the plan was made
-            var deletion = await manifests.DeleteAsync(
-                manifest.Repository, digest, new Precondition(null, null), upstream.Account, evenIfNeeded: true);
-            if (deletion.Outcome == DeleteOutcome.Deleted) count++;
+            foreach (var manifest in plan.Evicted)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var digest = Digest.ParseStored(manifest.Digest);
+                if (recent.Has(manifest.Repository, digest)) continue; // what other processes wrote down is checked with the deletion
+                var deletion = await manifests.DeleteAsync(
+                    manifest.Repository, digest, new Precondition(null, null), upstream.Account, evenIfNeeded: true,
+                    lastUse: manifest.UsedAt);
+                if (deletion.Outcome == DeleteOutcome.Deleted) gone.Add(manifest);
+            }
+        }
+        finally
+        {
+            metrics.Evicted(upstream.Name, gone.Count);
         }
 
-        held[upstream.Name] = plan.Kept;
-        metrics.Evicted(upstream.Name, count);
-        return count;
+        return gone;
     }
 
-    private void Tell(Upstream upstream, EvictionPlan plan, int count)
+    private void Tell(Upstream upstream, EvictionPlan plan, int count, long left)
     {
-        if (count > 0) LogEvicted(log, count, upstream.Name, new ByteSize(plan.Held), new ByteSize(plan.Kept));
+        if (count > 0) LogEvicted(log, count, upstream.Name, new ByteSize(plan.Held), new ByteSize(left));
         if (plan.Kept > upstream.Options.Quota?.Bytes) LogPinned(log, upstream.Name, new ByteSize(plan.Kept));
     }
 

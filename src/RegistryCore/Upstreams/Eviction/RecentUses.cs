@@ -8,7 +8,7 @@ namespace AuthIndex.RegistryCore.Upstreams.Eviction;
 
 /// <summary>
 /// When manifests of upstreams were asked for since that was last written down. A pull must not wait for a commit, so a crash forgets the
-/// last minute, and beyond the bound nothing more is noted.
+/// last seconds, and beyond the bound nothing more is noted.
 /// </summary>
 internal sealed class RecentUses(IManifestUses uses, TimeProvider clock) : IDisposable
 {
@@ -38,14 +38,7 @@ internal sealed class RecentUses(IManifestUses uses, TimeProvider clock) : IDisp
     /// <summary>Writes down what has gathered; what cannot be written stays.</summary>
     public async Task WriteAsync(CancellationToken cancellationToken)
     {
-        using var hold = await WriteAndHoldAsync(cancellationToken);
-    }
-
-    /// <summary>The same; until the answer is disposed, all uses from now on stay where <see cref="Has"/> finds them.</summary>
-    public async Task<IDisposable> WriteAndHoldAsync(CancellationToken cancellationToken)
-    {
         await turn.WaitAsync(cancellationToken);
-        var hold = new Hold(turn);
         try
         {
             var written = times.ToArray();
@@ -55,30 +48,22 @@ internal sealed class RecentUses(IManifestUses uses, TimeProvider clock) : IDisp
             {
                 if (times.TryRemove(entry)) Interlocked.Decrement(ref noted); // not when it was used again meanwhile
             }
-
-            return hold;
         }
-        catch
+        finally
         {
-            hold.Dispose();
-            throw;
+            turn.Release();
         }
     }
 
     /// <inheritdoc/>
     public void Dispose() => turn.Dispose();
-
-    private sealed class Hold(SemaphoreSlim turn) : IDisposable
-    {
-        public void Dispose() => turn.Release();
-    }
 }
 
-/// <summary>Writes uses down every minute, and at the end.</summary>
+/// <summary>Writes uses down every few seconds, so that other processes that evict soon know of them, and at the end.</summary>
 internal sealed partial class RecentUseLog(RecentUses uses, UpstreamSet upstreams, BackgroundLoops loops, ILogger<RecentUseLog> log)
     : BackgroundLoop("upstreamUses", loops)
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
     /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -105,6 +90,6 @@ internal sealed partial class RecentUseLog(RecentUses uses, UpstreamSet upstream
 
     [LoggerMessage(
         EventId = LogEvents.UpstreamUsesLost, EventName = nameof(LogEvents.UpstreamUsesLost), Level = LogLevel.Warning,
-        Message = "Could not write before shutdown when images of upstreams were last used; the last minute is missing: {Reason}")]
+        Message = "Could not write before shutdown when images of upstreams were last used; the last seconds are missing: {Reason}")]
     private static partial void LogLost(ILogger log, string reason);
 }

@@ -9,13 +9,15 @@ namespace AuthIndex.RegistryCore.Upstreams.Eviction;
 /// <param name="Repository">Its repository, by its name here.</param>
 /// <param name="Digest">Its digest.</param>
 /// <param name="Size">Its own bytes.</param>
-/// <param name="Blobs">The blobs that it needs, as places in <see cref="StoredCopies.BlobSizes"/>.</param>
-internal sealed record StoredCopy(RepositoryName Repository, string Digest, long Size, IReadOnlyList<int> Blobs)
+internal sealed record StoredCopy(RepositoryName Repository, string Digest, long Size)
 {
+    /// <summary>The blobs that it needs, as places in <see cref="StoredCopies.BlobSizes"/>; one may be there twice.</summary>
+    public List<int> Blobs { get; } = []; // numbers, since a large cache has millions
+
     /// <summary>When it, or an index that refers to it, was last asked for; Unix seconds.</summary>
     public long UsedAt { get; set; }
 
-    /// <summary>Whether a pinned tag leads to it.</summary>
+    /// <summary>Whether it must stay: it is pinned, or was not downloaded.</summary>
     public bool IsPinned { get; set; }
 }
 
@@ -45,7 +47,7 @@ internal sealed class StoredCopies
             foreach (var name in page)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                if (RepositoryName.TryParse(name, out var repository)) copies.Add(upstream, repository, await uses.ReadAsync(repository));
+                if (RepositoryName.TryParse(name, out var repository)) await copies.AddAsync(upstream, repository, uses);
             }
         }
 
@@ -53,30 +55,39 @@ internal sealed class StoredCopies
     }
 
     /// <summary>Adds what a repository holds.</summary>
-    public void Add(Upstream upstream, RepositoryName repository, UsedContent content)
+    public async Task AddAsync(Upstream upstream, RepositoryName repository, IManifestUses uses)
     {
-        var found = new Dictionary<string, StoredCopy>(StringComparer.Ordinal);
-        var targets = content.References.ToLookup(x => x.Manifest, StringComparer.Ordinal);
-        foreach (var manifest in content.Manifests)
-        {
-            if (!manifest.PushedBy.StartsWith(CopyAccounts, StringComparison.Ordinal)) continue;
-            List<int> blobs = [.. targets[manifest.Digest].Where(x => x.Size is not null).Select(x => PlaceOf(x.Target, x.Size ?? 0))];
-            found[manifest.Digest] = new StoredCopy(repository, manifest.Digest, manifest.Size, blobs) { UsedAt = manifest.UsedAt };
-        }
-
+        var content = await uses.ReadAsync(repository);
         var pins = upstream.Pins.Where(p => p.MatchesRepository(upstream.RemoteOf(repository))).ToList();
+        var isPinned = pins.Exists(p => p.IsOfAll);
+        var found = content.Manifests.ToDictionary(
+            m => m.Digest,
+            m => new StoredCopy(repository, m.Digest, m.Size)
+            {
+                UsedAt = m.UsedAt,
+                IsPinned = isPinned || !m.PushedBy.StartsWith(CopyAccounts, StringComparison.Ordinal),
+            },
+            StringComparer.Ordinal);
         foreach (var tag in content.Tags.Where(t => pins.Exists(p => p.MatchesTag(t.Name))))
         {
             if (found.TryGetValue(tag.Digest, out var manifest)) manifest.IsPinned = true;
         }
 
+        var children = new List<(StoredCopy Parent, StoredCopy Child)>();
+        await uses.ReadReferencesAsync(repository, x =>
+        {
+            if (!found.TryGetValue(x.Manifest, out var parent)) return; // it came since
+            if (x.Size is { } size) parent.Blobs.Add(PlaceOf(x.Target, size));
+            if (found.TryGetValue(x.Target, out var child)) children.Add((parent, child));
+        });
+
         // Digests form no circle, so passing on ends; what is passed on twice changes nothing the second time.
+        var below = children.ToLookup(c => c.Parent, c => c.Child, ReferenceEqualityComparer.Instance);
         var changed = new Queue<StoredCopy>(found.Values);
         while (changed.TryDequeue(out var parent))
         {
-            foreach (var reference in targets[parent.Digest])
+            foreach (var child in below[parent])
             {
-                if (!found.TryGetValue(reference.Target, out var child)) continue;
                 if (child.UsedAt >= parent.UsedAt && (child.IsPinned || !parent.IsPinned)) continue;
                 (child.UsedAt, child.IsPinned) = (Math.Max(child.UsedAt, parent.UsedAt), child.IsPinned || parent.IsPinned);
                 changed.Enqueue(child);
@@ -84,6 +95,23 @@ internal sealed class StoredCopies
         }
 
         manifests.AddRange(found.Values);
+    }
+
+    /// <summary>The bytes of some of the manifests and of what they need, each blob counted once.</summary>
+    public long Sum(IEnumerable<StoredCopy> some)
+    {
+        var (sum, isCounted) = (0L, new bool[blobSizes.Count]);
+        foreach (var manifest in some)
+        {
+            sum += manifest.Size;
+            foreach (var blob in manifest.Blobs)
+            {
+                if (!isCounted[blob]) sum += blobSizes[blob];
+                isCounted[blob] = true;
+            }
+        }
+
+        return sum;
     }
 
     private int PlaceOf(string digest, long size)

@@ -28,7 +28,7 @@ internal sealed partial class BlobFills(
 
     private static readonly TimeSpan RetryWhenBusy = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LongestWaitForOthers = TimeSpan.FromMinutes(2);
-    private static readonly TimeSpan LookAtOthersEvery = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LookAtOthersEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RememberFailure = TimeSpan.FromMinutes(1);
 
     private readonly Dictionary<(string Upstream, Digest Digest), BlobFill> running = []; // under the gate
@@ -141,15 +141,10 @@ internal sealed partial class BlobFills(
         await Task.Yield();
         try
         {
-            using (var wait = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, fill.Abandoned))
-            {
-                await turn.Free.WaitAsync(wait.Token);
-            }
-
+            await using var lease = await TakeTurnAsync(fill, turn, cancellationToken);
             var isTurn = true;
             try
             {
-                await using var lease = await LeaseAsync(fill, cancellationToken);
                 if (await FromOthersAsync(fill, client, cancellationToken) is false)
                 {
                     if (!fill.TryOpenFile()) throw new OperationCanceledException(fill.Abandoned);
@@ -165,7 +160,7 @@ internal sealed partial class BlobFills(
             }
 
             Leave(fill, turn);
-            fill.Succeed();
+            fill.Succeed(); // nobody waits until the lease has been given up
         }
         catch (Exception e)
         {
@@ -182,18 +177,29 @@ internal sealed partial class BlobFills(
     }
 
     /// <summary>
-    /// Waits until no other process of the registry downloads the blob; null where that takes too long, or nobody here waits any more.
+    /// Waits for a turn, and until no other process of the registry downloads the blob, for which it keeps no turn; null where that takes
+    /// too long.
     /// </summary>
-    private async Task<FillLease?> LeaseAsync(BlobFill fill, CancellationToken cancellationToken)
+    private async Task<FillLease?> TakeTurnAsync(BlobFill fill, Turns turn, CancellationToken cancellationToken)
     {
         using var wait = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, fill.Abandoned);
-        for (var left = LongestWaitForOthers; left > TimeSpan.Zero; left -= LookAtOthersEvery)
+        for (var left = LongestWaitForOthers; ; left -= LookAtOthersEvery)
         {
-            if (await FillLease.TryTakeAsync(leases, fill.Source.Upstream.Name, fill.Digest) is { } lease) return lease;
+            await turn.Free.WaitAsync(wait.Token);
+            var isTaken = false;
+            try
+            {
+                var lease = await FillLease.TryTakeAsync(leases, fill.Source.Upstream.Name, fill.Digest);
+                isTaken = lease is not null || left <= TimeSpan.Zero;
+                if (isTaken) return lease;
+            }
+            finally
+            {
+                if (!isTaken) turn.Free.Release();
+            }
+
             await Task.Delay(LookAtOthersEvery, wait.Token);
         }
-
-        return null;
     }
 
     /// <summary>Takes the blob from what another process has stored meanwhile; false when it is not here.</summary>

@@ -31,6 +31,24 @@ public sealed class EvictionPlanTests
     }
 
     [Fact]
+    public void What_the_quota_can_never_hold_goes_and_leaves_the_rest_alone()
+    {
+        var copies = Copies("a@1 x:100", "b@2 y:100", "huge@3 z:1000");
+        Assert.Equal(["huge"], Names(EvictionPlan.Make(copies, 500, null)));
+        Assert.Equal(["a", "huge"], Names(EvictionPlan.Make(copies, 200, null)));
+    }
+
+    [Fact]
+    public void Pins_that_nearly_fill_the_quota_leave_the_rest_nine_tenths_of_what_they_do_not_need()
+    {
+        string[] content = ["pinned@1 x:949", "a@2", "b@3 y:19", "c@4 z:19"];
+        Assert.Empty(EvictionPlan.Make(Copies(["*:p"], ["p=pinned"], content), 991, null).Evicted);
+        var plan = EvictionPlan.Make(Copies(["*:p"], ["p=pinned"], content), 990, null);
+        Assert.Equal(["a", "b"], Names(plan)); // of the 40 bytes that the pin leaves, 36 may be used
+        Assert.Equal(970, plan.Kept);
+    }
+
+    [Fact]
     public void A_blob_of_several_manifests_counts_once()
     {
         var copies = Copies("a@1 x:100 y:1", "b@2 x:100", "c@3 x:100");
@@ -54,7 +72,8 @@ public sealed class EvictionPlanTests
         var copies = Copies(["app:1*"], ["1.0=index", "2.0=other"], content);
         Assert.Equal(["other", "loose"], Names(EvictionPlan.Make(copies, 1, null)));
         Assert.Equal(["other"], Names(EvictionPlan.Make(copies, null, unusedSince: 3)));
-        Assert.Equal(["loose"], Names(EvictionPlan.Make(Copies(["*"], ["1.0=index", "2.0=other"], content), 1, null)));
+        Assert.Equal(["loose"], Names(EvictionPlan.Make(Copies(["*:*"], ["1.0=index", "2.0=other"], content), 1, null)));
+        Assert.Empty(EvictionPlan.Make(Copies(["ap*"], ["1.0=index"], content), 1, 9).Evicted); // without a tag: all of the repository
         Assert.Equal(4, EvictionPlan.Make(Copies(["o*"], ["1.0=index"], content), 1, null).Evicted.Count); // another repository's pin
     }
 
@@ -85,8 +104,25 @@ public sealed class EvictionPlanTests
         var upstream = new Upstream(new UpstreamOptions { Name = "hub", Url = new Uri("https://hub.example"), Pin = [.. pins] });
         var copies = new StoredCopies();
         Assert.True(RepositoryName.TryParse("hub/app", out var repository));
-        copies.Add(upstream, repository, new UsedContent(
-            manifests, references, [.. tags.Select(t => new UsedTag(t.Split('=')[0], t.Split('=')[1]))]));
+        var uses = new GivenUses(
+            new UsedContent(manifests, [.. tags.Select(t => new UsedTag(t.Split('=')[0], t.Split('=')[1]))]), references);
+        Assert.True(copies.AddAsync(upstream, repository, uses).IsCompletedSuccessfully);
         return copies;
+    }
+
+    /// <summary>What a repository holds, as the test says.</summary>
+    private sealed class GivenUses(UsedContent content, List<UsedReference> references) : IManifestUses
+    {
+        public Task NoteAsync(IReadOnlyList<ManifestUse> uses) => throw new NotSupportedException();
+
+        public ValueTask<UsedContent> ReadAsync(RepositoryName repository) => new(content);
+
+        public ValueTask ReadReferencesAsync(RepositoryName repository, Action<UsedReference> each)
+        {
+            references.ForEach(each);
+            return default;
+        }
+
+        public ValueTask<HeldBytes> SumAsync(string prefix, long before) => throw new NotSupportedException();
     }
 }

@@ -92,7 +92,11 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
         Assert.Equal(0, (await CollectAsync()).Evicted); // the shared layer counts once
 
         await PullAsync("acme/five", upstream.Image("acme/five", "1"));
-        await Host.Services.GetServices<IHostedService>().OfType<EvictionSchedule>().Single().LookAsync(Cancellation);
+        await LookAsync();
+        Assert.InRange(Host.Service<Evictor>().LastHeld("hub") ?? 0, 500_000, 510_000); // the blobs wait for their grace period
+        Host.Clock.Advance(TimeSpan.FromHours(2));
+        (await new Repository(Host, "team/app").HeadAsync($"blobs/{shared.Digest}")).MustBe(HttpStatusCode.OK); // nothing else keeps it
+        await LookAsync();
         Assert.InRange(Host.Service<Evictor>().LastHeld("hub") ?? 0, 400_000, 405_900);
         await upstream.StopAsync();
         foreach (var (name, status) in ((string, HttpStatusCode)[])[
@@ -143,14 +147,76 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
         Assert.Empty((await Host.Service<Scrubber>().RunAsync(long.MaxValue, true, null, Cancellation)).Damaged);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Blobs_that_no_manifest_needs_count_too_and_are_collected_at_once(bool isPostgres)
+    {
+        options.Quota = new ByteSize(250_000);
+        await StartAsync(isPostgres);
+        await PullAsync("acme/app", upstream.Image("acme/app", "1"));
+        for (var i = 0; i < 2; i++)
+        {
+            var blob = Content.Random(100_000);
+            upstream.Put("acme/blobs", blob);
+            (await Pulling("acme/blobs").GetAsync($"blobs/{blob.Digest}")).MustBe(HttpStatusCode.OK);
+        }
+
+        await LookAsync();
+        Assert.InRange(Host.Service<Evictor>().LastHeld("hub") ?? 0, 300_000, 305_000); // none of it may go yet
+        Host.Clock.Advance(TimeSpan.FromHours(2));
+        await LookAsync();
+        Assert.InRange(Host.Service<Evictor>().LastHeld("hub") ?? 0, 100_000, 105_000);
+    }
+
     [Fact]
-    public async Task An_image_that_is_asked_for_while_the_eviction_begins_stays()
+    public async Task An_eviction_that_fails_does_not_keep_garbage_from_being_collected()
     {
         options.EvictAfter = TimeSpan.FromDays(1);
         await StartAsync(isPostgres: false);
+        var image = upstream.Image("acme/app", "1");
+        await PullAsync("acme/app", image);
+        (await Pulling("acme/app").DeleteAsync($"manifests/{image.Manifest.Digest}")).MustBe(HttpStatusCode.Accepted);
+        await PullAsync("acme/other", upstream.Image("acme/other", "1"));
+        Host.Clock.Advance(TimeSpan.FromDays(2));
+        afterRead = () => throw new IOException("broken");
+        Assert.Equal("broken", (await Assert.ThrowsAsync<IOException>(CollectAsync)).Message);
+        Assert.InRange((await Host.Service<Evictor>().SumAsync(Host.Service<UpstreamSet>().All[0])).Held, 100_000, 105_000);
+    }
+
+    [Fact]
+    public async Task A_copy_that_goes_while_its_tag_is_looked_up_is_fetched_anew_and_not_called_old()
+    {
+        options.Check = TimeSpan.Zero;
+        await StartAsync(isPostgres: false);
+        var image = upstream.Image("acme/app", "1");
+        await PullAsync("acme/app", image);
+        Host.Clock.Advance(TimeSpan.FromMinutes(1));
+        upstream.Instead = async http =>
+        {
+            upstream.Instead = _ => Task.FromResult(false);
+            (await Pulling("acme/app").DeleteAsync($"manifests/{image.Manifest.Digest}")).MustBe(HttpStatusCode.Accepted);
+            http.Response.StatusCode = 503;
+            return true;
+        };
+        Assert.Equal("", (await Pulling("acme/app").GetAsync("manifests/1")).MustBe(HttpStatusCode.OK)["Warning"]);
+    }
+
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public async Task An_image_that_is_asked_for_while_the_eviction_begins_stays(bool isWritten, bool isPostgres)
+    {
+        options.EvictAfter = TimeSpan.FromDays(1);
+        await StartAsync(isPostgres);
         await PullAsync("acme/app", upstream.Image("acme/app", "1"));
         Host.Clock.Advance(TimeSpan.FromDays(2));
-        afterRead = async () => (await Pulling("acme/app").GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+        afterRead = async () =>
+        {
+            (await Pulling("acme/app").GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+            if (isWritten) await Host.Service<RecentUses>().WriteAsync(Cancellation); // as another registry of the database does
+        };
         Assert.Equal(0, (await CollectAsync()).Evicted);
         afterRead = null;
         Assert.Equal(0, (await CollectAsync()).Evicted);
@@ -196,6 +262,9 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
         Assert.Equal(image.Layer.Bytes, (await app.GetAsync($"blobs/{image.Layer.Digest}")).MustBe(HttpStatusCode.OK).Body);
     }
 
+    private Task LookAsync() =>
+        Host.Services.GetServices<IHostedService>().OfType<EvictionSchedule>().Single().LookAsync(Cancellation);
+
     private Task<CollectionReport> CollectAsync() => Host.Service<GarbageCollector>().RunAsync(isDryRun: false, Cancellation);
 
     /// <summary>Does something else between what an eviction reads and what it does.</summary>
@@ -209,5 +278,10 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
             if (afterRead() is { } interrupt) await interrupt();
             return content;
         }
+
+        public ValueTask ReadReferencesAsync(RepositoryName repository, Action<UsedReference> each) =>
+            inner.ReadReferencesAsync(repository, each);
+
+        public ValueTask<HeldBytes> SumAsync(string prefix, long before) => inner.SumAsync(prefix, before);
     }
 }

@@ -16,7 +16,7 @@ internal sealed class PostgresManifestUses(PostgresDatabase database) : IManifes
         foreach (var batch in uses.GroupBy(u => (u.Repository, u.Digest)).Select(g => g.MaxBy(u => u.At)).OfType<ManifestUse>()
             .Chunk(BatchSize))
         {
-            // In one order, so that two processes do not wait for each other.
+            // In one order, so that two processes do not wait for each other. Where a manifest is just being deleted, that is waited for.
             await database.WriteAsync(db => db.ExecuteAsync(
                 """
                 INSERT INTO manifest_uses AS n (repository, digest, used_at)
@@ -25,6 +25,7 @@ internal sealed class PostgresManifestUses(PostgresDatabase database) : IManifes
                 JOIN repositories r ON r.name = u.name
                 JOIN manifests m ON m.repository = r.id AND m.digest = u.digest
                 ORDER BY m.repository, m.digest
+                FOR KEY SHARE OF m
                 ON CONFLICT (repository, digest) DO UPDATE SET used_at = greatest(n.used_at, excluded.used_at)
                 """,
                 new
@@ -42,8 +43,22 @@ internal sealed class PostgresManifestUses(PostgresDatabase database) : IManifes
         var row = new { name = repository.Value };
         return database.ReadAsync(async db => new UsedContent(
             (await db.QueryAsync<UsedManifest>(UseSql.Manifests, row)).AsList(),
-            (await db.QueryAsync<(string Manifest, string Target, long? Size)>(UseSql.References, row))
-                .Select(x => new UsedReference(x.Manifest, x.Target, x.Size)).ToList(),
             (await db.QueryAsync<UsedTag>(UseSql.Tags, row)).AsList()));
     }
+
+    /// <inheritdoc/>
+    public async ValueTask ReadReferencesAsync(RepositoryName repository, Action<UsedReference> each)
+    {
+        var row = new { name = repository.Value };
+        await database.ReadAsync(async db =>
+        {
+            var rows = db.QueryUnbufferedAsync<(string Manifest, string Target, long? Size)>(UseSql.References, row);
+            await foreach (var (manifest, target, size) in rows) each(new UsedReference(manifest, target, size));
+            return 0;
+        });
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<HeldBytes> SumAsync(string prefix, long before) => database.ReadAsync(db => db.QuerySingleAsync<HeldBytes>(
+        UseSql.Sum, new { prefix, end = prefix + IRepositoryStore.Greatest, before }));
 }

@@ -2,7 +2,9 @@ using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Sqlite.Collection;
+using AuthIndex.RegistryCore.Storage.Uses;
 using AuthIndex.TokenContract;
+using Dapper;
 using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Storage.Sqlite.Manifests;
@@ -46,10 +48,11 @@ internal sealed class SqliteManifestStore(
 
     /// <inheritdoc/>
     public Task<Deletion> DeleteAsync(
-        RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded, bool evenIfTagged = true) =>
+        RepositoryName repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded, bool evenIfTagged = true,
+        long? lastUse = null) =>
         cache.InvalidateAfterAsync(repository.Value, database.WriteWithReserveAsync(db =>
             RegistryDatabase.FindRepository(db, repository) is { } id
-                ? Delete(db, id, digest, precondition, account, evenIfNeeded, evenIfTagged)
+                ? Delete(db, id, digest, precondition, account, evenIfNeeded, evenIfTagged, lastUse)
                 : new Deletion(DeleteOutcome.NotFound)));
 
     /// <inheritdoc/>
@@ -94,10 +97,15 @@ internal sealed class SqliteManifestStore(
 
     private Deletion Delete(
         SqliteConnection db, long repository, Digest digest, Precondition precondition, string account, bool evenIfNeeded,
-        bool evenIfTagged)
+        bool evenIfTagged, long? lastUse)
     {
         var current = ManifestRows.Exists(db, repository, digest) ? digest : (Digest?)null;
         if (PushRules.Refusal(current, precondition) is { } refusal) return new Deletion(refusal);
+        if (lastUse is { } known && db.ExecuteScalar<bool>(UseSql.IsUsedSince, new { repository, digest = digest.Value, known }))
+        {
+            return new Deletion(DeleteOutcome.UsedAgain);
+        }
+
         var tags = TagRows.Of(db, repository, digest);
         if (tags.Count > 0 && !evenIfTagged) return Deletion.OfTagged(tags);
         var need = ContentNeeds.OfManifest(db, repository, digest);
