@@ -47,4 +47,5 @@ internal static class LogEvents
     public const int ObjectStoreKeysChanged = 2055;
     public const int ObjectStoreKeysUnusable = 2056;
     public const int BytesUndeleted = 2057;
+    public const int BlobsUnread = 2058;
 }

@@ -76,12 +76,15 @@ internal sealed class Repository
     }
 
     /// <summary>Begins a PATCH that is in the session when this returns: the server asks for its body.</summary>
-    public async Task<RawConnection> BeginPatchAsync(string location, int length)
+    public Task<RawConnection> BeginPatchAsync(string location, int length) => BeginAsync(HttpMethod.Patch, location, length);
+
+    /// <summary>Begins a request that is being handled when this returns: the server asks for its body.</summary>
+    public async Task<RawConnection> BeginAsync(HttpMethod method, string location, int length)
     {
         var connection = await RawConnection.OpenAsync(Client);
         var token = Host.Tokens.Make("alice", $"repository:{Name}:push");
         await connection.WriteAsync(
-            $"PATCH {location} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: "
+            $"{method} {location} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: "
             + $"{length}\r\nExpect: 100-continue\r\n\r\n");
         Assert.Equal(HttpStatusCode.Continue, (await connection.ReadAnswerAsync()).Status);
         return connection;

@@ -33,6 +33,9 @@ public enum S3Fault
     /// <summary>It is answered with a 404 page, as by a proxy that does not find the server, and does not reach it.</summary>
     NotFoundPage,
 
+    /// <summary>It is answered with 404 NoSuchKey, and does not reach the server.</summary>
+    NoSuchKey,
+
     /// <summary>It is answered with 200 and an error in the body, and does not reach the server.</summary>
     ErrorAfterOk,
 
@@ -101,6 +104,9 @@ public sealed class S3Relay : IAsyncDisposable
                 return;
             case S3Fault.NotFoundPage:
                 await RefuseAsync(http, 404, null);
+                return;
+            case S3Fault.NoSuchKey:
+                await RefuseAsync(http, 404, "NoSuchKey");
                 return;
             case S3Fault.ErrorAfterOk:
                 await RefuseAsync(http, 200, "InternalError");

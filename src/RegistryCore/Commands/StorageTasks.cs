@@ -74,9 +74,11 @@ internal sealed class StorageTasks(
         var report = await scrubber.RunAsync(long.MaxValue, withManifests: true, bytesPerSecond: null, cancellationToken);
         var unmet = await manifests.UnmetNeedsAsync();
         var text = $"checked {report.Blobs} blobs ({new ByteSize(report.Bytes)}) and {report.Manifests} manifests: {report.Damaged.Count} "
-            + $"damaged or missing, {report.Healed} repaired, {unmet.Count} references to deleted content";
+            + $"damaged or missing, {report.Healed} repaired, {unmet.Count} references to deleted content{Unread(report.Unread)}";
         return TaskReport.Of(
-            report.Damaged.Count + unmet.Count == 0, WithList(text, [.. report.Damaged, .. unmet]), report with { Unmet = unmet });
+            report.Damaged.Count + report.Unread.Count + unmet.Count == 0,
+            WithList(text, [.. report.Damaged, .. report.Unread.Select(d => $"not read: {d}"), .. unmet]),
+            report with { Unmet = unmet });
     }
 
     private async Task<TaskReport> VerifyAsync(StorageTask.Verify task, CancellationToken cancellationToken)
@@ -84,12 +86,13 @@ internal sealed class StorageTasks(
         var report = await verifier.RunAsync(task.Digests, cancellationToken);
         var text = $"compared {report.Blobs} blobs with {report.Objects} stored: {report.Missing.Count} missing, "
             + $"{report.WrongSize.Count} of the wrong size, {(task.Digests ? $"{report.Damaged.Count} damaged, " : "")}"
-            + $"{report.Unnamed} not in the database ({new ByteSize(report.UnnamedBytes)})";
+            + $"{report.Unnamed} not in the database ({new ByteSize(report.UnnamedBytes)}){Unread(report.Unread)}";
         List<string> lines =
         [
             .. report.Missing.Select(d => $"missing: {d}"),
             .. report.WrongSize.Select(d => $"wrong size: {d}"),
             .. report.Damaged.Select(d => $"damaged: {d}"),
+            .. report.Unread.Select(d => $"not read: {d}"),
             .. report.UnnamedKeys.Select(k => $"not in the database: {k}"),
         ];
         return TaskReport.Of(report.Agrees, WithList(text, lines), report);
@@ -136,6 +139,9 @@ internal sealed class StorageTasks(
         var report = await upstreams().MakeAsync(cancellationToken);
         return TaskReport.Of(true, report.Count == 0 ? "no upstreams are configured" : UpstreamReport.ToText(report), report);
     }
+
+    private static string Unread(IReadOnlyList<string> digests) =>
+        digests.Count == 0 ? "" : $"; {digests.Count} could not be read although the object store answers: try again later";
 
     private static string WithList(string text, IReadOnlyList<string> digests) => string.Join("\n  ", digests.Prepend(text));
 

@@ -42,7 +42,8 @@ internal sealed class RegistryMetrics
         healed = meter.CreateCounter<long>(
             "authindex.registry.healed", description: "Blobs and manifests that were damaged and are whole again.");
         unreadable = meter.CreateCounter<long>(
-            "authindex.registry.unreadable", description: "Reads of a blob that the object store did not give although it answered.");
+            "authindex.registry.unreadable",
+            description: "Reads of a blob whose bytes are missing, or that the object store did not give although it answered.");
 
         // What an alert looks at must be there before it happens.
         foreach (var counter in (Counter<long>[])[pulls, pushes, deletions, collectedBytes, scrubbed, scrubbedBytes, scrubFailures, damaged,

@@ -25,8 +25,9 @@ internal interface IBlobBytes
     /// <param name="blob">The row.</param>
     /// <param name="pace">Waits after each read, as long as the reader is to be held back.</param>
     /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>Null when the store does not give the bytes now although it answers otherwise: nothing is known of them.</returns>
     /// <exception cref="Exception">The store does not answer: nothing is known of the bytes.</exception>
-    Task<bool> IsIntactAsync(BlobToCheck blob, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken);
+    Task<bool?> IsIntactAsync(BlobToCheck blob, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken);
 
     /// <summary>How many bytes lie under a key; null when there are none.</summary>
     Task<long?> SizeAsync(string key, CancellationToken cancellationToken);

@@ -188,6 +188,13 @@ internal sealed class UploadEndpoint(
 
     private static async Task<OciError?> TakeBodyAsync(V2Request request, IUploadSession session, Digest? expected = null)
     {
+        if (expected is { } digest && session.Has(digest))
+        {
+            // It was sent before, and could not be stored then: whatever range it names, the end of that is where the session stands.
+            await request.Http.Request.Body.CopyToAsync(Stream.Null, request.Aborted);
+            return null;
+        }
+
         var start = session.Offset;
         ByteRange? declared = null;
         if (request.Http.Request.Headers.ContentRange is [{ } header])
@@ -195,12 +202,6 @@ internal sealed class UploadEndpoint(
             if (!ChunkRange.TryParse(header, out var range)) return OciError.RangeInvalid(header);
             if (range.First != start) return OciError.ChunkOutOfOrder(start, SessionLocation(request, session), ReceivedRange(session));
             declared = range;
-        }
-        else if (expected is { } digest && session.Has(digest))
-        {
-            // It was sent before, and could not be stored then.
-            await request.Http.Request.Body.CopyToAsync(Stream.Null, request.Aborted);
-            return null;
         }
 
         if (await session.AppendAsync(request.Http.Request.BodyReader, request.Aborted) is not { } received)

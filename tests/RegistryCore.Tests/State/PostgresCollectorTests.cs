@@ -9,6 +9,7 @@ using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Postgres;
 using AuthIndex.RegistryCore.Storage.Postgres.Collection;
+using AuthIndex.RegistryCore.Storage.Postgres.Uploads;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.TokenContract;
 using Dapper;
@@ -107,6 +108,7 @@ public sealed class PostgresCollectorTests(SharedPostgres postgres) : IAsyncLife
         var (locked, other) = (await AddAsync("locked"), await AddAsync("other"));
         clock.Advance(TimeSpan.FromDays(1));
         bytes.Locked.Add(locked.Key);
+        bytes.Takes = () => clock.Advance(TimeSpan.FromHours(1)); // so long that what is refused would be due again
         var report = await CollectAsync();
         Assert.Equal((2, other.Size, 1), (report.Blobs, report.BlobBytes, report.Undeleted));
         Assert.Equal([locked.Key], bytes.Stored.Keys);
@@ -139,10 +141,14 @@ public sealed class PostgresCollectorTests(SharedPostgres postgres) : IAsyncLife
 
         bytes.Stored.Remove(lost.Key, out _);
         bytes.Stored["left"] = 9;
+        var id = new string('a', 32);
+        var upload = new UploadRow(id, "a", "alice", "SHA256", false, new(0, [1], null, 0, null), null, null, null, false);
+        Assert.True(await state.Uploads.TryAddAsync(upload, 10, 0, "me"));
+        bytes.Stored[$"data/aa/{id}-0123456789abcdef-5"] = 5; // of an upload that is still known, however old
         var report = await verifier.RunAsync(withDigests: false, Stop);
         Assert.Equal([lost.Digest.Value], report.Missing);
         Assert.Equal(["left"], report.UnnamedKeys);
-        Assert.Equal((2L, 3L), (report.Blobs, report.Objects));
+        Assert.Equal((2L, 4L), (report.Blobs, report.Objects));
         Assert.True(bytes.Stored.ContainsKey(kept.Key));
     }
 
@@ -182,17 +188,23 @@ public sealed class PostgresCollectorTests(SharedPostgres postgres) : IAsyncLife
 
         public bool IsAway { get; set; }
 
+        public Action Takes { get; set; } = () => { };
+
+        public int Deletions { get; private set; }
+
         public Task<IReadOnlyList<UndeletedBytes>> DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
         {
             if (IsAway) throw new IOException("away");
+            Assert.InRange(++Deletions, 1, 10);
+            Takes();
             foreach (var key in keys.Where(k => !Locked.Contains(k))) Stored.TryRemove(key, out _);
             return Task.FromResult<IReadOnlyList<UndeletedBytes>>(
                 [.. keys.Where(Locked.Contains).Select(k => new UndeletedBytes(k, "locked"))]);
         }
 
-        public Task<bool> IsIntactAsync(
+        public Task<bool?> IsIntactAsync(
             BlobToCheck blob, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken) =>
-            Task.FromResult(Stored.ContainsKey(blob.Key));
+            Task.FromResult<bool?>(Stored.ContainsKey(blob.Key));
 
         public Task<long?> SizeAsync(string key, CancellationToken cancellationToken) =>
             Task.FromResult(Stored.TryGetValue(key, out var size) ? size : (long?)null);

@@ -3,6 +3,7 @@ using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Postgres;
 using AuthIndex.RegistryCore.Storage.Postgres.Uploads;
+using AuthIndex.RegistryCore.Storage.S3;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Tests.State;
@@ -27,10 +28,29 @@ public sealed class PostgresUploadsTests(SharedPostgres postgres) : IAsyncLifeti
         var empty = new UploadProgress(0, [1], null, 0, null);
         var row = new UploadRow("u1", "a", "alice", "SHA256", false, empty, null, null, null, false);
         Assert.True(await state.Uploads.TryAddAsync(row, 10, 0, "me"));
-        Assert.True(await state.Uploads.AdvanceAsync("u1", "me", empty, empty with { Received = 5, Tail = "new" }, null, null, null));
+        var further = empty with { Received = 5, Tail = "new" };
+        Assert.True(await state.Uploads.AdvanceAsync("u1", "me", empty, further, null, null, null, isLeaving: false));
         await state.Uploads.ReleaseAsync("u1", "me", ["old", "new"]); // it knows of neither
         clock.Advance(TimeSpan.FromDays(1));
         Assert.Equal(["old"], (await state.Garbage.TakeDeletionsAsync(10)).Select(d => d.Key));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_holder_goes_back_from_steps_that_it_knows_nothing_of_and_each_step_says_whether_it_leaves(bool isLeaving)
+    {
+        var empty = new UploadProgress(0, [1], null, 0, null);
+        var row = new UploadRow("u1", "a", "alice", "SHA256", false, empty, null, null, null, false);
+        Assert.True(await state.Uploads.TryAddAsync(row, 10, 0, "me"));
+        var further = empty with { Received = 5, Multipart = "parts", Parts = 1 };
+        Assert.True(await state.Uploads.AdvanceAsync("u1", "me", empty, further, new ObjectPart(1, "x", 5), null, null, isLeaving));
+        Assert.Equal(isLeaving, (await state.Uploads.FindAsync("u1"))?.IsLeaving);
+        Assert.False(await state.Uploads.RewindAsync("u1", "other", empty, isLeaving));
+        Assert.True(await state.Uploads.RewindAsync("u1", "me", empty, !isLeaving));
+        var found = await state.Uploads.FindAsync("u1");
+        Assert.Equal(!isLeaving, found?.IsLeaving);
+        Assert.Equal((0L, "parts", 0), (found?.Progress.Received, found?.Progress.Multipart, found?.Progress.Parts));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Net;
+using AuthIndex.RegistryCore.Metrics;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.TokenContract;
@@ -6,7 +7,7 @@ using AuthIndex.TokenContract;
 namespace AuthIndex.RegistryCore.Storage.Blobs;
 
 /// <summary>The blobs: their bytes, and the rows that say which repository may show which.</summary>
-internal sealed class BlobStore(IBlobContents contents, IBlobIndex index)
+internal sealed class BlobStore(IBlobContents contents, IBlobIndex index, RegistryMetrics metrics)
 {
     /// <inheritdoc cref="IBlobIndex.FindAsync"/>
     public ValueTask<BlobRecord?> FindAsync(RepositoryName repository, Digest digest) => index.FindAsync(repository, digest);
@@ -27,7 +28,12 @@ internal sealed class BlobStore(IBlobContents contents, IBlobIndex index)
         {
             if (await contents.OpenAsync(blob, first, cancellationToken) is { } content) return content;
             if (await index.FindAsync(repository, blob.Digest) is not { } current) return null;
-            if (current == blob) throw new IOException($"The bytes of blob {blob.Digest} are missing.");
+            if (current == blob)
+            {
+                metrics.Unreadable();
+                throw new IOException($"The bytes of blob {blob.Digest} are missing.");
+            }
+
             blob = current; // pushed again meanwhile
         }
     }

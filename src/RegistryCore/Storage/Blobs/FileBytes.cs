@@ -15,9 +15,9 @@ internal sealed class FileBytes(StorageDirectory directory) : IBlobBytes
     }
 
     /// <inheritdoc/>
-    public Task<bool> IsIntactAsync(
+    public async Task<bool?> IsIntactAsync(
         BlobToCheck blob, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken) =>
-        BlobFile.IsIntactAsync(PathOf(blob.Key), blob.Digest, blob.Size, pace, cancellationToken);
+        await BlobFile.IsIntactAsync(PathOf(blob.Key), blob.Digest, blob.Size, pace, cancellationToken);
 
     /// <inheritdoc/>
     public Task<long?> SizeAsync(string key, CancellationToken cancellationToken) =>

@@ -101,7 +101,7 @@ internal sealed class SharedPlace : IAsyncDisposable
         await foreach (var found in Store.ListAsync("", cancellationToken))
         {
             // Who was killed while it tried the store out has left such a one.
-            if (found.Key.StartsWith(ObjectStore.ProbeStart, StringComparison.Ordinal)) continue;
+            if (ObjectStore.IsProbe(found.Key)) continue;
             throw new OperatorException(
                 $"registry.storage.s3.prefix: there are objects below it already, such as {found.Key}: name a prefix that nothing uses");
         }

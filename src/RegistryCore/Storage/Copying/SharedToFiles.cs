@@ -130,7 +130,7 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
         }
         catch (ObjectUnreadableException)
         {
-            return false; // the store answers, but does not give these bytes
+            return false; // the store answers that it has not all of these bytes
         }
     }
 

@@ -12,7 +12,8 @@ internal sealed class PostgresCheckedContent(PostgresDatabase database, TimeProv
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<BlobToCheck>> BlobsAsync(string after, long before, int count) => ReadAsync(
-        "WHERE digest > @after AND verified_at < @before ORDER BY digest LIMIT @count", new { after, before, count });
+        "WHERE digest > @after AND (verified_at < @before OR damaged_at IS NOT NULL) ORDER BY digest LIMIT @count",
+        new { after, before, count });
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<BlobToCheck>> ByKeyAsync(string after, int count) => ReadAsync(
@@ -26,6 +27,7 @@ internal sealed class PostgresCheckedContent(PostgresDatabase database, TimeProv
     public ValueTask<bool> IsNamedAsync(string key) => database.ReadAsync(db => db.ExecuteScalarAsync<bool>(
         """
         SELECT EXISTS (SELECT 1 FROM blobs WHERE key = @key) OR EXISTS (SELECT 1 FROM deletions WHERE key = @key)
+            OR EXISTS (SELECT 1 FROM uploads WHERE id = split_part(split_part(@key, '/', 3), '-', 1))
         """,
         new { key }));
 

@@ -16,19 +16,24 @@ internal sealed class ObjectBytes(ObjectStore store) : IBlobBytes
         store.DeleteAsync(keys, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<bool> IsIntactAsync(
+    public async Task<bool?> IsIntactAsync(
         BlobToCheck blob, Func<int, CancellationToken, ValueTask> pace, CancellationToken cancellationToken)
     {
-        if (await store.SizeAsync(blob.Key, cancellationToken) != blob.Size) return false;
         using var hash = IncrementalHash.CreateHash(blob.Digest.Algorithm);
         try
         {
+            if (await store.SizeAsync(blob.Key, cancellationToken) != blob.Size) return false;
+
             // No store has a range of nothing.
             if (blob.Size > 0 && !await HashAsync(hash, blob, pace, cancellationToken)) return false;
         }
         catch (ObjectUnreadableException)
         {
             return false;
+        }
+        catch (ObjectStoreException) when (store.Problem is null)
+        {
+            return null;
         }
 
         return Digest.Of(blob.Digest.Algorithm, hash.GetCurrentHash()) == blob.Digest;

@@ -48,7 +48,7 @@ internal sealed class ObjectLeftovers(ObjectStore store, PostgresUploads rows, T
     private static bool TryRead(string key, out string? upload)
     {
         upload = null;
-        if (key.StartsWith(ObjectStore.ProbeStart, StringComparison.Ordinal)) return true;
+        if (ObjectStore.IsProbe(key)) return true;
         if (!UploadId.TryParse(key.Split('/')[^1].Split('-')[0], out var id)
             || !key.StartsWith(S3UploadStore.KeyOf(id.Value), StringComparison.Ordinal))
         {

@@ -25,8 +25,8 @@ internal sealed class ObjectReader : IDisposable
     public long Left => end - at;
 
     /// <summary>Reads what has come; 0 only at the end.</summary>
-    /// <exception cref="ObjectStoreException">The store is not available.</exception>
-    /// <exception cref="ObjectUnreadableException">The store is available, and does not give the bytes.</exception>
+    /// <exception cref="ObjectStoreException">The store is not available, or does not give the bytes now.</exception>
+    /// <exception cref="ObjectUnreadableException">The object has gone, or is shorter.</exception>
     public async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         if (Left == 0 || buffer.IsEmpty) return 0;
@@ -54,7 +54,7 @@ internal sealed class ObjectReader : IDisposable
             answer = null;
         }
 
-        throw await store.UnreadableAsync(key, $"it breaks off at byte {at} of {end}", trouble, cancellationToken);
+        throw await store.FailureAsync($"the object {key} breaks off at byte {at} of {end}", trouble, cancellationToken);
     }
 
     /// <inheritdoc/>

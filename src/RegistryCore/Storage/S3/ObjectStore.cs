@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Amazon.Runtime;
@@ -35,8 +36,9 @@ internal sealed record ObjectPart(int Number, string ETag, long Size);
 /// </summary>
 internal sealed class ObjectStore : IDisposable
 {
-    /// <summary>What the keys begin with of objects that only try the store out.</summary>
-    internal const string ProbeStart = "probe-";
+    // What the keys of objects begin with that only try the store out, and how many hexadecimal digits follow.
+    private const string ProbeStart = "probe-";
+    private const int ProbeDigits = 16;
 
     private const int MaxKeysPerRequest = 1000;
 
@@ -289,7 +291,7 @@ internal sealed class ObjectStore : IDisposable
     /// <exception cref="ObjectStoreException">It does not answer, or refuses.</exception>
     public Task ProbeAsync(CancellationToken cancellationToken) => requests.ProbeAsync(cancellationToken);
 
-    /// <summary>Writes, lists, reads and deletes an object, as the registry will have to.</summary>
+    /// <summary>Does all that the registry will have to: writes, lists, reads and deletes an object, whole and in parts.</summary>
     /// <exception cref="OperatorException">The store answers, and refuses.</exception>
     /// <exception cref="ObjectStoreException">The store does not answer.</exception>
     public async Task TryOutAsync(CancellationToken cancellationToken)
@@ -304,10 +306,11 @@ internal sealed class ObjectStore : IDisposable
                 if (await DeleteAsync([key], cancellationToken) is [{ Reason: var reason }, ..]) throw Refused(reason, null);
             }
 
+            await AbortAsync(key, await BeginAsync(key, cancellationToken), cancellationToken);
+            await foreach (var _ in ListOpenAsync(cancellationToken)) break;
             await requests.ProbeAsync(cancellationToken);
         }
-        catch (Exception e) when (e is ObjectStoreException or ObjectUnreadableException
-            && e.InnerException is AmazonS3Exception refusal && StoreErrors.IsRefusal(refusal))
+        catch (ObjectStoreException e) when (e.InnerException is AmazonS3Exception refusal && StoreErrors.IsRefusal(refusal))
         {
             throw Refused(StoreErrors.Reason(refusal), e);
         }
@@ -320,8 +323,13 @@ internal sealed class ObjectStore : IDisposable
         handler.Dispose();
     }
 
+    /// <summary>Whether an object of this key only tried the store out; others' may begin with the same word.</summary>
+    internal static bool IsProbe(string key) =>
+        key.Length == ProbeStart.Length + ProbeDigits && key.StartsWith(ProbeStart, StringComparison.Ordinal)
+        && key[ProbeStart.Length..].All(char.IsAsciiHexDigitLower);
+
     /// <summary>Begins to read an object; null when there is none.</summary>
-    /// <exception cref="ObjectUnreadableException">The store does not give it, although it answers.</exception>
+    /// <exception cref="ObjectUnreadableException">It is shorter than the range needs.</exception>
     internal Task<GetObjectResponse?> AskAsync(string key, ByteRange? range, CancellationToken cancellationToken) => requests.AskAsync(
         async attempt =>
         {
@@ -337,24 +345,29 @@ internal sealed class ObjectStore : IDisposable
                     attempt.Token);
                 if (range is not { } wanted || Brings(answer, wanted)) return answer;
                 answer.Dispose();
+                if (SizeIn(answer) <= wanted.Last) throw TooShort(key);
                 throw new IOException("the store answers with another range than it was asked for");
             }
             catch (AmazonS3Exception e) when (e.ErrorCode is "NoSuchKey") // and no other 404, such as that of a proxy in between
             {
                 return null;
             }
+            catch (AmazonS3Exception e) when (e.ErrorCode is "InvalidRange")
+            {
+                throw TooShort(key);
+            }
         },
         cancellationToken,
-        read: key);
+        $"reading the object {key}");
 
     /// <summary>What to throw when an object cannot be read to its end.</summary>
-    internal Task<Exception> UnreadableAsync(string key, string what, Exception? cause, CancellationToken cancellationToken) =>
-        requests.FailureAsync(what, key, cause, cancellationToken);
+    internal Task<ObjectStoreException> FailureAsync(string what, Exception? cause, CancellationToken cancellationToken) =>
+        requests.FailureAsync(what, cause, cancellationToken);
 
     private bool IsEncrypted => string.Equals(address.Scheme, Uri.UriSchemeHttps, StringComparison.Ordinal);
 
     /// <summary>A key that no object has.</summary>
-    private static string NewProbe() => $"{ProbeStart}{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
+    private static string NewProbe() => $"{ProbeStart}{RandomNumberGenerator.GetHexString(ProbeDigits, lowercase: true)}";
 
     /// <summary>
     /// What any store that works answers: a list, and that an object is missing, for which it has to look where it keeps objects.
@@ -362,14 +375,22 @@ internal sealed class ObjectStore : IDisposable
     private async Task AskAnythingAsync(Attempt attempt)
     {
         var key = NewProbe();
-        await IsListedAsync(key, attempt.Token);
+        await client.ListObjectsV2Async(
+            new ListObjectsV2Request { BucketName = bucket, Prefix = prefix + key, MaxKeys = 1 }, attempt.Token);
+        await IsMissingAsync(key, attempt.Token);
+    }
+
+    /// <summary>Whether the store says by its own word that it has no such object, also if it still lists it.</summary>
+    private async Task<bool> IsMissingAsync(string key, CancellationToken cancellationToken)
+    {
         try
         {
-            using var answer = await client.GetObjectAsync(bucket, prefix + key, attempt.Token);
+            using var answer = await client.GetObjectAsync(bucket, prefix + key, cancellationToken);
+            return false;
         }
         catch (AmazonS3Exception e) when (e.ErrorCode is "NoSuchKey")
         {
-            // So it is.
+            return true;
         }
     }
 
@@ -407,18 +428,22 @@ internal sealed class ObjectStore : IDisposable
         catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
             // An answer to HEAD has no body that would say what is missing: the bucket perhaps, or all of the store behind a proxy.
-            if (await IsListedAsync(key, cancellationToken)) throw;
+            if (!await IsMissingAsync(key, cancellationToken)) throw;
             return null;
         }
     }
 
-    private async Task<bool> IsListedAsync(string key, CancellationToken cancellationToken) => (await client.ListObjectsV2Async(
-        new ListObjectsV2Request { BucketName = bucket, Prefix = prefix + key, MaxKeys = 1 }, cancellationToken))
-        .S3Objects is [{ Key: var first }] && string.Equals(first, prefix + key, StringComparison.Ordinal);
-
     private static bool Brings(GetObjectResponse answer, ByteRange wanted) =>
         answer.ContentLength == wanted.Last - wanted.First + 1
         && (wanted.First == 0 || answer.HttpStatusCode == HttpStatusCode.PartialContent);
+
+    /// <summary>The size in bytes of the object that an answer gives, or gives a part of; null if it does not say so.</summary>
+    private static long? SizeIn(GetObjectResponse answer) =>
+        answer.HttpStatusCode != HttpStatusCode.PartialContent ? answer.ContentLength
+        : ContentRangeHeaderValue.TryParse(answer.ContentRange, out var range) ? range.Length
+        : null;
+
+    private static ObjectUnreadableException TooShort(string key) => new($"the object {key} is shorter than it was written");
 
     /// <summary>Where a list goes on; a store that says "further" and not where would be asked for its beginning for ever.</summary>
     private static string? Further(string? before, string? next, bool? isTruncated) =>

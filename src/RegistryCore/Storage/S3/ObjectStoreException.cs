@@ -12,7 +12,8 @@ internal class ObjectStoreException(string message, Exception? inner = null) : E
 internal sealed class UploadRefusedException(string message, Exception inner) : ObjectStoreException(message, inner);
 
 /// <summary>
-/// An object cannot be read although the object store answers: it is damaged, too short or gone. It concerns nobody who does not want it.
+/// The object store has answered that an object is gone or shorter than it was. An answer that does not come, or is an error, proves no
+/// damage: that is an <see cref="ObjectStoreException"/>, for one object as for all.
 /// </summary>
 internal sealed class ObjectUnreadableException(string message, Exception? inner = null) : IOException(message, inner);
 

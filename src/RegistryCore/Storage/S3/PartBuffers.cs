@@ -29,12 +29,12 @@ internal sealed class PartBuffers
     /// <summary>The size of a part in bytes.</summary>
     public int PartSize { get; }
 
-    /// <summary>Whether somebody waits.</summary>
-    public bool IsShort
+    /// <summary>Whether somebody waits who gets the memory that an account gives back, rather than for another account's half.</summary>
+    public bool IsShort(string account)
     {
-        get
+        lock (gate)
         {
-            lock (gate) return line.Count > 0;
+            return line.Any(w => w.Account == account || (free == 0 && byAccount.GetValueOrDefault(w.Account) < perAccount));
         }
     }
 

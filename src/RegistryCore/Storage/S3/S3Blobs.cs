@@ -23,7 +23,7 @@ internal sealed class S3Blobs(ObjectStore store, IUploadStore uploads, RegistryM
                 ? new ObjectContent(store, metrics, blob.Key, reader, first)
                 : null;
         }
-        catch (ObjectUnreadableException)
+        catch (Exception e) when (IsOfOneObject(e, store))
         {
             metrics.Unreadable();
             throw;
@@ -67,6 +67,10 @@ internal sealed class S3Blobs(ObjectStore store, IUploadStore uploads, RegistryM
         File.Delete(file);
     }
 
+    /// <summary>Whether an object was not read although the store answers.</summary>
+    private static bool IsOfOneObject(Exception e, ObjectStore store) =>
+        e is ObjectUnreadableException || (e is ObjectStoreException && store.Problem is null);
+
     private sealed class ObjectContent(
         ObjectStore store, RegistryMetrics metrics, string key, ObjectReader? reader, ByteRange open) : IBlobContent
     {
@@ -80,7 +84,7 @@ internal sealed class S3Blobs(ObjectStore store, IUploadStore uploads, RegistryM
             {
                 await ReadAndSendAsync(body, range, cancellationToken);
             }
-            catch (ObjectUnreadableException)
+            catch (Exception e) when (IsOfOneObject(e, store))
             {
                 metrics.Unreadable();
                 throw;
@@ -97,7 +101,7 @@ internal sealed class S3Blobs(ObjectStore store, IUploadStore uploads, RegistryM
             if (reader is null || range != open)
             {
                 reader?.Dispose();
-                reader = await store.OpenAsync(key, range, cancellationToken) 
+                reader = await store.OpenAsync(key, range, cancellationToken)
                     ?? throw new ObjectUnreadableException($"the object {key} has gone");
             }
 

@@ -40,6 +40,7 @@ internal sealed class S3UploadSession : IUploadSession
     private long filledSince;
     private Task? sending;
     private bool hasFinished;
+    private bool mustRewind;
 
     /// <summary>A session that was found, or, with a lease, one that lasts a request.</summary>
     public S3UploadSession(UploadRow row, RepositoryName repository, S3UploadStore shared, UploadLease? lease = null)
@@ -99,12 +100,14 @@ internal sealed class S3UploadSession : IUploadSession
         UnlessInterruptedAsync(() => ReceiveAsync(body, cancellationToken));
 
     /// <inheritdoc/>
-    public bool Has(Digest digest) => Offset > 0 && digest.Algorithm == algorithm && hash.Current() == digest;
+    public bool Has(Digest digest) =>
+        row.Closing == digest.Value || (Offset > 0 && digest.Algorithm == algorithm && hash.Current() == digest);
 
     /// <inheritdoc/>
     public async Task<bool> TruncateAsync(long offset)
     {
-        if (offset != entered.Received) throw new InvalidOperationException("A session goes back only to where the request began.");
+        // If the request has left it to others meanwhile, it goes back to there: they may have been told of it.
+        if (offset > entered.Received) throw new InvalidOperationException("A session goes back only to where the request began.");
         return await UnlessInterruptedAsync<bool>(async () =>
         {
             await SentAsync();
@@ -125,14 +128,29 @@ internal sealed class S3UploadSession : IUploadSession
         UnlessInterruptedAsync<Digest>(async () => await BecomeBlobAsync(expected, cancellationToken));
 
     /// <inheritdoc/>
-    public async Task RemoveAsync()
+    public Task RemoveAsync() => EndAsync(null);
+
+    /// <summary>Ends the session, unless it is another request's by now.</summary>
+    /// <param name="refusal">Why the store has none of it, which is told; null for another end.</param>
+    private async Task EndAsync(string? refusal)
     {
-        IsOver = true;
         await LeaveMemoryAsync();
-        if (lease is not { } held || hasFinished) return;
+        if (lease is not { } held || hasFinished)
+        {
+            IsOver = true;
+            return;
+        }
+
         try
         {
-            if (!await shared.Rows.EndAsync(row.Id, held.Holder)) return; // it is another request's
+            if (!await shared.Rows.EndAsync(row.Id, held.Holder))
+            {
+                IsOver = await shared.Rows.FindAsync(row.Id) is not { HasEnded: false };
+                return;
+            }
+
+            IsOver = true;
+            if (refusal is not null) shared.NoteRefused(row, refusal);
         }
         finally
         {
@@ -167,8 +185,7 @@ internal sealed class S3UploadSession : IUploadSession
         }
         catch (Exception e) when (e is UploadRefusedException or ObjectUnreadableException)
         {
-            shared.NoteRefused(row, e.Message);
-            await RemoveAsync();
+            await EndAsync(e.Message);
             return null;
         }
         catch (Exception e) when (e is ObjectStoreException or DatabaseUnavailableException)
@@ -189,17 +206,18 @@ internal sealed class S3UploadSession : IUploadSession
         {
             Lease.WaitSince(heardAt);
             var read = await ReadAsync(body);
-            if (!read.Buffer.IsEmpty || read.IsCompleted) Lease.Heard();
+            var length = read.Buffer.Length; // the buffer is the server's again once it is told how much was used
+            if (length > 0 || read.IsCompleted) Lease.Heard();
             try
             {
-                if (!read.Buffer.IsEmpty && !await TakeAsync(read.Buffer, cancellationToken)) return null;
+                if (length > 0 && !await TakeAsync(read.Buffer, cancellationToken)) return null;
             }
             finally
             {
                 body.AdvanceTo(read.Buffer.End); // also after a failure: otherwise the server could not answer
             }
 
-            record?.Received += read.Buffer.Length;
+            record?.Received += length;
             if (read.IsCompleted)
             {
                 Lease.IsLeaving = true;
@@ -207,9 +225,11 @@ internal sealed class S3UploadSession : IUploadSession
             }
 
             if (Lease.IsLost) throw new LeaseLostException();
-            if (!read.Buffer.IsEmpty) heardAt = shared.Clock.GetTimestamp();
-            var isInTheWay = shared.Buffers.IsShort && filling is not null && shared.Clock.GetElapsedTime(filledSince) >= MakesRoomAfter;
+            if (length > 0) heardAt = shared.Clock.GetTimestamp();
+            var isInTheWay = filling is not null && shared.Clock.GetElapsedTime(filledSince) >= MakesRoomAfter
+                && shared.Buffers.IsShort(row.Account);
             if ((Lease.IsSilent || isInTheWay) && MayLeave) await LeaveToOthersAsync();
+            else if (isInTheWay && row.IsTransient) await MakeRoomAsync();
         }
     }
 
@@ -342,7 +362,11 @@ internal sealed class S3UploadSession : IUploadSession
     {
         // To the tail with which the request began it may have to go back.
         var superseded = saved.Tail is { } tail && tail != to.Tail && tail != entered.Tail ? tail : null;
-        if (!await shared.Rows.AdvanceAsync(row.Id, Lease.Holder, saved, to, part, closing, superseded)) throw new LeaseLostException();
+        if (!await shared.Rows.AdvanceAsync(row.Id, Lease.Holder, saved, to, part, closing, superseded, Lease.IsLeaving))
+        {
+            throw new LeaseLostException();
+        }
+
         saved = to;
         if (superseded is null) return;
         tails.Remove(superseded);
@@ -355,11 +379,9 @@ internal sealed class S3UploadSession : IUploadSession
         GiveBack();
         await ComeBackAsync();
         var to = entered with { Multipart = saved.Multipart };
-        if (saved.Received != to.Received && !await shared.Rows.RewindAsync(row.Id, Lease.Holder, saved, to))
-        {
-            throw new LeaseLostException();
-        }
 
+        // Also if all that is known stands there: of a step whose answer was lost nobody knows whether it was noted.
+        if (!await shared.Rows.RewindAsync(row.Id, Lease.Holder, to, Lease.IsLeaving)) throw new LeaseLostException();
         (saved, hash, Offset) = (to, new ResumableHash(algorithm, to.Hash), to.Received);
     }
 
@@ -370,21 +392,41 @@ internal sealed class S3UploadSession : IUploadSession
         await LeaveMemoryAsync();
         try
         {
+            mustRewind = false;
             await RewindAsync();
         }
-        catch (Exception e) when (e is LeaseLostException or DatabaseUnavailableException)
+        catch (DatabaseUnavailableException)
         {
-            // The bytes stay, or the session is another's, or is closing; the row says what has come.
+            mustRewind = true;
         }
+        catch (LeaseLostException)
+        {
+            // The session is another's, or is closing; the row says what has come.
+        }
+    }
+
+    /// <summary>Gives the memory to those who wait, and keeps the session: when more comes, it waits as well.</summary>
+    private async Task MakeRoomAsync()
+    {
+        await StoreTailAsync();
+        GiveBack();
     }
 
     /// <summary>Leaves the session to whoever comes, with all that has arrived.</summary>
     private async Task LeaveToOthersAsync()
     {
-        await StoreTailAsync();
-        GiveBack();
+        await MakeRoomAsync();
         Lease.IsPaused = true;
-        await shared.Rows.ReleaseAsync(row.Id, Lease.Holder, []);
+        entered = saved; // another request may have been told of it: there is no way back below that
+        await ReleaseAsync(Lease.Holder);
+    }
+
+    /// <summary>Gives the lease back, if this request still has it, and deletes what does not count any more.</summary>
+    private async Task ReleaseAsync(string holder)
+    {
+        var dropped = await shared.Rows.ReleaseAsync(row.Id, holder, [.. tails.Where(t => t != saved.Tail)]);
+        tails.ExceptWith(dropped);
+        await shared.DeleteQueuedAsync(dropped);
     }
 
     /// <summary>The same after the client has hung up: there is nobody left to tell that it did not go well.</summary>
@@ -486,10 +528,11 @@ internal sealed class S3UploadSession : IUploadSession
     private async Task BecomeAsync(BlobRecord blob)
     {
         var unused = tails.Where(t => t != blob.Key).ToList();
-        if (!await shared.Rows.FinishAsync(row, Lease.Holder, repository, blob, unused)) throw new LeaseLostException();
+        var dropped = await shared.Rows.FinishAsync(row, Lease.Holder, repository, blob, unused) ?? throw new LeaseLostException();
         (hasFinished, IsOver) = (true, true);
         await LeaveMemoryAsync();
         await LetGoAsync();
+        await shared.DeleteQueuedAsync(dropped);
     }
 
     private void Begin(UploadRow taken)
@@ -505,11 +548,11 @@ internal sealed class S3UploadSession : IUploadSession
     {
         if (lease is not { } held) return;
         await LeaveMemoryAsync();
+        if (mustRewind) await TryRewindAsync(); // the database may answer again by now
         await LetGoAsync();
         try
         {
-            var dropped = await shared.Rows.ReleaseAsync(row.Id, held.Holder, [.. tails.Where(t => t != saved.Tail)]);
-            await shared.DeleteQueuedAsync(dropped);
+            await ReleaseAsync(held.Holder);
         }
         catch (DatabaseUnavailableException)
         {

@@ -67,12 +67,14 @@ internal sealed partial class S3UploadStore(
     {
         var (now, removed) = (clock.GetUtcNow(), 0);
         var (untouchedSince, forgottenBefore) = (now - untouchedFor, now - RememberedFor);
+        var failed = new List<string>(); // a round that lasts long takes none of them again
         while (await rows.TakeEndedAsync(
-            untouchedSince.ToUnixTimeSeconds(), forgottenBefore.ToUnixTimeSeconds(), SweptAtOnce) is { Count: > 0 } ended)
+            untouchedSince.ToUnixTimeSeconds(), forgottenBefore.ToUnixTimeSeconds(), SweptAtOnce, failed) is { Count: > 0 } ended)
         {
             foreach (var row in ended)
             {
-                if (await TryAsync(row.Id, () => CleanAsync(row, cancellationToken)) && row.Digest is null) removed++;
+                if (!await TryAsync(row.Id, () => CleanAsync(row, cancellationToken))) failed.Add(row.Id);
+                else if (row.Digest is null) removed++;
             }
         }
 
@@ -143,7 +145,10 @@ internal sealed partial class S3UploadStore(
         var old = new List<OpenMultipart>();
         await foreach (var found in store.ListOpenAsync(cancellationToken))
         {
-            if (found.BegunAt < before && UploadId.TryParse(found.Key.Split('/')[^1], out _)) old.Add(found);
+            if (found.BegunAt < before && UploadId.TryParse(found.Key.Split('/')[^1], out var id) && found.Key == KeyOf(id.Value))
+            {
+                old.Add(found);
+            }
         }
 
         var aborted = 0;

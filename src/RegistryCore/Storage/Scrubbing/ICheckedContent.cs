@@ -15,7 +15,7 @@ internal sealed record ManifestToCheck(Digest Digest, byte[] Bytes, bool IsDamag
 /// <summary>What is known of the bytes' being right. What is marked as damaged is shown to nobody.</summary>
 internal interface ICheckedContent
 {
-    /// <summary>Blobs that were last checked before a time, in order of digest.</summary>
+    /// <summary>Blobs that were last checked before a time, and all that are marked, in order of digest.</summary>
     /// <param name="after">The digest that all of them come after.</param>
     /// <param name="before">Unix seconds.</param>
     /// <param name="count">How many at most.</param>
@@ -29,7 +29,7 @@ internal interface ICheckedContent
     /// <summary>Whether the blob's bytes still lie under the key that was read.</summary>
     ValueTask<bool> IsCurrentAsync(BlobToCheck blob);
 
-    /// <summary>Whether bytes have a row: of a blob, or because they are still to be deleted.</summary>
+    /// <summary>Whether bytes have a row: of a blob, of the upload that wrote them, or because they are still to be deleted.</summary>
     ValueTask<bool> IsNamedAsync(string key);
 
     /// <summary>All manifests, in order of digest.</summary>

@@ -14,6 +14,9 @@ internal sealed record ScrubReport(int Blobs, long Bytes, int Manifests, IReadOn
 
     /// <summary>What manifests need and their repositories do not hold any more, as lines for people.</summary>
     public IReadOnlyList<string> Unmet { get; init; } = [];
+
+    /// <summary>Blobs that the store does not give now although it answers: nothing is known of them until the next scrub.</summary>
+    public IReadOnlyList<string> Unread { get; init; } = [];
 }
 
 /// <summary>
@@ -50,7 +53,9 @@ internal sealed partial class Scrubber(
         await EnterAsync(cancellationToken);
         try
         {
-            return await CheckAsync(checkedBefore, withManifests, bytesPerSecond, cancellationToken);
+            var report = await CheckAsync(checkedBefore, withManifests, bytesPerSecond, cancellationToken);
+            if (report.Unread is [var first, ..]) LogUnread(log, report.Unread.Count, first);
+            return report;
         }
         finally
         {
@@ -83,12 +88,18 @@ internal sealed partial class Scrubber(
         for (var after = ""; await content.BlobsAsync(after, checkedBefore, PageSize) is { Count: > 0 } page; after = page[^1].Digest.Value)
         {
             var intact = new List<BlobToCheck>(PageSize);
-            foreach (var blob in page.TakeWhile(_ => !GivesWay()))
+            try
             {
-                report = await CheckBlobAsync(report, blob, intact, pace, cancellationToken);
+                foreach (var blob in page.TakeWhile(_ => !GivesWay()))
+                {
+                    report = await CheckBlobAsync(report, blob, intact, pace, cancellationToken);
+                }
+            }
+            finally
+            {
+                await content.NoteIntactAsync(intact); // together, which spares a commit for each
             }
 
-            await content.NoteIntactAsync(intact); // together, which spares a commit for each
             if (GivesWay()) return report with { GaveWay = true };
         }
 
@@ -112,7 +123,9 @@ internal sealed partial class Scrubber(
         var digest = blob.Digest;
         metrics.Scrubbed(blob.Size);
         report = report with { Blobs = report.Blobs + 1, Bytes = report.Bytes + blob.Size };
-        if (await bytes.IsIntactAsync(blob, pace, cancellationToken))
+        var isIntact = await bytes.IsIntactAsync(blob, pace, cancellationToken);
+        if (isIntact is null) return Unread(report, digest);
+        if (isIntact is true)
         {
             if (blob.DamagedAt is not null) return await content.HealAsync(blob) ? Healed(report) : report;
             intact.Add(blob);
@@ -121,7 +134,9 @@ internal sealed partial class Scrubber(
 
         // It may have been collected or pushed anew while it was read: the verdict is given while nobody can do either.
         using var hold = await locks.EnterAsync(digest);
-        if (await bytes.IsIntactAsync(blob, BlobFile.NoPace, cancellationToken)) return report;
+        isIntact = await bytes.IsIntactAsync(blob, BlobFile.NoPace, cancellationToken);
+        if (isIntact is null) return Unread(report, digest);
+        if (isIntact is true) return report;
         return Note(report, digest, blob.DamagedAt is not null, await content.MarkAsync(blob));
     }
 
@@ -140,6 +155,12 @@ internal sealed partial class Scrubber(
     {
         metrics.Healed();
         return report with { Healed = report.Healed + 1 };
+    }
+
+    private ScrubReport Unread(ScrubReport report, Digest digest)
+    {
+        metrics.Unreadable();
+        return report with { Unread = [.. report.Unread, digest.Value] };
     }
 
     /// <summary>Tells of damage, unless what was read is not there any more.</summary>
@@ -174,4 +195,10 @@ internal sealed partial class Scrubber(
         Message = "{Digest} is damaged or missing on disk; repositories that hold it: {Repositories}. It answers 404 until it is "
             + "pushed again")]
     private static partial void LogDamaged(ILogger log, string digest, string repositories);
+
+    [LoggerMessage(
+        EventId = LogEvents.BlobsUnread, EventName = nameof(LogEvents.BlobsUnread), Level = LogLevel.Warning,
+        Message = "The scrub could not read {Count} blobs although the object store answers, and the next one tries again; the first is "
+            + "{Digest}")]
+    private static partial void LogUnread(ILogger log, int count, string digest);
 }

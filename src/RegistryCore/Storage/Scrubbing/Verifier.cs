@@ -21,8 +21,11 @@ internal sealed record VerifyReport(
     long UnnamedBytes,
     IReadOnlyList<string> UnnamedKeys)
 {
+    /// <summary>Digests whose bytes were to be read, and that the store does not give now although it answers.</summary>
+    public IReadOnlyList<string> Unread { get; init; } = [];
+
     /// <summary>Whether all is as it should be.</summary>
-    public bool Agrees => Missing.Count + WrongSize.Count + Damaged.Count + Unnamed == 0;
+    public bool Agrees => Missing.Count + WrongSize.Count + Damaged.Count + Unread.Count + Unnamed == 0;
 }
 
 /// <summary>
@@ -44,7 +47,7 @@ internal sealed class Verifier(ICheckedContent content, IBlobBytes bytes, TimeSp
     public async Task<VerifyReport> RunAsync(bool withDigests, CancellationToken cancellationToken)
     {
         var before = clock.GetUtcNow() - longestUpload;
-        List<string> missing = [], wrongSize = [], damaged = [], unnamedKeys = [];
+        List<string> missing = [], wrongSize = [], damaged = [], unread = [], unnamedKeys = [];
         var (blobs, objects, unnamed, unnamedBytes) = (0L, 0L, 0L, 0L);
         await using var rows = RowsAsync().GetAsyncEnumerator(cancellationToken);
         await using var stored = bytes.ListAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
@@ -58,9 +61,9 @@ internal sealed class Verifier(ICheckedContent content, IBlobBytes bytes, TimeSp
                 blobs++;
                 if (order < 0) await NoteMissingAsync(row);
                 else if (item!.Size != row.Size) await NoteIfCurrentAsync(wrongSize, row);
-                else if (withDigests && !await bytes.IsIntactAsync(row, BlobFile.NoPace, cancellationToken))
+                else if (withDigests && await bytes.IsIntactAsync(row, BlobFile.NoPace, cancellationToken) is var isIntact and not true)
                 {
-                    await NoteIfCurrentAsync(damaged, row);
+                    await NoteIfCurrentAsync(isIntact is null ? unread : damaged, row);
                 }
             }
 
@@ -74,7 +77,7 @@ internal sealed class Verifier(ICheckedContent content, IBlobBytes bytes, TimeSp
             if (order >= 0) item = await NextAsync(stored);
         }
 
-        return new VerifyReport(blobs, objects, missing, wrongSize, damaged, unnamed, unnamedBytes, unnamedKeys);
+        return new VerifyReport(blobs, objects, missing, wrongSize, damaged, unnamed, unnamedBytes, unnamedKeys) { Unread = unread };
 
         async Task NoteMissingAsync(BlobToCheck blob)
         {

@@ -10,7 +10,10 @@ internal sealed class SqliteCheckedContent(RegistryDatabase database, ReadCache 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<BlobToCheck>> BlobsAsync(string after, long before, int count) => new(database.Read(db =>
         db.Query<(string Digest, long Size, long? DamagedAt)>(
-            "SELECT digest, size, damaged_at FROM blobs WHERE digest > @after AND verified_at < @before ORDER BY digest LIMIT @count",
+            """
+            SELECT digest, size, damaged_at FROM blobs
+            WHERE digest > @after AND (verified_at < @before OR damaged_at IS NOT NULL) ORDER BY digest LIMIT @count
+            """,
             new { after, before, count })
         .Select(row => new BlobToCheck(Digest.ParseStored(row.Digest), row.Size, row.Digest, row.DamagedAt)).ToList()));
 

@@ -71,7 +71,9 @@ internal interface IUploadSession
     /// <exception cref="IOException">The disk is full or broken, or the source ended early.</exception>
     Task<long?> AppendAsync(PipeReader body, CancellationToken cancellationToken);
 
-    /// <summary>Whether what has come has this digest, as far as that is known without reading it again.</summary>
+    /// <summary>
+    /// Whether what has come has this digest, as far as that is known without reading it again, or is being closed with it already.
+    /// </summary>
     bool Has(Digest digest);
 
     /// <summary>Takes bytes back that should not have come: back to where the request that has the session began.</summary>

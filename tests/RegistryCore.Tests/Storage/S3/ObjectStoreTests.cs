@@ -183,6 +183,8 @@ public sealed class ObjectStoreTests(SharedObjectStore shared) : IAsyncLifetime
         relay.Fault = (method, _, _) => method == "HEAD" ? S3Fault.NotFoundPage : S3Fault.None;
         await Assert.ThrowsAsync<ObjectStoreException>(() => store.SizeAsync("key", Cancellation));
         Assert.Null(await store.SizeAsync("other", Cancellation));
+        relay.Fault = (_, path, _) => path.EndsWith("/key", StringComparison.Ordinal) ? S3Fault.NoSuchKey : S3Fault.None;
+        Assert.Null(await store.SizeAsync("key", Cancellation)); // though the store still lists it
 
         var without = await shared.CreateBucketAsync();
         without.Bucket = "no-such-bucket";
@@ -242,10 +244,36 @@ public sealed class ObjectStoreTests(SharedObjectStore shared) : IAsyncLifetime
         await PutAsync(store, "good", [1]);
         await PutAsync(store, "bad", [1]);
         relay!.Fault = (_, path, _) => path.EndsWith("/bad", StringComparison.Ordinal) ? S3Fault.InternalError : S3Fault.None;
-        await Assert.ThrowsAsync<ObjectUnreadableException>(() => store.OpenAsync("bad", null, Cancellation));
+        var error = await Assert.ThrowsAsync<ObjectStoreException>(() => store.OpenAsync("bad", null, Cancellation));
+        Assert.Contains("the object bad", error.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ObjectStoreException>(() => PutAsync(store, "bad", [1]));
         Assert.Null(store.Problem);
         Assert.Equal([1], await ReadAsync(store, "good"));
+    }
+
+    [Theory]
+    [InlineData(100, 100)]
+    [InlineData(50, 150)]
+    public async Task An_object_that_is_shorter_than_it_was_is_damaged_at_once(int first, int last)
+    {
+        var store = await BehindRelayAsync();
+        await PutAsync(store, "key", new byte[100]);
+        var before = relay!.Requests;
+        await Assert.ThrowsAsync<ObjectUnreadableException>(() => store.OpenAsync("key", new ByteRange(first, last), Cancellation));
+        Assert.Equal(1, relay.Requests - before);
+    }
+
+    [Theory]
+    [InlineData("POST", "?uploads")]
+    [InlineData("DELETE", "uploadId=")]
+    [InlineData("GET", "?uploads")]
+    public async Task A_store_that_refuses_multipart_uploads_is_named_at_startup(string method, string query)
+    {
+        var store = await BehindRelayAsync();
+        relay!.Fault = (asked, path, _) =>
+            asked == method && path.Contains(query, StringComparison.Ordinal) ? S3Fault.InvalidPart : S3Fault.None;
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => store.TryOutAsync(Cancellation));
+        Assert.Contains("multipart", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

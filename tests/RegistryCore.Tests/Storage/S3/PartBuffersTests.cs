@@ -16,7 +16,7 @@ public sealed class PartBuffersTests
         foreach (var account in (string[])["a", "a", "b", "b"]) held.Add(await buffers.RentAsync(account, Cancellation));
         Assert.Null(buffers.TryRent("c"));
         var (first, second) = (buffers.RentAsync("c", Cancellation).AsTask(), buffers.RentAsync("d", Cancellation).AsTask());
-        Assert.True(buffers.IsShort);
+        Assert.True(buffers.IsShort("a"));
         Assert.False(first.IsCompleted);
 
         held[0].Dispose();
@@ -24,7 +24,7 @@ public sealed class PartBuffersTests
         Assert.False(second.IsCompleted);
         held[1].Dispose();
         using var two = await second;
-        Assert.False(buffers.IsShort);
+        Assert.False(buffers.IsShort("a"));
     }
 
     [Fact]
@@ -34,6 +34,7 @@ public sealed class PartBuffersTests
         using var one = await buffers.RentAsync("a", Cancellation);
         using var two = await buffers.RentAsync("a", Cancellation);
         var third = buffers.RentAsync("a", Cancellation).AsTask();
+        Assert.Equal((true, false), (buffers.IsShort("a"), buffers.IsShort("b"))); // it waits for none of another's
         using var other = await buffers.RentAsync("b", Cancellation);
         Assert.False(third.IsCompleted);
         one.Dispose();
@@ -49,7 +50,7 @@ public sealed class PartBuffersTests
         var waiting = buffers.RentAsync("b", stop.Token).AsTask();
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
-        Assert.False(buffers.IsShort);
+        Assert.False(buffers.IsShort("a"));
         held.Dispose();
         held.Dispose(); // twice gives back once
         using var again = await buffers.RentAsync("c", Cancellation);

@@ -33,8 +33,9 @@ public sealed class S3UploadTests(SharedPostgres postgres, SharedObjectStore sha
         (await a.As("bob").PutAsync(put, [])).MustBe(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN");
         Assert.Equal(blob.Bytes, (await a.GetAsync($"blobs/{digest}")).MustBe(HttpStatusCode.OK).Body);
 
-        await SharedReplica.DeleteQueuedAsync(Registries[1].Host); // of what was written on the way nothing stays but the blob
-        Assert.Single(await ObjectsAsync());
+        Assert.Single(await ObjectsAsync()); // of what was written on the way nothing stays but the blob
+        (await b.PostAsync($"blobs/uploads/?digest={digest}", blob.Bytes)).MustBe(HttpStatusCode.Created);
+        Assert.Single(await ObjectsAsync()); // nor of the same blob pushed again
     }
 
     [Fact]
@@ -137,6 +138,43 @@ public sealed class S3UploadTests(SharedPostgres postgres, SharedObjectStore sha
     }
 
     [Fact]
+    public async Task A_slow_monolithic_upload_makes_room_for_others_that_wait_and_is_stored_all_the_same()
+    {
+        var bucket = await BucketAsync();
+        bucket.UploadMemory = new(PartSize);
+        var a = await StartAsync(bucket);
+        var (blob, other) = (Content.Random(PartSize + 2000), Content.Random(1000));
+        using var slow = await a.BeginAsync(HttpMethod.Post, a.PathOf($"blobs/uploads/?digest={blob.Digest}"), blob.Bytes.Length);
+        await slow.WriteAsync(blob.Bytes[..1000]);
+        var buffers = a.Host.Service<PartBuffers>();
+        await Eventually.TrueAsync(
+            () =>
+            {
+                a.Host.Clock.Advance(TimeSpan.FromSeconds(1));
+                if (buffers.TryRent("nobody") is not { } part) return true;
+                part.Dispose();
+                return false;
+            },
+            Patience,
+            () => "nothing was taken in");
+        var waiting = a.As("bob").PushBlobAsync(other);
+        await Eventually.TrueAsync(
+            () =>
+            {
+                a.Host.Clock.Advance(TimeSpan.FromSeconds(1));
+                return waiting.IsCompleted;
+            },
+            Patience,
+            () => "no room was made");
+        await waiting;
+        await slow.WriteAsync(blob.Bytes[1000..]);
+        (await slow.ReadAnswerAsync()).MustBe(HttpStatusCode.Created);
+        await MustHoldAsync(a, blob);
+        await MustHoldAsync(a, other);
+        Assert.Equal(2, (await ObjectsAsync()).Count);
+    }
+
+    [Fact]
     public async Task The_uploads_of_an_account_are_counted_over_all_registries()
     {
         var (a, b) = await StartTwoAsync(o => o.Limits.UploadSessions = 2);
@@ -168,13 +206,15 @@ public sealed class S3UploadTests(SharedPostgres postgres, SharedObjectStore sha
         await MustTakeAsync(a, await a.StartUploadAsync(), left, 0, left.Bytes.Length);
         var objects = Registries[1].Host.Service<ObjectStore>();
         await objects.BeginAsync($"data/aa/{new string('a', 32)}", Cancellation); // of a process that died right then
+        var others = $"others/{new string('b', 32)}";
+        await objects.BeginAsync(others, Cancellation);
 
         var uploads = Registries[1].Host.Service<IUploadStore>();
         Assert.Equal(0, await uploads.SweepAsync(TimeSpan.FromDays(1), Cancellation));
         Registries[1].Host.Clock.Advance(TimeSpan.FromDays(2));
         Assert.Equal(2, await uploads.SweepAsync(TimeSpan.FromDays(1), Cancellation));
         Assert.Equal(2, (await ObjectsAsync()).Count);
-        await foreach (var open in objects.ListOpenAsync(Cancellation)) Assert.Fail($"{open} was not aborted");
+        Assert.Equal([others], (await objects.ListOpenAsync(Cancellation).ToListAsync(Cancellation)).Select(o => o.Key));
         await MustHoldAsync(a, blob);
         await MustHoldAsync(a, small);
     }
@@ -276,15 +316,16 @@ public sealed class S3UploadTests(SharedPostgres postgres, SharedObjectStore sha
         var (store, collector) = (Registries[1].Host.Service<ObjectStore>(), Registries[1].Host.Service<GarbageCollector>());
         var id = new string('a', 32);
         string[] left = [$"data/aa/{id}", $"data/aa/{id}-{new string('b', 16)}-7", "probe-0123456789abcdef"];
-        foreach (var key in (string[])[.. left, "data/bb/notes.txt"]) await store.PutAsync(key, new byte[] { 1, 2 }, Cancellation);
+        string[] others = ["data/bb/notes.txt", "probe-0123456789abcdef.txt", "probe-results/0123456"];
+        foreach (var key in (string[])[.. left, .. others]) await store.PutAsync(key, new byte[] { 1, 2 }, Cancellation);
 
         Assert.Equal(0, (await CollectAsync()).Leftovers); // they may be some registry's that is about to name them
         Registries[1].Host.Clock.Advance(TimeSpan.FromDays(2));
         Assert.Equal(0, (await collector.RunAsync(isDryRun: false, Cancellation)).Leftovers);
         Assert.Equal((3, 6L), Sum(await CollectAsync(isDryRun: true)));
-        Assert.Equal(kept.Count + 4, (await ObjectsAsync()).Count);
+        Assert.Equal(kept.Count + 6, (await ObjectsAsync()).Count);
         Assert.Equal((3, 6L), Sum(await CollectAsync()));
-        Assert.Equal([.. kept.Append("data/bb/notes.txt").Order(StringComparer.Ordinal)], await ObjectsAsync());
+        Assert.Equal([.. kept.Concat(others).Order(StringComparer.Ordinal)], await ObjectsAsync());
         Assert.Equal((0, 0L), Sum(await CollectAsync()));
         (await a.GetAsync($"manifests/{image.Digest}")).MustBe(HttpStatusCode.OK);
 

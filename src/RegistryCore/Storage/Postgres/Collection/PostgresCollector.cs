@@ -45,7 +45,8 @@ internal sealed partial class PostgresCollector(
     private async Task<CollectionReport> DeleteBytesAsync(CollectionReport report, CancellationToken cancellationToken)
     {
         UndeletedBytes? example = null;
-        while (await garbage.TakeDeletionsAsync(DeletedAtOnce) is { Count: > 0 } taken)
+        var due = garbage.Now;
+        while (await garbage.TakeDeletionsAsync(DeletedAtOnce, due) is { Count: > 0 } taken)
         {
             var undeleted = await bytes.DeleteAsync([.. taken.Select(t => t.Key)], cancellationToken);
             var kept = undeleted.Select(u => u.Key).ToHashSet(StringComparer.Ordinal);

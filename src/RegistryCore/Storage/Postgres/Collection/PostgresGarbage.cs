@@ -32,7 +32,8 @@ internal sealed class PostgresGarbage(PostgresDatabase database, GracePeriod gra
     /// <summary>How long a process may take to delete the bytes it has claimed, in seconds.</summary>
     private const int DeletionLease = 600;
 
-    private long Now => time.GetUtcNow().ToUnixTimeSeconds();
+    /// <summary>Unix seconds.</summary>
+    public long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
     /// <summary>Looks at everything that is due.</summary>
     public async Task<Removed> ReviewAsync(CancellationToken cancellationToken)
@@ -55,16 +56,19 @@ internal sealed class PostgresGarbage(PostgresDatabase database, GracePeriod gra
     }
 
     /// <summary>Takes bytes to delete, for a while: who does not note that they are gone leaves them to the next who asks.</summary>
-    public Task<IReadOnlyList<BytesToDelete>> TakeDeletionsAsync(int count) => database.WriteAsync<IReadOnlyList<BytesToDelete>>(async db =>
+    /// <param name="count">How many at most.</param>
+    /// <param name="due">In Unix seconds, by when they must be due: who asks again and again gets none twice. Null for now.</param>
+    public Task<IReadOnlyList<BytesToDelete>> TakeDeletionsAsync(int count, long? due = null) =>
+        database.WriteAsync<IReadOnlyList<BytesToDelete>>(async db =>
         (await db.QueryAsync<BytesToDelete>(
             """
             UPDATE deletions SET due = @now + @DeletionLease
             WHERE id IN (
-                SELECT id FROM deletions d WHERE due <= @now AND NOT EXISTS (SELECT 1 FROM blobs b WHERE b.key = d.key)
+                SELECT id FROM deletions d WHERE due <= @due AND NOT EXISTS (SELECT 1 FROM blobs b WHERE b.key = d.key)
                 ORDER BY due LIMIT @count FOR UPDATE SKIP LOCKED)
             RETURNING id, key, size
             """,
-            new { now = Now, count, DeletionLease })).AsList());
+            new { now = Now, due = due ?? Now, count, DeletionLease })).AsList());
 
     /// <summary>Notes that bytes are gone.</summary>
     public Task NoteDeletedAsync(IEnumerable<BytesToDelete> deleted) => database.WriteAsync(db => db.ExecuteAsync(

@@ -147,11 +147,13 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
     /// <param name="part">The part that it is; null when it is none.</param>
     /// <param name="closing">The digest of the closing request; null while more may come.</param>
     /// <param name="superseded">An object that does not count any more and is queued for deletion; null for none.</param>
+    /// <param name="isLeaving">Whether the holder's client has sent all.</param>
     public Task<bool> AdvanceAsync(
-        string id, string holder, UploadProgress from, UploadProgress to, ObjectPart? part, string? closing, string? superseded) =>
+        string id, string holder, UploadProgress from, UploadProgress to, ObjectPart? part, string? closing, string? superseded,
+        bool isLeaving) =>
         database.WriteAsync(async db =>
         {
-            if (await MoveAsync(db, id, holder, from, to, closing) == 0) return false;
+            if (await MoveAsync(db, id, holder, from, to, closing, isLeaving) == 0) return false;
             if (superseded is not null) await DropAsync(db, [superseded]);
             if (part is not null)
             {
@@ -163,10 +165,13 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
             return true;
         });
 
-    /// <summary>Goes back to what had come before; false when another request has the session.</summary>
-    public Task<bool> RewindAsync(string id, string holder, UploadProgress from, UploadProgress to) => database.WriteAsync(async db =>
+    /// <summary>
+    /// Goes back to what had come before, wherever the session stands: the holder need not know of a step whose answer was lost. The
+    /// store's id for the parts stays. False when another request has the session, or it is closing.
+    /// </summary>
+    public Task<bool> RewindAsync(string id, string holder, UploadProgress to, bool isLeaving) => database.WriteAsync(async db =>
     {
-        if (await MoveAsync(db, id, holder, from, to, null) == 0) return false;
+        if (await MoveAsync(db, id, holder, null, to, null, isLeaving) == 0) return false;
         await db.ExecuteAsync("DELETE FROM upload_parts WHERE upload = @id AND number > @Parts", new { id, to.Parts });
         return true;
     });
@@ -180,10 +185,10 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
     /// Makes the session's bytes, which are durable, a blob of its repository. Where sound bytes of the digest are there already, these
     /// are queued for deletion, and so are other objects that do not count any more.
     /// </summary>
-    /// <returns>False when another request has the session; then nothing was done.</returns>
-    public Task<bool> FinishAsync(
+    /// <returns>The objects that are queued; null when another request has the session, and then nothing was done.</returns>
+    public Task<IReadOnlyList<string>?> FinishAsync(
         UploadRow row, string holder, RepositoryName repository, BlobRecord blob, IReadOnlyCollection<string> unused) =>
-        database.WriteAsync(async db =>
+        database.WriteAsync<IReadOnlyList<string>?>(async db =>
     {
         var ended = await db.ExecuteAsync(
             row.IsTransient
@@ -193,10 +198,11 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
                   WHERE id = @Id AND holder = @holder AND ended_at IS NULL
                   """,
             new { row.Id, holder, digest = blob.Digest.Value, now = Now });
-        if (ended == 0) return false;
+        if (ended == 0) return null;
         var isNamed = await blobs.AddAsync(db, repository, blob);
-        await DropAsync(db, isNamed ? unused : [.. unused, blob.Key]);
-        return true;
+        string[] dropped = isNamed ? [.. unused] : [.. unused, blob.Key];
+        await DropAsync(db, dropped);
+        return dropped;
     });
 
     /// <summary>Ends a session that one has; what it left is for <see cref="TakeEndedAsync"/>.</summary>
@@ -215,7 +221,9 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
     /// <param name="untouchedSince">Unix seconds.</param>
     /// <param name="forgottenBefore">Unix seconds.</param>
     /// <param name="count">How many at most.</param>
-    public Task<IReadOnlyList<UploadRow>> TakeEndedAsync(long untouchedSince, long forgottenBefore, int count) =>
+    /// <param name="except">Those that are left alone, because they were taken before in vain.</param>
+    public Task<IReadOnlyList<UploadRow>> TakeEndedAsync(
+        long untouchedSince, long forgottenBefore, int count, IReadOnlyCollection<string> except) =>
         database.WriteAsync<IReadOnlyList<UploadRow>>(async db =>
         {
             await db.ExecuteAsync(
@@ -229,10 +237,10 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
                 $"""
                 UPDATE uploads SET holder = NULL, held_until = clock_timestamp() + interval '10 min' WHERE id IN
                     (SELECT id FROM uploads WHERE ended_at IS NOT NULL AND (digest IS NULL OR ended_at < @forgottenBefore) AND {IsFree}
-                     ORDER BY ended_at LIMIT @count FOR UPDATE SKIP LOCKED)
+                     AND id <> ALL(@except) ORDER BY ended_at LIMIT @count FOR UPDATE SKIP LOCKED)
                 RETURNING id
                 """,
-                new { forgottenBefore, count })).ToArray();
+                new { forgottenBefore, count, except = except.ToArray() })).ToArray();
             return await ReadManyAsync(db, "WHERE id = ANY(@ids)", new { ids });
         });
 
@@ -277,13 +285,14 @@ internal sealed class PostgresUploads(PostgresDatabase database, PostgresBlobInd
         "SELECT count(*) FROM uploads WHERE account = @account AND ended_at IS NULL AND NOT is_transient", new { account });
 
     private static Task<int> MoveAsync(
-        NpgsqlConnection db, string id, string holder, UploadProgress from, UploadProgress to, string? closing) => db.ExecuteAsync(
-        $"""
-        UPDATE uploads SET received = @Received, hash = @Hash, multipart = @Multipart, tail = @Tail, closing = @closing,
-            held_until = {LeaseEnd}
-        WHERE id = @id AND holder = @holder AND received = @from AND ended_at IS NULL AND closing IS NULL
-        """,
-        new { id, holder, from = from.Received, to.Received, to.Hash, to.Multipart, to.Tail, closing });
+        NpgsqlConnection db, string id, string holder, UploadProgress? from, UploadProgress to, string? closing, bool isLeaving) =>
+        db.ExecuteAsync(
+            $"""
+            UPDATE uploads SET received = @Received, hash = @Hash, multipart = coalesce(@Multipart, multipart), tail = @Tail,
+                closing = @closing, held_until = {LeaseEnd}, is_leaving = @isLeaving
+            WHERE id = @id AND holder = @holder AND (@from::bigint IS NULL OR received = @from) AND ended_at IS NULL AND closing IS NULL
+            """,
+            new { id, holder, from = from?.Received, to.Received, to.Hash, to.Multipart, to.Tail, closing, isLeaving });
 
     // They never were a blob, and count in no figure: so their size is nothing.
     private Task<int> DropAsync(NpgsqlConnection db, IReadOnlyCollection<string> keys) => keys.Count == 0

@@ -9,12 +9,13 @@ namespace AuthIndex.RegistryCore.Storage.S3.Requests;
 internal static class StoreErrors
 {
     /// <summary>Whether a request failed, by whatever the store or the way to it did.</summary>
-    /// <param name="e">What was thrown.</param>
+    /// <param name="e">What was thrown; what proves an object to be damaged is an answer.</param>
     /// <param name="asked">The token of whoever asked: who has left has cut what was on its way.</param>
     public static bool IsFailure(Exception e, CancellationToken asked) =>
         !asked.IsCancellationRequested
         && e is OperationCanceledException or AmazonServiceException or AmazonClientException or HttpRequestException or IOException
-            or SocketException or TimeoutException;
+            or SocketException or TimeoutException
+        && e is not ObjectUnreadableException;
 
     /// <summary>
     /// Whether the store understood, and will not, however often it is asked. A store that refuses content unread may take the rest of it

@@ -67,20 +67,17 @@ internal sealed class StoreRequests
         },
         timing.Probe,
         what: "",
-        read: null,
         isProbe: true,
         cancellationToken);
 
     /// <summary>Runs a request that moves no content, or begins to read some.</summary>
     /// <param name="request">Asks once.</param>
     /// <param name="cancellationToken">Ends it when whoever asked has left.</param>
-    /// <param name="read">The object that is to be read; null for another request.</param>
     /// <param name="what">What is asked, for the log.</param>
     /// <exception cref="ObjectStoreException">The store is not available, or does not do this.</exception>
-    /// <exception cref="ObjectUnreadableException">The store is available, and does not give this object.</exception>
     public Task<T> AskAsync<T>(
-        Func<Attempt, Task<T>> request, CancellationToken cancellationToken, string? read = null, [CallerMemberName] string what = "") =>
-        RunAsync(request, timing.Small, what, read, isProbe: false, cancellationToken);
+        Func<Attempt, Task<T>> request, CancellationToken cancellationToken, [CallerMemberName] string what = "") =>
+        RunAsync(request, timing.Small, what, isProbe: false, cancellationToken);
 
     /// <summary>Runs a request that writes content.</summary>
     /// <param name="request">Asks once.</param>
@@ -90,7 +87,7 @@ internal sealed class StoreRequests
     /// <exception cref="ObjectStoreException">The store is not available, or does not do this.</exception>
     public Task<T> SendAsync<T>(
         Func<Attempt, Task<T>> request, long size, CancellationToken cancellationToken, [CallerMemberName] string what = "") =>
-        RunAsync(request, timing.Content(size), what, read: null, isProbe: false, cancellationToken);
+        RunAsync(request, timing.Content(size), what, isProbe: false, cancellationToken);
 
     /// <summary>Runs a request that puts parts together.</summary>
     /// <param name="request">Asks once.</param>
@@ -99,26 +96,22 @@ internal sealed class StoreRequests
     /// <exception cref="ObjectStoreException">The store is not available, or does not do this.</exception>
     public Task<T> CompleteAsync<T>(
         Func<Attempt, Task<T>> request, CancellationToken cancellationToken, [CallerMemberName] string what = "") =>
-        RunAsync(request, timing.Completion, what, read: null, isProbe: false, cancellationToken);
+        RunAsync(request, timing.Completion, what, isProbe: false, cancellationToken);
 
     /// <summary>What to throw after a request has failed for good: asks the store whether it answers.</summary>
     /// <param name="what">What was asked.</param>
-    /// <param name="read">The object that was to be read; null for another request.</param>
     /// <param name="cause">How it failed.</param>
     /// <param name="cancellationToken">Ends the wait for the answer.</param>
-    public async Task<Exception> FailureAsync(string what, string? read, Exception? cause, CancellationToken cancellationToken)
+    public async Task<ObjectStoreException> FailureAsync(string what, Exception? cause, CancellationToken cancellationToken)
     {
         if (problem is null) await probing.AskAsync().WaitAsync(cancellationToken);
         return problem is { } outage ? Outage(what, cause, outage)
             : cause is not null && StoreErrors.IsLostUpload(cause) ? new UploadRefusedException(StoreErrors.Reason(cause), cause)
-            : read is not null
-                ? new ObjectUnreadableException(
-                    $"the object {read} cannot be read although the object store answers: {cause?.Message ?? what}", cause)
             : new ObjectStoreException($"the object store does not do one thing although it answers: {what}: {cause?.Message}", cause);
     }
 
     private async Task<T> RunAsync<T>(
-        Func<Attempt, Task<T>> request, TimeLimits limits, string what, string? read, bool isProbe, CancellationToken cancellationToken)
+        Func<Attempt, Task<T>> request, TimeLimits limits, string what, bool isProbe, CancellationToken cancellationToken)
     {
         using var total = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         total.CancelAfter(limits.Total);
@@ -149,7 +142,7 @@ internal sealed class StoreRequests
 
             // Once more after the store has answered something else: it may be back just now.
             if (problem is null && !isOver && retries < MaxRetries - 1) continue;
-            var failure = await FailureAsync(what, read, before, cancellationToken);
+            var failure = await FailureAsync(what, before, cancellationToken);
             if (isOver || problem is not null) throw failure;
         }
     }
