@@ -172,6 +172,24 @@ public sealed class UpstreamReportTests
         Assert.Contains("no upstreams", Assert.Throws<OperatorException>(() => none.For(client)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Garbage_collection_without_a_server_needs_no_CA_file_of_an_upstream_but_upstreams_that_do_not_overlap()
+    {
+        using var folder = new TemporaryDirectory();
+        await using (var host = await RegistryHost.StartAsync(o => o.DataDirectory = folder.Root))
+        {
+            await new Repository(host, "team/app").PushImageAsync("1");
+        }
+
+        var one = new UpstreamOptions { Name = "hub", Url = new Uri("https://hub.example"), CaFile = folder["none.pem"] };
+        var options = new RegistryOptions { DataDirectory = folder.Root, Upstreams = [one] };
+        Assert.True((await ControlClient.RunAsync(options, new StorageTask.Gc(DryRun: true), Cancellation)).Succeeded);
+        options.Upstreams = [one, new UpstreamOptions { Name = "below", Url = one.Url, Prefix = "hub/below" }];
+        var refused = await Assert.ThrowsAsync<OperatorException>(
+            () => ControlClient.RunAsync(options, new StorageTask.Gc(DryRun: true), Cancellation));
+        Assert.Contains("registry.upstreams[1].prefix", refused.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("https://registry.example.com/images/", "has a path")]
     [InlineData("https://user:secret@registry.example.com/", "leave out USER:PASSWORD@")]
