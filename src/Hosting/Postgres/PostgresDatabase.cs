@@ -29,19 +29,24 @@ public sealed class PostgresDatabase : IAsyncDisposable
     // Statements that a connection keeps prepared, which spares the database planning them each time.
     private const int PreparedStatements = 100;
 
+    /// <summary>How far a writer's clock may be from the database's, where it must agree at all.</summary>
+    public static readonly TimeSpan ClocksDiffer = TimeSpan.FromMinutes(1);
+
     private readonly NpgsqlConnectionStringBuilder connectionString;
     private readonly string program;
+    private readonly TimeProvider? clock;
     private volatile NpgsqlDataSource source;
     private volatile string? problem;
+    private volatile string? clockProblem;
 
-    private PostgresDatabase(NpgsqlConnectionStringBuilder connectionString, string program)
+    private PostgresDatabase(NpgsqlConnectionStringBuilder connectionString, string program, TimeProvider? clock)
     {
-        (this.connectionString, this.program) = (connectionString, program);
+        (this.connectionString, this.program, this.clock) = (connectionString, program, clock);
         source = new NpgsqlDataSourceBuilder(connectionString.ConnectionString).Build();
     }
 
-    /// <summary>Why the database did not answer when it was last asked; null when it did. Names no host and no account.</summary>
-    public string? Problem => problem;
+    /// <summary>Why the database did not do what it was last asked; null when it did. Names no host and no account.</summary>
+    public string? Problem => clockProblem ?? problem;
 
     /// <summary>Names a database; nothing is asked of it yet.</summary>
     /// <param name="connection">Npgsql's connection string or a postgres:// URL.</param>
@@ -49,9 +54,14 @@ public sealed class PostgresDatabase : IAsyncDisposable
     /// The program, such as <see cref="TokenServer"/>: the database lists connections under this name, and the schema is this program's.
     /// </param>
     /// <param name="listedAs">Another name under which the database lists the connections; null for the program's.</param>
+    /// <param name="clock">
+    /// A clock whose times are written down and judged by other processes: while it differs from the database's by more than
+    /// <see cref="ClocksDiffer"/>, nothing is written. Null where that does not matter.
+    /// </param>
     /// <exception cref="OperatorException">It is neither.</exception>
-    public static PostgresDatabase Create(string connection, string program, string? listedAs = null) =>
-        new(ConnectionText.Read(connection, listedAs ?? $"authindex {program}"), program);
+    public static PostgresDatabase Create(
+        string connection, string program, string? listedAs = null, TimeProvider? clock = null) =>
+        new(ConnectionText.Read(connection, listedAs ?? $"authindex {program}"), program, clock);
 
     /// <summary>
     /// From now on keeps statements prepared, unless a pooler lies between: then the next one may go to another connection. A pooler is
@@ -148,7 +158,8 @@ public sealed class PostgresDatabase : IAsyncDisposable
     /// <param name="isShared">Whether others that share it may run meanwhile, but none that wants it alone.</param>
     /// <param name="isLong">Whether it may take as long as it likes, its wait for others included.</param>
     /// <exception cref="DatabaseUnavailableException">
-    /// The database does not answer. Whether the work was committed is not known when the connection broke in the commit.
+    /// The database does not answer, or its clock differs too much. Whether the work was committed is not known when the connection
+    /// broke in the commit.
     /// </exception>
     public async Task<T> WriteAsync<T>(Func<NpgsqlConnection, Task<T>> work, long? alone = null, bool isShared = false, bool isLong = false)
     {
@@ -195,16 +206,45 @@ public sealed class PostgresDatabase : IAsyncDisposable
         try
         {
             var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted);
-            var taking = alone is null ? "" : $";SELECT pg_advisory_xact_lock{(isShared ? "_shared" : "")}({alone})";
-            await connection.ExecuteAsync(new CommandDefinition(
-                (isLong ? NoLimits : Limits) + taking, commandTimeout: isLong ? 0 : null));
+            var sql = isLong ? NoLimits : Limits;
+            var taking = alone is null ? null : $"pg_advisory_xact_lock{(isShared ? "_shared" : "")}(@alone)";
+            if (clock is null)
+            {
+                await connection.ExecuteAsync(Command(taking is null ? sql : $"{sql};SELECT {taking}"));
+            }
+            else
+            {
+                var before = clock.GetUtcNow();
+                var time = await connection.ExecuteScalarAsync<DateTime>(
+                    Command($"{sql};SELECT clock_timestamp(){(taking is null ? "" : $", {taking}")}"));
+                DemandClock(new DateTimeOffset(time), before, clock.GetUtcNow());
+            }
+
             return (connection, transaction);
+
+            CommandDefinition Command(string text) => new(text, new { alone }, commandTimeout: isLong ? 0 : null);
         }
         catch
         {
             await connection.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Refuses a database whose clock shows a time that is neither before nor after it was asked, nor anything between.</summary>
+    private void DemandClock(DateTimeOffset time, DateTimeOffset before, DateTimeOffset after)
+    {
+        var (behind, ahead) = (before - time, time - after);
+        if (behind <= ClocksDiffer && ahead <= ClocksDiffer)
+        {
+            clockProblem = null;
+            return;
+        }
+
+        clockProblem = behind > ClocksDiffer
+            ? $"this machine's clock is {behind.TotalSeconds:F0} s ahead of the database's: synchronize both"
+            : $"this machine's clock is {ahead.TotalSeconds:F0} s behind the database's: synchronize both";
+        throw new DatabaseUnavailableException(clockProblem);
     }
 
     private async Task<T> OnceMoreAsync<T>(Func<Task<T>> ask)

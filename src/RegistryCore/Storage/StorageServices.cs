@@ -60,7 +60,7 @@ internal static class StorageServices
                 s.GetRequiredService<TimeProvider>()))
             .AddSingleton<Scrubber>();
         return options.Database.ConnectionFile is { } file
-            ? services.AddSharedState(() => DatabaseOptions.Read(file))
+            ? services.AddSharedState(() => DatabaseOptions.Read(file), demandsClock: true)
             : services.AddOwnState();
     }
 
@@ -86,13 +86,16 @@ internal static class StorageServices
     /// <summary>Adds the rows of a registry of any number of processes: a PostgreSQL database.</summary>
     /// <param name="services">Where to.</param>
     /// <param name="connection">Reads the connection string.</param>
-    internal static IServiceCollection AddSharedState(this IServiceCollection services, Func<string> connection) => services
+    /// <param name="demandsClock">Whether nothing is written while this process's clock differs from the database's.</param>
+    internal static IServiceCollection AddSharedState(
+        this IServiceCollection services, Func<string> connection, bool demandsClock = false) => services
         .AddSingleton(s => PostgresRegistryState.OpenAsync(
             connection(),
             s.GetRequiredService<LimitOptions>(),
             s.GetRequiredService<GarbageCollectionOptions>(),
             s.GetRequiredService<ContentRules>(),
-            s.GetRequiredService<TimeProvider>()).GetAwaiter().GetResult())
+            s.GetRequiredService<TimeProvider>(),
+            demandsClock: demandsClock).GetAwaiter().GetResult())
         .AddSingleton<IRegistryState>(s => s.GetRequiredService<PostgresRegistryState>())
         .AddSingleton(s => s.GetRequiredService<PostgresRegistryState>().Garbage)
         .AddSingleton(s => s.GetRequiredService<PostgresRegistryState>().Forecast)

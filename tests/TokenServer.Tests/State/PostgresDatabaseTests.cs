@@ -68,6 +68,32 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
         Assert.Equal(isPooled ? [] : ["SELECT 1"], prepared);
     }
 
+    [Theory]
+    [InlineData(600, "s ahead of the database's")]
+    [InlineData(-600, "s behind the database's")]
+    [InlineData(20, null)]
+    [InlineData(-20, null)]
+    public async Task Nothing_is_written_by_a_clock_that_differs_from_the_databases(int seconds, string? problem)
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow().AddSeconds(seconds));
+        await using var database = PostgresDatabase.Create(connection, "test", clock: clock);
+        var writing = database.WriteAsync(db => db.ExecuteAsync("CREATE TABLE things (name text)"), PostgresLock.Revocation);
+        if (problem is null)
+        {
+            await writing;
+            return;
+        }
+
+        var refused = await Assert.ThrowsAsync<DatabaseUnavailableException>(() => writing);
+        Assert.Contains(problem, refused.Message, StringComparison.Ordinal);
+        Assert.False(await database.ReadAsync(db => db.ExecuteScalarAsync<bool>("SELECT to_regclass('things') IS NOT NULL")));
+        Assert.Equal(refused.Message, database.Problem); // also after an answer
+        await using var mended = PostgresDatabase.Create(connection, "test", clock: TimeProvider.System);
+        await mended.WriteAsync(db => db.ExecuteAsync("CREATE TABLE things (name text)"));
+        Assert.Null(mended.Problem);
+    }
+
     [Fact]
     public async Task A_prepared_statement_survives_that_a_newer_program_changes_its_table()
     {

@@ -53,16 +53,18 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
     /// The name under which the database lists the connections of who copies a registry into it or out of it; null for a registry, which
     /// does not begin on an unfinished copy.
     /// </param>
+    /// <param name="demandsClock">Whether nothing is written while the clock differs from the database's.</param>
     /// <exception cref="OperatorException">
     /// The connection string is none, or the database of a newer version or an unfinished copy.
     /// </exception>
     /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
     public static async Task<PostgresRegistryState> OpenAsync(
         string connection, LimitOptions limits, GarbageCollectionOptions collection, ContentRules rules, TimeProvider time,
-        string? copyAs = null)
+        string? copyAs = null, bool demandsClock = false)
     {
         var state = new PostgresRegistryState(
-            PostgresDatabase.Create(connection, PostgresDatabase.Registry, copyAs), limits, collection, rules, time);
+            PostgresDatabase.Create(connection, PostgresDatabase.Registry, copyAs, demandsClock ? time : null), limits, collection, rules,
+            time);
         try
         {
             await state.database.MigrateAsync(typeof(PostgresRegistryState).Assembly, ".Storage.Postgres.Schema.");

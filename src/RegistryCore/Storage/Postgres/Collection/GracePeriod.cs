@@ -1,3 +1,4 @@
+using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Storage.Collection;
 
 namespace AuthIndex.RegistryCore.Storage.Postgres.Collection;
@@ -8,8 +9,6 @@ namespace AuthIndex.RegistryCore.Storage.Postgres.Collection;
 /// </summary>
 internal sealed class GracePeriod(GarbageCollectionOptions options)
 {
-    private static readonly TimeSpan ClocksDiffer = TimeSpan.FromMinutes(1);
-
     /// <summary>In seconds; a recorded time that is no older than this is not updated.</summary>
     public long Slack { get; } = (long)options.Grace.TotalSeconds / 8;
 
@@ -26,7 +25,7 @@ internal sealed class GracePeriod(GarbageCollectionOptions options)
     public long ReviewOfManifests(long now) =>
         now + Math.Max(Kept, (long)(options.Untagged.RemoveAfter ?? TimeSpan.Zero).TotalSeconds + Late) + 1;
 
-    private long Late => Slack + Math.Min((long)ClocksDiffer.TotalSeconds, Slack);
+    private long Late => Slack + Math.Min((long)PostgresDatabase.ClocksDiffer.TotalSeconds, Slack);
 
     private long Kept => (long)options.Grace.TotalSeconds + Late;
 }
