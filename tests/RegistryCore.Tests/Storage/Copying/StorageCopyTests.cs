@@ -51,7 +51,7 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedObjectStore 
         var options = await OptionsAsync(DataOf(source));
         using (var store = new ObjectStore(options.Storage.S3!, TimeProvider.System))
         {
-            await store.PutAsync("probe-0123", "of one that was killed before it began"u8.ToArray(), Stop);
+            await store.PutAsync("probe-0123456789abcdef", "of one that was killed before it began"u8.ToArray(), Stop);
         }
 
         Assert.Equal(137, (await CommandAsync(options, "postgresql", FaultPoint.CopiedBlob, 2)).Status);
