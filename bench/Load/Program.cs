@@ -25,7 +25,11 @@ if (args is ["policy"])
 
 if (args is ["portal"]) return await PortalPages.RunAsync() ? 0 : 1;
 
-if (args is ["scale"]) return await Scale.RunAsync() ? 0 : 1;
+if (args is ["scale"])
+{
+    await Scale.RunAsync();
+    return 0;
+}
 
 if (args is ["seed", var connectionFile, var repositories])
 {

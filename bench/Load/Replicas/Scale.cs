@@ -17,8 +17,8 @@ internal static class Scale
     private const int Requests = 400;
     private const int Garbage = 1_000;
 
-    /// <summary>Measures both and prints; false when something takes more than a quarter longer, which is 20 % fewer in the same time.</summary>
-    public static async Task<bool> RunAsync()
+    /// <summary>Measures both and prints the medians.</summary>
+    public static async Task RunAsync()
     {
         await using var servers = await ReplicatedServers.StartAsync(2);
         var seed = new RegistrySeed(servers.RegistryConnection);
@@ -30,8 +30,6 @@ internal static class Scale
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture, $"{name,-24} {before,9:F2} ms {many[name],9:F2} ms   {many[name] / before,5:F2}"));
         }
-
-        return few.All(f => many[f.Key] <= f.Value * 1.25);
     }
 
     private static async Task<Dictionary<string, double>> MeasureAsync(ReplicatedServers servers, RegistrySeed seed, int from, int count)

@@ -56,7 +56,7 @@ internal sealed class ObjectStore : IDisposable
     private readonly AmazonS3Client client;
     private readonly StoreRequests requests;
     private readonly S3Keys keys;
-    private readonly TimeProvider clock;
+    private readonly PresignedUrls urls;
     private readonly Uri address;
     private readonly string bucket;
     private readonly string prefix;
@@ -78,7 +78,7 @@ internal sealed class ObjectStore : IDisposable
                     + "would count as its own");
         }
 
-        (prefix, this.clock) = (options.Prefix, clock);
+        prefix = options.Prefix;
         requests = new StoreRequests(timing ?? ObjectStoreTiming.Default, clock, AskAnythingAsync);
         keys = new S3Keys(options.AccessKeyFile, options.SecretKeyFile, (ILogger?)log ?? NullLogger.Instance);
         client = new AmazonS3Client(keys, new AmazonS3Config
@@ -96,6 +96,14 @@ internal sealed class ObjectStore : IDisposable
             MaxStaleConnectionRetries = 0,
             HttpClientFactory = new Connections(handler),
         });
+        urls = new PresignedUrls(clock, (key, until) => client.GetPreSignedURL(new GetPreSignedUrlRequest
+        {
+            BucketName = bucket,
+            Key = prefix + key,
+            Verb = HttpVerb.GET,
+            Expires = until.UtcDateTime,
+            Protocol = IsEncrypted ? Amazon.S3.Protocol.HTTPS : Amazon.S3.Protocol.HTTP,
+        }));
     }
 
     /// <summary>Why the store does not do what it is asked; null when it does. Names no host and no account.</summary>
@@ -277,15 +285,10 @@ internal sealed class ObjectStore : IDisposable
         while (page.IsTruncated == true);
     }
 
-    /// <summary>A URL by which whoever has it can GET an object, and nothing else, for a while.</summary>
-    public Uri Presign(string key, TimeSpan lifetime) => new(client.GetPreSignedURL(new GetPreSignedUrlRequest
-    {
-        BucketName = bucket,
-        Key = prefix + key,
-        Verb = HttpVerb.GET,
-        Expires = (clock.GetUtcNow() + lifetime).UtcDateTime,
-        Protocol = IsEncrypted ? Amazon.S3.Protocol.HTTPS : Amazon.S3.Protocol.HTTP,
-    }));
+    /// <summary>
+    /// A URL by which whoever has it can GET an object, and nothing else, for at least nine tenths of a time and at most all of it.
+    /// </summary>
+    public Uri Presign(string key, TimeSpan lifetime) => urls.Get(key, lifetime, keys.GetCredentials());
 
     /// <summary>Asks the store whether it answers, so that <see cref="Problem"/> is as of now.</summary>
     /// <exception cref="ObjectStoreException">It does not answer, or refuses.</exception>
@@ -320,6 +323,7 @@ internal sealed class ObjectStore : IDisposable
     public void Dispose()
     {
         client.Dispose();
+        urls.Dispose();
         handler.Dispose();
     }
 
