@@ -194,6 +194,10 @@ public sealed class ContainerTests(RealParts parts)
         string[] firsts = [await servers.ContainerAsync("token-server-1"), await servers.ContainerAsync("registry-1")];
         Assert.DoesNotContain(
             ComposedServers.SamplePassword, await docker.MustAsync(["inspect", .. firsts]), StringComparison.Ordinal);
+        var secrets = $"/proc/{await ProcessAsync(servers, "registry-1")}/root/run/authindex";
+        Assert.Equal(
+            ["registry-db", "s3-access-key", "s3-secret-key"],
+            Directory.EnumerateFiles(secrets).Select(Path.GetFileName).Order(StringComparer.Ordinal)); // nothing of the token servers'
         await docker.MustAsync(["stop", "--time", "45", .. firsts]);
         await docker.MustAsync("rmi", image);
         await docker.MustAsync("pull", image);

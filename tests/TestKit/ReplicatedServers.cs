@@ -215,7 +215,7 @@ public sealed class ReplicatedServers : IAsyncDisposable
         ? ""
         : $$"""
           upstream registries {
-              {{string.Join('\n', Registries.Select(r => $"server 127.0.0.1:{PortOf(r)} max_fails=1 fail_timeout=1s;"))}}
+              {{string.Join('\n', Registries.Select(r => $"server 127.0.0.1:{PortOf(r)} max_fails=0;"))}}
           }
           server {
               listen 127.0.0.1:{{PortOf("registry")}};
@@ -235,8 +235,8 @@ public sealed class ReplicatedServers : IAsyncDisposable
     private async Task StartNginxAsync() => nginx = await NginxServer.StartAsync(
         $$"""
         upstream token-servers {
-            server 127.0.0.1:{{ports["one"]}} max_fails=1 fail_timeout=1s;
-            server 127.0.0.1:{{ports["other"]}} max_fails=1 fail_timeout=1s;
+            server 127.0.0.1:{{ports["one"]}} max_fails=0;
+            server 127.0.0.1:{{ports["other"]}} max_fails=0;
         }
         server {
             listen 127.0.0.1:{{ports["nginx"]}};

@@ -31,7 +31,7 @@ public static class StandInImages
     // glibc loads them by these names; what they need besides comes with them. The first libldap there is, is the one that .NET takes.
     private static readonly string[] Libraries = ["libcrypt.so.1", "libssl.so.3"];
     private static readonly string[] LdapLibraries = ["libldap.so.2", "libldap-2.6.so.0", "libldap-2.5.so.0", "libldap-2.4.so.2"];
-    private static readonly string[] Programs = ["/bin/sh", "/bin/cp", "/bin/mkdir", "/bin/chown", "/bin/rm", "/bin/mv"];
+    private static readonly string[] Programs = ["/bin/sh", "/bin/cp", "/bin/mkdir", "/bin/chown", "/bin/rm", "/bin/mv", "/usr/bin/sha256sum"];
     private static readonly string[] OpenLdapPrograms = [
         "/usr/sbin/slapd", "/usr/sbin/slapadd", "/usr/sbin/slappasswd", "/usr/bin/ldapsearch", "/usr/bin/awk", "/usr/bin/base64",
             "/usr/bin/head", "/usr/bin/tr"];
