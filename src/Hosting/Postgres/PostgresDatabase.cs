@@ -45,8 +45,11 @@ public sealed class PostgresDatabase : IAsyncDisposable
         source = new NpgsqlDataSourceBuilder(connectionString.ConnectionString).Build();
     }
 
-    /// <summary>Why the database did not do what it was last asked; null when it did. Names no host and no account.</summary>
-    public string? Problem => clockProblem ?? problem;
+    /// <summary>Why the database did not answer when it was last asked; null when it did. Names no host and no account.</summary>
+    public string? Problem => problem;
+
+    /// <summary>Why nothing is written, by the clocks; null when they agreed at the last write.</summary>
+    public string? ClockProblem => clockProblem;
 
     /// <summary>Names a database; nothing is asked of it yet.</summary>
     /// <param name="connection">Npgsql's connection string or a postgres:// URL.</param>

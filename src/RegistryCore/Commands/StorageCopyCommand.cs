@@ -149,6 +149,8 @@ internal static class StorageCopyCommand
             lines.Add("stop the registry and run this again without --blobs-only for the rest");
         }
 
+        if (report.IsComplete) lines.Add("start no registry on what was copied any more: its pushes would be lost");
+
         return string.Join('\n', lines);
     }
 }

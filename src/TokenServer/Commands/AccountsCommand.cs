@@ -68,11 +68,11 @@ internal static class AccountsCommand
         var command = new Command("resume", "Let a suspended account sign in again. Its old tokens stay void.") { name };
         command.SetAction(async (parsed, _) =>
         {
-            var typed = parsed.GetRequiredValue(name);
-            await using var state = await OpenAsync(OptionsOf(line, parsed), time);
+            var (options, typed) = (OptionsOf(line, parsed), parsed.GetRequiredValue(name));
+            await using var state = await OpenAsync(options, time);
             var suspensions = state.Suspensions;
             string[] suspended = [.. (await suspensions.AllAsync()).Select(s => s.Account)];
-            var account = AccountSpelling.Among(suspended, typed);
+            var account = await NamedAccount.AmongAsync(suspended, options, state.People, typed);
             var resumption = account is null ? Resumption.NotSuspended : await suspensions.ResumeAsync(account, time.GetUtcNow());
             if (resumption == Resumption.NotSuspended)
             {

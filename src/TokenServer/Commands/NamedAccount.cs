@@ -61,6 +61,28 @@ internal static class NamedAccount
         return await AmongPeopleAsync(options, typed, time, cancellationToken);
     }
 
+    /// <summary>
+    /// The account among some that an administrator means: the one of exactly that name, or else the only one in another spelling, unless
+    /// there is an account of exactly that name that is not among them. Null for none.
+    /// </summary>
+    /// <param name="accounts">The true names of some accounts.</param>
+    /// <param name="options">The configuration.</param>
+    /// <param name="people">The accounts of providers.</param>
+    /// <param name="typed">What the administrator typed.</param>
+    public static async Task<string?> AmongAsync(
+        IReadOnlyCollection<string> accounts, TokenServerOptions options, IPersonStore people, string typed)
+    {
+        var among = AccountSpelling.Among(accounts, typed);
+        if (among is null || among == typed) return among;
+
+        // Directories tell no two spellings apart.
+        var alike = typed.Contains(':', StringComparison.Ordinal) ? await people.AlikeAsync(typed)
+            : File.Exists(options.HtpasswdPath)
+                ? HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath)).Alike(typed)
+                : [];
+        return alike.Contains(typed, StringComparer.Ordinal) ? null : among;
+    }
+
     /// <summary>Why there is no robot of a name; null when the policy files declare it.</summary>
     /// <exception cref="PolicyException">The policy files are invalid.</exception>
     public static string? RobotProblem(TokenServerOptions options, string robot, TimeProvider time)

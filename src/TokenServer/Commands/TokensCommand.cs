@@ -237,7 +237,7 @@ internal static class TokensCommand
         TokenServerOptions options, IState state, string typed, CancellationToken cancellationToken)
     {
         string[] owners = [.. (await state.Grants.ListAsync(null)).Select(g => g.Account).Distinct(StringComparer.Ordinal)];
-        return AccountSpelling.Among(owners, typed)
+        return await NamedAccount.AmongAsync(owners, options, state.People, typed)
             ?? await NamedAccount.ResolveAsync(options, state.People, typed, Time, cancellationToken);
     }
 

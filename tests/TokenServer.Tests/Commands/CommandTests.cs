@@ -216,6 +216,25 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_done_to_an_account_twice_is_not_done_to_another_that_is_spelled_like_it()
+    {
+        await OkAsync("", "init");
+        var htpasswd = new TokenServerOptions { DataDirectory = directory["data"] }.HtpasswdPath;
+        var line = await File.ReadAllTextAsync(htpasswd, TestContext.Current.CancellationToken);
+        await File.AppendAllTextAsync(
+            htpasswd, line.Replace("admin:", "Admin:", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        foreach (var account in (string[])["admin", "Admin"]) await OkAsync("", "accounts", "suspend", account);
+        await OkAsync("", "accounts", "resume", "admin");
+        Assert.Contains("'admin' is not suspended", (await RunAsync("", "accounts", "resume", "admin")).Error, StringComparison.Ordinal);
+        Assert.StartsWith("Admin  since ", (await OkAsync("", "accounts", "list")).Output, StringComparison.Ordinal);
+
+        await OkAsync("", "accounts", "resume", "Admin");
+        await OkAsync("", "tokens", "create", "--account", "Admin");
+        Assert.Equal("revoked 0 tokens of admin\n", (await OkAsync("", "tokens", "revoke", "--account", "admin")).Output);
+        Assert.Equal("revoked 1 tokens of Admin\n", (await OkAsync("", "tokens", "revoke", "--account", "Admin")).Output);
+    }
+
+    [Fact]
     public async Task The_doctor_of_a_directory_names_an_account_that_the_server_itself_holds_back_and_names_that_exist_twice()
     {
         await OkAsync("", "init");

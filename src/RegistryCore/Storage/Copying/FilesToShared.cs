@@ -116,7 +116,10 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
                 throw new IOException($"the database gave the upload of {blob.Digest} to another process");
             }
 
-            return await reading && await session.FinishAsync(blob.Digest, cancellationToken) == blob.Digest;
+            if (!await reading) return false;
+            var stored = await session.FinishAsync(blob.Digest, cancellationToken)
+                ?? throw new IOException($"the object store did not take {blob.Digest}, which is no fault of the blob");
+            return stored == blob.Digest;
         }
         catch (BlobTooLargeException e)
         {

@@ -52,7 +52,7 @@ internal sealed class SharedPlace : IAsyncDisposable
         SharedPlaceOptions options, TimeProvider clock, ILoggerFactory logs, CancellationToken cancellationToken)
     {
         var state = await PostgresRegistryState.OpenAsync(
-            options.Connection, options.Limits, options.Collection, options.Rules, clock, Purpose);
+            options.Connection, options.Limits, options.Collection, options.Rules, clock, Purpose, demandsClock: true);
         try
         {
             var place = new SharedPlace(options, state, clock, logs);

@@ -121,16 +121,16 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
         ];
     }
 
-    /// <summary>Writes the file of a blob, durably; false when the object is missing, damaged or cannot be read.</summary>
+    /// <summary>Writes the file of a blob, durably; false when the object is missing or damaged, or the store does not give it.</summary>
     private async Task<bool> TryFetchAsync(BlobToCopy blob, CopyProgress progress, CancellationToken cancellationToken)
     {
         try
         {
             return await FetchAsync(blob, progress, cancellationToken);
         }
-        catch (ObjectUnreadableException)
+        catch (Exception e) when (e is ObjectUnreadableException || (e is ObjectStoreException && source.Store.Problem is null))
         {
-            return false; // the store answers that it has not all of these bytes
+            return false; // of this object alone: the others can be copied
         }
     }
 
@@ -211,6 +211,8 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
 
                 await CopyStateAsync(db, sqlite, damaged);
                 Fault.Pass(FaultPoint.CopiedRows);
+                await db.ExecuteAsync("SELECT pg_stat_clear_snapshot()"); // the list of connections is of the transaction's beginning
+                await SharedPlace.DemandNobodyAsync(db); // one that was started meanwhile writes as soon as this ends
                 sqlite.Execute("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
                 CompareFiles(sqlite, damaged);
                 return rows;

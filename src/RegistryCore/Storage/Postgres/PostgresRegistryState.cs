@@ -159,6 +159,7 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
     /// <remarks>Told by what is asked of it all the time, so that a probe waits for nothing.</remarks>
     public HealthPart CheckHealth() => database.Problem is { } problem
         ? new HealthPart("database", HealthStatus.Failed, problem)
+        : database.ClockProblem is { } clocks ? new HealthPart("database", HealthStatus.Degraded, clocks) // pulls go on
         : new HealthPart("database", HealthStatus.Ok);
 
     /// <inheritdoc/>

@@ -76,8 +76,7 @@ internal sealed class AccountsPageEndpoint(
     /// <summary>Lets a suspended account sign in again.</summary>
     public async Task<Answer> ResumeAsync(RouteRequest request, SessionCaller caller, Form form)
     {
-        string[] suspended = [.. (await suspensions.AllAsync()).Select(s => s.Account)];
-        var account = AccountSpelling.Among(suspended, form["account"]) ?? form["account"];
+        var account = form["account"]; // as the page names it: sent twice, another spelling would let another account in
         if (await suspensions.ResumeAsync(account, time.GetUtcNow()) == Resumption.NotSuspended)
         {
             return await WrongAsync(caller, $"The account {account} is not suspended.");

@@ -100,7 +100,12 @@ public sealed class AccountsPageTests
         }
 
         Assert.Empty(await host.Server.Service<ISessionStore>().ListAsync("corp:alice"));
-        using (var resumed = await admin.SubmitAsync("/admin/accounts/resume", ("account", "corp:ALICE")))
+        using (var other = await admin.SubmitAsync("/admin/accounts/resume", ("account", "corp:ALICE")))
+        {
+            Assert.Equal(HttpStatusCode.Conflict, other.StatusCode);
+        }
+
+        using (var resumed = await admin.SubmitAsync("/admin/accounts/resume", ("account", "corp:alice")))
         {
             Assert.Equal("/admin/accounts?account=corp%3Aalice", resumed.Headers.Location!.ToString());
         }

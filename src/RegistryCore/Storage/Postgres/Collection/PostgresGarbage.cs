@@ -46,7 +46,8 @@ internal sealed class PostgresGarbage(PostgresDatabase database, GracePeriod gra
             for (var now = Now; ;)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var (taken, removed) = await database.WriteAsync(db => ReviewAsync(db, kind, now));
+                var (taken, removed) = await database.WriteAsync(
+                    db => ReviewAsync(db, kind, Math.Min(now, Now))); // the clock may have been wrong before this began
                 sum += removed;
                 if (taken == 0) break;
             }
