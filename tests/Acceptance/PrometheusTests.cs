@@ -51,6 +51,27 @@ public sealed partial class PrometheusTests(RealParts parts, PrometheusParts pro
         }
     }
 
+    [Theory]
+    [InlineData("prometheus.yaml", "token-server:5001", "registry:5000")]
+    [InlineData("replicas.yaml", "token-server-1:5001", "token-server-2:5001", "registry-1:5000", "registry-2:5000")]
+    public async Task Every_configuration_is_valid_and_scrapes_servers_that_the_composition_has(string file, params string[] targets)
+    {
+        RealParts.Require(PrometheusServer.Obstacle());
+        using var folder = new TemporaryDirectory();
+        var text = await File.ReadAllTextAsync(Path.Combine(PrometheusServer.Delivered, file), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            folder[file], text.Replace("/etc/prometheus", PrometheusServer.Delivered, StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
+        var check = await ChildProcess.RunAsync("promtool", ["check", "config", folder[file]]);
+        Assert.True(check.ExitCode == 0, check.All);
+        var compose = await File.ReadAllTextAsync(ComposedServers.ComposeFile, TestContext.Current.CancellationToken);
+        foreach (var target in targets)
+        {
+            Assert.Contains(target, text, StringComparison.Ordinal);
+            Assert.Contains($"\n  {target.Split(':')[0]}:\n", compose, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public async Task Every_alert_is_loaded_and_can_be_judged()
     {
