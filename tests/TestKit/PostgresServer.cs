@@ -80,7 +80,7 @@ public sealed class PostgresServer : IAsyncDisposable
     public Task RestoreAsync(string file, string database) => ClientAsync("pg_restore", database, "--exit-on-error", file);
 
     private Task<string> ClientAsync(string program, string database, params string[] arguments) => InstalledProgram.RunAsync(
-        Path.Combine(Programs()!, program),
+        Program(program),
         ["-h", "127.0.0.1", "-p", $"{Port}", "-U", Account, "-d", database, .. arguments],
         environment: new Dictionary<string, string>(StringComparer.Ordinal) { ["PGPASSWORD"] = password });
 
@@ -94,7 +94,7 @@ public sealed class PostgresServer : IAsyncDisposable
             {
                 if (process.HasExited) throw new InvalidOperationException($"postgres ended:\n{process.Error}");
                 return (await ChildProcess.RunAsync(
-                    Path.Combine(Programs()!, "pg_isready"), ["-q", "-h", "127.0.0.1", "-p", $"{Port}"])).ExitCode == 0;
+                    Program("pg_isready"), ["-q", "-h", "127.0.0.1", "-p", $"{Port}"])).ExitCode == 0;
             },
             Patience,
             () => process.Error);
@@ -118,10 +118,10 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private static bool MustChangeAccount => string.Equals(Environment.UserName, "root", StringComparison.Ordinal);
 
-    /// <summary>The folder of the newest version's programs: Debian puts most of them into none that the PATH names.</summary>
     /// <summary>The path of one of its programs.</summary>
     internal static string Program(string name) => Path.Combine(Programs()!, name);
 
+    /// <summary>The folder of the newest version's programs: Debian puts most of them into none that the PATH names.</summary>
     private static string? Programs()
     {
         const string versions = "/usr/lib/postgresql";
@@ -133,7 +133,7 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>Starts one of its programs, under an account that it runs as; the process is the program's own.</summary>
     private static ChildProcess Launch(string program, params string[] arguments)
     {
-        var path = Path.Combine(Programs()!, program);
+        var path = Program(program);
         return MustChangeAccount
             ? ChildProcess.Start(
                 InstalledProgram.Find("setpriv")!,

@@ -49,7 +49,7 @@ public sealed class ReplicatedServers : IAsyncDisposable
     public string Configuration => folder["authindex.yaml"];
 
     /// <summary>The connection string of the database of several registries.</summary>
-    public string RegistryConnection { get; private set; } = "";
+    public string RegistryConnection => Database.ConnectionString(registryDatabase);
 
     /// <summary>Why none can be started here; null when they can.</summary>
     public static string? Obstacle() => PostgresServer.Obstacle() ?? NginxServer.Obstacle();
@@ -123,7 +123,7 @@ public sealed class ReplicatedServers : IAsyncDisposable
     {
         var restored = await Database.CreateAsync();
         await Database.RestoreAsync(folder["registry.dump"], restored);
-        await File.WriteAllTextAsync(folder["registry-connection"], Database.Url(restored));
+        await ConnectionFileAsync("registry-connection", restored);
         var settings = await File.ReadAllTextAsync(Configuration);
         await File.WriteAllTextAsync(
             Configuration, settings.Replace($"bucket: {bucket.Bucket}", $"bucket: {backup.Bucket}", StringComparison.Ordinal));
@@ -197,7 +197,6 @@ public sealed class ReplicatedServers : IAsyncDisposable
         Store = await RadosGateway.StartAsync(gibibytes);
         bucket = await Store.CreateBucketAsync();
         registryDatabase = await Database.CreateAsync();
-        RegistryConnection = Database.ConnectionString(registryDatabase);
         return $$"""
               database: { connectionFile: {{await ConnectionFileAsync("registry-connection", registryDatabase)}} }
               storage:

@@ -24,7 +24,7 @@ internal static class MirrorCommand
         };
         print.SetAction(arguments =>
         {
-            var options = shared.Bind<RegistryOptions>(arguments, "registry");
+            var options = shared.Bind<RegistryOptions>(arguments, RegistryOptions.Section);
             var (name, mirror) = (arguments.GetRequiredValue(client), Of(options, arguments.GetValue(ca)));
             arguments.InvocationConfiguration.Output.WriteLine(mirror.For(name).TrimEnd());
             arguments.InvocationConfiguration.Error.WriteLine($"# {mirror.AdviceFor(name)}");

@@ -129,7 +129,7 @@ internal static class StorageCopyCommand
         options.Limits,
         options.GarbageCollection,
         options.ContentRules,
-        options.UploadExpiry + TimeSpan.FromHours(1));
+        StorageServices.LongestUpload(options));
 
     private static string Text(CopyReport report, CopyRequest request)
     {

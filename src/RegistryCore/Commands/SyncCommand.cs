@@ -103,7 +103,7 @@ internal static class SyncCommand
         {
             while (true)
             {
-                await Task.Delay(PostgresLeases.Lasts / 3, ended);
+                await Task.Delay(ILeases.RenewEvery, ended);
                 await state.Leases.RenewAsync(SingletonJob.Reporting);
             }
         }

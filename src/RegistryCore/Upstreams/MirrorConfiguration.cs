@@ -15,8 +15,6 @@ internal sealed record MirrorConfiguration(Uri Registry, string? CaFile, IReadOn
     /// <summary>The clients for which there is a configuration.</summary>
     public static readonly string[] Clients = ["docker", "containerd", "podman", "buildkit"];
 
-    private static readonly JsonSerializerOptions Json = new(ReadableJson.Options) { WriteIndented = true };
-
     private string Host => Registry.Authority;
 
     private bool IsHttp => Registry.Scheme == Uri.UriSchemeHttp;
@@ -47,15 +45,15 @@ internal sealed record MirrorConfiguration(Uri Registry, string? CaFile, IReadOn
         "docker" => "merge this into /etc/docker/daemon.json and restart docker; docker asks mirrors without a password, so a rule must "
             + "let anyone pull" + (CaFile is null ? "" : $"; copy {CaFile} to /etc/docker/certs.d/{Host}/ca.crt"),
         "containerd" => "write each part to the path in its first line, below the config_path of containerd (ctr: --hosts-dir); "
-            + "no restart needed" + CopyOf(CaFile),
+            + "no restart needed" + CopyAdvice,
         "podman" => "write this to /etc/containers/registries.conf.d/authindex.conf"
             + (CaFile is null ? "" : $"; copy {CaFile} to /etc/containers/certs.d/{Host}/ca.crt"),
         _ => "merge this into /etc/buildkit/buildkitd.toml and restart buildkitd, or pass it to docker buildx create --buildkitd-config"
-            + CopyOf(CaFile),
+            + CopyAdvice,
     };
 
     /// <summary>What else to do where the configuration names a file of this machine.</summary>
-    private static string CopyOf(string? file) => file is null ? "" : $"; copy {file} to the same path on the client's machine";
+    private string CopyAdvice => CaFile is null ? "" : $"; copy {CaFile} to the same path on the client's machine";
 
     private string ForDocker()
     {
@@ -71,7 +69,7 @@ internal sealed record MirrorConfiguration(Uri Registry, string? CaFile, IReadOn
             IsHttp
                 ? new Dictionary<string, string[]> { ["registry-mirrors"] = [root], ["insecure-registries"] = [Host] }
                 : new Dictionary<string, string[]> { ["registry-mirrors"] = [root] },
-            Json);
+            ReadableJson.Options);
     }
 
     private string ForContainerd()

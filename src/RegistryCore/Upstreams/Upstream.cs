@@ -7,8 +7,11 @@ namespace AuthIndex.RegistryCore.Upstreams;
 /// <summary>An upstream, its patterns read.</summary>
 internal sealed class Upstream(UpstreamOptions options)
 {
-    /// <summary>What the names of Docker Hub's own images begin with, which people leave out.</summary>
-    public const string Library = "library/";
+    /// <summary>What the names of the accounts begin with in whose names upstreams' content comes here.</summary>
+    public const string CopyAccounts = "upstream ";
+
+    // What the names of Docker Hub's own images begin with, which people leave out.
+    private const string Library = "library/";
 
     private readonly string start = options.LocalPrefix + "/";
     private readonly RepositoryPattern[] allowed = [.. options.Allow.Select(p => new RepositoryPattern(p))];
@@ -26,7 +29,7 @@ internal sealed class Upstream(UpstreamOptions options)
     public Uri Url { get; } = options.Url ?? throw new ArgumentException("An upstream needs a URL.", nameof(options));
 
     /// <summary>The account in whose name its content comes here.</summary>
-    public string Account { get; } = $"upstream {options.Name}";
+    public string Account { get; } = CopyAccounts + options.Name;
 
     /// <summary>The names without the prefix that are its own.</summary>
     public IReadOnlyList<RepositoryPattern> Unprefixed { get; } =
@@ -36,11 +39,14 @@ internal sealed class Upstream(UpstreamOptions options)
     public IReadOnlyList<Pin> Pins { get; } = [.. options.Pin.Select(p => new Pin(p))];
 
     /// <summary>What one of its repositories is called there, by its name here; it may be too long for a name.</summary>
-    public string RemoteOf(RepositoryName local)
-    {
-        var name = local.Value[start.Length..];
-        return options.Library && !name.Contains('/', StringComparison.Ordinal) ? Library + name : name;
-    }
+    public string RemoteOf(RepositoryName local) => RemoteOf(local.Value[start.Length..]);
+
+    /// <summary>The same by its name without the prefix.</summary>
+    public string RemoteOf(string name) =>
+        options.Library && !name.Contains('/', StringComparison.Ordinal) ? Library + name : name;
+
+    /// <summary>Whether anything of it is ever evicted.</summary>
+    public bool IsEvicted => options is not { Quota: null, EvictAfter: null };
 
     /// <summary>Whether a name here is one of its repositories.</summary>
     public bool HoldsName(string name) => name.StartsWith(start, StringComparison.Ordinal);

@@ -45,7 +45,7 @@ internal sealed class UpstreamEndpoint(
             var error = await manifests.GetAsync(request);
             if (error is { Code: OciError.ManifestUnknownCode } && evicted < MaxEvicted)
             {
-                request.Http.Response.Headers.Remove("Warning"); // of the copy that went between the two: it is fetched anew
+                request.Http.Response.Headers.Remove("Warning"); // of the copy that went meanwhile: it is downloaded again
                 continue;
             }
 

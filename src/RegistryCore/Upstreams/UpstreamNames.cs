@@ -64,11 +64,8 @@ internal sealed class UpstreamNames(UpstreamSet upstreams)
             ? Of(upstream, local, written.Value, isAskedLocally ? local : written)
             : new UpstreamRepository(upstream, written, written, written, IsTooLong: true);
 
-    private static UpstreamRepository Of(Upstream upstream, RepositoryName local, string remote, RepositoryName asked)
-    {
-        if (upstream.Options.Library && !remote.Contains('/', StringComparison.Ordinal)) remote = Upstream.Library + remote;
-        return RepositoryName.TryParse(remote, out var name)
+    private static UpstreamRepository Of(Upstream upstream, RepositoryName local, string remote, RepositoryName asked) =>
+        RepositoryName.TryParse(upstream.RemoteOf(remote), out var name)
             ? new UpstreamRepository(upstream, local, name, asked)
             : new UpstreamRepository(upstream, local, local, asked, IsTooLong: true);
-    }
 }

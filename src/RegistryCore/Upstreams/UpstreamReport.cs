@@ -39,9 +39,7 @@ internal sealed class UpstreamReport(
         foreach (var upstream in upstreams.All)
         {
             var bytes = await evictor.SumAsync(upstream);
-            var due = upstream.Options is { Quota: null, EvictAfter: null }
-                ? 0
-                : (await evictor.PlanAsync(upstream, cancellationToken)).Evicted.Count;
+            var due = upstream.IsEvicted ? (await evictor.PlanAsync(upstream, cancellationToken)).Evicted.Count : 0;
             var (client, counts) = (clients.Of(upstream), server is null ? null : metrics.Of(upstream.Name));
             states.Add(new UpstreamState(
                 upstream.Name,

@@ -76,10 +76,9 @@ internal static class NamedAccount
         if (among is null || among == typed) return among;
 
         // Directories tell no two spellings apart.
-        var alike = typed.Contains(':', StringComparison.Ordinal) ? await people.AlikeAsync(typed)
-            : File.Exists(options.HtpasswdPath)
-                ? HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath)).Alike(typed)
-                : [];
+        var alike = typed.Contains(':', StringComparison.Ordinal)
+            ? await people.AlikeAsync(typed)
+            : (await LocalAsync(options, CancellationToken.None))?.Alike(typed) ?? [];
         return alike.Contains(typed, StringComparer.Ordinal) ? null : among;
     }
 
@@ -92,12 +91,16 @@ internal static class NamedAccount
         return RobotsReader.Problem(new Subject(SubjectKind.Robot, robot), policy.Robots);
     }
 
+    /// <summary>The accounts of htpasswd; null when there is no such file.</summary>
+    private static async Task<HtpasswdContent?> LocalAsync(TokenServerOptions options, CancellationToken cancellationToken) =>
+        File.Exists(options.HtpasswdPath)
+            ? HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken))
+            : null;
+
     private static async Task<string> AmongPeopleAsync(
         TokenServerOptions options, string typed, TimeProvider time, CancellationToken cancellationToken)
     {
-        var local = File.Exists(options.HtpasswdPath)
-            ? HtpasswdContent.Parse(options.HtpasswdPath, await File.ReadAllBytesAsync(options.HtpasswdPath, cancellationToken))
-            : null;
+        var local = await LocalAsync(options, cancellationToken);
         var alike = local?.Alike(typed) ?? [];
         if (AccountSpelling.Among(alike, typed) is { } found) return found;
         if (alike.Count > 0) throw Ambiguous(typed, alike);

@@ -53,7 +53,7 @@ internal sealed class CopiedTable
     /// <summary>The names of the columns that are copied.</summary>
     public IEnumerable<string> ColumnNames => columns.Select(c => c.Name);
 
-    private string Names => string.Join(", ", columns.Select(c => c.Name));
+    private string Names => string.Join(", ", ColumnNames);
 
     /// <summary>Copies all rows into an empty table of the other database, in the transaction that its connection has.</summary>
     /// <param name="from">The database that is copied.</param>

@@ -7,8 +7,7 @@ namespace AuthIndex.RegistryCore.Storage.Copying;
 /// <summary>The file that says what a folder is copied from: there until the copy is finished, so that no registry starts on it.</summary>
 internal static class CopyMarker
 {
-    /// <summary>The file's name.</summary>
-    public const string Name = "copying";
+    private const string Name = "copying";
 
     /// <summary>What the folder is being copied from; null for nothing.</summary>
     public static string? Read(string root) => File.Exists(PathIn(root)) ? File.ReadAllText(PathIn(root)).Trim() : null;

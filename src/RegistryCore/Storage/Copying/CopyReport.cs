@@ -57,6 +57,11 @@ internal sealed class CopyProgress(Action<string> tell, TimeProvider clock, long
         }
     }
 
+    /// <summary>What was copied, so far or in all.</summary>
+    /// <param name="rows">The rows of each table, once all are copied and compared.</param>
+    public CopyReport Report(IReadOnlyDictionary<string, long>? rows = null) =>
+        new(rows is not null, Blobs, Bytes, CopiedNow, Damaged, rows ?? new Dictionary<string, long>());
+
     /// <summary>Counts bytes that were read.</summary>
     public void Read(int count)
     {

@@ -48,14 +48,13 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
         if (!request.BlobsOnly) NoteDamagedManifests(source, progress, cancellationToken);
         if (request.BlobsOnly || (progress.Damaged.Count > 0 && !request.LeavesDamaged))
         {
-            return new CopyReport(
-                false, progress.Blobs, progress.Bytes, progress.CopiedNow, progress.Damaged, new Dictionary<string, long>());
+            return progress.Report();
         }
 
         await DemandStoredAsync(cancellationToken);
         var rows = await CopyRowsAsync(source, progress.Damaged, cancellationToken);
         Fault.Pass(FaultPoint.CopyCommitted);
-        return new CopyReport(true, progress.Blobs, progress.Bytes, progress.CopiedNow, progress.Damaged, rows);
+        return progress.Report(rows);
 
         // A row that has gone since was collected beside a running registry.
         bool IsStillThere(BlobToCopy blob)
@@ -179,7 +178,7 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
         await target.State.Database.WriteAsync(db => db.ExecuteAsync(
             "DELETE FROM blob_links WHERE digest = ANY(@lost); DELETE FROM blobs WHERE digest = ANY(@lost)", new { lost }));
         throw new OperatorException(
-            $"the object store has lost {lost.Length} blobs that were stored in it, such as {lost[0]}; run it again to store them anew");
+            $"the object store has lost {lost.Length} blobs that were stored in it, such as {lost[0]}; run it again to store them again");
     }
 
     /// <summary>Copies and compares all rows, and makes the copy a registry, in one transaction.</summary>

@@ -117,6 +117,7 @@ internal sealed class SharedPlace : IAsyncDisposable
     /// <exception cref="OperatorException">One does.</exception>
     public static async Task DemandNobodyAsync(NpgsqlConnection db)
     {
+        await db.ExecuteAsync("SELECT pg_stat_clear_snapshot()"); // or the list would be that of the transaction's first look
         var others = await db.ExecuteScalarAsync<long>(
             """
             SELECT (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = @name)

@@ -5,7 +5,6 @@ using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Sqlite;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Backups;
-using AuthIndex.RegistryCore.Storage.S3;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Sqlite;
 using Dapper;
@@ -16,7 +15,7 @@ namespace AuthIndex.RegistryCore.Storage.Copying;
 
 /// <summary>
 /// Copies the registry of a PostgreSQL database and an object store into a folder. A blob's file gets its name once its bytes are there
-/// and right, so a run that was interrupted goes on with the others; the SQLite file is made anew by each run. A note in the folder keeps
+/// and right, so a run that was interrupted goes on with the others; each run makes a new SQLite file. A note in the folder keeps
 /// registries away until everything is compared.
 /// </summary>
 internal sealed class SharedToFiles(SharedPlace source, string root, Action<string> tell, TimeProvider clock)
@@ -53,15 +52,14 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
         if (!request.BlobsOnly) await NoteDamagedManifestsAsync(progress, cancellationToken);
         if (request.BlobsOnly || (progress.Damaged.Count > 0 && !request.LeavesDamaged))
         {
-            return new CopyReport(
-                false, progress.Blobs, progress.Bytes, progress.CopiedNow, progress.Damaged, new Dictionary<string, long>());
+            return progress.Report();
         }
 
         var rows = await CopyRowsAsync(progress.Damaged, cancellationToken);
         BackupFolder.Sync(root);
         Fault.Pass(FaultPoint.CopyCommitted);
         CopyMarker.Remove(root);
-        return new CopyReport(true, progress.Blobs, progress.Bytes, progress.CopiedNow, progress.Damaged, rows);
+        return progress.Report(rows);
     }
 
     private async Task BeginAsync()
@@ -128,7 +126,7 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
         {
             return await FetchAsync(blob, progress, cancellationToken);
         }
-        catch (Exception e) when (e is ObjectUnreadableException || (e is ObjectStoreException && source.Store.Problem is null))
+        catch (Exception e) when (source.Store.IsOfOneObject(e))
         {
             return false; // of this object alone: the others can be copied
         }
@@ -211,7 +209,6 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
 
                 await CopyStateAsync(db, sqlite, damaged);
                 Fault.Pass(FaultPoint.CopiedRows);
-                await db.ExecuteAsync("SELECT pg_stat_clear_snapshot()"); // the list of connections is of the transaction's beginning
                 await SharedPlace.DemandNobodyAsync(db); // one that was started meanwhile writes as soon as this ends
                 sqlite.Execute("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
                 CompareFiles(sqlite, damaged);

@@ -15,7 +15,7 @@ namespace AuthIndex.RegistryCore.Storage.Postgres;
 internal sealed class PostgresLeases(PostgresDatabase database, TimeProvider time) : ILeases
 {
     /// <summary>How long a job stays with a process that says nothing more.</summary>
-    public static readonly TimeSpan Lasts = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan Lasts = 3 * ILeases.RenewEvery;
 
     private static readonly TimeSpan Forgotten = TimeSpan.FromHours(1);
 
@@ -102,11 +102,11 @@ internal sealed partial class LeaseRenewal(PostgresLeases leases, OwnJobs jobs, 
     }
 
     /// <inheritdoc/>
-    protected override TimeSpan LongestPause => PostgresLeases.Lasts / 3;
+    protected override TimeSpan LongestPause => ILeases.RenewEvery;
 
     /// <inheritdoc/>
     protected override Task NextAsync(CancellationToken stoppingToken) =>
-        isFirst ? Task.CompletedTask : Task.Delay(PostgresLeases.Lasts / 3, Clock, stoppingToken);
+        isFirst ? Task.CompletedTask : Task.Delay(ILeases.RenewEvery, Clock, stoppingToken);
 
     /// <inheritdoc/>
     protected override async Task RoundAsync(CancellationToken stoppingToken)

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
@@ -43,13 +42,7 @@ internal sealed class ObjectBytes(ObjectStore store) : IBlobBytes
     public Task<long?> SizeAsync(string key, CancellationToken cancellationToken) => store.SizeAsync(key, cancellationToken);
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<StoredBytes> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        await foreach (var found in store.ListAsync("", cancellationToken))
-        {
-            yield return new StoredBytes(found.Key, found.Size, found.WrittenAt);
-        }
-    }
+    public IAsyncEnumerable<StoredBytes> ListAsync(CancellationToken cancellationToken) => store.ListAsync("", cancellationToken);
 
     /// <summary>Takes all bytes in; false when they were deleted meanwhile.</summary>
     private async Task<bool> HashAsync(

@@ -12,12 +12,6 @@ using ByteRange = AuthIndex.RegistryCore.Protocol.ByteRange;
 
 namespace AuthIndex.RegistryCore.Storage.S3;
 
-/// <summary>An object as a list names it.</summary>
-/// <param name="Key">Its key, without the configured prefix.</param>
-/// <param name="Size">Its size in bytes.</param>
-/// <param name="WrittenAt">When it was written, by the store's clock.</param>
-internal sealed record StoredObject(string Key, long Size, DateTimeOffset WrittenAt);
-
 /// <summary>A multipart upload that is neither complete nor aborted.</summary>
 /// <param name="Key">The key that its object would have, without the configured prefix.</param>
 /// <param name="UploadId">The store's id for it.</param>
@@ -112,8 +106,8 @@ internal sealed class ObjectStore : IDisposable
     /// <summary>Why the files with the keys, which were changed, are not in use; null when they are.</summary>
     public string? KeysFailure => keys.Failure;
 
-    /// <summary>The store's host, which clients reach when they are redirected.</summary>
-    public string Host => address.Host;
+    /// <summary>Whether a failure is that of one object, or of one request for it, and the store answers.</summary>
+    public bool IsOfOneObject(Exception e) => e is ObjectUnreadableException || (e is ObjectStoreException && Problem is null);
 
     /// <summary>How long the store may be silent while it sends content.</summary>
     internal TimeSpan Silence => requests.Silence;
@@ -248,8 +242,11 @@ internal sealed class ObjectStore : IDisposable
         return undeleted;
     }
 
-    /// <summary>All objects whose keys begin with a text, in order of their keys.</summary>
-    public async IAsyncEnumerable<StoredObject> ListAsync(string start, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>
+    /// All objects whose keys begin with a text, in order of their keys, which are without the configured prefix; times are by the store's
+    /// clock.
+    /// </summary>
+    public async IAsyncEnumerable<StoredBytes> ListAsync(string start, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var request = new ListObjectsV2Request { BucketName = bucket, Prefix = prefix + start };
         ListObjectsV2Response page;
@@ -258,7 +255,7 @@ internal sealed class ObjectStore : IDisposable
             page = await requests.AskAsync(attempt => client.ListObjectsV2Async(request, attempt.Token), cancellationToken);
             foreach (var found in page.S3Objects ?? [])
             {
-                yield return new StoredObject(found.Key[prefix.Length..], found.Size ?? 0, At(found.LastModified));
+                yield return new StoredBytes(found.Key[prefix.Length..], found.Size ?? 0, At(found.LastModified));
             }
 
             request.ContinuationToken = Further(request.ContinuationToken, page.NextContinuationToken, page.IsTruncated);

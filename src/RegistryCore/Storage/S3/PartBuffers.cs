@@ -129,9 +129,6 @@ internal sealed class PartBuffer(PartBuffers buffers, string account) : IDisposa
     /// <summary>Says that so many bytes were put into the room.</summary>
     public void Fill(int count) => Length += count;
 
-    /// <summary>Forgets what there is.</summary>
-    public void Clear() => Length = 0;
-
     /// <summary>The bytes.</summary>
     public ReadOnlyMemory<byte> Content => Bytes.AsMemory(0, Length);
 

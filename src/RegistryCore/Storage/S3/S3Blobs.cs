@@ -23,7 +23,7 @@ internal sealed class S3Blobs(ObjectStore store, IUploadStore uploads, RegistryM
                 ? new ObjectContent(store, metrics, blob.Key, reader, first)
                 : null;
         }
-        catch (Exception e) when (IsOfOneObject(e, store))
+        catch (Exception e) when (store.IsOfOneObject(e))
         {
             metrics.Unreadable();
             throw;
@@ -67,10 +67,6 @@ internal sealed class S3Blobs(ObjectStore store, IUploadStore uploads, RegistryM
         File.Delete(file);
     }
 
-    /// <summary>Whether an object was not read although the store answers.</summary>
-    private static bool IsOfOneObject(Exception e, ObjectStore store) =>
-        e is ObjectUnreadableException || (e is ObjectStoreException && store.Problem is null);
-
     private sealed class ObjectContent(
         ObjectStore store, RegistryMetrics metrics, string key, ObjectReader? reader, ByteRange open) : IBlobContent
     {
@@ -84,7 +80,7 @@ internal sealed class S3Blobs(ObjectStore store, IUploadStore uploads, RegistryM
             {
                 await ReadAndSendAsync(body, range, cancellationToken);
             }
-            catch (Exception e) when (IsOfOneObject(e, store))
+            catch (Exception e) when (store.IsOfOneObject(e))
             {
                 metrics.Unreadable();
                 throw;

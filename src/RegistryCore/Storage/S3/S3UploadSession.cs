@@ -145,7 +145,7 @@ internal sealed class S3UploadSession : IUploadSession
         {
             if (!await shared.Rows.EndAsync(row.Id, held.Holder))
             {
-                IsOver = await shared.Rows.FindAsync(row.Id) is not { HasEnded: false };
+                await NoteWhetherOverAsync();
                 return;
             }
 
@@ -167,6 +167,9 @@ internal sealed class S3UploadSession : IUploadSession
         }
     }
 
+    /// <summary>Notes whether the session has ended, and not only become another request's.</summary>
+    private async Task NoteWhetherOverAsync() => IsOver = await shared.Rows.FindAsync(row.Id) is not { HasEnded: false };
+
     /// <summary>
     /// Does a step; null when the session cannot go on here. When it fails otherwise, the session goes back to where the request began:
     /// that is where a client continues that repeats the request, and where one that asks is told to.
@@ -180,7 +183,7 @@ internal sealed class S3UploadSession : IUploadSession
         }
         catch (LeaseLostException)
         {
-            IsOver = await shared.Rows.FindAsync(row.Id) is not { HasEnded: false };
+            await NoteWhetherOverAsync();
             return null;
         }
         catch (Exception e) when (e is UploadRefusedException or ObjectUnreadableException)
@@ -301,10 +304,13 @@ internal sealed class S3UploadSession : IUploadSession
         Lease.IsPaused = false;
     }
 
+    private async Task<ObjectReader> OpenAsync(string key, CancellationToken cancellationToken) =>
+        await shared.Store.OpenAsync(key, null, cancellationToken)
+        ?? throw new ObjectUnreadableException($"the object {key} of an upload is missing");
+
     private async Task LoadAsync(string tail, PartBuffer part, CancellationToken cancellationToken)
     {
-        using var reader = await shared.Store.OpenAsync(tail, null, cancellationToken)
-            ?? throw new ObjectUnreadableException($"the object {tail} of an upload is missing");
+        using var reader = await OpenAsync(tail, cancellationToken);
         if (reader.Left > part.Room.Length)
         {
             throw new ObjectUnreadableException("the upload was begun with a larger registry.storage.s3.partSize");
@@ -380,7 +386,7 @@ internal sealed class S3UploadSession : IUploadSession
         await ComeBackAsync();
         var to = entered with { Multipart = saved.Multipart };
 
-        // Also if all that is known stands there: of a step whose answer was lost nobody knows whether it was noted.
+        // Also when the row seems to be there already: a step whose answer was lost may have been noted all the same.
         if (!await shared.Rows.RewindAsync(row.Id, Lease.Holder, to, Lease.IsLeaving)) throw new LeaseLostException();
         (saved, hash, Offset) = (to, new ResumableHash(algorithm, to.Hash), to.Received);
     }
@@ -503,15 +509,14 @@ internal sealed class S3UploadSession : IUploadSession
         await shared.Store.CompleteAsync(
             Key,
             saved.Multipart ?? throw new InvalidDataException($"The upload {row.Id} has parts of nothing."),
-            [.. parts.Select(p => new ObjectPart(p.Number, p.ETag, p.Size))],
+            parts,
             cancellationToken);
         return Key;
     }
 
     private async Task<Digest> HashAsync(string key, HashAlgorithmName by, CancellationToken cancellationToken)
     {
-        using var reader = await shared.Store.OpenAsync(key, null, cancellationToken)
-            ?? throw new ObjectUnreadableException($"the object {key} of an upload is missing");
+        using var reader = await OpenAsync(key, cancellationToken);
         using var computed = IncrementalHash.CreateHash(by);
         var buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
         try

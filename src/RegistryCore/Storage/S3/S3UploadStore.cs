@@ -142,20 +142,20 @@ internal sealed partial class S3UploadStore(
     /// <summary>Parts whose upload id no row got to know, because a process died in between.</summary>
     private async Task<int> AbortUnknownAsync(DateTimeOffset before, CancellationToken cancellationToken)
     {
-        var old = new List<OpenMultipart>();
+        var old = new List<(OpenMultipart Open, string Id)>();
         await foreach (var found in store.ListOpenAsync(cancellationToken))
         {
             if (found.BegunAt < before && UploadId.TryParse(found.Key.Split('/')[^1], out var id) && found.Key == KeyOf(id.Value))
             {
-                old.Add(found);
+                old.Add((found, id.Value));
             }
         }
 
         var aborted = 0;
         foreach (var some in old.Chunk(SweptAtOnce))
         {
-            var known = await rows.KnownAsync([.. some.Select(o => o.Key.Split('/')[^1])]);
-            foreach (var open in some.Where(o => !known.Contains(o.Key.Split('/')[^1], StringComparer.Ordinal)))
+            var known = await rows.KnownAsync([.. some.Select(o => o.Id)]);
+            foreach (var (open, _) in some.Where(o => !known.Contains(o.Id, StringComparer.Ordinal)))
             {
                 if (await TryAsync(open.Key, () => store.AbortAsync(open.Key, open.UploadId, cancellationToken))) aborted++;
             }

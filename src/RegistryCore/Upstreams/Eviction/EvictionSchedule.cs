@@ -11,8 +11,8 @@ internal sealed class EvictionSchedule(
     UpstreamSet upstreams, Evictor evictor, GarbageCollector collector, GarbageCollectionOptions options, BackgroundLoops loops)
     : BackgroundLoop("upstreamQuota", loops)
 {
-    /// <summary>How often it looks, at most.</summary>
-    public static readonly TimeSpan Every = TimeSpan.FromMinutes(10);
+    // How often it looks, at most.
+    private static readonly TimeSpan Every = TimeSpan.FromMinutes(10);
 
     // Adding up what a large cache holds takes a moment; no more than this part of the time is spent on it.
     private const int PauseForEachMoment = 50;

@@ -44,7 +44,7 @@ internal sealed partial class Evictor(
         var (count, bytes) = (0, 0L);
         foreach (var upstream in upstreams.All)
         {
-            if (upstream.Options is { Quota: null, EvictAfter: null }) continue;
+            if (!upstream.IsEvicted) continue;
             await recent.WriteAsync(cancellationToken);
             var plan = await PlanAsync(upstream, cancellationToken);
             var gone = isDryRun ? plan.Evicted : await DeleteAsync(upstream, plan, cancellationToken);

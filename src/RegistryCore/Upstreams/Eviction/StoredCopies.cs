@@ -25,7 +25,6 @@ internal sealed record StoredCopy(RepositoryName Repository, string Digest, long
 internal sealed class StoredCopies
 {
     private const int PageSize = 1000;
-    private const string CopyAccounts = "upstream "; // what is stored in another's name was not downloaded, and cannot be had again
 
     private readonly List<StoredCopy> manifests = [];
     private readonly List<long> blobSizes = [];
@@ -65,7 +64,9 @@ internal sealed class StoredCopies
             m => new StoredCopy(repository, m.Digest, m.Size)
             {
                 UsedAt = m.UsedAt,
-                IsPinned = isPinned || !m.PushedBy.StartsWith(CopyAccounts, StringComparison.Ordinal),
+
+                // What is stored in another's name was not downloaded, and cannot be had again.
+                IsPinned = isPinned || !m.PushedBy.StartsWith(Upstream.CopyAccounts, StringComparison.Ordinal),
             },
             StringComparer.Ordinal);
         foreach (var tag in content.Tags.Where(t => pins.Exists(p => p.MatchesTag(t.Name))))

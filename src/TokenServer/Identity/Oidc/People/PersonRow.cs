@@ -43,8 +43,11 @@ internal sealed record PersonRow
     public static string ProviderOf(string account) => account[..Math.Max(0, account.IndexOf(':', StringComparison.Ordinal))];
 
     /// <summary>The names that are equal to one but for letter case and spaces.</summary>
-    public static IReadOnlyList<string> Alike(IEnumerable<string> names, string account) =>
-        [.. names.Where(n => AccountSpelling.Key(n) == AccountSpelling.Key(account))];
+    public static IReadOnlyList<string> Alike(IEnumerable<string> names, string account)
+    {
+        var key = AccountSpelling.Key(account);
+        return [.. names.Where(n => AccountSpelling.Key(n) == key)];
+    }
 
     /// <summary>The row that stores an account.</summary>
     public static PersonRow Of(Person person) => new()
