@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects.S3;
 using AuthIndex.TestKit;
 
 namespace AuthIndex.Load;

@@ -3,7 +3,7 @@ using AuthIndex.Hosting.Health;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.IndexSync;
 using AuthIndex.RegistryCore.Storage;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects;
 using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore;

@@ -4,7 +4,7 @@ using AuthIndex.Hosting.Telemetry;
 using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects;
 using AuthIndex.RegistryCore.Uploads;
 using AuthIndex.RegistryCore.Upstreams;
 using AuthIndex.TokenContract;

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects.S3;
 
 namespace AuthIndex.TestKit;
 

@@ -1,5 +1,5 @@
 using System.Net;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects.S3;
 
 namespace AuthIndex.TestKit;
 

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Amazon.S3.Model;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects.S3;
 using AuthIndex.TestKit;
 
 namespace AuthIndex.Load;

@@ -6,7 +6,7 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Sqlite;
 using AuthIndex.RegistryCore.Storage;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects;
 using AuthIndex.RegistryCore.Upstreams;
 
 namespace AuthIndex.RegistryCore.Commands;

@@ -7,7 +7,7 @@ using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Copying;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects;
 using AuthIndex.RegistryCore.Storage.Sqlite;
 using Microsoft.Data.Sqlite;
 
@@ -125,7 +125,7 @@ internal static class StorageCopyCommand
     private static SharedPlaceOptions PlaceOf(RegistryOptions options) => new(
         DatabaseOptions.Read(options.Database.ConnectionFile ?? throw new OperatorException(
             "registry.database.connectionFile is not set: it names the PostgreSQL database")),
-        options.Storage.S3 ?? throw new OperatorException("registry.storage.s3 is not set: it names the object store"),
+        options.Storage.Objects ?? throw new OperatorException("registry.storage.s3 is not set: it names the object store"),
         options.Limits,
         options.GarbageCollection,
         options.ContentRules,

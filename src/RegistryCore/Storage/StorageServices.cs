@@ -10,7 +10,7 @@ using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Postgres;
 using AuthIndex.RegistryCore.Storage.Postgres.Collection;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Sqlite;
 using AuthIndex.RegistryCore.Storage.Sqlite.Collection;
@@ -24,7 +24,7 @@ internal static class StorageServices
     /// <exception cref="OperatorException">The database and the store of bytes do not go together.</exception>
     public static IServiceCollection AddStorage(this IServiceCollection services, RegistryOptions options)
     {
-        if (options.Database.ConnectionFile is not null && options.Storage.S3 is null)
+        if (options.Database.ConnectionFile is not null && options.Storage.Objects is null)
         {
             throw new OperatorException(
                 "registry.database.connectionFile: several registries on one database need blobs in an object store, because each has a "

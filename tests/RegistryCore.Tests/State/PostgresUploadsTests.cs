@@ -3,7 +3,7 @@ using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Postgres;
 using AuthIndex.RegistryCore.Storage.Postgres.Uploads;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Tests.State;

@@ -1,6 +1,6 @@
 using System.Net;
 using AuthIndex.RegistryCore.Tests.State;
-using AuthIndex.RegistryCore.Tests.Storage.S3;
+using AuthIndex.RegistryCore.Tests.Storage.Objects;
 using AuthIndex.RegistryCore.Upstreams.Filling;
 using AuthIndex.TestKit;
 using Microsoft.AspNetCore.Http;

@@ -5,7 +5,7 @@ using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects;
 using AuthIndex.TokenContract;
 using Dapper;
 using Microsoft.Data.Sqlite;

@@ -4,7 +4,7 @@ using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Postgres;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using Dapper;
 using Npgsql;
@@ -13,7 +13,7 @@ namespace AuthIndex.RegistryCore.Storage.Copying;
 
 /// <summary>What a copy needs to know of the configuration.</summary>
 internal sealed record SharedPlaceOptions(
-    string Connection, S3Options Store, LimitOptions Limits, GarbageCollectionOptions Collection, ContentRules Rules,
+    string Connection, ObjectStoreOptions Store, LimitOptions Limits, GarbageCollectionOptions Collection, ContentRules Rules,
     TimeSpan LongestUpload);
 
 /// <summary>A PostgreSQL database and an object store, opened to copy a registry into them or out of them.</summary>
@@ -29,9 +29,9 @@ internal sealed class SharedPlace : IAsyncDisposable
     {
         (this.options, this.clock, State) = (options, clock, state);
         Store = new ObjectStore(options.Store, clock);
-        Uploads = new S3UploadStore(
+        Uploads = new ObjectUploadStore(
             state.Uploads, Store, new PartBuffers((int)options.Store.PartSize.Bytes, options.Store.UploadMemory.Bytes), options.Limits,
-            clock, logs.CreateLogger<S3UploadStore>());
+            clock, logs.CreateLogger<ObjectUploadStore>());
     }
 
     /// <summary>The database.</summary>
@@ -41,7 +41,7 @@ internal sealed class SharedPlace : IAsyncDisposable
     public ObjectStore Store { get; }
 
     /// <summary>What writes blobs into both.</summary>
-    public S3UploadStore Uploads { get; }
+    public ObjectUploadStore Uploads { get; }
 
     /// <summary>How many blobs are copied at once: each has two parts in memory, of which one account gets half.</summary>
     public int AtOnce => (int)Math.Clamp(options.Store.UploadMemory.Bytes / options.Store.PartSize.Bytes / 4, 1, 4);
@@ -103,7 +103,7 @@ internal sealed class SharedPlace : IAsyncDisposable
             // Who was killed while it tried the store out has left such a one.
             if (ObjectStore.IsProbe(found.Key)) continue;
             throw new OperatorException(
-                $"registry.storage.s3.prefix: there are objects below it already, such as {found.Key}: name a prefix that nothing uses");
+                $"{Store.Section}.prefix: there are objects below it already, such as {found.Key}: name a prefix that nothing uses");
         }
 
         await State.Database.WriteAsync(async db =>

@@ -1,4 +1,4 @@
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects.S3;
 
 namespace AuthIndex.RegistryCore.Tests.Storage.Copying;
 

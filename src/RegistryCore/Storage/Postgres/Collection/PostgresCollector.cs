@@ -1,5 +1,5 @@
 using AuthIndex.RegistryCore.Storage.Collection;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects;
 
 namespace AuthIndex.RegistryCore.Storage.Postgres.Collection;
 

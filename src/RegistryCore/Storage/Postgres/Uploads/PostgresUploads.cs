@@ -1,6 +1,6 @@
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Storage.Blobs;
-using AuthIndex.RegistryCore.Storage.S3;
+using AuthIndex.RegistryCore.Storage.Objects;
 using AuthIndex.TokenContract;
 using Dapper;
 using Npgsql;

@@ -1,0 +1,369 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using AuthIndex.Hosting;
+using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.RegistryCore.Storage.Objects;
+using AuthIndex.RegistryCore.Storage.Objects.S3;
+using AuthIndex.RegistryCore.Storage.Objects.Requests;
+using AuthIndex.TestKit;
+
+namespace AuthIndex.RegistryCore.Tests.Storage.Objects;
+
+/// <summary>The object store against a real S3 server, and with faults on the way to it.</summary>
+public sealed class ObjectStoreTests(SharedObjectStore shared) : IAsyncLifetime
+{
+    private const int PartSize = RadosGateway.LeastPart;
+
+    private readonly List<IDisposable> stores = [];
+    private StoreRelay? relay;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    /// <inheritdoc/>
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var store in stores) store.Dispose();
+        if (relay is not null) await relay.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Objects_are_written_read_in_parts_listed_and_deleted()
+    {
+        var store = Open(await shared.CreateBucketAsync());
+        var bytes = RandomNumberGenerator.GetBytes(100_000);
+        foreach (var key in (string[])["a/1", "a/2", "b/+ä 1"]) await PutAsync(store, key, bytes);
+
+        Assert.Equal(bytes, await ReadAsync(store, "b/+ä 1"));
+        Assert.Equal(bytes[1000..2001], await ReadAsync(store, "a/1", new ByteRange(1000, 2000)));
+        Assert.Equal(100_000, await store.SizeAsync("a/1", Cancellation));
+        Assert.Equal(["a/1", "a/2"], await KeysAsync(store, "a/"));
+
+        await store.DeleteAsync(["a/1", "a/2", "never"], Cancellation);
+        Assert.Equal(["b/+ä 1"], await KeysAsync(store, ""));
+        Assert.Null(await store.OpenAsync("a/1", null, Cancellation));
+        Assert.Null(await store.SizeAsync("a/1", Cancellation));
+    }
+
+    [Fact]
+    public async Task Lists_and_deletions_go_on_after_a_thousand()
+    {
+        var store = Open(await shared.CreateBucketAsync());
+        await Parallel.ForAsync(0, 1001, Cancellation, async (i, _) => await PutAsync(store, $"{i:d4}", [1]));
+        var keys = await KeysAsync(store, "");
+        Assert.Equal(1001, keys.Count);
+        await store.DeleteAsync(keys, Cancellation);
+        Assert.Empty(await KeysAsync(store, ""));
+    }
+
+    [Fact]
+    public async Task An_object_of_parts_is_there_once_it_is_complete_and_completing_it_again_does_no_harm()
+    {
+        var store = Open(await shared.CreateBucketAsync());
+        var bytes = RandomNumberGenerator.GetBytes(PartSize + 1000);
+        var (id, parts) = await WritePartsAsync(store, "whole", bytes);
+        Assert.Null(await store.SizeAsync("whole", Cancellation));
+        Assert.Equal(["whole"], await OpenAsync(store));
+
+        await store.CompleteAsync("whole", id, parts, Cancellation);
+        await store.CompleteAsync("whole", id, parts, Cancellation);
+        Assert.Equal(bytes, await ReadAsync(store, "whole"));
+        Assert.Empty(await OpenAsync(store));
+    }
+
+    [Fact]
+    public async Task An_object_that_was_given_up_leaves_nothing()
+    {
+        var store = Open(await shared.CreateBucketAsync());
+        var (id, parts) = await WritePartsAsync(store, "half", RandomNumberGenerator.GetBytes(PartSize + 1000));
+        await store.AbortAsync("half", id, Cancellation);
+        await store.AbortAsync("half", id, Cancellation);
+        Assert.Empty(await OpenAsync(store));
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.CompleteAsync("half", id, parts, Cancellation));
+    }
+
+    [Fact]
+    public async Task A_presigned_url_gives_an_object_whole_or_in_parts_to_GET_alone()
+    {
+        var store = Open(await shared.CreateBucketAsync());
+        var bytes = RandomNumberGenerator.GetBytes(1000);
+        await PutAsync(store, "key", bytes);
+        var url = store.Presign("key", TimeSpan.FromMinutes(1));
+        using var http = new HttpClient();
+        Assert.Equal(bytes, await http.GetByteArrayAsync(url, Cancellation));
+
+        using var part = new HttpRequestMessage(HttpMethod.Get, url) { Headers = { Range = new RangeHeaderValue(10, 19) } };
+        using var answer = await http.SendAsync(part, Cancellation);
+        Assert.Equal(HttpStatusCode.PartialContent, answer.StatusCode);
+        Assert.Equal(bytes[10..20], await answer.Content.ReadAsByteArrayAsync(Cancellation));
+
+        using var head = await http.SendAsync(new HttpRequestMessage(HttpMethod.Head, url), Cancellation);
+        Assert.Equal(HttpStatusCode.Forbidden, head.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("secret", "the secret key does not belong to the access key")]
+    [InlineData("access", "it does not know the access key")]
+    [InlineData("bucket", "there is no such bucket")]
+    public async Task A_store_that_refuses_is_named_with_the_reason_at_startup(string wrong, string reason)
+    {
+        var options = await shared.CreateBucketAsync();
+        using var folder = new TemporaryDirectory();
+        await File.WriteAllTextAsync(folder["key"], "wrong", Cancellation);
+        File.SetUnixFileMode(folder["key"], UnixFileMode.UserRead);
+        if (wrong == "secret") options.SecretKeyFile = folder["key"];
+        else if (wrong == "access") options.AccessKeyFile = folder["key"];
+        else options.Bucket = "no-such-bucket";
+
+        var store = Open(options);
+        var error = await Assert.ThrowsAsync<OperatorException>(() => store.TryOutAsync(Cancellation));
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+        Assert.Contains(reason, store.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_store_that_takes_what_it_is_given_passes_the_trial_and_keeps_nothing_of_it()
+    {
+        var store = Open(await shared.CreateBucketAsync());
+        await store.TryOutAsync(Cancellation);
+        Assert.Empty(await KeysAsync(store, ""));
+        Assert.Null(store.Problem);
+    }
+
+    [Theory]
+    [InlineData(StoreFault.InternalError)]
+    [InlineData(StoreFault.SlowDown)]
+    [InlineData(StoreFault.Cut)]
+    [InlineData(StoreFault.LostAnswer)]
+    public async Task What_fails_once_is_asked_again(StoreFault fault)
+    {
+        var store = await BehindRelayAsync();
+        var bytes = RandomNumberGenerator.GetBytes(PartSize + 1000);
+        var failed = new HashSet<string>(StringComparer.Ordinal);
+        relay!.Fault = (method, path, _) => failed.Add($"{method} {path}") ? fault : StoreFault.None;
+
+        await PutAsync(store, "one", bytes);
+        var (id, parts) = await WritePartsAsync(store, "two", bytes);
+        await store.CompleteAsync("two", id, parts, Cancellation);
+        Assert.Equal(bytes, await ReadAsync(store, "one"));
+        Assert.Equal(bytes, await ReadAsync(store, "two"));
+        await store.DeleteAsync(["one"], Cancellation);
+        Assert.Equal(["two"], await KeysAsync(store, ""));
+        Assert.Null(store.Problem);
+    }
+
+    [Theory]
+    [InlineData(StoreFault.InternalError, "500")]
+    [InlineData(StoreFault.SlowDown, "overloaded")]
+    [InlineData(StoreFault.Cut, "cannot be reached")]
+    public async Task What_goes_on_failing_ends_as_one_error_and_the_store_is_used_again_once_it_works(StoreFault fault, string reason)
+    {
+        var store = await BehindRelayAsync();
+        relay!.Fault = (_, _, _) => fault;
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.SizeAsync("key", Cancellation));
+        await Assert.ThrowsAsync<ObjectStoreException>(() => PutAsync(store, "key", [1]));
+        Assert.Contains(reason, store.Problem, StringComparison.Ordinal);
+        Assert.InRange(relay.Requests, 4, 40); // what is cut off is repeated by the connection as well
+
+        relay.Fault = (_, _, _) => StoreFault.None;
+        await PutAsync(store, "key", [1]);
+        Assert.Null(store.Problem);
+    }
+
+    [Fact]
+    public async Task What_is_missing_on_the_way_to_the_store_is_no_missing_object()
+    {
+        var store = await BehindRelayAsync();
+        await PutAsync(store, "key", [1]);
+        relay!.Fault = (_, _, _) => StoreFault.NotFoundPage;
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.SizeAsync("key", Cancellation));
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.OpenAsync("key", null, Cancellation));
+        relay.Fault = (method, _, _) => method == "HEAD" ? StoreFault.NotFoundPage : StoreFault.None;
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.SizeAsync("key", Cancellation));
+        Assert.Null(await store.SizeAsync("other", Cancellation));
+        relay.Fault = (_, path, _) => path.EndsWith("/key", StringComparison.Ordinal) ? StoreFault.NoSuchKey : StoreFault.None;
+        Assert.Null(await store.SizeAsync("key", Cancellation)); // though the store still lists it
+
+        var without = await shared.CreateBucketAsync();
+        without.Bucket = "no-such-bucket";
+        var lost = Open(without);
+        await Assert.ThrowsAsync<ObjectStoreException>(() => lost.ProbeAsync(Cancellation));
+        Assert.Contains("no such bucket", lost.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Parts_that_the_store_did_not_put_together_after_it_said_200_are_no_object()
+    {
+        var store = await BehindRelayAsync();
+        var (id, parts) = await WritePartsAsync(store, "key", RandomNumberGenerator.GetBytes(PartSize + 1000));
+        relay!.Fault = (method, path, _) =>
+            method == "POST" && path.Contains("uploadId", StringComparison.Ordinal) ? StoreFault.ErrorAfterOk : StoreFault.None;
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.CompleteAsync("key", id, parts, Cancellation));
+        relay.Fault = (_, _, _) => StoreFault.None;
+        await store.CompleteAsync("key", id, parts, Cancellation);
+        Assert.Equal(PartSize + 1000, await store.SizeAsync("key", Cancellation));
+    }
+
+    [Fact]
+    public async Task A_prefix_that_others_may_begin_with_is_refused()
+    {
+        var options = await shared.CreateBucketAsync();
+        options.Prefix = "registry";
+        Assert.Contains(
+            "must end with a slash",
+            Assert.Throws<OperatorException>(() => new ObjectStore(options, TimeProvider.System)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_answer_that_breaks_off_is_asked_for_again_from_there()
+    {
+        var store = await BehindRelayAsync();
+        var bytes = RandomNumberGenerator.GetBytes(3_000_000);
+        await PutAsync(store, "key", bytes);
+        relay!.Fault = (_, _, before) => before < 4 ? StoreFault.HalfAnswer : StoreFault.None; // one of them was the write
+        Assert.Equal(bytes, await ReadAsync(store, "key"));
+        Assert.InRange(relay.Requests, 4, 6);
+    }
+
+    [Fact]
+    public async Task A_store_that_falls_silent_while_it_is_sent_a_part_is_sent_it_again()
+    {
+        var store = await BehindRelayAsync(SharedReplica.Timing with { Silence = TimeSpan.FromMilliseconds(500) });
+        var bytes = RandomNumberGenerator.GetBytes(PartSize);
+        relay!.Fault = (_, _, before) => before == 0 ? StoreFault.Silence : StoreFault.None;
+        await PutAsync(store, "key", bytes);
+        Assert.Equal(bytes, await ReadAsync(store, "key"));
+    }
+
+    [Fact]
+    public async Task One_object_that_the_store_does_not_give_is_no_outage()
+    {
+        var store = await BehindRelayAsync();
+        await PutAsync(store, "good", [1]);
+        await PutAsync(store, "bad", [1]);
+        relay!.Fault = (_, path, _) => path.EndsWith("/bad", StringComparison.Ordinal) ? StoreFault.InternalError : StoreFault.None;
+        var error = await Assert.ThrowsAsync<ObjectStoreException>(() => store.OpenAsync("bad", null, Cancellation));
+        Assert.Contains("the object bad", error.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<ObjectStoreException>(() => PutAsync(store, "bad", [1]));
+        Assert.Null(store.Problem);
+        Assert.Equal([1], await ReadAsync(store, "good"));
+    }
+
+    [Theory]
+    [InlineData(100, 100)]
+    [InlineData(50, 150)]
+    public async Task An_object_that_is_shorter_than_it_was_is_damaged_at_once(int first, int last)
+    {
+        var store = await BehindRelayAsync();
+        await PutAsync(store, "key", new byte[100]);
+        var before = relay!.Requests;
+        await Assert.ThrowsAsync<ObjectUnreadableException>(() => store.OpenAsync("key", new ByteRange(first, last), Cancellation));
+        Assert.Equal(1, relay.Requests - before);
+    }
+
+    [Theory]
+    [InlineData("POST", "?uploads")]
+    [InlineData("DELETE", "uploadId=")]
+    [InlineData("GET", "?uploads")]
+    public async Task A_store_that_refuses_multipart_uploads_is_named_at_startup(string method, string query)
+    {
+        var store = await BehindRelayAsync();
+        relay!.Fault = (asked, path, _) =>
+            asked == method && path.Contains(query, StringComparison.Ordinal) ? StoreFault.InvalidPart : StoreFault.None;
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => store.TryOutAsync(Cancellation));
+        Assert.Contains("multipart", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Objects_that_the_store_does_not_delete_are_named_although_it_answers_200()
+    {
+        var store = await BehindRelayAsync();
+        relay!.Fault = (method, _, _) => method == "POST" ? StoreFault.NotDeleted : StoreFault.None;
+        var undeleted = await store.DeleteAsync(["a/1", "a/2"], Cancellation);
+        Assert.Equal([("a/1", "AccessDenied locked"), ("a/2", "AccessDenied locked")], undeleted.Select(u => (u.Key, u.Reason)));
+        Assert.Null(store.Problem);
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => store.TryOutAsync(Cancellation));
+        Assert.Contains("AccessDenied", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Keys_that_change_are_used_at_once_and_the_last_good_ones_stay()
+    {
+        var options = await shared.CreateBucketAsync();
+        using var folder = new TemporaryDirectory();
+        var secret = await File.ReadAllTextAsync(options.SecretKeyFile!, Cancellation);
+        options.SecretKeyFile = folder["secret"];
+        await WriteAsync("wrong");
+        var store = Open(options);
+        await Assert.ThrowsAsync<ObjectStoreException>(() => PutAsync(store, "key", [1]));
+        await WriteAsync(secret);
+        await PutAsync(store, "key", [1]);
+        Assert.Null(store.KeysFailure);
+        await WriteAsync(" ");
+        Assert.Equal([1], await ReadAsync(store, "key"));
+        Assert.Contains("is empty", store.KeysFailure, StringComparison.Ordinal);
+        await WriteAsync("wrong");
+        await Assert.ThrowsAsync<ObjectStoreException>(() => store.SizeAsync("key", Cancellation));
+
+        async Task WriteAsync(string text)
+        {
+            await File.WriteAllTextAsync(folder["new"], text, Cancellation);
+            File.SetUnixFileMode(folder["new"], UnixFileMode.UserRead);
+            File.Move(folder["new"], folder["secret"], overwrite: true);
+        }
+    }
+
+    private ObjectStore Open(S3Options options, ObjectStoreTiming? timing = null)
+    {
+        var store = new ObjectStore(options, TimeProvider.System, timing: timing ?? SharedReplica.Timing);
+        stores.Add(store);
+        return store;
+    }
+
+    private async Task<ObjectStore> BehindRelayAsync(ObjectStoreTiming? timing = null)
+    {
+        relay = await shared.RelayAsync();
+        return Open(await shared.CreateBucketAsync(relay.Address), timing);
+    }
+
+    private static Task PutAsync(ObjectStore store, string key, byte[] bytes) => store.PutAsync(key, bytes, Cancellation);
+
+    private static async Task<(string Id, List<ObjectPart> Parts)> WritePartsAsync(ObjectStore store, string key, byte[] bytes)
+    {
+        var id = await store.BeginAsync(key, Cancellation);
+        var parts = new List<ObjectPart>();
+        foreach (var part in bytes.Chunk(PartSize))
+        {
+            parts.Add(await store.PutPartAsync(key, id, parts.Count + 1, part, Cancellation));
+        }
+
+        return (id, parts);
+    }
+
+    private static async Task<byte[]> ReadAsync(ObjectStore store, string key, ByteRange? range = null)
+    {
+        using var reader = await store.OpenAsync(key, range, Cancellation);
+        using var all = new MemoryStream();
+        var buffer = new byte[64 * 1024];
+        while (await reader!.ReadAsync(buffer, Cancellation) is var read and > 0) all.Write(buffer, 0, read);
+        Assert.Equal(0, reader.Left);
+        return all.ToArray();
+    }
+
+    private static async Task<List<string>> KeysAsync(ObjectStore store, string start)
+    {
+        var keys = new List<string>();
+        await foreach (var found in store.ListAsync(start, Cancellation)) keys.Add(found.Key);
+        return keys;
+    }
+
+    private static async Task<List<string>> OpenAsync(ObjectStore store)
+    {
+        var keys = new List<string>();
+        await foreach (var found in store.ListOpenAsync(Cancellation)) keys.Add(found.Key);
+        return keys;
+    }
+}
