@@ -5,17 +5,20 @@ using AuthIndex.RegistryCore.Storage.Objects.S3;
 namespace AuthIndex.TestKit;
 
 /// <summary>
-/// A real S3 server of the tests' own: Ceph's gateway over one monitor and one daemon that keeps objects in memory. It is ready after about
-/// 15 s and takes about 550 MB.
+/// A real S3 server of the tests' own: Ceph's gateway over one monitor and one daemon that keeps objects in memory, or in a file. It is
+/// ready after about 15 s and takes about 550 MB.
 /// </summary>
 public sealed class RadosGateway : IAsyncDisposable
 {
     /// <summary>The least size of a part but the last, in bytes: less than elsewhere, so that tests move few.</summary>
     public const int LeastPart = 256 * 1024;
 
+    // The most that one holds in memory, in GiB.
+    private const int MostInMemory = 4;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
-    private readonly TemporaryDirectory folder = new(inMemory: true);
+    private readonly TemporaryDirectory folder;
     private readonly List<ChildProcess> processes = [];
     private readonly string accessKey = RandomNumberGenerator.GetHexString(20);
     private readonly string secretKey = RandomNumberGenerator.GetHexString(40);
@@ -23,8 +26,11 @@ public sealed class RadosGateway : IAsyncDisposable
     private readonly IPAddress address;
     private int buckets;
 
-    private RadosGateway(int gibibytes, IPAddress address) =>
+    private RadosGateway(int gibibytes, IPAddress address)
+    {
         (this.gibibytes, this.address, Port) = (gibibytes, address, FreePort.At(address));
+        folder = new TemporaryDirectory(inMemory: IsInMemory);
+    }
 
     /// <summary>The name of its only account.</summary>
     internal string AccessKey => accessKey;
@@ -46,7 +52,7 @@ public sealed class RadosGateway : IAsyncDisposable
     public IEnumerable<int> ProcessIds => processes.Select(p => p.Id);
 
     /// <summary>Starts one.</summary>
-    /// <param name="gibibytes">The most that it holds, in GiB.</param>
+    /// <param name="gibibytes">The most that it holds, in GiB: in memory, or in a file when that would be much of it.</param>
     /// <param name="address">Where it listens, such as any address for one that containers reach; loopback when absent.</param>
     public static async Task<RadosGateway> StartAsync(int gibibytes = 4, IPAddress? address = null)
     {
@@ -119,10 +125,12 @@ public sealed class RadosGateway : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        // The gateway first: without the others it would wait for them. What they hold is in memory and needs no goodbye.
+        // The gateway first: without the others it would wait for them. What they hold is thrown away and needs no goodbye.
         foreach (var process in Enumerable.Reverse(processes)) await process.DisposeAsync();
         folder.Dispose();
     }
+
+    private bool IsInMemory => gibibytes <= MostInMemory;
 
     private string Configuration => folder["ceph.conf"];
 
@@ -164,8 +172,9 @@ public sealed class RadosGateway : IAsyncDisposable
             mon data = {folder["mon"]}
             [osd.0]
             osd data = {folder["osd"]}
-            osd objectstore = memstore
+            osd objectstore = {(IsInMemory ? "memstore" : "bluestore")}
             memstore device bytes = {(long)gibibytes << 30}
+            bluestore block size = {(long)gibibytes << 30}
             osd memory target = 939524096
             [client.rgw]
             keyring = {folder["rgw.keyring"]}
