@@ -140,8 +140,10 @@ public sealed class UpstreamBlobTests : IAsyncLifetime
     [Fact]
     public async Task Bytes_of_another_digest_reach_nobody_whole_and_are_not_kept()
     {
-        upstream.Things[$"acme/app/{Tail}"] = new Content([.. blob.Bytes[..^1], (byte)~blob.Bytes[^1]]);
-        await using var client = await BeginAsync(app);
+        var go = new TaskCompletionSource();
+        SendIn2Parts(go.Task, new Content([.. blob.Bytes[..^1], (byte)~blob.Bytes[^1]]));
+        await using var client = await BeginAsync(app); // before the end: afterwards the answer is an error from the start
+        go.SetResult();
         await Assert.ThrowsAnyAsync<Exception>(() => DrainAsync(client));
         await QuietAsync();
         Assert.Empty(Directory.GetFiles(Downloads));
@@ -149,7 +151,7 @@ public sealed class UpstreamBlobTests : IAsyncLifetime
         (await app.GetAsync(Tail)).MustBe(HttpStatusCode.BadGateway, "UNAVAILABLE"); // remembered for a minute
         Assert.Equal(1, upstream.Count("GET", Tail));
 
-        upstream.Put("acme/app", blob);
+        upstream.Instead = _ => Task.FromResult(false);
         host.Clock.Advance(TimeSpan.FromMinutes(1));
         Assert.Equal(blob.Bytes, (await app.GetAsync(Tail)).MustBe(HttpStatusCode.OK).Body);
     }
@@ -159,6 +161,7 @@ public sealed class UpstreamBlobTests : IAsyncLifetime
     [InlineData(1000)]
     public async Task A_lie_about_the_length_is_found_out(int lie)
     {
+        var go = new TaskCompletionSource();
         upstream.Instead = async http =>
         {
             if (http.Request.Headers.Range.Count > 0)
@@ -168,12 +171,16 @@ public sealed class UpstreamBlobTests : IAsyncLifetime
             }
 
             http.Response.ContentLength = blob.Size + lie;
-            await http.Response.Body.WriteAsync(blob.Bytes.AsMemory(0, (int)Math.Min(blob.Size, blob.Size + lie)));
+            await http.Response.Body.WriteAsync(blob.Bytes.AsMemory(0, 1_000_000));
+            await http.Response.Body.FlushAsync();
+            await go.Task;
+            await http.Response.Body.WriteAsync(blob.Bytes.AsMemory(1_000_000, (int)Math.Min(blob.Size, blob.Size + lie) - 1_000_000));
             await http.Response.Body.FlushAsync();
             if (lie > 0) http.Abort();
             return true;
         };
         await using var client = await BeginAsync(app);
+        go.SetResult();
         await Assert.ThrowsAnyAsync<Exception>(() => DrainAsync(client));
         await QuietAsync();
         Assert.Empty(Directory.GetFiles(Downloads));
@@ -260,14 +267,15 @@ public sealed class UpstreamBlobTests : IAsyncLifetime
         Assert.Equal(0, upstream.Count("GET", Tail));
     }
 
-    private void SendIn2Parts(Task between) => upstream.Instead = async http =>
+    private void SendIn2Parts(Task between, Content? other = null) => upstream.Instead = async http =>
     {
         if (HttpMethods.IsHead(http.Request.Method)) return false;
-        http.Response.ContentLength = blob.Size;
-        await http.Response.Body.WriteAsync(blob.Bytes.AsMemory(0, 1_000_000));
+        var bytes = (other ?? blob).Bytes;
+        http.Response.ContentLength = bytes.Length;
+        await http.Response.Body.WriteAsync(bytes.AsMemory(0, 1_000_000));
         await http.Response.Body.FlushAsync();
         await between;
-        await http.Response.Body.WriteAsync(blob.Bytes.AsMemory(1_000_000));
+        await http.Response.Body.WriteAsync(bytes.AsMemory(1_000_000));
         return true;
     };
 

@@ -12,7 +12,7 @@ internal sealed record FillHead(long? Size);
 
 /// <summary>
 /// A blob on its way: a file that grows while it is hashed, and who reads it meanwhile. The last byte is held back until the digest has
-/// been found right and the blob is stored, so that nobody takes other bytes for a whole blob.
+/// been found right, so that nobody takes other bytes for a whole blob, and as a rule until the blob is stored.
 /// </summary>
 internal sealed class BlobFill : IDisposable
 {
@@ -25,9 +25,11 @@ internal sealed class BlobFill : IDisposable
     private TaskCompletionSource grown = new(TaskCreationOptions.RunContinuationsAsynchronously); // under the gate, as the next
     private readonly List<RepositoryName> shared = []; // likewise
     private SafeFileHandle? handle; // of him who has the turn
-    private int waiting; // under the gate, as the next two
+    private int waiting; // under the gate, as the next four
     private bool hasTurn;
     private bool isMoving;
+    private bool isVerified;
+    private bool isReleased;
 
     /// <summary>Makes one that waits for its turn.</summary>
     public BlobFill(UpstreamRepository source, Digest digest, string file)
@@ -103,14 +105,7 @@ internal sealed class BlobFill : IDisposable
     {
         RandomAccess.Write(handle!, bytes, Written);
         hash.AppendData(bytes);
-        TaskCompletionSource before;
-        lock (gate)
-        {
-            Written += bytes.Length;
-            (before, grown) = (grown, new(TaskCreationOptions.RunContinuationsAsynchronously));
-        }
-
-        before.SetResult();
+        Wake(bytes.Length, isWhole: false);
     }
 
     /// <summary>Takes another repository of the upstream along, which may have the blob too; false when it is too late for that.</summary>
@@ -124,21 +119,30 @@ internal sealed class BlobFill : IDisposable
         }
     }
 
-    /// <summary>
-    /// Makes all bytes durable and says which digest they have; from now on nobody opens the file any more, and no repository joins.
-    /// </summary>
+    /// <summary>All bytes have come; from now on it may be read to its end, as soon as the last byte is let go.</summary>
+    /// <exception cref="UpstreamException">They have another digest.</exception>
+    public void Verify()
+    {
+        var actual = Digest.Of(Digest.Algorithm, hash.GetCurrentHash());
+        if (actual != Digest) throw new UpstreamException(FailureKind.Unusable, $"what it sent as {Digest} has the digest {actual}");
+        lock (gate) isVerified = true;
+    }
+
+    /// <summary>Lets the last byte go, though the blob is not stored yet.</summary>
+    public void Release() => Wake(0, isWhole: true);
+
+    /// <summary>Makes all bytes durable; from now on no repository joins.</summary>
     /// <param name="others">The repositories that joined.</param>
-    public Digest Close(out IReadOnlyList<RepositoryName> others)
+    public void Close(out IReadOnlyList<RepositoryName> others)
     {
         lock (gate) (isMoving, others) = (true, shared);
         RandomAccess.FlushToDisk(handle!);
-        return Digest.Of(Digest.Algorithm, hash.GetCurrentHash());
     }
 
     /// <summary>Ends it well: the blob is stored.</summary>
     public void Succeed() => ended.TrySetResult();
 
-    /// <summary>Ends it well before it began: the blob came here by another way. No repository joins any more.</summary>
+    /// <summary>Ends it well without storing it: the blob came here by another way. No repository joins any more.</summary>
     /// <param name="others">The repositories that joined.</param>
     public void Supersede(out IReadOnlyList<RepositoryName> others)
     {
@@ -154,19 +158,26 @@ internal sealed class BlobFill : IDisposable
         ended.TrySetException(reason);
     }
 
-    /// <summary>Opens the growing file; null once it is about to become the blob, or to go.</summary>
+    /// <summary>Opens the file; null once it is about to go, or has become the blob.</summary>
     public SafeFileHandle? TryOpen()
     {
         lock (gate)
         {
-            return isMoving
-                ? null
-                : File.OpenHandle(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            if (isMoving && !isVerified) return null;
+        }
+
+        try
+        {
+            return File.OpenHandle(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        }
+        catch (FileNotFoundException)
+        {
+            return null; // it went between the two
         }
     }
 
     /// <summary>
-    /// Waits until the byte at the position may be sent, and says up to where bytes may; null when the blob is stored, and all of them may.
+    /// Waits until the byte at the position may be sent, and says up to where bytes may; null when all of them may.
     /// </summary>
     /// <exception cref="UpstreamException">The download failed.</exception>
     /// <exception cref="IOException">The disk is full or broken.</exception>
@@ -177,6 +188,7 @@ internal sealed class BlobFill : IDisposable
             Task next;
             lock (gate)
             {
+                if (isReleased) return null;
                 if (at < Written - 1 && !ended.Task.IsFaulted) return Written - 1;
                 next = grown.Task;
             }
@@ -197,5 +209,18 @@ internal sealed class BlobFill : IDisposable
         handle?.Dispose();
         hash.Dispose();
         abandoned.Dispose();
+    }
+
+    private void Wake(int more, bool isWhole)
+    {
+        TaskCompletionSource before;
+        lock (gate)
+        {
+            Written += more;
+            isReleased |= isWhole;
+            (before, grown) = (grown, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+
+        before.SetResult();
     }
 }

@@ -4,6 +4,7 @@ using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Upstreams.Client;
+using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Upstreams.Filling;
 
@@ -27,9 +28,16 @@ internal sealed partial class BlobFills(
     private const int MaxRemembered = 10_000;
 
     private static readonly TimeSpan RetryWhenBusy = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestWaitForStore = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestWaitForOthers = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan LookAtOthersEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RememberFailure = TimeSpan.FromMinutes(1);
+
+    /// <summary>
+    /// How long a download that another process of the registry makes is waited for before this one begins its own: most blobs are there
+    /// by then, and neither a client nor a proxy gives up for want of a first byte.
+    /// </summary>
+    public static readonly TimeSpan PatienceWithOthers = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<(string Upstream, Digest Digest), BlobFill> running = []; // under the gate
     private readonly Dictionary<string, Turns> turns = new(StringComparer.Ordinal); // likewise
@@ -151,7 +159,9 @@ internal sealed partial class BlobFills(
                     await new BlobDownload(client, space, metrics, clock).RunAsync(fill, cancellationToken);
                     turn.Free.Release(); // storing takes its time too
                     isTurn = false;
-                    await StoreAsync(fill);
+                    fill.Verify();
+                    if (lease is null) await LeaveToOthersAsync(fill, cancellationToken);
+                    else await StoreAsync(fill);
                 }
             }
             finally
@@ -177,20 +187,20 @@ internal sealed partial class BlobFills(
     }
 
     /// <summary>
-    /// Waits for a turn, and until no other process of the registry downloads the blob, for which it keeps no turn; null where that takes
-    /// too long.
+    /// Waits for a turn, and for a while until no other process of the registry downloads the blob, for which it keeps no turn; null where
+    /// one does so still.
     /// </summary>
     private async Task<FillLease?> TakeTurnAsync(BlobFill fill, Turns turn, CancellationToken cancellationToken)
     {
         using var wait = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, fill.Abandoned);
-        for (var left = LongestWaitForOthers; ; left -= LookAtOthersEvery)
+        for (var since = clock.GetTimestamp(); ;)
         {
             await turn.Free.WaitAsync(wait.Token);
             var isTaken = false;
             try
             {
                 var lease = await FillLease.TryTakeAsync(leases, fill.Source.Upstream.Name, fill.Digest);
-                isTaken = lease is not null || left <= TimeSpan.Zero;
+                isTaken = lease is not null || clock.GetElapsedTime(since) >= PatienceWithOthers;
                 if (isTaken) return lease;
             }
             finally
@@ -205,16 +215,19 @@ internal sealed partial class BlobFills(
     /// <summary>Takes the blob from what another process has stored meanwhile; false when it is not here.</summary>
     private async Task<bool> FromOthersAsync(BlobFill fill, UpstreamClient client, CancellationToken cancellationToken)
     {
-        var (source, digest) = (fill.Source, fill.Digest);
-        if (await index.FindHolderAsync(source.Upstream.Prefix, digest) is not { } holder) return false;
-        if (await index.FindAsync(source.Local, digest) is null)
-        {
-            await DemandAsync(source, digest, client, cancellationToken);
-            if (!await blobs.MountAsync(holder, source.Local, digest, source.Upstream.Account)) return false;
-        }
+        var source = fill.Source;
+        if (await index.FindHolderAsync(source.Upstream.Prefix, fill.Digest) is not { } holder) return false;
+        if (await index.FindAsync(source.Local, fill.Digest) is null) await DemandAsync(source, fill.Digest, client, cancellationToken);
+        return await TrySupersedeAsync(fill, holder);
+    }
 
+    /// <summary>Links what another process has stored to the repositories of a download; false when it is gone meanwhile.</summary>
+    private async Task<bool> TrySupersedeAsync(BlobFill fill, RepositoryName holder)
+    {
+        var (local, account) = (fill.Source.Local, fill.Source.Upstream.Account);
+        if (holder != local && !await blobs.MountAsync(holder, local, fill.Digest, account)) return false;
         fill.Supersede(out var others);
-        foreach (var other in others) await blobs.MountAsync(source.Local, other, digest, source.Upstream.Account);
+        foreach (var other in others) await blobs.MountAsync(local, other, fill.Digest, account);
         return true;
     }
 
@@ -226,15 +239,41 @@ internal sealed partial class BlobFills(
         }
     }
 
+    /// <summary>
+    /// Keeps what came for the clients alone while another process downloads the blob still: that one stores it, so that there is one copy.
+    /// It is stored here where the other gives up, or takes very long.
+    /// </summary>
+    private async Task LeaveToOthersAsync(BlobFill fill, CancellationToken cancellationToken)
+    {
+        fill.Release();
+        for (var since = clock.GetTimestamp(); ; await Task.Delay(LookAtOthersEvery, cancellationToken))
+        {
+            await using var lease = await FillLease.TryTakeAsync(leases, fill.Source.Upstream.Name, fill.Digest);
+            if (await index.FindHolderAsync(fill.Source.Upstream.Prefix, fill.Digest) is { } holder
+                && await TrySupersedeAsync(fill, holder))
+            {
+                return;
+            }
+
+            if (lease is null && clock.GetElapsedTime(since) < LongestWaitForOthers) continue;
+            await StoreAsync(fill);
+            return;
+        }
+    }
+
+    /// <summary>Stores the blob. Clients do not wait long for it: a proxy would take the silence before the last byte for an end.</summary>
     private async Task StoreAsync(BlobFill fill)
     {
-        Fault.Pass(FaultPoint.BlobBeforeSync);
-        var actual = fill.Close(out var others);
-        if (actual != fill.Digest)
-        {
-            throw new UpstreamException(FailureKind.Unusable, $"what it sent as {fill.Digest} has the digest {actual}");
-        }
+        var storing = StoreNowAsync(fill);
+        await Task.WhenAny(storing, Task.Delay(LongestWaitForStore, CancellationToken.None));
+        if (!storing.IsFaulted) fill.Release();
+        await storing;
+    }
 
+    private async Task StoreNowAsync(BlobFill fill)
+    {
+        Fault.Pass(FaultPoint.BlobBeforeSync);
+        fill.Close(out var others);
         Fault.Pass(FaultPoint.BlobSynced);
         await blobs.AddAsync(fill.Source.Local, fill.Digest, fill.DataFile, fill.Written, lifetime.ApplicationStopping);
         foreach (var other in others) await blobs.MountAsync(fill.Source.Local, other, fill.Digest, fill.Source.Upstream.Account);

@@ -5,7 +5,7 @@ using AuthIndex.RegistryCore.Storage;
 namespace AuthIndex.RegistryCore.Upstreams.Filling;
 
 /// <summary>
-/// One download per blob among all processes of a registry: while one has it, the others wait and then find the blob in the store. One
+/// Who of all processes of a registry downloads a blob and stores it: the others wait a while and then find it in the store. One
 /// that dies loses it after some seconds. It spares downloads and nothing else: two at once do no harm.
 /// </summary>
 internal sealed class FillLease : IAsyncDisposable

@@ -5,6 +5,7 @@ using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Uses;
 using AuthIndex.RegistryCore.Tests.State;
+using AuthIndex.RegistryCore.Tests.Storage.Objects;
 using AuthIndex.RegistryCore.Upstreams;
 using AuthIndex.RegistryCore.Upstreams.Eviction;
 using AuthIndex.TestKit;
@@ -14,9 +15,22 @@ using Microsoft.Extensions.Hosting;
 
 namespace AuthIndex.RegistryCore.Tests.Upstreams.Eviction;
 
-/// <summary>What is removed of upstreams' images, how, and what clients see of it; on either database.</summary>
-public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifetime
+/// <summary>What is removed of upstreams' images, how, and what clients see of it; on whatever a registry keeps them.</summary>
+public sealed class UpstreamEvictionTests(SharedPostgres postgres, SharedObjectStore store) : IAsyncLifetime
 {
+    /// <summary>Where a registry keeps its rows and its blobs.</summary>
+    public enum Kept
+    {
+        /// <summary>SQLite and files.</summary>
+        Here,
+
+        /// <summary>PostgreSQL and files.</summary>
+        OnPostgres,
+
+        /// <summary>PostgreSQL and an object store, as replicas do.</summary>
+        OnPostgresAndS3,
+    }
+
     private readonly UpstreamOptions options = new() { Name = "hub", Check = TimeSpan.FromDays(30) };
     private StubUpstream upstream = null!;
     private RegistryHost? started;
@@ -39,12 +53,13 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task What_nobody_pulled_for_long_goes_and_is_downloaded_again_when_somebody_does(bool isPostgres)
+    [InlineData(Kept.Here)]
+    [InlineData(Kept.OnPostgres)]
+    [InlineData(Kept.OnPostgresAndS3)]
+    public async Task What_nobody_pulled_for_long_goes_and_is_downloaded_again_when_somebody_does(Kept kept)
     {
         options.EvictAfter = TimeSpan.FromDays(30);
-        await StartAsync(isPostgres);
+        await StartAsync(kept);
         var (old, used) = (upstream.Image("acme/old", "1"), upstream.Image("acme/used", "1"));
         await PullAsync("acme/old", old);
         await PullAsync("acme/used", used);
@@ -71,13 +86,14 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task A_cache_over_its_quota_loses_what_was_used_least_recently_at_once(bool isPostgres)
+    [InlineData(Kept.Here)]
+    [InlineData(Kept.OnPostgres)]
+    [InlineData(Kept.OnPostgresAndS3)]
+    public async Task A_cache_over_its_quota_loses_what_was_used_least_recently_at_once(Kept kept)
     {
         options.Quota = new ByteSize(451_000);
         options.Pin = ["acme/pinned:1"];
-        await StartAsync(isPostgres);
+        await StartAsync(kept);
         var shared = Content.Random(100_000);
         foreach (var name in (string[])["pinned", "one", "two", "three", "four"])
         {
@@ -111,11 +127,14 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
         await upstream.StartAgainAsync();
     }
 
-    [Fact]
-    public async Task What_is_pushed_is_never_evicted()
+    [Theory]
+    [InlineData(Kept.Here)]
+    [InlineData(Kept.OnPostgres)]
+    [InlineData(Kept.OnPostgresAndS3)]
+    public async Task What_is_pushed_is_never_evicted(Kept kept)
     {
         (options.Quota, options.EvictAfter) = (new ByteSize(1), TimeSpan.FromHours(1));
-        await StartAsync(isPostgres: false);
+        await StartAsync(kept);
         var own = new Repository(Host, "team/app");
         await own.PushImageAsync("1");
         await new Repository(Host, "hubble/app").PushImageAsync("1");
@@ -124,11 +143,14 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
         (await new Repository(Host, "team/app").GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
     }
 
-    [Fact]
-    public async Task Pulls_beside_evictions_get_all_of_an_image()
+    [Theory]
+    [InlineData(Kept.Here)]
+    [InlineData(Kept.OnPostgres)]
+    [InlineData(Kept.OnPostgresAndS3)]
+    public async Task Pulls_beside_evictions_get_all_of_an_image(Kept kept)
     {
         options.Quota = new ByteSize(1); // nothing may stay
-        await StartAsync(isPostgres: false, o => o.GarbageCollection.Grace = TimeSpan.Zero);
+        await StartAsync(kept, o => o.GarbageCollection.Grace = TimeSpan.Zero);
         var images = Enumerable.Range(0, 4).Select(i => (Name: $"acme/app{i}", Image: upstream.Image($"acme/app{i}", "1"))).ToList();
         using var end = new CancellationTokenSource();
         var evictions = 0;
@@ -148,12 +170,13 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Blobs_that_no_manifest_needs_count_too_and_are_collected_at_once(bool isPostgres)
+    [InlineData(Kept.Here)]
+    [InlineData(Kept.OnPostgres)]
+    [InlineData(Kept.OnPostgresAndS3)]
+    public async Task Blobs_that_no_manifest_needs_count_too_and_are_collected_at_once(Kept kept)
     {
         options.Quota = new ByteSize(250_000);
-        await StartAsync(isPostgres);
+        await StartAsync(kept);
         await PullAsync("acme/app", upstream.Image("acme/app", "1"));
         for (var i = 0; i < 2; i++)
         {
@@ -169,11 +192,14 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
         Assert.InRange(Host.Service<Evictor>().LastHeld("hub") ?? 0, 100_000, 105_000);
     }
 
-    [Fact]
-    public async Task An_eviction_that_fails_does_not_keep_garbage_from_being_collected()
+    [Theory]
+    [InlineData(Kept.Here)]
+    [InlineData(Kept.OnPostgres)]
+    [InlineData(Kept.OnPostgresAndS3)]
+    public async Task An_eviction_that_fails_does_not_keep_garbage_from_being_collected(Kept kept)
     {
         options.EvictAfter = TimeSpan.FromDays(1);
-        await StartAsync(isPostgres: false);
+        await StartAsync(kept);
         var image = upstream.Image("acme/app", "1");
         await PullAsync("acme/app", image);
         (await Pulling("acme/app").DeleteAsync($"manifests/{image.Manifest.Digest}")).MustBe(HttpStatusCode.Accepted);
@@ -184,11 +210,14 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
         Assert.InRange((await Host.Service<Evictor>().SumAsync(Host.Service<UpstreamSet>().All[0])).Held, 100_000, 105_000);
     }
 
-    [Fact]
-    public async Task A_copy_that_goes_while_its_tag_is_looked_up_is_fetched_anew_and_not_called_old()
+    [Theory]
+    [InlineData(Kept.Here)]
+    [InlineData(Kept.OnPostgres)]
+    [InlineData(Kept.OnPostgresAndS3)]
+    public async Task A_copy_that_goes_while_its_tag_is_looked_up_is_fetched_anew_and_not_called_old(Kept kept)
     {
         options.Check = TimeSpan.Zero;
-        await StartAsync(isPostgres: false);
+        await StartAsync(kept);
         var image = upstream.Image("acme/app", "1");
         await PullAsync("acme/app", image);
         Host.Clock.Advance(TimeSpan.FromMinutes(1));
@@ -203,13 +232,14 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
     }
 
     [Theory]
-    [InlineData(false, false)]
-    [InlineData(true, false)]
-    [InlineData(true, true)]
-    public async Task An_image_that_is_asked_for_while_the_eviction_begins_stays(bool isWritten, bool isPostgres)
+    [InlineData(false, Kept.Here)]
+    [InlineData(true, Kept.Here)]
+    [InlineData(true, Kept.OnPostgres)]
+    [InlineData(true, Kept.OnPostgresAndS3)]
+    public async Task An_image_that_is_asked_for_while_the_eviction_begins_stays(bool isWritten, Kept kept)
     {
         options.EvictAfter = TimeSpan.FromDays(1);
-        await StartAsync(isPostgres);
+        await StartAsync(kept);
         await PullAsync("acme/app", upstream.Image("acme/app", "1"));
         Host.Clock.Advance(TimeSpan.FromDays(2));
         afterRead = async () =>
@@ -224,11 +254,14 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
         Assert.Equal(1, (await CollectAsync()).Evicted);
     }
 
-    [Fact]
-    public async Task Uses_outlive_a_restart()
+    [Theory]
+    [InlineData(Kept.Here)]
+    [InlineData(Kept.OnPostgres)]
+    [InlineData(Kept.OnPostgresAndS3)]
+    public async Task Uses_outlive_a_restart(Kept kept)
     {
         options.EvictAfter = TimeSpan.FromDays(1);
-        await StartAsync(isPostgres: false);
+        await StartAsync(kept);
         await PullAsync("acme/app", upstream.Image("acme/app", "1"));
         Host.Clock.Advance(TimeSpan.FromDays(2));
         (await Pulling("acme/app").GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
@@ -236,13 +269,15 @@ public sealed class UpstreamEvictionTests(SharedPostgres postgres) : IAsyncLifet
         Assert.Equal(0, (await CollectAsync()).Evicted);
     }
 
-    private async Task StartAsync(bool isPostgres, Action<RegistryOptions>? more = null)
+    private async Task StartAsync(Kept kept, Action<RegistryOptions>? more = null)
     {
-        var connection = isPostgres ? await postgres.CreateDatabaseAsync() : null;
+        var connection = kept == Kept.Here ? null : await postgres.CreateDatabaseAsync();
+        var bucket = kept == Kept.OnPostgresAndS3 ? await store.CreateBucketAsync() : null;
         started = await RegistryHost.StartAsync(
             o =>
             {
                 o.Upstreams = [options];
+                o.Storage.S3 = bucket;
                 more?.Invoke(o);
             },
             replace: s =>
