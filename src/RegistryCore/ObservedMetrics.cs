@@ -84,7 +84,7 @@ internal static class ObservedMetrics
             description: "How many more manifests an upstream gives, as it said last; absent for one that does not say.");
         meter.CreateObservableGauge(
             "authindex.upstream.held",
-            () => Each(u => evictor.LastHeld(u.Name)),
+            () => Each(u => evictor.LastHeld(u.Prefix)),
             "By",
             "Bytes of an upstream's images that are here, each blob counted once; counted every ten minutes.");
         meter.CreateObservableGauge(

@@ -98,10 +98,10 @@ internal sealed partial class V2Endpoint(
             ? upstreams.Find(match.Repository, http.Request.Query["ns"])
             : null;
         var named = mirrored?.Asked ?? match.Repository;
-        var required = match.Route.Needs.IsEmpty ? null : Scope.Repository(named, match.Route.Needs);
+        var required = match.Route.OnRegistry ?? (match.Route.Needs.IsEmpty ? null : Scope.Repository(named, match.Route.Needs));
         var asked = match.Route.Tail == "_catalog"
             ? Scope.Catalog
-            : match.Route.Asks.IsEmpty ? null : Scope.Repository(named, match.Route.Asks);
+            : match.Route.Asks.IsEmpty ? match.Route.OnRegistry : Scope.Repository(named, match.Route.Asks);
         var source = UploadEndpoint.MountSource(http.Request, match.Route.Tail);
         var (token, refused) = await access.CheckAsync(
             http.Request.Headers.Authorization, required, asked, source, IsRead(http), http.RequestAborted);

@@ -20,13 +20,15 @@ namespace AuthIndex.RegistryCore;
 /// <param name="Asks">What the challenge asks for: as much or more, since clients push and pull with one token.</param>
 /// <param name="Handler">Answers the request, or returns the error to answer with.</param>
 /// <param name="FromUpstream">Answers it in the handler's place for a repository of an upstream; null where nothing is asked there.</param>
+/// <param name="OnRegistry">What the token must grant in place of anything on a repository; null for an operation on one.</param>
 internal sealed record V2Route(
     string[] Methods,
     string Tail,
     ActionSet Needs,
     ActionSet Asks,
     Func<V2Request, Task<OciError?>> Handler,
-    Func<V2Request, UpstreamRepository, Task<OciError?>>? FromUpstream = null)
+    Func<V2Request, UpstreamRepository, Task<OciError?>>? FromUpstream = null,
+    Scope? OnRegistry = null)
 {
     /// <summary>The tail split at its slashes.</summary>
     public string[] Segments { get; } = Tail.Split('/');
@@ -38,10 +40,12 @@ internal sealed record V2Route(
     public bool IsOpen { get; } = Tail.StartsWith('/');
 
     /// <summary>The name that metrics and logs know the route by.</summary>
-    public string Name { get; } = Tail.StartsWith('/') ? Tail : Tail is "" or "_catalog" ? $"/v2/{Tail}" : $"/v2/{{name}}/{Tail}";
+    public string Name { get; } = Tail.StartsWith('/') ? Tail : IsOnRegistry(Tail, OnRegistry) ? $"/v2/{Tail}" : $"/v2/{{name}}/{Tail}";
 
     /// <summary>Whether the path begins with a repository's name.</summary>
-    public bool HasRepository { get; } = Tail is not ("" or "_catalog") && !Tail.StartsWith('/');
+    public bool HasRepository { get; } = !IsOnRegistry(Tail, OnRegistry) && !Tail.StartsWith('/');
+
+    private static bool IsOnRegistry(string tail, Scope? onRegistry) => tail is "" or "_catalog" || onRegistry is not null;
 }
 
 /// <summary>
@@ -59,11 +63,13 @@ internal sealed class V2Routes(
     BlobEndpoint blobs,
     UploadEndpoint uploads,
     UpstreamEndpoint upstream,
-    UpstreamListsEndpoint lists)
+    UpstreamListsEndpoint lists,
+    UpstreamReportEndpoint figures)
 {
     // Extensions of the registry's own: no component of a name begins with an underscore (OCI distribution-spec 1.1, "Extensions").
     private const string HistoryTail = "_authindex/history/{}";
     private const string SizesTail = "_authindex/sizes";
+    private const string UpstreamsTail = "_authindex/upstreams";
 
     private static readonly ActionSet Any = ActionSet.None;
     private static readonly ActionSet Pull = ActionSet.Pull;
@@ -77,6 +83,7 @@ internal sealed class V2Routes(
         //   methods          tail                 needs     asks      handler              of an upstream
         new(["GET", "HEAD"], "",                  Any,      Any,      PingEndpoint.GetAsync),
         new(["GET", "HEAD"], "_catalog",          Any,      Any,      catalog.ListAsync),
+        new(["GET", "HEAD"], UpstreamsTail,       Any,      Any,      figures.ShowAsync, OnRegistry: Scope.IndexSystem),
         new(["GET", "HEAD"], "/v1/_ping",         Any,      Any,      SearchEndpoint.PingAsync),
         new(["GET", "HEAD"], "/v1/search",        Any,      Any,      search.SearchAsync),
         new(["GET", "HEAD"], "tags/list",         Pull,     Pull,     tags.ListAsync,      lists.TagsAsync),

@@ -30,6 +30,9 @@ public sealed record Scope(string Type, string Name, ActionSet Actions)
     /// <summary>The scope to list every repository: <c>registry:catalog:*</c>.</summary>
     public static Scope Catalog { get; } = new(RegistryType, "catalog", ActionSet.All);
 
+    /// <summary>The scope to see how the installation is doing: <c>index:system:pull</c>.</summary>
+    public static Scope IndexSystem { get; } = new(IndexType, "system", ActionSet.Pull);
+
     /// <summary>A scope on a repository.</summary>
     public static Scope Repository(RepositoryName name, ActionSet actions) => new(RepositoryType, name.Value, actions);
 

@@ -176,7 +176,8 @@ public sealed class PortalTests(RealParts parts)
     [InlineData(ColorScheme.Light, false, 360)]
     public async Task Administrators_use_their_pages_in_a_browser(ColorScheme scheme, bool scripts, int width)
     {
-        await using var host = await TokenServerHost.StartAsync();
+        await using var servers = await PortalServers.StartAsync(upstream: ("mirrors/hub", new Uri("http://127.0.0.1:1")));
+        var host = servers.Host;
         using (await host.GetAsync("/token?service=registry", "alice", "wrong"))
         {
             // a line in the audit log
@@ -227,6 +228,7 @@ public sealed class PortalTests(RealParts parts)
         await CheckAsync(page, scripts);
         await page.GetByRole(AriaRole.Link, new() { Name = "System", Exact = true }).ClickAsync();
         await page.GetByRole(AriaRole.Heading, new() { Name = "Signing keys" }).WaitForAsync();
+        await page.GetByRole(AriaRole.Rowheader, new() { Name = "hub-1.x_y" }).WaitForAsync();
         await CheckAsync(page, scripts);
     }
 

@@ -8,7 +8,7 @@ public sealed class UpstreamTests(RealParts parts)
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Docker_ctr_podman_and_skopeo_pull_through_a_cold_a_warm_and_a_cut_off_cache()
+    public async Task Docker_BuildKit_ctr_podman_and_skopeo_pull_through_a_cold_a_warm_and_a_cut_off_cache()
     {
         RealParts.Require(DistributionRegistry.Obstacle());
         RealParts.Require(ContainerdServer.Obstacle());
@@ -105,6 +105,8 @@ public sealed class UpstreamTests(RealParts parts)
     {
         await docker.MustAsync("pull", "library/app:1");
         await docker.MustAsync("rmi", "library/app:1");
+        var built = await docker.BuildByBuildKitAsync("library/app:1");
+        Assert.True(built.ExitCode == 0, $"{when}: {built.All}");
 
         var fetched = await containerd.CtrAsync(
             "--namespace", when.Replace(' ', '-'), "content", "fetch", "--hosts-dir", folder["hosts"], "docker.io/acme/app:1");

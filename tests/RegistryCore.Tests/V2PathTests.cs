@@ -24,13 +24,15 @@ public sealed class V2PathTests(SharedRegistry registry) : IClassFixture<SharedR
         new BlobEndpoint(null!, null!, null!, null!),
         new UploadEndpoint(null!, null!, null!, null!, null!, null!),
         new UpstreamEndpoint(null!, null!, null!, null!, null!, null!, null!),
-        new UpstreamListsEndpoint(null!, null!, null!, null!, null!)));
+        new UpstreamListsEndpoint(null!, null!, null!, null!, null!),
+        new UpstreamReportEndpoint(null!, TimeProvider.System)));
 
     [Theory]
     [InlineData("GET", "/v2", "", "", "")]
     [InlineData("GET", "/v2/", "", "", "")]
     [InlineData("HEAD", "/v2/", "", "", "")]
     [InlineData("GET", "/v2/_catalog", "_catalog", "", "")]
+    [InlineData("GET", "/v2/_authindex/upstreams", "_authindex/upstreams", "", "")]
     [InlineData("GET", "/v2/a/tags/list", "tags/list", "a", "")]
     [InlineData("GET", "/v2/a/b/c/manifests/v1", "manifests/{}", "a/b/c", "v1")]
     [InlineData("PUT", $"/v2/a/manifests/{Digest}", "manifests/{}", "a", Digest)]

@@ -16,6 +16,7 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
     {
         ["GET "] = (HttpStatusCode.OK, null),
         ["GET _catalog"] = (HttpStatusCode.OK, null),
+        ["GET _authindex/upstreams"] = (HttpStatusCode.Forbidden, "DENIED"), // of whoever is not the portal
         ["GET tags/list"] = (HttpStatusCode.NotFound, "NAME_UNKNOWN"),
         ["GET manifests/{}"] = (HttpStatusCode.NotFound, "MANIFEST_UNKNOWN"),
         ["PUT manifests/{}"] = (HttpStatusCode.BadRequest, "DIGEST_INVALID"),
@@ -93,7 +94,7 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
     public async Task A_token_with_the_needed_action_passes_the_check(string method, string tail)
     {
         var row = RowOf(method, tail);
-        using var client = shared.Host.As(row.Needs.IsEmpty ? [] : [$"repository:some/repo:{row.Needs}"]);
+        using var client = shared.Host.As(row.OnRegistry is { } scope ? [$"{scope}"] : row.Needs.IsEmpty ? [] : [$"repository:some/repo:{row.Needs}"]);
         AssertAdmitted(await SendAsync(client, method, tail), method, tail);
     }
 
@@ -106,7 +107,7 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
         var row = RowOf(method, tail);
         using var client = shared.Host.As(granted);
         var answer = await SendAsync(client, method, tail);
-        if (row.Needs.IsEmpty)
+        if (row.Needs.IsEmpty && row.OnRegistry is null)
         {
             AssertAdmitted(answer, method, tail);
             return;
@@ -114,7 +115,7 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
 
         AssertCode(answer, method, "DENIED");
         Assert.Contains("error=\"insufficient_scope\"", answer["WWW-Authenticate"], StringComparison.Ordinal);
-        Assert.Contains($"scope=\"repository:some/repo:{row.Asks}\"", answer["WWW-Authenticate"], StringComparison.Ordinal);
+        Assert.Contains($"scope=\"{row.OnRegistry?.ToString() ?? $"repository:some/repo:{row.Asks}"}\"", answer["WWW-Authenticate"], StringComparison.Ordinal);
     }
 
     private static void AssertCode(Answer answer, string method, string code)
@@ -142,7 +143,7 @@ public sealed class V2RoutesTests(SharedRegistry shared) : IClassFixture<SharedR
 
     private static string PathOf(string tail)
     {
-        var path = tail is "" or "_catalog" ? $"/v2/{tail}" : $"/v2/some/repo/{tail}";
+        var path = !Table.All.First(r => r.Tail == tail).HasRepository ? $"/v2/{tail}" : $"/v2/some/repo/{tail}";
         return path.Replace("blobs/uploads/{}", "blobs/uploads/" + new string('0', 32), StringComparison.Ordinal)
             .Replace("history/{}", "history/v1", StringComparison.Ordinal)
             .Replace("{}", "sha256:" + new string('0', 64), StringComparison.Ordinal);

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using AuthIndex.RegistryCore.IndexSync;
+using AuthIndex.RegistryCore.Upstreams;
 using AuthIndex.TokenServer;
 
 namespace AuthIndex.TestKit;
@@ -38,8 +39,10 @@ internal sealed class PortalServers : IAsyncDisposable
     /// <summary>Starts both.</summary>
     /// <param name="configure">Changes the token server's options.</param>
     /// <param name="policy">Its policy.</param>
+    /// <param name="upstream">The prefix of an upstream of the registry, and where it is; null for none.</param>
     public static async Task<PortalServers> StartAsync(
-        Action<TokenServerOptions>? configure = null, string policy = TokenServerHost.Policy)
+        Action<TokenServerOptions>? configure = null, string policy = TokenServerHost.Policy,
+        (string Prefix, Uri Url)? upstream = null)
     {
         var temporary = new TemporaryDirectory();
         var host = await TokenServerHost.StartAsync(
@@ -56,6 +59,7 @@ internal sealed class PortalServers : IAsyncDisposable
                 o.TokenServer.Url = host.Address;
                 o.TokenServer.CredentialFile = host.Options.CredentialPath;
                 o.Reporting.Enabled = true;
+                if (upstream is { } other) o.Upstreams = [new UpstreamOptions { Name = "hub-1.x_y", Url = other.Url, Prefix = other.Prefix }];
             },
             host.Clock);
         await File.WriteAllTextAsync(temporary["registry-url"], registry.Client.BaseAddress!.ToString());

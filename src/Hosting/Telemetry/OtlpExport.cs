@@ -26,7 +26,7 @@ internal sealed class OtlpExport : IHostedService, IDisposable
         var collector = endpoint.AbsoluteUri.TrimEnd('/');
         var resource = ResourceBuilder.CreateEmpty().AddService(
             $"authindex-{name}", serviceVersion: Assembly.GetExecutingAssembly().GetName().Version?.ToString(3),
-                serviceInstanceId: $"{Environment.MachineName}:{Environment.ProcessId}", autoGenerateServiceInstanceId: false);
+                serviceInstanceId: InstanceName.Own, autoGenerateServiceInstanceId: false);
 
         // A client that asks to be traced is not traced more often than others.
         var sampler = new TraceIdRatioBasedSampler(options.TracePercent / 100.0);

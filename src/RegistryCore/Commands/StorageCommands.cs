@@ -38,12 +38,17 @@ internal static class StorageCommands
             [],
             _ => new StorageTask.Scrub());
 
-    private static Command Upstreams(CommandLine shared) => Make(
-        shared,
-        "upstreams",
-        "Show how the upstreams are doing: what was served from here, what they sent, their rate limits, and how much is kept of them.",
-        [],
-        _ => new StorageTask.Upstreams());
+    private static Command Upstreams(CommandLine shared)
+    {
+        var remove = new Option<string?>("--remove") { HelpName = "PREFIX", Description =
+            "Delete the copies below the prefix of an upstream that is no longer configured." };
+        return Make(
+            shared,
+            "upstreams",
+            "Show how the upstreams are doing: what was served from here, what they sent, their rate limits, and how much is kept of them.",
+            [remove],
+            r => new StorageTask.Upstreams(r.GetValue(remove), $"operator {Environment.UserName}"));
+    }
 
     private static Command Verify(CommandLine shared)
     {

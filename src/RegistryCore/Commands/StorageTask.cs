@@ -43,7 +43,9 @@ internal abstract record StorageTask
     internal sealed record Import(ImportRequest Request) : StorageTask;
 
     /// <summary>Tells how the upstreams stand.</summary>
-    internal sealed record Upstreams : StorageTask;
+    /// <param name="Remove">The prefix of a former upstream whose copies are deleted first; null for none.</param>
+    /// <param name="By">Who has them deleted.</param>
+    internal sealed record Upstreams(string? Remove = null, string By = "") : StorageTask;
 }
 
 /// <summary>The result of a task, for the terminal and for scripts.</summary>

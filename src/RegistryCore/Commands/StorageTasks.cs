@@ -8,6 +8,7 @@ using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Scrubbing;
 using AuthIndex.RegistryCore.Storage.Tags;
 using AuthIndex.RegistryCore.Upstreams;
+using AuthIndex.RegistryCore.Upstreams.Eviction;
 using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Commands;
@@ -21,6 +22,7 @@ internal sealed class StorageTasks(
     ITagStore tags,
     DistributionImport import,
     Func<UpstreamReport> upstreams,
+    Evictor evictor,
     Backup? backup = null)
 {
     /// <summary>Runs a task to its end.</summary>
@@ -37,7 +39,7 @@ internal sealed class StorageTasks(
         StorageTask.TagsHistory history => HistoryAsync(history),
         StorageTask.TagsRollback rollback => RollBackAsync(rollback),
         StorageTask.Import { Request: var request } => ImportAsync(request, tell, cancellationToken),
-        StorageTask.Upstreams => UpstreamsAsync(cancellationToken),
+        StorageTask.Upstreams report => UpstreamsAsync(report, cancellationToken),
         _ => throw new InvalidOperationException($"No such task: {task}."),
     };
 
@@ -134,8 +136,17 @@ internal sealed class StorageTasks(
         return TaskReport.Of(report.Problems.Count == 0, string.Join('\n', lines), report);
     }
 
-    private async Task<TaskReport> UpstreamsAsync(CancellationToken cancellationToken)
+    private async Task<TaskReport> UpstreamsAsync(StorageTask.Upstreams task, CancellationToken cancellationToken)
     {
+        if (task.Remove is { } prefix)
+        {
+            var count = await evictor.RemoveFormerAsync(prefix, task.By, cancellationToken);
+            return TaskReport.Of(
+                true,
+                $"removed {count} manifests of the former upstream {prefix}; garbage collection removes the blobs that nothing else needs",
+                new { Removed = count });
+        }
+
         var report = await upstreams().MakeAsync(cancellationToken);
         return TaskReport.Of(true, report.Count == 0 ? "no upstreams are configured" : UpstreamReport.ToText(report), report);
     }

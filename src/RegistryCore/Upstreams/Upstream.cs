@@ -8,7 +8,7 @@ namespace AuthIndex.RegistryCore.Upstreams;
 internal sealed class Upstream(UpstreamOptions options)
 {
     /// <summary>What the names of the accounts begin with in whose names upstreams' content comes here.</summary>
-    public const string CopyAccounts = "upstream ";
+    private const string CopyAccounts = "upstream ";
 
     // What the names of Docker Hub's own images begin with, which people leave out.
     private const string Library = "library/";
@@ -30,6 +30,9 @@ internal sealed class Upstream(UpstreamOptions options)
 
     /// <summary>The account in whose name its content comes here.</summary>
     public string Account { get; } = CopyAccounts + options.Name;
+
+    /// <summary>Whether an account is one in whose name upstreams' content comes here.</summary>
+    public static bool IsCopy(string account) => account.StartsWith(CopyAccounts, StringComparison.Ordinal);
 
     /// <summary>The names without the prefix that are its own.</summary>
     public IReadOnlyList<RepositoryPattern> Unprefixed { get; } =

@@ -20,6 +20,7 @@ internal static class UpstreamServices
         .AddSingleton<ManifestPulls>()
         .AddSingleton<UpstreamEndpoint>()
         .AddSingleton<UpstreamListsEndpoint>()
+        .AddSingleton<UpstreamReportEndpoint>()
         .AddHostedService<OwnRepositories>();
 
     /// <summary>Adds what evicts, and tells of upstreams: the same for a server and for a command that works on the folder alone.</summary>

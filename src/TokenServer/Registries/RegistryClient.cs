@@ -103,6 +103,13 @@ internal sealed partial class RegistryClient : IDisposable
         return await SendAsync(request, cancellationToken);
     }
 
+    /// <summary>Gets how the registry's upstreams are doing, where it tells.</summary>
+    public async Task<RegistryAnswer> UpstreamsAsync(string token, CancellationToken cancellationToken)
+    {
+        using var request = Request(HttpMethod.Get, "_authindex/upstreams", token);
+        return await SendAsync(request, cancellationToken);
+    }
+
     /// <summary>
     /// Deletes a tag, as long as it points at a digest; or a manifest that no tag points at, which an AuthIndex registry makes sure of, and
     /// others do not.
@@ -149,8 +156,11 @@ internal sealed partial class RegistryClient : IDisposable
         + "registry's entry in tokenServer.services.");
 
     private HttpRequestMessage? Request(HttpMethod method, RepositoryName repository, string tail, string token) =>
+        Request(method, $"{repository}/{tail}", token);
+
+    private HttpRequestMessage? Request(HttpMethod method, string path, string token) =>
         service.InternalUrl is not { } url ? null : new HttpRequestMessage(
-            method, new Uri(url, $"{url.AbsolutePath.TrimEnd('/')}/v2/{repository}/{tail}"))
+            method, new Uri(url, $"{url.AbsolutePath.TrimEnd('/')}/v2/{path}"))
         {
             Headers = { Authorization = new AuthenticationHeaderValue("Bearer", token) },
         };

@@ -9,7 +9,7 @@ namespace AuthIndex.TokenServer.Registries;
 
 /// <summary>
 /// Issues the tokens with which this server asks a registry for somebody at the portal: by the policy, as if they had asked for it
-/// themselves, for one repository, and for no longer than a page takes. None leaves for anywhere but that registry.
+/// themselves, for one scope, and for no longer than a page takes. None leaves for anywhere but that registry.
 /// </summary>
 internal sealed class RegistryTokens(PolicyStore policies, TokenIssuer issuer, DecisionReport report, TimeProvider time)
 {
@@ -21,16 +21,19 @@ internal sealed class RegistryTokens(PolicyStore policies, TokenIssuer issuer, D
         Decide(who, CallerOf(who, service), policies.Current, Scope.Repository(repository, actions), time.GetUtcNow()).Refused.Count == 0;
 
     /// <summary>Issues a token for all of the actions, or refuses; either is recorded as for a token that a client asks for.</summary>
-    public Result<IssuedToken> Issue(SubjectCaller who, RegistryService service, RepositoryName repository, ActionSet actions)
+    public Result<IssuedToken> Issue(SubjectCaller who, RegistryService service, RepositoryName repository, ActionSet actions) =>
+        Issue(who, service, Scope.Repository(repository, actions));
+
+    /// <summary>Issues a token for a scope, or refuses, likewise.</summary>
+    public Result<IssuedToken> Issue(SubjectCaller who, RegistryService service, Scope asked)
     {
         var (now, policy, caller) = (time.GetUtcNow(), policies.Current, CallerOf(who, service));
-        var asked = Scope.Repository(repository, actions);
         var decided = Decide(who, caller, policy, asked, now);
         report.Decided(caller, null, [asked], decided, policy, now);
         if (decided.Refused is [var refusal, ..])
         {
             return ErrorAnswer.Forbidden(
-                $"{refusal.Scope.Actions} on {repository} refused: {refusal.Reason} (decision {refusal.Decision})");
+                $"{refusal.Scope.Actions} on {refusal.Scope.Name} refused: {refusal.Reason} (decision {refusal.Decision})");
         }
 
         var end = Decision.Earliest([now + Lifetime, who.Who.TokensEnd, decided.Until]);

@@ -71,6 +71,89 @@ public sealed class UpstreamReportTests
     }
 
     [Fact]
+    public async Task Only_the_portal_reads_the_report_and_for_somebody_who_may_see_the_system_page()
+    {
+        await using var host = await RegistryHost.StartAsync(o => o.Upstreams = [new UpstreamOptions { Name = "hub", Url = new Uri("http://127.0.0.1:1") }]);
+        foreach (var (scope, isView, status) in ((string, bool, HttpStatusCode)[])[
+            ("repository:system:pull", true, HttpStatusCode.Unauthorized), ("repository:hub/app:pull,push,delete,*", true, HttpStatusCode.Unauthorized),
+            ("registry:catalog:*", true, HttpStatusCode.Unauthorized), ("registry:system:*", true, HttpStatusCode.Unauthorized),
+            ("index:policy:pull,push", true, HttpStatusCode.Unauthorized), ("index:audit:*", true, HttpStatusCode.Unauthorized),
+            ("index:accounts:pull", true, HttpStatusCode.Unauthorized), ("index:system:push", true, HttpStatusCode.Unauthorized),
+            ("index:system:delete", true, HttpStatusCode.Unauthorized), ("index:system:pull", false, HttpStatusCode.Forbidden),
+            ("index:system:pull", true, HttpStatusCode.OK), ("index:system:*", true, HttpStatusCode.OK)])
+        {
+            var claims = host.Tokens.Payload("alice", scope);
+            if (isView) claims["view"] = true;
+            using var client = host.With(host.Tokens.Sign(host.Tokens.Header(), claims));
+            using var answer = await client.GetAsync(new Uri("/v2/_authindex/upstreams", UriKind.Relative), Cancellation);
+            Assert.Equal((scope, status), (scope, answer.StatusCode));
+            var text = await answer.Content.ReadAsStringAsync(Cancellation);
+            Assert.Equal(status == HttpStatusCode.OK, text.Contains("\"name\":\"hub\"", StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public async Task A_glance_adds_up_once_in_ten_minutes()
+    {
+        await using var upstream = await StubUpstream.StartAsync();
+        await using var host = await RegistryHost.StartAsync(o => o.Upstreams = [upstream.Options(u => u.EvictAfter = TimeSpan.FromDays(1))]);
+        var report = host.Service<UpstreamReport>();
+        Assert.Equal(0, Assert.Single(await report.GlanceAsync(Cancellation)).HeldBytes);
+        var (manifest, _, _) = upstream.Image("acme/app", "1");
+        (await new Repository(host, "hub/acme/app").GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+        Assert.Equal(0, Assert.Single(await report.GlanceAsync(Cancellation)).HeldBytes);
+        host.Clock.Advance(TimeSpan.FromMinutes(10));
+        var state = Assert.Single(await report.GlanceAsync(Cancellation));
+        Assert.Equal((manifest.Size, (int?)null), (state.HeldBytes, state.DueManifests));
+    }
+
+    [Fact]
+    public async Task Copies_of_an_upstream_that_is_no_longer_configured_are_shown_and_stay_until_they_are_removed()
+    {
+        await using var upstream = await StubUpstream.StartAsync();
+        List<UpstreamOptions> configured = [upstream.Options(), upstream.Options(u => (u.Name, u.Ns, u.Library) = ("other", [], false))];
+        await using var host = await RegistryHost.StartAsync(o => o.Upstreams = [.. configured]);
+        var image = upstream.Image("acme/app", "1");
+        foreach (var name in (string[])["hub/acme/app", "other/acme/app"])
+        {
+            var app = new Repository(host, name);
+            (await app.GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+            (await app.GetAsync($"blobs/{image.Layer.Digest}")).MustBe(HttpStatusCode.OK);
+        }
+
+        await new Repository(host, "team/app").PushImageAsync("1");
+        Assert.Contains("remove it from the configuration", await RefusedAsync("hub"), StringComparison.Ordinal);
+        configured.RemoveAt(0);
+        await host.RestartAsync();
+        host.Clock.Advance(TimeSpan.FromDays(365));
+        Assert.DoesNotContain("evicted", (await RunAsync(new StorageTask.Gc(DryRun: false))).Text, StringComparison.Ordinal);
+        var report = await RunAsync(new StorageTask.Upstreams());
+        Assert.Contains("hub  no longer configured", report.Text, StringComparison.Ordinal);
+        Assert.Contains("until they are removed with registry upstreams --remove hub", report.Text, StringComparison.Ordinal);
+        Assert.Equal(["other", "hub"], report.Result.EnumerateArray().Select(u => u.GetProperty("name").GetString()));
+        Assert.Equal(image.Manifest.Size + image.Layer.Size, report.Result[1].GetProperty("heldBytes").GetInt64());
+        foreach (var wrong in (string[])["hu", "hub/", "hub/acme", "team", "", "other"]) Assert.NotEmpty(await RefusedAsync(wrong));
+        (await new Repository(host, "hub/acme/app").GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+
+        Assert.Equal(1, (await RunAsync(new StorageTask.Upstreams("hub", "operator eve"))).Result.GetProperty("removed").GetInt32());
+        host.Clock.Advance(TimeSpan.FromDays(1));
+        await RunAsync(new StorageTask.Gc(DryRun: false));
+        report = await RunAsync(new StorageTask.Upstreams());
+        Assert.Equal("other", Assert.Single(report.Result.EnumerateArray()).GetProperty("name").GetString());
+        (await new Repository(host, "hub/acme/app").GetAsync("manifests/1")).MustBe(HttpStatusCode.NotFound);
+        (await new Repository(host, "hub/acme/app").PostAsync("blobs/uploads/")).MustBe(HttpStatusCode.Forbidden, "DENIED"); // still
+        await upstream.StopAsync();
+        (await new Repository(host, "other/acme/app").GetAsync($"blobs/{image.Layer.Digest}")).MustBe(HttpStatusCode.OK);
+        (await new Repository(host, "team/app").GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+        await upstream.StartAgainAsync();
+
+        Task<TaskReport> RunAsync(StorageTask task) => host.Service<StorageTasks>().RunAsync(task, _ => default, Cancellation);
+
+        async Task<string> RefusedAsync(string prefix) =>
+            (await Assert.ThrowsAsync<OperatorException>(() => RunAsync(new StorageTask.Upstreams(prefix, "operator eve")))).Message;
+    }
+
+    [Fact]
     public async Task An_upstream_that_answers_again_is_available_though_nobody_pulls()
     {
         await using var upstream = await StubUpstream.StartAsync();

@@ -88,7 +88,7 @@ public sealed class HtmlValidityTests
         }
     }
 
-    private static void AssertValid(string path, string html)
+    internal static void AssertValid(string path, string html)
     {
         if (html.Length == 0) return; // a redirect
         IHtmlDocument document;

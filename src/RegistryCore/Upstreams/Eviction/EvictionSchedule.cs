@@ -44,7 +44,7 @@ internal sealed class EvictionSchedule(
         pause = proportionate > Every ? proportionate : Every;
         if (!isOver || options.Every == TimeSpan.Zero) return;
         await collector.RunAsync(isDryRun: false, cancellationToken);
-        foreach (var upstream in upstreams.All) await evictor.SumAsync(upstream);
+        foreach (var upstream in upstreams.All) await evictor.SumAsync(upstream.Prefix);
     }
 
     /// <summary>
@@ -53,7 +53,7 @@ internal sealed class EvictionSchedule(
     /// </summary>
     private async Task<bool> IsToCollectAsync(Upstream upstream, CancellationToken cancellationToken)
     {
-        var (quota, bytes) = (upstream.Options.Quota?.Bytes, await evictor.SumAsync(upstream));
+        var (quota, bytes) = (upstream.Options.Quota?.Bytes, await evictor.SumAsync(upstream.Prefix));
         if (quota is null || bytes.Held <= quota) return false;
         if (bytes.Due > 0) return true;
         return bytes.Held - bytes.Loose > quota

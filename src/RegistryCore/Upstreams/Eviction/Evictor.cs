@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
+using AuthIndex.Hosting;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Collection;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Uses;
+using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Upstreams.Eviction;
 
@@ -15,19 +17,73 @@ namespace AuthIndex.RegistryCore.Upstreams.Eviction;
 /// </summary>
 internal sealed partial class Evictor(
     UpstreamSet upstreams, IRepositoryStore repositories, IManifestStore manifests, IManifestUses uses, RecentUses recent,
-    UpstreamMetrics metrics, GarbageCollectionOptions collection, TimeProvider clock, ILogger<Evictor> log) : IEviction
+    UpstreamMetrics metrics, GarbageCollectionOptions collection, TimeProvider clock, ILogger<Evictor> log) : IEviction, IDisposable
 {
-    private readonly ConcurrentDictionary<string, long> held = new(StringComparer.Ordinal);
+    // How old a sum may be where only a glance is wanted: as often EvictionSchedule looks.
+    private static readonly TimeSpan Recent = TimeSpan.FromMinutes(10);
+    private const int PageSize = 1000;
 
-    /// <summary>The bytes of an upstream that were here when somebody last looked; null before.</summary>
-    public long? LastHeld(string upstream) => held.TryGetValue(upstream, out var bytes) ? bytes : null;
+    private readonly ConcurrentDictionary<string, (HeldBytes Bytes, long At)> held = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim glance = new(1);
 
-    /// <summary>How much is here of an upstream.</summary>
-    public async Task<HeldBytes> SumAsync(Upstream upstream)
+    /// <summary>The bytes below an upstream's prefix that were here when somebody last looked; null before.</summary>
+    public long? LastHeld(string prefix) => held.TryGetValue(prefix, out var last) ? last.Bytes.Held : null;
+
+    /// <summary>How much is here below an upstream's prefix.</summary>
+    public async Task<HeldBytes> SumAsync(string prefix)
     {
-        var bytes = await uses.SumAsync(upstream.Prefix + "/", (clock.GetUtcNow() - collection.Grace).ToUnixTimeSeconds());
-        held[upstream.Name] = bytes.Held;
+        var bytes = await uses.SumAsync(prefix + "/", (clock.GetUtcNow() - collection.Grace).ToUnixTimeSeconds());
+        held[prefix] = (bytes, clock.GetTimestamp());
         return bytes;
+    }
+
+    /// <summary>The same as of the last ten minutes: adding up what a large cache holds takes a moment, and many may ask.</summary>
+    public async Task<HeldBytes> RecentSumAsync(string prefix, CancellationToken cancellationToken)
+    {
+        await glance.WaitAsync(cancellationToken);
+        try
+        {
+            return held.TryGetValue(prefix, out var last) && clock.GetElapsedTime(last.At) < Recent ? last.Bytes : await SumAsync(prefix);
+        }
+        finally
+        {
+            glance.Release();
+        }
+    }
+
+    /// <summary>The prefixes of upstreams that are no longer configured.</summary>
+    public async Task<IReadOnlyList<string>> FormerPrefixesAsync() =>
+        [.. (await repositories.UpstreamPrefixesAsync()).Except(upstreams.All.Select(u => u.Prefix), StringComparer.Ordinal)];
+
+    /// <summary>Deletes the copies of an upstream that is no longer configured; the number of manifests.</summary>
+    /// <param name="prefix">Its prefix.</param>
+    /// <param name="by">Who deletes them.</param>
+    /// <param name="cancellationToken">Ends it; what is deleted until then stays so.</param>
+    /// <exception cref="OperatorException">It is configured, or there never was one.</exception>
+    public async Task<int> RemoveFormerAsync(string prefix, string by, CancellationToken cancellationToken)
+    {
+        if (upstreams.All.FirstOrDefault(u => u.Prefix == prefix) is { } present)
+        {
+            throw new OperatorException(
+                $"{prefix} is the prefix of the upstream {present.Name}: remove it from the configuration, or set quota or evictAfter");
+        }
+
+        if (!(await FormerPrefixesAsync()).Contains(prefix, StringComparer.Ordinal))
+        {
+            throw new OperatorException($"'{prefix}' is not the prefix of a former upstream: registry upstreams lists them");
+        }
+
+        var count = 0;
+        for (var after = ""; await repositories.ListAsync(after, PageSize, prefix + "/") is { Count: > 0 } page; after = page[^1])
+        {
+            foreach (var name in page)
+            {
+                if (RepositoryName.TryParse(name, out var repository)) count += await RemoveCopiesAsync(repository, by, cancellationToken);
+            }
+        }
+
+        held.TryRemove(prefix, out _);
+        return count;
     }
 
     /// <summary>What is due to go of an upstream.</summary>
@@ -57,6 +113,20 @@ internal sealed partial class Evictor(
         return new Evicted(count, bytes);
     }
 
+    private async Task<int> RemoveCopiesAsync(RepositoryName repository, string by, CancellationToken cancellationToken)
+    {
+        var count = 0;
+        foreach (var manifest in (await uses.ReadAsync(repository)).Manifests.Where(m => Upstream.IsCopy(m.PushedBy)))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var deletion = await manifests.DeleteAsync(
+                repository, Digest.ParseStored(manifest.Digest), new Precondition(null, null), by, evenIfNeeded: true);
+            if (deletion.Outcome == DeleteOutcome.Deleted) count++;
+        }
+
+        return count;
+    }
+
     /// <summary>Deletes what the plan says, but for what was asked for since.</summary>
     private async Task<IReadOnlyCollection<StoredCopy>> DeleteAsync(
         Upstream upstream, EvictionPlan plan, CancellationToken cancellationToken)
@@ -82,6 +152,9 @@ internal sealed partial class Evictor(
 
         return gone;
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => glance.Dispose();
 
     private void Tell(Upstream upstream, EvictionPlan plan, int count, long left)
     {

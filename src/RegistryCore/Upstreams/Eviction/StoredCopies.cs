@@ -66,7 +66,7 @@ internal sealed class StoredCopies
                 UsedAt = m.UsedAt,
 
                 // What is stored in another's name was not downloaded, and cannot be had again.
-                IsPinned = isPinned || !m.PushedBy.StartsWith(Upstream.CopyAccounts, StringComparison.Ordinal),
+                IsPinned = isPinned || !Upstream.IsCopy(m.PushedBy),
             },
             StringComparer.Ordinal);
         foreach (var tag in content.Tags.Where(t => pins.Exists(p => p.MatchesTag(t.Name))))

@@ -23,5 +23,6 @@ internal static class AdminAreas
         .AddSingleton(s => ActivatorUtilities.CreateInstance<CandidateEndpoint>(s, options.AuditPath))
         .AddSingleton(s => ActivatorUtilities.CreateInstance<AuditPageEndpoint>(s, options.AuditPath))
         .AddSingleton<AccountsPageEndpoint>()
+        .AddSingleton<UpstreamFigures>()
         .AddSingleton<SystemPageEndpoint>();
 }

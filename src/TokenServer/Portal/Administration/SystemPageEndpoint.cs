@@ -8,10 +8,10 @@ using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Portal.Administration;
 
-/// <summary>GET <c>/admin/system</c>: the server's health part by part, its registries, keys, directories and providers.</summary>
+/// <summary>GET <c>/admin/system</c>: health part by part, registries and their upstreams, keys, directories and providers.</summary>
 internal sealed class SystemPageEndpoint(
     IEnumerable<HealthSource> health, IReadOnlyList<RegistryService> services, KeyStore keys, LdapSources directories,
-    OidcProviders providers, PageRenderer pages, TimeProvider time)
+    OidcProviders providers, UpstreamFigures upstreams, PageRenderer pages, TimeProvider time)
 {
     /// <summary>Where it is.</summary>
     public const string Path = "/admin/system";
@@ -25,6 +25,7 @@ internal sealed class SystemPageEndpoint(
                 p.Name, p.Status.ToString().ToUpperInvariant() is "OK" ? "ok" : p.Status == HealthStatus.Degraded ? "degraded" : "failed",
                 p.Reason ?? ""))],
             [.. services.Select(s => new RegistryRow(s.Name, s.Url?.ToString() ?? "", s.Audience, s.Algorithm, s.HasCredential))],
+            await upstreams.ReadAsync(caller.Subject, request.Aborted),
             [.. ring.Files.Select(f => new KeyRow(
                 f.Key.Id, f.Key.Algorithm, ring.StateOf(f, now).ToString().ToUpperInvariant(), f.SignsFrom, ring.PublishedUntil(f)))],
             [.. directories.All.Select(d => new DirectoryRow(d.DirectoryName, d.Problem ?? "ok"))],

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace AuthIndex.TokenServer.Portal.Pages.Administration;
 
 /// <summary>Lines of the audit log.</summary>
@@ -69,12 +71,13 @@ public sealed record HoldRow(string Account, DateTimeOffset Until, string Reason
 /// <summary>How the server is.</summary>
 /// <param name="Health">Its parts.</param>
 /// <param name="Registries">The registries that it issues tokens for.</param>
+/// <param name="Upstreams">The upstreams of the registries that have any.</param>
 /// <param name="Keys">The signing keys.</param>
 /// <param name="Directories">The directories.</param>
 /// <param name="Providers">The OpenID Connect providers.</param>
 public sealed record SystemModel(
-    IReadOnlyList<HealthRow> Health, IReadOnlyList<RegistryRow> Registries, IReadOnlyList<KeyRow> Keys,
-    IReadOnlyList<DirectoryRow> Directories, IReadOnlyList<ProviderRow> Providers);
+    IReadOnlyList<HealthRow> Health, IReadOnlyList<RegistryRow> Registries, IReadOnlyList<RegistryUpstreams> Upstreams,
+    IReadOnlyList<KeyRow> Keys, IReadOnlyList<DirectoryRow> Directories, IReadOnlyList<ProviderRow> Providers);
 
 /// <summary>A part of the server's health.</summary>
 /// <param name="Name">Its name.</param>
@@ -89,6 +92,48 @@ public sealed record HealthRow(string Name, string Status, string Reason);
 /// <param name="Algorithm">The algorithm of their signatures.</param>
 /// <param name="Reports">Whether it can report to the index.</param>
 public sealed record RegistryRow(string Name, string Url, string Audience, string Algorithm, bool Reports);
+
+/// <summary>The upstreams of a registry.</summary>
+/// <param name="Registry">Its service name.</param>
+/// <param name="Instance">Which process of it answered: counts and states are its own.</param>
+/// <param name="Since">Since when it counts; null when it does not say.</param>
+/// <param name="Problem">Why there are none; null when there are.</param>
+/// <param name="Rows">The upstreams.</param>
+public sealed record RegistryUpstreams(
+    string Registry, string Instance, DateTimeOffset? Since, string? Problem, IReadOnlyList<UpstreamRow> Rows);
+
+/// <summary>An upstream; a number that the registry does not tell is null.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="IsConfigured">Whether it is configured; otherwise only copies are left of it.</param>
+/// <param name="Failure">Why it is not asked; null when it is.</param>
+/// <param name="PausedUntil">Until when it asks to be left alone; null when it does not.</param>
+/// <param name="Hits">Requests answered from what was there.</param>
+/// <param name="Misses">Those for which something was downloaded.</param>
+/// <param name="Stale">Those answered with a copy that could not be looked up again.</param>
+/// <param name="Failed">Those for which there was nothing.</param>
+/// <param name="SavedBytes">How much more clients got than it sent.</param>
+/// <param name="Remaining">How many more manifests it gives.</param>
+/// <param name="Limit">How many it gives in all.</param>
+/// <param name="Seconds">In which time.</param>
+/// <param name="HeldBytes">What is kept of it.</param>
+/// <param name="QuotaBytes">The most that is kept.</param>
+public sealed record UpstreamRow(
+    string Name, bool IsConfigured, string? Failure, DateTimeOffset? PausedUntil, long? Hits, long? Misses, long? Stale, long? Failed,
+    long? SavedBytes, long? Remaining, long? Limit, long? Seconds, long? HeldBytes, long? QuotaBytes)
+{
+    /// <summary>Whether it answers, for people.</summary>
+    public string State => !IsConfigured ? "no longer configured"
+        : Failure is { } reason ? $"failing: {reason}"
+        : PausedUntil is { } until ? $"asks to be left alone until {Shell.Exact(until)}" : "reachable";
+
+    /// <summary>What it said last of its rate limit, for people; "" for nothing.</summary>
+    public string RateLimit => Remaining is not { } remaining ? ""
+        : string.Create(CultureInfo.InvariantCulture, $"{remaining}{(Limit is { } all ? $" of {all}" : "")} left")
+            + (Seconds is { } seconds ? string.Create(CultureInfo.InvariantCulture, $" in {seconds / 60} minutes") : "");
+
+    /// <summary>What is kept of it and at most, for people.</summary>
+    public string Kept => (HeldBytes is { } held ? Shell.Size(held) : "") + (QuotaBytes is { } quota ? $" of {Shell.Size(quota)}" : "");
+}
 
 /// <summary>A signing key.</summary>
 /// <param name="Id">Its id.</param>
