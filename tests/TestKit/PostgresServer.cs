@@ -18,7 +18,9 @@ public sealed class PostgresServer : IAsyncDisposable
     private int databases;
     private ChildProcess? process;
 
-    private PostgresServer() => Port = FreePort.At(IPAddress.Loopback);
+    private readonly string[] settings;
+
+    private PostgresServer(string[] settings) => (Port, this.settings) = (FreePort.At(IPAddress.Loopback), settings);
 
     /// <summary>The port.</summary>
     public int Port { get; }
@@ -30,9 +32,12 @@ public sealed class PostgresServer : IAsyncDisposable
         : null;
 
     /// <summary>Starts one.</summary>
-    public static async Task<PostgresServer> StartAsync()
+    public static Task<PostgresServer> StartAsync() => StartAsync([]);
+
+    /// <summary>Starts one with settings, such as <c>shared_buffers=1GB</c>.</summary>
+    public static async Task<PostgresServer> StartAsync(params string[] settings)
     {
-        var server = new PostgresServer();
+        var server = new PostgresServer(settings);
         try
         {
             await server.InitializeAsync();
@@ -87,8 +92,9 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>Starts it again after <see cref="StopAsync"/>, at the same port.</summary>
     public async Task StartAgainAsync()
     {
-        process = Launch("postgres", "-D", folder["data"], "-p", $"{Port}", "-c", "listen_addresses=127.0.0.1",
-            "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=100");
+        process = Launch("postgres", ["-D", folder["data"], "-p", $"{Port}", "-c", "listen_addresses=127.0.0.1",
+            "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=100",
+            .. settings.SelectMany(s => new[] { "-c", s })]);
         await Eventually.TrueAsync(
             async () =>
             {

@@ -57,9 +57,10 @@ public sealed class ReplicatedServers : IAsyncDisposable
     /// <summary>Starts the database, both token servers, nginx and the registry, or registries.</summary>
     /// <param name="registries">How many registries; several have their rows in PostgreSQL and their blobs in an object store.</param>
     /// <param name="storeGibibytes">The most that the object store holds, in GiB.</param>
-    public static async Task<ReplicatedServers> StartAsync(int registries = 1, int storeGibibytes = 4)
+    /// <param name="settings">Settings of the database, such as <c>shared_buffers=1GB</c>.</param>
+    public static async Task<ReplicatedServers> StartAsync(int registries = 1, int storeGibibytes = 4, params string[] settings)
     {
-        var servers = new ReplicatedServers(await PostgresServer.StartAsync())
+        var servers = new ReplicatedServers(await PostgresServer.StartAsync(settings))
         {
             Registries = registries == 1 ? ["registry"] : [.. Enumerable.Range(1, registries).Select(n => $"registry-{n}")],
         };

@@ -18,6 +18,8 @@ internal sealed class RegistrySeed(string connection)
     private const int AtOnce = 5_000;
     private const long Long = 1_700_000_000; // when everything was pushed
 
+    private int garbageRounds;
+
     /// <summary>The name of a repository, from 0.</summary>
     public static string Repository(int number) => string.Create(CultureInfo.InvariantCulture, $"public/app-{number}");
 
@@ -75,14 +77,14 @@ internal sealed class RegistrySeed(string connection)
 
     /// <summary>Adds blobs that nothing needs, one in each of the first repositories, for a collection to find.</summary>
     /// <param name="count">How many.</param>
-    /// <param name="round">A number that no other call has.</param>
-    public async Task AddGarbageAsync(int count, int round)
+    public async Task AddGarbageAsync(int count)
     {
+        garbageRounds++;
         await using var source = NpgsqlDataSource.Create(connection);
         await RunAsync(source, string.Create(CultureInfo.InvariantCulture, $"""
             BEGIN;
             CREATE TEMPORARY TABLE garbage ON COMMIT DROP AS
-            SELECT id, 'sha256:' || encode(sha256(convert_to('garbage {round} ' || id, 'UTF8')), 'hex') AS digest
+            SELECT id, 'sha256:' || encode(sha256(convert_to('garbage {garbageRounds} ' || id, 'UTF8')), 'hex') AS digest
             FROM repositories ORDER BY id LIMIT {count};
             INSERT INTO blobs (digest, key, size, stored_at, verified_at) SELECT digest, 'seed/' || digest, 1024, {Long}, {Long} FROM garbage;
             INSERT INTO blob_links (repository, digest, linked_at) SELECT id, digest, {Long} FROM garbage;

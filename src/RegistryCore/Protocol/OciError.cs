@@ -249,7 +249,8 @@ internal sealed record OciError(int Status, string Code, string Message)
         new(
             429,
             "TOOMANYREQUESTS",
-            $"the account already has {limit} uploads open, the most allowed: finish or cancel some, or wait until abandoned ones expire")
+            $"the account already has {limit} uploads open, the most allowed (registry.limits.uploadSessions): finish or cancel some, or "
+                + "wait until abandoned ones expire")
         {
             Headers = [new("Retry-After", "60")],
         };

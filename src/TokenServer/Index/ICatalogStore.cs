@@ -68,6 +68,21 @@ internal interface ICatalogStore
     /// <param name="count">How many at most.</param>
     ValueTask<IReadOnlyList<(string Name, string Service)>> NamesAsync(string text, string name, string service, string end, int count);
 
+    /// <summary>The name at which a range is so many names long; null when it is shorter.</summary>
+    /// <param name="name">The name after which the range begins.</param>
+    /// <param name="end">The name before which it ends.</param>
+    /// <param name="count">How many names, each counted once for every registry that holds it.</param>
+    ValueTask<string?> NameAfterAsync(string name, string end, int count);
+
+    /// <summary>
+    /// All names that hold a text, with a registry that holds each, in any order, by an index of the names' parts; null where there is
+    /// none, or when they are more. What the index cannot tell from them may be among them.
+    /// </summary>
+    /// <param name="text">The text, in which at least three letters or digits stand side by side.</param>
+    /// <param name="prefix">What the names begin with.</param>
+    /// <param name="most">How many at most.</param>
+    ValueTask<IReadOnlyList<(string Name, string Service)>?> FindRareAsync(string text, string prefix, int most);
+
     /// <summary>The registries among the given ones that hold a repository.</summary>
     ValueTask<IReadOnlyList<RepositoryPlace>> PlacesAsync(RepositoryName name, IReadOnlyList<string> services);
 
@@ -90,4 +105,17 @@ internal interface ICatalogStore
     /// Clears away a little of what was dropped; false when nothing is left. Little by little, because everyone waits for a write.
     /// </summary>
     Task<bool> SweepAsync();
+}
+
+/// <summary>What the databases' catalogs do alike.</summary>
+internal static class CatalogRows
+{
+    /// <summary>Names with the registries whose live copies have them; those of other copies, which have none, are left out.</summary>
+    public static IEnumerable<(string Name, string Service)> OfLiveCopies(this IEnumerable<(string Name, string? Service)> rows)
+    {
+        foreach (var (name, service) in rows)
+        {
+            if (service is not null) yield return (name, service);
+        }
+    }
 }

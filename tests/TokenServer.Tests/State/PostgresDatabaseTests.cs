@@ -2,6 +2,7 @@ using System.Diagnostics;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.TestKit;
+using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State.Postgres;
 using Dapper;
@@ -176,6 +177,38 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
 
         static Func<Task> MigrateAsync(PostgresDatabase database) =>
             () => database.MigrateAsync(typeof(PostgresState).Assembly, ".State.Postgres.Schema.");
+    }
+
+    [Fact]
+    public async Task Without_the_extension_for_parts_of_names_searches_read_the_names_until_somebody_makes_it()
+    {
+        var server = await postgres.ServerAsync();
+        var name = await server.CreateAsync();
+        await server.QueryAsync(
+            $"CREATE ROLE plain LOGIN PASSWORD 'secret'; CREATE SCHEMA plain AUTHORIZATION plain; "
+            + $"ALTER ROLE plain IN DATABASE {name} SET search_path = plain", name);
+        var own = new Npgsql.NpgsqlConnectionStringBuilder(server.ConnectionString(name)) { Username = "plain", Password = "secret" };
+        Assert.False(await IsIndexedAsync());
+        await server.QueryAsync("CREATE EXTENSION pg_trgm SCHEMA public", name);
+        Assert.False(await IsIndexedAsync()); // it lies where the account does not look
+        await server.QueryAsync("ALTER EXTENSION pg_trgm SET SCHEMA plain", name);
+        Assert.True(await IsIndexedAsync());
+        Assert.True(await IsIndexedAsync());
+
+        async Task<bool> IsIndexedAsync()
+        {
+            await using var state = await PostgresState.OpenAsync(own.ConnectionString, TimeProvider.System);
+            var pushed = new RegistryEvent
+            {
+                Sequence = 0, Id = "1", Kind = EventKind.ManifestPushed, Repository = "public/app", Tag = null, Digest = "sha256:1",
+                MediaType = "type", Size = 2, Account = "alice", Time = 1,
+            };
+            await state.Catalog.TakeAsync("registry", new SnapshotReport("e", 0, IsLast: true, new EventPosition(0, ""), [pushed]));
+            Assert.Equal([("public/app", "registry")], await state.Catalog.NamesAsync("app", "", "", "z", 10));
+            Assert.Equal(
+                await state.Catalog.NameAfterAsync("", "z", 0) is not null, await state.Catalog.FindRareAsync("app", "", 10) is [_]);
+            return await state.Catalog.FindRareAsync("app", "", 10) is not null;
+        }
     }
 
     [Fact]

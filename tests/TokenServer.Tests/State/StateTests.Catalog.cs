@@ -1,6 +1,12 @@
 using AuthIndex.TokenContract;
 using AuthIndex.TokenContract.Wire;
+using AuthIndex.TokenServer.Access;
+using AuthIndex.TokenServer.Grants;
+using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Index;
+using AuthIndex.TokenServer.Policies.Subjects;
+using AuthIndex.TokenServer.Protocol;
+using AuthIndex.TokenServer.Tests.Policies;
 
 namespace AuthIndex.TokenServer.Tests.State;
 
@@ -94,6 +100,113 @@ public abstract partial class StateTests
 
         async Task<string[]> NamesAsync(string text, string name, string service, string end) =>
             [.. (await Other.Catalog.NamesAsync(text, name, service, end, 10)).Select(n => $"{n.Name} {n.Service}")];
+    }
+
+    [Fact]
+    public async Task The_index_of_parts_finds_what_reading_all_names_finds()
+    {
+        var random = new Random(1);
+        string[] pieces = ["app", "api", "a_b", "base", "x-y", "lib.v2", "web__1", "1234", "ap", "p", "zz9"];
+        string[] starts = ["public/", "team/one/", "team/two-", ""];
+        string AnyName() => starts[random.Next(starts.Length)]
+            + string.Join(
+                random.Next(2) == 0 ? "/" : "-", Enumerable.Range(0, random.Next(1, 4)).Select(_ => pieces[random.Next(pieces.Length)]));
+        var names = Enumerable.Range(0, 400).Select(_ => AnyName()).ToList();
+        await FillAsync("one", Beginning, [.. names.Take(250).Append("going/app").Select(n => Pushed(n, Digest1, 0))]);
+        await FillAsync("two", Beginning, [.. names.Skip(150).Select(n => Pushed(n, Digest1, 0))]);
+        await FillAsync("two", Beginning, [.. names.Skip(200).Select(n => Pushed(n, Digest1, 0))]); // the copy before is not swept yet
+        await One.Catalog.TakeAsync(
+            "one", new EventReport(Beginning, [Pushed("late/app", Digest1, 1), Gone("going/app", null, Digest1, 2)], []));
+
+        string[] texts = ["app", "api", "a_b-api", "lib.v2", "123", "2345", "web__1/app", "axb-api", "%app", "team/one", "zz9-"];
+        foreach (var text in texts)
+        {
+            foreach (var prefix in (string[])["", "team/", "public/", "te", "nobody/"])
+            {
+                var all = await Other.Catalog.NamesAsync(text, prefix, "", prefix + "\U0010ffff", 1000);
+                var found = await Other.Catalog.FindRareAsync(text, prefix, 1000);
+                Assert.NotNull(found);
+                Assert.Equal(all, found.Where(f => f.Name.StartsWith(prefix, StringComparison.Ordinal) && f.Name.Contains(text)).Order());
+            }
+        }
+
+        Assert.NotEmpty(await Other.Catalog.NamesAsync("late/app", "", "", "z", 10));
+        Assert.Null(await Other.Catalog.FindRareAsync("app", "", 20));
+        Assert.NotNull(await Other.Catalog.FindRareAsync("app", "late/", 20));
+        while (await One.Catalog.SweepAsync())
+        {
+        }
+
+        Assert.NotNull(await Other.Catalog.FindRareAsync("app", "", 1000));
+    }
+
+    [Fact]
+    public async Task A_search_finds_what_the_caller_may_pull_of_all_that_hold_the_text_and_nothing_else()
+    {
+        const string rules = """
+            - { id: public, to: [anyone], allow: [pull], on: ["public/**"] }
+            - { id: own, to: [authenticated], allow: [pull], on: ["users/{account}/**"] }
+            - { id: apps, to: ["user:alice"], allow: [pull], on: ["*/app-*/**", "team/**"] }
+            - { id: secret, to: [anyone], deny: [pull], on: ["**/*-7", "team/secret-*"] }
+            - { id: admin, to: ["user:root"], allow: [pull], on: ["**"] }
+            """;
+        var random = new Random(2);
+        string[] starts = ["public/app-", "public/a_b/", "team/app-x/", "team/secret-", "users/alice/", "users/bob/app-", "x"];
+        var names = Enumerable.Range(0, 6000).Select(n => $"{starts[random.Next(starts.Length)]}{n:x}")
+            .Append("public/deep/needle-one").ToList();
+        string[] texts = ["", "p", "-7", "app", "app-1f", "a_b", "a_b/1", "a%b", "APP", "needle", "e-o", "app-x/", "\"", "'", "\\", "lic/app",
+            "secret-", "17f", "nothing", "alice/", "\0", "\U0001f600\U0001f600\U0001f600", "app*", "--"];
+        var heldBy = names.Select((name, n) => (name, n)).ToDictionary(
+            x => x.name, x => (string[])(x.n % 3 == 0 ? ["one", "two"] : x.n % 3 == 1 ? ["one"] : ["two"]), StringComparer.Ordinal);
+        foreach (var service in (string[])["one", "two"])
+        {
+            await FillAsync(service, Beginning, [.. names.Where(n => heldBy[n].Contains(service)).Select(n => Pushed(n, Digest1, 0))]);
+        }
+
+        var (policy, reader) = (PolicyText.Rules(rules), new CatalogReader(Other.Catalog));
+        var services = RegistryService.Load(new TokenServerOptions { Services = [new() { Name = "one" }, new() { Name = "two" }] });
+        foreach (var account in (string[])["", "alice", "root"])
+        {
+            var caller = new SubjectCaller(
+                new SignInOutcome.SignedIn(account, [], account.Length == 0 ? SignIn.Anonymous : SignIn.Htpasswd), TokenRestriction.None,
+                null, services);
+            foreach (var text in texts)
+            {
+                var view = new CatalogView(policy, caller, Now);
+                var expected = names.Order(StringComparer.Ordinal)
+                    .Where(n => n.Contains(text, StringComparison.Ordinal) && ShownBy(view, n).Any())
+                    .Select(n => $"{n} {string.Join(' ', ShownBy(view, n))}").ToList();
+                Assert.Equal(expected, await FindAllAsync(reader, view, text, 10_000));
+                Assert.Equal(expected.Take(700), (await FindAllAsync(reader, view, text, 37, 700)).Take(700));
+            }
+        }
+
+        IEnumerable<string> ShownBy(CatalogView view, string name) => heldBy[name].Where(s => view.Shows(s, Name(name)));
+    }
+
+    private static async Task<List<string>> FindAllAsync(
+        CatalogReader reader, CatalogView view, string text, int page, int most = int.MaxValue)
+    {
+        var found = new List<string>();
+        for (var after = ""; found.Count < most;)
+        {
+            var some = await reader.SearchAsync(view, text, after, page);
+            found.AddRange(some.Select(f => $"{f.Name} {string.Join(' ', f.Registries)}"));
+            if (some.Count < page) break;
+            after = some[^1].Name;
+        }
+
+        return found;
+    }
+
+    [Fact]
+    public async Task A_long_range_of_names_ends_where_it_is_told()
+    {
+        await FillAsync("one", Beginning, [.. Enumerable.Range(10, 20).Select(n => Pushed($"n/{n}", Digest1, 0))]);
+        Assert.Equal("n/15", await Other.Catalog.NameAfterAsync("n/10", "o", 4));
+        Assert.Equal("n/29", await Other.Catalog.NameAfterAsync("n/", "o", 19));
+        Assert.Null(await Other.Catalog.NameAfterAsync("n/", "o", 20));
+        Assert.Null(await Other.Catalog.NameAfterAsync("n/", "n/15", 5));
     }
 
     [Fact]

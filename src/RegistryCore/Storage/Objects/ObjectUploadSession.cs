@@ -22,6 +22,10 @@ internal sealed class ObjectUploadSession : IUploadSession
 
     private const int EagerLooks = 30;
 
+    // Each time that a request falls silent, all that came after the last part is written again. When less than this fraction of a part has
+    // come since, the next silence must be twice as long: so a client that lets bytes drip has it done a few times, and not every 3 s.
+    private const int WorthATail = 16;
+
     private static readonly TimeSpan MakesRoomAfter = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LaterLook = TimeSpan.FromMilliseconds(500);
@@ -203,6 +207,7 @@ internal sealed class ObjectUploadSession : IUploadSession
         var record = RequestRecord.Current;
         record?.Received ??= 0;
         var heardAt = shared.Clock.GetTimestamp();
+        var (leftAt, patience) = (start, UploadLease.FirstSilence);
         await using var wakes = BodyWait.WakeEverySecond(body, shared.Clock);
         while (true)
         {
@@ -227,10 +232,19 @@ internal sealed class ObjectUploadSession : IUploadSession
             }
 
             if (Lease.IsLost) throw new LeaseLostException();
-            if (length > 0) heardAt = shared.Clock.GetTimestamp();
+            if (length > 0)
+            {
+                heardAt = shared.Clock.GetTimestamp();
+                Lease.SilentAfter = Offset - leftAt >= shared.Buffers.PartSize / WorthATail ? UploadLease.FirstSilence : patience;
+            }
+
             var isInTheWay = filling is not null && shared.Clock.GetElapsedTime(filledSince) >= MakesRoomAfter
                 && shared.Buffers.IsShort(row.Account);
-            if ((Lease.IsSilent || isInTheWay) && MayLeave) await LeaveToOthersAsync();
+            if ((Lease.IsSilent || isInTheWay) && MayLeave)
+            {
+                await LeaveToOthersAsync();
+                (leftAt, patience) = (Offset, Lease.SilentAfter * 2);
+            }
             else if (isInTheWay && row.IsTransient) await MakeRoomAsync();
         }
     }

@@ -12,7 +12,8 @@ internal sealed class UploadLease : IAsyncDisposable
     // The lease lasts 5 s.
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(1.5);
 
-    private static readonly TimeSpan SilentAfter = TimeSpan.FromSeconds(3);
+    /// <summary>How long a client brings nothing until it is silent, at first.</summary>
+    public static readonly TimeSpan FirstSilence = TimeSpan.FromSeconds(3);
 
     private readonly PostgresUploads rows;
     private readonly string id;
@@ -20,6 +21,7 @@ internal sealed class UploadLease : IAsyncDisposable
     private readonly Task renewing;
     private readonly TimeProvider clock;
     private long waitingSince; // 0 while nothing is waited for
+    private long silentAfter = FirstSilence.Ticks;
     private volatile bool isPaused;
     private volatile bool isLeaving;
     private volatile bool isLost;
@@ -50,6 +52,13 @@ internal sealed class UploadLease : IAsyncDisposable
     {
         get => isLeaving;
         set => isLeaving = value;
+    }
+
+    /// <summary>How long the client must bring nothing until it is silent.</summary>
+    public TimeSpan SilentAfter
+    {
+        get => new(Volatile.Read(ref silentAfter));
+        set => Volatile.Write(ref silentAfter, value.Ticks);
     }
 
     /// <summary>Whether the client has brought nothing for a while.</summary>

@@ -11,7 +11,9 @@ namespace AuthIndex.TokenServer.State.Postgres;
 /// The catalog in PostgreSQL. Reports of one registry are taken one after another, whichever servers they reach: each holds the row
 /// of the registry's copy.
 /// </summary>
-internal sealed class PostgresCatalogStore(PostgresDatabase database) : ICatalogStore
+/// <param name="database">The database.</param>
+/// <param name="hasParts">Whether it has the index of the names' parts.</param>
+internal sealed class PostgresCatalogStore(PostgresDatabase database, bool hasParts) : ICatalogStore
 {
     private const int SweptAtOnce = 500, PullsSweptAtOnce = 2000;
 
@@ -51,6 +53,26 @@ internal sealed class PostgresCatalogStore(PostgresDatabase database) : ICatalog
             ORDER BY r.name, c.service LIMIT @count
             """,
             new { text, name = UpToNul(name), service, end, count })).AsList());
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<string?> NameAfterAsync(string name, string end, int count) => hasParts
+        ? await database.ReadAsync(db => db.QueryFirstOrDefaultAsync<string>(
+            "SELECT name FROM repositories WHERE name > @name AND name < @end ORDER BY name LIMIT 1 OFFSET @count",
+            new { name = UpToNul(name), end, count }))
+        : null;
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<(string Name, string Service)>?> FindRareAsync(string text, string prefix, int most)
+    {
+        if (!hasParts) return null;
+        var rows = (await database.ReadAsync(db => db.QueryAsync<(string Name, string? Service)>(
+            """
+            WITH r AS MATERIALIZED (SELECT name, copy FROM repositories WHERE name LIKE @holds AND name LIKE @begins LIMIT @limit)
+            SELECT r.name, CASE WHEN c.state = 'live' THEN c.service END FROM r JOIN copies c ON c.id = r.copy
+            """,
+            new { holds = $"%{Literal(text)}%", begins = $"{Literal(prefix)}%", limit = most + 1 }))).AsList();
+        return rows.Count > most ? null : [.. rows.OfLiveCopies()];
     }
 
     /// <inheritdoc/>
@@ -253,6 +275,10 @@ internal sealed class PostgresCatalogStore(PostgresDatabase database) : ICatalog
         ON CONFLICT (service, repository, digest) DO UPDATE SET pulled_at = greatest(pulls.pulled_at, excluded.pulled_at)
         """,
         new { service, copy, pull.Repository, pull.Digest, pull.Time });
+
+    /// <summary>A text as a pattern of LIKE that only itself meets.</summary>
+    private static string Literal(string text) => text.Replace("\\", @"\\", StringComparison.Ordinal)
+        .Replace("%", @"\%", StringComparison.Ordinal).Replace("_", @"\_", StringComparison.Ordinal);
 
     // No text of PostgreSQL holds a NUL; what is greater than a text before its NUL is greater than the whole of it, as names have none.
     private static string UpToNul(string text) => text.IndexOf('\0', StringComparison.Ordinal) is >= 0 and var at ? text[..at] : text;

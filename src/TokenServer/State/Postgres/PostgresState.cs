@@ -19,7 +19,7 @@ internal sealed class PostgresState : IState
 
     private readonly PostgresDatabase database;
 
-    private PostgresState(PostgresDatabase database, byte[] signInKey, TimeProvider time)
+    private PostgresState(PostgresDatabase database, byte[] signInKey, bool hasParts, TimeProvider time)
     {
         this.database = database;
         Grants = new PostgresGrantStore(database, time);
@@ -28,7 +28,7 @@ internal sealed class PostgresState : IState
         var failures = new PostgresSharedFailures(database, signInKey);
         SharedFailures = failures;
         SignInHolds = new PostgresSignInHoldStore(database, failures, time);
-        Catalog = new PostgresCatalogStore(database);
+        Catalog = new PostgresCatalogStore(database, hasParts);
         Sessions = new PostgresSessionStore(database);
         LoginCodes = new PostgresLoginCodeStore(database);
         People = new PostgresPersonStore(database);
@@ -45,8 +45,9 @@ internal sealed class PostgresState : IState
         try
         {
             await opened.MigrateAsync(typeof(PostgresState).Assembly, ".State.Postgres.Schema.");
+            var hasParts = await PostgresNameParts.EnsureAsync(opened);
             await opened.PrepareStatementsAsync();
-            return new PostgresState(opened, await PostgresSharedFailures.ReadKeyAsync(opened), time);
+            return new PostgresState(opened, await PostgresSharedFailures.ReadKeyAsync(opened), hasParts, time);
         }
         catch
         {

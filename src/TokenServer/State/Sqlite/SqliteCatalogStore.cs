@@ -38,6 +38,25 @@ internal sealed class SqliteCatalogStore(StateDatabase database) : ICatalogStore
         new { text, name, service, end, count }).AsList()));
 
     /// <inheritdoc/>
+    public ValueTask<string?> NameAfterAsync(string name, string end, int count) => new(database.Read(db =>
+        db.QueryFirstOrDefault<string>(
+            "SELECT name FROM repositories WHERE name > @name AND name < @end ORDER BY name LIMIT 1 OFFSET @count",
+            new { name, end, count })));
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<(string Name, string Service)>?> FindRareAsync(string text, string prefix, int most)
+    {
+        var rows = database.Read(db => db.Query<(string Name, string? Service)>(
+            """
+            SELECT r.name, CASE WHEN c.state = 'live' THEN c.service END
+            FROM (SELECT rowid AS id FROM repository_parts WHERE repository_parts MATCH @match LIMIT @limit) p
+            CROSS JOIN repositories r ON r.id = p.id CROSS JOIN copies c ON c.id = r.copy
+            """,
+            new { match = prefix.Length < 3 ? Phrase(text) : $"{Phrase(prefix)} AND {Phrase(text)}", limit = most + 1 }).AsList());
+        return new(rows.Count > most ? null : [.. rows.OfLiveCopies()]);
+    }
+
+    /// <inheritdoc/>
     public ValueTask<IReadOnlyList<RepositoryPlace>> PlacesAsync(RepositoryName name, IReadOnlyList<string> services) =>
         new(database.Read(db => db.Query<RepositoryPlace>(
         """
@@ -141,6 +160,8 @@ internal sealed class SqliteCatalogStore(StateDatabase database) : ICatalogStore
             new { copy });
         db.Execute("DELETE FROM copies WHERE id = @copy", new { copy });
     }
+
+    private static string Phrase(string text) => $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     private static CatalogCopy? Live(SqliteConnection db, string service) => db.QuerySingleOrDefault<CatalogCopy>(
         "SELECT id, sequence, event_id AS EventId FROM copies WHERE service = @service AND state = 'live'", new { service });

@@ -113,6 +113,38 @@ public sealed class ObjectUploadTests(SharedPostgres postgres, SharedObjectStore
     }
 
     [Fact]
+    public async Task Each_pause_of_a_client_that_lets_bytes_drip_must_be_twice_as_long_until_what_came_is_written_again()
+    {
+        var (a, _) = await StartTwoAsync();
+        var clock = Registries[0].Host.Clock;
+        var blob = Content.Random(40);
+        var location = await a.StartUploadAsync();
+        using var dripping = await a.BeginPatchAsync(location, length: 40);
+        var (received, least) = (0, TimeSpan.FromSeconds(3));
+        for (; received < 40; least *= 2)
+        {
+            var since = clock.GetUtcNow();
+            await dripping.WriteAsync(blob.Bytes[received..(received + 10)]);
+            received += 10;
+            if (received == 40) break;
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    clock.Advance(TimeSpan.FromSeconds(1));
+                    return (await a.GetAsync(location))["Range"] == $"0-{received - 1}";
+                },
+                Patience,
+                () => "what has come is not there");
+            var silence = clock.GetUtcNow() - since;
+            Assert.True(silence >= least, $"{received} bytes were written after {silence}, not {least}");
+        }
+
+        (await dripping.ReadAnswerAsync()).MustBe(HttpStatusCode.Accepted);
+        await MustCloseAsync(a, location, blob);
+        await MustHoldAsync(a, blob);
+    }
+
+    [Fact]
     public async Task After_a_client_hung_up_its_upload_goes_on_elsewhere_with_all_that_came()
     {
         var (a, b) = await StartTwoAsync();

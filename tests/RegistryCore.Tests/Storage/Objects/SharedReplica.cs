@@ -21,8 +21,10 @@ public sealed class SharedReplica(SharedPostgres postgres, SharedObjectStore sto
     /// <param name="bucket">The bucket.</param>
     /// <param name="configure">Sets further options.</param>
     /// <param name="timing">How long the store is waited for.</param>
+    /// <param name="clock">The registry's clock; null for one of its own.</param>
     internal static async Task<(RegistryHost Host, PostgresRegistryState State)> StartAsync(
-        string connection, S3Options bucket, Action<RegistryOptions>? configure = null, ObjectStoreTiming? timing = null)
+        string connection, S3Options bucket, Action<RegistryOptions>? configure = null, ObjectStoreTiming? timing = null,
+        FakeTimeProvider? clock = null)
     {
         var host = await RegistryHost.StartAsync(
             o =>
@@ -31,7 +33,8 @@ public sealed class SharedReplica(SharedPostgres postgres, SharedObjectStore sto
                 o.Storage.S3 = bucket;
                 configure?.Invoke(o);
             },
-            replace: s => s.AddSharedState(() => connection).AddSingleton(timing ?? Timing));
+            clock,
+            s => s.AddSharedState(() => connection).AddSingleton(timing ?? Timing));
         return (host, host.Service<PostgresRegistryState>());
     }
 
