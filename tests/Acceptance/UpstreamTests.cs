@@ -61,7 +61,7 @@ public sealed class UpstreamTests(RealParts parts)
         await builder.BuildAsync(image, 1_000, 200_000);
         await builder.MustAsync("push", image);
 
-        await File.WriteAllTextAsync(folder["credential"], $"admin:{upstream.AdminPassword}", Cancellation);
+        OwnerOnlyFile.Write(folder["credential"], $"admin:{upstream.AdminPassword}");
         await using var up = await StartAsync(
             folder, $"url: 'http://{upstream.Host}'", $"credentialFile: {folder["credential"]}");
         await SkopeoAsync(folder, up.Host, "hub/cached/app:1");

@@ -76,6 +76,31 @@ public sealed partial class ArchitectureTests
         "V2Request", "RouteRequest", "ErrorAnswer", "ErrorBoundary", "TokenAnswer", "JsonBytes", "JwksDocument", "FormBody",
             "RequestTelemetry", "RequestId", "ClientDisconnect", "ForwardedAddress", "OidcHandlers", "OidcAttempt"];
 
+    // Whoever reads a file whole, and what of: none of these holds a secret, but for the checker's own.
+    private static readonly Dictionary<string, string> FileReaders = new()
+    {
+        ["src/Hosting/Files/SecretFile.cs"] = "secrets, which it checks",
+        ["src/Hosting/Keys/KeyFollower.cs"] = "public keys",
+        ["src/Hosting/Keys/ReceivedKeys.cs"] = "public keys",
+        ["src/Hosting/Tls/CertificateFiles.cs"] = "certificates",
+        ["src/RegistryCore/Access/TrustedKeys.cs"] = "public keys",
+        ["src/RegistryCore/Commands/MirrorCommand.cs"] = "a certificate",
+        ["src/RegistryCore/Revocation/RevocationFile.cs"] = "what is revoked",
+        ["src/RegistryCore/Storage/Copying/CopyMarker.cs"] = "the state of a copy",
+        ["src/RegistryCore/Storage/Files/FileUploadStore.cs"] = "the state of an upload",
+        ["src/TokenServer/Backup/BackupFolder.cs"] = "a backup's table of contents",
+        ["src/TokenServer/Commands/LdapCommand.cs"] = "accounts and hashes",
+        ["src/TokenServer/Commands/NamedAccount.cs"] = "accounts and hashes",
+        ["src/TokenServer/Commands/Policies/PolicyAccountsCommand.cs"] = "accounts and hashes",
+        ["src/TokenServer/Commands/Policies/PolicyFormatCommand.cs"] = "policies",
+        ["src/TokenServer/Commands/Policies/PolicyReloadCommand.cs"] = "a process",
+        ["src/TokenServer/Commands/Policies/ProblemWriter.cs"] = "policies",
+        ["src/TokenServer/Commands/UsersCommand.cs"] = "accounts and hashes",
+        ["src/TokenServer/Identity/Htpasswd/HtpasswdFile.cs"] = "accounts and hashes",
+        ["src/TokenServer/Identity/Oidc/IssuerKeys.cs"] = "public keys",
+        ["src/TokenServer/Keys/CertificatePem.cs"] = "certificates",
+    };
+
     [Fact]
     public void Projects_refer_only_to_those_they_may()
     {
@@ -166,6 +191,15 @@ public sealed partial class ArchitectureTests
             || source.Text.Contains("Storage.Postgres", StringComparison.Ordinal)
         select $"{source}: uses the stores of one engine");
 
+    /// <summary>
+    /// A secret is read by the one place that refuses a file which others can get at. Another reader is either it, or it is written in the
+    /// table what harmless thing it reads.
+    /// </summary>
+    [Fact]
+    public void Files_with_secrets_are_read_by_the_one_checker() => Assert.Equal(
+        FileReaders.Keys.Order(StringComparer.Ordinal),
+        Sources().Where(s => FileReading().IsMatch(s.Text)).Select(s => s.ToString()).Order(StringComparer.Ordinal));
+
     [Theory]
     [InlineData("Storage/FreeSpace.cs", false)]
     [InlineData("Storage/StorageServices.cs", true)]
@@ -250,6 +284,9 @@ public sealed partial class ArchitectureTests
 
     [GeneratedRegex(@"\bHttpContext\b", RegexOptions.None, 5000)]
     private static partial Regex Request();
+
+    [GeneratedRegex(@"\bFile\.(Read|OpenText)\w*|\bLoadPkcs12FromFile|\bCreateFromPemFile", RegexOptions.ExplicitCapture, 5000)]
+    private static partial Regex FileReading();
 
     private sealed record Source(string Project, string Path, string Text)
     {

@@ -1,3 +1,5 @@
+using AuthIndex.TestKit;
+
 namespace AuthIndex.Hosting.Tests;
 
 /// <summary>A folder of one test's own, gone with the test.</summary>
@@ -13,6 +15,12 @@ internal sealed class TempFolder : IDisposable
     public string Write(string name, string text)
     {
         File.WriteAllText(this[name], text);
+        return this[name];
+    }
+
+    public string WriteSecret(string name, string text)
+    {
+        OwnerOnlyFile.Write(this[name], text);
         return this[name];
     }
 

@@ -81,7 +81,7 @@ public sealed class CertificateAuthority : IDisposable
     {
         using var key = certificate.GetECDsaPrivateKey()!;
         File.WriteAllText(certificateFile, certificate.ExportCertificatePem() + "\n");
-        File.WriteAllText(keyFile, key.ExportPkcs8PrivateKeyPem() + "\n");
+        OwnerOnlyFile.Write(keyFile, key.ExportPkcs8PrivateKeyPem() + "\n");
     }
 
     /// <summary>A client that trusts this CA alone and shows a certificate when one is given.</summary>

@@ -167,9 +167,9 @@ internal sealed class FollowedIndex : IAsyncDisposable
 
     private string CredentialFile(string service) => folder[$"credential-{service}"];
 
-    private async Task WriteCredentialAsync(string service, string credential)
+    private Task WriteCredentialAsync(string service, string credential)
     {
-        await File.WriteAllTextAsync(CredentialFile(service), credential);
-        File.SetUnixFileMode(CredentialFile(service), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        OwnerOnlyFile.Write(CredentialFile(service), credential);
+        return Task.CompletedTask;
     }
 }

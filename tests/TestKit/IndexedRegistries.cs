@@ -217,10 +217,9 @@ internal sealed class IndexedRegistries : IAsyncDisposable
 
     private string CredentialFile(string service) => folder[$"credential-{service}"];
 
-    private async Task WriteCredentialAsync(string service, string credential)
+    private Task WriteCredentialAsync(string service, string credential)
     {
-        var path = CredentialFile(service);
-        await File.WriteAllTextAsync(path, credential);
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        OwnerOnlyFile.Write(CredentialFile(service), credential);
+        return Task.CompletedTask;
     }
 }

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace AuthIndex.Hosting.Files;
 
 /// <summary>
@@ -27,11 +29,12 @@ public static class SecretFile
             var mode = File.GetUnixFileMode(path);
             if (Problem(mode, FileOwnership.Of(path)?.Owner ?? Root, FileOwnership.Self) is { } problem)
             {
-                throw new OperatorException($"{what} {path} {problem} (mode {Convert.ToString((int)mode, 8)}): chmod 600 {path}");
+                throw new OperatorException(
+                    $"{what} {path} {problem.What} (mode {Convert.ToString((int)mode, 8)}): {problem.Command} {path}");
             }
 
             var content = File.ReadAllBytes(path);
-            return content.Length > 0 ? content : throw new OperatorException($"{what} {path} is empty: {remedy}");
+            return content.Length > 0 ? content : throw Empty(path, what, remedy);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -43,17 +46,29 @@ public static class SecretFile
         }
     }
 
-    /// <summary>How others can get at a file; null when they cannot.</summary>
+    /// <summary>Reads a secret that is a text, without the white space around it.</summary>
+    /// <inheritdoc cref="Read"/>
+    public static string ReadText(string path, string what, string remedy) =>
+        Encoding.UTF8.GetString(Read(path, what, remedy)).Trim() is { Length: > 0 } text ? text : throw Empty(path, what, remedy);
+
+    /// <summary>How others can get at a file, and the command that ends it; null when they cannot.</summary>
     /// <param name="mode">Its mode.</param>
     /// <param name="owner">The number of its owner.</param>
     /// <param name="user">The number of the account that reads it.</param>
-    internal static string? Problem(UnixFileMode mode, uint owner, uint user)
+    internal static (string What, string Command)? Problem(UnixFileMode mode, uint owner, uint user)
     {
-        if (user != Root && owner != Root && owner != user) return $"is owned by another account ({owner}), which can change it";
-        if ((mode & OthersMayWrite) != UnixFileMode.None) return "can be changed by other accounts of this machine";
+        if (user != Root && owner != Root && owner != user)
+        {
+            return ($"is owned by another account ({owner}), which can change it", $"chown {user}");
+        }
+
+        const string close = "chmod 600";
+        if ((mode & OthersMayWrite) != UnixFileMode.None) return ("can be changed by other accounts of this machine", close);
 
         // Mounted: nobody may write it, or the server's own account did not make it and cannot change its mode.
         var isMounted = (mode & SomebodyMayWrite) == UnixFileMode.None || (owner == Root && user != Root);
-        return isMounted || (mode & OthersMay) == UnixFileMode.None ? null : "is open to other accounts of this machine";
+        return isMounted || (mode & OthersMay) == UnixFileMode.None ? null : ("is open to other accounts of this machine", close);
     }
+
+    private static OperatorException Empty(string path, string what, string remedy) => new($"{what} {path} is empty: {remedy}");
 }

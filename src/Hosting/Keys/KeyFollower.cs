@@ -61,7 +61,7 @@ public sealed partial class KeyFollower : IDisposable
             failure = null;
         }
         catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException or FormatException
-            or JsonException or InvalidOperationException
+            or JsonException or InvalidOperationException or OperatorException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             if (failure != e.Message) LogFailure(log, publisher, LogText.Clean(e.Message), keys.Current.Count);

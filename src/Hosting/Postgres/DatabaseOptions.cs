@@ -1,4 +1,3 @@
-using System.Text;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.Hosting.Files;
 
@@ -17,6 +16,6 @@ public sealed class DatabaseOptions
     /// <summary>Reads the connection string.</summary>
     /// <param name="file">The file.</param>
     /// <exception cref="OperatorException">It is missing, empty, unreadable, or others can get at it.</exception>
-    public static string Read(string file) => Encoding.UTF8.GetString(SecretFile.Read(
-        file, "the database's connection string", "write postgres://USER:PASSWORD@HOST:PORT/DATABASE into it")).Trim();
+    public static string Read(string file) => SecretFile.ReadText(
+        file, "the database's connection string", "write postgres://USER:PASSWORD@HOST:PORT/DATABASE into it");
 }

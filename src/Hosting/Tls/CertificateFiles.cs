@@ -97,14 +97,16 @@ public sealed partial class CertificateFiles
         (digest, set, failure) = ([], null, null);
         try
         {
-            var texts = Array.ConvertAll(paths, File.ReadAllText);
+            var texts = Array.ConvertAll(
+                paths, p => p == paths[1] ? SecretFile.ReadText(p, "the key", "write the certificate's key into it") : File.ReadAllText(p));
             digest = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', texts)));
             set = last is not null && digest.AsSpan().SequenceEqual(last.Digest)
                 ? last.Set
                 : CertificateSet.Parse(texts[0], texts[1], [.. bundles.Select((b, i) => (b.TrustDomain, texts[i + 2]))], isSpiffe);
             return true;
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (
+            e is OperatorException or CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             failure = e.Message;
             return false;

@@ -121,7 +121,7 @@ internal sealed class RegistryService
         byte[]? hash = null;
         if (service.CredentialFile is { } file)
         {
-            var credential = Encoding.UTF8.GetString(SecretFile.Read(file, "the registry's credential", "run init to create it")).Trim();
+            var credential = SecretFile.ReadText(file, "the registry's credential", "run init to create it");
             if (credential.Length < 16)
             {
                 throw new OperatorException($"the registry's credential {file} has fewer than 16 characters and could be guessed");

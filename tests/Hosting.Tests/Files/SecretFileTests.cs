@@ -68,5 +68,22 @@ public sealed class SecretFileTests : IDisposable
         Assert.Contains($"is {problem}: make it", message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_text_is_read_without_the_white_space_around_it_and_one_of_nothing_else_is_empty()
+    {
+        DurableFile.Create(directory["secret"], " the secret \r\n"u8);
+        DurableFile.Create(directory["blank"], " \n"u8);
+        Assert.Equal("the secret", SecretFile.ReadText(directory["secret"], "the secret", "make it"));
+        var message = Assert.Throws<OperatorException>(() => SecretFile.ReadText(directory["blank"], "the secret", "make it")).Message;
+        Assert.Contains("is empty: make it", message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("600", 1000, "chown 1654")]
+    [InlineData("660", 1654, "chmod 600")]
+    [InlineData("640", 1654, "chmod 600")]
+    public void The_command_that_mends_it_fits_what_is_wrong(string mode, uint owner, string command) =>
+        Assert.Equal(command, SecretFile.Problem((UnixFileMode)Convert.ToInt32(mode, 8), owner, 1654)?.Command);
+
     public void Dispose() => directory.Dispose();
 }

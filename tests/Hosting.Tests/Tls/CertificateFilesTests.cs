@@ -64,6 +64,7 @@ public sealed class CertificateFilesTests : IDisposable
     [InlineData("empty")]
     [InlineData("rubbish")]
     [InlineData("the key of another")]
+    [InlineData("a key that others may read")]
     public async Task Files_that_do_not_fit_together_change_nothing_and_are_told_once_and_by_readiness(string fault)
     {
         await using var server = await SampleServer.StartAsync(o => SampleServer.UseTls(o, authority, folder));
@@ -75,6 +76,9 @@ public sealed class CertificateFilesTests : IDisposable
             case "gone": File.Delete(folder["server.key"]); break;
             case "empty": File.WriteAllText(folder["server.key"], ""); break;
             case "rubbish": File.WriteAllText(folder["server.key"], "-----BEGIN"); break;
+            case "a key that others may read":
+                File.SetUnixFileMode(folder["server.key"], File.GetUnixFileMode(folder["server.key"]) | UnixFileMode.OtherRead);
+                break;
             default: CertificateAuthority.Write(other, folder["other.pem"], folder["server.key"]); break;
         }
 
@@ -86,7 +90,7 @@ public sealed class CertificateFilesTests : IDisposable
         Assert.Contains(
             "\"certificate\":{\"status\":\"degraded\",\"reason\":\"the renewed files cannot be used", ready, StringComparison.Ordinal);
 
-        File.WriteAllText(folder["server.key"], good);
+        OwnerOnlyFile.Write(folder["server.key"], good);
         Assert.Contains(
             "\"certificate\":{\"status\":\"ok\"}", await client.GetStringAsync(server.Url("/healthz/ready"), Stop),
             StringComparison.Ordinal);

@@ -157,6 +157,7 @@ public sealed class ServerHostTests : IDisposable
     [InlineData("no such certificate")]
     [InlineData("no such key")]
     [InlineData("key of another")]
+    [InlineData("key that others may read")]
     [InlineData("not PEM")]
     [InlineData("key in the certificate's place")]
     public void A_certificate_that_cannot_be_used_is_the_operators_business(string fault)
@@ -171,6 +172,9 @@ public sealed class ServerHostTests : IDisposable
             case "no such certificate": tls.CertificateFile = folder["none"]; break;
             case "no such key": tls.KeyFile = folder["none"]; break;
             case "key of another": File.WriteAllText(tls.KeyFile!, other.Key); break;
+            case "key that others may read":
+                File.SetUnixFileMode(tls.KeyFile!, File.GetUnixFileMode(tls.KeyFile!) | UnixFileMode.OtherRead);
+                break;
             case "not PEM": File.WriteAllText(tls.CertificateFile!, "certificate"); break;
             default: tls.CertificateFile = tls.KeyFile; break;
         }

@@ -32,7 +32,7 @@ internal sealed class TestCertificate : IDisposable
     public TlsOptions WriteTo(TempFolder folder) => new()
     {
         CertificateFile = folder.Write("server.crt", $"{leaf.ExportCertificatePem()}\n{intermediate.ExportCertificatePem()}\n"),
-        KeyFile = folder.Write("server.key", Key),
+        KeyFile = folder.WriteSecret("server.key", Key),
     };
 
     public void Dispose()

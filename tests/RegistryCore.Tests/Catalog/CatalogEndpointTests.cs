@@ -18,8 +18,7 @@ public sealed class CatalogEndpointTests : IAsyncLifetime
     {
         index = await StandIn.StartAsync();
         host = await RegistryHost.StartAsync(o => o.TokenServer.Url = index.Url);
-        await File.WriteAllTextAsync(
-            Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n", TestContext.Current.CancellationToken);
+        OwnerOnlyFile.Write(Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n");
         foreach (var name in All) await new Repository(host, name).PushManifestAsync(Manifest.Empty(), "v1");
         await new Repository(host, "blobs/only").PushBlobAsync();
     }

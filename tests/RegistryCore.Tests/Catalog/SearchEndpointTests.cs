@@ -25,7 +25,7 @@ public sealed class SearchEndpointTests : IAsyncLifetime
             await http.Response.WriteAsync(said);
         };
         host = await RegistryHost.StartAsync(o => o.TokenServer.Url = index.Url);
-        await File.WriteAllTextAsync(Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n", Cancel);
+        OwnerOnlyFile.Write(Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n");
     }
 
     public async ValueTask DisposeAsync()

@@ -30,8 +30,7 @@ public sealed class IndexReportClientTests
             o.Reporting.Enabled = true;
             o.Reporting.LongestPause = TimeSpan.FromMilliseconds(100);
         });
-        await File.WriteAllTextAsync(
-            Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n", TestContext.Current.CancellationToken);
+        OwnerOnlyFile.Write(Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n");
         var log = host.RecordLog();
         index.Answer = http =>
         {
@@ -55,11 +54,35 @@ public sealed class IndexReportClientTests
             return http.Response.WriteAsync("über", http.RequestAborted);
         };
         using var folder = new TemporaryDirectory();
-        await File.WriteAllTextAsync(folder["registry-credential"], "credential", TestContext.Current.CancellationToken);
+        OwnerOnlyFile.Write(folder["registry-credential"], "credential");
         using var http = new HttpClient();
         var line = new IndexReportClient(Connection.To(index, folder, http));
         var failed = Assert.IsType<ReportOutcome.Failed>(
             await line.SendAsync(new EventReport(new EventPosition(0, ""), [], []), TestContext.Current.CancellationToken));
         Assert.Equal("it answered 502: über", failed.Reason);
+    }
+
+    [Fact]
+    public async Task A_credential_that_others_may_read_is_not_sent()
+    {
+        var asked = 0;
+        await using var index = await StandIn.StartAsync();
+        index.Answer = http =>
+        {
+            asked++;
+            return Task.CompletedTask;
+        };
+        using var folder = new TemporaryDirectory();
+        OwnerOnlyFile.Write(folder["registry-credential"], "credential");
+        File.SetUnixFileMode(folder["registry-credential"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
+        using var http = new HttpClient();
+        var line = new IndexReportClient(Connection.To(index, folder, http));
+        var report = new EventReport(new EventPosition(0, ""), [], []);
+        var failed = Assert.IsType<ReportOutcome.Failed>(await line.SendAsync(report, TestContext.Current.CancellationToken));
+        Assert.Contains($"chmod 600 {folder["registry-credential"]}", failed.Reason, StringComparison.Ordinal);
+        Assert.Equal(0, asked);
+
+        OwnerOnlyFile.Write(folder["registry-credential"], "credential");
+        Assert.IsType<ReportOutcome.Accepted>(await line.SendAsync(report, TestContext.Current.CancellationToken));
     }
 }

@@ -46,7 +46,7 @@ public sealed class RevocationFollowerTests
         await using var index = await StandIn.StartAsync();
         index.Answer = http => AnswerAsync(http, body);
         using var folder = new TemporaryDirectory();
-        await File.WriteAllTextAsync(folder["registry-credential"], "credential", CancellationToken.None);
+        OwnerOnlyFile.Write(folder["registry-credential"], "credential");
         using var http = new HttpClient();
         var line = new RevocationFeedClient(Connection.To(index, folder, http));
         Assert.IsType<FeedOutcome.Failed>(await line.AskAsync(new FeedPosition("", 0), TimeSpan.Zero, CancellationToken.None));
@@ -113,7 +113,7 @@ public sealed class RevocationFollowerTests
         o.Revocations.Enabled = true;
         o.LogLevel = "warning";
         o.TokenServer.Url = index.Url;
-        o.TokenServer.CredentialFile = o.TokenServer.KeysFile; // the stand-in looks at none
+        OwnerOnlyFile.Write(o.Identity.CredentialFile, "credential");
     });
 
     private static string Answer(string epoch, int sequence, string entries) =>

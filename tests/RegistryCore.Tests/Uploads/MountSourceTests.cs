@@ -23,8 +23,7 @@ public sealed class MountSourceTests : IAsyncLifetime
             o.TokenServer.Url = index.Url;
             o.Reporting.Enabled = true;
         });
-        await File.WriteAllTextAsync(
-            Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n", TestContext.Current.CancellationToken);
+        OwnerOnlyFile.Write(Path.Combine(Path.GetDirectoryName(host.Root)!, "registry-credential"), "s3cret\n");
         (source, target) = (new Repository(host, "team/source"), new Repository(host, "team/target"));
     }
 

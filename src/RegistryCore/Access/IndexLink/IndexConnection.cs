@@ -1,6 +1,8 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Serialization.Metadata;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Telemetry;
 
 namespace AuthIndex.RegistryCore.Access.IndexLink;
@@ -36,14 +38,25 @@ internal sealed class IndexConnection(RegistryIdentity identity, TokenServerLink
     private async Task<HttpResponseMessage> SendAsync(
         HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken)
     {
-        var credential = (await File.ReadAllTextAsync(CredentialFile, cancellationToken)).Trim();
         using var request = new HttpRequestMessage(method, Url(path))
         {
             Content = content,
             Headers = { Authorization = new AuthenticationHeaderValue(
-                "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Service}:{credential}"))) },
+                "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Service}:{Credential()}"))) },
         };
         if (RequestRecord.Current is { } asking) request.Headers.Add(RequestId.Header, asking.Id);
         return await http.SendAsync(request, cancellationToken);
+    }
+
+    private string Credential()
+    {
+        try
+        {
+            return SecretFile.ReadText(CredentialFile, "the registry's credential", "copy it from the token server");
+        }
+        catch (OperatorException e)
+        {
+            throw new HttpRequestException(e.Message, e);
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using AuthIndex.Hosting;
 
 namespace AuthIndex.RegistryCore.Upstreams.Client;
 
@@ -23,18 +24,13 @@ internal sealed class ProxyCredential : ICredentials
         if (!authType.Equals("Basic", StringComparison.OrdinalIgnoreCase)) return null;
         try
         {
-            var text = File.ReadAllText(file).Trim();
+            var text = UpstreamCredential.Read(file, "the credential for the proxy");
             var colon = text.IndexOf(':', StringComparison.Ordinal);
-            if (colon <= 0 || text.Contains('\n', StringComparison.Ordinal))
-            {
-                throw new HttpRequestException($"{file} must contain one line USER:PASSWORD");
-            }
-
             return new NetworkCredential(text[..colon], text[(colon + 1)..]);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (OperatorException e)
         {
-            throw new HttpRequestException($"{file} cannot be read: {e.Message}", e);
+            throw new HttpRequestException(e.Message, e);
         }
     }
 }

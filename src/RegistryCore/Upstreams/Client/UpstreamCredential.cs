@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using AuthIndex.Hosting;
+using AuthIndex.Hosting.Files;
 
 namespace AuthIndex.RegistryCore.Upstreams.Client;
 
@@ -21,8 +23,21 @@ internal sealed class UpstreamCredential(UpstreamOptions options, Uri url, TimeP
     /// <exception cref="UpstreamException">It cannot be had; the message does not contain it.</exception>
     public async Task<AuthenticationHeaderValue?> GetAsync(CancellationToken cancellationToken)
     {
-        if (options.CredentialFile is { } file) return Basic(await ReadAsync(file, cancellationToken));
+        if (options.CredentialFile is { } file) return Basic(ReadFile(file));
         return options.CredentialHelper.Count > 0 ? Basic(await PrintedAsync().WaitAsync(cancellationToken)) : null;
+    }
+
+    /// <summary>Reads a file with one line <c>USER:PASSWORD</c>.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="what">What it is, for messages.</param>
+    /// <exception cref="OperatorException">It cannot be used; the message does not contain it.</exception>
+    public static string Read(string file, string what)
+    {
+        const string remedy = "write one line USER:PASSWORD into it";
+        var text = SecretFile.ReadText(file, what, remedy);
+        return text.IndexOf(':', StringComparison.Ordinal) > 0 && !text.Contains('\n', StringComparison.Ordinal)
+            ? text
+            : throw new OperatorException($"{what} {file} is not one line USER:PASSWORD: {remedy}");
     }
 
     /// <summary>Lets the program run again at the next need: what it printed was refused.</summary>
@@ -48,18 +63,15 @@ internal sealed class UpstreamCredential(UpstreamOptions options, Uri url, TimeP
     private static AuthenticationHeaderValue Basic(string credential) =>
         new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(credential)));
 
-    private static async Task<string> ReadAsync(string file, CancellationToken cancellationToken)
+    private static string ReadFile(string file)
     {
         try
         {
-            var text = (await File.ReadAllTextAsync(file, cancellationToken)).Trim();
-            return text.IndexOf(':', StringComparison.Ordinal) > 0 && !text.Contains('\n', StringComparison.Ordinal)
-                ? text
-                : throw Unusable($"{file} must contain one line USER:PASSWORD");
+            return Read(file, "the credential for the upstream");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (OperatorException e)
         {
-            throw Unusable($"cannot read {file}: {e.Message}");
+            throw Unusable(e.Message);
         }
     }
 

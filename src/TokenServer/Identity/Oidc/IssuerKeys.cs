@@ -128,7 +128,7 @@ internal sealed class IssuerKeys : IDisposable
         if (isConfigured && options.BearerTokenFile is { } token)
         {
             request.Headers.Authorization = new AuthenticationHeaderValue(
-                "Bearer", (await File.ReadAllTextAsync(token, cancellationToken)).Trim());
+                "Bearer", SecretFile.ReadText(token, $"the bearer token of {options.Name}", "write the token into it"));
         }
 
         using var response = await http.SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);

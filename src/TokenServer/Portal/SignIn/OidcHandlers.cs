@@ -187,8 +187,8 @@ internal sealed class OidcHandlers : IOptionsMonitor<OpenIdConnectOptions>, IDis
     };
 
     /// <exception cref="Hosting.OperatorException">The file is missing, or others can get at it.</exception>
-    private static string Secret(string file, OidcProvider provider) => System.Text.Encoding.UTF8.GetString(
-        SecretFile.Read(file, $"the client secret of the provider {provider.Name}", "put the provider's secret into it")).Trim();
+    private static string Secret(string file, OidcProvider provider) => SecretFile.ReadText(
+        file, $"the client secret of the provider {provider.Name}", "put the provider's secret into it");
 
     /// <summary>
     /// The handler would take an unsigned ID token from the token endpoint (OpenID Connect Core section 3.1.3.7); this does not.

@@ -24,8 +24,8 @@ public sealed class UpstreamProxyTests : IAsyncLifetime
         using var certificate = authority.IssueServer("registry.upstream.test");
         CertificateAuthority.Write(certificate, folder["tls.pem"], folder["tls.key"]);
         await File.WriteAllTextAsync(folder["ca.pem"], authority.Pem, Cancellation);
-        await File.WriteAllTextAsync(folder["proxy"], Password + "\n", Cancellation);
-        await File.WriteAllTextAsync(folder["credential"], "robot:s3cret\n", Cancellation);
+        OwnerOnlyFile.Write(folder["proxy"], Password + "\n");
+        OwnerOnlyFile.Write(folder["credential"], "robot:s3cret\n");
         upstream = await StubUpstream.StartAsync(o => (o.Tls.CertificateFile, o.Tls.KeyFile) = (folder["tls.pem"], folder["tls.key"]));
         upstream.Instead = http =>
         {
@@ -71,12 +71,14 @@ public sealed class UpstreamProxyTests : IAsyncLifetime
     [InlineData("unreachable")]
     [InlineData("refuses")]
     [InlineData("unreadable")]
+    [InlineData("open")]
     public async Task Without_the_proxy_there_is_nothing_and_clients_do_not_learn_why(string fault)
     {
         upstream.Image("acme/app", "1");
         if (fault != "none") options.Proxy = fault == "unreachable" ? new Uri($"http://127.0.0.1:{FreePort.At(IPAddress.Loopback)}") : proxy.Url;
-        if (fault == "refuses") await File.WriteAllTextAsync(folder["proxy"], "proxyuser:wr0ngsecret", Cancellation);
+        if (fault == "refuses") OwnerOnlyFile.Write(folder["proxy"], "proxyuser:wr0ngsecret");
         if (fault != "none") options.ProxyCredentialFile = fault == "unreadable" ? folder["nowhere"] : folder["proxy"];
+        if (fault == "open") File.SetUnixFileMode(folder["proxy"], File.GetUnixFileMode(folder["proxy"]) | UnixFileMode.OtherRead);
         await using var host = await RegistryHost.StartAsync(o => o.Upstreams = [options]);
         var answer = (await new Repository(host, "hub/acme/app").GetAsync("manifests/1"))
             .MustBe(HttpStatusCode.ServiceUnavailable, "UNAVAILABLE");

@@ -223,10 +223,18 @@ public sealed class UpstreamTokensTests : IAsyncLifetime
         Assert.Equal("x", await File.ReadAllTextAsync(folder["runs"], TestContext.Current.CancellationToken));
     }
 
-    [Fact]
-    public async Task Clients_learn_nothing_of_where_the_credential_lies()
+    [Theory]
+    [InlineData("nowhere")]
+    [InlineData("open to others")]
+    public async Task Clients_learn_nothing_of_where_the_credential_lies(string fault)
     {
         options.CredentialFile = folder["nowhere"];
+        if (fault == "open to others")
+        {
+            OwnerOnlyFile.Write(folder["nowhere"], Secret);
+            File.SetUnixFileMode(folder["nowhere"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
+        }
+
         await host.RestartAsync();
         var answer = (await new Repository(host, "hub/acme/app").GetAsync("manifests/1")).MustBe(HttpStatusCode.Forbidden, "DENIED");
         Assert.Contains("no usable credential", answer.ErrorMessage, StringComparison.Ordinal);
@@ -270,7 +278,7 @@ public sealed class UpstreamTokensTests : IAsyncLifetime
     {
         if (kind == "file")
         {
-            await File.WriteAllTextAsync(folder["credential"], Secret + "\n");
+            OwnerOnlyFile.Write(folder["credential"], Secret + "\n");
             options.CredentialFile = folder["credential"];
         }
         else if (kind == "helper")

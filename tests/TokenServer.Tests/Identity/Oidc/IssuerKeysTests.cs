@@ -207,12 +207,32 @@ public sealed class IssuerKeysTests : IAsyncLifetime
     {
         issuer.Demands = "a token of the cluster";
         var file = folder["token"];
-        await File.WriteAllTextAsync(file, issuer.Demands + "\n", Cancel);
+        OwnerOnlyFile.Write(file, issuer.Demands + "\n");
         var options = OidcHost.Kubernetes(issuer);
         options.BearerTokenFile = file;
         options.KeysUrl = new Uri(issuer.Issuer + "/openid/v1/jwks");
         await using var host = await OidcHost.StartAsync(clock, options);
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, issuer.Sign(issuer.Kubernetes())));
+    }
+
+    [Fact]
+    public async Task A_bearer_token_that_others_may_read_is_not_sent()
+    {
+        var file = folder["token"];
+        OwnerOnlyFile.Write(file, "a token of the cluster");
+        var options = OidcHost.Kubernetes(issuer);
+        options.BearerTokenFile = file;
+        options.KeysUrl = new Uri(issuer.Issuer + "/openid/v1/jwks");
+        await using var host = await OidcHost.StartAsync(clock, options);
+        Assert.True(await host.RefreshKeysAsync());
+        var asked = issuer.Asked;
+
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
+        Assert.False(await host.RefreshKeysAsync());
+        Assert.Equal(asked, issuer.Asked);
+        OwnerOnlyFile.Write(file, "a token of the cluster");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead);
+        Assert.True(await host.RefreshKeysAsync());
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Text;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 
@@ -43,7 +42,7 @@ internal sealed class StoreKeys<T>
         isFinal = true;
         try
         {
-            string[] texts = [.. sources.Select(Text)];
+            string[] texts = [.. sources.Select(s => SecretFile.ReadText(s.Path ?? "", s.What, "write the key into it"))];
             if (last is not null && last.Texts.SequenceEqual(texts, StringComparer.Ordinal)) return last with { Failure = null };
             var made = make(texts);
             if (last is not null) StoreKeysLog.Changed(log);
@@ -55,11 +54,6 @@ internal sealed class StoreKeys<T>
             return last with { Failure = e.Message };
         }
     }
-
-    private static string Text(KeyFile file) =>
-        Encoding.UTF8.GetString(SecretFile.Read(file.Path ?? "", file.What, "write the key into it")).Trim() is { Length: > 0 } text
-            ? text
-            : throw new OperatorException($"{file.What} {file.Path} is empty: write the key into it");
 
     private sealed record Seen(IReadOnlyList<string> Texts, T Made, string? Failure);
 }
