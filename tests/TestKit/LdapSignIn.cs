@@ -47,7 +47,7 @@ internal sealed class LdapSignIn : IDisposable
     public DirectoryHealth Health => sources[0].Health;
 
     public async Task<SignInOutcome> AsAsync(string user, string password) =>
-        await passwords.SignInAsync(user, password, null, CancellationToken.None);
+        await passwords.SignInAsync(user, password, null, "", CancellationToken.None);
 
     public async Task<SignInOutcome> FindAsync(string account) => await chain.FindAsync(account, CancellationToken.None);
 

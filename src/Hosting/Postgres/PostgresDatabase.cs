@@ -61,10 +61,15 @@ public sealed class PostgresDatabase : IAsyncDisposable
     /// A clock whose times are written down and judged by other processes: while it differs from the database's by more than
     /// <see cref="ClocksDiffer"/>, nothing is written. Null where that does not matter.
     /// </param>
+    /// <param name="connections">The most connections; null for what the connection string or the default says.</param>
     /// <exception cref="OperatorException">It is neither.</exception>
     public static PostgresDatabase Create(
-        string connection, string program, string? listedAs = null, TimeProvider? clock = null) =>
-        new(ConnectionText.Read(connection, listedAs ?? $"authindex {program}"), program, clock);
+        string connection, string program, string? listedAs = null, TimeProvider? clock = null, int? connections = null)
+    {
+        var text = ConnectionText.Read(connection, listedAs ?? $"authindex {program}");
+        if (connections is { } most) (text.MinPoolSize, text.MaxPoolSize) = (0, most);
+        return new PostgresDatabase(text, program, clock);
+    }
 
     /// <summary>
     /// From now on keeps statements prepared, unless a pooler lies between: then the next one may go to another connection. A pooler is

@@ -1,7 +1,9 @@
 using System.Net;
+using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Authentication;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Token;
 using Microsoft.Extensions.Primitives;
@@ -14,6 +16,7 @@ internal sealed class AccessCheck(
     Authenticator authenticator,
     TokenIntrospection tokens,
     DecisionReport report,
+    UnauthenticatedRate rate,
     TimeProvider time)
 {
     private const string Bearer = "Bearer ";
@@ -43,20 +46,26 @@ internal sealed class AccessCheck(
 
     /// <summary>
     /// Authenticates a user name with a password or access token, or a registry token of this server, or an anonymous caller. A registry
-    /// token identifies its holder, for that registry only; groups are looked up again, because tokens carry none.
+    /// token identifies its holder, for that registry only; groups are looked up again, because tokens carry none. What anonymous and
+    /// refused callers of one address may ask for is limited.
     /// </summary>
-    public ValueTask<Result<SubjectCaller>> SubjectAsync(RouteRequest request) =>
-        SubjectAsync(request.Http.Headers.Authorization, new SignInContext(null, null, request.Address), services, request.Aborted);
+    public async ValueTask<Result<SubjectCaller>> SubjectAsync(RouteRequest request)
+    {
+        var result = await SubjectAsync(
+            request.Http.Headers.Authorization, new SignInContext(null, null, request.Address), services, request.Aborted);
+        var isProven = result.TryGet(out var caller, out _) && caller.Who.SignedInBy != SignIn.Anonymous;
+        return !isProven && rate.Take(request.Address) is { } wait ? ErrorAnswer.TooManyRequests(wait) : result;
+    }
 
     /// <summary>The same for a caller of a registry, which passes on what that caller showed, and may learn of itself alone.</summary>
     /// <param name="authorization">The caller's <c>Authorization</c> header; null for none.</param>
-    /// <param name="address">The caller's address, which the registry is trusted to know; null when unknown.</param>
+    /// <param name="address">The caller's address as the registry names it: failures there are counted for this registry alone.</param>
     /// <param name="registry">The registry.</param>
     /// <param name="cancellationToken">Ends the asking.</param>
     public ValueTask<Result<SubjectCaller>> SubjectAsync(
         string? authorization, IPAddress? address, RegistryService registry, CancellationToken cancellationToken) => SubjectAsync(
-        authorization is null ? StringValues.Empty : new StringValues(authorization), new SignInContext(registry.Name, null, address),
-        [registry], cancellationToken);
+        authorization is null ? StringValues.Empty : new StringValues(authorization),
+        new SignInContext(registry.Name, null, address) { PassedOnBy = registry.Name }, [registry], cancellationToken);
 
     private async ValueTask<Result<SubjectCaller>> SubjectAsync(
         StringValues authorization, SignInContext context, IReadOnlyList<RegistryService> shown, CancellationToken cancellationToken)
@@ -68,32 +77,32 @@ internal sealed class AccessCheck(
 
         if (!BasicCredentials.TryRead(authorization, out var credentials, out var malformed)) return malformed;
         var result = await authenticator.AuthenticateAsync(credentials, context, cancellationToken);
-        return Subject(result, credentials?.User ?? "", context.Address, shown);
+        return Subject(result, credentials?.User ?? "", context, shown);
     }
 
     private async ValueTask<Result<SubjectCaller>> HolderAsync(
         string token, SignInContext context, IReadOnlyList<RegistryService> shown, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-
-        // No two services share an audience.
-        foreach (var service in shown)
+        if (await tokens.ReadAsync(token, [.. shown.Select(s => s.Audience)], now) is not ({ } own, _))
         {
-            if (await tokens.ReadAsync(token, service.Audience, now) is not ({ } own, _)) continue;
-            var result = own.Account.Length == 0
-                ? SignInResult.Anonymous
-                : await authenticator.FindHolderAsync(own.Account, own.Grant, own.SignIn, now, cancellationToken);
-            return Subject(result, own.Account, context.Address, [service]);
+            return ErrorAnswer.Unauthorized("the token was not issued by this server, or has expired");
         }
 
-        return ErrorAnswer.Unauthorized("the token was not issued by this server, or has expired");
+        var result = own.Account.Length == 0
+            ? SignInResult.Anonymous
+            : await authenticator.FindHolderAsync(own.Account, own.Grant, own.SignIn, now, cancellationToken);
+
+        // As in a registry's catalog.
+        if (result.Outcome is SignInOutcome.SignedIn { AreGroupsUnknown: true }) result = SignInResult.Anonymous;
+        return Subject(result, own.Account, context, [shown.Single(s => s.Audience == own.Audience)]); // no two share an audience
     }
 
     private Result<SubjectCaller> Subject(
-        SignInResult result, string user, IPAddress? address, IReadOnlyList<RegistryService> shown) =>
+        SignInResult result, string user, SignInContext context, IReadOnlyList<RegistryService> shown) =>
         result.Outcome is SignInOutcome.SignedIn who
-            ? new SubjectCaller(who, result.Grant?.Narrowing ?? TokenRestriction.None, address, shown)
-            : report.NotSignedIn(result, user, address, AllServices, time.GetUtcNow());
+            ? new SubjectCaller(who, result.Grant?.Narrowing ?? TokenRestriction.None, context.Address, shown)
+            : report.NotSignedIn(result, user, context.Address, context.Service ?? AllServices, time.GetUtcNow());
 
     private ValueTask<SignInResult> SignInAsync(BasicCredentials? credentials, RouteRequest request) =>
         authenticator.AuthenticateAsync(credentials, new SignInContext(null, null, request.Address), request.Aborted);

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using AuthIndex.Hosting.Web;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Protocol;
 using Microsoft.AspNetCore.WebUtilities;
@@ -7,9 +8,10 @@ namespace AuthIndex.TokenServer.Account;
 
 /// <summary>
 /// POST /revoke (RFC 7009): the holder of a refresh token or access token may revoke it. An unknown token gets the same answer, so that
-/// none can be probed; clients have no credentials of their own here.
+/// none can be probed; clients have no credentials of their own here, so what one address may send is limited.
 /// </summary>
-internal sealed class RevokeEndpoint(IGrantStore store, RememberedGrants remembered, GrantActs acts, ILogger<RevokeEndpoint> log)
+internal sealed class RevokeEndpoint(
+    IGrantStore store, RememberedGrants remembered, GrantActs acts, UnauthenticatedRate rate, ILogger<RevokeEndpoint> log)
 {
     /// <summary>The path of the revocation endpoint.</summary>
     public const string Path = "/revoke";
@@ -22,6 +24,7 @@ internal sealed class RevokeEndpoint(IGrantStore store, RememberedGrants remembe
     /// <summary>Ends the token of a form.</summary>
     public async Task<Answer> AnswerAsync(RouteRequest request)
     {
+        if (rate.Take(request.Address) is { } wait) return ErrorAnswer.TooManyRequests(wait);
         if (!(await FormBody.ReadAsync(request)).TryGet(out var form, out var unreadable)) return unreadable;
         if (!TryRead(form, out var token, out var problem)) return problem;
         if (TokenSecret.Parse(token) is { } secret && await store.EndAsync(secret.Hash) is { } ended)

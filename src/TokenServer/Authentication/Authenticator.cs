@@ -54,7 +54,9 @@ internal sealed class Authenticator(
         }
 
         // 4 password
-        return new SignInResult(await passwords.SignInAsync(shown.User, shown.Password, context.Address, cancellationToken), null);
+        var outcome = await passwords.SignInAsync(
+            shown.User, shown.Password, context.Address, context.PassedOnBy, cancellationToken);
+        return new SignInResult(outcome, null);
     }
 
     /// <summary>
@@ -141,7 +143,7 @@ internal sealed class Authenticator(
 
     /// <summary>Refuses an address that sends many different unknown tokens.</summary>
     private SignInOutcome Unknown(SignInOutcome refused, string token, SignInContext context) =>
-        limits.UnknownToken(context.Address, token, refused) ?? refused;
+        limits.UnknownToken(context.Address, token, refused, context.PassedOnBy) ?? refused;
 
     private static SignInOutcome.Refused Refused(string reason) => SignInOutcome.Refused.AsTold(reason);
 }

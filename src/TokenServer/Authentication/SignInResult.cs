@@ -14,6 +14,9 @@ internal sealed record SignInContext(string? Service, string? Client, IPAddress?
     /// <summary>Whether a sign-in gets a refresh token in return: only there a login code is accepted.</summary>
     public bool GetsRefreshToken { get; init; }
 
+    /// <summary>The registry that passed the credentials on, and whose word the address is; empty when none did.</summary>
+    public string PassedOnBy { get; init; } = "";
+
     /// <summary>The connection's client certificate, where one may sign in; null for none.</summary>
     public X509Certificate2? Certificate { get; init; }
 }

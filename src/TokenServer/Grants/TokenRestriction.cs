@@ -24,7 +24,7 @@ internal sealed record TokenRestriction(IReadOnlyList<ResourcePattern> Repositor
     public const int MaxWildcards = 2 * MaxEntries;
 
     // Patterns have no placeholders here, so the caller does not matter.
-    private static readonly CallerSubjects Whoever = new("", [], new GroupDirectory([]));
+    private static readonly CallerSubjects Whoever = new("", [], new GroupDirectory([]), ignoresCase: false);
 
     /// <summary>No restriction: all that the owner may do.</summary>
     public static TokenRestriction None { get; } = new([], ActionSet.None, []);

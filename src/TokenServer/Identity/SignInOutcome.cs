@@ -50,6 +50,12 @@ internal abstract record SignInOutcome
         public string? SignInId { get; init; }
 
         /// <summary>
+        /// Whether the sign-in had groups that this server does not know, because another one took it or this one was restarted: what the
+        /// account alone may do can be more than what it may do with them.
+        /// </summary>
+        public bool AreGroupsUnknown { get; init; }
+
+        /// <summary>
         /// The newest revocation of an account that was known when the credentials were checked (<see
         /// cref="SuspendedAccounts.NewestEnding"/>): nothing is issued for a sign-in that a later revocation overtook.
         /// </summary>

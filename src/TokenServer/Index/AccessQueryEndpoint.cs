@@ -33,7 +33,7 @@ internal sealed class AccessQueryEndpoint(TokenIntrospection tokens, Authenticat
         }
 
         var now = time.GetUtcNow();
-        var (own, bad) = await tokens.ReadAsync(question.Token, service.Audience, now);
+        var (own, bad) = await tokens.ReadAsync(question.Token, [service.Audience], now);
         if (own is null) return ErrorAnswer.InvalidRequest(bad);
 
         var result = own.Account.Length == 0
@@ -41,8 +41,9 @@ internal sealed class AccessQueryEndpoint(TokenIntrospection tokens, Authenticat
             : await authenticator.FindHolderAsync(own.Account, own.Grant, own.SignIn, now, request.Aborted);
         if (result.Outcome is SignInOutcome.Unavailable outage) return ErrorAnswer.Unavailable(outage.RetryAfter);
 
-        // A holder whose account or grant has ended sees what everybody sees.
-        var caller = result.Outcome is SignInOutcome.SignedIn who
+        // A holder whose account or grant has ended sees what everybody sees; so does one whose groups are not known here, because a rule
+        // may deny them what the account alone may do.
+        var caller = result.Outcome is SignInOutcome.SignedIn { AreGroupsUnknown: false } who
             ? new Caller(who.Account, who.Groups, question.Address, service.Name, who.SignedInBy, who.IgnoresCase)
             : Anonymous with { Address = question.Address, Service = service.Name };
         return JsonAnswer.Ok(
@@ -65,7 +66,7 @@ internal sealed class AccessQueryEndpoint(TokenIntrospection tokens, Authenticat
             if (question.request.WantsPrefixes)
             {
                 json.WriteStartArray("prefixes"u8);
-                var caller = new CallerSubjects(question.caller.Account, question.caller.Groups, question.policy.Groups);
+                var caller = question.policy.SubjectsOf(question.caller);
                 foreach (var prefix in question.policy.RepositoryPrefixes(caller)) json.WriteStringValue(prefix);
                 json.WriteEndArray();
             }

@@ -29,7 +29,7 @@ internal sealed partial class IntrospectionEndpoint(
         }
 
         var now = time.GetUtcNow();
-        var (token, problem) = await tokens.ReadAsync(text, service.Audience, now);
+        var (token, problem) = await tokens.ReadAsync(text, [service.Audience], now);
         if (token is null) return Void(service, problem);
         if (token.Account.Length == 0) return JsonAnswer.Ok(Active(token));
         switch ((await authenticator.FindHolderAsync(token.Account, token.Grant, token.SignIn, now, request.Aborted)).Outcome)

@@ -33,7 +33,7 @@ internal sealed record AccessGrantee(string Who, Rule AllowedBy, Rule? DeniedBy)
                 foreach (var (who, account, groups) in Callers(policy, rule, subject, scope))
                 {
                     if (IsOver(policy, account, circumstances)) continue;
-                    var caller = new CallerSubjects(account, groups, policy.Groups);
+                    var caller = new CallerSubjects(account, groups, policy.Groups, ignoresCase: false);
                     var its = Subject.IsRobot(account) ? circumstances with { SignedInBy = SignIn.Token } : circumstances;
                     if (!rule.AppliesTo(caller, its, scope)) continue;
                     var decision = policy.Decide(caller, its, scope);

@@ -35,10 +35,13 @@ internal sealed class Policy
     /// <summary>The tests that the files hold.</summary>
     public IReadOnlyList<PolicyTest> Tests { get; }
 
+    /// <summary>The subjects of these files that a caller is.</summary>
+    public CallerSubjects SubjectsOf(Caller caller) => new(caller.Account, caller.Groups, Groups, caller.IgnoresCase);
+
     /// <summary>Decides a request. Pure: the same arguments always give the same decision.</summary>
     public Decision Decide(Caller caller, Scope requested, DateTimeOffset now) =>
         Decide(
-            new CallerSubjects(caller.Account, caller.Groups, Groups, caller.IgnoresCase),
+            SubjectsOf(caller),
             new RequestConditions(caller.Address, caller.Service, caller.SignedInBy, now, UnknownIsMet: false),
             requested);
 

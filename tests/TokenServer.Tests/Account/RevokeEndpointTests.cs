@@ -46,6 +46,30 @@ public sealed class RevokeEndpointTests
     }
 
     [Fact]
+    public async Task An_address_that_revokes_too_often_is_told_to_wait_and_others_are_served()
+    {
+        await using var host = await TokenServerHost.StartAsync(o =>
+        {
+            o.UnauthenticatedPerSecond = 1;
+            o.TrustedProxies.Add(IPNetwork.Parse("127.0.0.0/8"));
+        });
+        for (var i = 0; i < 10; i++) Assert.Equal(HttpStatusCode.OK, await SendAsync("192.0.2.1", TokenSecret.New(TokenKind.Refresh).Text));
+        Assert.Equal(HttpStatusCode.TooManyRequests, await SendAsync("192.0.2.1", TokenSecret.New(TokenKind.Refresh).Text));
+        var token = await host.LoginAsync();
+        Assert.Equal(HttpStatusCode.OK, await SendAsync("192.0.2.2", token));
+        Assert.Empty(await host.Service<IGrantStore>().ListAsync(null));
+
+        async Task<HttpStatusCode> SendAsync(string from, string token)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(host.Address, "/revoke"));
+            request.Content = new FormUrlEncodedContent([new("token", token)]);
+            request.Headers.Add("X-Forwarded-For", from);
+            using var answer = await host.Client.SendAsync(request, TestContext.Current.CancellationToken);
+            return answer.StatusCode;
+        }
+    }
+
+    [Fact]
     public async Task A_registrys_token_is_of_a_kind_that_is_not_revoked_here()
     {
         await using var host = await TokenServerHost.StartAsync();

@@ -75,7 +75,7 @@ public sealed class AccountEndingTests : IAsyncDisposable
     {
         host = await StartAsync();
         var who = Assert.IsType<SignInOutcome.SignedIn>(
-            await host.Service<PasswordSignIn>().SignInAsync("carol", password, null, CancellationToken.None));
+            await host.Service<PasswordSignIn>().SignInAsync("carol", password, null, "", CancellationToken.None));
         await using var database = new StateDatabase(host.Options.DatabaseFile);
         Assert.Null(await new SqliteSuspensionStore(database).SuspendAsync("carol", "root", "", host.Clock.GetUtcNow()));
         var maker = host.Service<GrantFactory>();

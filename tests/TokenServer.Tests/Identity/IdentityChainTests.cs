@@ -29,7 +29,7 @@ public sealed class IdentityChainTests
     public async Task What_cannot_be_a_sign_in_is_refused_before_any_source_is_asked(string user, string password)
     {
         var source = new Source(Known);
-        Assert.IsType<SignInOutcome.Refused>(await SignInBy(Chain(source)).SignInAsync(user, password, null, CancellationToken.None));
+        Assert.IsType<SignInOutcome.Refused>(await SignInBy(Chain(source)).SignInAsync(user, password, null, "", CancellationToken.None));
         Assert.Equal(0, source.Asked);
     }
 
@@ -37,7 +37,7 @@ public sealed class IdentityChainTests
     public async Task An_account_unknown_to_one_source_is_asked_of_the_next()
     {
         var (first, second) = (new Source(new SignInOutcome.UnknownAccount()), new Source(Known));
-        Assert.Equal(Known, await SignInBy(Chain(first, second)).SignInAsync("alice", "pw", null, CancellationToken.None));
+        Assert.Equal(Known, await SignInBy(Chain(first, second)).SignInAsync("alice", "pw", null, "", CancellationToken.None));
         Assert.Equal(0, first.Spent);
     }
 
@@ -47,7 +47,7 @@ public sealed class IdentityChainTests
     {
         var outcome = (SignInOutcome)expected;
         var (first, second) = (new Source(outcome), new Source(Known));
-        Assert.Equal(outcome, await SignInBy(Chain(first, second)).SignInAsync("alice", "pw", null, CancellationToken.None));
+        Assert.Equal(outcome, await SignInBy(Chain(first, second)).SignInAsync("alice", "pw", null, "", CancellationToken.None));
         Assert.Equal(0, second.Asked);
     }
 
@@ -63,7 +63,7 @@ public sealed class IdentityChainTests
     {
         var source = new Source(new SignInOutcome.UnknownAccount());
         Assert.IsType<SignInOutcome.UnknownAccount>(
-            await SignInBy(Chain(source)).SignInAsync("nobody", "pw", null, CancellationToken.None));
+            await SignInBy(Chain(source)).SignInAsync("nobody", "pw", null, "", CancellationToken.None));
         Assert.Equal(1, source.Spent);
     }
 
@@ -72,7 +72,7 @@ public sealed class IdentityChainTests
     {
         var (first, second) = (new Source(new SignInOutcome.UnknownAccount()), new Source(new SignInOutcome.WrongPassword()));
         Assert.IsType<SignInOutcome.WrongPassword>(
-            await SignInBy(Chain(first, second)).SignInAsync("alice", "pw", null, CancellationToken.None));
+            await SignInBy(Chain(first, second)).SignInAsync("alice", "pw", null, "", CancellationToken.None));
         Assert.Equal((1, 0), (first.Spent, second.Spent));
     }
 
@@ -81,11 +81,11 @@ public sealed class IdentityChainTests
     {
         var source = new Source(Known);
         var signIn = SignInBy(Chain(source));
-        await signIn.SignInAsync("alice", "pw", null, CancellationToken.None);
-        await signIn.SignInAsync("alice", "pw", null, CancellationToken.None);
+        await signIn.SignInAsync("alice", "pw", null, "", CancellationToken.None);
+        await signIn.SignInAsync("alice", "pw", null, "", CancellationToken.None);
         Assert.Equal(1, source.Asked);
         source.Version++;
-        await signIn.SignInAsync("alice", "pw", null, CancellationToken.None);
+        await signIn.SignInAsync("alice", "pw", null, "", CancellationToken.None);
         Assert.Equal(2, source.Asked);
     }
 
@@ -98,7 +98,7 @@ public sealed class IdentityChainTests
         var chain = Chain(first, second, third);
 
         var refused = Assert.IsType<SignInOutcome.Refused>(
-            await SignInBy(chain).SignInAsync("alice@example.com", "pw", null, CancellationToken.None));
+            await SignInBy(chain).SignInAsync("alice@example.com", "pw", null, "", CancellationToken.None));
         Assert.Contains("'Alice' of test, which comes first", refused.Reason, StringComparison.Ordinal);
         Assert.Null(refused.Told);
         Assert.Equal((1, 0, 1), (first.Spent, second.Spent, third.Spent));
@@ -110,7 +110,7 @@ public sealed class IdentityChainTests
     {
         var outage = new SignInOutcome.Unavailable(TimeSpan.FromSeconds(1), "down");
         var chain = Chain(new Source(new SignInOutcome.UnknownAccount()) { Names = new([], outage) }, new Source(Known));
-        foreach (var outcome in new[] { await SignInBy(chain).SignInAsync("alice", "pw", null, CancellationToken.None),
+        foreach (var outcome in new[] { await SignInBy(chain).SignInAsync("alice", "pw", null, "", CancellationToken.None),
             await chain.FindAsync("alice", CancellationToken.None) })
         {
             var told = Assert.IsType<SignInOutcome.Unavailable>(outcome);
@@ -123,7 +123,7 @@ public sealed class IdentityChainTests
     public async Task A_later_source_with_the_name_changes_nothing()
     {
         var chain = Chain(new Source(Known), new Source(Known) { Names = new(["alice"]) });
-        Assert.Equal(Known, await SignInBy(chain).SignInAsync("alice", "pw", null, CancellationToken.None));
+        Assert.Equal(Known, await SignInBy(chain).SignInAsync("alice", "pw", null, "", CancellationToken.None));
         Assert.Equal(Known, await chain.FindAsync("alice", CancellationToken.None));
     }
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Identity.Ldap;
 
 namespace AuthIndex.TokenServer.Tests.Index;
 
@@ -36,6 +37,36 @@ public sealed class AccessQueryEndpointTests
         using var answer = await PostAsync(host, question, "registry", TokenServerHost.Credential);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Cancel));
         Assert.Equal(prefixes, string.Join(' ', body.RootElement.GetProperty("prefixes").EnumerateArray().Select(p => p.GetString())));
+    }
+
+    [Fact]
+    public async Task A_rule_that_spells_an_account_of_a_directory_in_another_way_shows_its_names_too()
+    {
+        await using var directory = new FakeDirectory();
+        directory.OnSearch = search => search.Filter.Contains("(uid=carol)", StringComparison.OrdinalIgnoreCase)
+            ? [new FakeEntry("uid=carol,dc=org", ("uid", ["carol"]))]
+            : [];
+        directory.OnBind = (dn, password) => dn == "uid=carol,dc=org" && password == "secret" ? (0, "") : (49, "data 52e");
+        await using var host = await TokenServerHost.StartAsync(
+            o => o.Ldap.Add(new LdapDirectoryOptions
+            {
+                Name = "corp",
+                Servers = [directory.Url],
+                AnonymousSearch = true,
+                BaseDn = "dc=org",
+                Groups = { Via = "memberOf", BaseDn = "dc=org", NestedDepth = 0 },
+            }),
+            """
+            version: 1
+            rules:
+              - { id: carols, to: ["user:Carol"], allow: [pull], on: ["platform/**"] }
+
+            """);
+        var token = await TokenAsync(host, "carol", "secret");
+        var question = JsonSerializer.Serialize(new { token, repositories = (string[])["platform/app"], prefixes = true });
+        using var answer = await PostAsync(host, question, "registry", TokenServerHost.Credential);
+        Assert.Equal(
+            """{"repositories":["platform/app"],"prefixes":["platform/"]}""", await answer.Content.ReadAsStringAsync(Cancel));
     }
 
     [Fact]

@@ -23,6 +23,40 @@ public sealed class CatalogEndpointTests
     }
 
     [Fact]
+    public async Task An_address_that_searches_too_often_without_proving_who_asks_is_told_to_wait()
+    {
+        await using var server = await TokenServerHost.StartAsync(o =>
+        {
+            o.UnauthenticatedPerSecond = 1;
+            o.TrustedProxies.Add(IPNetwork.Parse("127.0.0.0/8"));
+        });
+        string alice = TokenServerHost.Basic("alice", TokenServerHost.AlicePassword).ToString(), forged = "Bearer a.b.c";
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.Equal(HttpStatusCode.OK, await StatusAsync("192.0.2.1", null));
+            Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("192.0.2.1", forged));
+        }
+
+        foreach (var path in (string[])[Search, $"{Search}/public/tool/tags"])
+        {
+            Assert.Equal(HttpStatusCode.TooManyRequests, await StatusAsync("192.0.2.1", null, path));
+            Assert.Equal(HttpStatusCode.TooManyRequests, await StatusAsync("192.0.2.1", forged, path));
+        }
+
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync("192.0.2.1", alice));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync("192.0.2.2", null));
+
+        async Task<HttpStatusCode> StatusAsync(string from, string? authorization, string path = Search)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Address, path));
+            request.Headers.Add("X-Forwarded-For", from);
+            if (authorization is not null) request.Headers.TryAddWithoutValidation("Authorization", authorization);
+            using var answer = await server.Client.SendAsync(request, None);
+            return answer.StatusCode;
+        }
+    }
+
+    [Fact]
     public async Task A_search_is_for_a_part_of_the_name_letter_for_letter()
     {
         await using var server = await FilledAsync("public/a_b", "public/axb", "public/web-front", "web/back");

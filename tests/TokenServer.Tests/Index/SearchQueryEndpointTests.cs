@@ -2,6 +2,8 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Identity.Passwords;
+using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Protocol;
 
 namespace AuthIndex.TokenServer.Tests.Index;
@@ -9,6 +11,8 @@ namespace AuthIndex.TokenServer.Tests.Index;
 /// <summary>A registry that searches for its callers.</summary>
 public sealed class SearchQueryEndpointTests
 {
+    private const string Client = "192.0.2.1";
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -41,6 +45,39 @@ public sealed class SearchQueryEndpointTests
         Assert.DoesNotContain(TokenServerHost.AlicePassword, host.Log.Text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task What_fails_through_a_registry_locks_nobody_out_elsewhere_and_is_logged_as_that_registrys()
+    {
+        await using var host = await HostAsync(o => o.TrustedProxies.Add(IPNetwork.Parse("127.0.0.0/8")));
+        Assert.Equal(HttpStatusCode.OK, await SignInAsync()); // where the account is known, only guesses from there count
+        for (var i = 0; i < 12; i++) await RefusalAsync(host, Basic("alice", $"wrong {i}"), Client);
+        Assert.Equal(429, await RefusalAsync(host, Basic("alice", TokenServerHost.AlicePassword), Client));
+        host.Service<PasswordCache>().Forget("alice");
+        Assert.Equal(HttpStatusCode.OK, await SignInAsync());
+
+        // Nor is an address refused whose invented tokens only a registry has seen.
+        for (var i = 0; i < 100; i++) await RefusalAsync(host, Basic("alice", TokenSecret.New(TokenKind.Access).Text), Client);
+        Assert.Equal(429, await RefusalAsync(host, Basic("alice", TokenSecret.New(TokenKind.Access).Text), Client));
+        Assert.Null(host.Service<SignInLimits>().TokenObstacle(IPAddress.Parse(Client)));
+
+        var path = host.Options.AuditPath;
+        await Eventually.TrueAsync(
+            async () => (await File.ReadAllTextAsync(path, Cancel)).Contains("sign-in-failed", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(30), () => "no line in the audit log");
+        var failed = (await File.ReadAllLinesAsync(path, Cancel)).Select(l => JsonNode.Parse(l)!)
+            .First(l => (string?)l["outcome"] == "sign-in-failed");
+        Assert.Equal("registry", (string?)failed["service"]);
+
+        async Task<HttpStatusCode> SignInAsync()
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(host.Address, "/token?service=registry"));
+            request.Headers.Add("X-Forwarded-For", Client);
+            request.Headers.TryAddWithoutValidation("Authorization", Basic("alice", TokenServerHost.AlicePassword));
+            using var answer = await host.Client.SendAsync(request, Cancel);
+            return answer.StatusCode;
+        }
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("null")]
@@ -56,11 +93,15 @@ public sealed class SearchQueryEndpointTests
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
 
-    private static Task<TokenServerHost> HostAsync() => Reports.FilledHostAsync(
-        o => o.Services =
-        [
-            new ServiceOptions { Name = "registry", CredentialFile = o.CredentialPath }, new ServiceOptions { Name = "other" },
-        ],
+    private static Task<TokenServerHost> HostAsync(Action<TokenServerOptions>? configure = null) => Reports.FilledHostAsync(
+        o =>
+        {
+            o.Services =
+            [
+                new ServiceOptions { Name = "registry", CredentialFile = o.CredentialPath }, new ServiceOptions { Name = "other" },
+            ];
+            configure?.Invoke(o);
+        },
         Reports.Push(0, "public/app", "1"), Reports.Push(0, "users/alice/app", "1"), Reports.Push(0, "prod/app", "1"));
 
     private static string Basic(string user, string password) => TokenServerHost.Basic(user, password).ToString();

@@ -81,7 +81,7 @@ public sealed class LawTests
     [Fact]
     public void The_decision_by_index_is_the_decision_by_looking_at_every_rule() => Holds(Cases, c =>
     {
-        var caller = new CallerSubjects(c.Caller.Account, c.Caller.Groups, Directory);
+        var caller = new CallerSubjects(c.Caller.Account, c.Caller.Groups, Directory, ignoresCase: false);
         var circumstances = new RequestConditions(
             c.Caller.Address, c.Caller.Service, c.Caller.SignedInBy, PolicyText.Now, UnknownIsMet: false);
         var applying = c.Rules.Where(r => r.AppliesTo(caller, circumstances, c.Scope)).ToList();
@@ -131,7 +131,7 @@ public sealed class LawTests
         from pattern in Patterns from caller in Callers from name in Name select (pattern, caller, name),
         c =>
         {
-            var subjects = new CallerSubjects(c.caller.Account, c.caller.Groups, Directory);
+            var subjects = new CallerSubjects(c.caller.Account, c.caller.Groups, Directory, ignoresCase: false);
             var wider = Pattern(
                 c.pattern.ToString().Replace("{account}", "*", StringComparison.Ordinal).Replace("{group}", "*", StringComparison.Ordinal));
             return !c.pattern.Matches(c.name, subjects) || wider.Matches(c.name, subjects);
@@ -142,7 +142,7 @@ public sealed class LawTests
         from pattern in Patterns from caller in Callers from name in Name select (pattern, caller, name),
         c =>
         {
-            var subjects = new CallerSubjects(c.caller.Account, c.caller.Groups, Directory);
+            var subjects = new CallerSubjects(c.caller.Account, c.caller.Groups, Directory, ignoresCase: false);
             var groups = c.pattern.NamesGroup ? subjects.GroupNames.Where(g => RepositoryName.IsComponent(g)) : [""];
             var slow = (!c.pattern.NamesAccount || RepositoryName.IsComponent(c.caller.Account)) && groups.Any(g =>
                 SlowMatch(
@@ -156,7 +156,7 @@ public sealed class LawTests
         from wide in Patterns from narrow in Patterns from caller in Callers from name in Name select (wide, narrow, caller, name),
         c =>
         {
-            var subjects = new CallerSubjects(c.caller.Account, c.caller.Groups, Directory);
+            var subjects = new CallerSubjects(c.caller.Account, c.caller.Groups, Directory, ignoresCase: false);
             return !c.wide.SurelyCovers(c.narrow) || !c.narrow.Matches(c.name, subjects) || c.wide.Matches(c.name, subjects);
         });
 

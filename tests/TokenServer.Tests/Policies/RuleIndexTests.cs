@@ -19,7 +19,7 @@ public sealed class RuleIndexTests
     private static int Tried(int rules)
     {
         var policy = PolicyText.Policy(Rules(rules));
-        var caller = new CallerSubjects("user17", ["ldap:team17", "ldap:everybody"], policy.Groups);
+        var caller = new CallerSubjects("user17", ["ldap:team17", "ldap:everybody"], policy.Groups, ignoresCase: false);
         return new RuleIndex(policy.Rules).Find(caller, PolicyText.Scope("team17/app:pull,push"), []);
     }
 

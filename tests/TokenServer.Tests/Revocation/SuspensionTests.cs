@@ -87,11 +87,11 @@ public sealed class SuspensionTests
             new PasswordCache(TimeSpan.FromMinutes(5), new FakeTimeProvider()),
             suspended,
             new SignInLimits(new SignInLimitsOptions(), new FakeTimeProvider()));
-        var outcome = Assert.IsType<SignInOutcome.Refused>(await passwords.SignInAsync("alice", "pw", null, None));
+        var outcome = Assert.IsType<SignInOutcome.Refused>(await passwords.SignInAsync("alice", "pw", null, "", None));
         Assert.Equal("the account has been suspended since 1970-01-01 00:00:00Z by root", outcome.Reason);
 
         suspended.Replace([]);
-        Assert.IsType<SignInOutcome.SignedIn>(await passwords.SignInAsync("alice", "pw", null, None));
+        Assert.IsType<SignInOutcome.SignedIn>(await passwords.SignInAsync("alice", "pw", null, "", None));
     }
 
     [Fact]

@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using AuthIndex.Hosting;
+using AuthIndex.Hosting.Health;
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.TestKit;
 using AuthIndex.TokenContract.Wire;
+using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State.Postgres;
 using Dapper;
@@ -35,14 +37,7 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
         var other = state.Grants.EndAllAsync("other");
 
         // The other one waits for it in the database: nobody can be told of the second before the first.
-        await Eventually.TrueAsync(
-            async () => await slow.ReadAsync(db => db.ExecuteScalarAsync<bool>(
-                """
-                SELECT EXISTS (
-                    SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database
-                    WHERE locktype = 'advisory' AND NOT granted AND d.datname = current_database())
-                """)),
-            Patience, () => "nobody waits");
+        await AnAdvisoryLockIsAwaitedAsync(slow);
         var page = await state.Revocations.AfterAsync(0, 10);
         Assert.Equal((0, 0), (page.Sequence, page.Items.Count));
         goOn.SetResult();
@@ -50,6 +45,41 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
         await other;
         Assert.Equal(
             ["late", "other"], (await state.Revocations.AfterAsync(page.Sequence, 10)).Items.Select(i => i.Value));
+    }
+
+    [Fact]
+    public async Task Nobody_waits_for_the_end_of_what_does_not_exist()
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        await using var state = await PostgresState.OpenAsync(connection, TimeProvider.System);
+        await using var other = PostgresDatabase.Create(connection, "test");
+        await HoldingRevocationAsync(other, async () =>
+        {
+            Assert.Null(await state.Grants.EndAsync(TokenSecret.New(TokenKind.Refresh).Hash));
+            Assert.Null(await state.Grants.EndAsync("unknown", "alice"));
+        });
+    }
+
+    [Fact]
+    public async Task Who_is_suspended_is_seen_while_requests_hold_all_connections()
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        await using var state = await PostgresState.OpenAsync(connection + ";Maximum Pool Size=1", TimeProvider.System);
+        await using var other = PostgresDatabase.Create(connection, "test");
+        Task waiting = Task.CompletedTask;
+        await HoldingRevocationAsync(other, async () =>
+        {
+            waiting = state.Grants.EndAllAsync("alice"); // with the only connection of requests
+            await AnAdvisoryLockIsAwaitedAsync(other);
+            Assert.Equal(0, (await state.Revocations.LookAsync()).Revocation);
+            Assert.Empty(await state.Suspensions.AllAsync());
+            Assert.Equal(0, await state.Revocations.NewestOfAccountsAsync());
+            Assert.Empty(await state.Revocations.AccountsAheadAsync());
+            Assert.False(waiting.IsCompleted);
+            Assert.Equal(HealthStatus.Ok, state.CheckHealth().Status);
+        });
+        await waiting;
+        Assert.Equal(1, (await state.Revocations.LookAsync()).Revocation);
     }
 
     [Theory]
@@ -340,10 +370,10 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
         await server.StopAsync();
         await Assert.ThrowsAsync<DatabaseUnavailableException>(async () => await state.Revocations.LookAsync());
         await Assert.ThrowsAsync<DatabaseUnavailableException>(() => state.Grants.EndAllAsync("carol"));
-        Assert.Equal(Hosting.Health.HealthStatus.Failed, state.CheckHealth().Status);
+        Assert.Equal(HealthStatus.Failed, state.CheckHealth().Status);
         await server.StartAgainAsync();
         Assert.Equal(2, (await state.Revocations.LookAsync()).Revocation);
-        Assert.Equal(Hosting.Health.HealthStatus.Ok, state.CheckHealth().Status);
+        Assert.Equal(HealthStatus.Ok, state.CheckHealth().Status);
     }
 
     [Theory]
@@ -374,6 +404,39 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
     [InlineData("Host=db;Unknown=secret")]
     public void What_names_no_database_is_refused_without_being_told(string text) => Assert.DoesNotContain(
         "secret", Assert.Throws<OperatorException>(() => ConnectionText.Read(text, "test")).ToString(), StringComparison.Ordinal);
+
+    /// <summary>Does something while another process holds the lock of all that ends.</summary>
+    private static async Task HoldingRevocationAsync(PostgresDatabase other, Func<Task> work)
+    {
+        var (isIn, goOn) = (NewSource(), NewSource());
+        var holding = other.WriteAsync(
+            async _ =>
+            {
+                isIn.SetResult();
+                await goOn.Task;
+                return 0;
+            },
+            PostgresLock.Revocation);
+        await isIn.Task;
+        try
+        {
+            await work();
+        }
+        finally
+        {
+            goOn.SetResult();
+            await holding;
+        }
+    }
+
+    private static Task AnAdvisoryLockIsAwaitedAsync(PostgresDatabase database) => Eventually.TrueAsync(
+        async () => await database.ReadAsync(db => db.ExecuteScalarAsync<bool>(
+            """
+            SELECT EXISTS (
+                SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database
+                WHERE locktype = 'advisory' AND NOT granted AND d.datname = current_database())
+            """)),
+        Patience, () => "nobody waits");
 
     private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

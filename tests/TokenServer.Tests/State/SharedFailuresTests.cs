@@ -64,6 +64,34 @@ public sealed class SharedFailuresTests(SharedPostgres postgres) : IAsyncLifetim
     }
 
     [Fact]
+    public async Task What_a_registry_passes_on_is_counted_apart_and_forgotten_with_the_rest()
+    {
+        var home = From("192.0.2.9", "alice");
+        var passedOn = home with { Registry = "registry" };
+        await One.GiveBackAsync(home, (await One.TakeAsync(home, true, Limits)).Taken, isSignedIn: true, Limits);
+        for (var i = 0; i < KnownPlaces.PerAccount; i++)
+        {
+            var elsewhere = From($"198.51.100.{i}", "alice") with { Registry = "registry" };
+            await One.GiveBackAsync(elsewhere, (await One.TakeAsync(elsewhere, true, Limits)).Taken, isSignedIn: true, Limits);
+        }
+
+        for (var i = 0; i < 3; i++) Assert.Equal(SignInCounts.None, (await One.TakeAsync(passedOn, true, Limits)).Exhausted);
+        Assert.Equal(SignInCounts.Pair, (await Other.TakeAsync(passedOn, true, Limits)).Exhausted);
+        foreach (var address in new[] { "192.0.2.1", "192.0.2.2" })
+        {
+            await One.TakeAsync(From(address, "alice") with { Registry = "registry" }, true, Limits);
+        }
+
+        // The places that it says, and what it used up, are its own.
+        await TakeAsync("192.0.2.3", "alice", 3);
+        await TakeAsync("192.0.2.4", "alice", 2);
+        Assert.Equal(SignInCounts.Account, (await Other.TakeAsync(From("192.0.2.5", "alice"), true, Limits)).Exhausted);
+        Assert.Equal(SignInCounts.None, (await Other.TakeAsync(home, true, Limits)).Exhausted);
+        await other.SignInHolds.ReleaseAsync(["alice"]);
+        Assert.Equal(SignInCounts.None, (await One.TakeAsync(passedOn, true, Limits)).Exhausted);
+    }
+
+    [Fact]
     public async Task A_single_try_is_given_to_one_only()
     {
         var single = new SignInLimitsOptions { PerAccountAndAddress = 1 };

@@ -53,7 +53,8 @@ internal sealed class OidcSource(OidcIssuers issuers, TimeProvider time) : IIden
 
     /// <summary>
     /// The identity behind a registry token issued to an issuer's account: it was verified at issue, and only a revocation or suspension
-    /// can end it. Its groups are those of that sign-in, not of a later one; none when they are not known any more, as after a restart.
+    /// can end it. Its groups are those of that sign-in, not of a later one. They may be unknown: another server took the sign-in, or this
+    /// one was restarted.
     /// </summary>
     /// <param name="account">The account.</param>
     /// <param name="signIn">The token's <see cref="TokenProfile.SignIn"/>; null when it has none.</param>
@@ -61,8 +62,10 @@ internal sealed class OidcSource(OidcIssuers issuers, TimeProvider time) : IIden
     {
         lock (gate)
         {
-            var groups = signIn is not null && signIns.TryGetValue(signIn, out var kept) && kept.Account == account ? kept.Groups : [];
-            return new SignInOutcome.SignedIn(account, groups, Name);
+            if (signIn is null) return new SignInOutcome.SignedIn(account, [], Name); // it had no groups
+            return signIns.TryGetValue(signIn, out var kept) && kept.Account == account
+                ? new SignInOutcome.SignedIn(account, kept.Groups, Name)
+                : new SignInOutcome.SignedIn(account, [], Name) { AreGroupsUnknown = true };
         }
     }
 

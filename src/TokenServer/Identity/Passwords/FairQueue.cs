@@ -5,21 +5,25 @@ namespace AuthIndex.TokenServer.Identity.Passwords;
 /// <summary>On whose behalf something waits.</summary>
 /// <param name="Network">Where the request came from; <see cref="ClientNetwork.Unknown"/> for the server's own questions.</param>
 /// <param name="Account">The account that it is about, as it was typed.</param>
-internal readonly record struct Requester(ClientNetwork Network, string Account);
+/// <param name="Registry">
+/// The registry that passed the request on, and whose word the network is; empty for a request that came directly. What fails through a
+/// registry is counted apart, so that one that lies locks nobody out elsewhere.
+/// </param>
+internal readonly record struct Requester(ClientNetwork Network, string Account, string Registry = "");
 
 /// <summary>
-/// A fair queue: networks take turns, and accounts within a network take turns. When it is full, the network or account with the most items
+/// A fair queue: networks and registries take turns, and accounts within one take turns. When it is full, the one with the most items
 /// loses its newest one; a newcomer that already has as many is rejected. Not thread-safe.
 /// </summary>
 /// <param name="capacity">The most that wait.</param>
 internal sealed class FairQueue<T>(int capacity) where T : class
 {
-    private readonly FairGroup<ClientNetwork, FairGroup<string, Backlog>> networks = new(
-        EqualityComparer<ClientNetwork>.Default,
+    private readonly FairGroup<(ClientNetwork Network, string Registry), FairGroup<string, Backlog>> sources = new(
+        EqualityComparer<(ClientNetwork, string)>.Default,
         () => new FairGroup<string, Backlog>(StringComparer.OrdinalIgnoreCase, () => new Backlog()));
 
     /// <summary>The number of items in the queue.</summary>
-    public int Count => networks.Count;
+    public int Count => sources.Count;
 
     /// <summary>Adds an item, which may evict another when the queue is full.</summary>
     /// <returns>The item that was evicted or rejected; null when there was room.</returns>
@@ -32,7 +36,7 @@ internal sealed class FairQueue<T>(int capacity) where T : class
             if (dropped is null) return item;
         }
 
-        networks.Enter(by.Network, accounts => accounts.Enter(by.Account, line => line.Add(item)));
+        sources.Enter(SourceOf(by), accounts => accounts.Enter(by.Account, line => line.Add(item)));
         return dropped;
     }
 
@@ -40,21 +44,25 @@ internal sealed class FairQueue<T>(int capacity) where T : class
     public T? Take()
     {
         T? taken = null;
-        networks.Next(accounts => accounts.Next(line => taken = line.TakeOldest()));
+        sources.Next(accounts => accounts.Next(line => taken = line.TakeOldest()));
         return taken;
     }
+
+    // All that a registry passes on has one turn: the addresses are its word.
+    private static (ClientNetwork Network, string Registry) SourceOf(Requester by) =>
+        by.Registry.Length == 0 ? (by.Network, "") : (ClientNetwork.Unknown, by.Registry);
 
     private T? Drop(Requester by)
     {
         T? dropped = null;
-        var most = networks.Longest();
-        if (networks.CountOf(by.Network) + 1 < networks.CountOf(most))
+        var most = sources.Longest();
+        if (sources.CountOf(SourceOf(by)) + 1 < sources.CountOf(most))
         {
-            networks.At(most, accounts => accounts.At(accounts.Longest(), line => dropped = line.TakeYoungest()));
+            sources.At(most, accounts => accounts.At(accounts.Longest(), line => dropped = line.TakeYoungest()));
             return dropped;
         }
 
-        networks.At(by.Network, accounts =>
+        sources.At(SourceOf(by), accounts =>
         {
             var longest = accounts.Longest();
             if (accounts.CountOf(by.Account) + 1 < accounts.CountOf(longest)) accounts.At(longest, line => dropped = line.TakeYoungest());

@@ -21,8 +21,10 @@ internal sealed class PasswordSignIn(IdentityChain sources, PasswordCache cache,
     /// <param name="user">The user name.</param>
     /// <param name="password">The password.</param>
     /// <param name="address">Where the request came from; null when unknown.</param>
+    /// <param name="registry">The registry that passed the request on; empty for none.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public async ValueTask<SignInOutcome> SignInAsync(string user, string password, IPAddress? address, CancellationToken cancellationToken)
+    public async ValueTask<SignInOutcome> SignInAsync(
+        string user, string password, IPAddress? address, string registry, CancellationToken cancellationToken)
     {
         // Before any I/O: an empty password makes a directory's bind succeed, a NUL ends a C string early.
         if (Impossible(user, password) is { } reason) return new SignInOutcome.Refused(reason);
@@ -32,7 +34,7 @@ internal sealed class PasswordSignIn(IdentityChain sources, PasswordCache cache,
 
         // An account that was ended counts as a change of its source: its password may have been taken away in a directory.
         var shown = new Shown(new BasicCredentials(user, password), cache.KeyOf(user, password), sources.Version + suspended.Version);
-        var attempt = limits.Begin(user, address);
+        var attempt = limits.Begin(user, address, registry);
         var outcome = attempt.Obstacle(out var mayRecall) switch
         {
             null => await CheckOnceAsync(shown, attempt, takesTry: true, cancellationToken),

@@ -23,16 +23,16 @@ internal sealed class KnownPlaces(TimeProvider time)
 
     /// <summary>Whether the account signed in from there lately.</summary>
     public bool Has(Requester who) =>
-        accounts.TryGetValue(who.Account, out var places) && places.Exists(p => p.Network == who.Network && !IsOver(p));
+        accounts.TryGetValue(KeyOf(who), out var places) && places.Exists(p => p.Network == who.Network && !IsOver(p));
 
     /// <summary>The account signed in from there, where it was not known.</summary>
     public void Add(Requester who)
     {
-        if (!accounts.TryGetValue(who.Account, out var places))
+        if (!accounts.TryGetValue(KeyOf(who), out var places))
         {
             if (accounts.Count >= MaxAccounts) Sweep();
             if (accounts.Count >= MaxAccounts) return;
-            accounts[who.Account] = places = [];
+            accounts[KeyOf(who)] = places = [];
         }
 
         places.RemoveAll(p => p.Network == who.Network);
@@ -50,6 +50,9 @@ internal sealed class KnownPlaces(TimeProvider time)
             if (places.Count == 0) accounts.Remove(account);
         }
     }
+
+    // What a registry says of its clients crowds out none of the account's own places. No user name has a NUL.
+    private static string KeyOf(Requester who) => who.Registry.Length == 0 ? who.Account : $"{who.Account}\0{who.Registry}";
 
     private bool IsOver(Place place) => time.GetElapsedTime(place.Since) >= For;
 

@@ -11,8 +11,9 @@ namespace AuthIndex.TokenServer.Identity.Throttling;
 
 /// <summary>
 /// How many sign-ins may fail: of one account from one address, of one account from everywhere, of one address for any accounts.
-/// Where an account signed in lately only the first holds for it, so that nobody elsewhere locks it out by guessing. These counts
-/// are of this process, and gone when it ends; servers that share a database count together there as well.
+/// Where an account signed in lately only the first holds for it, so that nobody elsewhere locks it out by guessing. What a registry
+/// passes on is counted for that registry alone: the address is its word. These counts are of this process, and gone when it ends;
+/// servers that share a database count together there as well.
 /// </summary>
 internal sealed class SignInLimits(
     SignInLimitsOptions options, TimeProvider time, HeldAccounts? held = null, ISharedFailures? shared = null)
@@ -50,8 +51,9 @@ internal sealed class SignInLimits(
     /// <summary>Starts an attempt with a user name and a password.</summary>
     /// <param name="user">The user name.</param>
     /// <param name="address">Where the request came from; null when unknown.</param>
-    public SignInAttempt Begin(string user, IPAddress? address) =>
-        new(this, new Requester(ClientNetwork.Of(address), user.Trim()), IsOneClient(address));
+    /// <param name="registry">The registry that passed it on; empty for none.</param>
+    public SignInAttempt Begin(string user, IPAddress? address, string registry = "") =>
+        new(this, new Requester(ClientNetwork.Of(address), user.Trim(), registry), IsOneClient(address));
 
     /// <summary>
     /// An unknown token was sent. Tokens cannot be guessed, so they are always checked; but an address that sends many different ones is
@@ -60,11 +62,12 @@ internal sealed class SignInLimits(
     /// <param name="address">Where the request came from; null when unknown.</param>
     /// <param name="token">The token; only a keyed hash of it is kept.</param>
     /// <param name="outcome">What was found of it.</param>
+    /// <param name="registry">The registry that passed it on; empty for none.</param>
     /// <returns>Null, or the refusal for the address.</returns>
-    public SignInOutcome.Limited? UnknownToken(IPAddress? address, string token, SignInOutcome outcome)
+    public SignInOutcome.Limited? UnknownToken(IPAddress? address, string token, SignInOutcome outcome, string registry = "")
     {
         if (!IsOneClient(address)) return null;
-        var network = Hash(new Requester(ClientNetwork.Of(address), ""), Kind.Network);
+        var network = Hash(new Requester(ClientNetwork.Of(address), "", registry), Kind.Network);
         var credentials = hash.Of(token);
         lock (gate)
         {
@@ -110,11 +113,18 @@ internal sealed class SignInLimits(
     {
         var account = who.Account.ToUpperInvariant();
         const int head = 1 + 16 + sizeof(int);
-        Span<byte> text = stackalloc byte[head + Encoding.UTF8.GetMaxByteCount(PasswordSignIn.MaxUserLength)];
+        Span<byte> text = stackalloc byte[
+            head + Encoding.UTF8.GetMaxByteCount(PasswordSignIn.MaxUserLength) + 1 + Encoding.UTF8.GetMaxByteCount(who.Registry.Length)];
         text[0] = (byte)kind;
         MemoryMarshal.Write(text[1..], who.Network.Number);
         MemoryMarshal.Write(text[17..], releases.GetValueOrDefault(account));
         var length = head + Encoding.UTF8.GetBytes(account, text[head..]);
+        if (who.Registry.Length > 0)
+        {
+            text[length++] = 0; // no user name has a NUL
+            length += Encoding.UTF8.GetBytes(who.Registry, text[length..]);
+        }
+
         return hash.Of(text[..length]);
     }
 
@@ -277,7 +287,7 @@ internal sealed class SignInLimits(
 
         private SignInOutcome.Limited Held(SignInOutcome.Limited limited)
         {
-            limits.Held?.Add(by.Account, limited.RetryAfter, limited.Reason);
+            if (by.Registry.Length == 0) limits.Held?.Add(by.Account, limited.RetryAfter, limited.Reason);
             return limited;
         }
     }

@@ -304,7 +304,7 @@ internal sealed class PolicyComparison
         {
             Policy = policy;
             this.callers = callers;
-            subjects = [.. callers.Select(c => new CallerSubjects(c.Account, c.Groups, policy.Groups))];
+            subjects = [.. callers.Select(c => new CallerSubjects(c.Account, c.Groups, policy.Groups, ignoresCase: false))];
             bySubject = callers.SelectMany(c => subjects[c.Number].Keys, (caller, key) => (caller, key))
                 .ToLookup(p => p.key, p => p.caller, StringComparer.Ordinal);
             meanings = policy.Rules.Select(Meaning).ToHashSet(StringComparer.Ordinal);

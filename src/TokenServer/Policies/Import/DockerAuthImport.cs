@@ -192,7 +192,7 @@ internal sealed class DockerAuthImport
         string account, string[] groups, (string Type, string Name) resource, IPAddress? address, string? service)
     {
         var words = resource.Type == Scope.RegistryType ? ActionSet.All : ActionSet.Pull.Union(ActionSet.Push).Union(ActionSet.Delete);
-        var caller = new CallerSubjects(account, groups, new GroupDirectory([]));
+        var caller = new CallerSubjects(account, groups, new GroupDirectory([]), ignoresCase: false);
         var first = entries.FirstOrDefault(e => e.Matches(caller, new Scope(resource.Type, resource.Name, words), address, service));
         var can = first is null ? ActionSet.None : words.Intersect(first.Actions);
         foreach (var (verb, actions) in new[] { ("can", can), ("cannot", words.Except(can)) })

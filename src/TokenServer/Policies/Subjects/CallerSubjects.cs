@@ -16,7 +16,7 @@ internal sealed class CallerSubjects
     /// <param name="directory">The local groups.</param>
     /// <param name="ignoresCase">Whether the account's source compares names without regard to letter case, as directories do; rules
     /// then mean the account in any spelling.</param>
-    public CallerSubjects(string account, IReadOnlyList<string> groups, GroupDirectory directory, bool ignoresCase = false)
+    public CallerSubjects(string account, IReadOnlyList<string> groups, GroupDirectory directory, bool ignoresCase)
     {
         Account = account;
         if (account.Length > 0)

@@ -31,8 +31,7 @@ internal sealed class PostgresGrantStore(PostgresDatabase database, TimeProvider
     });
 
     /// <inheritdoc/>
-    public ValueTask<Grant?> FindByIdAsync(string id) => database.ReadAsync(async db =>
-        (await db.QuerySingleOrDefaultAsync<GrantRow>($"SELECT {GrantRow.Columns} FROM grants g WHERE id = @id", new { id }))?.Read());
+    public ValueTask<Grant?> FindByIdAsync(string id) => database.ReadAsync(db => FindAsync(db, "id = @id", new { id }));
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Grant>> ListAsync(string? account) => database.ReadAsync<IReadOnlyList<Grant>>(async db =>
@@ -161,12 +160,20 @@ internal sealed class PostgresGrantStore(PostgresDatabase database, TimeProvider
 
     private Task<T> EndingAsync<T>(Func<NpgsqlConnection, Task<T>> work) => database.WriteAsync(work, PostgresLock.Revocation);
 
-    private Task<Grant?> EndOneAsync(string where, object parameters) => EndingAsync(async db =>
+    /// <summary>Ends one grant. It is looked for before any lock is taken: what does not exist keeps nobody waiting.</summary>
+    private async Task<Grant?> EndOneAsync(string where, object parameters)
     {
-        var row = await db.QuerySingleOrDefaultAsync<GrantRow>($"SELECT {GrantRow.Columns} FROM grants g WHERE {where}", parameters);
-        if (row?.Id is { } id) await PostgresEndings.EndGrantAsync(db, id, time.GetUtcNow());
-        return row?.Read();
-    });
+        if (await database.ReadAsync(db => FindAsync(db, where, parameters)) is null) return null;
+        return await EndingAsync(async db =>
+        {
+            var grant = await FindAsync(db, where, parameters);
+            if (grant is not null) await PostgresEndings.EndGrantAsync(db, grant.Id, time.GetUtcNow());
+            return grant;
+        });
+    }
+
+    private static async Task<Grant?> FindAsync(NpgsqlConnection db, string where, object parameters) =>
+        (await db.QuerySingleOrDefaultAsync<GrantRow>($"SELECT {GrantRow.Columns} FROM grants g WHERE {where}", parameters))?.Read();
 
     private static Task<int> InsertAsync(NpgsqlConnection db, Grant grant, byte[] hash)
     {

@@ -7,12 +7,15 @@ using Dapper;
 namespace AuthIndex.TokenServer.State.Postgres;
 
 /// <summary>The list of revocations in PostgreSQL, numbered in the order of commits as <see cref="PostgresEndings"/> tells.</summary>
-internal sealed class PostgresRevocationStore(PostgresDatabase database, TimeProvider time) : IRevocationStore
+/// <param name="database">The database.</param>
+/// <param name="watched">The same, for what <see cref="RevocationWatch"/> asks: not queued behind requests.</param>
+/// <param name="time">The clock.</param>
+internal sealed class PostgresRevocationStore(PostgresDatabase database, PostgresDatabase watched, TimeProvider time) : IRevocationStore
 {
     private readonly ClockWatch clock = new(time);
 
     /// <inheritdoc/>
-    public ValueTask<RevocationLook> LookAsync() => database.ReadAsync(static async db =>
+    public ValueTask<RevocationLook> LookAsync() => watched.ReadAsync(static async db =>
     {
         // What was put back from a backup, or by a standby that took over, has another timeline, cluster or table.
         var (isStandby, epoch, revocation, suspended, suspensions, clock) =
@@ -33,11 +36,11 @@ internal sealed class PostgresRevocationStore(PostgresDatabase database, TimePro
     });
 
     /// <inheritdoc/>
-    public ValueTask<long> NewestOfAccountsAsync() => database.ReadAsync(static db =>
+    public ValueTask<long> NewestOfAccountsAsync() => watched.ReadAsync(static db =>
         db.ExecuteScalarAsync<long>("SELECT coalesce(max(sequence), 0) FROM revocations WHERE kind = 'account'"));
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<string>> AccountsAheadAsync() => database.ReadAsync<IReadOnlyList<string>>(async db =>
+    public ValueTask<IReadOnlyList<string>> AccountsAheadAsync() => watched.ReadAsync<IReadOnlyList<string>>(async db =>
         (await db.QueryAsync<string>(
             "SELECT DISTINCT value FROM revocations WHERE kind = 'account' AND issued_before > @ahead ORDER BY value",
             new { ahead = IRevocationStore.Ahead(time.GetUtcNow()) })).AsList());

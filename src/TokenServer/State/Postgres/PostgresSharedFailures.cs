@@ -79,7 +79,7 @@ internal sealed class PostgresSharedFailures(PostgresDatabase database, byte[] k
                 DELETE FROM sign_in_places
                 WHERE key IN (SELECT key FROM sign_in_places WHERE account = @account ORDER BY at DESC OFFSET @kept)
                 """,
-                new { pair = PairOf(by), account = AccountOf(by.Account), kept = KnownPlaces.PerAccount });
+                new { pair = PairOf(by), account = EverywhereOf(by), kept = KnownPlaces.PerAccount });
         });
 
     /// <inheritdoc/>
@@ -130,10 +130,11 @@ internal sealed class PostgresSharedFailures(PostgresDatabase database, byte[] k
 
         if (isOneClient && limits.PerAddress > 0)
         {
-            yield return new Count(SignInCounts.Address, Hash("address", $"{by.Network.Number}"), null, Interval(limits.PerAddress));
+            yield return new Count(
+                SignInCounts.Address, Hash($"address{Through(by)}", $"{by.Network.Number}"), null, Interval(limits.PerAddress));
         }
 
-        if (limits.PerAccount > 0) yield return new Count(SignInCounts.Account, account, account, Interval(limits.PerAccount));
+        if (limits.PerAccount > 0) yield return new Count(SignInCounts.Account, EverywhereOf(by), account, Interval(limits.PerAccount));
 
         long Interval(int most) => (long)limits.Within.TotalMicroseconds / most;
     }
@@ -142,7 +143,12 @@ internal sealed class PostgresSharedFailures(PostgresDatabase database, byte[] k
         $"SELECT EXISTS (SELECT 1 FROM sign_in_places WHERE key = @pair AND at > {Now} - @last)",
         new { pair = PairOf(by), last = (long)PlacesLast.TotalMicroseconds });
 
-    private byte[] PairOf(Requester by) => Hash($"pair {by.Network.Number}", by.Account.ToUpperInvariant());
+    private byte[] PairOf(Requester by) => Hash($"pair {by.Network.Number}{Through(by)}", by.Account.ToUpperInvariant());
+
+    /// <summary>The account from all addresses, as far as the same registry names them.</summary>
+    private byte[] EverywhereOf(Requester by) => Hash($"account{Through(by)}", by.Account.ToUpperInvariant());
+
+    private static string Through(Requester by) => by.Registry.Length == 0 ? "" : $" through {by.Registry}";
 
     private byte[] AccountOf(string account) => Hash("account", account.ToUpperInvariant());
 

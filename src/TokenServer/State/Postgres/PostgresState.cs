@@ -18,13 +18,15 @@ internal sealed class PostgresState : IState
     public static readonly TimeSpan LongestUnnoticed = TimeSpan.FromSeconds(2);
 
     private readonly PostgresDatabase database;
+    private readonly PostgresDatabase watched;
 
-    private PostgresState(PostgresDatabase database, byte[] signInKey, bool hasParts, TimeProvider time)
+    private PostgresState(
+        PostgresDatabase database, PostgresDatabase watched, byte[] signInKey, bool hasParts, TimeProvider time)
     {
-        this.database = database;
+        (this.database, this.watched) = (database, watched);
         Grants = new PostgresGrantStore(database, time);
-        Revocations = new PostgresRevocationStore(database, time);
-        Suspensions = new PostgresSuspensionStore(database);
+        Revocations = new PostgresRevocationStore(database, watched, time);
+        Suspensions = new PostgresSuspensionStore(database, watched);
         var failures = new PostgresSharedFailures(database, signInKey);
         SharedFailures = failures;
         SignInHolds = new PostgresSignInHoldStore(database, failures, time);
@@ -47,7 +49,11 @@ internal sealed class PostgresState : IState
             await opened.MigrateAsync(typeof(PostgresState).Assembly, ".State.Postgres.Schema.");
             var hasParts = await PostgresNameParts.EnsureAsync(opened);
             await opened.PrepareStatementsAsync();
-            return new PostgresState(opened, await PostgresSharedFailures.ReadKeyAsync(opened), hasParts, time);
+            var key = await PostgresSharedFailures.ReadKeyAsync(opened);
+
+            // A connection of its own: requests that use up all the others must not make this server lose sight of who is suspended.
+            return new PostgresState(
+                opened, PostgresDatabase.Create(connection, PostgresDatabase.TokenServer, connections: 1), key, hasParts, time);
         }
         catch
         {
@@ -91,10 +97,14 @@ internal sealed class PostgresState : IState
 
     /// <inheritdoc/>
     /// <remarks>Told by what is asked of it all the time, so that a probe waits for nothing.</remarks>
-    public HealthPart CheckHealth() => database.Problem is { } problem
+    public HealthPart CheckHealth() => watched.Problem is { } problem
         ? new HealthPart("database", HealthStatus.Failed, problem)
         : new HealthPart("database", HealthStatus.Ok);
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => database.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await watched.DisposeAsync();
+        await database.DisposeAsync();
+    }
 }

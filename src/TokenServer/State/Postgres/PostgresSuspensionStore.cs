@@ -7,7 +7,9 @@ using Npgsql;
 namespace AuthIndex.TokenServer.State.Postgres;
 
 /// <summary>The suspended accounts in PostgreSQL.</summary>
-internal sealed class PostgresSuspensionStore(PostgresDatabase database) : ISuspensionStore
+/// <param name="database">The database.</param>
+/// <param name="watched">The same, for what <see cref="RevocationWatch"/> asks: not queued behind requests.</param>
+internal sealed class PostgresSuspensionStore(PostgresDatabase database, PostgresDatabase watched) : ISuspensionStore
 {
     /// <inheritdoc/>
     public Task<Suspension?> SuspendAsync(string account, string by, string reason, DateTimeOffset now) => database.WriteAsync(
@@ -35,7 +37,7 @@ internal sealed class PostgresSuspensionStore(PostgresDatabase database) : ISusp
         PostgresLock.Revocation);
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<Suspension>> AllAsync() => database.ReadAsync(db => ReadAsync(db, "ORDER BY account", null));
+    public ValueTask<IReadOnlyList<Suspension>> AllAsync() => watched.ReadAsync(db => ReadAsync(db, "ORDER BY account", null));
 
     private static async Task<IReadOnlyList<Suspension>> ReadAsync(NpgsqlConnection db, string which, object? parameters) =>
         [.. (await db.QueryAsync<(string Account, long Since, string By, string Reason)>(

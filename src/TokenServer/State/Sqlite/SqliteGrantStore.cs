@@ -25,8 +25,7 @@ internal sealed class SqliteGrantStore(StateDatabase database, TimeProvider time
     }));
 
     /// <inheritdoc/>
-    public ValueTask<Grant?> FindByIdAsync(string id) => new(database.Read(db =>
-        db.QuerySingleOrDefault<GrantRow>($"SELECT {GrantRow.Columns} FROM grants g WHERE id = @id", new { id })?.Read()));
+    public ValueTask<Grant?> FindByIdAsync(string id) => new(database.Read(db => Find(db, "id = @id", new { id })));
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<Grant>> ListAsync(string? account) => new(database.Read(db =>
@@ -123,12 +122,20 @@ internal sealed class SqliteGrantStore(StateDatabase database, TimeProvider time
         new { now = now.ToUnixTimeSeconds(), kind = TokenKind.Refresh.Word(), idle = (now - refreshIdle).ToUnixTimeSeconds(),
             count = SweptAtOnce }) == SweptAtOnce);
 
-    private Task<Grant?> EndOneAsync(string where, object parameters) => database.WriteWithReserveAsync(db =>
+    /// <summary>Ends one grant. It is looked for before it is the writer's turn: what does not exist keeps nobody waiting.</summary>
+    private async Task<Grant?> EndOneAsync(string where, object parameters)
     {
-        var row = db.QuerySingleOrDefault<GrantRow>($"SELECT {GrantRow.Columns} FROM grants g WHERE {where}", parameters);
-        if (row?.Id is { } id) SqliteEndings.EndGrant(db, id, time.GetUtcNow());
-        return row?.Read();
-    });
+        if (database.Read(db => Find(db, where, parameters)) is null) return null;
+        return await database.WriteWithReserveAsync(db =>
+        {
+            var grant = Find(db, where, parameters);
+            if (grant is not null) SqliteEndings.EndGrant(db, grant.Id, time.GetUtcNow());
+            return grant;
+        });
+    }
+
+    private static Grant? Find(SqliteConnection db, string where, object parameters) =>
+        db.QuerySingleOrDefault<GrantRow>($"SELECT {GrantRow.Columns} FROM grants g WHERE {where}", parameters)?.Read();
 
     private static int NoteOrigin(SqliteConnection db, GrantUse use) => use.NewOrigin is not { } origin ? 0 : db.Execute(
         "UPDATE grants SET source = @Source, entry_id = @EntryId, password_set = @PasswordSet WHERE id = @Id AND (source IS NULL OR "

@@ -3,6 +3,7 @@ using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Passwords;
 using AuthIndex.TokenServer.Tests.Grants;
+using AuthIndex.TokenServer.Tests.Index;
 
 namespace AuthIndex.TokenServer.Tests.Identity.Oidc;
 
@@ -277,7 +278,7 @@ public sealed class OidcSignInTests : IAsyncLifetime
         Assert.Equal(0, host.Service<PasswordThreads>().Verified);
         Assert.Equal(
             "a token was sent where none is accepted",
-            SignInOutcomeOf(await host.Service<PasswordSignIn>().SignInAsync("alice", issuer.Sign(issuer.GitHub()), null, Cancel)));
+            SignInOutcomeOf(await host.Service<PasswordSignIn>().SignInAsync("alice", issuer.Sign(issuer.GitHub()), null, "", Cancel)));
     }
 
     [Theory]
@@ -355,6 +356,28 @@ public sealed class OidcSignInTests : IAsyncLifetime
         Assert.True(await IsActiveAsync(host, token));
         host.Service<SuspendedAccounts>().Replace([new Suspension("github:example/app", clock.GetUtcNow(), "root", "")]);
         Assert.False(await IsActiveAsync(host, token));
+    }
+
+    [Fact]
+    public async Task A_token_whose_groups_are_not_known_here_sees_what_everybody_sees()
+    {
+        await using var host = await TokenServerHost.StartAsync(o => o.Oidc.Add(OidcHost.GitHub(issuer)), shared: clock, policy: """
+            version: 1
+            rules:
+              - { id: jobs, to: ["user:github:example/app"], allow: [pull], on: ["ci/**", "secret/**"] }
+              - { id: anyone, to: [anyone], allow: [pull], on: ["ci/**"] }
+              - { id: not-in-production, to: ["group:github:environment:production"], deny: [pull], on: ["secret/**"] }
+
+            """);
+        var production = await TokenAsync(host, issuer.Sign(issuer.GitHub(environment: "production")));
+        Assert.Equal("ci/app", await PullableAsync(host, production));
+        await host.RestartAsync(); // as if another server had issued it
+        Assert.Equal("ci/app", await PullableAsync(host, production));
+        await Reports.MustAsync(host, Reports.Snapshot("e", 0, true, 0, Reports.Push(0, "ci/app", "1"), Reports.Push(0, "secret/a", "1")));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(host.Address, "/index/v1/repositories"));
+        request.Headers.Authorization = new("Bearer", production);
+        using var found = await host.Client.SendAsync(request, Cancel);
+        Assert.Equal(["ci/app"], (await found.JsonAsync())["repositories"]!.AsArray().Select(r => (string)r!["name"]!));
     }
 
     [Theory]

@@ -53,6 +53,20 @@ public sealed class FairQueueTests
         Assert.Equal(4, queue.Count);
     }
 
+    [Fact]
+    public void All_that_a_registry_passes_on_has_one_turn()
+    {
+        var queue = new FairQueue<string>(100);
+        for (var i = 1; i <= 50; i++)
+        {
+            var claimed = ClientNetwork.Of(IPAddress.Parse($"198.51.100.{i}"));
+            queue.Add(new Requester(claimed, "victim", "registry"), $"claimed {i}");
+        }
+
+        Add(queue, "1 alice good");
+        Assert.Equal(1, TakeAll(queue).IndexOf("1 alice good"));
+    }
+
     private static string? Add(FairQueue<string> queue, string item)
     {
         var parts = item.Split(' ');

@@ -194,7 +194,7 @@ public sealed class SignInLimitsTests
         for (var i = 0; i < 3; i++)
         {
             using var cancel = new CancellationTokenSource();
-            var guess = passwords.Value.SignInAsync("alice", $"guess {i}", Here, cancel.Token).AsTask();
+            var guess = passwords.Value.SignInAsync("alice", $"guess {i}", Here, "", cancel.Token).AsTask();
             await cancel.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => guess);
         }
@@ -253,7 +253,7 @@ public sealed class SignInLimitsTests
     }
 
     private async Task<SignInOutcome> SignInAsync(string user, string password, IPAddress address) =>
-        await passwords.Value.SignInAsync(user, password, address, CancellationToken.None);
+        await passwords.Value.SignInAsync(user, password, address, "", CancellationToken.None);
 
     private async Task GuessAsync(string user, IPAddress address, int count, string salt = "")
     {

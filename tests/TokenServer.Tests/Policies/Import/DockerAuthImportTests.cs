@@ -296,7 +296,7 @@ public sealed class DockerAuthImportTests
     private static bool Agree(List<AclEntry> entries, Policy policy, Caller asking, string name)
     {
         var scope = PolicyText.Scope(name + ":pull,push,delete");
-        var caller = new CallerSubjects(asking.Account, [], new GroupDirectory([]));
+        var caller = new CallerSubjects(asking.Account, [], new GroupDirectory([]), ignoresCase: false);
         var expected = entries.Find(e => e.Matches(caller, scope, asking.Address, asking.Service)) is { } first
             ? scope.Actions.Intersect(first.Actions)
             : ActionSet.None;

@@ -38,7 +38,7 @@ public sealed class ResourcePatternTests
     public void A_star_stays_in_its_segment_and_two_stars_go_across(string pattern, string name, bool matches)
     {
         Assert.True(ResourcePatternReader.TryParse(pattern, out var parsed, out _));
-        Assert.Equal(matches, parsed.Matches(name, new CallerSubjects("alice", [], NoGroups)));
+        Assert.Equal(matches, parsed.Matches(name, new CallerSubjects("alice", [], NoGroups, ignoresCase: false)));
     }
 
     [Theory]
@@ -50,7 +50,7 @@ public sealed class ResourcePatternTests
     {
         Assert.True(ResourcePatternReader.TryParse(pattern, out var parsed, out _));
         var name = string.Join('/', Enumerable.Repeat("aaaaaaaaa", 100)) + "/c";
-        var caller = new CallerSubjects("alice", [], NoGroups);
+        var caller = new CallerSubjects("alice", [], NoGroups, ignoresCase: false);
         var clock = Stopwatch.StartNew();
         for (var i = 0; i < 100; i++) Assert.False(parsed.Matches(name, caller));
         Assert.InRange(clock.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(5));
@@ -84,7 +84,7 @@ public sealed class ResourcePatternTests
     public void A_group_in_a_name_is_found_among_thousands_that_are_not()
     {
         Assert.True(ResourcePatternReader.TryParse("teams/{group}/**", out var pattern, out _));
-        var caller = new CallerSubjects("alice", [.. Enumerable.Range(0, 2000).Select(i => $"ldap:team{i}")], NoGroups);
+        var caller = new CallerSubjects("alice", [.. Enumerable.Range(0, 2000).Select(i => $"ldap:team{i}")], NoGroups, ignoresCase: false);
         Assert.True(pattern.Matches("teams/team1999/app", caller));
         Assert.False(pattern.Matches("teams/team2000/app", caller));
     }
