@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace AuthIndex.TestKit;
 
-/// <summary>What happens to a request on its way to an S3 server.</summary>
+/// <summary>What happens to a request on its way to an object store. Codes are those of S3, or what Azure has for them.</summary>
 public enum StoreFault
 {
     /// <summary>It is answered as the server answers it.</summary>
@@ -49,16 +49,17 @@ public enum StoreFault
     Held,
 }
 
-/// <summary>The line to an S3 server, with the faults that a test wants.</summary>
+/// <summary>The line to an object store, with the faults that a test wants.</summary>
 public sealed class StoreRelay : IAsyncDisposable
 {
     private readonly WebApplication app;
     private readonly Uri target;
     private readonly HttpClient client = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false });
     private TaskCompletionSource released = NewGate();
+    private readonly bool isAzure;
     private int requests;
 
-    private StoreRelay(WebApplication app, Uri target) => (this.app, this.target) = (app, target);
+    private StoreRelay(WebApplication app, Uri target, bool isAzure) => (this.app, this.target, this.isAzure) = (app, target, isAzure);
 
     /// <summary>Where the registry finds the store.</summary>
     public Uri Address => new(app.Urls.First());
@@ -73,11 +74,13 @@ public sealed class StoreRelay : IAsyncDisposable
     public void Release() => Interlocked.Exchange(ref released, NewGate()).SetResult();
 
     /// <summary>Starts a line.</summary>
-    public static async Task<StoreRelay> StartAsync(Uri target)
+    /// <param name="target">The server.</param>
+    /// <param name="isAzure">Whether it speaks Azure's protocol rather than S3's.</param>
+    public static async Task<StoreRelay> StartAsync(Uri target, bool isAzure = false)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0").ConfigureKestrel(k => k.Limits.MaxRequestBodySize = null);
-        var relay = new StoreRelay(builder.Build(), target);
+        var relay = new StoreRelay(builder.Build(), target, isAzure);
         relay.app.Run(relay.HandleAsync);
         await relay.app.StartAsync();
         return relay;
@@ -100,22 +103,22 @@ public sealed class StoreRelay : IAsyncDisposable
                 await RefuseAsync(http, 500, "InternalError");
                 return;
             case StoreFault.SlowDown:
-                await RefuseAsync(http, 503, "SlowDown");
+                await RefuseAsync(http, 503, isAzure ? "ServerBusy" : "SlowDown");
                 return;
             case StoreFault.NotFoundPage:
                 await RefuseAsync(http, 404, null);
                 return;
             case StoreFault.NoSuchKey:
-                await RefuseAsync(http, 404, "NoSuchKey");
+                await RefuseAsync(http, 404, isAzure ? "BlobNotFound" : "NoSuchKey");
                 return;
             case StoreFault.ErrorAfterOk:
                 await RefuseAsync(http, 200, "InternalError");
                 return;
             case StoreFault.InvalidPart:
-                await RefuseAsync(http, 400, "InvalidPart");
+                await RefuseAsync(http, 400, isAzure ? "InvalidBlockList" : "InvalidPart");
                 return;
             case StoreFault.NotDeleted:
-                await DeleteNothingAsync(http);
+                await (isAzure ? RefuseAsync(http, 409, "BlobImmutableDueToPolicy") : DeleteNothingAsync(http));
                 return;
             case StoreFault.Held:
                 await Volatile.Read(ref released).Task.WaitAsync(http.RequestAborted);
@@ -137,8 +140,9 @@ public sealed class StoreRelay : IAsyncDisposable
     {
         await http.Request.Body.CopyToAsync(Stream.Null, http.RequestAborted);
         http.Response.StatusCode = status;
-        http.Response.ContentType = code is null ? "text/html" : "application/xml";
+        if (code is not null) http.Response.Headers["x-ms-error-code"] = code; // S3 knows no such header
         if (HttpMethods.IsHead(http.Request.Method)) return;
+        http.Response.ContentType = code is null ? "text/html" : "application/xml";
         await http.Response.WriteAsync(
             code is null
                 ? "<html><body>404 Not Found</body></html>"

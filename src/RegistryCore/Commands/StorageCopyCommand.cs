@@ -29,7 +29,7 @@ internal static class StorageCopyCommand
     {
         var target = new Option<string>("--to")
         {
-            Description = $"Where to copy to: {Postgres}, the database and object store of registry.database and registry.storage.s3, or "
+            Description = $"Where to copy to: {Postgres}, the database of registry.database and the object store of registry.storage, or "
                 + $"{Sqlite}, the data directory.",
             Required = true,
         };
@@ -125,7 +125,8 @@ internal static class StorageCopyCommand
     private static SharedPlaceOptions PlaceOf(RegistryOptions options) => new(
         DatabaseOptions.Read(options.Database.ConnectionFile ?? throw new OperatorException(
             "registry.database.connectionFile is not set: it names the PostgreSQL database")),
-        options.Storage.Objects ?? throw new OperatorException("registry.storage.s3 is not set: it names the object store"),
+        options.Storage.Objects ?? throw new OperatorException(
+            "neither registry.storage.s3 nor registry.storage.azure is set: one of them names the object store"),
         options.Limits,
         options.GarbageCollection,
         options.ContentRules,

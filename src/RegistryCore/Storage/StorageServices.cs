@@ -28,7 +28,7 @@ internal static class StorageServices
         {
             throw new OperatorException(
                 "registry.database.connectionFile: several registries on one database need blobs in an object store, because each has a "
-                + "data directory of its own: set registry.storage.s3, or remove the key");
+                + "data directory of its own: set registry.storage.s3 or registry.storage.azure, or remove the key");
         }
 
         services

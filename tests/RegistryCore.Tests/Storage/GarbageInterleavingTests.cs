@@ -13,7 +13,7 @@ namespace AuthIndex.RegistryCore.Tests.Storage;
 /// Nobody's blob 201, existence check or mount lies further back than the grace period when the manifest follows, but often just so far:
 /// then the manifest is taken, whatever collectors do meanwhile.
 /// </summary>
-public sealed class GarbageInterleavingTests(SharedPostgres postgres, SharedObjectStore store, ITestOutputHelper output)
+public sealed class GarbageInterleavingTests(SharedPostgres postgres, SharedS3 store, ITestOutputHelper output)
 {
     private const int Grace = 2;
 

@@ -9,7 +9,7 @@ using Npgsql;
 namespace AuthIndex.RegistryCore.Tests.Upstreams;
 
 /// <summary>Several processes of one registry share the downloads of blobs.</summary>
-public sealed class UpstreamReplicaTests(SharedPostgres postgres, SharedObjectStore store)
+public sealed class UpstreamReplicaTests(SharedPostgres postgres, SharedS3 store)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 

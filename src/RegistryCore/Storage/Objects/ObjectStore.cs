@@ -50,7 +50,7 @@ internal sealed class ObjectStore : IDisposable
                     + "would count as its own");
         }
 
-        client = options.CreateClient((ILogger?)log ?? NullLogger.Instance);
+        client = options.CreateClient(clock, (ILogger?)log ?? NullLogger.Instance);
         errors = new StoreErrors(client);
         requests = new StoreRequests(timing ?? ObjectStoreTiming.Default, clock, errors, AskAnythingAsync);
         urls = new PresignedUrls(clock, client.Sign);

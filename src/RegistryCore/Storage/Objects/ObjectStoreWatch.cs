@@ -56,6 +56,6 @@ internal sealed partial class ObjectStoreWatch(
     [LoggerMessage(
         EventId = LogEvents.RedirectLeaksToken, EventName = nameof(LogEvents.RedirectLeaksToken), Level = LogLevel.Warning,
         Message = "The object store's host {Store} is under the registry's host {Registry}: redirected clients send tokens there too, "
-            + "and many stores refuse that. Give the store a name under another host (registry.storage.s3.redirect)")]
+            + "and many stores refuse that. Give the store a name under another host (redirect in registry.storage)")]
     private static partial void LogLeak(ILogger log, string? store, string? registry);
 }

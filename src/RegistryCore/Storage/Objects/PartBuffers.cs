@@ -68,7 +68,7 @@ internal sealed class PartBuffers
             }
 
             if (e is OperationCanceledException) throw;
-            throw new ObjectStoreException("the memory for uploads is in use (registry.storage.s3.uploadMemory)");
+            throw new ObjectStoreException("the memory for uploads is in use (uploadMemory in registry.storage)");
         }
 
         return new PartBuffer(this, account);

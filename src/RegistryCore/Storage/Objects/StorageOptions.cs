@@ -1,6 +1,8 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
+using AuthIndex.Hosting;
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.RegistryCore.Storage.Objects.Azure;
 using AuthIndex.RegistryCore.Storage.Objects.Requests;
 using AuthIndex.RegistryCore.Storage.Objects.S3;
 
@@ -9,11 +11,20 @@ namespace AuthIndex.RegistryCore.Storage.Objects;
 /// <summary>The section <c>storage</c>: where the bytes of blobs are kept.</summary>
 internal sealed class StorageOptions
 {
-    /// <summary>An S3-compatible object store; absent: files in the data directory.</summary>
+    /// <summary>An S3-compatible object store.</summary>
     public S3Options? S3 { get; set; }
 
+    /// <summary>Azure Blob Storage.</summary>
+    public AzureOptions? Azure { get; set; }
+
     /// <summary>The object store; null for files in the data directory.</summary>
-    internal ObjectStoreOptions? Objects => S3;
+    /// <exception cref="OperatorException">There are two.</exception>
+    internal ObjectStoreOptions? Objects => (S3, Azure) switch
+    {
+        (not null, not null) => throw new OperatorException("registry.storage: has both s3 and azure: remove one of them"),
+        (_, { } azure) => azure,
+        var (s3, _) => s3,
+    };
 }
 
 /// <summary>An object store, and what is kept in it how.</summary>
@@ -23,9 +34,10 @@ internal abstract class ObjectStoreOptions
     internal abstract string Section { get; }
 
     /// <summary>A client of the store; nothing is asked of it yet.</summary>
+    /// <param name="clock">The clock.</param>
     /// <param name="log">Receives changes of the keys.</param>
-    /// <exception cref="AuthIndex.Hosting.OperatorException">The keys are of no use, or something is missing.</exception>
-    internal abstract IStoreClient CreateClient(ILogger log);
+    /// <exception cref="OperatorException">The keys are of no use, or something is missing.</exception>
+    internal abstract IStoreClient CreateClient(TimeProvider clock, ILogger log);
 
     /// <summary>The URL of the store.</summary>
     [Required]

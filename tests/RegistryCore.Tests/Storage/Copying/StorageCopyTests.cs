@@ -17,7 +17,7 @@ using Microsoft.Data.Sqlite;
 namespace AuthIndex.RegistryCore.Tests.Storage.Copying;
 
 /// <summary>A registry moves from its folder to PostgreSQL and an object store and back, and loses nothing.</summary>
-public sealed class StorageCopyTests(SharedPostgres postgres, SharedObjectStore objects) : IDisposable
+public sealed class StorageCopyTests(SharedPostgres postgres, SharedS3 objects) : IDisposable
 {
     private const string One = "copy/one", Other = "copy/other";
 
@@ -223,7 +223,7 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedObjectStore 
         var alone = new RegistryOptions { DataDirectory = DataOf(source) };
         Assert.Contains("database.connectionFile is not set", await RefusalAsync(alone), StringComparison.Ordinal);
         alone.Database = options.Database;
-        Assert.Contains("storage.s3 is not set", await RefusalAsync(alone), StringComparison.Ordinal);
+        Assert.Contains("neither registry.storage.s3 nor registry.storage.azure is set", await RefusalAsync(alone), StringComparison.Ordinal);
 
         // One that is in use, or was.
         var (other, _) = await SharedReplica.StartAsync(DatabaseOf(options), options.Storage.S3!);

@@ -2,7 +2,6 @@ using System.Net;
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Storage.Postgres;
 using AuthIndex.RegistryCore.Storage.Objects;
-using AuthIndex.RegistryCore.Storage.Objects.S3;
 using AuthIndex.RegistryCore.Storage.Objects.Requests;
 using AuthIndex.RegistryCore.Tests.State;
 using AuthIndex.TestKit;
@@ -13,7 +12,7 @@ namespace AuthIndex.RegistryCore.Tests.Storage.Objects;
 /// <summary>Tests with registries of their own on a database and a bucket, perhaps with faults on the way to the store.</summary>
 public abstract class ReplicaTests(SharedPostgres postgres, SharedObjectStore shared) : IAsyncLifetime
 {
-    private protected const int PartSize = RadosGateway.LeastPart;
+    private protected const int PartSize = SharedObjectStore.PartSize;
 
     private protected static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -22,6 +21,8 @@ public abstract class ReplicaTests(SharedPostgres postgres, SharedObjectStore sh
     private protected List<(RegistryHost Host, PostgresRegistryState State)> Registries { get; } = [];
 
     private protected StoreRelay Relay { get; private set; } = null!;
+
+    private protected SharedObjectStore Shared => shared;
 
     private protected static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -44,7 +45,7 @@ public abstract class ReplicaTests(SharedPostgres postgres, SharedObjectStore sh
 
     /// <summary>Starts a registry; all of a test have one database.</summary>
     private protected async Task<Repository> StartAsync(
-        S3Options bucket, Action<RegistryOptions>? configure = null, ObjectStoreTiming? timing = null)
+        ObjectStoreOptions bucket, Action<RegistryOptions>? configure = null, ObjectStoreTiming? timing = null)
     {
         if (database.Length == 0) database = await postgres.CreateDatabaseAsync();
         bucket.PartSize = new(PartSize);
@@ -52,13 +53,13 @@ public abstract class ReplicaTests(SharedPostgres postgres, SharedObjectStore sh
         return new Repository(Registries[^1].Host, "team/app");
     }
 
-    private protected Task<S3Options> BucketAsync() => shared.CreateBucketAsync();
+    private protected Task<ObjectStoreOptions> BucketAsync() => shared.CreateAsync();
 
     /// <summary>A bucket behind a line with faults.</summary>
-    private protected async Task<S3Options> BehindRelayAsync()
+    private protected async Task<ObjectStoreOptions> BehindRelayAsync()
     {
         Relay = await shared.RelayAsync();
-        return await shared.CreateBucketAsync(Relay.Address);
+        return await shared.CreateAsync(Relay.Address);
     }
 
     /// <summary>Changes rows behind the registries' backs.</summary>
@@ -73,6 +74,14 @@ public abstract class ReplicaTests(SharedPostgres postgres, SharedObjectStore sh
         var keys = new List<string>();
         await foreach (var found in Registries[0].Host.Service<ObjectStore>().ListAsync("", Cancellation)) keys.Add(found.Key);
         return keys;
+    }
+
+    /// <summary>Has the store lose the parts of an upload.</summary>
+    private protected async Task LosePartsAsync(ObjectStore store, string location)
+    {
+        var key = ObjectUploadStore.KeyOf(IdOf(location));
+        if (!shared.NamesUploads) await store.AbortAsync(key, "", Cancellation);
+        await foreach (var open in store.ListOpenAsync(Cancellation)) await store.AbortAsync(open.Key, open.UploadId, Cancellation);
     }
 
     private protected static string IdOf(string location) => location.Split('/')[^1];

@@ -1,9 +1,10 @@
 using AuthIndex.RegistryCore.Protocol;
-using AuthIndex.RegistryCore.Storage;
-using AuthIndex.RegistryCore.Storage.Postgres;
-using AuthIndex.RegistryCore.Storage.Objects;
-using AuthIndex.RegistryCore.Storage.Objects.S3;
+using AuthIndex.RegistryCore.Storage.Objects.Azure;
 using AuthIndex.RegistryCore.Storage.Objects.Requests;
+using AuthIndex.RegistryCore.Storage.Objects.S3;
+using AuthIndex.RegistryCore.Storage.Objects;
+using AuthIndex.RegistryCore.Storage.Postgres;
+using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Tests.State;
 using AuthIndex.TestKit;
 using Microsoft.Extensions.DependencyInjection;
@@ -11,7 +12,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthIndex.RegistryCore.Tests.Storage.Objects;
 
 /// <summary>One registry on PostgreSQL and an object store for all tests of a class.</summary>
-public sealed class SharedReplica(SharedPostgres postgres, SharedObjectStore store) : SharedRegistry
+public abstract class SharedReplica(SharedPostgres postgres, SharedObjectStore store) : SharedRegistry
 {
     /// <summary>As patient as a server, and quick to ask again.</summary>
     internal static readonly ObjectStoreTiming Timing = ObjectStoreTiming.Default with { FirstPause = TimeSpan.FromMilliseconds(5) };
@@ -23,20 +24,24 @@ public sealed class SharedReplica(SharedPostgres postgres, SharedObjectStore sto
     /// <param name="timing">How long the store is waited for.</param>
     /// <param name="clock">The registry's clock; null for one of its own.</param>
     internal static async Task<(RegistryHost Host, PostgresRegistryState State)> StartAsync(
-        string connection, S3Options bucket, Action<RegistryOptions>? configure = null, ObjectStoreTiming? timing = null,
+        string connection, ObjectStoreOptions bucket, Action<RegistryOptions>? configure = null, ObjectStoreTiming? timing = null,
         FakeTimeProvider? clock = null)
     {
         var host = await RegistryHost.StartAsync(
             o =>
             {
                 o.GarbageCollection.Every = TimeSpan.Zero;
-                o.Storage.S3 = bucket;
+                Use(o, bucket);
                 configure?.Invoke(o);
             },
             clock,
             s => s.AddSharedState(() => connection).AddSingleton(timing ?? Timing));
         return (host, host.Service<PostgresRegistryState>());
     }
+
+    /// <summary>Configures an object store of either kind.</summary>
+    internal static void Use(RegistryOptions options, ObjectStoreOptions store) =>
+        (options.Storage.S3, options.Storage.Azure) = (store as S3Options, store as AzureOptions);
 
     /// <summary>Deletes the objects that are queued for it, as collectors do.</summary>
     internal static async Task DeleteQueuedAsync(RegistryHost host)
@@ -79,7 +84,7 @@ public sealed class SharedReplica(SharedPostgres postgres, SharedObjectStore sto
     /// <inheritdoc/>
     private protected override async Task<RegistryHost> StartAsync()
     {
-        var (host, _) = await StartAsync(await postgres.CreateDatabaseAsync(), await store.CreateBucketAsync());
+        var (host, _) = await StartAsync(await postgres.CreateDatabaseAsync(), await store.CreateAsync());
         return host;
     }
 }

@@ -16,7 +16,7 @@ using Microsoft.Extensions.Hosting;
 namespace AuthIndex.RegistryCore.Tests.Upstreams.Eviction;
 
 /// <summary>What is removed of upstreams' images, how, and what clients see of it; on whatever a registry keeps them.</summary>
-public sealed class UpstreamEvictionTests(SharedPostgres postgres, SharedObjectStore store) : IAsyncLifetime
+public sealed class UpstreamEvictionTests(SharedPostgres postgres, SharedS3 store) : IAsyncLifetime
 {
     /// <summary>Where a registry keeps its rows and its blobs.</summary>
     public enum Kept

@@ -11,7 +11,7 @@ internal sealed class S3Options : ObjectStoreOptions
     internal override string Section => "registry.storage.s3";
 
     /// <inheritdoc/>
-    internal override IStoreClient CreateClient(ILogger log) => new S3StoreClient(this, log);
+    internal override IStoreClient CreateClient(TimeProvider clock, ILogger log) => new S3StoreClient(this, log);
 
     /// <summary>The region for which requests are signed.</summary>
     [Required]

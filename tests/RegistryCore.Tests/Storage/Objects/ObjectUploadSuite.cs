@@ -10,7 +10,7 @@ using AuthIndex.TestKit;
 namespace AuthIndex.RegistryCore.Tests.Storage.Objects;
 
 /// <summary>Uploads through several registries on one database and one object store.</summary>
-public sealed class ObjectUploadTests(SharedPostgres postgres, SharedObjectStore shared) : ReplicaTests(postgres, shared)
+public abstract class ObjectUploadSuite(SharedPostgres postgres, SharedObjectStore shared) : ReplicaTests(postgres, shared)
 {
     [Theory]
     [InlineData("")]
@@ -244,9 +244,9 @@ public sealed class ObjectUploadTests(SharedPostgres postgres, SharedObjectStore
         var uploads = Registries[1].Host.Service<IUploadStore>();
         Assert.Equal(0, await uploads.SweepAsync(TimeSpan.FromDays(1), Cancellation));
         Registries[1].Host.Clock.Advance(TimeSpan.FromDays(2));
-        Assert.Equal(2, await uploads.SweepAsync(TimeSpan.FromDays(1), Cancellation));
+        Assert.Equal(Shared.NamesUploads ? 2 : 1, await uploads.SweepAsync(TimeSpan.FromDays(1), Cancellation));
         Assert.Equal(2, (await ObjectsAsync()).Count);
-        Assert.Equal([others], (await objects.ListOpenAsync(Cancellation).ToListAsync(Cancellation)).Select(o => o.Key));
+        Assert.Equal(Shared.NamesUploads ? [others] : [], (await objects.ListOpenAsync(Cancellation).ToListAsync(Cancellation)).Select(o => o.Key));
         await MustHoldAsync(a, blob);
         await MustHoldAsync(a, small);
     }
@@ -390,7 +390,7 @@ public sealed class ObjectUploadTests(SharedPostgres postgres, SharedObjectStore
     public async Task An_object_store_beside_SQLite_is_refused_with_the_reason()
     {
         var bucket = await BucketAsync();
-        var error = await Assert.ThrowsAsync<OperatorException>(() => RegistryHost.StartAsync(o => o.Storage.S3 = bucket));
+        var error = await Assert.ThrowsAsync<OperatorException>(() => RegistryHost.StartAsync(o => SharedReplica.Use(o, bucket)));
         Assert.Contains("needs a PostgreSQL database", error.Message, StringComparison.Ordinal);
     }
 
@@ -398,9 +398,9 @@ public sealed class ObjectUploadTests(SharedPostgres postgres, SharedObjectStore
     public async Task A_store_that_refuses_stops_the_start()
     {
         var bucket = await BucketAsync();
-        bucket.Bucket = "no-such-bucket";
+        var reason = Shared.Misname(bucket);
         var error = await Assert.ThrowsAsync<OperatorException>(() => StartAsync(bucket));
-        Assert.Contains("there is no such bucket", error.Message, StringComparison.Ordinal);
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -7,14 +7,14 @@ using AuthIndex.RegistryCore.Storage.Scrubbing;
 namespace AuthIndex.RegistryCore.Tests.Storage.Objects;
 
 /// <summary>Blobs in a real object store, as scrub, collection and comparison see them.</summary>
-public sealed class ObjectBytesTests(SharedObjectStore shared)
+public abstract class ObjectBytesSuite(SharedObjectStore shared)
 {
     private static readonly CancellationToken Stop = TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task Sound_blobs_are_told_from_changed_cut_and_missing_ones()
     {
-        using var store = new ObjectStore(await shared.CreateBucketAsync(), TimeProvider.System);
+        using var store = new ObjectStore(await shared.CreateAsync(), TimeProvider.System);
         var bytes = new ObjectBytes(store);
         var content = RandomNumberGenerator.GetBytes(1_000_000);
         var (sound, empty) = (await PutAsync(store, "a/1", content), await PutAsync(store, "a/2", []));
