@@ -118,6 +118,14 @@ public sealed partial class TelemetryTests(TelemetryParts parts) : IClassFixture
     }
 
     [Fact]
+    public async Task Every_alert_has_a_test_in_which_it_fires()
+    {
+        var alerts = Alert().Matches(await ReadAsync("deploy", "prometheus", "alerts.yaml")).Select(m => m.Groups["name"].Value);
+        var fired = Fired().Matches(await ReadAsync("deploy", "prometheus", "alerts.test.yaml")).Select(m => m.Groups["name"].Value);
+        Assert.Equal(alerts.Order(StringComparer.Ordinal), fired.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task The_trace_of_a_client_leads_through_the_registry_to_the_token_server()
     {
         const string trace = "0af7651916cd43dd8448eb211c80319c";
@@ -235,6 +243,12 @@ public sealed partial class TelemetryTests(TelemetryParts parts) : IClassFixture
 
     [GeneratedRegex(@"\b(authindex|process|dotnet)_\w+", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex NamedMetric();
+
+    [GeneratedRegex(@"^ +- alert: (?<name>\w+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Alert();
+
+    [GeneratedRegex(@"^ +alertname: (?<name>\w+)\n +exp_alerts:$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Fired();
 
     [GeneratedRegex("_(bucket|sum|count)$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Part();

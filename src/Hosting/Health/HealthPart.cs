@@ -39,10 +39,19 @@ public static class HealthRegistration
     public static void AddHealthParts(this IServiceCollection services, Func<IServiceProvider, IEnumerable<HealthPart>> parts) =>
         services.AddSingleton(s => new HealthSource(() => parts(s)));
 
-    /// <summary>Adds a gauge of the parts: a proxy sends no requests to a server that is not ready, so nobody else would notice.</summary>
-    public static void Observe(Meter meter, IReadOnlyList<HealthSource> sources) => meter.CreateObservableGauge(
-        "authindex.health.failed",
-        () => sources.SelectMany(s => s.Parts()).Select(part => new Measurement<int>(
-            part.Status == HealthStatus.Failed ? 1 : 0, new KeyValuePair<string, object?>("part", part.Name))),
-        description: "1 for each part of readiness that has failed.");
+    /// <summary>
+    /// Adds gauges of the parts. A proxy sends no requests to a server that is not ready, and a degraded one goes on serving, so nobody
+    /// else would notice.
+    /// </summary>
+    public static void Observe(Meter meter, IReadOnlyList<HealthSource> sources)
+    {
+        Gauge("authindex.health.failed", HealthStatus.Failed, "1 for each part of readiness that has failed.");
+        Gauge("authindex.health.degraded", HealthStatus.Degraded, "1 for each part of readiness that is degraded.");
+
+        void Gauge(string name, HealthStatus status, string description) => meter.CreateObservableGauge(
+            name,
+            () => sources.SelectMany(s => s.Parts()).Select(
+                part => new Measurement<int>(part.Status == status ? 1 : 0, new KeyValuePair<string, object?>("part", part.Name))),
+            description: description);
+    }
 }

@@ -41,7 +41,7 @@ public sealed class HealthEndpointTests
     }
 
     [Fact]
-    public void Parts_that_have_failed_are_metrics()
+    public void Parts_that_have_failed_or_are_degraded_are_metrics()
     {
         using var meter = new Meter("sample");
         using var page = new MetricsPage(meter);
@@ -50,6 +50,8 @@ public sealed class HealthEndpointTests
             meter, [new HealthSource(() => [new HealthPart("database", status), new HealthPart("keys", HealthStatus.Degraded)])]);
         Assert.Contains("""authindex_health_failed{part="database"} 1""", page.Render(), StringComparison.Ordinal);
         Assert.Contains("""authindex_health_failed{part="keys"} 0""", page.Render(), StringComparison.Ordinal);
+        Assert.Contains("""authindex_health_degraded{part="database"} 0""", page.Render(), StringComparison.Ordinal);
+        Assert.Contains("""authindex_health_degraded{part="keys"} 1""", page.Render(), StringComparison.Ordinal);
         status = HealthStatus.Ok;
         Assert.Contains("""authindex_health_failed{part="database"} 0""", page.Render(), StringComparison.Ordinal);
     }
