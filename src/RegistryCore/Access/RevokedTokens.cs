@@ -1,4 +1,5 @@
 using AuthIndex.Hosting;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.Access;
@@ -39,7 +40,7 @@ internal sealed class RevokedTokens(TimeProvider clock)
             foreach (var entry in All.Concat(entries))
             {
                 if (entry.Expires < now && isSettled) continue;
-                var key = (entry.Kind, entry.Value);
+                var key = Key(entry.Kind, entry.Value);
                 next[key] = next.TryGetValue(key, out var other) && !(entry.Kind == RevocationKinds.Account && other.IssuedBefore > ahead)
                     ? entry with { IssuedBefore = Math.Max(
                         entry.IssuedBefore, other.IssuedBefore), Expires = Math.Max(entry.Expires, other.Expires) }
@@ -50,7 +51,10 @@ internal sealed class RevokedTokens(TimeProvider clock)
         }
     }
 
+    private static (string Kind, string Value) Key(string kind, string value) =>
+        (kind, kind == RevocationKinds.Account ? AccountSpelling.SuspensionKey(value) : value);
+
     private static bool IsVoid(
         Dictionary<(string Kind, string Value), RevocationEntry> known, string kind, string value, VerifiedToken token) =>
-        known.TryGetValue((kind, value), out var entry) && token.IssuedAt <= entry.IssuedBefore;
+        known.TryGetValue(Key(kind, value), out var entry) && token.IssuedAt <= entry.IssuedBefore;
 }

@@ -2,8 +2,8 @@ using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity;
-using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
 

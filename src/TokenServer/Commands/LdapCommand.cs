@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AuthIndex.Hosting;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Ldap;

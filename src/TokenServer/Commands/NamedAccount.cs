@@ -1,6 +1,7 @@
 using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Htpasswd;
 using AuthIndex.TokenServer.Identity.Ldap;

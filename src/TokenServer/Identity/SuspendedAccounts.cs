@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 using System.Diagnostics;
-using AuthIndex.TokenServer.Policies.Subjects;
+using AuthIndex.TokenContract;
 
 namespace AuthIndex.TokenServer.Identity;
 

@@ -26,6 +26,19 @@ public sealed class RevokedTokensTests
         Assert.Equal(isVoid, revoked.Covers(Token(Now)));
     }
 
+    [Theory]
+    [InlineData("github:example/App", "github:Example/app", true)]
+    [InlineData("github:example/app", "github:example/app2", false)]
+    [InlineData("ALICE", "alice", false)] // an account of htpasswd
+    public void A_token_is_void_by_every_spelling_of_an_account_that_a_provider_names(string revoked, string subject, bool isVoid)
+    {
+        var known = Known(new RevocationEntry(0, "account", revoked, Now, Now + 60));
+        Assert.Equal(isVoid, known.Covers(Token(Now) with { Subject = subject }));
+        known.Add([new RevocationEntry(0, "account", subject, Now - 30, Now + 60)]);
+        Assert.Equal(isVoid ? 1 : 2, known.All.Count);
+        Assert.Equal(isVoid, known.Covers(Token(Now) with { Subject = subject })); // the later one holds, in whatever spelling
+    }
+
     [Fact]
     public void What_was_issued_in_the_second_of_the_revocation_is_void_and_what_was_issued_later_is_not()
     {

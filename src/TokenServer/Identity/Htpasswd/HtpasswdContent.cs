@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity.Passwords;
-using AuthIndex.TokenServer.Policies.Subjects;
 
 namespace AuthIndex.TokenServer.Identity.Htpasswd;
 

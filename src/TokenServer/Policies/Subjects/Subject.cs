@@ -1,4 +1,5 @@
 using AuthIndex.Hosting.Yaml;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Names;
 
 namespace AuthIndex.TokenServer.Policies.Subjects;

@@ -1,9 +1,9 @@
+using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Access;
 using AuthIndex.TokenServer.Authentication;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Identity.Oidc.People;
-using AuthIndex.TokenServer.Policies.Subjects;
 using AuthIndex.TokenServer.Portal.Pages.Administration;
 using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;

@@ -1,4 +1,4 @@
-using AuthIndex.TokenServer.Policies.Subjects;
+using AuthIndex.TokenContract;
 
 namespace AuthIndex.TokenServer.Identity.Oidc.People;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using AuthIndex.TokenServer.Policies.Subjects;
+using AuthIndex.TokenContract;
 
 namespace AuthIndex.TokenServer.Identity.Oidc.People;
 

@@ -1,14 +1,20 @@
-namespace AuthIndex.TokenServer.Policies.Subjects;
+namespace AuthIndex.TokenContract;
 
 /// <summary>
 /// A spelling, the key, in which account names are equal that people or a directory may take for one (RFC 4518 sections 2.2 and 2.6.1):
 /// letter case and spaces at the ends or repeated make no difference. For comparing only: a name is never replaced by it.
 /// </summary>
-internal static class AccountSpelling
+public static class AccountSpelling
 {
     /// <summary>The spelling under which a name is compared.</summary>
     public static string Key(string name) =>
         string.Join(' ', name.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ToUpperInvariant();
+
+    /// <summary>
+    /// The spelling under which the account of a token is compared with a suspended one. Names that a CI system or another provider gives
+    /// have a colon; to GitHub and GitLab, names in another letter case are the same repository.
+    /// </summary>
+    public static string SuspensionKey(string account) => account.Contains(':', StringComparison.Ordinal) ? Key(account) : account;
 
     /// <summary>The matching name: the exact one, or the only one in another spelling; null when there is none or more than one.</summary>
     public static string? Among(IReadOnlyCollection<string> names, string typed)
