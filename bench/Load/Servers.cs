@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using AuthIndex.TestKit;
 
 namespace AuthIndex.Load;
@@ -42,7 +41,7 @@ internal sealed class Servers : IAsyncDisposable
         {
             ours = await AuthIndexUp.StartAsync("--data", Path.Combine(folder, "data"));
             foreach (var (id, _) in ours.Processes()) await PinAsync(id, "0");
-            var basic = "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"admin:{ours.AdminPassword}"));
+            var basic = $"{TestKit.Basic.Header("admin", ours.AdminPassword)}";
             var bearer = "Bearer " + await ours.TokenOfAdminAsync($"repository:{Repository}:pull,push");
             return new Servers(folder, ours, await Load.Peer.StartAsync(folder), basic, bearer);
         }

@@ -16,7 +16,7 @@ internal static class Table
     /// <param name="bare">The bare loop's; may be empty.</param>
     public static void Print(string name, IReadOnlyList<Figures> ours, IReadOnlyList<Figures> theirs, IReadOnlyList<Figures> bare)
     {
-        var (own, peer, least) = (Median(ours)!, Median(theirs), Median(bare));
+        var (own, peer, least) = (Middle(ours)!, Middle(theirs), Middle(bare));
         var line = $"{name,-18} {Row(own)}";
         if (peer is not null) line += string.Create(CultureInfo.InvariantCulture, $"   {Row(peer)} {own.PerSecond / peer.PerSecond,6:F2}");
         if (least is not null)
@@ -29,7 +29,10 @@ internal static class Table
         Console.WriteLine(line);
     }
 
-    private static Figures? Median(IReadOnlyList<Figures> rounds) =>
+    /// <summary>The median of some numbers; of an even count the upper one.</summary>
+    public static double Median(IReadOnlyCollection<double> values) => values.Order().ElementAt(values.Count / 2);
+
+    private static Figures? Middle(IReadOnlyList<Figures> rounds) =>
         rounds.Count == 0 ? null : rounds.OrderBy(r => r.PerSecond).ElementAt(rounds.Count / 2);
 
     private static string Row(Figures f) =>

@@ -1,6 +1,3 @@
-using System.Text;
-using System.Text.Json;
-
 namespace AuthIndex.TestKit;
 
 /// <summary>A running <c>./authindex up</c>: the real script, both servers, free ports, data of its own.</summary>
@@ -87,10 +84,7 @@ public sealed class AuthIndexUp : IAsyncDisposable
     /// <summary>A token of <c>admin</c>.</summary>
     public async Task<string> TokenOfAdminAsync(string scope)
     {
-        using var http = new HttpClient();
-        http.DefaultRequestHeaders.Authorization = new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"admin:{AdminPassword}")));
-        using var json = JsonDocument.Parse(await http.GetStringAsync(new Uri(TokenServer, $"/token?service=registry&scope={scope}")));
-        var token = json.RootElement.GetProperty("token").GetString()!;
+        var token = await Basic.TokenOfAdminAsync(TokenServer, AdminPassword, scope);
         Secrets.Add("a token of admin", token);
         return token;
     }

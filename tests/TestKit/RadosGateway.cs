@@ -20,8 +20,6 @@ public sealed class RadosGateway : IAsyncDisposable
 
     private readonly TemporaryDirectory folder;
     private readonly List<ChildProcess> processes = [];
-    private readonly string accessKey = RandomNumberGenerator.GetHexString(20);
-    private readonly string secretKey = RandomNumberGenerator.GetHexString(40);
     private readonly int gibibytes;
     private readonly IPAddress address;
     private int buckets;
@@ -33,10 +31,10 @@ public sealed class RadosGateway : IAsyncDisposable
     }
 
     /// <summary>The name of its only account.</summary>
-    internal string AccessKey => accessKey;
+    internal string AccessKey { get; } = RandomNumberGenerator.GetHexString(20);
 
     /// <summary>The account's secret.</summary>
-    internal string SecretKey => secretKey;
+    internal string SecretKey { get; } = RandomNumberGenerator.GetHexString(40);
 
     /// <summary>The port of its S3 interface.</summary>
     public int Port { get; }
@@ -87,7 +85,7 @@ public sealed class RadosGateway : IAsyncDisposable
     }
 
     /// <summary>A client of the store's own maker.</summary>
-    internal Amazon.S3.AmazonS3Client Client() => new(accessKey, secretKey, new Amazon.S3.AmazonS3Config
+    internal Amazon.S3.AmazonS3Client Client() => new(AccessKey, SecretKey, new Amazon.S3.AmazonS3Config
     {
         ServiceURL = Url.AbsoluteUri,
         AuthenticationRegion = "us-east-1",
@@ -137,7 +135,7 @@ public sealed class RadosGateway : IAsyncDisposable
     private async Task LaunchAsync()
     {
         foreach (var name in (string[])["mon", "osd", "run"]) folder.Folder(name);
-        foreach (var (name, secret) in ((string, string)[])[("access-key", accessKey), ("secret-key", secretKey)])
+        foreach (var (name, secret) in ((string, string)[])[("access-key", AccessKey), ("secret-key", SecretKey)])
         {
             await File.WriteAllTextAsync(folder[name], secret);
             File.SetUnixFileMode(folder[name], UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -208,8 +206,8 @@ public sealed class RadosGateway : IAsyncDisposable
         await UntilAsync(osd, async () => (await AskAsync("osd", "stat")).Output.Contains("1 up", StringComparison.Ordinal));
 
         await RunAsync(
-            "radosgw-admin", "-k", Administrator, "user", "create", "--uid=t", "--display-name=t", $"--access-key={accessKey}",
-            $"--secret-key={secretKey}");
+            "radosgw-admin", "-k", Administrator, "user", "create", "--uid=t", "--display-name=t", $"--access-key={AccessKey}",
+            $"--secret-key={SecretKey}");
         var gateway = Launch("radosgw", "-n", "client.rgw", "-f");
         using var http = new HttpClient { BaseAddress = Url };
         await UntilAsync(gateway, async () =>

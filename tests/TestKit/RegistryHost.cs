@@ -61,7 +61,7 @@ public sealed class RegistryHost : IAsyncDisposable
         try
         {
             await File.WriteAllTextAsync(host.folder["jwks.json"], host.Tokens.Jwks);
-            await host.StartAppAsync();
+            await host.StartAgainAsync();
             return host;
         }
         catch
@@ -77,37 +77,23 @@ public sealed class RegistryHost : IAsyncDisposable
     /// <param name="between">What happens to the folder in between.</param>
     public async Task RestartAsync(Action? between = null)
     {
-        await StopAppAsync();
+        await StopAsync();
         between?.Invoke();
-        await StartAppAsync();
+        await StartAgainAsync();
     }
 
     /// <summary>Stops the server; its folder stays.</summary>
-    public Task StopAsync() => StopAppAsync();
-
-    /// <summary>Starts another server over the same folder.</summary>
-    public Task StartAgainAsync() => StartAppAsync();
-
-    /// <summary>A client that sends a token granting these scopes to the account <c>alice</c>.</summary>
-    public HttpClient As(params string[] scopes) => With(Tokens.Make("alice", scopes));
-
-    /// <summary>A client that sends a token.</summary>
-    public HttpClient With(string token)
+    public async Task StopAsync()
     {
-        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Client.BaseAddress };
-        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        return client;
+        Client.Dispose();
+        if (app is null) return;
+        await app.StopAsync();
+        await app.DisposeAsync();
+        app = null;
     }
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        await StopAppAsync();
-        Tokens.Dispose();
-        folder.Dispose();
-    }
-
-    private async Task StartAppAsync()
+    /// <summary>Starts a server over the folder, which one that was stopped may have left.</summary>
+    public async Task StartAgainAsync()
     {
         var options = new RegistryOptions
         {
@@ -125,12 +111,22 @@ public sealed class RegistryHost : IAsyncDisposable
         Client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
     }
 
-    private async Task StopAppAsync()
+    /// <summary>A client that sends a token granting these scopes to the account <c>alice</c>.</summary>
+    public HttpClient As(params string[] scopes) => With(Tokens.Make("alice", scopes));
+
+    /// <summary>A client that sends a token.</summary>
+    public HttpClient With(string token)
     {
-        Client.Dispose();
-        if (app is null) return;
-        await app.StopAsync();
-        await app.DisposeAsync();
-        app = null;
+        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Client.BaseAddress };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        return client;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        Tokens.Dispose();
+        folder.Dispose();
     }
 }

@@ -1,5 +1,4 @@
 using System.Net.Http.Headers;
-using System.Text;
 using AuthIndex.Hosting.Configuration;
 using AuthIndex.TokenServer;
 using AuthIndex.TokenServer.Identity.Ldap;
@@ -120,8 +119,7 @@ internal sealed class TokenServerHost : IAsyncDisposable
     }
 
     /// <summary>The header of a user's credentials.</summary>
-    public static AuthenticationHeaderValue Basic(string user, string password) =>
-        new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
+    public static AuthenticationHeaderValue Basic(string user, string password) => TestKit.Basic.Header(user, password);
 
     /// <summary>Sends a GET, with credentials when a user is given.</summary>
     public async Task<HttpResponseMessage> GetAsync(string path, string? user = null, string? password = null)

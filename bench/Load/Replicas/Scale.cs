@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
-using System.Text.Json;
 using AuthIndex.TestKit;
 
 namespace AuthIndex.Load;
@@ -54,8 +53,8 @@ internal static class Scale
         var registry = servers.At(servers.Registries[0]);
         var index = servers.At(servers.TokenServers[0]);
         using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false });
-        var catalog = await TokenAsync(http, servers, "registry:catalog:*");
-        var push = await TokenAsync(http, servers, $"repository:{Name(count / 2)}:pull,push");
+        var catalog = await TokenAsync(servers, "registry:catalog:*");
+        var push = await TokenAsync(servers, $"repository:{Name(count / 2)}:pull,push");
         using var pusher = new PushClient(registry, Name(count / 2), push);
         var blobs = new UniqueBlobs(1024);
         var token = "";
@@ -85,14 +84,13 @@ internal static class Scale
             for (var request = -Requests / 2; request < Requests; request++) // the first ones warm up
             {
                 var number = RandomNumberGenerator.GetInt32(count);
-                token = await TokenAsync(http, servers, $"repository:{Name(number)}:pull");
+                token = await TokenAsync(servers, $"repository:{Name(number)}:pull");
                 var start = Stopwatch.GetTimestamp();
                 await work(number);
                 if (request >= 0) times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             }
 
-            times.Sort();
-            results[name] = times[times.Count / 2];
+            results[name] = Table.Median(times);
         }
 
         for (var round = 0; round < 3; round++)
@@ -118,13 +116,6 @@ internal static class Scale
 
     private static string Name(int number) => RegistrySeed.Repository(number);
 
-    private static async Task<string> TokenAsync(HttpClient http, ReplicatedServers servers, string scope)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(servers.Index, $"/token?service=registry&scope={scope}"));
-        request.Headers.Authorization = new AuthenticationHeaderValue(
-            "Basic", Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"admin:{servers.AdminPassword}")));
-        using var answer = await http.SendAsync(request);
-        using var json = JsonDocument.Parse(await answer.EnsureSuccessStatusCode().Content.ReadAsStringAsync());
-        return "Bearer " + json.RootElement.GetProperty("token").GetString();
-    }
+    private static async Task<string> TokenAsync(ReplicatedServers servers, string scope) =>
+        "Bearer " + await Basic.TokenOfAdminAsync(servers.Index, servers.AdminPassword, scope);
 }

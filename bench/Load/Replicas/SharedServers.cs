@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using Amazon.S3.Model;
 using AuthIndex.RegistryCore.Storage.Objects.S3;
 using AuthIndex.TestKit;
@@ -25,7 +23,7 @@ internal sealed class SharedServers : IAsyncDisposable
     {
         (this.servers, this.folder, this.onFiles, this.onStore) = (servers, folder, onFiles, onStore);
         BareBucket = bare;
-        Basic = "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"admin:{servers.AdminPassword}"));
+        Basic = $"{TestKit.Basic.Header("admin", servers.AdminPassword)}";
     }
 
     /// <summary>The header with the password of <c>admin</c>.</summary>
@@ -75,14 +73,8 @@ internal sealed class SharedServers : IAsyncDisposable
     }
 
     /// <summary>The header with a new token to pull from and push to the repository of all benchmarks.</summary>
-    public async Task<string> BearerAsync()
-    {
-        using var http = new HttpClient();
-        http.DefaultRequestHeaders.Add("Authorization", Basic);
-        using var json = JsonDocument.Parse(await http.GetStringAsync(
-            new Uri(TokenServer, $"/token?service=registry&scope=repository:{Servers.Repository}:pull,push")));
-        return "Bearer " + json.RootElement.GetProperty("token").GetString();
-    }
+    public async Task<string> BearerAsync() => "Bearer " + await TestKit.Basic.TokenOfAdminAsync(
+        TokenServer, servers.AdminPassword, $"repository:{Servers.Repository}:pull,push");
 
     /// <summary>
     /// Removes the bytes of all blobs behind the servers' backs: the store holds everything in memory. Nothing reads them any more.

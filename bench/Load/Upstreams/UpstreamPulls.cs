@@ -77,7 +77,7 @@ internal static class UpstreamPulls
                 hits.Add((await Wrk.RunAsync(there, 8, Round, expectChallenge: false)).PerSecond);
             }
 
-            Print($"{name}: {Median(hits):F0}/s from the cache, {Median(locals):F0}/s of our own: {Median(hits) / Median(locals):F2}");
+            Print($"{name}: {Table.Median(hits):F0}/s from the cache, {Table.Median(locals):F0}/s of our own: {Table.Median(hits) / Table.Median(locals):F2}");
         }
     }
 
@@ -94,7 +94,7 @@ internal static class UpstreamPulls
             await body.CopyToAsync(Stream.Null);
         }
 
-        Print($"first byte of a miss: {Median(delays):F1} ms after the upstream's, {delays.Max():F1} ms at worst");
+        Print($"first byte of a miss: {Table.Median(delays):F1} ms after the upstream's, {delays.Max():F1} ms at worst");
     }
 
     private static async Task ColdAsync(CountingUpstream upstream, HttpClient http)
@@ -119,8 +119,6 @@ internal static class UpstreamPulls
         upstream.Put(path, bytes);
         return new Uri($"/v2/hub/{path}", UriKind.Relative);
     }
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
     private static void Print(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
 }

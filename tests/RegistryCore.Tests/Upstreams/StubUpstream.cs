@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using AuthIndex.Hosting.Web;
 using AuthIndex.RegistryCore.Upstreams;
+using AuthIndex.TestKit;
 using Microsoft.AspNetCore.Http;
 
 namespace AuthIndex.RegistryCore.Tests.Upstreams;

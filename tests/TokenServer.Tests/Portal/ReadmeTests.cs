@@ -5,7 +5,6 @@ using System.Text.Json.Nodes;
 using AngleSharp.Html.Parser;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Portal.Images.Readmes;
-using AuthIndex.TokenServer.Registries;
 
 namespace AuthIndex.TokenServer.Tests.Portal;
 
@@ -221,7 +220,7 @@ public sealed class ReadmeTests
         Assert.Equal(2, rendered.Count);
 
         Task<ReadmeRenderer.Rendered?> LookAsync(string text, string who = "alice", CancellationToken? patience = null) =>
-            renderer.RenderAsync(ContentDigest.Of(Encoding.UTF8.GetBytes(text)), text, who, patience ?? cancel);
+            renderer.RenderAsync(text, who, patience ?? cancel);
     }
 
     private static async Task PushAsync(

@@ -80,7 +80,7 @@ internal sealed class ReadmeReader(
                 ? FromArchive(blob.Body, type.EndsWith("gzip", StringComparison.Ordinal))
                 : blob.Body);
         if (text is null) return Problem($"it is not text, or larger than {Shell.Size(ReadmeMarkdown.MaxBytes)}");
-        return await renderer.RenderAsync(ContentDigest.Of(Encoding.UTF8.GetBytes(text)), text, who, cancellationToken) switch
+        return await renderer.RenderAsync(text, who, cancellationToken) switch
         {
             null => Problem("others are being prepared; look again"),
             { Html: { } html } => new ReadmeModel(null, html, null),

@@ -1,3 +1,4 @@
+using System.Text;
 using AuthIndex.TokenServer.Registries;
 using Microsoft.Extensions.Caching.Memory;
 
@@ -20,13 +21,13 @@ internal sealed class ReadmeRenderer(Func<string, string?> toHtml) : IDisposable
     private readonly Dictionary<ContentDigest, Task<Rendered?>> underWay = [];
 
     /// <summary>The HTML of a text.</summary>
-    /// <param name="digest">The digest of the content that the text is from.</param>
     /// <param name="markdown">The text.</param>
     /// <param name="who">The account, or address, of whoever looks.</param>
     /// <param name="cancellationToken">Ends the wait; what has begun is finished and kept.</param>
     /// <returns>The HTML, or null in it for a text that is too complex; null when too much is being rendered.</returns>
-    public async Task<Rendered?> RenderAsync(ContentDigest digest, string markdown, string who, CancellationToken cancellationToken)
+    public async Task<Rendered?> RenderAsync(string markdown, string who, CancellationToken cancellationToken)
     {
+        var digest = ContentDigest.Of(Encoding.UTF8.GetBytes(markdown));
         if (cache.TryGetValue(digest, out Rendered? known)) return known;
         Task<Rendered?>? rendering;
         lock (underWay)

@@ -4,10 +4,10 @@ using AuthIndex.Hosting.Web;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 
-namespace AuthIndex.RegistryCore.Tests;
+namespace AuthIndex.TestKit;
 
-/// <summary>A small HTTP server in the place of the index; it answers as the test says, and remembers what it was asked.</summary>
-internal sealed class StandIn : IAsyncDisposable
+/// <summary>A small HTTP server in the place of a real one; it answers as the test says, and remembers what it was asked.</summary>
+public sealed class StandIn : IAsyncDisposable
 {
     private WebApplication app = null!;
     private int port;
@@ -19,8 +19,11 @@ internal sealed class StandIn : IAsyncDisposable
     /// <summary>The paths it was asked for.</summary>
     public ConcurrentQueue<string> Asked { get; } = [];
 
+    /// <summary>Where it listens.</summary>
     public Uri Url => new($"http://127.0.0.1:{port}");
 
+    /// <summary>Starts one on a port that is free.</summary>
+    /// <param name="configure">Changes how it listens; null for plain HTTP.</param>
     public static async Task<StandIn> StartAsync(Action<ListenerOptions>? configure = null)
     {
         var standIn = new StandIn { configure = configure };
@@ -51,6 +54,7 @@ internal sealed class StandIn : IAsyncDisposable
         port = new Uri(app.Urls.First()).Port;
     }
 
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await StopAsync();
 
     private sealed class StandInOptions : ListenerOptions
