@@ -257,6 +257,19 @@ public sealed class UpTests
         Assert.NotEmpty(end.Error);
     }
 
+    [Theory]
+    [InlineData("up", "--tls", "--help")]
+    [InlineData("status", "-h")]
+    [InlineData("test", "--help")]
+    [InlineData("bench", "--help")]
+    public async Task Whoever_asks_for_help_gets_it_and_nothing_else(params string[] arguments)
+    {
+        var help = await AuthIndexUp.RunAsync(arguments);
+        Assert.Equal(await AuthIndexUp.RunAsync("help"), help);
+        Assert.StartsWith("usage: authindex COMMAND", help.Output, StringComparison.Ordinal);
+        Assert.Equal((0, ""), (help.ExitCode, help.Error));
+    }
+
     [Fact]
     public async Task The_script_can_be_called_through_a_link_from_anywhere()
     {
