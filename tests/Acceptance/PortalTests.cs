@@ -228,7 +228,14 @@ public sealed class PortalTests(RealParts parts)
         await CheckAsync(page, scripts);
         await page.GetByRole(AriaRole.Link, new() { Name = "System", Exact = true }).ClickAsync();
         await page.GetByRole(AriaRole.Heading, new() { Name = "Signing keys" }).WaitForAsync();
-        await page.GetByRole(AriaRole.Rowheader, new() { Name = "hub-1.x_y" }).WaitForAsync();
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await page.ReloadAsync(); // a registry that has just started can be too late for the page
+                return await page.GetByRole(AriaRole.Rowheader, new() { Name = "hub-1.x_y" }).IsVisibleAsync();
+            },
+            TimeSpan.FromSeconds(60),
+            () => "the upstream is not shown");
         await CheckAsync(page, scripts);
     }
 
