@@ -114,8 +114,8 @@ internal sealed partial class V2Endpoint(
 
         var request = new V2Request(http, mirrored?.Local ?? match.Repository, match.Argument, token, basePath);
         if (mirrored is not null) return await RunMirroredAsync(match.Route, request, mirrored);
-        return match.Route.Needs.Covers(ActionSet.Push) && upstreams.IsCopy(request.Repository)
-            ? OciError.FormerMirrorIsReadOnly(request.Repository)
+        return match.Route.Needs.Covers(ActionSet.Push) && upstreams.PushRefusal(request.Repository) is { } readOnly
+            ? readOnly
             : await match.Route.Handler(request);
     }
 

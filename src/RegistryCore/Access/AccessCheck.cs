@@ -53,6 +53,21 @@ internal sealed class AccessCheck(BearerValidator validator, Challenge challenge
         }
     }
 
+    /// <summary>
+    /// Checks the token of a request once more whose body has taken its time: it may have expired or been revoked since.
+    /// </summary>
+    /// <param name="request">The request.</param>
+    /// <param name="asked">The scope to ask a new token for.</param>
+    /// <returns>The error to answer with; null when the token is still good.</returns>
+    public async ValueTask<OciError?> CheckAgainAsync(V2Request request, Scope asked) =>
+        await validator.ValidateAsync(request.TokenText, request.Aborted) switch
+        {
+            TokenOutcome.Valid => null,
+            TokenOutcome.Invalid { Reason: var reason } => Refuse("invalid", challenge.TokenInvalid(asked, reason)).Error,
+            TokenOutcome.Unjudged { Reason: var reason } => Refuse("unjudged", OciError.Unavailable(reason)).Error,
+            _ => throw new InvalidOperationException("A token is valid, invalid or unjudged."),
+        };
+
     /// <summary>The Bearer token in an <c>Authorization</c> header; null when there is none.</summary>
     public static string? TokenIn(StringValues authorization) =>
         authorization is [{ } header] && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)

@@ -1,14 +1,16 @@
 using System.Buffers;
 using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Protocol;
+using AuthIndex.TokenContract;
 
 namespace AuthIndex.RegistryCore.Manifests;
 
 /// <summary>
 /// Receives the body of a manifest into memory: never more than a manifest may have, within the <see cref="BodyBudget"/>, and not
-/// for ever. The bytes are taken out of the connection as they come, whose own buffers would outlive it.
+/// for ever. The bytes are taken out of the connection as they come, whose own buffers would outlive it. When all are here, the token is
+/// looked at again: who was suspended meanwhile moves no tag.
 /// </summary>
-internal sealed class ManifestReceiver(LimitOptions limits, TimeProvider clock)
+internal sealed class ManifestReceiver(LimitOptions limits, AccessCheck access, TimeProvider clock)
 {
     /// <summary>How long a body may take.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
@@ -48,7 +50,14 @@ internal sealed class ManifestReceiver(LimitOptions limits, TimeProvider clock)
                 body.AdvanceTo(read.Buffer.End);
             }
 
-            if (read.IsCompleted) return (length == bytes.Length ? bytes : bytes[..length], null);
+            if (read.IsCompleted)
+            {
+                var asked = Scope.Repository(request.Repository, ActionSet.Pull.Union(ActionSet.Push));
+                return await access.CheckAgainAsync(request, asked) is { } ended
+                    ? (null, ended)
+                    : (length == bytes.Length ? bytes : bytes[..length], null);
+            }
+
             if (clock.GetElapsedTime(started) >= Patience) return (null, OciError.ManifestTooSlow(Patience));
         }
     }

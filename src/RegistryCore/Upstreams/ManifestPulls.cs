@@ -180,14 +180,17 @@ internal sealed partial class ManifestPulls(
         }
     }
 
-    private async Task FetchAsync(UpstreamRepository repository, string reference, Digest? expected, string? tag)
-    {
-        var answer = await clients.Of(repository.Upstream).ReadAsync(
+    private Task<Digest> FetchAsync(UpstreamRepository repository, string reference, Digest? expected, string? tag) =>
+        clients.Of(repository.Upstream).ReadAsync(
             repository.Remote.Value,
             $"manifests/{reference}",
             headers => headers.TryAddWithoutValidation("Accept", Accept),
             limits.ManifestSize.Bytes,
+            answer => TakeAsync(repository, answer, expected, tag),
             CancellationToken.None);
+
+    private async Task<Digest> TakeAsync(UpstreamRepository repository, UpstreamAnswer answer, Digest? expected, string? tag)
+    {
         metrics.Received(repository.Upstream.Name, answer.Bytes.Length);
         var named = expected ?? DigestOf(answer.Headers);
         var actual = Digest.Compute(named?.Algorithm ?? System.Security.Cryptography.HashAlgorithmName.SHA256, answer.Bytes);
@@ -197,6 +200,7 @@ internal sealed partial class ManifestPulls(
         }
 
         await StoreAsync(repository, new ManifestRecord(actual, answer.MediaType ?? "", answer.Bytes), tag);
+        return actual;
     }
 
     private async Task StoreAsync(UpstreamRepository repository, ManifestRecord record, string? tag)

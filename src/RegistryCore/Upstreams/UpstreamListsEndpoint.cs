@@ -27,9 +27,8 @@ internal sealed class UpstreamListsEndpoint(
         if ((repository.Refusal ?? BadQuery(request)) is { } refusal) return refusal;
         try
         {
-            var (bytes, link, _) = await AskAsync(request, repository, "tags/list");
-            var list = Read<TagList>(bytes);
-            if (list?.Tags is not { } found) throw new UpstreamException(FailureKind.Unusable, "its answer lists no tags");
+            var (found, link, _) = await AskAsync(request, repository, "tags/list", bytes => Read<TagList>(bytes)?.Tags);
+            if (found is null) throw new UpstreamException(FailureKind.Unusable, "its answer lists no tags");
             if (link is not null) request.Http.Response.Headers.Link = link;
             return await request.AnswerAsync(new TagList(repository.Asked.Value, [.. found.Where(Reference.IsTag)]));
         }
@@ -48,12 +47,9 @@ internal sealed class UpstreamListsEndpoint(
         if ((repository.Refusal ?? BadQuery(request)) is { } refusal) return refusal;
         try
         {
-            var (bytes, link, filters) = await AskAsync(request, repository, $"referrers/{subject}");
-            if (Read<ReferrerIndex>(bytes)?.Manifests is null)
-            {
-                throw new UpstreamException(FailureKind.Unusable, "its answer is not an index");
-            }
-
+            var (bytes, link, filters) = await AskAsync(
+                request, repository, $"referrers/{subject}", bytes => Read<ReferrerIndex>(bytes)?.Manifests is null ? null : bytes);
+            if (bytes is null) throw new UpstreamException(FailureKind.Unusable, "its answer is not an index");
             if (link is not null) request.Http.Response.Headers.Link = link;
             if (filters == "artifactType") request.Http.Response.Headers["OCI-Filters-Applied"] = filters;
             await request.SendAsync(MediaTypes.OciIndex, bytes);
@@ -85,17 +81,23 @@ internal sealed class UpstreamListsEndpoint(
         return await referrers.GetAsync(request);
     }
 
-    private async Task<(byte[] Bytes, string? Link, string? Filters)> AskAsync(
-        V2Request request, UpstreamRepository repository, string tail)
+    private Task<(T Found, string? Link, string? Filters)> AskAsync<T>(
+        V2Request request, UpstreamRepository repository, string tail, Func<byte[], T> read)
     {
         var query = string.Join('&', Parameters.Where(p => request.Query(p) is not null)
             .Select(p => $"{p}={Uri.EscapeDataString(request.Query(p) ?? "")}"));
-        var answer = await clients.Of(repository.Upstream).ReadAsync(
-            repository.Remote.Value, query.Length > 0 ? $"{tail}?{query}" : tail, null, MaxBytes, request.Aborted);
-        return (
-            answer.Bytes,
-            answer.Headers.TryGetValues("Link", out var links) ? NextLink(request.LocationOf(repository.Asked, tail), links.First()) : null,
-            answer.Headers.TryGetValues("OCI-Filters-Applied", out var filters) ? filters.First() : null);
+        return clients.Of(repository.Upstream).ReadAsync(
+            repository.Remote.Value,
+            query.Length > 0 ? $"{tail}?{query}" : tail,
+            null,
+            MaxBytes,
+            answer => Task.FromResult((
+                read(answer.Bytes),
+                answer.Headers.TryGetValues("Link", out var links)
+                    ? NextLink(request.LocationOf(repository.Asked, tail), links.First())
+                    : null,
+                answer.Headers.TryGetValues("OCI-Filters-Applied", out var filters) ? filters.First() : null)),
+            request.Aborted);
     }
 
     /// <summary>What no registry understands is not passed on: how the upstream answers it says nothing about the upstream.</summary>

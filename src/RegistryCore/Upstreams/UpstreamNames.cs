@@ -51,8 +51,19 @@ internal sealed class UpstreamNames(UpstreamSet upstreams)
         return null;
     }
 
+    /// <summary>
+    /// Why nothing is pushed to a name of this registry's own; null when it is free. A name that an upstream claims is not, whatever
+    /// registry the client means (<c>ns</c>): what it then pushed would be hidden behind the upstream's.
+    /// </summary>
+    public OciError? PushRefusal(RepositoryName written)
+    {
+        if (IsCopy(written)) return OciError.FormerMirrorIsReadOnly(written);
+        var claimant = upstreams.All.FirstOrDefault(u => u.ClaimsUnprefixed(written.Value));
+        return claimant is null ? null : OciError.MirrorIsReadOnly(written, claimant.Name);
+    }
+
     /// <summary>Whether a name lies below a prefix that is, or once was, an upstream's.</summary>
-    public bool IsCopy(RepositoryName written) =>
+    private bool IsCopy(RepositoryName written) =>
         upstreams.Prefixes.Any(p => written.Value.Length > p.Length && written.Value[p.Length] == '/'
             && written.Value.StartsWith(p, StringComparison.Ordinal));
 

@@ -1,7 +1,10 @@
 using System.Net;
+using System.Text;
 using AuthIndex.Hosting.Configuration;
+using AuthIndex.RegistryCore.Access;
 using AuthIndex.RegistryCore.Manifests;
 using AuthIndex.TestKit;
+using AuthIndex.TokenContract.Wire;
 
 namespace AuthIndex.RegistryCore.Tests.Manifests;
 
@@ -49,6 +52,21 @@ public sealed class ManifestReceiverTests
         host.Clock.Advance(ManifestReceiver.Patience);
         (await stalled.ReadAnswerAsync()).MustBe(HttpStatusCode.RequestTimeout, "MANIFEST_INVALID");
         await ExpectAsync(host.Service<BodyBudget>(), inUse => inUse == 0);
+    }
+
+    [Fact]
+    public async Task A_manifest_of_an_account_that_is_suspended_while_it_arrives_moves_no_tag()
+    {
+        await using var host = await StartAsync();
+        using var stalled = await StallAsync(host, "alice", 60);
+        await ExpectAsync(host.Service<BodyBudget>(), inUse => inUse > 0);
+        var now = host.Clock.GetUtcNow().ToUnixTimeSeconds();
+        host.Service<RevokedTokens>().Add([new RevocationEntry(1, RevocationKinds.Account, "alice", now, now + 600)]);
+        await stalled.WriteAsync(Encoding.ASCII.GetBytes(new string(' ', 4 * Kilobyte)));
+        var refused = (await stalled.ReadAnswerAsync()).MustBe(HttpStatusCode.Unauthorized, "UNAUTHORIZED");
+        Assert.Contains("the token was revoked", refused.ErrorMessage, StringComparison.Ordinal);
+        Assert.Contains("repository:some/repo:pull,push", refused["WWW-Authenticate"], StringComparison.Ordinal);
+        (await new Repository(host, "some/repo", "bob").GetAsync("manifests/stalled")).MustBe(HttpStatusCode.NotFound);
     }
 
     private static Task<RegistryHost> StartAsync() => RegistryHost.StartAsync(o =>

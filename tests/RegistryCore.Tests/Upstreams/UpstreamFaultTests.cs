@@ -69,6 +69,31 @@ public sealed class UpstreamFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task So_many_manifests_are_in_memory_at_once_and_the_rest_wait()
+    {
+        const int most = 32, asked = most + 8;
+        var (gate, go, active, peak) = (new Lock(), new TaskCompletionSource(), 0, 0);
+        upstream.Instead = async _ =>
+        {
+            lock (gate) peak = Math.Max(peak, ++active);
+            await go.Task;
+            lock (gate) active--;
+            return false;
+        };
+        for (var i = 0; i < asked; i++) upstream.Image("acme/app", $"{i}");
+        var pulls = Enumerable.Range(0, asked).Select(i => app.GetAsync($"manifests/{i}")).ToList();
+        await Eventually.TrueAsync(() => Task.FromResult(peak >= most), Patience, () => $"{peak} at once");
+        var first = await Task.WhenAny(pulls); // those that wait are told to come again, once they have waited for long
+        var late = (await first).MustBe(HttpStatusCode.ServiceUnavailable, "UNAVAILABLE");
+        Assert.Equal("1", late["Retry-After"]);
+        Assert.Contains("too much is being read", late.ErrorMessage, StringComparison.Ordinal);
+        Assert.Equal(most, peak);
+        go.SetResult();
+        await Task.WhenAll(pulls);
+        (await app.GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
     public async Task An_upstream_that_always_breaks_off_is_left_alone()
     {
         upstream.Instead = async http =>

@@ -118,6 +118,8 @@ public sealed class UpstreamPullTests : IAsyncLifetime
         (await app.PutAsync("manifests/1", Manifest.Empty().Bytes, ("Content-Type", Manifest.Index)))
             .MustBe(HttpStatusCode.Forbidden, "DENIED");
         (await new Repository(host, "library/x").PostAsync("blobs/uploads/")).MustBe(HttpStatusCode.Forbidden, "DENIED");
+        (await new Repository(host, "library/x").PutAsync(
+            "manifests/1?ns=quay.io", Manifest.Empty().Bytes, ("Content-Type", Manifest.Index))).MustBe(HttpStatusCode.Forbidden, "DENIED");
         (await new Repository(host, "hubble/app").PostAsync("blobs/uploads/")).MustBe(HttpStatusCode.Accepted);
         Assert.Empty(upstream.Asked);
     }

@@ -22,12 +22,17 @@ internal sealed partial class UpstreamClient : IDisposable
 
     private const int MaxRedirects = 5;
 
+    // How many answers are in memory at once: each may be as large as a manifest.
+    private const int MaxReads = 32;
+
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
 
     private readonly Upstream upstream;
     private readonly HttpClient http;
     private readonly UpstreamTokens tokens;
     private readonly CircuitBreaker breaker;
+    private readonly SemaphoreSlim reads = new(MaxReads);
     private readonly TimeProvider clock;
     private readonly ILogger<UpstreamClient> log;
     private long pausedUntil; // UTC ticks
@@ -62,29 +67,49 @@ internal sealed partial class UpstreamClient : IDisposable
         HttpMethod method, string repository, string tail, Action<HttpRequestHeaders>? prepare, CancellationToken cancellationToken) =>
         RunAsync(method, repository, tail, prepare, (answer, _) => Task.FromResult(answer), cancellationToken);
 
-    /// <summary>Asks for a path below a repository, and reads all of the answer.</summary>
+    /// <summary>
+    /// Asks for a path below a repository, and reads all of the answer. So many are read and used at once; who has to wait long for a turn
+    /// is told to come again.
+    /// </summary>
     /// <param name="repository">The repository, by its name there.</param>
     /// <param name="tail">What follows its name, a query included.</param>
     /// <param name="prepare">Adds headers; null for none.</param>
     /// <param name="limit">The most bytes.</param>
+    /// <param name="use">What is done with the answer; it should not be kept longer.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="UpstreamException">It gives nothing, or not all of it in time.</exception>
-    public Task<UpstreamAnswer> ReadAsync(
-        string repository, string tail, Action<HttpRequestHeaders>? prepare, long limit, CancellationToken cancellationToken) =>
-        RunAsync(
-            HttpMethod.Get,
-            repository,
-            tail,
-            prepare,
-            async (answer, patience) =>
-            {
-                using (answer)
+    public async Task<T> ReadAsync<T>(
+        string repository, string tail, Action<HttpRequestHeaders>? prepare, long limit, Func<UpstreamAnswer, Task<T>> use,
+        CancellationToken cancellationToken)
+    {
+        if (!await reads.WaitAsync(LongestWait, cancellationToken))
+        {
+            throw new UpstreamException(new UpstreamFailure(
+                FailureKind.Unavailable, "too much is being read from it at once", TimeSpan.FromSeconds(1)));
+        }
+
+        try
+        {
+            return await use(await RunAsync(
+                HttpMethod.Get,
+                repository,
+                tail,
+                prepare,
+                async (answer, patience) =>
                 {
-                    var bytes = await UpstreamHttp.ReadAsync(answer, limit, patience);
-                    return new UpstreamAnswer(bytes, answer.Headers, answer.Content.Headers.ContentType?.MediaType);
-                }
-            },
-            cancellationToken);
+                    using (answer)
+                    {
+                        var bytes = await UpstreamHttp.ReadAsync(answer, limit, patience);
+                        return new UpstreamAnswer(bytes, answer.Headers, answer.Content.Headers.ContentType?.MediaType);
+                    }
+                },
+                cancellationToken));
+        }
+        finally
+        {
+            reads.Release();
+        }
+    }
 
     /// <summary>Tells the breaker how it went when all of it is done: the headers of an answer that breaks off are no success.</summary>
     private async Task<T> RunAsync<T>(
@@ -156,7 +181,11 @@ internal sealed partial class UpstreamClient : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => http.Dispose();
+    public void Dispose()
+    {
+        http.Dispose();
+        reads.Dispose();
+    }
 
     private async Task<HttpResponseMessage> AuthorizedAsync(
         HttpMethod method, string repository, Uri target, Action<HttpRequestHeaders>? prepare, CancellationToken cancellationToken)
