@@ -15,7 +15,8 @@ namespace AuthIndex.Hosting.Audit;
 /// <param name="path">The file.</param>
 /// <param name="rotation">When it is put aside.</param>
 /// <param name="time">The clock.</param>
-public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider time) : IDisposable
+/// <param name="free">How many bytes the folder's volume has free; null to ask the system.</param>
+public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider time, Func<string, long>? free = null) : IDisposable
 {
     /// <summary>
     /// The form of every line. It is never part of an HTML page, and people search it: quotes and accented letters stay as they are.
@@ -73,16 +74,8 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
         if (file is not null && FileVersion.Of(path) is { } now && now.Inode == stamp?.Inode) return file;
         file?.Dispose();
         file = null;
-        var isNew = !File.Exists(path);
-        var log = file = new FileStream(path, new FileStreamOptions
-        {
-            Mode = FileMode.OpenOrCreate,
-            Access = FileAccess.ReadWrite,
-            Share = FileShare.ReadWrite | FileShare.Delete,
-            BufferSize = 0,
-            UnixCreateMode = DurableFile.OwnerOnly,
-        });
-        if (isNew) FileOwner.FollowFolder(path);
+        var log = file = GuardedFile.OpenOrCreate(path, FileShare.ReadWrite | FileShare.Delete, out var isNew);
+        if (isNew) FileOwner.FollowFolder(path, log.SafeFileHandle);
         stamp = FileVersion.Of(path);
         begun = FirstTime(log);
         return log;
@@ -119,7 +112,7 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
                 .Where(f => f.Number > 0).OrderByDescending(f => f.Number);
             foreach (var (name, number) in aside.ToList())
             {
-                if (number >= rotation.Keep) File.Delete(name);
+                if (number >= rotation.Keep && MayGo(name)) File.Delete(name);
                 else
                 {
                     File.Move(name, $"{path}.{number + 1}{(name.EndsWith(".gz", StringComparison.Ordinal) ? ".gz" : "")}", overwrite: true);
@@ -134,6 +127,11 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
             RotationProblem = e.Message;
         }
     }
+
+    private bool MayGo(string name) => time.GetUtcNow() - File.GetLastWriteTimeUtc(name) >= rotation.KeepFor
+        || (free ?? AvailableOn)(folder) < AuditRotation.LeastFree;
+
+    private static long AvailableOn(string folder) => new DriveInfo(folder).AvailableFreeSpace;
 
     /// <summary>The number of a rotated file, compressed or not; 0 for any other file.</summary>
     private int NumberOf(string name)

@@ -13,7 +13,17 @@ public class AuditRotation
     [DurationRange("0s", "365d")]
     public TimeSpan MaxAge { get; set; } = TimeSpan.FromDays(1);
 
-    /// <summary>How many rotated files are kept; older ones are deleted.</summary>
+    /// <summary>How many rotated files are kept; older ones are deleted, unless <see cref="KeepFor"/> keeps them.</summary>
     [Range(1, 10_000)]
     public int Keep { get; set; } = 30;
+
+    /// <summary>
+    /// How long a rotated file is kept after its last line, whatever <see cref="Keep"/> says, so that many lines do not push others out.
+    /// Only where less than <see cref="LeastFree"/> is free, the number alone decides. 0 for not at all.
+    /// </summary>
+    [DurationRange("0s", "3650d")]
+    public TimeSpan KeepFor { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>How much of the volume stays free for others, in bytes.</summary>
+    public const long LeastFree = 1024 * 1024 * 1024;
 }

@@ -28,7 +28,7 @@ public sealed partial class DataDirectory : IDisposable
             path = Path.GetFullPath(path);
             Directory.CreateDirectory(path, OwnerOnly);
             var probe = Path.Combine(path, $".writable-{Environment.ProcessId}");
-            File.WriteAllBytes(probe, []);
+            GuardedFile.Recreate(probe).Dispose();
             File.Delete(probe);
             return path;
         }

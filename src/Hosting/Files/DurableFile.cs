@@ -16,11 +16,9 @@ public static partial class DurableFile
     /// <exception cref="IOException">The disk is full or the folder cannot be written; the old file is unchanged.</exception>
     public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode = OwnerOnly)
     {
-        // A link is followed, so that it goes on pointing at what was edited.
-        var file = new FileInfo(path);
-        path = (file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true) ?? file).FullName;
+        path = GuardedFile.Resolve(path); // so that a link goes on pointing at what was edited
         if (File.Exists(path)) mode = File.GetUnixFileMode(path);
-        var neighbour = $"{path}.{Environment.ProcessId}-{Environment.CurrentManagedThreadId}.tmp";
+        var neighbour = Neighbour(path);
         try
         {
             WriteNew(neighbour, content, mode);
@@ -40,7 +38,7 @@ public static partial class DurableFile
     {
         path = Path.GetFullPath(path);
         if (File.Exists(path)) return false;
-        var neighbour = $"{path}.{Environment.ProcessId}-{Environment.CurrentManagedThreadId}.tmp";
+        var neighbour = Neighbour(path);
         try
         {
             WriteNew(neighbour, content, mode);
@@ -93,11 +91,14 @@ public static partial class DurableFile
         return folder.IsInvalid ? throw Failure("open", directory) : folder;
     }
 
+    // A name that nobody can guess and put a link at.
+    private static string Neighbour(string path) => $"{path}.{Path.GetRandomFileName()}.tmp";
+
     private static void WriteNew(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
         using var file = new FileStream(path, new FileStreamOptions
         {
-            Mode = FileMode.Create,
+            Mode = FileMode.CreateNew,
             Access = FileAccess.Write,
             UnixCreateMode = mode,
         });

@@ -16,13 +16,7 @@ public static partial class FileLock
     {
         try
         {
-            return new FileStream(path, new FileStreamOptions
-            {
-                Mode = FileMode.OpenOrCreate,
-                Access = FileAccess.ReadWrite,
-                Share = FileShare.None,
-                UnixCreateMode = DurableFile.OwnerOnly,
-            });
+            return GuardedFile.OpenOrCreate(path, FileShare.None, out _);
         }
         catch (IOException e) when (e.HResult == WouldBlock)
         {

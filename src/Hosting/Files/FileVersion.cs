@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace AuthIndex.Hosting.Files;
 
@@ -13,7 +14,10 @@ namespace AuthIndex.Hosting.Files;
 [StructLayout(LayoutKind.Auto)]
 public readonly partial record struct FileVersion(ulong Inode, ulong Length, long Modified, long Changed)
 {
-    private const int NoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
+    /// <summary>For <see cref="TryRead(string, int, Span{byte})"/>: the link itself.</summary>
+    internal const int NoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
+
+    private const uint BasicStatistics = 0x7ff; // STATX_BASIC_STATS
     private const int TypeMask = 0xf000, Regular = 0x8000; // S_IFMT, S_IFREG
 
     /// <summary>The stamp of a file, links followed; null when there is none to be had.</summary>
@@ -35,6 +39,18 @@ public readonly partial record struct FileVersion(ulong Inode, ulong Length, lon
         return TryRead(path, NoFollow, about) && (MemoryMarshal.Read<ushort>(about[28..]) & TypeMask) == Regular;
     }
 
+    /// <summary>Whether the path itself, and no link in its place, is the file that was opened.</summary>
+    internal static bool IsAt(string path, SafeFileHandle opened)
+    {
+        const int handleItself = 0x1000; // AT_EMPTY_PATH
+        Span<byte> named = stackalloc byte[AboutSize];
+        Span<byte> found = stackalloc byte[AboutSize];
+        return TryRead(path, NoFollow, named)
+            && StatX(opened, "", handleItself, BasicStatistics, found) == 0
+            && named[32..40].SequenceEqual(found[32..40]) // the inode, and its device
+            && named[136..144].SequenceEqual(found[136..144]);
+    }
+
     /// <summary>
     /// Whether the file can no longer change without its stamp changing: file systems count time in ticks of some milliseconds
     /// (whole seconds on some), so two writes within one tick look alike.
@@ -51,8 +67,7 @@ public readonly partial record struct FileVersion(ulong Inode, ulong Length, lon
     internal static bool TryRead(string path, int flags, Span<byte> about)
     {
         const int currentDirectory = -100; // AT_FDCWD
-        const uint basicStatistics = 0x7ff; // STATX_BASIC_STATS
-        return StatX(currentDirectory, path, flags, basicStatistics, about) == 0;
+        return StatX(currentDirectory, path, flags, BasicStatistics, about) == 0;
     }
 
     private static long Nanoseconds(ReadOnlySpan<byte> time) =>
@@ -60,4 +75,7 @@ public readonly partial record struct FileVersion(ulong Inode, ulong Length, lon
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int StatX(int directory, string path, int flags, uint mask, Span<byte> about);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int StatX(SafeFileHandle directory, string path, int flags, uint mask, Span<byte> about);
 }

@@ -64,7 +64,7 @@ public sealed class SpaceReserve(string file)
         if (new DriveInfo(ParentFolder.Of(file)).AvailableFreeSpace < Size + Spare) return false;
         try
         {
-            using var handle = File.OpenHandle(file, FileMode.Create, FileAccess.Write, preallocationSize: Size);
+            using var handle = GuardedFile.Recreate(file, Size);
             RandomAccess.SetLength(handle, Size);
             return true;
         }

@@ -1,3 +1,5 @@
+using AuthIndex.Hosting.Files;
+
 namespace AuthIndex.RegistryCore.Storage;
 
 /// <summary>What a look at the folder found.</summary>
@@ -32,7 +34,7 @@ internal sealed class StorageProbe(StorageDirectory directory, TimeProvider cloc
     {
         try
         {
-            File.WriteAllBytes(directory.Probe, []);
+            GuardedFile.Recreate(directory.Probe).Dispose();
             File.Delete(directory.Probe);
             return null;
         }

@@ -21,8 +21,10 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
     /// <summary>The longest line that is written whole, in bytes; a longer one is shortened.</summary>
     public const int MaxLine = 16 * 1024;
 
-    /// <summary>The limit for refusals of anonymous callers, which anybody can cause.</summary>
+    /// <summary>The limit for refusals of anonymous callers and failed sign-ins, which anybody can cause.</summary>
     public const int MaxAnonymousLine = 2 * 1024;
+
+    private const int ForActs = Waiting / 10;
 
     private const int BatchBytes = 256 * 1024;
 
@@ -30,8 +32,16 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
     private readonly ArrayBufferWriter<byte> line = new();
     private string? rotationProblem;
 
-    /// <summary>Queues a decision to be written.</summary>
-    public void Add(AuditEntry entry) => Add(new Line(entry, null));
+    /// <summary>
+    /// Queues a decision to be written. What is refused leaves half of the queue to what is granted, and both leave room for what
+    /// administrators do.
+    /// </summary>
+    public void Add(AuditEntry entry)
+    {
+        var room = entry.Outcome is AuditOutcome.Granted or AuditOutcome.Partly ? Waiting - ForActs : Waiting / 2;
+        if (Queue.Count < room) Add(new Line(entry, null));
+        else CountLost();
+    }
 
     /// <summary>Queues an administrative act over HTTP to be written.</summary>
     public void Add(AdministrativeAct act) => Add(new Line(null, act));
@@ -64,7 +74,7 @@ internal sealed partial class AuditLog(AuditFile file, TokenMetrics metrics, Bac
         {
             if (next.Act is { } act) batch.Write(act.ToLine());
             if (next.Entry is not { } entry) continue;
-            var isAnonymous = entry.Account.Length == 0 && entry.Outcome != AuditOutcome.Granted;
+            var isAnonymous = entry.SignedInBy is null || (entry.Account.Length == 0 && entry.Outcome != AuditOutcome.Granted);
             if (Render(json, entry) > (isAnonymous ? MaxAnonymousLine : MaxLine)) Render(json, entry.Shortened(isAnonymous ? 2 : 8));
             batch.Write(line.WrittenSpan);
             batch.Write("\n"u8);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Web;
 
@@ -6,9 +7,9 @@ namespace AuthIndex.TokenServer.Audit;
 
 /// <summary>
 /// Keeps the audit log in proportion to what happens, not to how often it is repeated. A grant gets a line at once; identical ones
-/// within <see cref="AuditOptions.Gather"/> are counted and get one line together. Refusals of anonymous callers, which anybody can
-/// cause at no cost, have a budget of lines per address and in all; those beyond it are counted, and the count is written. Every
-/// other entry is written as it is: nothing that an account was refused, and no failed sign-in, is left out.
+/// within <see cref="AuditOptions.Gather"/> are counted and get one line together. What is refused can be caused at no cost, so it has a
+/// budget of lines: anonymous callers and failed sign-ins per address and in all, and every account by itself. What is beyond it is
+/// counted, and the count is written. What was granted is never left out.
 /// </summary>
 /// <param name="audit">Where lines go.</param>
 /// <param name="options">How long grants are gathered.</param>
@@ -21,20 +22,35 @@ internal sealed class AuditSummary(AuditLog audit, AuditOptions options, Backgro
     /// <summary>Lines a second for refusals of all anonymous callers; fifty at once.</summary>
     public const int AnonymousInAll = 5;
 
+    /// <summary>Lines a minute for refusals of one account; <see cref="AccountBurst"/> at once.</summary>
+    public const int PerAccount = 10;
+
+    /// <summary>Refusals of one account that get a line each after a quiet time.</summary>
+    public const int AccountBurst = 300;
+
+    /// <summary>Failed sign-ins of one address that get a line each after a quiet time; then one a second.</summary>
+    public const int FailedPerAddress = 100;
+
+    /// <summary>Failed sign-ins of all addresses that get a line each after a quiet time; then five a second.</summary>
+    public const int FailedInAll = 500;
+
     private const int MaxGathered = 10_000;
+    private const int MaxOmitted = 1000;
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();
     private readonly Dictionary<GrantKey, Gathered> gathered = [];
+    private readonly Dictionary<(string What, string Account), Gathered> omitted = [];
     private readonly UnauthenticatedRate perAddress = new(AnonymousPerAddress, loops.Time);
     private readonly UnauthenticatedRate inAll = new(AnonymousInAll, loops.Time);
-    private AuditEntry? lastOmitted;
-    private DateTimeOffset omittedSince;
-    private long omitted;
+    private readonly RateBudget<string> perAccount = new(TimeSpan.FromMinutes(1) / PerAccount, AccountBurst, "", loops.Time);
+    private readonly RateBudget<ClientNetwork> failedPerAddress = new(
+        TimeSpan.FromSeconds(1), FailedPerAddress, ClientNetwork.Unknown, loops.Time);
+    private readonly RateBudget<string> failedInAll = new(TimeSpan.FromSeconds(1) / 5, FailedInAll, "", loops.Time);
 
     /// <summary>Writes an entry, or counts it with others.</summary>
     /// <returns>False for a refusal that is only counted.</returns>
-    public bool Add(AuditEntry entry, System.Net.IPAddress? address)
+    public bool Add(AuditEntry entry, IPAddress? address)
     {
         if (entry.Outcome == AuditOutcome.Granted)
         {
@@ -42,12 +58,24 @@ internal sealed class AuditSummary(AuditLog audit, AuditOptions options, Backgro
             return true;
         }
 
-        if (entry.Account.Length == 0
-            && entry.SignedInBy is not null
-            && (perAddress.Take(address) is not null || inAll.Take(null) is not null))
+        var isAnonymous = entry.Account.Length == 0;
+        if (entry.SignedInBy is null)
         {
-            Omit(entry);
-            return false;
+            // Everybody on this machine is no address, as for every other limit.
+            var isOneClient = address is null || !IPAddress.IsLoopback(address);
+            if ((isOneClient && failedPerAddress.Take(ClientNetwork.Of(address)) is not null) || failedInAll.Take("") is not null)
+            {
+                return Omit("failed sign-ins", "", entry);
+            }
+        }
+        else if (isAnonymous && (perAddress.Take(address) is not null || inAll.Take(null) is not null))
+        {
+            return Omit("refused anonymous requests", "", entry);
+        }
+        else if (!isAnonymous && perAccount.Take(entry.Account) is not null)
+        {
+            if (entry.Outcome != AuditOutcome.Partly) return Omit("refused requests of the account", entry.Account, entry);
+            if (IsGathered(entry)) return true;
         }
 
         audit.Add(entry);
@@ -95,12 +123,23 @@ internal sealed class AuditSummary(AuditLog audit, AuditOptions options, Backgro
         }
     }
 
-    private void Omit(AuditEntry entry)
+    private bool Omit(string what, string account, AuditEntry entry)
     {
         lock (gate)
         {
-            if (omitted++ == 0) omittedSince = entry.Time;
-            lastOmitted = entry;
+            var key = (what, account);
+            if (!omitted.TryGetValue(key, out var like))
+            {
+                if (omitted.Count >= MaxOmitted) key = ("refused requests of several accounts", "");
+                if (!omitted.TryGetValue(key, out like))
+                {
+                    omitted[key] = like = new Gathered { Begun = Clock.GetUtcNow(), Last = entry, Since = entry.Time };
+                }
+            }
+
+            like.Count++;
+            like.Last = entry;
+            return false;
         }
     }
 
@@ -115,12 +154,15 @@ internal sealed class AuditSummary(AuditLog audit, AuditOptions options, Backgro
                 if (like.Count > 0) audit.Add(like.Last with { Count = like.Count, Since = like.Since });
             }
 
-            if (omitted == 0 || !(all || now - omittedSince >= TimeSpan.FromMinutes(1))) return;
-            var reason = string.Create(
-                CultureInfo.InvariantCulture,
-                $"{omitted} refused anonymous requests were not logged separately; this is the last of them");
-            audit.Add(lastOmitted! with { Count = omitted, Since = omittedSince, Reason = reason });
-            (omitted, lastOmitted) = (0, null);
+            foreach (var (key, like) in omitted.Where(o => all || now - o.Value.Begun >= TimeSpan.FromMinutes(1)).ToList())
+            {
+                omitted.Remove(key);
+                var reason = string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{like.Count} {key.What} were not logged separately; this is the last of them"
+                    + $"{(like.Last.Reason is { } last ? $": {last}" : "")}");
+                audit.Add(like.Last with { Count = like.Count, Since = like.Since, Reason = reason });
+            }
         }
     }
 
@@ -132,7 +174,7 @@ internal sealed class AuditSummary(AuditLog audit, AuditOptions options, Backgro
 
         public required DateTimeOffset Since { get; set; }
 
-        /// <summary>How many there were beside the one that has a line.</summary>
+        /// <summary>How many have no line of their own.</summary>
         public long Count { get; set; }
     }
 

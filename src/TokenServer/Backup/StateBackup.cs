@@ -110,8 +110,9 @@ internal sealed class StateBackup(TokenServerOptions options, TimeProvider time)
 
     private static (string Digest, long Size) Write(FileStream source, string copy, long length)
     {
+        File.Delete(copy);
         using var target = new FileStream(
-            copy, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = DurableFile.OwnerOnly });
+            copy, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = DurableFile.OwnerOnly });
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[80 * 1024];
         source.Position = 0;

@@ -76,15 +76,14 @@ internal sealed class DecisionReport(
             SignInOutcome.Unavailable unavailable => unavailable.Reason,
             _ => throw new InvalidOperationException($"{outcome.GetType().Name} is not a failure."),
         };
-        if (outage is null) TokenLog.NotSignedIn(log, id, user, address, reason);
-        else TokenLog.Unavailable(log, id, reason);
-
         var kind = outage is null ? AuditOutcome.SignInFailed : AuditOutcome.Unavailable;
         metrics.SignedIn("none", kind.Word());
-        audit.Add(
+        var isTold = audit.Add(
             new AuditEntry(
                 now, id, kind, user, null, [], address?.ToString(), service, [], [], [], [], null,
                 reason) { Grant = grant?.Id, GrantName = grant?.Name }, address);
+        if (isTold && outage is null) TokenLog.NotSignedIn(log, id, user, address, reason);
+        if (isTold && outage is not null) TokenLog.Unavailable(log, id, reason);
         if (outage is not null) return ErrorAnswer.Unavailable(outage.RetryAfter, id);
         return outcome is SignInOutcome.Refused { Told: { } told }
             ? ErrorAnswer.Unauthorized($"sign-in failed: {told} (decision {id})")

@@ -29,6 +29,28 @@ public sealed class AuditFileTests : IDisposable
         Assert.False(File.Exists(folder["audit.jsonl.3"]));
     }
 
+    [Theory]
+    [InlineData(7, AuditRotation.LeastFree, "0 1 2 3 4 5")]
+    [InlineData(7, AuditRotation.LeastFree - 1, "3 4 5")] // a full disk is worse
+    [InlineData(0, AuditRotation.LeastFree, "3 4 5")]
+    public void A_file_is_not_pushed_out_before_its_time_while_there_is_room(int days, long free, string kept)
+    {
+        var rotation = new AuditRotation { MaxSize = new ByteSize(1), Keep = 2, KeepFor = TimeSpan.FromDays(days) };
+        using (var file = new AuditFile(folder["audit.jsonl"], rotation, TimeProvider.System, _ => free))
+        {
+            for (var i = 0; i < 6; i++) file.Append(Line($"{i}"));
+        }
+
+        Assert.Equal(kept, All());
+        if (days == 0) return;
+        foreach (var name in Directory.GetFiles(folder.Path)) File.SetLastWriteTimeUtc(name, DateTime.UtcNow.AddDays(-days));
+        using (var file = new AuditFile(folder["audit.jsonl"], rotation, TimeProvider.System, _ => free)) file.Append(Line("6"));
+        Assert.Equal("4 5 6", All());
+
+        string All() => string.Join(
+            ' ', Directory.GetFiles(folder.Path).SelectMany(f => Numbers(Path.GetFileName(f)).Split(' ')).Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public void The_age_is_that_of_the_first_line_also_after_a_restart()
     {

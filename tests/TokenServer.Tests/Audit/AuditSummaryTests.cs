@@ -59,6 +59,64 @@ public sealed class AuditSummaryTests : IDisposable
                 add => { for (var i = 0; i < 200; i++) add(Granted("alice", $"D{i}") with { Outcome = AuditOutcome.Refused }); })).Count);
 
     [Fact]
+    public async Task A_flood_of_refusals_of_one_account_is_summarized_and_drops_nothing_of_others_nor_what_was_granted()
+    {
+        const int flood = 2000, each = AuditSummary.AccountBurst;
+        var written = await WriteAsync(TimeSpan.FromMinutes(1), add =>
+        {
+            for (var i = 0; i < flood; i++) add(Granted("mallory", $"M{i}") with { Outcome = AuditOutcome.Refused, Granted = [] });
+            add(Granted("mallory", "partly") with { Outcome = AuditOutcome.Partly, Granted = ["repository:mine:pull"] });
+            add(Granted("alice", "A") with { Outcome = AuditOutcome.Refused });
+        });
+        Assert.Equal(each, written.Count(e => e.Account == "mallory" && e is { Outcome: AuditOutcome.Refused, Count: 1 }));
+        var rest = Assert.Single(written, e => e.Count > 1);
+        Assert.Equal(("mallory", $"M{flood - 1}", flood - each), (rest.Account, rest.Decision, (int)rest.Count));
+        Assert.StartsWith(
+            $"{flood - each} refused requests of the account were not logged separately", rest.Reason, StringComparison.Ordinal);
+        Assert.Single(written, e => e.Decision == "partly");
+        Assert.Single(written, e => e.Decision == "A");
+    }
+
+    [Fact]
+    public async Task A_flood_of_failed_sign_ins_from_one_address_is_summarized()
+    {
+        const int flood = 500, each = AuditSummary.FailedPerAddress;
+        var written = await WriteAsync(TimeSpan.FromMinutes(1), add =>
+        {
+            for (var i = 0; i < flood; i++)
+            {
+                add(Granted($"typed-{i}", $"F{i}") with
+                {
+                    Outcome = AuditOutcome.SignInFailed, SignedInBy = null, Granted = [], Reason = "wrong password",
+                });
+            }
+        });
+        Assert.Equal(each, written.Count(e => e.Count == 1));
+        Assert.Equal(
+            $"{flood - each} failed sign-ins were not logged separately; this is the last of them: wrong password",
+            Assert.Single(written, e => e.Count > 1).Reason);
+    }
+
+    [Fact]
+    public async Task What_is_refused_leaves_room_in_the_queue_for_what_is_granted_and_for_acts()
+    {
+        using var meter = new Meter("AuthIndex.Test");
+        using var file = new AuditFile(folder["audit.jsonl"], new AuditRotation(), clock);
+        using var log = new AuditLog(file, new TokenMetrics(meter), Loops.Of(clock), new LogRecorder().For<AuditLog>());
+
+        // Nothing is written before it starts.
+        for (var i = 0; i < AuditLog.Waiting; i++) log.Add(Granted("mallory", $"R{i}") with { Outcome = AuditOutcome.Refused });
+        for (var i = 0; i < AuditLog.Waiting; i++) log.Add(Granted("alice", $"G{i}"));
+        log.Add(new AdministrativeAct(clock.GetUtcNow(), "accounts suspend", "root", ["mallory"], AdministrativeAct.Done, null));
+        await log.StartAsync(Cancel);
+        await log.StopAsync(Cancel);
+        var lines = await File.ReadAllLinesAsync(folder["audit.jsonl"], Cancel);
+        Assert.Equal(AuditLog.Waiting / 2, lines.Count(l => l.Contains("\"mallory\",\"signedInBy\"", StringComparison.Ordinal)));
+        Assert.Equal(AuditLog.Waiting * 4 / 10, lines.Count(l => l.Contains("\"alice\"", StringComparison.Ordinal)));
+        Assert.Contains("accounts suspend", lines[^1], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_line_is_bounded_and_says_what_it_leaves_out()
     {
         var texts = Enumerable.Range(0, 500).Select(i => $"repository:{new string('x', 400)}/{i}:pull").ToList();

@@ -31,7 +31,7 @@ internal static class BlobFile
         using (var from = TryOpen(source))
         {
             if (from is null) return false;
-            using var to = File.OpenHandle(unfinished, FileMode.Create, FileAccess.Write);
+            using var to = GuardedFile.Recreate(unfinished);
             var at = 0L;
             var actual = await HashAsync(
                 from,

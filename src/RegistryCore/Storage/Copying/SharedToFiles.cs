@@ -137,7 +137,7 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
         var path = StorageDirectory.BlobIn(root, blob.Digest);
         using var hash = IncrementalHash.CreateHash(blob.Digest.Algorithm);
         if (await source.Store.SizeAsync(blob.Key, cancellationToken) != blob.Size) return false;
-        using (var to = File.OpenHandle(path + Partial, FileMode.Create, FileAccess.Write))
+        using (var to = GuardedFile.Recreate(path + Partial))
         {
             if (blob.Size > 0) // no store has a range of nothing
             {
