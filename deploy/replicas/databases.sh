@@ -1,6 +1,6 @@
 #!/bin/sh
 # Run by the postgres image when its volume is new: a database with an account of its own for the token servers, and one for the registries.
-# Each has a password of its own, from which neither the other's nor the administrator's can be told (secrets.sh).
+# Each has its own password, from which neither the other's nor the administrator's can be derived (secrets.sh).
 set -eu
 for name in authindex_index authindex_registry; do
   sum=$(printf '%s %s' "$name" "$POSTGRES_PASSWORD" | sha256sum)

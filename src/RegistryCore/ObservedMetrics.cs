@@ -77,7 +77,7 @@ internal static class ObservedMetrics
         meter.CreateObservableGauge(
             "authindex.upstream.available",
             () => Each(u => clients.Of(u) is { Failure: null, PausedUntil: null } ? 1 : 0),
-            description: "0 while an upstream fails, or asks to be left alone.");
+            description: "0 while an upstream fails, or asks for a pause.");
         meter.CreateObservableGauge(
             "authindex.upstream.ratelimit.remaining",
             () => Each(u => clients.Of(u).RateLimit?.Remaining),

@@ -114,6 +114,38 @@ public sealed class ContainerTests(RealParts parts)
     }
 
     [Fact]
+    public async Task A_backup_that_the_servers_make_while_they_run_is_restored_into_new_volumes()
+    {
+        var servers = await parts.ComposedAsync();
+        var docker = await LoginAsync(servers);
+        var image = $"{servers.Host}/platform/saved:1";
+        await docker.BuildAsync(image, 1_000);
+        await docker.MustAsync("push", image);
+        await docker.MustAsync("rmi", image);
+        foreach (var (server, program) in ((string, string)[])[("registry", "RegistryCore"), ("token-server", "TokenServer")])
+        {
+            var container = await servers.ContainerAsync(server);
+            await docker.MustAsync("exec", container, $"/app/{program}", "backup", $"/var/backups/authindex/{server}");
+            var volume = $"restored-{server}";
+            try
+            {
+                string[] mounts = ["--volumes-from", $"{container}:ro", "--volume", $"{volume}:/var/lib/restored"];
+                await docker.MustAsync(
+                    ["run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "chown", .. mounts, $"authindex/{server}", Owner,
+                        "/var/lib/restored"]);
+                var data = $"{(server == "registry" ? "registry" : "tokenServer")}.dataDirectory=/var/lib/restored";
+                var restored = await servers.RunAsync(
+                    $"authindex/{server}", mounts, "restore", $"/var/backups/authindex/{server}", "--set", data);
+                Assert.True(restored.ExitCode == 0, restored.All);
+            }
+            finally
+            {
+                await docker.MustAsync("volume", "rm", "--force", volume);
+            }
+        }
+    }
+
+    [Fact]
     public async Task The_environment_configures_a_container()
     {
         var servers = await parts.ComposedAsync();

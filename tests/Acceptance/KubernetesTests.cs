@@ -132,6 +132,7 @@ public sealed class KubernetesTests
             // What the configuration names is what is mounted.
             string[] places = [.. Items(server, "volumeMounts").Select(m => Text(m, "mountPath"))];
             Assert.Contains(options is TokenServer.TokenServerOptions t ? t.DataDirectory : registry.DataDirectory, places);
+            Assert.Contains("/var/backups/authindex", places); // nothing else can be written
             Assert.Contains(
                 Path.GetDirectoryName(
                     options is TokenServer.TokenServerOptions s ? s.RegistryCredentialFile : registry.TokenServer.CredentialFile), places);

@@ -48,8 +48,25 @@ public sealed class SystemdTests
     {
         var (token, registry) = Bound.From(Path.Combine(Units, "authindex.yaml"));
         Assert.Equal(("/var/lib/authindex-token-server", "/var/lib/authindex-registry"), (token.DataDirectory, registry.DataDirectory));
-        Assert.Contains("StateDirectory=authindex-token-server", File.ReadLines(Path.Combine(Units, "authindex-token-server.service")));
-        Assert.Contains("StateDirectory=authindex-registry", File.ReadLines(Path.Combine(Units, "authindex-registry.service")));
+        foreach (var data in (string[])[token.DataDirectory, registry.DataDirectory])
+        {
+            var server = Path.GetFileName(data);
+            Assert.Contains(
+                $"StateDirectory={server} {server}-backup", File.ReadLines(Path.Combine(Units, $"{server}.service"))); // to write a backup to
+            Assert.Contains(
+                $"backup {data}-backup/", File.ReadAllText(Path.Combine(Repository, "docs", "deployment.md")), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void The_sample_for_logrotate_names_the_audit_log_and_the_user_of_the_unit()
+    {
+        var sample = File.ReadAllLines(Path.Combine(Repository, "deploy", "logrotate", "authindex"));
+        var data = Bound.From(Path.Combine(Units, "authindex.yaml")).TokenServer.DataDirectory;
+        Assert.Contains($"{data}/token-server/audit.jsonl {{", sample);
+        var user = Assert.Single(
+            File.ReadLines(Path.Combine(Units, "authindex-token-server.service")), l => l.StartsWith("User=", StringComparison.Ordinal))[5..];
+        Assert.Contains($"    su {user} {user}", sample);
     }
 
     [Theory]
