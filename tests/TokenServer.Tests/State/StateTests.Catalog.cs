@@ -152,10 +152,11 @@ public abstract partial class StateTests
             """;
         var random = new Random(2);
         string[] starts = ["public/app-", "public/a_b/", "team/app-x/", "team/secret-", "users/alice/", "users/bob/app-", "x"];
-        var names = Enumerable.Range(0, 6000).Select(n => $"{starts[random.Next(starts.Length)]}{n:x}")
+        string[] ends = ["", "-7", .. Enumerable.Range(0, 14).Select(n => $"-word{(char)('a' + n)}")]; // each in a few hundred names
+        var names = Enumerable.Range(0, 6000).Select(n => $"{starts[random.Next(starts.Length)]}{n:x}{ends[random.Next(ends.Length)]}")
             .Append("public/deep/needle-one").ToList();
-        string[] texts = ["", "p", "-7", "app", "app-1f", "a_b", "a_b/1", "a%b", "APP", "needle", "e-o", "app-x/", "\"", "'", "\\", "lic/app",
-            "secret-", "17f", "nothing", "alice/", "\0", "\U0001f600\U0001f600\U0001f600", "app*", "--"];
+        string[] texts = ["", "p", "-7", "app", "app-1f", "a_b", "a_b/1", "a%b", "APP", "needle", "e-o", "app-x/", "\"", "'", "\\",
+            "lic/app", "secret-", "17f", "worda", "0-wordb", "nothing", "alice/", "\0", "\U0001f600\U0001f600\U0001f600", "app*", "--"];
         var heldBy = names.Select((name, n) => (name, n)).ToDictionary(
             x => x.name, x => (string[])(x.n % 3 == 0 ? ["one", "two"] : x.n % 3 == 1 ? ["one"] : ["two"]), StringComparer.Ordinal);
         foreach (var service in (string[])["one", "two"])
