@@ -39,6 +39,7 @@ internal static class LogEvents
     public const int UpstreamPinsExceedQuota = 2035;
     public const int UpstreamUsesLost = 2036;
     public const int LeasesKept = 2040;
+    public const int PullTimesLost = 2041;
     public const int ObjectStoreUnavailable = 2050;
     public const int ObjectStoreFailed = 2051;
     public const int RedirectLeaksToken = 2052;

@@ -65,6 +65,8 @@ public sealed partial class DocumentedCommandsTests(RealParts parts)
         ["backup "] = "tests/Acceptance/RestoreDrillTests.cs",
         ["restore "] = "tests/Acceptance/RestoreDrillTests.cs",
         ["registry storage copy "] = "tests/RegistryCore.Tests/Storage/Copying/StorageCopyTests.cs",
+        ["registry storage reopen "] = "tests/RegistryCore.Tests/Storage/Copying/StorageCopyTests.cs",
+        ["state reopen "] = "tests/TokenServer.Tests/State/StateCopyTests.cs",
         ["state copy "] = "tests/TokenServer.Tests/State/StateCopyTests.cs",
         ["ldap doctor "] = "tests/Acceptance/LdapDoctorTests.cs",
         ["policy import docker-auth "] = "tests/TokenServer.Tests/Policies/Import",

@@ -18,7 +18,7 @@ internal static partial class ConnectionText
 
     /// <summary>Reads a connection string or URL, and sets what holds for every connection.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="program">The name under which the database lists the connections.</param>
+    /// <param name="program">The name under which the database lists the connections, followed by the text's own.</param>
     /// <exception cref="OperatorException">It is neither; the message holds nothing of it, because it has a password.</exception>
     public static NpgsqlConnectionStringBuilder Read(string text, string program)
     {
@@ -35,7 +35,8 @@ internal static partial class ConnectionText
 
         if (string.IsNullOrEmpty(builder.Host)) throw new OperatorException("the connection string names no host");
         if (!PoolSize().IsMatch(text)) builder.MaxPoolSize = DefaultConnections;
-        builder.ApplicationName ??= program;
+        // Before a name of the operator's own: by the program's it is seen whether one still uses the database.
+        builder.ApplicationName = builder.ApplicationName is { Length: > 0 } own ? $"{program} {own}" : program;
         builder.Timeout = (int)ConnectTimeout.TotalSeconds;
         builder.CommandTimeout = (int)StatementTimeout.TotalSeconds;
         builder.CancellationTimeout = 1000;

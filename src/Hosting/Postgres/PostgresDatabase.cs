@@ -1,5 +1,6 @@
 using System.Data;
 using System.Reflection;
+using System.Security.Cryptography;
 using AuthIndex.Hosting.Files;
 using Dapper;
 using Npgsql;
@@ -26,6 +27,8 @@ public sealed class PostgresDatabase : IAsyncDisposable
 
     private const string NoLimits = "SET LOCAL statement_timeout=0;SET LOCAL idle_in_transaction_session_timeout=0";
 
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100), CopiesLast = TimeSpan.FromSeconds(5);
+
     // Statements that a connection keeps prepared, which spares the database planning them each time.
     private const int PreparedStatements = 100;
 
@@ -47,6 +50,16 @@ public sealed class PostgresDatabase : IAsyncDisposable
 
     /// <summary>Why the database did not answer when it was last asked; null when it did. Names no host and no account.</summary>
     public string? Problem => problem;
+
+    /// <summary>The database for its operators: its name and its server's.</summary>
+    public string Name
+    {
+        get
+        {
+            var port = connectionString.Port == NpgsqlConnection.DefaultPort ? "" : $":{connectionString.Port}";
+            return $"the PostgreSQL database {connectionString.Database ?? connectionString.Username} on {connectionString.Host}{port}";
+        }
+    }
 
     /// <summary>Why nothing is written, by the clocks; null when they agreed at the last write.</summary>
     public string? ClockProblem => clockProblem;
@@ -102,11 +115,11 @@ public sealed class PostgresDatabase : IAsyncDisposable
     /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
     public async Task MigrateAsync(Assembly scripts, string folder)
     {
-        var names = scripts.GetManifestResourceNames().Where(n => n.Contains(folder, StringComparison.Ordinal))
-            .ToDictionary(n => int.Parse(n.AsSpan(n.IndexOf(folder, StringComparison.Ordinal) + folder.Length, 4)), n => n);
+        var names = Scripts(scripts, folder);
         var newest = names.Keys.Max();
         if (await ReadAsync(VersionAsync) is var found && found.IsNamed && found.Version == newest) return;
         if (found.Version > newest) throw Newer(found.Version, newest);
+        if (found.Version == 0) await ReadAsync(DemandSuitableAsync);
         await WriteAsync(
             async db =>
             {
@@ -131,6 +144,75 @@ public sealed class PostgresDatabase : IAsyncDisposable
             PostgresLock.Migration,
             isLong: true);
     }
+
+    /// <summary>The version of the program's schema in the database, 0 for none. Nothing is written.</summary>
+    /// <inheritdoc cref="MigrateAsync"/>
+    public async Task<int> FindVersionAsync() => (await ReadAsync(VersionAsync)).Version;
+
+    /// <summary>
+    /// Refuses a database that no copy can be made in, before anything is written: it must have nothing at all, or the newest schema.
+    /// </summary>
+    /// <returns>Whether it has nothing at all.</returns>
+    /// <inheritdoc cref="MigrateAsync"/>
+    public Task<bool> DemandCopyTargetAsync(Assembly scripts, string folder) => ReadAsync(async db =>
+    {
+        var newest = Scripts(scripts, folder).Keys.Max();
+        var (found, _) = await VersionAsync(db);
+        if (found > newest) throw Newer(found, newest);
+        if (found == newest) return false;
+        if (found > 0)
+        {
+            throw new OperatorException(
+                $"the database has schema version {found} of an older {program}: name an empty database. A copy that an older program has "
+                + "begun is finished by that program");
+        }
+
+        await DemandSuitableAsync(db);
+        var other = await db.ExecuteScalarAsync<string?>(
+            """
+            SELECT min(c.relname)::text FROM pg_catalog.pg_class c
+            WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+            AND NOT EXISTS (
+                SELECT 1 FROM pg_catalog.pg_depend d
+                WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+            """);
+        return other is null ? true : throw new OperatorException(
+            $"the database has tables of something else, such as {other}: name an empty database");
+    }).AsTask();
+
+    /// <summary>Refuses to go on while other processes use a database.</summary>
+    /// <param name="db">A connection to it, listed under <see cref="CopyName"/>.</param>
+    /// <param name="program">The program that they are.</param>
+    /// <exception cref="OperatorException">There are some.</exception>
+    public static async Task DemandUnusedAsync(NpgsqlConnection db, string program)
+    {
+        for (var left = CopiesLast / LookEvery; ; left--)
+        {
+            await db.ExecuteAsync("SELECT pg_stat_clear_snapshot()"); // or the list would be that of the transaction's first look
+            var (programs, copies) = await db.QuerySingleAsync<(long, long)>(
+                """
+                SELECT count(*) FILTER (WHERE NOT starts_with(application_name, @copy)),
+                       count(*) FILTER (WHERE starts_with(application_name, @copy))
+                FROM pg_catalog.pg_stat_activity
+                WHERE datname = current_database() AND starts_with(application_name, @name)
+                AND application_name <> current_setting('application_name')
+                """,
+                new { name = $"authindex {program}", copy = CopyStart(program) });
+            if (programs > 0)
+            {
+                throw new OperatorException(
+                    $"a {program} still uses the database: stop all of them first. A pooler such as PgBouncer keeps their connections for "
+                    + "a while: name the database itself in the connection file");
+            }
+
+            if (copies == 0) return;
+            if (left <= 0) throw new OperatorException("another process copies this database at the moment: wait until it has finished");
+            await Task.Delay(LookEvery); // the connections of a copy that was killed end with the statements that they run
+        }
+    }
+
+    /// <summary>A name under which the database lists the connections of one process that copies it.</summary>
+    public static string CopyName(string program) => $"{CopyStart(program)}{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
 
     /// <summary>
     /// Runs queries, each of which sees what is committed when it begins. Where the connection turns out to be broken they are run once
@@ -318,6 +400,37 @@ public sealed class PostgresDatabase : IAsyncDisposable
             : throw new OperatorException(
                 $"the database has the tables of the {owner}, whose names are also those of the {program}: use another database, or give "
                 + $"each its own account with its own schema (CREATE SCHEMA …; ALTER ROLE … IN DATABASE … SET search_path = …)");
+    }
+
+    private static string CopyStart(string program) => $"authindex {program} copy ";
+
+    private static Dictionary<int, string> Scripts(Assembly scripts, string folder) =>
+        scripts.GetManifestResourceNames().Where(n => n.Contains(folder, StringComparison.Ordinal))
+            .ToDictionary(n => int.Parse(n.AsSpan(n.IndexOf(folder, StringComparison.Ordinal) + folder.Length, 4)), n => n);
+
+    /// <summary>Refuses a database in which the first tables cannot be made, or could not hold every text.</summary>
+    private static async Task<bool> DemandSuitableAsync(NpgsqlConnection db)
+    {
+        var (encoding, schema, mayCreate, account) = await db.QuerySingleAsync<(string, string?, bool?, string)>(
+            """
+            SELECT current_setting('server_encoding'), current_schema()::text, has_schema_privilege(current_schema(), 'CREATE'),
+                current_user::text
+            """);
+        if (encoding != "UTF8")
+        {
+            throw new OperatorException(
+                $"the database's encoding is {encoding}, which cannot hold every text: create it with ENCODING 'UTF8' TEMPLATE template0");
+        }
+
+        if (mayCreate != true)
+        {
+            throw new OperatorException(
+                schema is null
+                    ? $"no schema of the account {account}'s search_path exists in the database: create one, or set search_path"
+                    : $"the account {account} may not create tables in the schema {schema}: GRANT CREATE ON SCHEMA {schema} TO {account}");
+        }
+
+        return true;
     }
 
     private static OperatorException Newer(int found, int newest) => new(

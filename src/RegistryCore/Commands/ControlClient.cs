@@ -61,8 +61,7 @@ internal static class ControlClient
         UpstreamOptions.Validate(options.Upstreams);
         await using var services = new ServiceCollection()
             .AddSingleton(TimeProvider.System)
-            .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddConsole(
-                console => console.LogToStandardErrorThreshold = LogLevel.Trace))
+            .AddLogging(logging => logging.AddWarnings())
             .AddSingleton(_ => new Meter("AuthIndex.RegistryCore"))
             .AddStorage(options)
             .AddUpstreamEviction(options)

@@ -8,7 +8,9 @@ using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Copying;
 using AuthIndex.RegistryCore.Storage.Objects;
+using AuthIndex.RegistryCore.Storage.Postgres;
 using AuthIndex.RegistryCore.Storage.Sqlite;
+using Dapper;
 using Microsoft.Data.Sqlite;
 
 namespace AuthIndex.RegistryCore.Commands;
@@ -23,7 +25,10 @@ internal static class StorageCopyCommand
     private const string Again = "nothing is lost: run it again, and it goes on where it stopped";
 
     public static Command Create(CommandLine shared) =>
-        new("storage", "Move the registry between its data directory and PostgreSQL with an object store.") { Copy(shared) };
+        new("storage", "Move the registry between its data directory and PostgreSQL with an object store.")
+        {
+            Copy(shared), Reopen(shared),
+        };
 
     private static Command Copy(CommandLine shared)
     {
@@ -40,7 +45,7 @@ internal static class StorageCopyCommand
         var json = new Option<bool>("--json") { Description = "Output JSON." };
         var command = new Command(
             "copy",
-            "Copy the whole registry, every blob verified, to where there is none. Stop the registry first; interrupted, run it again.")
+            "Move the whole registry, every blob verified, to where there is none. Stop the registry first; interrupted, run it again.")
         {
             target, blobsOnly, leaveDamaged, json,
         };
@@ -56,16 +61,68 @@ internal static class StorageCopyCommand
         return command;
     }
 
+    private static Command Reopen(CommandLine shared)
+    {
+        var command = new Command(
+            "reopen", "Allow a registry that was moved away to be started again where the configuration has it.");
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var options = shared.Bind<RegistryOptions>(parsed, RegistryOptions.Section);
+            await Console.Out.WriteLineAsync(await ReopenAsync(options, cancellationToken));
+            return 0;
+        });
+        return command;
+    }
+
+    /// <summary>Allows a registry that was moved away to be started again.</summary>
+    /// <returns>What was done, for people.</returns>
+    /// <exception cref="OperatorException">It was not moved away, or cannot be opened.</exception>
+    internal static Task<string> ReopenAsync(RegistryOptions options, CancellationToken cancellationToken) => RetriedAsync(
+        async () =>
+        {
+            if (options.Database.ConnectionFile is { } connection)
+            {
+                await using var state = await PostgresRegistryState.OpenAsync(
+                    DatabaseOptions.Read(connection), options.Limits, options.GarbageCollection, options.ContentRules, TimeProvider.System,
+                    PostgresDatabase.CopyName(PostgresDatabase.Registry));
+                var away = await state.MovedToAsync();
+                await state.Database.WriteAsync(db => db.ExecuteAsync(Move.ForgetAway));
+                return Reopened(state.Name, away);
+            }
+
+            DemandDatabase(options.Root);
+            using var directory = new StorageDirectory(options.Root);
+            await using var database = new RegistryDatabase(
+                directory, new SpaceReserve(directory.Reserve), TimeProvider.System, mayBeMoved: true);
+            var moved = RegistryDatabase.MoveOf(database.Database);
+            await database.WriteWithReserveAsync(db => db.Execute(Move.ForgetAway));
+            return Reopened(RegistryDatabase.NameOf(options.Root), moved);
+        });
+
+    private static string Reopened(string here, Move? moved) => moved is null
+        ? throw new OperatorException($"{here} was not moved away: there is nothing to reopen")
+        : $"{moved.Describe(here)} and can be started again: start none at the other place any more";
+
+    private static void DemandDatabase(string root)
+    {
+        var file = StorageDirectory.DatabaseIn(root);
+        if (!FileOwnership.Exists(file))
+        {
+            throw new OperatorException($"there is no registry in {root}: {file} is missing; name the data directory with --data");
+        }
+    }
+
     /// <summary>Copies, in one direction or the other.</summary>
     /// <exception cref="OperatorException">It cannot be done, or was interrupted; the message says why.</exception>
-    internal static async Task<CopyReport> RunAsync(
-        RegistryOptions options, CopyRequest request, bool toPostgres, CancellationToken cancellationToken)
+    internal static Task<CopyReport> RunAsync(
+        RegistryOptions options, CopyRequest request, bool toPostgres, CancellationToken cancellationToken) => RetriedAsync(
+        () => toPostgres ? ToPostgresAsync(options, request, cancellationToken) : ToSqliteAsync(options, request, cancellationToken));
+
+    private static async Task<T> RetriedAsync<T>(Func<Task<T>> work)
     {
         try
         {
-            return toPostgres
-                ? await ToPostgresAsync(options, request, cancellationToken)
-                : await ToSqliteAsync(options, request, cancellationToken);
+            return await work();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or DbException or DatabaseUnavailableException
             or ObjectStoreException)
@@ -77,8 +134,7 @@ internal static class StorageCopyCommand
     private static async Task<CopyReport> ToPostgresAsync(RegistryOptions options, CopyRequest request, CancellationToken cancellationToken)
     {
         var (root, clock) = (options.Root, TimeProvider.System);
-        var file = StorageDirectory.DatabaseIn(root);
-        if (!File.Exists(file)) throw new OperatorException($"nothing to copy: {file} is missing; name the data directory with --data");
+        DemandDatabase(root);
         CopyMarker.DemandNone(root);
         using var alone = FileLock.TryTake(Path.Combine(root, "copy.lock"))
             ?? throw new OperatorException($"another process copies {root}");
@@ -93,20 +149,20 @@ internal static class StorageCopyCommand
         }
 
         using var logs = Logs();
-        await using var target = await SharedPlace.OpenAsync(PlaceOf(options), clock, logs, cancellationToken);
+        await using var target = await SharedPlace.OpenTargetAsync(PlaceOf(options), clock, logs, cancellationToken);
         var copy = new FilesToShared(target, root, Console.Error.WriteLine, clock);
         if (request.BlobsOnly)
         {
+            var file = StorageDirectory.DatabaseIn(root);
             await using var beside = new SqliteConnection(
                 new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
             await beside.OpenAsync(cancellationToken);
-            return await copy.RunAsync(beside, request, cancellationToken);
+            return await copy.CopyAheadAsync(beside, cancellationToken);
         }
 
         using var directory = new StorageDirectory(root);
-        await using var database = new RegistryDatabase(directory, new SpaceReserve(directory.Reserve), clock);
-        using var snapshot = database.Database.OpenSnapshot();
-        return await copy.RunAsync(snapshot.Connection, request, cancellationToken);
+        await using var database = new RegistryDatabase(directory, new SpaceReserve(directory.Reserve), clock, mayBeMoved: true);
+        return await copy.MoveAsync(database, request.LeavesDamaged, cancellationToken);
     }
 
     private static async Task<CopyReport> ToSqliteAsync(RegistryOptions options, CopyRequest request, CancellationToken cancellationToken)
@@ -114,13 +170,13 @@ internal static class StorageCopyCommand
         DataDirectory.Ensure(options.DataDirectory);
         using var held = DataDirectory.Hold(options.Root);
         using var logs = Logs();
-        await using var source = await SharedPlace.OpenAsync(PlaceOf(options), TimeProvider.System, logs, cancellationToken);
+        await using var source = await SharedPlace.OpenSourceAsync(
+            PlaceOf(options), !request.BlobsOnly, TimeProvider.System, logs, cancellationToken);
         var copy = new SharedToFiles(source, held.Root, Console.Error.WriteLine, TimeProvider.System);
         return await copy.RunAsync(request, cancellationToken);
     }
 
-    private static ILoggerFactory Logs() => LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Warning).AddConsole(
-        console => console.LogToStandardErrorThreshold = LogLevel.Trace));
+    private static ILoggerFactory Logs() => LoggerFactory.Create(logging => logging.AddWarnings());
 
     private static SharedPlaceOptions PlaceOf(RegistryOptions options) => new(
         DatabaseOptions.Read(options.Database.ConnectionFile ?? throw new OperatorException(
@@ -150,7 +206,10 @@ internal static class StorageCopyCommand
             lines.Add("stop the registry and run this again without --blobs-only for the rest");
         }
 
-        if (report.IsComplete) lines.Add("start no registry on what was copied any more: its pushes would be lost");
+        if (report.IsComplete)
+        {
+            lines.Add($"start registries there; none starts here any more, unless you run '{CopyMarker.Command} reopen'");
+        }
 
         return string.Join('\n', lines);
     }

@@ -73,6 +73,21 @@ internal sealed partial class IndexReporter(
     }
 
     /// <inheritdoc/>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        if (!options.Enabled) return;
+        try
+        {
+            await state.Pulls.NoteAsync([.. pulled, .. pulls.Take(RecentPulls.MaxNoted)]);
+        }
+        catch (Exception e) when (e is SqliteException or IOException or DatabaseUnavailableException)
+        {
+            LogPullsLost(log, e.Message);
+        }
+    }
+
+    /// <inheritdoc/>
     protected override bool IsOver => !options.Enabled;
 
     /// <inheritdoc/>
@@ -142,16 +157,16 @@ internal sealed partial class IndexReporter(
     {
         (failures, failure) = (0, null);
         await outbox.StateAsync();
-        if (!IsContactDue() || state.Pulls is not { } shared) return;
+        if (!IsContactDue()) return;
         pulled = [.. pulled, .. pulls.Take(MaxPulls - pulled.Count)];
-        await shared.NoteAsync(pulled);
+        await state.Pulls.NoteAsync(pulled);
         (pulled, lastContact) = ([], Clock.GetTimestamp());
     }
 
     private async Task<IReadOnlyList<PulledManifest>> TakePullsAsync()
     {
         var own = pulls.Take(MaxPulls);
-        return state.Pulls is { } shared ? [.. own, .. await shared.TakeAsync(MaxPulls - own.Count)] : own;
+        return [.. own, .. await state.Pulls.TakeAsync(MaxPulls - own.Count)];
     }
 
     /// <summary>A snapshot that the index drops on the way counts as failed: begun again at once it might be dropped for ever.</summary>
@@ -197,6 +212,11 @@ internal sealed partial class IndexReporter(
         EventId = LogEvents.ReportFailed, EventName = nameof(LogEvents.ReportFailed), Level = LogLevel.Warning,
         Message = "Cannot report changes to the index at {Endpoint}: {Reason}; they are kept, retrying")]
     private static partial void LogFailure(ILogger log, Uri endpoint, string reason);
+
+    [LoggerMessage(
+        EventId = LogEvents.PullTimesLost, EventName = nameof(LogEvents.PullTimesLost), Level = LogLevel.Warning,
+        Message = "Could not save the times of the last pulls for the next start: {Reason}")]
+    private static partial void LogPullsLost(ILogger log, string reason);
 
     [LoggerMessage(
         EventId = LogEvents.ServiceNameContested, EventName = nameof(LogEvents.ServiceNameContested), Level = LogLevel.Warning,

@@ -6,8 +6,8 @@ using AuthIndex.TokenContract.Wire;
 namespace AuthIndex.RegistryCore.IndexSync;
 
 /// <summary>
-/// What was pulled since it was last reported. A pull must cost nothing, so this lies in memory only, bounded: a restart forgets
-/// it, and beyond the bound further manifests are not noted.
+/// What was pulled since it was last reported. A pull must cost nothing, so this lies in memory, bounded: a crash forgets it, and beyond
+/// the bound further manifests are not noted.
 /// </summary>
 internal sealed class RecentPulls(TimeProvider clock)
 {

@@ -24,6 +24,7 @@ internal enum FaultPoint
     ImportBlobVerified,
     CopiedBlob,
     CopiedRows,
+    CopyMarked,
     CopyCommitted,
 }
 

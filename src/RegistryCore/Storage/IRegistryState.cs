@@ -34,8 +34,8 @@ internal interface IRegistryState
     /// <summary>What is known of the bytes' being right.</summary>
     ICheckedContent Checked { get; }
 
-    /// <summary>Where a process stores the pulls that another process reports; null if the registry is a single process.</summary>
-    ISharedPulls? Pulls { get; }
+    /// <summary>Where a process leaves pulls that another process reports, or that it reports itself after its next start.</summary>
+    ISharedPulls Pulls { get; }
 
     /// <summary>Which jobs of the registry are this process's.</summary>
     ILeases Leases { get; }

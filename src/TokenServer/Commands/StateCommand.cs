@@ -12,8 +12,20 @@ internal static class StateCommand
 
     public static Command Create(CommandLine line) => new("state", "Move the token server's state between SQLite and PostgreSQL.")
     {
-        Copy(line),
+        Copy(line), Reopen(line),
     };
+
+    private static Command Reopen(CommandLine line)
+    {
+        var command = new Command("reopen", "Allow a state that was moved away to be used again where the configuration has it.");
+        command.SetAction(async (parsed, _) =>
+        {
+            var options = line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section);
+            Console.Out.WriteLine(await new StateCopy(options, TimeProvider.System).ReopenAsync());
+            return 0;
+        });
+        return command;
+    }
 
     private static Command Copy(CommandLine line)
     {
@@ -26,7 +38,7 @@ internal static class StateCommand
         target.AcceptOnlyFromAmong(Postgres, Sqlite);
         var command = new Command(
             "copy",
-            "Copy tokens, revocations, suspensions and sessions, all or nothing, into an empty database. Stop the token servers first.")
+            "Move tokens, revocations, suspensions and sessions, all or nothing, into an empty database. Stop the token servers first.")
         {
             target,
         };
@@ -35,6 +47,7 @@ internal static class StateCommand
             var copy = new StateCopy(line.Bind<TokenServerOptions>(parsed, TokenServerOptions.Section), TimeProvider.System);
             var copied = parsed.GetValue(target) == Postgres ? await copy.ToPostgresAsync() : await copy.ToSqliteAsync();
             Console.Out.WriteLine($"copied and compared: {string.Join(", ", copied.Select(c => $"{c.Rows} {c.Table}"))}");
+            Console.Out.WriteLine($"start servers there; none starts here any more, unless you run '{StateCopy.Command} reopen'");
             return 0;
         });
         return command;

@@ -1,7 +1,9 @@
 using System.Data;
+using System.Reflection;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Postgres;
+using AuthIndex.TokenServer.State.Postgres;
 using Dapper;
 using Microsoft.Data.Sqlite;
 using Npgsql;
@@ -35,72 +37,185 @@ internal sealed class StateCopy(TokenServerOptions options, TimeProvider time)
         new("pulls", ["service", "repository", "digest", "pulled_at"], Key: "service, repository, digest"),
     ];
 
-    /// <summary>Copies into PostgreSQL.</summary>
+    /// <summary>The command that moves the state, which texts name.</summary>
+    public const string Command = "state";
+
+    /// <summary>
+    /// Copies into PostgreSQL. Just before that is committed, the file notes that the state was moved, and no server uses it any more.
+    /// </summary>
     /// <returns>How many rows of each table were copied.</returns>
     /// <exception cref="OperatorException">
-    /// One of the two cannot be used, a server still uses the file, or the database has state already.
+    /// One of the two cannot be used, a server still uses one, the database has state already, or the state was moved elsewhere.
     /// </exception>
     public async Task<IReadOnlyList<(string Table, int Rows)>> ToPostgresAsync()
     {
         var connection = Connection();
-        if (!File.Exists(options.DatabaseFile)) throw new OperatorException($"nothing to copy: {options.DatabaseFile} is missing");
+        DemandFile();
         using var held = DataDirectory.Hold(options.StatePath);
-        await using var file = new StateDatabase(options.DatabaseFile);
-        await (await StateFactory.OpenSharedAsync(connection, time)).DisposeAsync(); // brings the schema to the newest version
-        await using var shared = PostgresDatabase.Create(DatabaseOptions.Read(connection), PostgresDatabase.TokenServer);
-        return await AnsweredAsync(connection, () => shared.WriteAsync(
-            async db =>
+        await using var shared = Shared(connection);
+        return await AnsweredAsync(connection, async () =>
+        {
+            var here = StateDatabase.NameOf(options.DatabaseFile);
+            await shared.DemandCopyTargetAsync(Scripts, PostgresState.SchemaFolder);
+            await using var file = new StateDatabase(options.DatabaseFile, mayBeMoved: true);
+            if (file.Read(db => db.QuerySingleOrDefault<Move>(Move.FindUnfinished)) is not null)
             {
-                var copied = new List<(string, int)>();
-                foreach (var table in Tables)
-                {
-                    if (await db.ExecuteScalarAsync<bool>(table.Exists)) throw NotEmpty("the database", table);
-                    var rows = file.Read(sqlite => Read(sqlite.ExecuteReader(table.Select)));
-                    await ImportAsync(db, table, rows);
-                    Compare(table, rows, await ReadAsync(db, table));
-                    copied.Add((table.Name, rows.Count));
-                }
+                throw new OperatorException(
+                    $"{options.DatabaseFile} is an unfinished copy itself: finish it with '{Command} copy --to sqlite'");
+            }
 
-                await db.ExecuteAsync(
-                    "UPDATE revocation_count SET last = greatest(last, (SELECT coalesce(max(sequence), 0) FROM revocations))");
-                return copied;
-            },
-            PostgresLock.Revocation,
-            isLong: true));
+            var moved = file.Read(db => db.QuerySingleOrDefault<Move>(Move.FindAway));
+            if (moved is not null && moved.Place != shared.Name) throw moved.Refusal(here, Command);
+            await shared.MigrateAsync(Scripts, PostgresState.SchemaFolder);
+            return await shared.WriteAsync(
+                async db =>
+                {
+                    await PostgresDatabase.DemandUnusedAsync(db, PostgresDatabase.TokenServer);
+                    var copied = new List<(string, int)>();
+                    foreach (var table in Tables)
+                    {
+                        if (await db.ExecuteScalarAsync<bool>(table.Exists))
+                        {
+                            throw moved?.MovedAlready(here, Command) ?? NotEmpty("the database", table);
+                        }
+
+                        var rows = file.Read(sqlite => Read(sqlite.ExecuteReader(table.Select)));
+                        await ImportAsync(db, table, rows);
+                        Compare(table, rows, await ReadAsync(db, table));
+                        copied.Add((table.Name, rows.Count));
+                    }
+
+                    await db.ExecuteAsync(
+                        "UPDATE revocation_count SET last = greatest(last, (SELECT coalesce(max(sequence), 0) FROM revocations))");
+                    await file.WriteWithReserveAsync(sqlite => sqlite.Execute(Move.Note, new Move(Move.Away, shared.Name, Now)));
+                    return copied;
+                },
+                PostgresLock.Revocation,
+                isLong: true);
+        });
     }
 
-    /// <summary>Copies back into a SQLite file, which is created.</summary>
+    /// <summary>
+    /// Copies back into a SQLite file, which is created and used by no server until the database has noted that the state was moved.
+    /// </summary>
     /// <returns>How many rows of each table were copied.</returns>
     /// <exception cref="OperatorException">
-    /// One of the two cannot be used, a server uses the data directory or the database, or the file has state already.
+    /// One of the two cannot be used, a server uses the data directory or the database, the file has state already, or the state was moved
+    /// elsewhere.
     /// </exception>
     public async Task<IReadOnlyList<(string Table, int Rows)>> ToSqliteAsync()
     {
         var connection = Connection();
         using var held = DataDirectory.Hold(options.StatePath);
-        await (await StateFactory.OpenSharedAsync(connection, time)).DisposeAsync();
-        await using var shared = PostgresDatabase.Create(DatabaseOptions.Read(connection), PostgresDatabase.TokenServer);
-        var tables = await AnsweredAsync(connection, () => shared.WriteAsync(
-            async db =>
-            {
-                var read = new List<(Table Table, List<object[]> Rows)>();
-                foreach (var table in Tables) read.Add((table, await ReadAsync(db, table)));
-                return read;
-            },
-            PostgresLock.Revocation, // nothing ends meanwhile
-            isLong: true));
-        await using var file = new StateDatabase(options.DatabaseFile);
-        return await file.WriteAsync(db =>
+        await using var shared = Shared(connection);
+        return await AnsweredAsync(connection, async () =>
         {
-            foreach (var (table, rows) in tables)
+            if (await shared.FindVersionAsync() == 0) throw new OperatorException($"nothing to copy: {shared.Name} has no state");
+            await shared.ReadAsync(async db =>
             {
-                if (db.ExecuteScalar<bool>(table.Exists)) throw NotEmpty(options.DatabaseFile, table);
-                Insert(db, table, rows);
-                Compare(table, rows, Read(db.ExecuteReader(table.Select)));
+                await PostgresDatabase.DemandUnusedAsync(db, PostgresDatabase.TokenServer);
+                return true;
+            });
+            await shared.MigrateAsync(Scripts, PostgresState.SchemaFolder);
+            var moved = await shared.ReadAsync(db => db.QuerySingleOrDefaultAsync<Move>(Move.FindAway));
+            var source = PostgresState.NameOf(shared);
+            if (moved is not null && !FileOwnership.Exists(options.DatabaseFile)) throw moved.Refusal(source, Command);
+            await using var file = new StateDatabase(options.DatabaseFile, mayBeMoved: true);
+            var copied = await shared.WriteAsync(db => ToFileAsync(db, source, file), PostgresLock.Revocation, isLong: true);
+            await file.WriteAsync(db => db.Execute(Move.ForgetUnfinished));
+            return copied;
+        });
+    }
+
+    /// <summary>Allows servers to use a state again that was moved away, at the place that the configuration names.</summary>
+    /// <returns>What was done, for people.</returns>
+    /// <exception cref="OperatorException">It was not moved away, or cannot be opened.</exception>
+    public async Task<string> ReopenAsync()
+    {
+        if (options.Database.ConnectionFile is { } connection)
+        {
+            await using var shared = Shared(connection);
+            var away = await AnsweredAsync(connection, async () =>
+            {
+                await shared.MigrateAsync(Scripts, PostgresState.SchemaFolder);
+                return await shared.WriteAsync(async db =>
+                {
+                    var found = await db.QuerySingleOrDefaultAsync<Move>(Move.FindAway);
+                    await db.ExecuteAsync(Move.ForgetAway);
+                    return found;
+                });
+            });
+            return Reopened(PostgresState.NameOf(shared), away);
+        }
+
+        DemandFile();
+        using var held = DataDirectory.Hold(options.StatePath);
+        await using var file = new StateDatabase(options.DatabaseFile, mayBeMoved: true);
+        var moved = file.Read(db => db.QuerySingleOrDefault<Move>(Move.FindAway));
+        await file.WriteWithReserveAsync(db => db.Execute(Move.ForgetAway));
+        return Reopened(StateDatabase.NameOf(options.DatabaseFile), moved);
+    }
+
+    private void DemandFile()
+    {
+        if (!FileOwnership.Exists(options.DatabaseFile))
+        {
+            throw new OperatorException($"there is no state: {options.DatabaseFile} is missing; name the data directory with --data");
+        }
+    }
+
+    private static string Reopened(string here, Move? moved) => moved is null
+        ? throw new OperatorException($"{here} was not moved away: there is nothing to reopen")
+        : $"{moved.Describe(here)} and can be used again: start no server at the other place any more";
+
+    private static Assembly Scripts => typeof(PostgresState).Assembly;
+
+    private long Now => time.GetUtcNow().ToUnixTimeSeconds();
+
+    private static PostgresDatabase Shared(string connection) => PostgresDatabase.Create(
+        DatabaseOptions.Read(connection), PostgresDatabase.TokenServer, PostgresDatabase.CopyName(PostgresDatabase.TokenServer));
+
+    /// <summary>
+    /// Copies all rows, while nobody writes to the database, into a file that is still marked as unfinished when the database notes that
+    /// the state was moved there.
+    /// </summary>
+    private async Task<IReadOnlyList<(string Table, int Rows)>> ToFileAsync(NpgsqlConnection db, string source, StateDatabase file)
+    {
+        var place = StateDatabase.NameOf(options.DatabaseFile);
+
+        // First what a server reads that starts: one that did so before is seen, and one that comes later waits and is refused.
+        await db.ExecuteAsync("LOCK TABLE moves IN ACCESS EXCLUSIVE MODE");
+        await PostgresDatabase.DemandUnusedAsync(db, PostgresDatabase.TokenServer);
+        var (away, unfinished) = file.Read(sqlite =>
+            (sqlite.QuerySingleOrDefault<Move>(Move.FindAway), sqlite.QuerySingleOrDefault<Move>(Move.FindUnfinished)));
+        if (away is not null) throw away.Refusal(place, Command);
+        if (unfinished is not null && unfinished.Place != source)
+        {
+            throw new OperatorException($"{options.DatabaseFile} is an unfinished copy of {unfinished.Place}, and this is {source}");
+        }
+
+        if (await db.QuerySingleOrDefaultAsync<Move>(Move.FindAway) is { } moved && (moved.Place != place || unfinished is null))
+        {
+            throw moved.Refusal(source, Command);
+        }
+
+        var read = new List<(Table Table, List<object[]> Rows)>();
+        foreach (var table in Tables) read.Add((table, await ReadAsync(db, table)));
+        await file.WriteAsync(sqlite =>
+        {
+            sqlite.Execute(Move.Note, new Move(Move.Unfinished, source, Now));
+            foreach (var (table, rows) in read)
+            {
+                if (unfinished is not null) sqlite.Execute($"DELETE FROM {table.Name}"); // what an earlier run has copied
+                if (sqlite.ExecuteScalar<bool>(table.Exists)) throw NotEmpty(options.DatabaseFile, table);
+                Insert(sqlite, table, rows);
+                Compare(table, rows, Read(sqlite.ExecuteReader(table.Select)));
             }
 
-            return tables.ConvertAll(t => (t.Table.Name, t.Rows.Count));
+            return true;
         });
+        await db.ExecuteAsync(Move.Note, new Move(Move.Away, place, Now));
+        return read.ConvertAll(t => (t.Table.Name, t.Rows.Count));
     }
 
     private string Connection() => options.Database.ConnectionFile

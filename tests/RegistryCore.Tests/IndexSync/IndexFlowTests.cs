@@ -219,6 +219,22 @@ public sealed class IndexFlowTests
         Assert.Equal(pulled, (string)(await flow.AskAsync($"/{Repository}/tags"))!["tags"]![0]!["registries"]![0]!["pulled"]!);
     }
 
+    [Fact]
+    public async Task A_pull_that_was_not_reported_when_the_registry_stopped_is_reported_after_its_next_start()
+    {
+        await using var flow = await IndexedRegistries.StartAsync("registry");
+        await flow.PushAsync("registry", Repository, "1.0", "one");
+        await flow.ExpectToldAsync();
+        flow.Registry().Clock.Advance(TimeSpan.FromSeconds(5));
+        (await flow.SendAsync("registry", HttpMethod.Get, Repository, "manifests/1.0")).Dispose();
+        var pulled = flow.Registry().Clock.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'");
+        await flow.Registry().StopAsync();
+        await flow.Registry().StartAgainAsync();
+        await Eventually.TrueAsync(
+            async () => (string?)(await flow.AskAsync($"/{Repository}"))!["registries"]![0]!["pulled"] == pulled, TimeSpan.FromSeconds(30),
+            () => "the pull is not known");
+    }
+
     private static string Names(JsonNode? answer) =>
         new JsonArray([.. answer!["repositories"]!.AsArray().Select(r => r!["name"]!.DeepClone())]).ToJsonString();
 }

@@ -145,8 +145,8 @@ public sealed class PostgresLeaseTests(SharedPostgres postgres) : IAsyncLifetime
     [Fact]
     public async Task Pulls_seen_by_all_processes_are_taken_once_by_the_one_that_reports()
     {
-        await one.Pulls!.NoteAsync([new("a", "sha256:1", 5), new("a", "sha256:2", 7), new("a", "sha256:1", 4)]);
-        await other.Pulls!.NoteAsync([new("a", "sha256:1", 9), new("a", "sha256:2", 3)]);
+        await one.Pulls.NoteAsync([new("a", "sha256:1", 5), new("a", "sha256:2", 7), new("a", "sha256:1", 4)]);
+        await other.Pulls.NoteAsync([new("a", "sha256:1", 9), new("a", "sha256:2", 3)]);
         var taken = await other.Pulls.TakeAsync(1);
         taken = [.. taken, .. await one.Pulls.TakeAsync(10)];
         Assert.Equal(

@@ -1,9 +1,12 @@
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Postgres;
 using AuthIndex.TestKit;
 using AuthIndex.TokenServer.Grants;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.State;
+using AuthIndex.TokenServer.State.Postgres;
+using Dapper;
 
 namespace AuthIndex.TokenServer.Tests.State;
 
@@ -25,6 +28,8 @@ public sealed class StateCopyTests(SharedPostgres postgres) : IDisposable
             "1 revocations, 2 grants, 1 suspensions, 0 sessions, 0 people, 0 pulls",
             Text(await new StateCopy(options, Time).ToPostgresAsync()));
         Assert.Equal(before, await TellAsync(options, isShared: true));
+        await RefusedAsync("was moved to the PostgreSQL database", () => OpenAsync(options, isShared: false));
+        await RefusedAsync("the copy there can be used", new StateCopy(options, Time).ToPostgresAsync);
 
         // New revocations go on after those that were copied.
         await using (var shared = await StateFactory.OpenAsync(options, Time))
@@ -35,7 +40,52 @@ public sealed class StateCopyTests(SharedPostgres postgres) : IDisposable
 
         var back = await OptionsAsync("new", options.Database.ConnectionFile);
         await new StateCopy(back, Time).ToSqliteAsync();
+        await RefusedAsync($"was moved to the state in {back.DatabaseFile}", () => OpenAsync(options, isShared: true));
+        var elsewhere = await OptionsAsync("elsewhere", options.Database.ConnectionFile);
+        await RefusedAsync("was moved to", new StateCopy(elsewhere, Time).ToSqliteAsync);
+        Assert.False(File.Exists(elsewhere.DatabaseFile));
+
+        // The documented way back.
+        Assert.Contains("can be used again", await new StateCopy(options, Time).ReopenAsync(), StringComparison.Ordinal);
         Assert.Equal(await TellAsync(options, isShared: true), await TellAsync(back, isShared: false));
+        options.Database.ConnectionFile = null;
+        Assert.Contains("can be used again", await new StateCopy(options, Time).ReopenAsync(), StringComparison.Ordinal);
+        Assert.Equal(before, await TellAsync(options, isShared: false));
+        await RefusedAsync("was not moved away", new StateCopy(options, Time).ReopenAsync);
+    }
+
+    [Fact]
+    public async Task Interrupted_after_one_of_both_was_marked_a_move_is_finished_by_another_run()
+    {
+        // To PostgreSQL: the file is marked, and the transaction was not committed.
+        var options = await OptionsAsync("old");
+        await FillAsync(options);
+        var before = await TellAsync(options, isShared: false);
+        await using var shared = PostgresDatabase.Create(
+            DatabaseOptions.Read(options.Database.ConnectionFile!), PostgresDatabase.TokenServer, "test");
+        await ExecuteAsync(options, Move.Note, new Move(Move.Away, shared.Name, 1));
+        await RefusedAsync("run it again", () => OpenAsync(options, isShared: false));
+        var other = await OptionsAsync("old.other");
+        other.DataDirectory = options.DataDirectory;
+        await RefusedAsync("was moved to", new StateCopy(other, Time).ToPostgresAsync);
+        await new StateCopy(options, Time).ToPostgresAsync();
+        Assert.Equal(before, await TellAsync(options, isShared: true));
+
+        // To SQLite: the file is complete and still unfinished, and the database is marked or not.
+        foreach (var isMarked in (bool[])[false, true])
+        {
+            var back = await OptionsAsync($"new-{isMarked}", options.Database.ConnectionFile);
+            await new StateCopy(back, Time).ToSqliteAsync();
+            await ExecuteAsync(
+                back, $"{Move.Note}; DELETE FROM suspensions", new Move(Move.Unfinished, PostgresState.NameOf(shared), 1));
+            if (!isMarked) await new StateCopy(options, Time).ReopenAsync();
+            await RefusedAsync("is an unfinished copy of", () => OpenAsync(back, isShared: false));
+            await RefusedAsync("is an unfinished copy", new StateCopy(back, Time).ToPostgresAsync);
+            await new StateCopy(back, Time).ToSqliteAsync();
+            Assert.Equal(before, await TellAsync(back, isShared: false));
+            await RefusedAsync("was moved to", () => OpenAsync(options, isShared: true));
+            await new StateCopy(options, Time).ReopenAsync();
+        }
     }
 
     [Fact]
@@ -69,6 +119,27 @@ public sealed class StateCopyTests(SharedPostgres postgres) : IDisposable
         {
             refused = await Assert.ThrowsAsync<OperatorException>(() => new StateCopy(options, Time).ToPostgresAsync());
             Assert.Contains("in use by another process", refused.Message, StringComparison.Ordinal);
+        }
+
+        // A server that runs there, whatever its connection file names it.
+        await using (var other = PostgresDatabase.Create(
+            DatabaseOptions.Read(options.Database.ConnectionFile!) + ";Application Name=mine", PostgresDatabase.TokenServer))
+        {
+            await other.ReadAsync(db => db.ExecuteAsync("SELECT 1")); // and its connection stays in the pool
+            await RefusedAsync("a token server still uses", new StateCopy(options, Time).ToPostgresAsync);
+            var back = await OptionsAsync("back", options.Database.ConnectionFile);
+            await RefusedAsync("a token server still uses", new StateCopy(back, Time).ToSqliteAsync);
+        }
+
+        // Another program's database is not written to.
+        var foreign = await OptionsAsync("foreign");
+        foreign.DataDirectory = options.DataDirectory;
+        await using (var database = PostgresDatabase.Create(DatabaseOptions.Read(foreign.Database.ConnectionFile!), "other"))
+        {
+            await database.WriteAsync(db => db.ExecuteAsync("CREATE TABLE invoices (id bigint)"));
+            await RefusedAsync("such as invoices", new StateCopy(foreign, Time).ToPostgresAsync);
+            Assert.Equal(1, await database.ReadAsync(db => db.ExecuteScalarAsync<long>(
+                "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")));
         }
 
         options.Database.ConnectionFile = null;
@@ -106,9 +177,24 @@ public sealed class StateCopyTests(SharedPostgres postgres) : IDisposable
     {
         var connection = options.Database.ConnectionFile;
         if (!isShared) options.Database.ConnectionFile = null;
-        var state = await StateFactory.OpenAsync(options, Time);
-        options.Database.ConnectionFile = connection;
-        return state;
+        try
+        {
+            return await StateFactory.OpenAsync(options, Time);
+        }
+        finally
+        {
+            options.Database.ConnectionFile = connection;
+        }
+    }
+
+    private static async Task RefusedAsync(string reason, Func<Task> work) =>
+        Assert.Contains(reason, (await Assert.ThrowsAsync<OperatorException>(work)).Message, StringComparison.Ordinal);
+
+    /// <summary>Writes into the file, as an interrupted copy leaves it.</summary>
+    private static async Task ExecuteAsync(TokenServerOptions options, string sql, object values)
+    {
+        await using var file = new StateDatabase(options.DatabaseFile, mayBeMoved: true);
+        await file.WriteAsync(db => db.Execute(sql, values));
     }
 
     private static async Task<string> TellAsync(TokenServerOptions options, bool isShared)

@@ -45,6 +45,7 @@ internal sealed class CopiedTable
         new("tag_history", "id", numbers: "id, repository, at", texts: "name, old_digest, new_digest, by"),
         new("outbox", "sequence", numbers: "sequence, size, at", texts: "id, kind, repository, tag, digest, media_type, account"),
         new("upstream_prefixes", "prefix", texts: "prefix"),
+        new("recent_pulls", "repository, digest", numbers: "pulled_at", texts: "repository, digest"),
     ];
 
     /// <summary>The table's name.</summary>

@@ -6,6 +6,7 @@ using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Objects;
+using AuthIndex.RegistryCore.Storage.Sqlite;
 using AuthIndex.TokenContract;
 using Dapper;
 using Microsoft.Data.Sqlite;
@@ -20,20 +21,46 @@ namespace AuthIndex.RegistryCore.Storage.Copying;
 /// </summary>
 internal sealed class FilesToShared(SharedPlace target, string root, Action<string> tell, TimeProvider clock)
 {
+    private const string Copied = "copied_blobs";
+
     private const int PageSize = 1000, ReadSize = 256 * 1024;
 
     private static readonly RepositoryName Holder = RepositoryName.TryParse("copy", out var name)
         ? name
         : throw new InvalidOperationException("No name of a repository.");
 
-    /// <summary>Copies what is missing.</summary>
-    /// <param name="source">A connection to the folder's database that sees one state of it, unless only blobs are copied.</param>
-    /// <param name="request">How.</param>
+    /// <summary>Copies blobs that are missing, alongside the registry.</summary>
+    /// <param name="source">A connection to the folder's database.</param>
     /// <param name="cancellationToken">Ends it; another run goes on.</param>
     /// <exception cref="OperatorException">There is something else at the target.</exception>
-    public async Task<CopyReport> RunAsync(SqliteConnection source, CopyRequest request, CancellationToken cancellationToken)
+    public async Task<CopyReport> CopyAheadAsync(SqliteConnection source, CancellationToken cancellationToken)
     {
-        await target.BeginAsync(NameOf(source), cancellationToken);
+        await target.BeginAsync(NameOf(source), moved: null, cancellationToken);
+        return (await CopyBlobsAsync(source, cancellationToken)).Report();
+    }
+
+    /// <summary>Copies everything that is missing, after which the registry of the folder is not used any more.</summary>
+    /// <param name="database">The folder's database, held.</param>
+    /// <param name="leavesDamaged">Whether what is damaged is left behind.</param>
+    /// <param name="cancellationToken">Ends it; another run goes on.</param>
+    /// <exception cref="OperatorException">There is something else at the target, or the registry was moved elsewhere.</exception>
+    public async Task<CopyReport> MoveAsync(RegistryDatabase database, bool leavesDamaged, CancellationToken cancellationToken)
+    {
+        using var snapshot = database.Database.OpenSnapshot();
+        var source = snapshot.Connection;
+        await target.BeginAsync(NameOf(source), RegistryDatabase.MoveOf(database.Database), cancellationToken);
+        var progress = await CopyBlobsAsync(source, cancellationToken);
+        NoteDamagedManifests(source, progress, cancellationToken);
+        if (progress.Damaged.Count > 0 && !leavesDamaged) return progress.Report();
+
+        await DemandStoredAsync(cancellationToken);
+        var rows = await CopyRowsAsync(source, database, progress.Damaged, cancellationToken);
+        Fault.Pass(FaultPoint.CopyCommitted);
+        return progress.Report(rows);
+    }
+
+    private async Task<CopyProgress> CopyBlobsAsync(SqliteConnection source, CancellationToken cancellationToken)
+    {
         var (blobs, bytes) = source.QuerySingle<(long, long)>("SELECT count(*), coalesce(sum(size), 0) FROM blobs");
         var progress = new CopyProgress(tell, clock, blobs, bytes);
         await Parallel.ForEachAsync(
@@ -45,16 +72,7 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
                 else if (IsStillThere(blob)) progress.NoteDamaged(blob.Digest);
                 Fault.Pass(FaultPoint.CopiedBlob);
             });
-        if (!request.BlobsOnly) NoteDamagedManifests(source, progress, cancellationToken);
-        if (request.BlobsOnly || (progress.Damaged.Count > 0 && !request.LeavesDamaged))
-        {
-            return progress.Report();
-        }
-
-        await DemandStoredAsync(cancellationToken);
-        var rows = await CopyRowsAsync(source, progress.Damaged, cancellationToken);
-        Fault.Pass(FaultPoint.CopyCommitted);
-        return progress.Report(rows);
+        return progress;
 
         // A row that has gone since was collected beside a running registry.
         bool IsStillThere(BlobToCopy blob)
@@ -66,7 +84,7 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
     private string NameOf(SqliteConnection source)
     {
         var made = DateTimeOffset.FromUnixTimeSeconds(source.ExecuteScalar<long>("SELECT created_at FROM storage_state"));
-        return string.Create(CultureInfo.InvariantCulture, $"the registry in {Path.GetFullPath(root)} (made {made:u})");
+        return string.Create(CultureInfo.InvariantCulture, $"{RegistryDatabase.NameOf(root)} (made {made:u})");
     }
 
     /// <summary>The blobs that the target has no row of.</summary>
@@ -104,7 +122,7 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
     private async Task<bool> StoreAsync(BlobToCopy blob, CopyProgress progress, CancellationToken cancellationToken)
     {
         var path = StorageDirectory.BlobIn(root, blob.Digest);
-        if (!File.Exists(path)) return false;
+        if (!FileOwnership.Exists(path)) return false;
         var session = await target.Uploads.CreateTransientAsync(Holder, "", blob.Digest.Algorithm);
         var pipe = new Pipe();
         var reading = ReadAsync(path, pipe.Writer, progress, cancellationToken);
@@ -181,9 +199,12 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
             $"the object store has lost {lost.Length} blobs that were stored in it, such as {lost[0]}; run it again to store them again");
     }
 
-    /// <summary>Copies and compares all rows, and makes the copy a registry, in one transaction.</summary>
+    /// <summary>
+    /// Copies and compares all rows, and makes the copy a registry, in one transaction. Just before it is committed, the folder notes that
+    /// its registry was moved: whatever happens between, at most one of both can be started.
+    /// </summary>
     private async Task<IReadOnlyDictionary<string, long>> CopyRowsAsync(
-        SqliteConnection source, IReadOnlyList<string> damaged, CancellationToken cancellationToken) =>
+        SqliteConnection source, RegistryDatabase database, IReadOnlyList<string> damaged, CancellationToken cancellationToken) =>
         await target.State.Database.WriteAsync(
             async db =>
             {
@@ -199,7 +220,7 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
                     db,
                     """
                     TRUNCATE repositories, blob_links, manifest_contents, manifests, manifest_uses, manifest_references, tags,
-                        tag_history, outbox, upstream_prefixes, reviews
+                        tag_history, outbox, upstream_prefixes, recent_pulls, reviews
                     """);
                 var rows = new Dictionary<string, long>(StringComparer.Ordinal)
                 {
@@ -214,6 +235,8 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
                 await CopyStateAsync(source, db, damaged);
                 await ReviewAllAsync(db);
                 Fault.Pass(FaultPoint.CopiedRows);
+                await database.WriteWithReserveAsync(file => file.Execute(Move.Note, new Move(Move.Away, target.Name, database.Now)));
+                Fault.Pass(FaultPoint.CopyMarked);
                 return rows;
             },
             PostgresLock.Outbox,
@@ -225,61 +248,62 @@ internal sealed class FilesToShared(SharedPlace target, string root, Action<stri
     private async Task<long> CopyBlobRowsAsync(
         SqliteConnection source, NpgsqlConnection db, IReadOnlyList<string> damaged, CancellationToken cancellationToken)
     {
-        const string copied = "copied_blobs";
+        // No temporary one, for which the account would need a privilege of its own.
         await ExecuteAsync(
             db,
             $"""
-            CREATE TEMP TABLE {copied} (
+            CREATE UNLOGGED TABLE {Copied} (
                 digest text COLLATE "C" PRIMARY KEY, size bigint NOT NULL, stored_at bigint NOT NULL, verified_at bigint NOT NULL)
-            ON COMMIT DROP
             """);
-        await CopiedTable.Blobs.CopyAsync(source, db, cancellationToken, copied);
+        await CopiedTable.Blobs.CopyAsync(source, db, cancellationToken, Copied);
         var now = clock.GetUtcNow().ToUnixTimeSeconds();
         await ExecuteAsync(
             db,
             $"""
-            ANALYZE {copied};
+            ANALYZE {Copied};
             WITH gone AS (
-                DELETE FROM blobs b WHERE NOT EXISTS (SELECT 1 FROM {copied} c WHERE c.digest = b.digest) RETURNING key, size)
+                DELETE FROM blobs b WHERE NOT EXISTS (SELECT 1 FROM {Copied} c WHERE c.digest = b.digest) RETURNING key, size)
             INSERT INTO deletions (key, size, due) SELECT key, size, @now FROM gone;
-            UPDATE blobs b SET stored_at = c.stored_at FROM {copied} c WHERE c.digest = b.digest;
+            UPDATE blobs b SET stored_at = c.stored_at FROM {Copied} c WHERE c.digest = b.digest;
             INSERT INTO blobs (digest, key, size, stored_at, verified_at, damaged_at)
-            SELECT c.digest, 'lost/' || c.digest, c.size, c.stored_at, c.verified_at, @now FROM {copied} c
+            SELECT c.digest, 'lost/' || c.digest, c.size, c.stored_at, c.verified_at, @now FROM {Copied} c
             WHERE c.digest = ANY(@damaged) AND NOT EXISTS (SELECT 1 FROM blobs b WHERE b.digest = c.digest)
             """,
             new { now, damaged = damaged.ToArray() });
         var differing = await db.QueryFirstOrDefaultAsync<string?>(new CommandDefinition(
-            $"SELECT c.digest FROM {copied} c LEFT JOIN blobs b ON b.digest = c.digest AND b.size = c.size WHERE b.digest IS NULL LIMIT 1",
+            $"SELECT c.digest FROM {Copied} c LEFT JOIN blobs b ON b.digest = c.digest AND b.size = c.size WHERE b.digest IS NULL LIMIT 1",
             commandTimeout: 0));
         if (differing is not null)
         {
             throw new OperatorException($"the blob {differing} was not copied, or has another size: run it again");
         }
 
-        return await db.ExecuteScalarAsync<long>(new CommandDefinition("SELECT count(*) FROM blobs", commandTimeout: 0));
+        return await db.ExecuteScalarAsync<long>(new CommandDefinition(
+            $"DROP TABLE {Copied}; SELECT count(*) FROM blobs", commandTimeout: 0));
     }
 
     /// <summary>
-    /// Copies what the database knows of itself. Numbers go on after those that were given, so that the index goes on where it is.
+    /// Copies what the database knows of itself. Numbers go on after those that were given, so that the index goes on where it is. The next
+    /// collection is as far away as after one: clients go on with what they began before the move.
     /// </summary>
     private async Task CopyStateAsync(SqliteConnection source, NpgsqlConnection db, IReadOnlyList<string> damaged)
     {
         var outbox = source.QuerySingle<(bool Reporting, long Sequence, string Id, long Requested, long Done)>(
             "SELECT reporting, sequence, id, resync_requested, resync_done FROM outbox_state");
-        var (createdAt, collectedAt) = source.QuerySingle<(long, long?)>("SELECT created_at, collected_at FROM storage_state");
+        var createdAt = source.ExecuteScalar<long>("SELECT created_at FROM storage_state");
         await ExecuteAsync(
             db,
             """
             UPDATE outbox_state SET reporting = @Reporting, sequence = @Sequence, id = @Id, resync_requested = @Requested,
                 resync_done = @Done, numbered = greatest(@Sequence, (SELECT max(sequence) FROM outbox));
-            UPDATE storage_state SET created_at = @createdAt, collected_at = @collectedAt, copy_of = NULL;
+            UPDATE storage_state SET created_at = @createdAt, collected_at = @now, copy_of = NULL;
             UPDATE manifest_contents SET damaged_at = @now WHERE digest = ANY(@damaged) AND damaged_at IS NULL;
             SELECT setval(pg_get_serial_sequence('repositories', 'id'), coalesce(max(id), 0) + 1, false) FROM repositories;
             SELECT setval(pg_get_serial_sequence('tag_history', 'id'), coalesce(max(id), 0) + 1, false) FROM tag_history
             """,
             new
             {
-                outbox.Reporting, outbox.Sequence, outbox.Id, outbox.Requested, outbox.Done, createdAt, collectedAt,
+                outbox.Reporting, outbox.Sequence, outbox.Id, outbox.Requested, outbox.Done, createdAt,
                 now = clock.GetUtcNow().ToUnixTimeSeconds(), damaged = damaged.ToArray(),
             });
     }

@@ -19,16 +19,12 @@ internal sealed record SharedPlaceOptions(
 /// <summary>A PostgreSQL database and an object store, opened to copy a registry into them or out of them.</summary>
 internal sealed class SharedPlace : IAsyncDisposable
 {
-    /// <summary>Under this name the database lists the copy's own connections.</summary>
-    private const string Purpose = "authindex registry copy";
-
     private readonly SharedPlaceOptions options;
     private readonly TimeProvider clock;
 
-    private SharedPlace(SharedPlaceOptions options, PostgresRegistryState state, TimeProvider clock, ILoggerFactory logs)
+    private SharedPlace(SharedPlaceOptions options, PostgresRegistryState state, ObjectStore store, TimeProvider clock, ILoggerFactory logs)
     {
-        (this.options, this.clock, State) = (options, clock, state);
-        Store = new ObjectStore(options.Store, clock);
+        (this.options, this.clock, State, Store) = (options, clock, state, store);
         Uploads = new ObjectUploadStore(
             state.Uploads, Store, new PartBuffers((int)options.Store.PartSize.Bytes, options.Store.UploadMemory.Bytes), options.Limits,
             clock, logs.CreateLogger<ObjectUploadStore>());
@@ -43,25 +39,53 @@ internal sealed class SharedPlace : IAsyncDisposable
     /// <summary>What writes blobs into both.</summary>
     public ObjectUploadStore Uploads { get; }
 
+    /// <summary>Both, for people.</summary>
+    public string Name => $"{State.Database.Name} with {BlobsPlace}";
+
     /// <summary>How many blobs are copied at once: each has two parts in memory, of which one account gets half.</summary>
     public int AtOnce => (int)Math.Clamp(options.Store.UploadMemory.Bytes / options.Store.PartSize.Bytes / 4, 1, 4);
 
-    /// <summary>Opens both, and brings the database to the newest schema.</summary>
+    private string BlobsPlace => $"blobs in {Store.Place}, prefix '{options.Store.Prefix}'";
+
+    /// <summary>
+    /// Opens both to copy a registry into them. What cannot be a target is refused before anything is written, so that nobody who named the
+    /// wrong database finds tables in it.
+    /// </summary>
     /// <exception cref="OperatorException">One of them cannot be used.</exception>
-    public static async Task<SharedPlace> OpenAsync(
-        SharedPlaceOptions options, TimeProvider clock, ILoggerFactory logs, CancellationToken cancellationToken)
+    public static Task<SharedPlace> OpenTargetAsync(
+        SharedPlaceOptions options, TimeProvider clock, ILoggerFactory logs, CancellationToken cancellationToken) => OpenAsync(
+        options, clock, logs, async (database, store) =>
+        {
+            // Otherwise there are tables already, and what is in them decides.
+            if (await database.DemandCopyTargetAsync(typeof(PostgresRegistryState).Assembly, PostgresRegistryState.SchemaFolder))
+            {
+                await DemandUnusedPrefixAsync(store, cancellationToken);
+            }
+        });
+
+    /// <summary>Opens both to copy their registry.</summary>
+    /// <param name="options">Where they are.</param>
+    /// <param name="isWhole">Whether all of it is copied, which needs all registries to be stopped.</param>
+    /// <param name="clock">The clock.</param>
+    /// <param name="logs">Takes warnings.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="OperatorException">One of them cannot be used.</exception>
+    public static async Task<SharedPlace> OpenSourceAsync(
+        SharedPlaceOptions options, bool isWhole, TimeProvider clock, ILoggerFactory logs, CancellationToken cancellationToken)
     {
-        var state = await PostgresRegistryState.OpenAsync(
-            options.Connection, options.Limits, options.Collection, options.Rules, clock, Purpose, demandsClock: true);
+        var place = await OpenAsync(options, clock, logs, async (database, _) =>
+        {
+            if (await database.FindVersionAsync() == 0) throw new OperatorException($"nothing to copy: {database.Name} has no registry");
+            if (isWhole) await database.ReadAsync(DemandNobodyAsync);
+        });
         try
         {
-            var place = new SharedPlace(options, state, clock, logs);
             await place.Store.TryOutAsync(cancellationToken);
             return place;
         }
         catch
         {
-            await state.DisposeAsync();
+            await place.DisposeAsync();
             throw;
         }
     }
@@ -70,78 +94,60 @@ internal sealed class SharedPlace : IAsyncDisposable
     public Task<VerifyReport> VerifyAsync(CancellationToken cancellationToken) =>
         new Verifier(State.Checked, new ObjectBytes(Store), options.LongestUpload, clock).RunAsync(withDigests: false, cancellationToken);
 
-    /// <summary>The database for people: its name and when the registry in it was made.</summary>
-    public async Task<string> NameAsync()
+    /// <summary>The registry in them for people: where it is and when it was made.</summary>
+    public async Task<string> RegistryNameAsync()
     {
-        var (name, createdAt) = await State.Database.ReadAsync(db => db.QuerySingleAsync<(string, long)>(
-            "SELECT current_database()::text, created_at FROM storage_state"));
-        return $"the registry in the PostgreSQL database {name} (made {DateTimeOffset.FromUnixTimeSeconds(createdAt):u})";
+        var (createdAt, _) = await State.CollectionsAsync();
+        return $"{State.Name} (made {DateTimeOffset.FromUnixTimeSeconds(createdAt):u}) with {BlobsPlace}";
     }
-
-    /// <summary>What is being copied here; null when no copy was begun, or it is finished.</summary>
-    public ValueTask<string?> CopyOfAsync() =>
-        State.Database.ReadAsync(db => db.ExecuteScalarAsync<string?>("SELECT copy_of FROM storage_state"));
 
     /// <summary>Notes what is copied here from now on, so that no registry starts until that is finished.</summary>
     /// <param name="source">What.</param>
+    /// <param name="moved">Where that was moved to, if it was.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    /// <exception cref="OperatorException">There is something here already, or a registry runs on it.</exception>
-    public async Task BeginAsync(string source, CancellationToken cancellationToken)
+    /// <exception cref="OperatorException">
+    /// There is something here already, a registry runs on it, or what is copied was moved elsewhere.
+    /// </exception>
+    public async Task BeginAsync(string source, Move? moved, CancellationToken cancellationToken)
     {
-        var begun = await CopyOfAsync();
-        if (begun == source) return;
-        if (begun is not null)
+        var copy = $"{source} with {BlobsPlace}";
+        var begun = await State.CopyOfAsync();
+        if (moved is not null && moved.Place != Name) throw moved.Refusal(source, CopyMarker.Command);
+        await State.Database.ReadAsync(DemandNobodyAsync);
+        if (begun is not null && begun != copy)
         {
             throw new OperatorException(
-                $"the database has an unfinished copy of {begun}, and this is {source}: two registries cannot be merged. Name another "
-                + "database and another prefix");
+                $"the database has an unfinished copy of {begun}, and this is {copy}: two registries cannot be merged, and the blobs of "
+                + "one copy are in one place. Name another database and another prefix");
         }
 
-        await State.Database.ReadAsync(DemandEmptyAsync);
-        await foreach (var found in Store.ListAsync("", cancellationToken))
+        if (begun is null)
         {
-            // Who was killed while it tried the store out has left such a one.
-            if (ObjectStore.IsProbe(found.Key)) continue;
-            throw new OperatorException(
-                $"{Store.Section}.prefix: there are objects below it already, such as {found.Key}: name a prefix that nothing uses");
+            if (await State.Database.ReadAsync(IsUsedAsync)) throw moved?.MovedAlready(source, CopyMarker.Command) ?? Used();
+            await DemandUnusedPrefixAsync(Store, cancellationToken);
         }
 
+        await Store.TryOutAsync(cancellationToken);
+        if (begun is not null) return;
         await State.Database.WriteAsync(async db =>
         {
-            await DemandEmptyAsync(db);
-            return await db.ExecuteAsync("UPDATE storage_state SET copy_of = @source", new { source });
+            await DemandNobodyAsync(db);
+            if (await IsUsedAsync(db)) throw Used();
+            return await db.ExecuteAsync("UPDATE storage_state SET copy_of = @copy", new { copy });
         });
     }
 
-    /// <summary>Refuses to go on while a registry uses the database.</summary>
+    /// <summary>Refuses to go on while a registry or another copy uses the database.</summary>
     /// <exception cref="OperatorException">One does.</exception>
-    public static async Task DemandNobodyAsync(NpgsqlConnection db)
+    public static async Task<bool> DemandNobodyAsync(NpgsqlConnection db)
     {
-        await db.ExecuteAsync("SELECT pg_stat_clear_snapshot()"); // or the list would be that of the transaction's first look
-        var others = await db.ExecuteScalarAsync<long>(
-            """
-            SELECT (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = @name)
-                 + (SELECT count(*) FROM leases WHERE until > clock_timestamp())
-            """,
-            new { name = $"authindex {PostgresDatabase.Registry}" });
-        if (others == 0) return;
-        throw new OperatorException(
-            "a registry still uses the database: stop all of them first. A pooler such as PgBouncer keeps their connections for a while: "
-            + "name the database itself in registry.database.connectionFile");
-    }
+        await PostgresDatabase.DemandUnusedAsync(db, PostgresDatabase.Registry);
+        if (await db.ExecuteScalarAsync<bool>("SELECT EXISTS (SELECT 1 FROM leases WHERE until > clock_timestamp())"))
+        {
+            throw new OperatorException("a registry still uses the database, or was killed seconds ago: stop all of them and try again");
+        }
 
-    private static async Task<bool> DemandEmptyAsync(NpgsqlConnection db)
-    {
-        await DemandNobodyAsync(db);
-        var isUsed = await db.ExecuteScalarAsync<bool>(
-            """
-            SELECT EXISTS (SELECT 1 FROM repositories) OR EXISTS (SELECT 1 FROM blobs) OR EXISTS (SELECT 1 FROM uploads)
-                OR EXISTS (SELECT 1 FROM outbox) OR EXISTS (SELECT 1 FROM upstream_prefixes)
-            """);
-        if (!isUsed) return true;
-        throw new OperatorException(
-            "the database has a registry's content already: two registries cannot be merged. Name an empty database, or, if an earlier "
-            + "run has finished the copy, start registries on it");
+        return true;
     }
 
     /// <inheritdoc/>
@@ -150,4 +156,43 @@ internal sealed class SharedPlace : IAsyncDisposable
         Store.Dispose();
         await State.DisposeAsync();
     }
+
+    private static async Task<SharedPlace> OpenAsync(
+        SharedPlaceOptions options, TimeProvider clock, ILoggerFactory logs, Func<PostgresDatabase, ObjectStore, Task> demand)
+    {
+        var store = new ObjectStore(options.Store, clock);
+        try
+        {
+            var state = await PostgresRegistryState.OpenAsync(
+                options.Connection, options.Limits, options.Collection, options.Rules, clock,
+                PostgresDatabase.CopyName(PostgresDatabase.Registry), demandsClock: true, database => demand(database, store));
+            return new SharedPlace(options, state, store, clock, logs);
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task DemandUnusedPrefixAsync(ObjectStore store, CancellationToken cancellationToken)
+    {
+        await foreach (var found in store.ListAsync("", cancellationToken))
+        {
+            // Who was killed while it tried the store out has left such a one.
+            if (ObjectStore.IsProbe(found.Key)) continue;
+            throw new OperatorException(
+                $"{store.Section}.prefix: there are objects below it already, such as {found.Key}: name a prefix that nothing uses");
+        }
+    }
+
+    private static Task<bool> IsUsedAsync(NpgsqlConnection db) => db.ExecuteScalarAsync<bool>(
+        """
+        SELECT EXISTS (SELECT 1 FROM repositories) OR EXISTS (SELECT 1 FROM blobs) OR EXISTS (SELECT 1 FROM uploads)
+            OR EXISTS (SELECT 1 FROM outbox) OR EXISTS (SELECT 1 FROM upstream_prefixes) OR EXISTS (SELECT 1 FROM moves)
+        """);
+
+    private static OperatorException Used() => new(
+        "the database has a registry's content already: two registries cannot be merged. Name an empty database, or, if an earlier run has "
+        + "finished the copy, start registries on it");
 }

@@ -56,7 +56,6 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
         }
 
         var rows = await CopyRowsAsync(progress.Damaged, cancellationToken);
-        BackupFolder.Sync(root);
         Fault.Pass(FaultPoint.CopyCommitted);
         CopyMarker.Remove(root);
         return progress.Report(rows);
@@ -65,13 +64,18 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
     private async Task BeginAsync()
     {
         RestoreMarker.DemandNone(root);
-        if (await source.CopyOfAsync() is { } half)
+        if (await source.State.CopyOfAsync() is { } half)
         {
             throw new OperatorException($"the database is an unfinished copy of {half}, and no registry that could be copied");
         }
 
-        var name = await source.NameAsync();
+        var name = await source.RegistryNameAsync();
         var begun = CopyMarker.Read(root);
+        if (await source.State.MovedToAsync() is { } moved && (begun is null || moved.Place != CopyMarker.PlaceOf(root)))
+        {
+            throw moved.Refusal(source.State.Name, CopyMarker.Command);
+        }
+
         if (begun == name) return;
         if (begun is not null)
         {
@@ -79,7 +83,7 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
                 $"{root} is an unfinished copy of {begun}, and this is {name}: two registries cannot be merged. Name another --data");
         }
 
-        if (File.Exists(file) || File.Exists(Mark)
+        if (FileOwnership.Exists(file) || FileOwnership.Exists(Mark)
             || StorageDirectory.BlobFoldersIn(root).Any(f => Directory.Exists(f.Folder) && Directory.EnumerateFiles(f.Folder).Any()))
         {
             throw new OperatorException(
@@ -181,18 +185,23 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
         }
     }
 
-    /// <summary>Makes the SQLite file, while nobody writes to the database, and compares both.</summary>
+    /// <summary>
+    /// Makes the SQLite file, while nobody writes to the database, and compares both. At the end the database notes that its registry was
+    /// moved: whatever happens then, at most one of both can be started.
+    /// </summary>
     private async Task<IReadOnlyDictionary<string, long>> CopyRowsAsync(IReadOnlyList<string> damaged, CancellationToken cancellationToken)
     {
         _ = await source.State.Outbox.ReadAsync(1); // numbers what has no number yet
         return await source.State.Database.WriteAsync(
             async db =>
             {
+                // First what a registry reads that starts: one that did so before is seen, and one that comes later waits and is refused.
+                await db.ExecuteAsync("LOCK TABLE moves IN ACCESS EXCLUSIVE MODE");
                 await SharedPlace.DemandNobodyAsync(db);
                 await db.ExecuteAsync(
                     """
                     LOCK TABLE repositories, blobs, blob_links, manifest_contents, manifests, manifest_uses, manifest_references, tags,
-                        tag_history, outbox, outbox_state, upstream_prefixes IN SHARE MODE
+                        tag_history, outbox, outbox_state, upstream_prefixes, recent_pulls IN SHARE MODE
                     """);
                 foreach (var old in (string[])[file, file + "-wal", file + "-shm", Mark]) File.Delete(old);
                 await Database.Open(file, typeof(RegistryDatabase).Assembly).DisposeAsync();
@@ -209,30 +218,37 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
 
                 await CopyStateAsync(db, sqlite, damaged);
                 Fault.Pass(FaultPoint.CopiedRows);
-                await SharedPlace.DemandNobodyAsync(db); // one that was started meanwhile writes as soon as this ends
                 sqlite.Execute("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
                 CompareFiles(sqlite, damaged);
+                BackupFolder.Sync(root);
+                await db.ExecuteAsync(Move.Note, new Move(Move.Away, CopyMarker.PlaceOf(root), clock.GetUtcNow().ToUnixTimeSeconds()));
+                Fault.Pass(FaultPoint.CopyMarked);
                 return rows;
             },
             isLong: true);
     }
 
+    /// <summary>
+    /// Copies what the database knows of itself. The next collection is as far away as after one: clients go on with what they began before
+    /// the move.
+    /// </summary>
     private async Task CopyStateAsync(NpgsqlConnection db, SqliteConnection sqlite, IReadOnlyList<string> damaged)
     {
         var outbox = await db.QuerySingleAsync<(bool Reporting, long Sequence, string Id, long Requested, long Done, long Numbered)>(
             "SELECT reporting, sequence, id, resync_requested, resync_done, numbered FROM outbox_state");
-        var (createdAt, collectedAt) = await db.QuerySingleAsync<(long, long?)>("SELECT created_at, collected_at FROM storage_state");
+        var createdAt = await db.ExecuteScalarAsync<long>("SELECT created_at FROM storage_state");
+        var now = clock.GetUtcNow().ToUnixTimeSeconds();
         sqlite.Execute(
             """
             UPDATE outbox_state SET reporting = @Reporting, sequence = @Sequence, id = @Id, resync_requested = @Requested,
                 resync_done = @Done;
             DELETE FROM sqlite_sequence WHERE name = 'outbox';
             INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', @Numbered);
-            INSERT INTO storage_state (one, created_at, collected_at) VALUES (1, @createdAt, @collectedAt);
+            INSERT INTO storage_state (one, created_at, collected_at) VALUES (1, @createdAt, @now);
             """,
             new
             {
-                outbox.Reporting, outbox.Sequence, outbox.Id, outbox.Requested, outbox.Done, outbox.Numbered, createdAt, collectedAt,
+                outbox.Reporting, outbox.Sequence, outbox.Id, outbox.Requested, outbox.Done, outbox.Numbered, createdAt, now,
             });
         foreach (var digest in damaged)
         {
@@ -241,7 +257,7 @@ internal sealed class SharedToFiles(SharedPlace source, string root, Action<stri
                 UPDATE blobs SET damaged_at = @now WHERE digest = @digest;
                 UPDATE manifest_contents SET damaged_at = @now WHERE digest = @digest AND damaged_at IS NULL
                 """,
-                new { digest, now = clock.GetUtcNow().ToUnixTimeSeconds() });
+                new { digest, now });
         }
     }
 

@@ -59,6 +59,9 @@ internal sealed class ObjectStore : IDisposable
     /// <summary>The section of the configuration that names it.</summary>
     public string Section { get; }
 
+    /// <summary>What it is in the store, for people.</summary>
+    public string Place => client.Demands.Place;
+
     /// <summary>The most parts that an object can have.</summary>
     public int MaxParts => client.MaxParts;
 

@@ -4,6 +4,7 @@ using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Protocol;
 using AuthIndex.RegistryCore.Storage.Blobs;
 using AuthIndex.RegistryCore.Storage.Collection;
+using AuthIndex.RegistryCore.Storage.Copying;
 using AuthIndex.RegistryCore.Storage.Manifests;
 using AuthIndex.RegistryCore.Storage.Postgres.Collection;
 using AuthIndex.RegistryCore.Storage.Postgres.Uploads;
@@ -51,33 +52,31 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
     /// <param name="time">The clock.</param>
     /// <param name="copyAs">
     /// The name under which the database lists the connections of who copies a registry into it or out of it; null for a registry, which
-    /// does not begin on an unfinished copy.
+    /// begins neither on an unfinished copy nor where it was moved away.
     /// </param>
     /// <param name="demandsClock">Whether nothing is written while the clock differs from the database's.</param>
+    /// <param name="demand">Refuses the database before anything is written; null for nothing.</param>
     /// <exception cref="OperatorException">
-    /// The connection string is none, or the database of a newer version or an unfinished copy.
+    /// The connection string is none, or the database of a newer version, an unfinished copy, or moved away.
     /// </exception>
     /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
     public static async Task<PostgresRegistryState> OpenAsync(
         string connection, LimitOptions limits, GarbageCollectionOptions collection, ContentRules rules, TimeProvider time,
-        string? copyAs = null, bool demandsClock = false)
+        string? copyAs = null, bool demandsClock = false, Func<PostgresDatabase, Task>? demand = null)
     {
         var state = new PostgresRegistryState(
             PostgresDatabase.Create(connection, PostgresDatabase.Registry, copyAs, demandsClock ? time : null), limits, collection, rules,
             time);
         try
         {
-            await state.database.MigrateAsync(typeof(PostgresRegistryState).Assembly, ".Storage.Postgres.Schema.");
+            if (demand is not null) await demand(state.database);
+            await state.database.MigrateAsync(typeof(PostgresRegistryState).Assembly, SchemaFolder);
             await state.database.PrepareStatementsAsync();
-            var copyOf = await state.database.WriteAsync(db => db.ExecuteScalarAsync<string?>(
-                """
-                INSERT INTO storage_state (one, created_at, manifests_unreviewed) VALUES (1, @now, false) ON CONFLICT DO NOTHING;
-                SELECT copy_of FROM storage_state
-                """,
+            await state.database.WriteAsync(db => db.ExecuteAsync(
+                "INSERT INTO storage_state (one, created_at, manifests_unreviewed) VALUES (1, @now, false) ON CONFLICT DO NOTHING",
                 new { now = time.GetUtcNow().ToUnixTimeSeconds() }));
-            return copyAs is not null || copyOf is null ? state : throw new OperatorException(
-                $"the database is an unfinished copy of {copyOf}: run 'registry storage copy' again, or empty the database and the object "
-                + "store to give the copy up");
+            if (copyAs is null) await state.DemandUsableAsync();
+            return state;
         }
         catch
         {
@@ -85,6 +84,19 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>What is in the names of the schema's scripts.</summary>
+    public const string SchemaFolder = ".Storage.Postgres.Schema.";
+
+    /// <summary>What is being copied here; null when no copy was begun, or it is finished.</summary>
+    public ValueTask<string?> CopyOfAsync() =>
+        database.ReadAsync(db => db.ExecuteScalarAsync<string?>("SELECT copy_of FROM storage_state"));
+
+    /// <summary>Where the registry was moved to; null if it was not.</summary>
+    public ValueTask<Move?> MovedToAsync() => database.ReadAsync(db => db.QuerySingleOrDefaultAsync<Move>(Move.FindAway));
+
+    /// <summary>The registry of the database, for people.</summary>
+    public string Name => $"the registry in {database.Name}";
 
     /// <summary>The database itself, to copy a registry into it or out of it.</summary>
     public PostgresDatabase Database => database;
@@ -126,7 +138,7 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
     public PostgresLeases Leases { get; }
 
     /// <inheritdoc/>
-    public ISharedPulls? Pulls { get; }
+    public ISharedPulls Pulls { get; }
 
     /// <inheritdoc/>
     ILeases IRegistryState.Leases => Leases;
@@ -167,6 +179,18 @@ internal sealed class PostgresRegistryState : IRegistryState, IAsyncDisposable
     {
         cache.Dispose();
         return database.DisposeAsync();
+    }
+
+    private async Task DemandUsableAsync()
+    {
+        if (await CopyOfAsync() is { } source)
+        {
+            throw new OperatorException(
+                $"the database is an unfinished copy of {source}: run 'registry storage copy' again, or empty the database and the object "
+                + "store to give the copy up");
+        }
+
+        if (await MovedToAsync() is { } moved) throw moved.Refusal(Name, CopyMarker.Command);
     }
 
     /// <summary>Counts a table's rows and adds up what they hold, a part at a time, so that no statement grows with the table.</summary>

@@ -1,6 +1,7 @@
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Sqlite;
+using AuthIndex.RegistryCore.Storage.Copying;
 using AuthIndex.TokenContract;
 using Dapper;
 using Microsoft.Data.Sqlite;
@@ -19,14 +20,18 @@ internal sealed class RegistryDatabase : IAsyncDisposable
     private readonly Database database;
 
     /// <summary>Opens it, or makes it for a folder that holds no blobs.</summary>
-    /// <exception cref="OperatorException">It is lost while blobs are there, or cannot be opened.</exception>
-    public RegistryDatabase(StorageDirectory directory, SpaceReserve reserve, TimeProvider clock)
+    /// <param name="directory">The folder.</param>
+    /// <param name="reserve">Its room for deletions.</param>
+    /// <param name="clock">The clock.</param>
+    /// <param name="mayBeMoved">Whether it is opened although the registry was moved away.</param>
+    /// <exception cref="OperatorException">It is lost while blobs are there, cannot be opened, or was moved away.</exception>
+    public RegistryDatabase(StorageDirectory directory, SpaceReserve reserve, TimeProvider clock, bool mayBeMoved = false)
     {
         (this.directory, this.reserve, this.clock) = (directory, reserve, clock);
 
         // SQLite removes its journal on a clean close: one that exists before the file is opened means a crash.
         crashNoticedAt = File.Exists(directory.DatabaseFile + "-wal") ? Now : null;
-        database = Open(directory.Root, reserve);
+        database = Open(directory.Root, reserve, mayBeMoved);
         try
         {
             StorageState.Check(database, directory.Root, Now);
@@ -56,10 +61,22 @@ internal sealed class RegistryDatabase : IAsyncDisposable
     public Task<T> WriteWithReserveAsync<T>(Func<SqliteConnection, T> work) => FinishAsync(database.WriteWithReserveAsync(Guarded(work)));
 
     /// <summary>Opens a registry's database without holding its folder.</summary>
-    /// <exception cref="OperatorException">It is lost while blobs are there, or cannot be opened.</exception>
-    public static Database Open(string root, SpaceReserve? reserve = null) => Database.Open(
-        StorageDirectory.DatabaseIn(root), typeof(RegistryDatabase).Assembly, reserve, () => StorageState
-            .DemandNoBlobs(root, "missing or empty"));
+    /// <exception cref="OperatorException">It is lost while blobs are there, cannot be opened, or was moved away.</exception>
+    public static Database Open(string root, SpaceReserve? reserve = null, bool mayBeMoved = false)
+    {
+        var opened = Database.Open(
+            StorageDirectory.DatabaseIn(root), typeof(RegistryDatabase).Assembly, reserve,
+            () => StorageState.DemandNoBlobs(root, "missing or empty"));
+        if (mayBeMoved || MoveOf(opened) is not { } moved) return opened;
+        opened.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        throw moved.Refusal(NameOf(root), CopyMarker.Command);
+    }
+
+    /// <summary>Where the registry was moved to; null if it was not.</summary>
+    public static Move? MoveOf(Database database) => database.Read(db => db.QuerySingleOrDefault<Move>(Move.FindAway));
+
+    /// <summary>The registry of a folder, for people.</summary>
+    public static string NameOf(string root) => $"the registry in {Path.GetFullPath(root)}";
 
     /// <summary>
     /// Gives room of removed rows back to the file system, all but some pages, a part at a time so that writers come between. The file

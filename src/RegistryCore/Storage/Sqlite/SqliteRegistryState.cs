@@ -43,7 +43,7 @@ internal sealed class SqliteRegistryState(
     public ICheckedContent Checked { get; } = new SqliteCheckedContent(database, cache);
 
     /// <inheritdoc/>
-    public ISharedPulls? Pulls => null;
+    public ISharedPulls Pulls { get; } = new SqliteSharedPulls(database);
 
     /// <inheritdoc/>
     public ILeases Leases { get; } = new SingleProcess();

@@ -1,3 +1,4 @@
+using AuthIndex.Hosting;
 using AuthIndex.Hosting.Health;
 using AuthIndex.Hosting.Postgres;
 using AuthIndex.TokenServer.Grants;
@@ -6,6 +7,7 @@ using AuthIndex.TokenServer.Identity.Throttling;
 using AuthIndex.TokenServer.Index;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.Sessions;
+using Dapper;
 
 namespace AuthIndex.TokenServer.State.Postgres;
 
@@ -16,6 +18,9 @@ internal sealed class PostgresState : IState
     /// How long a server may go without having looked for endings and suspensions: beyond, it signs in nobody until it has.
     /// </summary>
     public static readonly TimeSpan LongestUnnoticed = TimeSpan.FromSeconds(2);
+
+    /// <summary>What is in the names of the schema's scripts.</summary>
+    public const string SchemaFolder = ".State.Postgres.Schema.";
 
     private readonly PostgresDatabase database;
     private readonly PostgresDatabase watched;
@@ -39,14 +44,21 @@ internal sealed class PostgresState : IState
     /// <summary>Opens a database and brings it to the newest schema.</summary>
     /// <param name="connection">Npgsql's connection string or a postgres:// URL.</param>
     /// <param name="time">The clock.</param>
-    /// <exception cref="Hosting.OperatorException">The connection string is none, or the database of a newer version.</exception>
+    /// <exception cref="Hosting.OperatorException">
+    /// The connection string is none, or the database of a newer version, or the state was moved away from it.
+    /// </exception>
     /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
     public static async Task<PostgresState> OpenAsync(string connection, TimeProvider time)
     {
         var opened = PostgresDatabase.Create(connection, PostgresDatabase.TokenServer);
         try
         {
-            await opened.MigrateAsync(typeof(PostgresState).Assembly, ".State.Postgres.Schema.");
+            await opened.MigrateAsync(typeof(PostgresState).Assembly, SchemaFolder);
+            if (await opened.ReadAsync(db => db.QuerySingleOrDefaultAsync<Move>(Move.FindAway)) is { } moved)
+            {
+                throw moved.Refusal(NameOf(opened), StateCopy.Command);
+            }
+
             var hasParts = await PostgresNameParts.EnsureAsync(opened);
             await opened.PrepareStatementsAsync();
             var key = await PostgresSharedFailures.ReadKeyAsync(opened);
@@ -61,6 +73,9 @@ internal sealed class PostgresState : IState
             throw;
         }
     }
+
+    /// <summary>The state in a database, for people.</summary>
+    public static string NameOf(PostgresDatabase database) => $"the state in {database.Name}";
 
     /// <inheritdoc/>
     public IGrantStore Grants { get; }

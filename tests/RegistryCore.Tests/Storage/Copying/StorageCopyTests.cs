@@ -1,6 +1,7 @@
 using System.Net;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
+using AuthIndex.Hosting.Postgres;
 using AuthIndex.RegistryCore.Commands;
 using AuthIndex.RegistryCore.Storage;
 using AuthIndex.RegistryCore.Storage.Copying;
@@ -13,6 +14,7 @@ using AuthIndex.TestKit;
 using AuthIndex.TokenContract.Wire;
 using Dapper;
 using Microsoft.Data.Sqlite;
+using Npgsql;
 
 namespace AuthIndex.RegistryCore.Tests.Storage.Copying;
 
@@ -44,6 +46,7 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedS3 objects) 
                     (43, 'b', 'blob.mounted', 'copy/other', NULL, 'sha256:2', NULL, 5, '', 8);
                 INSERT INTO upstream_prefixes VALUES ('hub');
                 INSERT INTO manifest_uses SELECT repository, digest, 9 FROM manifests;
+                INSERT INTO recent_pulls VALUES ('copy/one', 'sha256:1', 8), ('copy/other', 'sha256:1', 7);
                 """);
         }
 
@@ -58,13 +61,24 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedS3 objects) 
         var refused = await Assert.ThrowsAsync<OperatorException>(() => OpenAsync(options));
         Assert.Contains("unfinished copy of the registry in", refused.Message, StringComparison.Ordinal);
         Assert.Equal(137, (await CommandAsync(options, "postgresql", FaultPoint.CopiedRows, 1)).Status);
+        await RegistryDatabase.Open(source.Root).DisposeAsync(); // it is still the only one
+
+        // Where it is marked already and the copy is not committed, neither starts, and another run finishes it.
+        Assert.Equal(137, (await CommandAsync(options, "postgresql", FaultPoint.CopyMarked, 1)).Status);
+        refused = await Assert.ThrowsAsync<OperatorException>(() => OpenAsync(options));
+        Assert.Contains("unfinished copy of the registry in", refused.Message, StringComparison.Ordinal);
+        refused = await Assert.ThrowsAsync<OperatorException>(source.StartAgainAsync);
+        Assert.Contains("If 'registry storage copy' did not report success, run it again", refused.Message, StringComparison.Ordinal);
+        var began = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         var finished = await StorageCopyCommand.RunAsync(options, Whole, toPostgres: true, Stop);
         Assert.True(finished.IsComplete);
         Assert.Equal((7L, 0L), (finished.Blobs, finished.CopiedNow)); // those that came before are not copied again
-        Assert.Equal((2L, 4L), (finished.Rows["repositories"], finished.Rows["manifests"]));
+        Assert.Equal((2L, 4L, 2L), (finished.Rows["repositories"], finished.Rows["manifests"], finished.Rows["recent_pulls"]));
         await AssertOutboxGoesOnAsync(options);
-        refused = await Assert.ThrowsAsync<OperatorException>(() => StorageCopyCommand.RunAsync(options, Whole, toPostgres: true, Stop));
-        Assert.Contains("content already", refused.Message, StringComparison.Ordinal);
+        Assert.InRange(await CollectedAtAsync(options), began, began + 600);
+        Assert.Contains("the copy there can be used", await RefusalAsync(options), StringComparison.Ordinal);
+        refused = await Assert.ThrowsAsync<OperatorException>(source.StartAgainAsync);
+        Assert.Contains("was moved to the PostgreSQL database", refused.Message, StringComparison.Ordinal);
 
         await using var target = await RegistryHost.StartAsync();
         await target.StopAsync();
@@ -74,7 +88,14 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedS3 objects) 
         refused = await Assert.ThrowsAsync<OperatorException>(target.StartAgainAsync);
         Assert.Contains("unfinished copy of the registry in the PostgreSQL database", refused.Message, StringComparison.Ordinal);
         Assert.Equal(137, (await CommandAsync(back, "sqlite", FaultPoint.CopiedRows, 1)).Status);
+        Assert.Equal(137, (await CommandAsync(back, "sqlite", FaultPoint.CopyMarked, 1)).Status);
+        await (await OpenAsync(options)).DisposeAsync(); // it is still the only one
         Assert.Equal(137, (await CommandAsync(back, "sqlite", FaultPoint.CopyCommitted, 1)).Status);
+        refused = await Assert.ThrowsAsync<OperatorException>(() => OpenAsync(options));
+        Assert.Contains($"was moved to the folder {target.Root}", refused.Message, StringComparison.Ordinal);
+        refused = await Assert.ThrowsAsync<OperatorException>(target.StartAgainAsync);
+        Assert.Contains("unfinished copy of the registry in the PostgreSQL database", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("was moved to the folder", await RefusalAsync(With(back, folder["elsewhere"]), false), StringComparison.Ordinal);
         finished = await StorageCopyCommand.RunAsync(back, Whole, toPostgres: false, Stop);
         Assert.Equal((true, 7L, 0L), (finished.IsComplete, finished.Blobs, finished.CopiedNow));
         Assert.Equal(before, Dump(DataOf(target)));
@@ -83,15 +104,23 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedS3 objects) 
             StoredBlobs.Files(DataOf(target)).Order(StringComparer.Ordinal));
         using (var db = Open(DataOf(target)))
         {
+            Assert.InRange(db.ExecuteScalar<long>("SELECT collected_at FROM storage_state"), began, began + 600);
             Assert.Equal(44, db.ExecuteScalar<long>(
                 "INSERT INTO outbox (id, kind, repository, account, at) VALUES ('c', 'k', 'r', '', 9) RETURNING sequence"));
         }
 
+        // The documented way back, at both places that were left.
+        Assert.Contains("was moved to the folder", await RefusalAsync(With(back, folder["elsewhere"]), false), StringComparison.Ordinal);
+        Assert.Contains("can be started again", await StorageCopyCommand.ReopenAsync(options, Stop), StringComparison.Ordinal);
+        Assert.Contains("can be started again", await ReopenAsync(DataOf(source)), StringComparison.Ordinal);
+        refused = await Assert.ThrowsAsync<OperatorException>(() => ReopenAsync(DataOf(source)));
+        Assert.Contains("was not moved away", refused.Message, StringComparison.Ordinal);
         var (shared, _) = await SharedReplica.StartAsync(DatabaseOf(options), options.Storage.S3!);
         await using (shared)
         {
             await target.StartAgainAsync();
-            foreach (var host in (RegistryHost[])[shared, target])
+            await source.StartAgainAsync();
+            foreach (var host in (RegistryHost[])[shared, target, source])
             {
                 using var http = host.As(Scopes);
                 foreach (var (image, repository, reference) in images) await image.AssertPullableAsync(http, repository, reference);
@@ -108,7 +137,8 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedS3 objects) 
     [Fact]
     public async Task Every_table_and_column_is_copied()
     {
-        string[] others = ["storage_state", "outbox_state", "sqlite_sequence"]; // which every database has, and whose rows are set
+        // Every database has these, and their rows are set, or not there.
+        string[] others = ["storage_state", "outbox_state", "sqlite_sequence", "moves"];
         DataDirectory.MakeForOwner(folder["data/registry"]);
         await RegistryDatabase.Open(folder["data/registry"]).DisposeAsync();
         using var db = Open(folder["data"]);
@@ -219,14 +249,15 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedS3 objects) 
         await FillAsync(source);
         await source.StopAsync();
         var options = await OptionsAsync(DataOf(source));
-        Assert.Contains("nothing to copy", await RefusalAsync(With(options, folder["nothing"])), StringComparison.Ordinal);
+        Assert.Contains("there is no registry in", await RefusalAsync(With(options, folder["nothing"])), StringComparison.Ordinal);
+        Assert.Contains("nothing to copy", await RefusalAsync(With(options, folder["back"]), toPostgres: false), StringComparison.Ordinal);
         var alone = new RegistryOptions { DataDirectory = DataOf(source) };
         Assert.Contains("database.connectionFile is not set", await RefusalAsync(alone), StringComparison.Ordinal);
         alone.Database = options.Database;
         Assert.Contains("neither registry.storage.s3 nor registry.storage.azure is set", await RefusalAsync(alone), StringComparison.Ordinal);
 
-        // One that is in use, or was.
-        var (other, _) = await SharedReplica.StartAsync(DatabaseOf(options), options.Storage.S3!);
+        // One that is in use, or was. A name that the connection file gives it hides no registry.
+        var (other, _) = await SharedReplica.StartAsync(DatabaseOf(options) + ";Application Name=mine", options.Storage.S3!);
         await using (other)
         {
             Assert.Contains("stop all of them", await RefusalAsync(options), StringComparison.Ordinal);
@@ -241,9 +272,18 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedS3 objects) 
         Assert.Contains("name a prefix that nothing uses", await RefusalAsync(elsewhere), StringComparison.Ordinal);
         Assert.Contains("content already", await RefusalAsync(With(options, DataOf(source)), toPostgres: false), StringComparison.Ordinal);
 
-        // A copy that is not finished, of another registry.
+        // A copy that is not finished, of another registry, with another prefix, or of another process.
         var fresh = await OptionsAsync(DataOf(source));
         await StorageCopyCommand.RunAsync(fresh, Whole with { BlobsOnly = true }, toPostgres: true, Stop);
+        var moved = With(fresh, DataOf(source));
+        moved.Storage = new StorageOptions { S3 = options.Storage.S3 };
+        Assert.Contains("the blobs of one copy are in one place", await RefusalAsync(moved), StringComparison.Ordinal);
+        await using (var beside = PostgresDatabase.Create(DatabaseOf(fresh), "any", PostgresDatabase.CopyName(PostgresDatabase.Registry)))
+        {
+            await beside.ReadAsync(db => db.ExecuteAsync("SELECT 1")); // and its connection stays in the pool
+            Assert.Contains("another process copies", await RefusalAsync(fresh), StringComparison.Ordinal);
+        }
+
         await using var third = await RegistryHost.StartAsync();
         await third.StopAsync();
         Assert.Contains("unfinished copy of", await RefusalAsync(With(fresh, DataOf(third))), StringComparison.Ordinal);
@@ -262,6 +302,78 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedS3 objects) 
         Assert.Contains("has lost 1 blobs", await RefusalAsync(fresh), StringComparison.Ordinal);
         var finished = await StorageCopyCommand.RunAsync(fresh, Whole, toPostgres: true, Stop);
         Assert.Equal((true, 1L), (finished.IsComplete, finished.CopiedNow));
+    }
+
+    [Fact]
+    public async Task A_database_that_cannot_be_the_target_is_refused_before_anything_is_written()
+    {
+        await using var source = await RegistryHost.StartAsync();
+        await FillAsync(source);
+        await source.StopAsync();
+        var server = await postgres.ServerAsync();
+
+        var foreign = await OptionsAsync(DataOf(source));
+        await server.QueryAsync("CREATE TABLE invoices (id bigint)", NameOf(foreign));
+        await AssertUntouchedAsync(foreign, "tables of something else, such as invoices");
+
+        var latin = await OptionsAsync(DataOf(source));
+        await server.QueryAsync($"CREATE DATABASE latin{NameOf(latin)} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+        await NameAsync(latin, new NpgsqlConnectionStringBuilder(DatabaseOf(latin)) { Database = $"latin{NameOf(latin)}" });
+        await AssertUntouchedAsync(latin, "the database's encoding is LATIN1");
+
+        var account = await OptionsAsync(DataOf(source));
+        var role = $"reader_{NameOf(account)}";
+        await server.QueryAsync($"CREATE ROLE {role} LOGIN PASSWORD 'secret'", NameOf(account));
+        await NameAsync(account, new NpgsqlConnectionStringBuilder(DatabaseOf(account)) { Username = role, Password = "secret" });
+        await AssertUntouchedAsync(account, $"the account {role} may not create tables in the schema public");
+
+        var older = await OptionsAsync(DataOf(source));
+        await (await OpenAsync(older)).DisposeAsync();
+        await server.QueryAsync("UPDATE schema_version SET version = version - 1", NameOf(older));
+        await AssertUntouchedAsync(older, "of an older registry: name an empty database");
+        await server.QueryAsync("UPDATE schema_version SET version = version + 2", NameOf(older));
+        await AssertUntouchedAsync(older, "run the newer program");
+        await server.QueryAsync("UPDATE schema_version SET program = 'token server'", NameOf(older));
+        await AssertUntouchedAsync(older, "has the tables of the token server");
+
+        var prefix = await OptionsAsync(DataOf(source));
+        using (var store = new ObjectStore(prefix.Storage.S3!, TimeProvider.System)) await store.PutAsync("mine", "1"u8.ToArray(), Stop);
+        await AssertUntouchedAsync(prefix, "name a prefix that nothing uses");
+
+        async Task AssertUntouchedAsync(RegistryOptions options, string reason)
+        {
+            const string tables = "SELECT relname, reltuples, relfilenode FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
+            var before = await server.QueryAsync(tables, NameOf(options));
+            Assert.Contains(reason, await RefusalAsync(options), StringComparison.Ordinal);
+            Assert.Equal(before, await server.QueryAsync(tables, NameOf(options)));
+            await source.StartAgainAsync(); // what could not be moved goes on
+            await source.StopAsync();
+        }
+    }
+
+    [Fact]
+    public async Task What_may_not_be_read_is_not_taken_for_missing()
+    {
+        await using var source = await RegistryHost.StartAsync();
+        await FillAsync(source);
+        await source.StopAsync();
+        var options = await OptionsAsync(DataOf(source));
+        var blob = StoredBlobs.Files(DataOf(source)).Select(digest => StoredBlobs.FileOf(DataOf(source), digest)).First();
+        foreach (var closed in (string[])[Path.GetDirectoryName(blob)!, blob, source.Root])
+        {
+            var mode = File.GetUnixFileMode(closed);
+            File.SetUnixFileMode(closed, UnixFileMode.None);
+
+            // Root reads everything unless the right to is taken from it.
+            string[] starter = Environment.IsPrivilegedProcess
+                ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
+                : ["env"];
+            var done = await ChildProcess.RunAsync(starter[0], [.. starter[1..], RegistryProcess.Program, .. Arguments(options, "postgresql")]);
+            File.SetUnixFileMode(closed, mode);
+            Assert.True(done.ExitCode == 1, done.All);
+            Assert.Contains("denied", done.Error, StringComparison.OrdinalIgnoreCase);
+            Assert.DoesNotContain("missing", done.All, StringComparison.Ordinal);
+        }
     }
 
     /// <inheritdoc/>
@@ -315,10 +427,27 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedS3 objects) 
     private static Task<(int Status, string Output, string Error)> CommandAsync(
         RegistryOptions options, string to, FaultPoint point, int hit)
     {
-        var settings = CopySettings.Of(options.Database.ConnectionFile!, options.Storage.S3!);
-        return RegistryProcess.RunAsync(
-            (point, hit),
-            ["storage", "copy", "--to", to, "--data", options.DataDirectory, .. settings.SelectMany(s => (string[])["--set", "registry." + s])]);
+        return RegistryProcess.RunAsync((point, hit), Arguments(options, to));
+    }
+
+    private static string[] Arguments(RegistryOptions options, string to) =>
+    [
+        "storage", "copy", "--to", to, "--data", options.DataDirectory,
+        .. CopySettings.Of(options.Database.ConnectionFile!, options.Storage.S3!).SelectMany(s => (string[])["--set", "registry." + s]),
+    ];
+
+    private static Task<string> ReopenAsync(string data) =>
+        StorageCopyCommand.ReopenAsync(new RegistryOptions { DataDirectory = data }, Stop);
+
+    private static string NameOf(RegistryOptions options) => new NpgsqlConnectionStringBuilder(DatabaseOf(options)).Database!;
+
+    private static Task NameAsync(RegistryOptions options, NpgsqlConnectionStringBuilder database) =>
+        File.WriteAllTextAsync(options.Database.ConnectionFile!, database.ConnectionString, Stop);
+
+    private static async Task<long> CollectedAtAsync(RegistryOptions options)
+    {
+        await using var state = await OpenAsync(options);
+        return (await state.CollectionsAsync()).CollectedAt!.Value;
     }
 
     private static async Task<string> RefusalAsync(RegistryOptions options, bool toPostgres = true) =>
@@ -356,13 +485,13 @@ public sealed class StorageCopyTests(SharedPostgres postgres, SharedS3 objects) 
         return db;
     }
 
-    /// <summary>Every row of every table, except when blobs were last compared with their digests.</summary>
+    /// <summary>Every row of every table, except when blobs were last compared with their digests and garbage collected.</summary>
     private static string Dump(string data)
     {
         using var db = Open(data);
         var tables = db.Query<string>("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name");
         return string.Join('\n', tables.SelectMany(table => db.Query($"SELECT * FROM {table}").Cast<IDictionary<string, object?>>()
-            .Select(row => $"{table}: " + string.Join(", ", row.Where(v => v.Key != "verified_at").Select(v =>
+            .Select(row => $"{table}: " + string.Join(", ", row.Where(v => v.Key is not ("verified_at" or "collected_at")).Select(v =>
                 $"{v.Key}={(v.Value is byte[] bytes ? Convert.ToHexString(bytes) : v.Value)}")))
             .Order(StringComparer.Ordinal)));
     }
