@@ -212,9 +212,9 @@ public sealed class ContainerTests(RealParts parts)
     }
 
     [Fact]
-    public async Task Two_of_each_server_behind_the_proxy_go_on_while_one_of_them_is_stopped()
+    public async Task Two_of_each_server_behind_the_proxy_go_on_while_one_of_them_is_stopped_or_comes_back_at_another_address()
     {
-        RealParts.Require(PostgresServer.Obstacle() ?? NginxServer.Obstacle() ?? RadosGateway.Obstacle());
+        RealParts.Require(PostgresServer.Obstacle() ?? HaproxyServer.Obstacle() ?? RadosGateway.Obstacle());
         var starting = RadosGateway.StartAsync(address: System.Net.IPAddress.Any);
         var composed = await parts.ComposedAsync();
         await using var store = await starting;
@@ -223,22 +223,48 @@ public sealed class ContainerTests(RealParts parts)
         var image = $"{servers.Host}/platform/replicated:1";
         var id = await docker.BuildAsync(image, 100_000);
         await docker.MustAsync("push", image);
-        string[] firsts = [await servers.ContainerAsync("token-server-1"), await servers.ContainerAsync("registry-1")];
+        string[] firsts = ["token-server-1", "registry-1"];
+        string[] containers = [await servers.ContainerAsync(firsts[0]), await servers.ContainerAsync(firsts[1])];
         Assert.DoesNotContain(
-            ComposedServers.SamplePassword, await docker.MustAsync(["inspect", .. firsts]), StringComparison.Ordinal);
+            ComposedServers.SamplePassword, await docker.MustAsync(["inspect", .. containers]), StringComparison.Ordinal);
         var secrets = $"/proc/{await ProcessAsync(servers, "registry-1")}/root/run/authindex";
         Assert.Equal(
             ["registry-db", "s3-access-key", "s3-secret-key"],
             Directory.EnumerateFiles(secrets).Select(Path.GetFileName).Order(StringComparer.Ordinal)); // nothing of the token servers'
-        await docker.MustAsync(["stop", "--time", "45", .. firsts]);
+
+        string[] left = [await servers.AddressAsync(firsts[0]), await servers.AddressAsync(firsts[1])];
+        await docker.MustAsync(["stop", "--time", "45", .. containers]);
+        await using (await servers.OccupyAsync(left))
+        {
+            await docker.MustAsync("rmi", image);
+            await docker.MustAsync("pull", image);
+            Assert.Equal(id, await docker.ImageIdAsync(image));
+            await servers.ComposeAsync("restart", "proxy"); // names of servers that are stopped cannot be looked up
+            await servers.AnswersAsync();
+            await PushAsync(2);
+
+            await docker.MustAsync(["start", .. containers]);
+            foreach (var server in firsts)
+            {
+                await servers.HealthyAsync(server);
+                Assert.DoesNotContain(await servers.AddressAsync(server), left);
+            }
+
+            await docker.MustAsync(
+                "stop", "--time", "45", await servers.ContainerAsync("token-server-2"), await servers.ContainerAsync("registry-2"));
+            await PushAsync(3);
+        }
+
         await docker.MustAsync("rmi", image);
-        await docker.MustAsync("pull", image);
-        Assert.Equal(id, await docker.ImageIdAsync(image));
-        var another = $"{servers.Host}/platform/replicated:2";
-        await docker.BuildAsync(another, 100_000);
-        await docker.MustAsync("push", another);
-        await docker.MustAsync("rmi", image, another);
         Assert.Equal("", await servers.ContainerAsync("registry")); // the single ones are not started along
+
+        async Task PushAsync(int tag)
+        {
+            var another = $"{servers.Host}/platform/replicated:{tag}";
+            await docker.BuildAsync(another, 100_000);
+            await docker.MustAsync("push", another);
+            await docker.MustAsync("rmi", another);
+        }
     }
 
     private async Task<DockerClient> LoginAsync(ComposedServers servers)

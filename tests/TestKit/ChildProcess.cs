@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -71,6 +73,26 @@ public sealed class ChildProcess : IAsyncDisposable
 
         return await child.ExitAsync(timeout ?? TimeSpan.FromMinutes(2));
     }
+
+    /// <summary>Waits until something answers at an address where the program is to listen.</summary>
+    /// <exception cref="InvalidOperationException">The program ended; the message holds what it said.</exception>
+    /// <exception cref="TimeoutException">Nothing answers there within the time.</exception>
+    public Task ListensAsync(IPEndPoint address, TimeSpan within) => Eventually.TrueAsync(
+        async () =>
+        {
+            if (HasExited) throw new InvalidOperationException($"{name} ended:\n{Error}");
+            try
+            {
+                using var tcp = new TcpClient();
+                await tcp.ConnectAsync(address);
+                return true;
+            }
+            catch (SocketException)
+            {
+                return false;
+            }
+        },
+        within, () => Error);
 
     /// <summary>Waits for its end.</summary>
     /// <exception cref="TimeoutException">It took longer; it and what it started were killed.</exception>

@@ -93,7 +93,7 @@ public sealed class ComposedServers : IAsyncDisposable
         foreach (var (name, value) in new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["POSTGRES_IMAGE"] = StandInImages.Postgres,
-            ["NGINX_IMAGE"] = StandInImages.Nginx,
+            ["HAPROXY_IMAGE"] = StandInImages.Haproxy,
             ["POSTGRES_PASSWORD"] = SamplePassword,
             ["S3_URL"] = $"http://{ReplicaGateway}:{store.Port}",
             ["S3_BUCKET"] = bucket,
@@ -108,7 +108,7 @@ public sealed class ComposedServers : IAsyncDisposable
             async () =>
             {
                 await StandInImages.ImportPostgresAsync(Docker);
-                await StandInImages.ImportNginxAsync(Docker);
+                await StandInImages.ImportHaproxyAsync(Docker);
             },
             "registry-2", "proxy");
         return servers;
@@ -132,16 +132,66 @@ public sealed class ComposedServers : IAsyncDisposable
     public async Task<string> InspectAsync(string service, string format) =>
         await Docker.MustAsync("inspect", "--format", format, await ContainerAsync(service));
 
-    /// <summary>Waits until a service's own health check is content.</summary>
-    public Task HealthyAsync(string service)
+    /// <summary>The address of a service's container in the network of <see cref="WithReplicasAsync"/>.</summary>
+    public Task<string> AddressAsync(string service) =>
+        InspectAsync(service, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
+
+    /// <summary>Gives addresses of the network of <see cref="WithReplicasAsync"/> to other containers, until they are disposed of.</summary>
+    public async Task<IAsyncDisposable> OccupyAsync(IEnumerable<string> addresses)
     {
-        var health = "";
-        return Eventually.TrueAsync(
-            async () =>
-                (health = await InspectAsync(service, "{{.State.Health.Status}}{{range .State.Health.Log}} {{.Output}}{{end}}")).StartsWith(
-                    "healthy", StringComparison.Ordinal),
-            TimeSpan.FromMinutes(1),
+        var occupants = new Occupants(Docker);
+        try
+        {
+            foreach (var address in addresses)
+            {
+                occupants.Ids.Add(
+                    (await Docker.MustAsync(
+                        "run", "--detach", "--interactive", "--rm", "--network", $"{options[1]}_default", "--ip", address,
+                        StandInImages.Haproxy, "sh", "-c", "read line")).Trim());
+            }
+        }
+        catch
+        {
+            await occupants.DisposeAsync();
+            throw;
+        }
+
+        return occupants;
+    }
+
+    /// <summary>Waits until a service's own health check is content.</summary>
+    public async Task HealthyAsync(string service)
+    {
+        const string format = "{{.State.Health.Status}}{{range .State.Health.Log}} {{.Output}}{{end}}";
+        var (container, health) = (await ContainerAsync(service), "");
+        await Eventually.TrueAsync(
+            async () => (health = await Docker.MustAsync("inspect", "--format", format, container)).StartsWith(
+                "healthy", StringComparison.Ordinal),
+            TimeSpan.FromMinutes(3),
             () => $"{service}: {health}");
+    }
+
+    /// <summary>Waits until the registry asks for a token, so that a proxy in front of it that was started has found one.</summary>
+    public async Task AnswersAsync()
+    {
+        using var http = new HttpClient();
+        var said = "";
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    using var answer = await http.GetAsync(new Uri($"http://{Host}/v2/"));
+                    said = $"{answer.StatusCode}";
+                    return answer.StatusCode == HttpStatusCode.Unauthorized;
+                }
+                catch (HttpRequestException e)
+                {
+                    said = e.Message;
+                    return false;
+                }
+            },
+            TimeSpan.FromMinutes(1), () => said);
     }
 
     /// <summary>Runs one of the images on its own, to its end.</summary>
@@ -199,6 +249,17 @@ public sealed class ComposedServers : IAsyncDisposable
                 "build", "--quiet", "--network", "none", "--file", $"{repository}/deploy/Dockerfile", "--target", target, "--tag",
                 $"authindex/{target}",
                 "--build-arg", $"SDK_IMAGE={StandInImages.Sdk}", "--build-arg", $"RUNTIME_IMAGE={StandInImages.Runtime}", repository);
+        }
+    }
+
+    /// <summary>Containers that wait for their end.</summary>
+    private sealed class Occupants(DockerClient docker) : IAsyncDisposable
+    {
+        public List<string> Ids { get; } = [];
+
+        public async ValueTask DisposeAsync()
+        {
+            if (Ids.Count > 0) await docker.MustAsync(["rm", "--force", .. Ids]);
         }
     }
 }

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 
 namespace AuthIndex.TestKit;
 
@@ -47,14 +46,7 @@ public sealed class NginxServer : IAsyncDisposable
         var server = new NginxServer(http);
         try
         {
-            await Eventually.TrueAsync(
-                async () =>
-                {
-                    if (server.process.HasExited) throw new InvalidOperationException($"nginx ended:\n{server.process.Error}");
-                    return await AnswersAsync(address);
-                },
-                Patience,
-                () => server.process.Error);
+            await server.process.ListensAsync(address, Patience);
             return server;
         }
         catch
@@ -75,19 +67,5 @@ public sealed class NginxServer : IAsyncDisposable
 
         await process.DisposeAsync();
         folder.Dispose();
-    }
-
-    private static async Task<bool> AnswersAsync(IPEndPoint address)
-    {
-        try
-        {
-            using var tcp = new TcpClient();
-            await tcp.ConnectAsync(address);
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
     }
 }

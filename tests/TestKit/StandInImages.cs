@@ -18,8 +18,8 @@ public static class StandInImages
     /// <summary>The name of the image that stands in for PostgreSQL's own, with its ways of preparing a new volume.</summary>
     public const string Postgres = "stand-in/postgres";
 
-    /// <summary>The name of the image that stands in for nginx's own.</summary>
-    public const string Nginx = "stand-in/nginx";
+    /// <summary>The name of the image that stands in for HAProxy's own.</summary>
+    public const string Haproxy = "stand-in/haproxy";
 
     /// <summary>The name of the image that stands in for Debian with its OpenLDAP.</summary>
     public const string OpenLdap = "stand-in/openldap";
@@ -88,14 +88,14 @@ public static class StandInImages
         });
     }
 
-    /// <summary>Makes that of nginx and gives it to an engine.</summary>
-    public static async Task ImportNginxAsync(DockerClient docker)
+    /// <summary>Makes that of HAProxy and gives it to an engine.</summary>
+    public static async Task ImportHaproxyAsync(DockerClient docker)
     {
         using var folder = new TemporaryDirectory();
-        await ImportAsync(docker, Nginx, folder.Folder("nginx"), async root =>
+        await ImportAsync(docker, Haproxy, folder.Folder("haproxy"), async root =>
         {
-            await CopyAsync(root, "/usr/sbin/nginx");
-            File.CreateSymbolicLink(root + "/usr/bin/nginx", "/usr/sbin/nginx");
+            await CopyAsync(root, "/usr/sbin/haproxy");
+            File.CreateSymbolicLink(root + "/usr/bin/haproxy", "/usr/sbin/haproxy");
         });
     }
 
