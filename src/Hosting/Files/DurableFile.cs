@@ -86,8 +86,8 @@ public static partial class DurableFile
     /// <exception cref="IOException">It cannot be opened.</exception>
     internal static SafeFileHandle OpenDirectory(string directory)
     {
-        const int readOnlyDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
-        var folder = Open(directory, readOnlyDirectory);
+        const int readOnly = 0x80000; // O_CLOEXEC; without O_DIRECTORY, whose value on x64 is O_DIRECT's on arm64
+        var folder = Open(directory, readOnly);
         return folder.IsInvalid ? throw Failure("open", directory) : folder;
     }
 
