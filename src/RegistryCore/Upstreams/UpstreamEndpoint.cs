@@ -173,7 +173,7 @@ internal sealed class UpstreamEndpoint(
         using var file = fill.TryOpen();
         if (file is null || head.Size is not > 0 || ranges is { Count: > 1 })
         {
-            await fill.Ended.WaitAsync(request.Aborted); // too late to follow it, or its length is needed first
+            await fill.StoredAsync(request.Aborted); // too late to follow it, or its length is needed first
             return await blobs.GetAsync(request);
         }
 

@@ -90,6 +90,10 @@ internal sealed class UpstreamOptions
         }
     }
 
+    /// <summary>Whether a name is a prefix or lies below it.</summary>
+    internal static bool IsBelow(string name, string prefix) =>
+        name == prefix || (name.StartsWith(prefix, StringComparison.Ordinal) && name[prefix.Length] == '/');
+
     private static IEnumerable<(string Key, string Problem)> Problems(UpstreamOptions upstream)
     {
         if (!RepositoryName.IsComponent(upstream.Name))
@@ -166,8 +170,6 @@ internal sealed class UpstreamOptions
         }
     }
 
-    private static bool IsBelow(string name, string prefix) =>
-        name == prefix || (name.StartsWith(prefix, StringComparison.Ordinal) && name[prefix.Length] == '/');
 
     private static bool IsLoopback(Uri url) =>
         url.Host == "localhost" || (IPAddress.TryParse(url.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));

@@ -162,6 +162,36 @@ public sealed class UpstreamReplicaTests(SharedPostgres postgres, SharedS3 store
         Assert.Equal(1, upstream.Count("GET", $"blobs/{blob.Digest}"));
     }
 
+    [Fact]
+    public async Task Who_needs_the_whole_blob_does_not_wait_for_anothers_download_and_few_files_do()
+    {
+        const int most = 8;
+        await using var upstream = await StubUpstream.StartAsync();
+        var connection = await postgres.CreateDatabaseAsync();
+        var (host, _) = await SharedReplica.StartAsync(
+            connection, await store.CreateBucketAsync(), o => o.Upstreams = [upstream.Options()]);
+        await using var registry = host;
+        var app = new Repository(registry, "hub/acme/app");
+        var blobs = Enumerable.Range(0, most + 2).Select(_ => Content.Random(1000)).ToList();
+        foreach (var blob in blobs) upstream.Put("acme/app", blob);
+        await ExecuteAsync(connection, "INSERT INTO leases VALUES "
+            + string.Join(", ", blobs.Select(b => $"('download hub {b.Digest}', 'other', clock_timestamp() + interval '1 day')")));
+
+        var ranges = app.GetAsync($"blobs/{blobs[0].Digest}", ("Range", "bytes=0-9,20-29"));
+        await Eventually.TrueAsync(() => registry.Service<BlobFills>().Count == 1, Patience, () => "it does not wait");
+        registry.Clock.Advance(BlobFills.PatienceWithOthers);
+        (await ranges).MustBe(HttpStatusCode.PartialContent);
+        Assert.Single(await SharedReplica.ObjectsHoldingAsync(registry, blobs[0]));
+
+        var whole = blobs.Skip(1).Select(b => app.GetAsync($"blobs/{b.Digest}")).ToList();
+        await Eventually.TrueAsync(
+            () => registry.Service<BlobFills>().Count == whole.Count, Patience, () => $"{registry.Service<BlobFills>().Count} wait");
+        registry.Clock.Advance(BlobFills.PatienceWithOthers);
+        foreach (var answer in await Task.WhenAll(whole)) answer.MustBe(HttpStatusCode.OK);
+        await Eventually.TrueAsync(
+            () => registry.Service<BlobFills>().Count == most, Patience, () => $"{registry.Service<BlobFills>().Count} files wait");
+    }
+
     /// <summary>Sends the first half at once and the other when the task of the request has ended, that of the last for all further.</summary>
     private static void SendHalves(StubUpstream upstream, Content blob, params Task[] between)
     {

@@ -107,6 +107,25 @@ public sealed class UpstreamReportTests
         Assert.Equal((manifest.Size, (int?)null), (state.HeldBytes, state.DueManifests));
     }
 
+    [Theory]
+    [InlineData("mirrors", "mirrors/hub")]
+    [InlineData("mirrors/hub", "mirrors")]
+    public async Task Copies_of_a_configured_upstream_are_not_taken_for_those_of_a_former_one_above_or_below(string former, string present)
+    {
+        await using var upstream = await StubUpstream.StartAsync();
+        var options = upstream.Options(u => u.Prefix = former);
+        await using var host = await RegistryHost.StartAsync(o => o.Upstreams = [options]);
+        options.Prefix = present; // nothing was pulled below the former one
+        await host.RestartAsync();
+        upstream.Image("hub/app", "1");
+        (await new Repository(host, $"{present}/hub/app").GetAsync("manifests/1")).MustBe(HttpStatusCode.OK);
+        Assert.DoesNotContain("no longer configured", (await RunAsync(new StorageTask.Upstreams())).Text, StringComparison.Ordinal);
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => RunAsync(new StorageTask.Upstreams(former, "operator eve")));
+        Assert.Contains("overlaps with", refused.Message, StringComparison.Ordinal);
+
+        Task<TaskReport> RunAsync(StorageTask task) => host.Service<StorageTasks>().RunAsync(task, _ => default, Cancellation);
+    }
+
     [Fact]
     public async Task Copies_of_an_upstream_that_is_no_longer_configured_are_shown_and_stay_until_they_are_removed()
     {

@@ -51,21 +51,23 @@ internal sealed partial class Evictor(
         }
     }
 
-    /// <summary>The prefixes of upstreams that are no longer configured.</summary>
+    /// <summary>The prefixes of upstreams that are no longer configured, but for those under which a configured one has names.</summary>
     public async Task<IReadOnlyList<string>> FormerPrefixesAsync() =>
-        [.. (await repositories.UpstreamPrefixesAsync()).Except(upstreams.All.Select(u => u.Prefix), StringComparer.Ordinal)];
+        [.. (await repositories.UpstreamPrefixesAsync()).Where(p => Overlapping(p) is null)];
 
     /// <summary>Deletes the copies of an upstream that is no longer configured; the number of manifests.</summary>
     /// <param name="prefix">Its prefix.</param>
     /// <param name="by">Who deletes them.</param>
     /// <param name="cancellationToken">Ends it; what is deleted until then stays so.</param>
-    /// <exception cref="OperatorException">It is configured, or there never was one.</exception>
+    /// <exception cref="OperatorException">A configured one has it, or names below or above it; or there never was one.</exception>
     public async Task<int> RemoveFormerAsync(string prefix, string by, CancellationToken cancellationToken)
     {
-        if (upstreams.All.FirstOrDefault(u => u.Prefix == prefix) is { } present)
+        if (Overlapping(prefix) is { } present)
         {
             throw new OperatorException(
-                $"{prefix} is the prefix of the upstream {present.Name}: remove it from the configuration, or set quota or evictAfter");
+                present.Prefix == prefix
+                    ? $"{prefix} is the prefix of the upstream {present.Name}: remove it from the configuration, or set quota or evictAfter"
+                    : $"{prefix} overlaps with {present.Prefix}, the prefix of the upstream {present.Name}, whose copies would go too");
         }
 
         if (!(await FormerPrefixesAsync()).Contains(prefix, StringComparer.Ordinal))
@@ -112,6 +114,9 @@ internal sealed partial class Evictor(
 
         return new Evicted(count, bytes);
     }
+
+    private Upstream? Overlapping(string prefix) =>
+        upstreams.All.FirstOrDefault(u => UpstreamOptions.IsBelow(prefix, u.Prefix) || UpstreamOptions.IsBelow(u.Prefix, prefix));
 
     private async Task<int> RemoveCopiesAsync(RepositoryName repository, string by, CancellationToken cancellationToken)
     {

@@ -30,6 +30,7 @@ internal sealed class BlobFill : IDisposable
     private bool isMoving;
     private bool isVerified;
     private bool isReleased;
+    private volatile bool isNeededStored;
 
     /// <summary>Makes one that waits for its turn.</summary>
     public BlobFill(UpstreamRepository source, Digest digest, string file)
@@ -55,6 +56,18 @@ internal sealed class BlobFill : IDisposable
 
     /// <summary>Ends when the blob is stored; fails likewise.</summary>
     public Task Ended => ended.Task;
+
+    /// <summary>Whether a client waits until it is stored, since it cannot be served what comes.</summary>
+    public bool IsNeededStored => isNeededStored;
+
+    /// <summary>Waits until the blob is stored, which is not left to others then.</summary>
+    /// <exception cref="UpstreamException">The download failed.</exception>
+    /// <exception cref="IOException">The disk is full or broken.</exception>
+    public Task StoredAsync(CancellationToken cancellationToken)
+    {
+        isNeededStored = true;
+        return ended.Task.WaitAsync(cancellationToken);
+    }
 
     /// <summary>Ends when nobody waits any more for one that has not had its turn.</summary>
     public CancellationToken Abandoned { get; }

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Security.Cryptography;
 using AuthIndex.Hosting;
 using AuthIndex.RegistryCore.Protocol;
@@ -26,6 +27,7 @@ internal sealed partial class BlobFills(
     private const int MaxAtOnce = 32; // of one upstream; the others wait
     private const int MaxWaiting = 1_000; // for one upstream
     private const int MaxRemembered = 10_000;
+    private const int MaxLeft = 8; // files that wait for another process to store the blob
 
     private static readonly TimeSpan RetryWhenBusy = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LongestWaitForStore = TimeSpan.FromSeconds(5);
@@ -44,6 +46,7 @@ internal sealed partial class BlobFills(
     private readonly TtlMap<(string Upstream, string Remote, Digest Digest), UpstreamFailure> failed = new(
         MaxRemembered, RememberFailure, clock);
     private readonly Lock gate = new();
+    private int left;
 
     /// <summary>How many downloads are under way, those that wait for their turn included.</summary>
     public int Count
@@ -241,30 +244,49 @@ internal sealed partial class BlobFills(
 
     /// <summary>
     /// Keeps what came for the clients alone while another process downloads the blob still: that one stores it, so that there is one copy.
-    /// It is stored here where the other gives up, or takes very long.
+    /// It is stored here where the other gives up or takes very long, where a client waits for it to be stored, and where many wait so
+    /// already.
     /// </summary>
     private async Task LeaveToOthersAsync(BlobFill fill, CancellationToken cancellationToken)
     {
         fill.Release();
-        for (var since = clock.GetTimestamp(); ; await Task.Delay(LookAtOthersEvery, cancellationToken))
+        var isOneTooMany = Interlocked.Increment(ref left) > MaxLeft;
+        try
         {
-            await using var lease = await FillLease.TryTakeAsync(leases, fill.Source.Upstream.Name, fill.Digest);
-            if (await index.FindHolderAsync(fill.Source.Upstream.Prefix, fill.Digest) is { } holder
-                && await TrySupersedeAsync(fill, holder))
+            for (var since = clock.GetTimestamp(); ; await Task.Delay(LookAtOthersEvery, cancellationToken))
             {
+                var isTime = isOneTooMany || fill.IsNeededStored || clock.GetElapsedTime(since) >= LongestWaitForOthers;
+                await using var lease = await FillLease.TryTakeAsync(leases, fill.Source.Upstream.Name, fill.Digest);
+                if (await IsStoredByOthersAsync(fill)) return;
+                if (lease is null && !isTime) continue;
+                await StoreAsync(fill);
                 return;
             }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref left);
+        }
+    }
 
-            if (lease is null && clock.GetElapsedTime(since) < LongestWaitForOthers) continue;
-            await StoreAsync(fill);
-            return;
+    /// <summary>Whether another process has stored the blob, which is then taken from there; false too when that cannot be asked.</summary>
+    private async Task<bool> IsStoredByOthersAsync(BlobFill fill)
+    {
+        try
+        {
+            return await index.FindHolderAsync(fill.Source.Upstream.Prefix, fill.Digest) is { } holder
+                && await TrySupersedeAsync(fill, holder);
+        }
+        catch (DbException)
+        {
+            return false;
         }
     }
 
     /// <summary>Stores the blob. Clients do not wait long for it: a proxy would take the silence before the last byte for an end.</summary>
     private async Task StoreAsync(BlobFill fill)
     {
-        var storing = StoreNowAsync(fill);
+        var storing = Task.Run(() => StoreNowAsync(fill)); // to make a large file durable takes long, and holds a thread
         await Task.WhenAny(storing, Task.Delay(LongestWaitForStore, CancellationToken.None));
         if (!storing.IsFaulted) fill.Release();
         await storing;

@@ -21,11 +21,18 @@ internal sealed class FillLease : IAsyncDisposable
         renewing = RenewAsync();
     }
 
-    /// <summary>Takes it if it is free.</summary>
+    /// <summary>Takes it if it is free; null when it is not, or when that cannot be asked.</summary>
     public static async Task<FillLease?> TryTakeAsync(ILeases leases, string upstream, Digest digest)
     {
         var name = $"download {upstream} {digest}";
-        return await leases.TryTakeAsync(name) ? new FillLease(leases, name) : null;
+        try
+        {
+            return await leases.TryTakeAsync(name) ? new FillLease(leases, name) : null;
+        }
+        catch (DbException)
+        {
+            return null;
+        }
     }
 
     /// <inheritdoc/>
