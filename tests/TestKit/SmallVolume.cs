@@ -42,6 +42,14 @@ public sealed class SmallVolume : IDisposable
     /// <summary>The room that a file took is given back.</summary>
     public void Clear(string name = "filler") => File.Delete(Path.Combine(Root, name));
 
+    /// <summary>
+    /// From now on it is mounted read-only here, as the kubelet mounts secrets and tokens: the file system below is not read-only.
+    /// </summary>
+    public void MakeReadOnly()
+    {
+        if (!Run("mount", "-o", "remount,bind,ro", folder.Root)) throw new InvalidOperationException($"{folder.Root} stays writable");
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

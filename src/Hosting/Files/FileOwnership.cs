@@ -9,6 +9,7 @@ namespace AuthIndex.Hosting.Files;
 public readonly partial record struct FileOwnership(uint Owner, UnixFileMode Mode)
 {
     private const int Denied = 13; // EACCES
+    private const int ReadOnly = 30; // EROFS
 
     /// <summary>The effective user id of this process.</summary>
     public static uint Self => EffectiveUser();
@@ -33,9 +34,21 @@ public readonly partial record struct FileOwnership(uint Owner, UnixFileMode Mod
         throw new OperatorException($"permission denied: {path} cannot be accessed, because {closed} {Of(closed)}");
     }
 
+    /// <summary>
+    /// Whether a path, links followed, is on a file system that is mounted read-only: of one that this process could write otherwise.
+    /// </summary>
+    public static bool IsReadOnlyMount(string path)
+    {
+        const int write = 2; // W_OK
+        return Access(path, write) != 0 && Marshal.GetLastPInvokeError() == ReadOnly;
+    }
+
     /// <summary>The owner, the mode, and who asks, as the end of a sentence that begins with the path.</summary>
     public override string ToString() =>
         $"belongs to user id {Owner} with mode {Convert.ToString((int)Mode, 8)}, and this process runs as user id {Self}";
+
+    [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Access(string path, int mode);
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint EffectiveUser();

@@ -4,8 +4,9 @@ namespace AuthIndex.Hosting.Files;
 
 /// <summary>
 /// Reads the files that hold keys and credentials: they must exist, not be empty, and not be writable by others. Others may not read them
-/// either, except as mounted by an orchestrator: Kubernetes and Swarm give secrets to root with mode 440 or 444, inside a container that
-/// nobody else is in.
+/// either, with two exceptions. An orchestrator mounts them into a container that nobody else is in: Kubernetes and Swarm give secrets to
+/// root with mode 440, 444 or 644, and the kubelet gives a projected token to the server's user with mode 640, read-only. And the group of
+/// a file of root may read it with a server that runs as root: only root can have allowed that.
 /// </summary>
 public static class SecretFile
 {
@@ -17,7 +18,7 @@ public static class SecretFile
     private const UnixFileMode SomebodyMayWrite = OthersMayWrite | UnixFileMode.UserWrite;
     private const uint Root = 0;
 
-    /// <summary>Reads a secret's bytes.</summary>
+    /// <summary>Reads a secret's bytes, without the byte order mark that editors on Windows put before a text in UTF-8.</summary>
     /// <param name="path">The file.</param>
     /// <param name="what">What it is, for messages, as in "the registry's credential".</param>
     /// <param name="remedy">What to do when it is missing, as a clause.</param>
@@ -27,13 +28,15 @@ public static class SecretFile
         try
         {
             var mode = File.GetUnixFileMode(path);
-            if (Problem(mode, FileOwnership.Of(path)?.Owner ?? Root, FileOwnership.Self) is { } problem)
+            var owner = FileOwnership.Of(path)?.Owner ?? Root;
+            if (Problem(mode, owner, FileOwnership.Self, FileOwnership.IsReadOnlyMount(path)) is { } problem)
             {
                 throw new OperatorException(
                     $"{what} {path} {problem.What} (mode {Convert.ToString((int)mode, 8)}): {problem.Command} {path}");
             }
 
             var content = File.ReadAllBytes(path);
+            if (content.AsSpan().StartsWith(Encoding.UTF8.Preamble)) content = content[Encoding.UTF8.Preamble.Length..];
             return content.Length > 0 ? content : throw Empty(path, what, remedy);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
@@ -55,7 +58,8 @@ public static class SecretFile
     /// <param name="mode">Its mode.</param>
     /// <param name="owner">The number of its owner.</param>
     /// <param name="user">The number of the account that reads it.</param>
-    internal static (string What, string Command)? Problem(UnixFileMode mode, uint owner, uint user)
+    /// <param name="isReadOnlyMount">Whether it is mounted so that this process cannot write it, whatever its mode.</param>
+    internal static (string What, string Command)? Problem(UnixFileMode mode, uint owner, uint user, bool isReadOnlyMount)
     {
         if (user != Root && owner != Root && owner != user)
         {
@@ -66,8 +70,11 @@ public static class SecretFile
         if ((mode & OthersMayWrite) != UnixFileMode.None) return ("can be changed by other accounts of this machine", close);
 
         // Mounted: nobody may write it, or the server's own account did not make it and cannot change its mode.
-        var isMounted = (mode & SomebodyMayWrite) == UnixFileMode.None || (owner == Root && user != Root);
-        return isMounted || (mode & OthersMay) == UnixFileMode.None ? null : ("is open to other accounts of this machine", close);
+        var isMounted = isReadOnlyMount || (mode & SomebodyMayWrite) == UnixFileMode.None || (owner == Root && user != Root);
+        var allowed = owner == Root && user == Root ? UnixFileMode.GroupRead : UnixFileMode.None;
+        return isMounted || (mode & OthersMay & ~allowed) == UnixFileMode.None
+            ? null
+            : ("is open to other accounts of this machine", close);
     }
 
     private static OperatorException Empty(string path, string what, string remedy) => new($"{what} {path} is empty: {remedy}");
