@@ -79,7 +79,7 @@ public sealed class KeyDirectoryTests : IDisposable
     }
 
     [Theory]
-    [InlineData(UnixFileMode.GroupRead)]
+    [InlineData(UnixFileMode.GroupExecute)]
     [InlineData(UnixFileMode.OtherRead)]
     [InlineData(UnixFileMode.GroupWrite)]
     public void A_key_that_others_can_touch_is_refused(UnixFileMode more)

@@ -75,7 +75,7 @@ public sealed class KeyStoreTests : IDisposable
         var whole = File.ReadAllText(broken);
         if (damage == "open to others")
         {
-            File.SetUnixFileMode(broken, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+            File.SetUnixFileMode(broken, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
         }
         else if (damage != "without a time in its name") File.WriteAllText(broken, damage == "empty" ? "" : whole[..(whole.Length / 2)]);
 
