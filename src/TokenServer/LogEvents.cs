@@ -49,4 +49,5 @@ internal static class LogEvents
     public const int DatabaseUnavailable = 3050;
     public const int RegistryUnreachable = 3051;
     public const int RegistryRefused = 3052;
+    public const int NameIndexUnavailable = 3053;
 }

@@ -27,6 +27,14 @@ public sealed class PostgresDatabase : IAsyncDisposable
 
     private const string NoLimits = "SET LOCAL statement_timeout=0;SET LOCAL idle_in_transaction_session_timeout=0";
 
+    // Whoever waits for a table keeps everybody else waiting behind: shorter than a statement may take, so that they only wait.
+    private const string LockLimit = "SET LOCAL lock_timeout=2000";
+
+    // With the time that each waits, about a minute.
+    private const int LockTries = 15;
+
+    private static readonly TimeSpan LockPause = TimeSpan.FromSeconds(2);
+
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100), CopiesLast = TimeSpan.FromSeconds(5);
 
     // Statements that a connection keeps prepared, which spares the database planning them each time.
@@ -104,46 +112,78 @@ public sealed class PostgresDatabase : IAsyncDisposable
 
     /// <summary>
     /// Brings the schema to the newest version: the embedded resources whose names hold <paramref name="folder"/> and end in
-    /// <c>.NNNN_name.sql</c>, each once, in order, all in one transaction. One process at a time does it; a database of the newest
-    /// schema is not written to.
+    /// <c>.NNNN_name.sql</c>, each once, in order. A database without the schema gets all in one transaction; one that may be in use gets
+    /// each in its own, so that none holds a table while the next waits for another. One process at a time does it, and lets requests of
+    /// running servers through between tries for a table that somebody holds. A database of the newest schema is not written to.
     /// </summary>
     /// <param name="scripts">The assembly with the scripts.</param>
     /// <param name="folder">What is in the names of the scripts, such as <c>.Postgres.Schema.</c>.</param>
+    /// <param name="tries">How often a script is tried while somebody holds a table that it changes.</param>
     /// <exception cref="OperatorException">
-    /// The database is of a newer version than this program knows, or has another program's tables.
+    /// The database is of a newer version than this program knows, has another program's tables, or somebody kept holding a table.
     /// </exception>
     /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
-    public async Task MigrateAsync(Assembly scripts, string folder)
+    public async Task MigrateAsync(Assembly scripts, string folder, int tries = LockTries)
     {
         var names = Scripts(scripts, folder);
         var newest = names.Keys.Max();
         if (await ReadAsync(VersionAsync) is var found && found.IsNamed && found.Version == newest) return;
         if (found.Version > newest) throw Newer(found.Version, newest);
         if (found.Version == 0) await ReadAsync(DemandSuitableAsync);
-        await WriteAsync(
-            async db =>
+        for (var tried = 1; ; tried++)
+        {
+            try
             {
-                var (current, _) = await VersionAsync(db); // another process may have been first
-                if (current > newest) throw Newer(current, newest);
+                if (await WriteAsync(StepAsync, PostgresLock.Migration, isLong: true) == newest) return;
+                tried = 0;
+            }
+            catch (DatabaseUnavailableException e) when (IsHeld(e))
+            {
+                if (tried >= tries)
+                {
+                    throw new OperatorException(
+                        $"the database's schema cannot be brought to version {newest}: something holds a lock on a table that is to be "
+                        + "changed, such as pg_dump or a long transaction (pg_locks lists it). Start again when it has ended",
+                        e);
+                }
+
+                await Task.Delay(LockPause);
+            }
+        }
+
+        async Task<int> StepAsync(NpgsqlConnection db)
+        {
+            await LimitLockWaitsAsync(db);
+            var (current, isNamed) = await VersionAsync(db); // another process may have been first
+            if (current > newest) throw Newer(current, newest);
+            if (!isNamed)
+            {
                 await db.ExecuteAsync(
                     $"""
                     CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL);
                     ALTER TABLE schema_version ADD COLUMN IF NOT EXISTS program text NOT NULL DEFAULT '{TokenServer}'
                     """);
-                foreach (var version in names.Keys.Where(v => v > current).Order())
-                {
-                    using var script = new StreamReader(EmbeddedFile.Open(scripts, names[version]));
-                    await db.ExecuteAsync(new CommandDefinition(await script.ReadToEndAsync(), commandTimeout: 0));
-                }
+            }
 
-                await db.ExecuteAsync(
-                    "DELETE FROM schema_version; INSERT INTO schema_version (version, program) VALUES (@newest, @program)",
-                    new { newest, program });
-                return 0;
-            },
-            PostgresLock.Migration,
-            isLong: true);
+            var reached = current;
+            foreach (var version in names.Keys.Where(v => v > current).Order().Take(current == 0 ? int.MaxValue : 1))
+            {
+                using var script = new StreamReader(EmbeddedFile.Open(scripts, names[version]));
+                await db.ExecuteAsync(new CommandDefinition(await script.ReadToEndAsync(), commandTimeout: 0));
+                reached = version;
+            }
+
+            await db.ExecuteAsync(
+                "DELETE FROM schema_version; INSERT INTO schema_version (version, program) VALUES (@reached, @program)",
+                new { reached, program });
+            return reached;
+        }
     }
+
+    /// <summary>
+    /// From now on, in this transaction, gives up waiting for a table or row after two seconds: whoever wants it meanwhile waits behind.
+    /// </summary>
+    public static Task LimitLockWaitsAsync(NpgsqlConnection db) => db.ExecuteAsync(LockLimit);
 
     /// <summary>The version of the program's schema in the database, 0 for none. Nothing is written.</summary>
     /// <inheritdoc cref="MigrateAsync"/>
@@ -401,6 +441,11 @@ public sealed class PostgresDatabase : IAsyncDisposable
                 $"the database has the tables of the {owner}, whose names are also those of the {program}: use another database, or give "
                 + $"each its own account with its own schema (CREATE SCHEMA …; ALTER ROLE … IN DATABASE … SET search_path = …)");
     }
+
+    private static bool IsHeld(DatabaseUnavailableException e) => e.InnerException is PostgresException
+    {
+        SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected,
+    };
 
     private static string CopyStart(string program) => $"authindex {program} copy ";
 

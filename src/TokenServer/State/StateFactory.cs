@@ -42,12 +42,13 @@ internal static class StateFactory
     /// <summary>Opens the shared database, whatever the clocks say.</summary>
     /// <param name="file">The file with its connection string.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="server">The log of a server that starts; null for a command.</param>
     /// <exception cref="OperatorException">It does not answer, or is of a newer version.</exception>
-    public static async Task<IState> OpenSharedAsync(string file, TimeProvider time)
+    public static async Task<IState> OpenSharedAsync(string file, TimeProvider time, ILogger? server = null)
     {
         try
         {
-            return await PostgresState.OpenAsync(DatabaseOptions.Read(file), time);
+            return await PostgresState.OpenAsync(DatabaseOptions.Read(file), time, server);
         }
         catch (DatabaseUnavailableException e)
         {

@@ -1,6 +1,7 @@
 using AuthIndex.Hosting.Background;
 using AuthIndex.Hosting.Files;
 using AuthIndex.TokenServer.Identity;
+using AuthIndex.TokenServer.State.Postgres;
 using AuthIndex.TokenServer.State.Sqlite;
 
 namespace AuthIndex.TokenServer.State;
@@ -33,7 +34,8 @@ internal static class StateServices
     {
         var time = services.GetRequiredService<TimeProvider>();
         return options.Database.ConnectionFile is { } file
-            ? StateFactory.OpenSharedAsync(file, time).GetAwaiter().GetResult() // the one wait of a start
+            ? StateFactory.OpenSharedAsync(file, time, services.GetRequiredService<ILogger<PostgresState>>())
+                .GetAwaiter().GetResult() // the one wait of a start
             : new SqliteState(services.GetRequiredService<StateDatabase>(), time);
     }
 }

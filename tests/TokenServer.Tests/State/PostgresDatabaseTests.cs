@@ -8,6 +8,7 @@ using AuthIndex.TokenServer.Protocol;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State.Postgres;
 using Dapper;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Tests.State;
 
@@ -227,7 +228,7 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
 
         async Task<bool> IsIndexedAsync()
         {
-            await using var state = await PostgresState.OpenAsync(own.ConnectionString, TimeProvider.System);
+            await using var state = await PostgresState.OpenAsync(own.ConnectionString, TimeProvider.System, NullLogger.Instance);
             var pushed = new RegistryEvent
             {
                 Sequence = 0, Id = "1", Kind = EventKind.ManifestPushed, Repository = "public/app", Tag = null, Digest = "sha256:1",
@@ -239,6 +240,55 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
                 await state.Catalog.NameAfterAsync("", "z", 0) is not null, await state.Catalog.FindRareAsync("app", "", 10) is [_]);
             return await state.Catalog.FindRareAsync("app", "", 10) is not null;
         }
+    }
+
+    [Theory]
+    [InlineData("0A000")] // not on the list of what a hosted server allows
+    [InlineData("58P01")] // its files are missing
+    [InlineData("53100")] // the volume is full
+    [InlineData("25006")] // a standby, or read-only
+    [InlineData("55P03")] // somebody holds the table
+    [InlineData("42723")] // a function of its has been there before
+    [InlineData("P0001")] // a trigger of the hosting
+    public async Task A_database_that_refuses_the_extension_for_parts_of_names_is_used_without_it(string state)
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        await using var database = PostgresDatabase.Create(connection, "test");
+        await database.WriteAsync(db => db.ExecuteAsync(
+            $"""
+            CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'extensions are refused' USING ERRCODE = '{state}'; END $$;
+            CREATE EVENT TRIGGER refusing ON ddl_command_start WHEN TAG IN ('CREATE EXTENSION') EXECUTE FUNCTION refuse()
+            """));
+        using var log = new LogRecorder();
+        await using var server = await PostgresState.OpenAsync(connection, TimeProvider.System, log.For<PostgresState>());
+        Assert.Null(await server.Catalog.FindRareAsync("app", "", 10));
+        Assert.Single(log.Lines, l => l.Contains($"{state}: extensions are refused", StringComparison.Ordinal));
+        Assert.Equal(HealthStatus.Ok, server.CheckHealth().Status);
+    }
+
+    [Fact]
+    public async Task Only_a_server_makes_the_index_of_parts_of_names_and_waits_for_nobody_who_holds_the_table()
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        await using var command = await PostgresState.OpenAsync(connection, TimeProvider.System);
+        await using var database = PostgresDatabase.Create(connection, "test");
+        Assert.False(await IsMadeAsync());
+        using var log = new LogRecorder();
+        await database.WriteAsync(async db =>
+        {
+            await db.ExecuteAsync("LOCK TABLE repositories IN ROW EXCLUSIVE MODE");
+            await using var waiting = await PostgresState.OpenAsync(connection, TimeProvider.System, log.For<PostgresState>());
+            return 0;
+        });
+        Assert.Single(log.Lines, l => l.Contains("55P03", StringComparison.Ordinal));
+        Assert.False(await IsMadeAsync());
+        await using var server = await PostgresState.OpenAsync(connection, TimeProvider.System, log.For<PostgresState>());
+        Assert.True(await IsMadeAsync());
+        Assert.Single(log.Lines);
+
+        ValueTask<bool> IsMadeAsync() => database.ReadAsync(
+            db => db.ExecuteScalarAsync<bool>("SELECT to_regclass('repositories_by_part') IS NOT NULL"));
     }
 
     [Fact]

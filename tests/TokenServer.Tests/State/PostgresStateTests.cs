@@ -1,5 +1,6 @@
 using AuthIndex.TokenServer.State;
 using AuthIndex.TokenServer.State.Postgres;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthIndex.TokenServer.Tests.State;
 
@@ -11,7 +12,7 @@ public sealed class PostgresStateTests(SharedPostgres postgres) : StateTests
     private protected override async Task<IState> OpenAsync()
     {
         connection ??= await (await postgres.ServerAsync()).CreateDatabaseAsync();
-        return await PostgresState.OpenAsync(connection, Clock);
+        return await PostgresState.OpenAsync(connection, Clock, NullLogger.Instance);
     }
 }
 
@@ -28,6 +29,6 @@ public sealed class PooledStateTests(SharedPostgres postgres) : StateTests
             connection = server.ConnectionString(await server.CreateAsync(), (await postgres.PoolerAsync()).Port);
         }
 
-        return await PostgresState.OpenAsync(connection, Clock);
+        return await PostgresState.OpenAsync(connection, Clock, NullLogger.Instance);
     }
 }

@@ -1,3 +1,5 @@
+using System.Data.Common;
+using AuthIndex.Hosting;
 using AuthIndex.Hosting.Postgres;
 using Dapper;
 using Npgsql;
@@ -7,9 +9,9 @@ namespace AuthIndex.TokenServer.State.Postgres;
 /// <summary>
 /// The index of the repositories' names by their parts, which searches for what few names hold use. It needs PostgreSQL's own extension
 /// pg_trgm, which not every server has or lets this account create; without it searches read the names one by one and find the same. So
-/// it is no part of the schema: whoever opens the database makes it where it is missing and can be made.
+/// it is no part of the schema: a server that starts makes it where it is missing and can be made.
 /// </summary>
-internal static class PostgresNameParts
+internal static partial class PostgresNameParts
 {
     // A valid one of this database's own table; a name alone could be another schema's.
     private const string Exists =
@@ -28,27 +30,44 @@ internal static class PostgresNameParts
         CREATE INDEX IF NOT EXISTS repositories_by_part ON repositories USING gin (name gin_trgm_ops) WITH (fastupdate = off)
         """;
 
-    /// <summary>Makes the index where it is missing: while that lasts, about a second for 100,000 names, no new name is noted.</summary>
+    /// <summary>
+    /// Makes the index where it is missing: while that lasts, about a second for 100,000 names, no new name is noted. Whatever the database
+    /// has against it, and somebody who holds the table, only mean that there is none.
+    /// </summary>
+    /// <param name="database">The database.</param>
+    /// <param name="log">Where it is said why there is none.</param>
     /// <returns>Whether there is one.</returns>
     /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
-    public static async Task<bool> EnsureAsync(PostgresDatabase database)
+    public static async Task<bool> EnsureAsync(PostgresDatabase database, ILogger log)
     {
-        if (await database.ReadAsync(db => db.ExecuteScalarAsync<bool>(Exists))) return true;
-        if (!await database.ReadAsync(db => db.ExecuteScalarAsync<bool>(CanExist))) return false;
         try
         {
+            if (await database.ReadAsync(db => db.ExecuteScalarAsync<bool>(Exists))) return true;
+            if (!await database.ReadAsync(db => db.ExecuteScalarAsync<bool>(CanExist)))
+            {
+                CannotBeMade(log, "the server has no extension pg_trgm");
+                return false;
+            }
+
             return await database.WriteAsync(
                 async db =>
                 {
+                    await PostgresDatabase.LimitLockWaitsAsync(db);
                     await db.ExecuteAsync(new CommandDefinition(Make, commandTimeout: 0));
                     return true;
                 },
                 PostgresLock.Migration,
                 isLong: true);
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedObject)
+        catch (DbException e) when ((e as PostgresException ?? e.InnerException as PostgresException) is { } refusal)
         {
-            return false; // this account may not create it, or it lies in a schema that the account does not look in
+            CannotBeMade(log, LogText.Clean(refusal.Message));
+            return false;
         }
     }
+
+    [LoggerMessage(
+        EventId = LogEvents.NameIndexUnavailable, EventName = nameof(LogEvents.NameIndexUnavailable), Level = LogLevel.Information,
+        Message = "Searches read all repository names, because their index cannot be created: {Problem}")]
+    private static partial void CannotBeMade(ILogger log, string problem);
 }

@@ -44,11 +44,12 @@ internal sealed class PostgresState : IState
     /// <summary>Opens a database and brings it to the newest schema.</summary>
     /// <param name="connection">Npgsql's connection string or a postgres:// URL.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="server">The log of a server that starts, which also makes the index for searches; null for a command.</param>
     /// <exception cref="Hosting.OperatorException">
     /// The connection string is none, or the database of a newer version, or the state was moved away from it.
     /// </exception>
     /// <exception cref="DatabaseUnavailableException">The database does not answer.</exception>
-    public static async Task<PostgresState> OpenAsync(string connection, TimeProvider time)
+    public static async Task<PostgresState> OpenAsync(string connection, TimeProvider time, ILogger? server = null)
     {
         var opened = PostgresDatabase.Create(connection, PostgresDatabase.TokenServer);
         try
@@ -59,7 +60,7 @@ internal sealed class PostgresState : IState
                 throw moved.Refusal(NameOf(opened), StateCopy.Command);
             }
 
-            var hasParts = await PostgresNameParts.EnsureAsync(opened);
+            var hasParts = server is not null && await PostgresNameParts.EnsureAsync(opened, server);
             await opened.PrepareStatementsAsync();
             var key = await PostgresSharedFailures.ReadKeyAsync(opened);
 
