@@ -30,6 +30,9 @@ public enum StoreFault
     /// <summary>The server's answer breaks off in the middle of its body.</summary>
     HalfAnswer,
 
+    /// <summary>Nothing follows the first half of the body of the server's answer, and the connection stays.</summary>
+    HalfThenSilence,
+
     /// <summary>It is answered with a 404 page, as by a proxy that does not find the server, and does not reach it.</summary>
     NotFoundPage,
 
@@ -58,6 +61,7 @@ public sealed class StoreRelay : IAsyncDisposable
     private TaskCompletionSource released = NewGate();
     private readonly bool isAzure;
     private int requests;
+    private int unfinished;
 
     private StoreRelay(WebApplication app, Uri target, bool isAzure) => (this.app, this.target, this.isAzure) = (app, target, isAzure);
 
@@ -70,6 +74,9 @@ public sealed class StoreRelay : IAsyncDisposable
     /// <summary>How many requests have come.</summary>
     public int Requests => Volatile.Read(ref requests);
 
+    /// <summary>How many requests are neither answered to the end nor cut off, by either side.</summary>
+    public int Unfinished => Volatile.Read(ref unfinished);
+
     /// <summary>Lets those go on that are held.</summary>
     public void Release() => Interlocked.Exchange(ref released, NewGate()).SetResult();
 
@@ -81,7 +88,18 @@ public sealed class StoreRelay : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0").ConfigureKestrel(k => k.Limits.MaxRequestBodySize = null);
         var relay = new StoreRelay(builder.Build(), target, isAzure);
-        relay.app.Run(relay.HandleAsync);
+        relay.app.Run(async http =>
+        {
+            Interlocked.Increment(ref relay.unfinished);
+            try
+            {
+                await relay.HandleAsync(http);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref relay.unfinished);
+            }
+        });
         await relay.app.StartAsync();
         return relay;
     }
@@ -124,7 +142,7 @@ public sealed class StoreRelay : IAsyncDisposable
                 await Volatile.Read(ref released).Task.WaitAsync(http.RequestAborted);
                 break;
             case StoreFault.Silence:
-                await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+                await UntilGoneAsync(http);
                 return;
             case StoreFault.Cut:
                 http.Abort();
@@ -133,7 +151,7 @@ public sealed class StoreRelay : IAsyncDisposable
 
         using var answer = await AskAsync(http, path);
         if (fault == StoreFault.LostAnswer) http.Abort();
-        else await PassOnAsync(http, answer, fault == StoreFault.HalfAnswer);
+        else await PassOnAsync(http, answer, fault);
     }
 
     private static async Task RefuseAsync(HttpContext http, int status, string? code)
@@ -161,6 +179,9 @@ public sealed class StoreRelay : IAsyncDisposable
             $"""<?xml version="1.0" encoding="UTF-8"?><DeleteResult>{string.Concat(errors)}</DeleteResult>""", http.RequestAborted);
     }
 
+    private static Task UntilGoneAsync(HttpContext http) =>
+        Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+
     private static TaskCompletionSource NewGate() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Asks the server the same, the host included, since that is signed.</summary>
@@ -185,7 +206,7 @@ public sealed class StoreRelay : IAsyncDisposable
         return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, http.RequestAborted);
     }
 
-    private static async Task PassOnAsync(HttpContext http, HttpResponseMessage answer, bool half)
+    private static async Task PassOnAsync(HttpContext http, HttpResponseMessage answer, StoreFault fault)
     {
         http.Response.StatusCode = (int)answer.StatusCode;
         foreach (var (name, value) in answer.Headers.Concat(answer.Content.Headers))
@@ -193,7 +214,7 @@ public sealed class StoreRelay : IAsyncDisposable
             if (!string.Equals(name, "Transfer-Encoding", StringComparison.OrdinalIgnoreCase)) http.Response.Headers[name] = value.ToArray();
         }
 
-        if (!half)
+        if (fault is not (StoreFault.HalfAnswer or StoreFault.HalfThenSilence))
         {
             await answer.Content.CopyToAsync(http.Response.Body, http.RequestAborted);
             return;
@@ -202,6 +223,7 @@ public sealed class StoreRelay : IAsyncDisposable
         var content = await answer.Content.ReadAsByteArrayAsync(http.RequestAborted);
         await http.Response.Body.WriteAsync(content.AsMemory(0, content.Length / 2), http.RequestAborted);
         await http.Response.Body.FlushAsync(http.RequestAborted);
-        http.Abort();
+        if (fault == StoreFault.HalfThenSilence) await UntilGoneAsync(http);
+        else http.Abort();
     }
 }

@@ -14,6 +14,9 @@ public abstract class ObjectStoreSuite(SharedObjectStore shared) : IAsyncLifetim
 {
     private const int PartSize = SharedObjectStore.PartSize;
 
+    private static readonly ObjectStoreTiming HalfASecond = SharedReplica.Timing with { Silence = TimeSpan.FromMilliseconds(500) };
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private readonly List<IDisposable> stores = [];
     private StoreRelay? relay;
 
@@ -218,10 +221,112 @@ public abstract class ObjectStoreSuite(SharedObjectStore shared) : IAsyncLifetim
         Assert.InRange(Relay.Requests, 4, 6);
     }
 
+    [Theory]
+    [InlineData(StoreFault.HalfThenSilence, StoreFault.None)]
+    [InlineData(StoreFault.HalfThenSilence, StoreFault.Silence)]
+    [InlineData(StoreFault.HalfAnswer, StoreFault.Silence)]
+    public async Task An_answer_in_which_the_store_falls_silent_is_asked_for_again_from_there(StoreFault first, StoreFault second)
+    {
+        var store = await BehindRelayAsync(HalfASecond);
+        var bytes = RandomNumberGenerator.GetBytes(3_000_000);
+        await PutAsync(store, "key", bytes);
+        var asked = FailGets(first, second);
+        Assert.Equal(bytes, await ReadAsync(store, "key").WaitAsync(Patience, Cancellation));
+        Assert.True(asked.IsCompleted);
+    }
+
+    [Fact]
+    public async Task However_often_an_answer_breaks_off_it_is_read_to_its_end_while_each_brings_something()
+    {
+        var store = await BehindRelayAsync();
+        var bytes = RandomNumberGenerator.GetBytes(3_000_000);
+        await PutAsync(store, "key", bytes);
+        var asked = FailGets([.. Enumerable.Repeat(StoreFault.HalfAnswer, 8)]);
+        Assert.Equal(bytes, await ReadAsync(store, "key"));
+        Assert.True(asked.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Whoever_leaves_while_an_answer_that_broke_off_is_asked_for_again_ends_the_request()
+    {
+        var store = await BehindRelayAsync();
+        await PutAsync(store, "key", RandomNumberGenerator.GetBytes(3_000_000));
+        var asked = FailGets(StoreFault.HalfAnswer, StoreFault.Silence);
+        using var leaving = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        using var reader = await store.OpenAsync("key", null, leaving.Token);
+        var reading = Task.Run(
+            async () =>
+            {
+                var buffer = new byte[64 * 1024];
+                while (await reader!.ReadAsync(buffer, leaving.Token) > 0)
+                {
+                    // To the end.
+                }
+            },
+            Cancellation);
+        await asked.WaitAsync(Patience, Cancellation);
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading.WaitAsync(Patience, Cancellation));
+        await NothingUnfinishedAsync();
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_not_read_to_its_end_closes_its_connection()
+    {
+        var store = await BehindRelayAsync();
+        await PutAsync(store, "key", RandomNumberGenerator.GetBytes(3_000_000));
+        Relay.Fault = (_, _, _) => StoreFault.HalfThenSilence;
+        var (readers, buffer) = (new List<ObjectReader?>(), new byte[1000]);
+        for (var i = 0; i < 20; i++)
+        {
+            using var reader = await store.OpenAsync("key", null, Cancellation);
+            readers.Add(reader);
+            Assert.NotEqual(0, await reader!.ReadAsync(buffer, Cancellation));
+        }
+
+        await NothingUnfinishedAsync();
+        GC.KeepAlive(readers); // or the garbage collector might have closed them
+    }
+
+    [Fact]
+    public async Task A_large_object_is_given_as_it_arrives()
+    {
+        var store = Open(await shared.CreateAsync());
+        var bytes = RandomNumberGenerator.GetBytes((64 * 1024 * 1024) + 1); // more than any other answer may have
+        await PutAsync(store, "key", bytes);
+        Assert.Equal(bytes.Length, await store.SizeAsync("key", Cancellation));
+        Assert.Equal(SHA256.HashData(bytes), SHA256.HashData(await ReadAsync(store, "key")));
+    }
+
+    [Theory]
+    [InlineData(StoreFault.HalfAnswer)]
+    [InlineData(StoreFault.HalfThenSilence)]
+    public async Task A_list_that_does_not_arrive_wholly_is_asked_for_again(StoreFault fault)
+    {
+        var store = await BehindRelayAsync(HalfASecond);
+        await PutAsync(store, "key", [1]);
+        var asked = FailGets(fault);
+        Assert.Equal(["key"], await KeysAsync(store, "").WaitAsync(Patience, Cancellation));
+        Assert.True(asked.IsCompleted);
+        await NothingUnfinishedAsync();
+    }
+
+    [Theory]
+    [InlineData(StoreFault.HalfAnswer)]
+    [InlineData(StoreFault.HalfThenSilence)]
+    public async Task An_error_that_does_not_arrive_wholly_is_asked_for_again(StoreFault fault)
+    {
+        var store = await BehindRelayAsync(HalfASecond);
+        var asked = FailGets(fault);
+        Assert.Null(await store.OpenAsync("never", null, Cancellation).WaitAsync(Patience, Cancellation));
+        Assert.True(asked.IsCompleted);
+        await NothingUnfinishedAsync();
+    }
+
     [Fact]
     public async Task A_store_that_falls_silent_while_it_is_sent_a_part_is_sent_it_again()
     {
-        var store = await BehindRelayAsync(SharedReplica.Timing with { Silence = TimeSpan.FromMilliseconds(500) });
+        var store = await BehindRelayAsync(HalfASecond);
         var bytes = RandomNumberGenerator.GetBytes(PartSize);
         Relay.Fault = (_, _, before) => before == 0 ? StoreFault.Silence : StoreFault.None;
         await PutAsync(store, "key", bytes);
@@ -305,6 +410,25 @@ public abstract class ObjectStoreSuite(SharedObjectStore shared) : IAsyncLifetim
         relay = await shared.RelayAsync();
         return Open(await shared.CreateAsync(relay.Address), timing);
     }
+
+    /// <summary>Lets the next requests that read fail, each as it is named.</summary>
+    /// <returns>Is done once the last of them has come.</returns>
+    private Task FailGets(params StoreFault[] faults)
+    {
+        var gets = 0;
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Relay.Fault = (method, path, _) =>
+        {
+            if (method != "GET" || path.Contains("probe-", StringComparison.Ordinal)) return StoreFault.None;
+            var at = Interlocked.Increment(ref gets) - 1;
+            if (at == faults.Length - 1) all.SetResult();
+            return at < faults.Length ? faults[at] : StoreFault.None;
+        };
+        return all.Task;
+    }
+
+    private Task NothingUnfinishedAsync() =>
+        Eventually.TrueAsync(() => Relay.Unfinished == 0, Patience, () => $"{Relay.Unfinished} connections stay open");
 
     private static Task PutAsync(ObjectStore store, string key, byte[] bytes) => store.PutAsync(key, bytes, Cancellation);
 

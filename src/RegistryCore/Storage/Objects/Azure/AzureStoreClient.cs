@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using AuthIndex.Hosting;
@@ -142,18 +141,8 @@ internal sealed class AzureStoreClient : IStoreClient
     {
         try
         {
-            var answer = await Blob(key).DownloadStreamingAsync(
-                new BlobDownloadOptions { Range = range is { } wanted ? new HttpRange(wanted.First, wanted.Length) : default },
-                attempt.Token);
-            var (raw, details) = (answer.GetRawResponse(), answer.Value.Details);
-            var isPart = raw.Status == 206;
-
-            // The range itself may be one of nothing, which is no valid header.
-            var total = details.ContentRange?.Split('/')[^1];
-            long? size = !isPart ? details.ContentLength
-                : long.TryParse(total, NumberStyles.None, CultureInfo.InvariantCulture, out var whole) ? whole
-                : null;
-            return new StoreAnswer(answer.Value.Content, details.ContentLength, size, isPart, answer.Value);
+            var access = keys.Current;
+            return await access.Downloads.GetAsync(access.Container.GetBlobClient(prefix + key).Uri, range, attempt.Token);
         }
         catch (RequestFailedException e) when (e.ErrorCode is "BlobNotFound") // and no other 404, such as that of a proxy in between
         {
@@ -276,8 +265,14 @@ internal sealed class AzureStoreClient : IStoreClient
     }
 
     /// <summary>The container as it is reached with one key or SAS token.</summary>
-    private sealed record Access(BlobContainerClient Container, StorageSharedKeyCredential? Key)
+    private sealed class Access(BlobContainerClient container, StorageSharedKeyCredential? key, BlobClientOptions how)
     {
+        public BlobContainerClient Container { get; } = container;
+
+        public AzureDownloads Downloads { get; } = new(container.GetParentBlobServiceClient(), how.Version);
+
+        public StorageSharedKeyCredential? Key { get; } = key;
+
         public static Access ByKey(Uri container, string account, string key, BlobClientOptions how)
         {
             if (!Convert.TryFromBase64String(key, new byte[key.Length], out _))
@@ -286,12 +281,12 @@ internal sealed class AzureStoreClient : IStoreClient
             }
 
             var credential = new StorageSharedKeyCredential(account, key);
-            return new Access(new BlobContainerClient(container, credential, how), credential);
+            return new Access(new BlobContainerClient(container, credential, how), credential, how);
         }
 
         public static Access BySas(Uri container, string token, BlobClientOptions how) =>
             token.Contains("sig=", StringComparison.Ordinal)
-                ? new Access(new BlobContainerClient(container, new AzureSasCredential(token), how), null)
+                ? new Access(new BlobContainerClient(container, new AzureSasCredential(token), how), null, how)
                 : throw new OperatorException("the object store's SAS token has no signature (sig=)");
     }
 }
