@@ -2,7 +2,6 @@ using System.CommandLine;
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Files;
 using AuthIndex.Hosting.Yaml;
-using AuthIndex.TokenContract;
 using AuthIndex.TokenServer.Identity;
 using AuthIndex.TokenServer.Revocation;
 using AuthIndex.TokenServer.State;
@@ -133,7 +132,7 @@ internal static class AccountsCommand
             var (options, typed) = (OptionsOf(line, parsed), parsed.GetRequiredValue(name));
             await using var state = await OpenAsync(options, time);
             var holds = await state.SignInHolds.ReadAsync();
-            var account = parsed.GetValue(force) || holds.Any(h => AccountSpelling.Key(h.Account) == AccountSpelling.Key(typed))
+            var account = parsed.GetValue(force) || holds.Any(h => h.Account.Equals(typed, StringComparison.OrdinalIgnoreCase))
                 ? typed
                 : await NamedAccount.ResolveAsync(options, state.People, typed, time, cancellationToken);
             // Failures are counted under what was typed and, where a directory was asked, under the account.

@@ -49,13 +49,16 @@ internal sealed class SuspendedAccounts(TimeSpan? lookLasts = null)
     }
 
     /// <summary>The number of suspended accounts.</summary>
-    public int Count => suspended.Count;
+    public int Count { get; private set; }
 
     /// <summary>Replaces the list of suspensions.</summary>
     public void Replace(IReadOnlyCollection<Suspension> all)
     {
-        suspended = all.ToFrozenDictionary(s => s.Account, StringComparer.Ordinal);
-        inAnyCase = all.GroupBy(s => AccountSpelling.Key(s.Account), StringComparer.Ordinal)
+        suspended = By(AccountSpelling.SuspensionKey);
+        inAnyCase = By(AccountSpelling.Key);
+        Count = all.Count;
+
+        FrozenDictionary<string, Suspension> By(Func<string, string> key) => all.GroupBy(s => key(s.Account), StringComparer.Ordinal)
             .ToFrozenDictionary(same => same.Key, same => same.First(), StringComparer.Ordinal);
     }
 
@@ -89,8 +92,8 @@ internal sealed class SuspendedAccounts(TimeSpan? lookLasts = null)
             : outcome;
     }
 
-    // A directory may spell an account in another way tomorrow, and so may whoever else gives names: those have a colon.
-    private Suspension? Find(SignInOutcome.SignedIn who) => who.IgnoresCase || who.Account.Contains(':', StringComparison.Ordinal)
+    // A directory may spell an account in another way tomorrow.
+    private Suspension? Find(SignInOutcome.SignedIn who) => who.IgnoresCase
         ? inAnyCase.GetValueOrDefault(AccountSpelling.Key(who.Account))
-        : suspended.GetValueOrDefault(who.Account);
+        : suspended.GetValueOrDefault(AccountSpelling.SuspensionKey(who.Account));
 }

@@ -47,6 +47,10 @@ internal interface IRevocationStore
     /// <summary>Further ahead than this lies no time that a revocation of an account is given by a clock that is right.</summary>
     static readonly TimeSpan FurthestAhead = TimeSpan.FromMinutes(1);
 
+    /// <summary>The accounts with a colon that are revoked up to a time, <c>@issuedAt</c>, or later; read from an index alone.</summary>
+    const string RevokedAccountsWithColon =
+        "SELECT DISTINCT value FROM revocations WHERE kind = 'account' AND issued_before >= @issuedAt AND value LIKE '%:%'";
+
     /// <summary>Revocations of accounts up to a later time than this lie ahead, in Unix seconds.</summary>
     static long Ahead(DateTimeOffset now) => (now + FurthestAhead).ToUnixTimeSeconds();
 
@@ -77,7 +81,7 @@ internal interface IRevocationStore
     /// </summary>
     ValueTask<RevocationPage> AfterAsync(long sequence, int count);
 
-    /// <summary>Whether a token is void.</summary>
+    /// <summary>Whether a token is void: by its account in any spelling that is the same account, its grant or itself.</summary>
     /// <param name="account">Its <c>sub</c>.</param>
     /// <param name="grant">Its <see cref="TokenProfile.Grant"/>, or null.</param>
     /// <param name="id">Its <c>jti</c>.</param>
@@ -87,6 +91,18 @@ internal interface IRevocationStore
     /// <summary>Removes the revocations whose tokens have all expired, once the clock that says so has run evenly for a while.</summary>
     /// <returns>How many there were.</returns>
     Task<int> SweepAsync();
+
+    /// <summary>
+    /// Whether one of the revoked accounts is that of a token in another spelling. Asked for accounts of providers only, and with the few
+    /// revoked accounts of that kind (<see cref="AccountSpelling.IsSameInAnyCase"/>).
+    /// </summary>
+    /// <param name="revoked">The names in which accounts are revoked.</param>
+    /// <param name="account">The token's account.</param>
+    static bool Names(IEnumerable<string> revoked, string account)
+    {
+        var key = AccountSpelling.SuspensionKey(account);
+        return revoked.Any(name => AccountSpelling.SuspensionKey(name) == key);
+    }
 
     /// <summary>The word for a kind, as in the database and in what registries read.</summary>
     static string Word(RevocationKind kind) => kind switch

@@ -30,6 +30,9 @@ public sealed class RevokedTokensTests
     [InlineData("github:example/App", "github:Example/app", true)]
     [InlineData("github:example/app", "github:example/app2", false)]
     [InlineData("ALICE", "alice", false)] // an account of htpasswd
+    [InlineData("robot:ci", "robot:CI", false)]
+    [InlineData("cert:Build", "cert:build", false)]
+    [InlineData("spiffe://example.org/CI", "spiffe://example.org/ci", false)]
     public void A_token_is_void_by_every_spelling_of_an_account_that_a_provider_names(string revoked, string subject, bool isVoid)
     {
         var known = Known(new RevocationEntry(0, "account", revoked, Now, Now + 60));

@@ -69,6 +69,23 @@ public sealed class SuspensionTests
             suspended.Check(new SignInOutcome.SignedIn("JGross", [], "test") { IgnoresCase = ignoresCase }) is SignInOutcome.Refused);
     }
 
+    [Theory]
+    [InlineData("github:example/App", "github:Example/app", true)]
+    [InlineData("robot:ci", "robot:CI", false)]
+    [InlineData("cert:Build", "cert:build", false)]
+    [InlineData("spiffe://example.org/CI", "spiffe://example.org/ci", false)]
+    public void A_suspension_holds_in_every_spelling_of_a_providers_account_and_for_no_other_robot_or_certificate(
+        string account, string other, bool isSuspended)
+    {
+        var suspended = new SuspendedAccounts();
+        suspended.Replace([new Suspension(account, DateTimeOffset.UnixEpoch, "root", "")]);
+        Assert.IsType<SignInOutcome.Refused>(suspended.Check(new SignInOutcome.SignedIn(account, [], "test")));
+        Assert.Equal(isSuspended, suspended.Check(new SignInOutcome.SignedIn(other, [], "test")) is SignInOutcome.Refused);
+        suspended.Replace(
+            [new Suspension(account, DateTimeOffset.UnixEpoch, "root", ""), new Suspension(other, DateTimeOffset.UnixEpoch, "root", "")]);
+        Assert.Equal(2, suspended.Count);
+    }
+
     [Fact]
     public async Task Who_was_suspended_while_the_server_was_down_does_not_get_in_with_the_first_request()
     {

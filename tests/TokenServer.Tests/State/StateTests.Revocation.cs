@@ -92,6 +92,22 @@ public abstract partial class StateTests
         Assert.True(await One.Revocations.IsVoidAsync("bob", null, "jti", first.Since.ToUnixTimeSeconds()));
     }
 
+    [Theory]
+    [InlineData("github:example/App", "github:Example/app", true)]
+    [InlineData("github:example/app", "github:example/app2", false)]
+    [InlineData("ALICE", "alice", false)] // an account of htpasswd
+    [InlineData("robot:ci", "robot:CI", false)]
+    [InlineData("cert:Build", "cert:build", false)]
+    [InlineData("spiffe://example.org/CI", "spiffe://example.org/ci", false)]
+    public async Task A_token_is_void_by_every_spelling_of_a_providers_account(string revoked, string account, bool isVoid)
+    {
+        Assert.Null(await One.Suspensions.SuspendAsync(revoked, "root", "", Now));
+        var issuedAt = Now.ToUnixTimeSeconds();
+        Assert.True(await Other.Revocations.IsVoidAsync(revoked, null, "jti", issuedAt));
+        Assert.Equal(isVoid, await Other.Revocations.IsVoidAsync(account, null, "jti", issuedAt));
+        Assert.False(await Other.Revocations.IsVoidAsync(account, null, "jti", issuedAt + 3600));
+    }
+
     [Fact]
     public async Task What_a_clock_that_ran_ahead_revoked_is_revoked_up_to_now_when_the_account_is_resumed()
     {

@@ -158,7 +158,7 @@ internal sealed class AccountsPageEndpoint(
             },
             who?.Groups ?? [],
             suspension is not null,
-            held.FirstOrDefault(h => AccountSpelling.Key(h.Account) == AccountSpelling.Key(account))?.Reason,
+            held.FirstOrDefault(h => h.Account.Equals(account, StringComparison.OrdinalIgnoreCase))?.Reason,
             given.Count(g => g.Kind == TokenKind.Access), given.Count(g => g.Kind == TokenKind.Refresh),
             (await sessions.ListAsync(account)).Count,
             found is not SignInOutcome.UnknownAccount);

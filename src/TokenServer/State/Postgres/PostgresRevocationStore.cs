@@ -1,5 +1,6 @@
 using AuthIndex.Hosting;
 using AuthIndex.Hosting.Postgres;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.Revocation;
 using Dapper;
@@ -60,14 +61,17 @@ internal sealed class PostgresRevocationStore(PostgresDatabase database, Postgre
     });
 
     /// <inheritdoc/>
-    public ValueTask<bool> IsVoidAsync(string account, string? grant, string id, long issuedAt) => database.ReadAsync(db =>
-        db.ExecuteScalarAsync<bool>(
+    public ValueTask<bool> IsVoidAsync(string account, string? grant, string id, long issuedAt) => database.ReadAsync(async db =>
+        await db.ExecuteScalarAsync<bool>(
             """
             SELECT EXISTS (SELECT 1 FROM revocations WHERE kind = 'account' AND value = @account AND issued_before >= @issuedAt)
                 OR EXISTS (SELECT 1 FROM revocations WHERE kind = 'grant' AND value = @grant AND issued_before >= @issuedAt)
                 OR EXISTS (SELECT 1 FROM revocations WHERE kind = 'token' AND value = @id AND issued_before >= @issuedAt)
             """,
-            new { account, grant, id, issuedAt }));
+            new { account, grant, id, issuedAt })
+        || (AccountSpelling.IsSameInAnyCase(account)
+            && IRevocationStore.Names(
+                await db.QueryAsync<string>(IRevocationStore.RevokedAccountsWithColon, new { issuedAt }), account)));
 
     /// <inheritdoc/>
     public async Task<int> SweepAsync()

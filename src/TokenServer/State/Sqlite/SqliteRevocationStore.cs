@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using AuthIndex.Hosting;
+using AuthIndex.TokenContract;
 using AuthIndex.TokenContract.Wire;
 using AuthIndex.TokenServer.Revocation;
 using Dapper;
@@ -54,7 +55,9 @@ internal sealed class SqliteRevocationStore(StateDatabase database, TimeProvider
             OR EXISTS (SELECT 1 FROM revocations WHERE kind = 'grant' AND value = @grant AND issued_before >= @issuedAt)
             OR EXISTS (SELECT 1 FROM revocations WHERE kind = 'token' AND value = @id AND issued_before >= @issuedAt)
         """,
-        new { account, grant, id, issuedAt })));
+        new { account, grant, id, issuedAt })
+        || (AccountSpelling.IsSameInAnyCase(account)
+            && IRevocationStore.Names(db.Query<string>(IRevocationStore.RevokedAccountsWithColon, new { issuedAt }), account))));
 
     /// <inheritdoc/>
     public async Task<int> SweepAsync()
