@@ -46,8 +46,8 @@ internal sealed class LdapSignIn : IDisposable
     /// <summary>How the first directory is.</summary>
     public DirectoryHealth Health => sources[0].Health;
 
-    public async Task<SignInOutcome> AsAsync(string user, string password) =>
-        await passwords.SignInAsync(user, password, null, "", CancellationToken.None);
+    public async Task<SignInOutcome> AsAsync(string user, string password, string registry = "") =>
+        await passwords.SignInAsync(user, password, null, registry, CancellationToken.None);
 
     public async Task<SignInOutcome> FindAsync(string account) => await chain.FindAsync(account, CancellationToken.None);
 

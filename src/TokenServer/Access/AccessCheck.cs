@@ -53,8 +53,10 @@ internal sealed class AccessCheck(
     {
         var result = await SubjectAsync(
             request.Http.Headers.Authorization, new SignInContext(null, null, request.Address), services, request.Aborted);
-        var isProven = result.TryGet(out var caller, out _) && caller.Who.SignedInBy != SignIn.Anonymous;
-        return !isProven && rate.Take(request.Address) is { } wait ? ErrorAnswer.TooManyRequests(wait) : result;
+        var isFree = result.TryGet(out var caller, out var error)
+            ? caller.Who.SignedInBy != SignIn.Anonymous
+            : error.Status == StatusCodes.Status503ServiceUnavailable; // an outage here says nothing of the caller
+        return !isFree && rate.Take(request.Address) is { } wait ? ErrorAnswer.TooManyRequests(wait) : result;
     }
 
     /// <summary>The same for a caller of a registry, which passes on what that caller showed, and may learn of itself alone.</summary>

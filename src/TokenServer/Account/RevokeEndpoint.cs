@@ -8,7 +8,8 @@ namespace AuthIndex.TokenServer.Account;
 
 /// <summary>
 /// POST /revoke (RFC 7009): the holder of a refresh token or access token may revoke it. An unknown token gets the same answer, so that
-/// none can be probed; clients have no credentials of their own here, so what one address may send is limited.
+/// none can be probed. Clients have no credentials of their own here, so how often one address may send what revokes nothing is limited;
+/// what revokes something is not, because many people may share an address.
 /// </summary>
 internal sealed class RevokeEndpoint(
     IGrantStore store, RememberedGrants remembered, GrantActs acts, UnauthenticatedRate rate, ILogger<RevokeEndpoint> log)
@@ -24,17 +25,19 @@ internal sealed class RevokeEndpoint(
     /// <summary>Ends the token of a form.</summary>
     public async Task<Answer> AnswerAsync(RouteRequest request)
     {
-        if (rate.Take(request.Address) is { } wait) return ErrorAnswer.TooManyRequests(wait);
-        if (!(await FormBody.ReadAsync(request)).TryGet(out var form, out var unreadable)) return unreadable;
-        if (!TryRead(form, out var token, out var problem)) return problem;
-        if (TokenSecret.Parse(token) is { } secret && await store.EndAsync(secret.Hash) is { } ended)
+        if (!(await FormBody.ReadAsync(request)).TryGet(out var form, out var unreadable)) return Counted(unreadable);
+        if (!TryRead(form, out var token, out var problem)) return Counted(problem);
+        if (TokenSecret.Parse(token) is not { } secret || await store.EndAsync(secret.Hash) is not { } ended)
         {
-            await remembered.LookAsync();
-            GrantLog.Ended(log, ended, "its holder");
-            acts.Revoked(ended, "holder", request.Address);
+            return Counted(JsonAnswer.Ok(Done));
         }
 
+        await remembered.LookAsync();
+        GrantLog.Ended(log, ended, "its holder");
+        acts.Revoked(ended, "holder", request.Address);
         return JsonAnswer.Ok(Done);
+
+        Answer Counted(Answer answer) => rate.Take(request.Address) is { } wait ? ErrorAnswer.TooManyRequests(wait) : answer;
     }
 
     /// <summary>Reads the form; <c>token_type_hint</c> is ignored, because tokens show their own kind.</summary>

@@ -25,6 +25,9 @@ internal interface ISuspensionStore
 
     /// <summary>Every suspension, by name.</summary>
     ValueTask<IReadOnlyList<Suspension>> AllAsync();
+
+    /// <summary>The same for <see cref="RevocationWatch"/>: not queued behind requests, nor they behind it.</summary>
+    ValueTask<IReadOnlyList<Suspension>> LookAsync() => AllAsync();
 }
 
 /// <summary>What came of letting an account sign in again.</summary>

@@ -69,7 +69,7 @@ internal sealed partial class RevocationWatch(
         var isNewEpoch = look.Epoch != seen?.Epoch;
         if (isNewEpoch || look.Suspensions != seen?.Suspensions)
         {
-            var all = await suspensions.AllAsync();
+            var all = await suspensions.LookAsync();
             suspended.Replace(all);
             Report(all);
             known = all;

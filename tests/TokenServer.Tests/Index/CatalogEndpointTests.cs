@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using AuthIndex.TestKit;
+using AuthIndex.TokenServer.Identity.Ldap;
 
 namespace AuthIndex.TokenServer.Tests.Index;
 
@@ -51,6 +52,32 @@ public sealed class CatalogEndpointTests
             using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Address, path));
             request.Headers.Add("X-Forwarded-For", from);
             if (authorization is not null) request.Headers.TryAddWithoutValidation("Authorization", authorization);
+            using var answer = await server.Client.SendAsync(request, None);
+            return answer.StatusCode;
+        }
+    }
+
+    [Fact]
+    public async Task An_outage_of_a_directory_takes_nothing_from_what_an_address_may_ask()
+    {
+        await using var server = await TokenServerHost.StartAsync(o =>
+        {
+            o.UnauthenticatedPerSecond = 1;
+            o.TrustedProxies.Add(IPNetwork.Parse("127.0.0.0/8"));
+            o.Ldap.Add(new LdapDirectoryOptions
+            {
+                Name = "corp", Servers = ["ldap://127.0.0.1:1"], AnonymousSearch = true, BaseDn = "dc=org",
+                Groups = { Via = "memberOf", BaseDn = "dc=org", NestedDepth = 0 },
+            });
+        });
+        for (var i = 0; i < 20; i++) Assert.Equal(HttpStatusCode.ServiceUnavailable, await StatusAsync(TokenServerHost.Basic("carol", "secret")));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(null));
+
+        async Task<HttpStatusCode> StatusAsync(AuthenticationHeaderValue? authorization)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Address, Search));
+            request.Headers.Add("X-Forwarded-For", "192.0.2.1");
+            request.Headers.Authorization = authorization;
             using var answer = await server.Client.SendAsync(request, None);
             return answer.StatusCode;
         }

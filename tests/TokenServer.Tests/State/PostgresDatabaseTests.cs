@@ -73,7 +73,7 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
             waiting = state.Grants.EndAllAsync("alice"); // with the only connection of requests
             await AnAdvisoryLockIsAwaitedAsync(other);
             Assert.Equal(0, (await state.Revocations.LookAsync()).Revocation);
-            Assert.Empty(await state.Suspensions.AllAsync());
+            Assert.Empty(await state.Suspensions.LookAsync());
             Assert.Equal(0, await state.Revocations.NewestOfAccountsAsync());
             Assert.Empty(await state.Revocations.AccountsAheadAsync());
             Assert.False(waiting.IsCompleted);
@@ -81,6 +81,32 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
         });
         await waiting;
         Assert.Equal(1, (await state.Revocations.LookAsync()).Revocation);
+    }
+
+    [Fact]
+    public async Task Pages_that_wait_for_the_database_keep_no_server_from_looking_and_are_seen_in_its_readiness()
+    {
+        var connection = await (await postgres.ServerAsync()).CreateDatabaseAsync();
+        await using var state = await PostgresState.OpenAsync(connection, TimeProvider.System);
+        await using var other = PostgresDatabase.Create(connection, "test");
+        await other.WriteAsync(
+            async db =>
+            {
+                await db.ExecuteAsync("LOCK TABLE suspensions IN ACCESS EXCLUSIVE MODE");
+                var page = state.Suspensions.AllAsync().AsTask();
+                await Eventually.TrueAsync(
+                    async () => await other.ReadAsync(reader => reader.ExecuteScalarAsync<bool>(
+                        "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE relation = 'suspensions'::regclass AND NOT granted)")),
+                    Patience, () => "the page does not wait");
+                Assert.Equal(0, await state.Revocations.NewestOfAccountsAsync());
+                Assert.False(page.IsCompleted);
+                await Assert.ThrowsAsync<DatabaseUnavailableException>(() => page);
+                Assert.Equal(HealthStatus.Degraded, state.CheckHealth().Status); // not failed: who looks has an answer
+                return 0;
+            },
+            isLong: true);
+        Assert.Empty(await state.Suspensions.AllAsync());
+        Assert.Equal(HealthStatus.Ok, state.CheckHealth().Status);
     }
 
     [Theory]
@@ -423,6 +449,8 @@ public sealed class PostgresDatabaseTests(SharedPostgres postgres)
         Assert.Equal(HealthStatus.Failed, state.CheckHealth().Status);
         await server.StartAgainAsync();
         Assert.Equal(2, (await state.Revocations.LookAsync()).Revocation);
+        Assert.Equal(HealthStatus.Degraded, state.CheckHealth().Status); // what requests asked last was not answered
+        await state.Grants.EndAllAsync("carol");
         Assert.Equal(HealthStatus.Ok, state.CheckHealth().Status);
     }
 

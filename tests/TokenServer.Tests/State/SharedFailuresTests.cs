@@ -156,7 +156,7 @@ public sealed class SharedFailuresTests(SharedPostgres postgres) : IAsyncLifetim
     public async Task No_name_that_was_typed_is_in_the_database()
     {
         await TakeAsync("192.0.2.1", "typed-by-mistake", 1);
-        One.BindsTo("corp", 3, TimeSpan.FromMinutes(15)).TryTake("uid=typed-by-mistake", out _, out _);
+        One.BindsTo("corp", 3, TimeSpan.FromMinutes(15)).TryTake("uid=typed-by-mistake", isPassedOn: false, out _, out _);
         await using var database = PostgresDatabase.Create(connection, "test");
         var rows = await database.ReadAsync(db => db.QueryAsync<byte[]>(
             """
@@ -172,21 +172,51 @@ public sealed class SharedFailuresTests(SharedPostgres postgres) : IAsyncLifetim
     {
         var (here, there) = (One.BindsTo("corp", 3, TimeSpan.FromHours(1)), Other.BindsTo("corp", 3, TimeSpan.FromHours(1)));
         var taken = await Task.WhenAll(Enumerable.Range(0, 20).Select(i =>
-            Task.Run(() => (i % 2 == 0 ? here : there).TryTake("uid=alice", out _, out _))));
+            Task.Run(() => (i % 2 == 0 ? here : there).TryTake("uid=alice", isPassedOn: false, out _, out _))));
         Assert.Equal(3, taken.Count(t => t));
 
-        Assert.False(there.TryTake("uid=alice", out var wait, out _));
+        Assert.False(there.TryTake("uid=alice", isPassedOn: false, out var wait, out _));
         Assert.InRange(wait, TimeSpan.FromMinutes(59), TimeSpan.FromHours(1));
-        Assert.True(there.TryTake("uid=bob", out _, out var isLast));
+        Assert.True(there.TryTake("uid=bob", isPassedOn: false, out _, out var isLast));
         Assert.False(isLast);
-        Assert.True(One.BindsTo("other", 3, TimeSpan.FromHours(1)).TryTake("uid=alice", out _, out _));
+        Assert.True(One.BindsTo("other", 3, TimeSpan.FromHours(1)).TryTake("uid=alice", isPassedOn: false, out _, out _));
 
         here.GiveBack("uid=alice");
-        Assert.True(there.TryTake("uid=alice", out _, out isLast));
+        Assert.True(there.TryTake("uid=alice", isPassedOn: false, out _, out isLast));
         Assert.True(isLast);
         here.Clear("uid=alice");
-        Assert.True(there.TryTake("uid=alice", out _, out isLast));
+        Assert.True(there.TryTake("uid=alice", isPassedOn: false, out _, out isLast));
         Assert.False(isLast);
+    }
+
+    [Fact]
+    public void What_a_registry_passes_on_to_a_directory_takes_the_first_half_alone()
+    {
+        var (here, there) = (One.BindsTo("corp", 3, TimeSpan.FromHours(1)), Other.BindsTo("corp", 3, TimeSpan.FromHours(1)));
+        Assert.True(here.TryTake("uid=alice", isPassedOn: true, out _, out var isLast));
+        Assert.False(isLast);
+        Assert.False(there.TryTake("uid=alice", isPassedOn: true, out var wait, out _));
+        Assert.InRange(wait, TimeSpan.FromMinutes(59), TimeSpan.FromHours(1));
+        Assert.True(there.TryTake("uid=alice", isPassedOn: false, out _, out _));
+        Assert.True(here.TryTake("uid=alice", isPassedOn: false, out _, out isLast));
+        Assert.True(isLast);
+
+        var single = One.BindsTo("single", 1, TimeSpan.FromHours(1));
+        Assert.False(single.TryTake("uid=alice", isPassedOn: true, out wait, out _));
+        Assert.Equal(TimeSpan.FromHours(1), wait);
+        Assert.True(single.TryTake("uid=alice", isPassedOn: false, out _, out _));
+    }
+
+    [Fact]
+    public async Task Where_an_account_signed_in_directly_guesses_through_a_registry_from_elsewhere_do_not_lock_it_out_there()
+    {
+        var home = From("192.0.2.9", "alice");
+        await One.GiveBackAsync(home, (await One.TakeAsync(home, true, Limits)).Taken, isSignedIn: true, Limits);
+        for (var i = 1; i <= 5; i++) await One.TakeAsync(From($"192.0.2.{i}", "alice") with { Registry = "registry" }, true, Limits);
+
+        var elsewhere = await Other.TakeAsync(From("192.0.2.8", "alice") with { Registry = "registry" }, true, Limits);
+        Assert.Equal(SignInCounts.Account, elsewhere.Exhausted);
+        Assert.Equal(SignInCounts.None, (await Other.TakeAsync(home with { Registry = "registry" }, true, Limits)).Exhausted);
     }
 
     [Fact]
@@ -196,11 +226,11 @@ public sealed class SharedFailuresTests(SharedPostgres postgres) : IAsyncLifetim
         var who = From("192.0.2.1", "alice");
         Assert.Equal(SignInCounts.None, (await One.TakeAsync(who, true, brief)).Exhausted);
         var binds = One.BindsTo("corp", 1, TimeSpan.FromMilliseconds(500));
-        Assert.True(binds.TryTake("uid=alice", out _, out _));
+        Assert.True(binds.TryTake("uid=alice", isPassedOn: false, out _, out _));
         await TestKit.Eventually.TrueAsync(
             async () => (await Other.TakeAsync(who, true, brief)).Exhausted == SignInCounts.None, TimeSpan.FromSeconds(30), () => "no try came back");
         await TestKit.Eventually.TrueAsync(
-            () => Task.FromResult(binds.TryTake("uid=alice", out _, out _)), TimeSpan.FromSeconds(30), () => "no try came back");
+            () => Task.FromResult(binds.TryTake("uid=alice", isPassedOn: false, out _, out _)), TimeSpan.FromSeconds(30), () => "no try came back");
         await One.SweepAsync();
     }
 

@@ -43,9 +43,14 @@ internal sealed class LdapDirectory
     }
 
     /// <summary>Checks an account's password by a bind.</summary>
-    public SignInOutcome SignIn(DirectorySession session, Deadline deadline, string user, string password)
+    /// <param name="session">The directory.</param>
+    /// <param name="deadline">When it must be done.</param>
+    /// <param name="user">What was typed for the account.</param>
+    /// <param name="password">The password.</param>
+    /// <param name="isPassedOn">Whether a registry passed it on, which could invent it.</param>
+    public SignInOutcome SignIn(DirectorySession session, Deadline deadline, string user, string password, bool isPassedOn)
     {
-        if (settings.BindsDirectly) return SignInDirectly(session, deadline, user, password);
+        if (settings.BindsDirectly) return SignInDirectly(session, deadline, user, password, isPassedOn);
         if (!TryFindOne(session, deadline, accounts.ByTyped(user), user, out var entry, out var outcome))
         {
             return outcome is SignInOutcome.Refused ? BindForNobody(outcome) : outcome;
@@ -55,7 +60,7 @@ internal sealed class LdapDirectory
 
         var name = accounts.Name(entry, out var account) is null ? account : user;
         var checkedPassword = Guarded(
-            user, password, name, entry.Dn,
+            user, password, isPassedOn, name, entry.Dn,
             () => session.Run(
                 deadline, c => Bind(
                     c, entry.Dn, password, entry.Kind == DirectoryKind.ActiveDirectory || entry.Value("userAccountControl") is not null)),
@@ -162,16 +167,16 @@ internal sealed class LdapDirectory
 
     private static string NobodysPassword() => RandomNumberGenerator.GetHexString(32);
 
-    private SignInOutcome SignInDirectly(DirectorySession session, Deadline deadline, string user, string password)
+    private SignInOutcome SignInDirectly(
+        DirectorySession session, Deadline deadline, string user, string password, bool isPassedOn)
     {
         var dn = DnTemplate.Name(settings.UserDnTemplate, settings.WithoutDomain(user));
         return session.Run(deadline, c =>
         {
             // The entry can be read, and the groups found, only as the account itself.
-            if (Guarded(user, password, user, dn, () => Bind(c, dn, password, isActiveDirectory: false), BindForNobody, []) is { } outcome)
-            {
-                return outcome;
-            }
+            var checkedPassword = Guarded(
+                user, password, isPassedOn, user, dn, () => Bind(c, dn, password, isActiveDirectory: false), BindForNobody, []);
+            if (checkedPassword is not null) return checkedPassword;
 
             if (c.SearchAsAccount(accounts.ByName(dn)).Entries is not [var entry])
             {
@@ -227,20 +232,25 @@ internal sealed class LdapDirectory
     /// </summary>
     /// <returns>Null when the password is right.</returns>
     private SignInOutcome? Guarded(
-        string user, string password, string name, string dn, Func<BindAnswer> bind, Func<SignInOutcome, SignInOutcome> unasked,
-        IReadOnlyList<AccountObstacle> obstacles)
+        string user, string password, bool isPassedOn, string name, string dn, Func<BindAnswer> bind,
+        Func<SignInOutcome, SignInOutcome> unasked, IReadOnlyList<AccountObstacle> obstacles)
     {
         var account = DistinguishedName.Key(dn);
         var lockout = settings.Options.Lockout;
-        var isTaken = budget.TryTake(account, out var wait, out var isLast);
+        var isTaken = budget.TryTake(account, isPassedOn, out var wait, out var isLast);
         if (!isTaken && verified.Find(user, password, out _) is null)
         {
             var reason = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{lockout.Failures} wrong passwords within {lockout.Within}: the directory is not contacted again for "
-                + $"{wait.TotalSeconds:0} s, so that it does not lock {dn}");
-            held?.Add(
-                name, wait, $"{lockout.Failures} wrong passwords within {lockout.Within} were passed on to the directory {settings.Name}");
+                $"{(isPassedOn ? "half of " : "")}{lockout.Failures} wrong passwords within {lockout.Within}: the directory is not "
+                + $"contacted again for {wait.TotalSeconds:0} s, so that it does not lock {dn}");
+            if (!isPassedOn)
+            {
+                held?.Add(
+                    name, wait,
+                    $"{lockout.Failures} wrong passwords within {lockout.Within} were passed on to the directory {settings.Name}");
+            }
+
             return unasked(new SignInOutcome.Refused(reason));
         }
 

@@ -88,7 +88,9 @@ internal sealed class LdapSource : IPasswordSource, IDisposable
     /// <inheritdoc/>
     public async ValueTask<SignInOutcome> SignInAsync(Requester by, string user, string password, CancellationToken cancellationToken)
     {
-        var outcome = await AskAsync(by, (session, deadline) => directory.SignIn(session, deadline, user, password), cancellationToken);
+        var isPassedOn = by.Registry.Length > 0;
+        var outcome = await AskAsync(
+            by, (session, deadline) => directory.SignIn(session, deadline, user, password, isPassedOn), cancellationToken);
         if (outcome is SignInOutcome.SignedIn who)
         {
             outcome = who = who with { IsFoundByPasswordOnly = settings.BindsDirectly };

@@ -21,9 +21,11 @@ internal sealed class KnownPlaces(TimeProvider time)
     private readonly Dictionary<string, List<Place>> accounts = new(StringComparer.OrdinalIgnoreCase);
     private long sweptAt = time.GetTimestamp();
 
-    /// <summary>Whether the account signed in from there lately.</summary>
-    public bool Has(Requester who) =>
-        accounts.TryGetValue(KeyOf(who), out var places) && places.Exists(p => p.Network == who.Network && !IsOver(p));
+    /// <summary>
+    /// Whether the account signed in from there lately: directly, or through the registry that passes the sign-in on. A registry that names
+    /// such a place still has its own few tries there.
+    /// </summary>
+    public bool Has(Requester who) => HasOwn(who) || (who.Registry.Length > 0 && HasOwn(who with { Registry = "" }));
 
     /// <summary>The account signed in from there, where it was not known.</summary>
     public void Add(Requester who)
@@ -39,6 +41,10 @@ internal sealed class KnownPlaces(TimeProvider time)
         if (places.Count >= PerAccount) places.RemoveAt(0);
         places.Add(new Place(who.Network, time.GetTimestamp()));
     }
+
+    /// <summary>Whether the account signed in from there lately in the same way, so that what is remembered may be compared.</summary>
+    public bool HasOwn(Requester who) =>
+        accounts.TryGetValue(KeyOf(who), out var places) && places.Exists(p => p.Network == who.Network && !IsOver(p));
 
     private void Sweep()
     {

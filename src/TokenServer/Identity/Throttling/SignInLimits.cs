@@ -165,7 +165,7 @@ internal sealed class SignInLimits(
             lock (limits.gate)
             {
                 var obstacle = Obstacle();
-                mayRecall = obstacle is not null && limits.places.Has(by) && limits.compared.Wait(pair) == TimeSpan.Zero;
+                mayRecall = obstacle is not null && limits.places.HasOwn(by) && limits.compared.Wait(pair) == TimeSpan.Zero;
                 return obstacle;
             }
         }
@@ -227,7 +227,7 @@ internal sealed class SignInLimits(
         {
             lock (limits.gate)
             {
-                if (!limits.places.Has(by)) limits.places.Add(by);
+                if (!limits.places.HasOwn(by)) limits.places.Add(by);
             }
         }
 

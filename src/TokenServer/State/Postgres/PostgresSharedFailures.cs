@@ -140,8 +140,8 @@ internal sealed class PostgresSharedFailures(PostgresDatabase database, byte[] k
     }
 
     private Task<bool> IsKnownPlaceAsync(NpgsqlConnection db, Requester by) => db.ExecuteScalarAsync<bool>(
-        $"SELECT EXISTS (SELECT 1 FROM sign_in_places WHERE key = @pair AND at > {Now} - @last)",
-        new { pair = PairOf(by), last = (long)PlacesLast.TotalMicroseconds });
+        $"SELECT EXISTS (SELECT 1 FROM sign_in_places WHERE key = ANY(@pairs) AND at > {Now} - @last)",
+        new { pairs = new[] { PairOf(by), PairOf(by with { Registry = "" }) }, last = (long)PlacesLast.TotalMicroseconds });
 
     private byte[] PairOf(Requester by) => Hash($"pair {by.Network.Number}{Through(by)}", by.Account.ToUpperInvariant());
 
@@ -175,23 +175,25 @@ internal sealed class PostgresSharedFailures(PostgresDatabase database, byte[] k
         private readonly long within = (long)within.TotalMicroseconds;
 
         /// <inheritdoc/>
-        public bool TryTake(string account, out TimeSpan wait, out bool isLast)
+        public bool TryTake(string account, bool isPassedOn, out TimeSpan wait, out bool isLast)
         {
+            var most = IBindAttempts.Most(limit, isPassedOn);
             var (taken, remaining) = Wait(failures.Database.WriteAsync(async db =>
             {
-                var parameters = new { key = Key(account), limit, within };
+                var parameters = new { key = Key(account), most, within };
                 var count = await db.ExecuteScalarAsync<int?>(
                     $"""
-                    INSERT INTO bind_attempts AS b (key, count, forget_at) VALUES (@key, 1, {Now} + @within)
+                    INSERT INTO bind_attempts AS b (key, count, forget_at) SELECT @key, 1, {Now} + @within WHERE @most > 0
                     ON CONFLICT (key) DO UPDATE
                     SET count = CASE WHEN b.forget_at <= {Now} THEN 1 ELSE b.count + 1 END, forget_at = EXCLUDED.forget_at
-                    WHERE b.forget_at <= {Now} OR b.count < @limit
+                    WHERE b.forget_at <= {Now} OR b.count < @most
                     RETURNING count
                     """,
                     parameters);
                 return count is { } one
                     ? (one, 0L)
-                    : (0, await db.ExecuteScalarAsync<long>($"SELECT forget_at - {Now} FROM bind_attempts WHERE key = @key", parameters));
+                    : (0, await db.ExecuteScalarAsync<long?>(
+                        $"SELECT forget_at - {Now} FROM bind_attempts WHERE key = @key", parameters) ?? this.within);
             }));
             isLast = taken == limit;
             wait = taken > 0 ? TimeSpan.Zero : TimeSpan.FromMicroseconds(Math.Max(1, remaining));

@@ -112,10 +112,14 @@ internal sealed class PostgresState : IState
     public TimeSpan NoticedWithin => PostgresEndings.NoticedWithin;
 
     /// <inheritdoc/>
-    /// <remarks>Told by what is asked of it all the time, so that a probe waits for nothing.</remarks>
+    /// <remarks>
+    /// Told by what is asked of it all the time, so that a probe waits for nothing. Where only requests have trouble the server stays
+    /// ready: one statement that was refused is enough for that, and the next one that is answered, at the latest the sweep of each
+    /// minute, ends it.
+    /// </remarks>
     public HealthPart CheckHealth() => watched.Problem is { } problem
         ? new HealthPart("database", HealthStatus.Failed, problem)
-        : new HealthPart("database", HealthStatus.Ok);
+        : new HealthPart("database", database.Problem is null ? HealthStatus.Ok : HealthStatus.Degraded, database.Problem);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

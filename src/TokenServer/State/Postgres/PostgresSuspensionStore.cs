@@ -37,7 +37,13 @@ internal sealed class PostgresSuspensionStore(PostgresDatabase database, Postgre
         PostgresLock.Revocation);
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<Suspension>> AllAsync() => watched.ReadAsync(db => ReadAsync(db, "ORDER BY account", null));
+    public ValueTask<IReadOnlyList<Suspension>> AllAsync() => AllAsync(database);
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<Suspension>> LookAsync() => AllAsync(watched);
+
+    private static ValueTask<IReadOnlyList<Suspension>> AllAsync(PostgresDatabase by) =>
+        by.ReadAsync(db => ReadAsync(db, "ORDER BY account", null));
 
     private static async Task<IReadOnlyList<Suspension>> ReadAsync(NpgsqlConnection db, string which, object? parameters) =>
         [.. (await db.QueryAsync<(string Account, long Since, string By, string Reason)>(

@@ -277,6 +277,19 @@ public sealed class ActiveDirectoryTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Guesses_through_a_registry_take_nobodys_last_tries_at_the_directory()
+    {
+        using var signIn = new LdapSignIn(Options());
+        for (var i = 0; i < 5; i++) Assert.IsNotType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", $"guess {i}", "registry"));
+        Assert.Single(directory.Binds, b => b == AliceDn);
+        Assert.Empty(signIn.Held.TakeChanged() ?? []); // nobody is held back where it signs in directly
+
+        Assert.IsType<SignInOutcome.WrongPassword>(await signIn.AsAsync("alice", "typo"));
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right"));
+        Assert.IsType<SignInOutcome.SignedIn>(await signIn.AsAsync("alice", "right", "registry"));
+    }
+
+    [Fact]
     public async Task A_wrong_password_that_a_push_repeats_costs_one_bind()
     {
         using var signIn = new LdapSignIn(Options());

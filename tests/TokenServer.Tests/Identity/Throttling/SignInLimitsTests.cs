@@ -161,6 +161,15 @@ public sealed class SignInLimitsTests
     }
 
     [Fact]
+    public async Task Where_an_account_signed_in_directly_guesses_through_a_registry_from_elsewhere_do_not_lock_it_out_there()
+    {
+        await SignInAsync("alice", "right", Here);
+        for (var i = 0; i < 6; i++) await SignInAsync("alice", $"guess {i}", IPAddress.Parse($"198.51.100.{i}"), "registry");
+        Assert.IsType<SignInOutcome.Limited>(await SignInAsync("alice", "right", Elsewhere, "registry"));
+        Assert.IsType<SignInOutcome.SignedIn>(await SignInAsync("alice", "right", Here, "registry"));
+    }
+
+    [Fact]
     public async Task An_outage_uses_up_no_try()
     {
         source.IsDown = true;
@@ -252,8 +261,8 @@ public sealed class SignInLimitsTests
         await GuessAsync("alice", Here, 200);
     }
 
-    private async Task<SignInOutcome> SignInAsync(string user, string password, IPAddress address) =>
-        await passwords.Value.SignInAsync(user, password, address, "", CancellationToken.None);
+    private async Task<SignInOutcome> SignInAsync(string user, string password, IPAddress address, string registry = "") =>
+        await passwords.Value.SignInAsync(user, password, address, registry, CancellationToken.None);
 
     private async Task GuessAsync(string user, IPAddress address, int count, string salt = "")
     {

@@ -18,14 +18,15 @@ internal sealed class BindAttemptLimiter(int limit, TimeSpan within, TimeProvide
     private readonly TtlMap<string, Tries> tries = new(Capacity, within, time);
 
     /// <inheritdoc/>
-    public bool TryTake(string account, out TimeSpan wait, out bool isLast)
+    public bool TryTake(string account, bool isPassedOn, out TimeSpan wait, out bool isLast)
     {
+        var most = IBindAttempts.Most(limit, isPassedOn);
         lock (gate)
         {
             var taken = tries.Find(account, out var age)?.Count ?? 0;
             isLast = taken == limit - 1;
-            wait = taken >= limit ? within - age : TimeSpan.Zero;
-            if (taken >= limit) return false;
+            wait = taken < most ? TimeSpan.Zero : taken == 0 ? within : within - age;
+            if (taken >= most) return false;
             tries.Set(account, new Tries(taken + 1));
             return true;
         }

@@ -11,9 +11,15 @@ internal interface IBindAttempts
 {
     /// <summary>Takes one try; false when none is left.</summary>
     /// <param name="account">The account, in a spelling that is always the same.</param>
+    /// <param name="isPassedOn">
+    /// Whether a registry passed it on, which could invent it: it has the first half of the tries alone, so that it takes nobody's last.
+    /// </param>
     /// <param name="wait">How long until there is one again, when there is none.</param>
     /// <param name="isLast">Whether this was the last one for now.</param>
-    bool TryTake(string account, out TimeSpan wait, out bool isLast);
+    bool TryTake(string account, bool isPassedOn, out TimeSpan wait, out bool isLast);
+
+    /// <summary>How many of the tries may be taken.</summary>
+    static int Most(int limit, bool isPassedOn) => isPassedOn ? limit / 2 : limit;
 
     /// <summary>The directory let the account in, which makes it forget the failures too.</summary>
     void Clear(string account);

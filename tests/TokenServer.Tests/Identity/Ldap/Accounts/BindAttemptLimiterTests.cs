@@ -18,7 +18,7 @@ public sealed class BindAttemptLimiterTests
         clock.Advance(TimeSpan.FromMinutes(10));
         Assert.True(Take("alice"));
         clock.Advance(TimeSpan.FromMinutes(10));
-        Assert.False(budget.TryTake("alice", out var wait, out _));
+        Assert.False(budget.TryTake("alice", isPassedOn: false, out var wait, out _));
         Assert.Equal(TimeSpan.FromMinutes(5), wait);
         Assert.True(Take("bob"));
 
@@ -45,6 +45,23 @@ public sealed class BindAttemptLimiterTests
     }
 
     [Fact]
+    public void What_is_passed_on_takes_the_first_half_alone()
+    {
+        Assert.True(budget.TryTake("alice", isPassedOn: true, out _, out var isLast));
+        Assert.False(isLast);
+        clock.Advance(TimeSpan.FromMinutes(5));
+        Assert.False(budget.TryTake("alice", isPassedOn: true, out var wait, out _));
+        Assert.Equal(TimeSpan.FromMinutes(10), wait);
+        Assert.True(Take("alice"));
+        Assert.True(Take("alice"));
+
+        var single = new BindAttemptLimiter(1, TimeSpan.FromMinutes(15), clock);
+        Assert.False(single.TryTake("alice", isPassedOn: true, out wait, out _));
+        Assert.Equal(TimeSpan.FromMinutes(15), wait);
+        Assert.True(single.TryTake("alice", isPassedOn: false, out _, out _));
+    }
+
+    [Fact]
     public void A_success_and_a_try_given_back_make_room()
     {
         for (var i = 0; i < 3; i++) Take("alice");
@@ -55,5 +72,5 @@ public sealed class BindAttemptLimiterTests
         Assert.True(Take("alice"));
     }
 
-    private bool Take(string account) => budget.TryTake(account, out _, out _);
+    private bool Take(string account) => budget.TryTake(account, isPassedOn: false, out _, out _);
 }
