@@ -94,9 +94,6 @@ internal sealed class AccessCheck(
         var result = own.Account.Length == 0
             ? SignInResult.Anonymous
             : await authenticator.FindHolderAsync(own.Account, own.Grant, own.SignIn, now, cancellationToken);
-
-        // As in a registry's catalog.
-        if (result.Outcome is SignInOutcome.SignedIn { AreGroupsUnknown: true }) result = SignInResult.Anonymous;
         return Subject(result, own.Account, context, [shown.Single(s => s.Audience == own.Audience)]); // no two share an audience
     }
 

@@ -44,7 +44,10 @@ internal sealed class AdminRights(PolicyStore policies, TimeProvider time)
     {
         if (visitor is not SessionCaller { Subject: { Who: var who } subject }) return false;
         var policy = policies.Current;
-        var caller = new CallerSubjects(who.Account, who.Groups, policy.Groups, who.IgnoresCase);
+        var caller = new CallerSubjects(who.Account, who.Groups, policy.Groups, who.IgnoresCase)
+        {
+            AreGroupsUnknown = who.AreGroupsUnknown,
+        };
         // The pages belong to no registry: a rule that asks for one does not allow them.
         var conditions = new RequestConditions(subject.Address, null, who.SignedInBy, time.GetUtcNow(), UnknownIsMet: false);
         return who.PullOnly is null && policy.Decide(caller, conditions, ScopeOf(area, action)).Refused.IsEmpty;

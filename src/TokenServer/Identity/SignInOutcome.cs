@@ -50,8 +50,8 @@ internal abstract record SignInOutcome
         public string? SignInId { get; init; }
 
         /// <summary>
-        /// Whether the sign-in had groups that this server does not know, because another one took it or this one was restarted: what the
-        /// account alone may do can be more than what it may do with them.
+        /// Whether the sign-in had groups that this server does not know, because another one took it or this one was restarted. Rules
+        /// that deny groups something then count as denying it to this account, and rules that allow groups something as not allowing it.
         /// </summary>
         public bool AreGroupsUnknown { get; init; }
 

@@ -41,10 +41,12 @@ internal sealed class AccessQueryEndpoint(TokenIntrospection tokens, Authenticat
             : await authenticator.FindHolderAsync(own.Account, own.Grant, own.SignIn, now, request.Aborted);
         if (result.Outcome is SignInOutcome.Unavailable outage) return ErrorAnswer.Unavailable(outage.RetryAfter);
 
-        // A holder whose account or grant has ended sees what everybody sees; so does one whose groups are not known here, because a rule
-        // may deny them what the account alone may do.
-        var caller = result.Outcome is SignInOutcome.SignedIn { AreGroupsUnknown: false } who
+        // A holder whose account or grant has ended sees what everybody sees.
+        var caller = result.Outcome is SignInOutcome.SignedIn who
             ? new Caller(who.Account, who.Groups, question.Address, service.Name, who.SignedInBy, who.IgnoresCase)
+            {
+                AreGroupsUnknown = who.AreGroupsUnknown,
+            }
             : Anonymous with { Address = question.Address, Service = service.Name };
         return JsonAnswer.Ok(
             Pullable(

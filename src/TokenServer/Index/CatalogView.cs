@@ -23,7 +23,10 @@ internal sealed class CatalogView
         this.policy = policy;
         narrowing = caller.Restriction;
         var who = caller.Who;
-        subjects = new CallerSubjects(who.Account, who.Groups, policy.Groups, who.IgnoresCase);
+        subjects = new CallerSubjects(who.Account, who.Groups, policy.Groups, who.IgnoresCase)
+        {
+            AreGroupsUnknown = who.AreGroupsUnknown,
+        };
         services = caller.Services.ToDictionary(
             s => s.Name,
             s => (s, new RequestConditions(caller.Address, s.Name, who.SignedInBy, now, UnknownIsMet: false)),

@@ -10,6 +10,7 @@ namespace AuthIndex.TokenServer.Policies;
 internal sealed class Policy
 {
     private readonly RuleIndex index;
+    private readonly IReadOnlyList<Rule> groupDenials;
 
     public Policy(string revision, IEnumerable<Rule> rules, GroupDirectory groups, IReadOnlyList<PolicyTest> tests)
     {
@@ -18,6 +19,7 @@ internal sealed class Policy
         Groups = groups;
         Tests = tests;
         index = new RuleIndex(Rules);
+        groupDenials = [.. Rules.Where(r => r.Effect == Effect.Deny && (r.To.Any(s => s.IsGroup) || r.On.Any(p => p.NamesGroup)))];
     }
 
     /// <summary>A short hash of the content of all files.</summary>
@@ -36,7 +38,8 @@ internal sealed class Policy
     public IReadOnlyList<PolicyTest> Tests { get; }
 
     /// <summary>The subjects of these files that a caller is.</summary>
-    public CallerSubjects SubjectsOf(Caller caller) => new(caller.Account, caller.Groups, Groups, caller.IgnoresCase);
+    public CallerSubjects SubjectsOf(Caller caller) =>
+        new(caller.Account, caller.Groups, Groups, caller.IgnoresCase) { AreGroupsUnknown = caller.AreGroupsUnknown };
 
     /// <summary>Decides a request. Pure: the same arguments always give the same decision.</summary>
     public Decision Decide(Caller caller, Scope requested, DateTimeOffset now) =>
@@ -72,6 +75,7 @@ internal sealed class Policy
     {
         var found = new HashSet<Rule>(ReferenceEqualityComparer.Instance);
         index.Find(caller, scope, found);
+        if (caller.AreGroupsUnknown) found.UnionWith(groupDenials.Where(r => r.MayDenyByGroup(caller, scope)));
         return found;
     }
 

@@ -50,7 +50,12 @@ internal sealed record Rule(
     /// The rest of <see cref="AppliesTo(CallerSubjects, RequestConditions, Scope)"/> when subject and resource are known to match.
     /// </summary>
     public bool AppliesTo(CallerSubjects caller, RequestConditions circumstances, ActionSet requested) =>
-        !Actions.Intersect(requested).IsEmpty && !caller.IsAmong(Except) && When.AreMet(circumstances, Effect);
+        !Actions.Intersect(requested).IsEmpty && !IsExcepted(caller) && When.AreMet(circumstances, Effect);
+
+    /// <summary>Whether the rule may deny something on the resource to a caller whose groups are not all known, by one of these.</summary>
+    public bool MayDenyByGroup(CallerSubjects caller, Scope scope) =>
+        Effect == Effect.Deny && caller.MayBeAmong(To)
+        && On.Any(p => p.Type == scope.Type && (p.Matches(scope.Name, caller) || (p.NamesGroup && p.MayMatch(scope.Name))));
 
     /// <summary>
     /// Whether the rule denies any of this from a time on that is yet to come, when subject and resource are known to match.
@@ -58,6 +63,9 @@ internal sealed record Rule(
     public bool WillDeny(CallerSubjects caller, RequestConditions circumstances, ActionSet requested) =>
         Effect == Effect.Deny && When.From > circumstances.Now
         && (this with { When = When with { From = null } }).AppliesTo(caller, circumstances, requested);
+
+    // What is not known of a caller never allows anything.
+    private bool IsExcepted(CallerSubjects caller) => Effect == Effect.Allow ? caller.MayBeAmong(Except) : caller.IsAmong(Except);
 
     /// <summary><c>rule 'id' (file:line)</c>.</summary>
     public override string ToString() => $"rule '{Id}' ({At.File}:{At.Line})";

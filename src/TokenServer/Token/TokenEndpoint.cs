@@ -89,7 +89,10 @@ internal sealed class TokenEndpoint(
     {
         var span = TokenTraces.Source.StartActivity("decide");
         var now = time.GetUtcNow();
-        var caller = new Caller(who.Account, who.Groups, address, request.Service.Name, who.SignedInBy, who.IgnoresCase);
+        var caller = new Caller(who.Account, who.Groups, address, request.Service.Name, who.SignedInBy, who.IgnoresCase)
+        {
+            AreGroupsUnknown = who.AreGroupsUnknown,
+        };
         var policy = policies.Current;
         var authorisation = Authorization.Decide(policy, caller, request.Scopes, now);
         if (who.PullOnly is { } reason) authorisation = authorisation.WithoutChanges(reason);

@@ -43,6 +43,39 @@ public sealed class PolicyTests
                 DateTimeOffset.UnixEpoch).Granted.Actions.ToString();
     }
 
+    [Theory]
+    [InlineData("own/app", "pull")] // the account's own
+    [InlineData("free/app", "pull")] // everybody's
+    [InlineData("own/secret", "")] // denied to a group
+    [InlineData("own/nested", "")] // denied to a local group that may hold one
+    [InlineData("own/of/x", "")] // denied below a group's name
+    [InlineData("own/kept", "pull")] // denied to somebody else
+    [InlineData("mine/app", "")] // allowed to a group
+    [InlineData("most/app", "")] // allowed to all but a group
+    [InlineData("out/app", "")] // denied to all but a group
+    public void What_is_not_known_of_groups_allows_nothing_and_denies_what_any_group_is_denied(string repository, string granted)
+    {
+        var policy = PolicyText.Policy("""
+            version: 1
+            groups: { local: ["group:ci:outer"] }
+            rules:
+              - { id: own, to: ["user:ci:app"], allow: [pull], on: ["own/**", "out/**"] }
+              - { id: free, to: [anyone], allow: [pull], on: ["free/**"] }
+              - { id: not-secret, to: ["group:ci:production"], deny: [pull], on: ["own/secret"] }
+              - { id: not-nested, to: ["group:local"], deny: [pull], on: ["own/nested"] }
+              - { id: not-of, to: [authenticated], deny: [pull], on: ["own/of/{group}"] }
+              - { id: not-kept, to: [user:bob], deny: [pull], on: ["own/kept"] }
+              - { id: mine, to: ["group:ci:staging"], allow: [pull], on: ["mine/**"] }
+              - { id: most, to: [authenticated], except: ["group:ci:production"], allow: [pull], on: ["most/**"] }
+              - { id: not-out, to: [authenticated], except: ["group:ci:staging"], deny: [pull], on: ["out/**"] }
+
+            """);
+        var caller = new Caller("ci:app", [], null, "registry", SignIn.Oidc) { AreGroupsUnknown = true };
+        Assert.Equal(
+            granted,
+            policy.Decide(caller, PolicyText.Scope($"{repository}:pull"), DateTimeOffset.UnixEpoch).Granted.Actions.ToString());
+    }
+
     [Fact]
     public void Nothing_is_allowed_that_no_rule_allows()
     {

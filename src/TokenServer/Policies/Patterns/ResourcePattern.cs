@@ -96,6 +96,9 @@ internal sealed class ResourcePattern
         return false;
     }
 
+    /// <summary>Whether the name may match for a caller whose groups are not known: as far as its beginning shows.</summary>
+    public bool MayMatch(string name) => name.StartsWith(LiteralPrefix, StringComparison.Ordinal);
+
     /// <summary>Whether every name that the other matches, for whichever caller, is sure to match this one; false when unsure.</summary>
     public bool SurelyCovers(ResourcePattern other) =>
         Type == other.Type

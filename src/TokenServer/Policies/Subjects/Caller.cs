@@ -13,7 +13,11 @@ namespace AuthIndex.TokenServer.Policies.Subjects;
 /// <param name="SignedInBy">How the caller proved who they are: one of <see cref="SignIn.Kinds"/>.</param>
 /// <param name="IgnoresCase">Whether the account's source compares names without regard to letter case.</param>
 internal sealed record Caller(
-    string Account, IReadOnlyList<string> Groups, IPAddress? Address, string Service, string SignedInBy, bool IgnoresCase = false);
+    string Account, IReadOnlyList<string> Groups, IPAddress? Address, string Service, string SignedInBy, bool IgnoresCase = false)
+{
+    /// <inheritdoc cref="CallerSubjects.AreGroupsUnknown"/>
+    public bool AreGroupsUnknown { get; init; }
+}
 
 /// <summary>The words for how a caller proved who they are.</summary>
 internal static class SignIn

@@ -33,6 +33,12 @@ internal sealed class CallerSubjects
         }
     }
 
+    /// <summary>
+    /// Whether the caller is in groups that are not known here: each of them may be one that a rule denies something, or leaves out of what
+    /// it allows.
+    /// </summary>
+    public bool AreGroupsUnknown { get; init; }
+
     /// <summary>The account name that <c>{account}</c> stands for.</summary>
     public string Account { get; }
 
@@ -55,6 +61,9 @@ internal sealed class CallerSubjects
 
         return false;
     }
+
+    /// <summary>Whether the caller is one of the subjects, or may be by a group that is not known.</summary>
+    public bool MayBeAmong(IReadOnlyList<Subject> subjects) => IsAmong(subjects) || (AreGroupsUnknown && subjects.Any(s => s.IsGroup));
 
     private static string KeyOf(string group)
     {

@@ -67,6 +67,9 @@ internal sealed record Subject(SubjectKind Kind, string Name)
     /// </summary>
     public string? AnyCaseKey { get; } = Kind == SubjectKind.User ? AnyCaseAccountKey(Name) : null;
 
+    /// <summary>Whether it is a group, of the policy files or of a directory or issuer.</summary>
+    public bool IsGroup => Kind is SubjectKind.Group or SubjectKind.Ldap;
+
     /// <summary>The key of a local group.</summary>
     public static string GroupKey(string name) => "group:" + name;
 

@@ -359,13 +359,12 @@ public sealed class OidcSignInTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_token_whose_groups_are_not_known_here_sees_what_everybody_sees()
+    public async Task A_token_whose_groups_are_not_known_here_sees_what_its_account_may_pull_whatever_its_groups()
     {
         await using var host = await TokenServerHost.StartAsync(o => o.Oidc.Add(OidcHost.GitHub(issuer)), shared: clock, policy: """
             version: 1
             rules:
               - { id: jobs, to: ["user:github:example/app"], allow: [pull], on: ["ci/**", "secret/**"] }
-              - { id: anyone, to: [anyone], allow: [pull], on: ["ci/**"] }
               - { id: not-in-production, to: ["group:github:environment:production"], deny: [pull], on: ["secret/**"] }
 
             """);
