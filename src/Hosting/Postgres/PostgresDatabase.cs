@@ -35,6 +35,9 @@ public sealed class PostgresDatabase : IAsyncDisposable
 
     private static readonly TimeSpan LockPause = TimeSpan.FromSeconds(2);
 
+    // How often work is done again that the database has rolled back.
+    private const int MostAgain = 3;
+
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100), CopiesLast = TimeSpan.FromSeconds(5);
 
     // Statements that a connection keeps prepared, which spares the database planning them each time.
@@ -281,9 +284,9 @@ public sealed class PostgresDatabase : IAsyncDisposable
 
     /// <summary>
     /// Runs <paramref name="work"/> in a transaction and returns once it is committed. Work that throws is rolled back, and the exception
-    /// comes out here; work that the database rolled back, because it stood in another's way, is done once more.
+    /// comes out here; work that the database rolled back, because it stood in another's way, is done again, up to three times.
     /// </summary>
-    /// <param name="work">The work; it does nothing but SQL, and may be run twice.</param>
+    /// <param name="work">The work; it does nothing but SQL, and may be run several times.</param>
     /// <param name="alone">What nobody else may do meanwhile, in any process; null for nothing.</param>
     /// <param name="isShared">Whether others that share it may run meanwhile, but none that wants it alone.</param>
     /// <param name="isLong">Whether it may take as long as it likes, its wait for others included.</param>
@@ -295,13 +298,16 @@ public sealed class PostgresDatabase : IAsyncDisposable
     {
         try
         {
-            try
+            for (var again = 0; ; again++)
             {
-                return await TryWriteAsync(work, alone, isShared, isLong);
-            }
-            catch (PostgresException e) when (DatabaseUnavailableException.IsRolledBack(e))
-            {
-                return await TryWriteAsync(work, alone, isShared, isLong); // nothing of it was done
+                try
+                {
+                    return await TryWriteAsync(work, alone, isShared, isLong);
+                }
+                catch (PostgresException e) when (again < MostAgain && DatabaseUnavailableException.IsRolledBack(e))
+                {
+                    // Nothing of it was done.
+                }
             }
         }
         catch (Exception e) when (DatabaseUnavailableException.Is(e))
