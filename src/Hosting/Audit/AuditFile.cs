@@ -128,7 +128,7 @@ public sealed class AuditFile(string path, AuditRotation rotation, TimeProvider 
         }
     }
 
-    private bool MayGo(string name) => time.GetUtcNow() - File.GetLastWriteTimeUtc(name) >= rotation.KeepFor
+    private bool MayGo(string name) => time.GetUtcNow() - new DateTimeOffset(File.GetLastWriteTimeUtc(name)) >= rotation.KeepFor
         || (free ?? AvailableOn)(folder) < AuditRotation.LeastFree;
 
     private static long AvailableOn(string folder) => new DriveInfo(folder).AvailableFreeSpace;

@@ -61,7 +61,8 @@ internal static partial class PostgresNameParts
         }
         catch (DbException e) when ((e as PostgresException ?? e.InnerException as PostgresException) is { } refusal)
         {
-            CannotBeMade(log, LogText.Clean(refusal.Message));
+            var problem = LogText.Clean(refusal.Message);
+            CannotBeMade(log, problem);
             return false;
         }
     }
