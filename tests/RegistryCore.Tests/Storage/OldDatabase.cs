@@ -17,6 +17,8 @@ internal static class OldDatabase
             DROP TABLE storage_state;
             DROP TABLE upstream_prefixes;
             DROP TABLE manifest_uses;
+            DROP TABLE moves;
+            DROP TABLE recent_pulls;
             PRAGMA user_version=3;
             """);
     }
